@@ -54,7 +54,8 @@ public abstract class Backend
     /// <param name="isolation">The isolation of the run.</param>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public virtual Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public virtual Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     /// <summary>Closes every connection to the broker, which keeps running. Completes when they are closed.</summary>
     /// <param name="cancellationToken">Cancels the wait.</param>

@@ -10,5 +10,7 @@ public sealed class ConformanceException : Exception
 
     /// <summary>Creates an exception that names the backend and the broken guarantee.</summary>
     internal static ConformanceException Of(string backend, Scenario scenario, Exception exception) =>
-        new($"{backend} breaks '{scenario.Name}': {scenario.Reason} {(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}", exception);
+        new($"{backend} breaks '{scenario.Name}': {scenario.Reason} "
+            + $"{(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}",
+                exception);
 }

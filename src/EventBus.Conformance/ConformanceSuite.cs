@@ -41,7 +41,10 @@ public static class ConformanceSuite
         // until this call returns.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string? skip = null;
-        await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(scenario, backend, cancellationToken), cancellationToken);
+        await backend.Gate.RunAsync(
+            scenario.Exclusive,
+            async () => skip = await RunAloneAsync(scenario, backend, cancellationToken),
+            cancellationToken);
         return new ScenarioResult(scenario, skip);
     }
 

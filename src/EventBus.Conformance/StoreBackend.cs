@@ -54,7 +54,8 @@ public abstract class StoreBackend
     /// <param name="isolation">The isolation of the run.</param>
     /// <param name="id">The id of the saga.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public virtual Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public virtual Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     /// <summary>Makes every write fail: stops the server, or locks the file. Completes when writes fail.</summary>
     /// <param name="isolation">The isolation of the run.</param>

@@ -46,17 +46,25 @@ public static class StoreSuite
     /// <param name="cancellationToken">Cancels the wait. The stores that the scenario opened are closed.</param>
     /// <returns>The result: passed or skipped.</returns>
     /// <exception cref="ConformanceException">The stores broke the guarantee.</exception>
-    public static async Task<ScenarioResult> RunAsync(Scenario scenario, StoreBackend backend, CancellationToken cancellationToken = default)
+    public static async Task<ScenarioResult> RunAsync(
+        Scenario scenario,
+        StoreBackend backend,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
-        var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException($"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.", nameof(scenario));
+        var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException(
+            $"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.",
+            nameof(scenario));
 
         // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
         // until this call returns.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string? skip = null;
-        await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(found, backend, cancellationToken), cancellationToken);
+        await backend.Gate.RunAsync(
+            scenario.Exclusive,
+            async () => skip = await RunAloneAsync(found, backend, cancellationToken),
+            cancellationToken);
         return new ScenarioResult(scenario, skip);
     }
 

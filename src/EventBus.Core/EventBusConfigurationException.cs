@@ -18,6 +18,7 @@ public sealed class EventBusConfigurationException : EventBusException
         ArgumentNullException.ThrowIfNull(problems);
         return problems.Count == 1
             ? $"The event bus cannot start. {problems[0]}"
-            : $"The event bus cannot start, for {problems.Count} reasons:{string.Concat(problems.Select((problem, i) => $"{Environment.NewLine}  {i + 1}. {problem}"))}";
+            : $"The event bus cannot start, for {problems.Count} "
+                + $"reasons:{string.Concat(problems.Select((problem, i) => $"{Environment.NewLine}  {i + 1}. {problem}"))}";
     }
 }

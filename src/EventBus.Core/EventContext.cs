@@ -145,5 +145,8 @@ public abstract class EventContext
     public abstract void OnCommit(Func<DbTransaction, CancellationToken, Task> effect);
 
     private protected static PublishException TooManyPublished() =>
-        new($"One handler run may publish at most {MaxPublished} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
+        new(
+            $"One handler run may publish at most {MaxPublished} events through its context. Use PublishManyAsync of IEventBus for more.",
+            PublishFailure.Rejected,
+            null);
 }

@@ -53,7 +53,10 @@ public interface IEventBus
     /// <exception cref="PublishManyException">
     /// At least one event was not accepted. The exception reports the result of each event.
     /// </exception>
-    Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+    Task PublishManyAsync<TEvent>(
+        IReadOnlyList<TEvent> events,
+        PublishOptions? options = null,
+        CancellationToken cancellationToken = default)
         where TEvent : notnull;
 
     /// <summary>Publishes a stream of events in a pipeline. For each key, the order of the stream is kept.</summary>
@@ -73,6 +76,9 @@ public interface IEventBus
     /// <exception cref="PublishManyException">
     /// At least one event was not accepted. The exception reports the result of each event that was read.
     /// </exception>
-    Task PublishManyAsync<TEvent>(IAsyncEnumerable<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+    Task PublishManyAsync<TEvent>(
+        IAsyncEnumerable<TEvent> events,
+        PublishOptions? options = null,
+        CancellationToken cancellationToken = default)
         where TEvent : notnull;
 }

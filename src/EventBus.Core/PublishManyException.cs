@@ -19,6 +19,9 @@ public sealed class PublishManyException : EventBusException
     {
         ArgumentNullException.ThrowIfNull(items);
         var failed = items.Count(item => item is not null);
-        return failed == 0 ? throw new ArgumentException("All events were accepted.", nameof(items)) : $"{failed} of {items.Count} events were not accepted. The first: {ExceptionText.MessageOf(items.First(item => item is not null)!)} See {nameof(Items)} for each.";
+        return failed == 0
+            ? throw new ArgumentException("All events were accepted.", nameof(items))
+            : $"{failed} of {items.Count} events were not accepted. The first: "
+                + $"{ExceptionText.MessageOf(items.First(item => item is not null)!)} See {nameof(Items)} for each.";
     }
 }

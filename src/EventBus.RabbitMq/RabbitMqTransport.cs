@@ -42,7 +42,11 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Share(topology.ServiceName, time);
         shared = true;
-        givenUp = new RabbitMqBrokerDeadLetters(connector, this.topology, [.. topology.Subscriptions.Select(subscription => subscription.Name)], time);
+        givenUp = new RabbitMqBrokerDeadLetters(
+            connector,
+            this.topology,
+            [.. topology.Subscriptions.Select(subscription => subscription.Name)],
+            time);
         RabbitMqEntity[] things = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
         publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = things };
         publisher.Start();
@@ -52,7 +56,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             await PrepareAsync(things, cancellationToken);
         }
 
-        var consumed = topology.Subscriptions.Select(subscription => this.topology.QueueOf(subscription.Name)).ToHashSet(StringComparer.Ordinal);
+        var consumed = topology.Subscriptions.Select(subscription => this.topology.QueueOf(subscription.Name))
+            .ToHashSet(StringComparer.Ordinal);
         upkeep = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], consumed, options, time);
         upkeep.Start();
     }
@@ -77,32 +82,51 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+                .WaitAsync(options.CallTimeout, time, cancellationToken);
             await Started(topology).RetireAsync(live, subscription, discardWaiting);
         }
-        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception)
+            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
-            throw new EventBusException($"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try again.", exception);
+            throw new EventBusException(
+                $"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
+                    + "again.",
+                exception);
         }
     }
 
-    public override async ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken)
+    public override async ValueTask<KeptSubscription?> FindKeptAsync(
+        string service,
+        string subscription,
+        CancellationToken cancellationToken)
     {
         var names = new RabbitMqTopology(service, options);
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+                .WaitAsync(options.CallTimeout, time, cancellationToken);
             return await names.FindQueueAsync(live, subscription) is { } queue
-                ? new KeptSubscription(queue.QueueName, queue.ConsumerCount, queue.MessageCount, $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})")
+                ? new KeptSubscription(
+                    queue.QueueName,
+                    queue.ConsumerCount,
+                    queue.MessageCount,
+                    $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})")
                 : null;
         }
-        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception)
+            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
-            throw new EventBusException($"RabbitMQ at {connector.Place} did not report whether the subscription '{subscription}' of the service '{service}' has a queue: {exception.Message}", exception);
+            throw new EventBusException(
+                $"RabbitMQ at {connector.Place} did not report whether the subscription '{subscription}' of the service '{service}' has "
+                    + $"a queue: {exception.Message}",
+                exception);
         }
     }
 
-    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken)
+    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+        string subscription,
+        CancellationToken cancellationToken)
     {
         RabbitMqReceiver? receiver;
         lock (receivers)
@@ -113,7 +137,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         return receiver is null ? null : await receiver.CountOthersAsync(cancellationToken);
     }
 
-    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => Started(givenUp).TakeAsync(cancellationToken);
+    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+        Started(givenUp).TakeAsync(cancellationToken);
 
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
@@ -126,11 +151,19 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting"}")
-            : poison is not null ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
-            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqErrors.CauseOf(silent.LastError)}".TrimEnd())
+            publisher is not { IsOpen: true } ? new TransportHealth(
+                TransportState.Unhealthy,
+                $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting"}")
+            : poison is not null ? new TransportHealth(
+                TransportState.Unhealthy,
+                $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
+            : silent is not null ? new TransportHealth(
+                TransportState.Unhealthy,
+                $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqErrors.CauseOf(silent.LastError)}".TrimEnd())
             : upkeep?.Problem is { } missing ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
-            : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
+            : connector.Publishing.IsBlocked ? new TransportHealth(
+                TransportState.Degraded,
+                "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : givenUp?.Problem is { } problem ? new TransportHealth(TransportState.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
             : TransportHealth.Healthy);
     }
@@ -144,7 +177,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             receivers.Clear();
         }
 
-        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(upkeep?.DisposeAsync().AsTask() ?? Task.CompletedTask));
+        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask())
+            .Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask)
+            .Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask)
+            .Append(upkeep?.DisposeAsync().AsTask() ?? Task.CompletedTask));
         if (shared)
         {
             shared = false;
@@ -160,7 +196,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+                .WaitAsync(options.CallTimeout, time, cancellationToken);
             await provisioner.PrepareAsync(live, things);
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
@@ -197,7 +234,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         var error = lastError();
-        var text = $"RabbitMQ at {connector.Place} {(RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
+        var text = $"RabbitMQ at {connector.Place} "
+            + $"{(RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: "
+            + $"{RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual "
+            + "host in the connection string.";
         if (failFast || RabbitMqErrors.IsRefusal(error))
         {
             throw new EventBusException(text, error);

@@ -20,7 +20,10 @@ public static class SqliteBuilderExtensions
     /// resolved once, when the bus starts. The connection string may contain a password, and is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, string connectionString, Action<SqliteStoreOptions>? configure = null)
+    public static EventBusBuilder StoreInSqlite(
+        this EventBusBuilder bus,
+        string connectionString,
+        Action<SqliteStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
         return Store(bus, Options(bus).Configure(options => options.ConnectionString = connectionString).Configure(configure));
@@ -51,5 +54,6 @@ public static class SqliteBuilderExtensions
         return Stores(new SqliteFile(settings.ConnectionString ?? "", settings), settings, log);
     });
 
-    private static BackendConfiguration<SqliteStoreOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new SqliteStoreOptionsValidator());
+    private static BackendConfiguration<SqliteStoreOptions> Options(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new SqliteStoreOptionsValidator());
 }

@@ -26,7 +26,8 @@ internal sealed class SqliteStores(SqliteDatabase database, ILogger log) : BusSt
 
     public override TimeProvider PlanBy(TimeProvider time) => database.PlanBy(time);
 
-    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => database.OpenAsync(setup, cancellationToken);
+    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) =>
+        database.OpenAsync(setup, cancellationToken);
 
     public override ValueTask CloseAsync() => database.CloseAsync();
 }

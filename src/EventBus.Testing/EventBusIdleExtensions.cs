@@ -35,7 +35,9 @@ public static class EventBusIdleExtensions
         var bus = client.Running();
         if (!bus.Transport.Features.CountsWork)
         {
-            throw new InvalidOperationException($"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
+            throw new InvalidOperationException(
+                $"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use "
+                    + "bus.UseInMemory() for this.");
         }
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
@@ -49,7 +51,8 @@ public static class EventBusIdleExtensions
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             var work = bus.Transport.Work;
-            throw new TimeoutException($"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} deliveries are queued or in a handler.");
+            throw new TimeoutException(
+                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} deliveries are queued or in a handler.");
         }
     }
 }

@@ -22,7 +22,10 @@ public sealed class ExceptionTests
             select ($"{Path.GetFileNameWithoutExtension(found.SyntaxTree.FilePath)}: {found}", found.Where),
             "These read the text of an exception, which may throw, be null, be of any length, or hold content. Ask ExceptionText:");
 
-    /// <summary>A backend implements only the members that it can fulfil. A stream is the exception: its contract asks for the type.</summary>
+    /// <summary>
+    /// A backend implements only the members that it can fulfil. A stream is the exception: its contract asks for the
+    /// type.
+    /// </summary>
     [Fact]
     public void NotSupportedException_InALibrary_IsNotThrown() =>
         Rule.NoOffenders(

@@ -31,7 +31,11 @@ internal sealed class SourceProject
             .Select(path => MetadataReference.CreateFromFile(path));
         Compilation = CSharpCompilation.Create(
             name,
-            [CSharpSyntaxTree.ParseText(ImplicitUsings, options), .. Files, .. Linked(name).Select(path => CSharpSyntaxTree.ParseText(Repository.Read(path), options, path))],
+            [
+                CSharpSyntaxTree.ParseText(ImplicitUsings, options),
+                .. Files,
+                .. Linked(name).Select(path => CSharpSyntaxTree.ParseText(Repository.Read(path), options, path))
+            ],
             references,
             new CSharpCompilationOptions(
                 OutputKind.DynamicallyLinkedLibrary,
@@ -53,7 +57,9 @@ internal sealed class SourceProject
 
     public CSharpCompilation Compilation { get; }
 
-    /// <summary>The files of another library that the project compiles too. They are checked where they stand.</summary>
+    /// <summary>
+    /// The files of another library that the project compiles too. They are checked where they stand.
+    /// </summary>
     private static IEnumerable<string> Linked(string name) =>
         from compile in XDocument.Parse(Repository.Read($"src/{name}/{name}.csproj")).Descendants("Compile")
         let pattern = compile.Attribute("Include")!.Value.Replace("../", "src/", StringComparison.Ordinal)

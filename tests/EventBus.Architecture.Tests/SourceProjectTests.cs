@@ -5,7 +5,8 @@ namespace EventBus.Architecture.Tests;
 /// <summary>The other rules look at what names mean, so names must mean something here.</summary>
 public sealed class SourceProjectTests
 {
-    // What a source generator adds is missing here: the bodies of log methods, the validators of options, and all of a JSON context.
+    // What a source generator adds is missing here: the bodies of log methods, the validators of options, and all of a
+    // JSON context.
     private static readonly string[] Generated = ["CS8795", "CS0534", "CS0535", "CS0117", "CS7036"];
 
     [Fact]

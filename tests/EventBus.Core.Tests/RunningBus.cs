@@ -20,7 +20,10 @@ internal sealed class RunningBus : IAsyncDisposable
 
     public IDeadLetters DeadLetters => Services.GetRequiredService<IDeadLetters>();
 
-    public static async Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, TimeProvider? time = null, Action<IServiceCollection>? services = null)
+    public static async Task<RunningBus> StartAsync(
+        Action<EventBusBuilder> configure,
+        TimeProvider? time = null,
+        Action<IServiceCollection>? services = null)
     {
         var bus = new RunningBus(Build(configure, time, services));
         await bus.host.StartAsync(TestContext.Current.CancellationToken);
@@ -83,7 +86,12 @@ internal sealed class LogMemory : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         lock (entries)
         {

@@ -14,7 +14,8 @@ internal sealed class SetBackTime : TimeProvider
 
     public override long GetTimestamp() => time.GetTimestamp();
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => time.CreateTimer(callback, state, dueTime, period);
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        time.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>Sets the clock by a span, without a moment passing.</summary>
     public void Set(TimeSpan span) => Interlocked.Add(ref offset, span.Ticks);

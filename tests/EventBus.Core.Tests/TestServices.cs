@@ -23,9 +23,18 @@ internal static class TestServices
     public static (FailureRecorder Recorder, AttemptCounter Attempts) CreateRecorder(RetryStore store, BusServices services)
     {
         var (calls, retries) = (new FailureStoreWriter(store, new DurableWriter(services), services), new WakeSignal());
-        var alerts = new AlertCoordinator(new DeadLetterAlertSource(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), services);
+        var alerts = new AlertCoordinator(
+            new DeadLetterAlertSource(store),
+            [],
+            new AlertSettings(TimeSpan.Zero, "shop", _ => true),
+            services);
         var limits = new RecordLimits(store, new EventBusOptions { MaxParkedPerKey = 1 }, services.StoreTime);
-        var recorder = new FailureRecorder(calls, new OrderTracker(calls, retries, services), new FailureReporter(alerts, retries, services), limits, services);
+        var recorder = new FailureRecorder(
+            calls,
+            new OrderTracker(calls, retries, services),
+            new FailureReporter(alerts, retries, services),
+            limits,
+            services);
         return (recorder, new AttemptCounter(calls, recorder, services));
     }
 }

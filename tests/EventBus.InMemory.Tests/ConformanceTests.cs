@@ -34,7 +34,9 @@ public sealed class ConformanceTests
         {
             for (var round = 0; round < rounds; round++)
             {
-                ran += (await Task.WhenAll(Enumerable.Range(0, AtOnce).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)))).Length;
+                ran += (await Task.WhenAll(Enumerable.Range(0, AtOnce)
+                    .SelectMany(_ => ConformanceSuite.Scenarios)
+                    .Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)))).Length;
             }
         }
         finally
@@ -47,7 +49,10 @@ public sealed class ConformanceTests
     }
 
     [Fact]
-    public Task Guarantees_ColumnInMemory_IsWhatTheSuiteSays() => Guarantees.CompareAsync(Backend, ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)), Token);
+    public Task Guarantees_ColumnInMemory_IsWhatTheSuiteSays() => Guarantees.CompareAsync(
+        Backend,
+        ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)),
+        Token);
 
     /// <summary>Keeps a processor busy in small bites, as other work of a process would.</summary>
     private static void Burn(CancellationToken enough)

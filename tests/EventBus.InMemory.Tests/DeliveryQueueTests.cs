@@ -13,8 +13,12 @@ public sealed class DeliveryQueueTests
     {
         var queue = new DeliveryQueue(capacity: 2, reserve: 1);
 
-        Assert.Equal([EnqueueResult.Done, EnqueueResult.Done, EnqueueResult.Full], Enumerable.Range(0, 3).Select(i => queue.TryEnqueue(Event(i))));
-        Assert.Equal([EnqueueResult.Done, EnqueueResult.Full], Enumerable.Range(3, 2).Select(i => queue.TryEnqueue(Event(i, fromHandler: true))));
+        Assert.Equal(
+            [EnqueueResult.Done, EnqueueResult.Done, EnqueueResult.Full],
+            Enumerable.Range(0, 3).Select(i => queue.TryEnqueue(Event(i))));
+        Assert.Equal(
+            [EnqueueResult.Done, EnqueueResult.Full],
+            Enumerable.Range(3, 2).Select(i => queue.TryEnqueue(Event(i, fromHandler: true))));
         Assert.Equal(3, queue.Count);
     }
 

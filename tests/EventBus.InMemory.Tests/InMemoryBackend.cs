@@ -10,7 +10,9 @@ internal sealed class InMemoryBackend : Backend
     public override bool CanLimitQueue => true;
 
     public override Transport CreateTransport(TransportSetup setup) =>
-        new InMemoryTransport(setup.QueueCapacity is { } capacity ? new InMemoryOptions { Capacity = capacity, HandlerReserve = capacity } : new InMemoryOptions());
+        new InMemoryTransport(setup.QueueCapacity is { } capacity
+            ? new InMemoryOptions { Capacity = capacity, HandlerReserve = capacity }
+            : new InMemoryOptions());
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 }

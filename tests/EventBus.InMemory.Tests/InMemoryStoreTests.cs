@@ -63,7 +63,9 @@ public sealed class InMemoryStoreTests
     public async Task Discard_BehindARunningHead_StartsNothingTwice()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now, line: "k"), Token);
-        await failures.RecordAsync(Failed("2", line: "k") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.KeyBlocked }, Token);
+        await failures.RecordAsync(
+            Failed("2", line: "k") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.KeyBlocked },
+            Token);
         Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
 
         Assert.True(await failures.DeadLetters.DiscardAsync("mail~2", Token));
@@ -161,7 +163,8 @@ public sealed class InMemoryStoreTests
         var small = new InMemoryFailureStore(capacity: 1);
         await small.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token);
 
-        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), Now, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await small.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), Now, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         await small.ForgetAttemptsAsync("mail", "1", Token);
@@ -190,7 +193,8 @@ public sealed class InMemoryStoreTests
         var first = await processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, Now, Lease, Token);
         await processed.CompleteAsync(new ProcessedKey("mail", "1"), first.Fence, new Completion([], [], Now.AddDays(1)), Token);
 
-        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         Assert.Contains("retention", exception.Message, StringComparison.Ordinal);
@@ -220,7 +224,10 @@ public sealed class InMemoryStoreTests
         await delays.AddAsync(Event("1"), Now, Token);
         await delays.AddAsync(Event("2"), Now, Token);
 
-        Assert.Contains("StoreCapacity", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await delays.AddAsync(Event("3"), Now, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "StoreCapacity",
+            (await Assert.ThrowsAsync<InvalidOperationException>(async () => await delays.AddAsync(Event("3"), Now, Token))).Message,
+            StringComparison.Ordinal);
     }
 
     private static FailedEvent Failed(string id, DateTimeOffset dueAt = default, string? line = null) => new()
@@ -233,7 +240,8 @@ public sealed class InMemoryStoreTests
         LineKey = line,
     };
 
-    private static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
+    private static FailedEvent Parked(string id, string line) =>
+        Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
 
     private static Envelope Event(string id) => new(new EnvelopeAttributes { Id = id, Name = "order.placed" }, []);
 }

@@ -8,13 +8,18 @@ public sealed class ProcessedTableTests
 {
     private readonly ProcessedTable table = new();
 
-    /// <summary>More than a piece and many times the buckets, as UUIDs and as texts, removed and added again: every key is found and no other.</summary>
+    /// <summary>
+    /// More than a piece and many times the buckets, as UUIDs and as texts, removed and added again: every key is found
+    /// and no other.
+    /// </summary>
     [Fact]
     public void Keys_AddedAndRemoved_AreFoundWhereTheyAre()
     {
         var random = new Random(7);
         var model = new Dictionary<string, long>();
-        ProcessedKey[] keys = [.. Enumerable.Range(0, 6_000).Select(i => i % 3 == 0 ? new ProcessedKey("mail", $"order-{i}") : new ProcessedKey("mail", i % 3 == 1 ? Numbered(i) : Random(random)))];
+        ProcessedKey[] keys = [.. Enumerable.Range(0, 6_000).Select(i => i % 3 == 0
+            ? new ProcessedKey("mail", $"order-{i}")
+            : new ProcessedKey("mail", i % 3 == 1 ? Numbered(i) : Random(random)))];
         for (var step = 1; step <= 40_000; step++)
         {
             var key = keys[random.Next(keys.Length)];
@@ -32,15 +37,23 @@ public sealed class ProcessedTableTests
         }
 
         Assert.Equal(model.Count, table.Count);
-        Assert.All(keys, key => Assert.Equal(model.GetValueOrDefault(key.Key, -1), table.Find(key) is >= 0 and var place ? table[place].Fence : -1));
+        Assert.All(
+            keys,
+            key => Assert.Equal(model.GetValueOrDefault(key.Key, -1), table.Find(key) is >= 0 and var place ? table[place].Fence : -1));
         Assert.Equal(model.Count, table.Claimed().Count());
     }
 
-    /// <summary>First ids that meet in a bucket by their last bytes; then such whose four parts cancel each other out, which the hash of a Guid itself would not tell apart.</summary>
+    /// <summary>
+    /// First ids that meet in a bucket by their last bytes; then such whose four parts cancel each other out, which the
+    /// hash of a Guid itself would not tell apart.
+    /// </summary>
     [Fact]
     public void Keys_MadeToMeetInOneBucket_AreSpread()
     {
-        ProcessedKey[] keys = [.. Enumerable.Range(1, 1_000).Select(i => new ProcessedKey("mail", Numbered(i << 16))), .. Enumerable.Range(1, 20_000).Select(i => new ProcessedKey("mail", Cancelling(i)))];
+        ProcessedKey[] keys = [
+            .. Enumerable.Range(1, 1_000).Select(i => new ProcessedKey("mail", Numbered(i << 16))),
+            .. Enumerable.Range(1, 20_000).Select(i => new ProcessedKey("mail", Cancelling(i)))
+        ];
         foreach (var key in keys)
         {
             Assert.True(table.TryAdd(key, out var place));
@@ -52,7 +65,10 @@ public sealed class ProcessedTableTests
         Assert.True(table.Find(new ProcessedKey("mail", Cancelling(20_001))) < 0);
     }
 
-    /// <summary>Keys that come, are done out of order, and are forgotten, side by side: each is forgotten by the end of its time, and none is lost.</summary>
+    /// <summary>
+    /// Keys that come, are done out of order, and are forgotten, side by side: each is forgotten by the end of its
+    /// time, and none is lost.
+    /// </summary>
     [Fact]
     public void Keys_DoneAndForgottenInBetween_AreForgottenByTheEndOfTheirTime()
     {
@@ -117,7 +133,18 @@ public sealed class ProcessedTableTests
         }
     }
 
-    private static Guid Numbered(int number) => new(0x01a223f2, -4009, 0x71f4, 0x87, 0xa9, 0x9d, 0x66, (byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number);
+    private static Guid Numbered(int number) => new(
+        0x01a223f2,
+        -4009,
+        0x71f4,
+        0x87,
+        0xa9,
+        0x9d,
+        0x66,
+        (byte)(number >> 24),
+        (byte)(number >> 16),
+        (byte)(number >> 8),
+        (byte)number);
 
     private static Guid Cancelling(int number)
     {

@@ -25,5 +25,8 @@ public sealed class StoreConformanceTests
 
     [Fact]
     public async Task Run_ScenarioOfATransport_IsRefused() =>
-        Assert.Contains("ConformanceSuite", (await Assert.ThrowsAsync<ArgumentException>(() => StoreSuite.RunAsync(ConformanceSuite.Scenarios[0], Backend, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ConformanceSuite",
+            (await Assert.ThrowsAsync<ArgumentException>(() => StoreSuite.RunAsync(ConformanceSuite.Scenarios[0], Backend, Token))).Message,
+            StringComparison.Ordinal);
 }

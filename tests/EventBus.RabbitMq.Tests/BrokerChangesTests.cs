@@ -63,14 +63,20 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await AddUserAsync("^$", "^$", "^$");
         await using var app = await StartPublisherAsync();
 
-        var failure = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel).WaitAsync(TestBroker.Patience, Cancel));
+        var failure = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(
+            new TestHappened(1),
+            new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
+            Cancel).WaitAsync(TestBroker.Patience, Cancel));
 
         Assert.Equal(PublishFailure.Rejected, failure.Failure);
         Assert.Contains("403", failure.Message, StringComparison.Ordinal);
 
         // Of several at once the broker does not say which it refused: some may have been taken.
-        var several = await Task.WhenAll(Enumerable.Range(0, 50).Select(async number => await Record.ExceptionAsync(() => app.Bus.PublishAsync(new TestHappened(number), Cancel))));
-        Assert.All(several, error => Assert.Contains(Assert.IsType<PublishException>(error).Failure, new[] { PublishFailure.Rejected, PublishFailure.InDoubt }));
+        var several = await Task.WhenAll(Enumerable.Range(0, 50)
+            .Select(async number => await Record.ExceptionAsync(() => app.Bus.PublishAsync(new TestHappened(number), Cancel))));
+        Assert.All(several, error => Assert.Contains(
+            Assert.IsType<PublishException>(error).Failure,
+            new[] { PublishFailure.Rejected, PublishFailure.InDoubt }));
 
         await broker.Node.ControlAsync("set_permissions", name, "^$", $"^{name}$", "^$");
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
@@ -100,7 +106,9 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await using var app = await StartAsync(broker.Uri);
         await AddUserAsync("^$", $"^{name}$", "^$");
         await broker.Node.ControlAsync("set_topic_permissions", name, name, "^test\\.happened$", "^$");
-        await using var publisher = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(UserUri.AbsoluteUri, options => options.Exchange = name).StoreInMemory().Publishes<TestHappened>().Publishes<FollowUp>());
+        await using var publisher = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(
+            UserUri.AbsoluteUri,
+            options => options.Exchange = name).StoreInMemory().Publishes<TestHappened>().Publishes<FollowUp>());
 
         var refused = new List<Task<Exception?>>();
         var accepted = new List<Task>();
@@ -108,16 +116,22 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         {
             if (number is 50 or 51 or 52)
             {
-                refused.Add(Record.ExceptionAsync(() => publisher.Bus.PublishAsync(new FollowUp(50), new PublishOptions { Timeout = TestBroker.Patience }, Cancel)).AsTask());
+                refused.Add(Record.ExceptionAsync(() => publisher.Bus.PublishAsync(
+                    new FollowUp(50),
+                    new PublishOptions { Timeout = TestBroker.Patience },
+                    Cancel)).AsTask());
             }
             else
             {
-                accepted.Add(publisher.Bus.PublishAsync(new TestHappened(number), new PublishOptions { Timeout = TestBroker.Patience }, Cancel));
+                accepted.Add(
+                    publisher.Bus.PublishAsync(new TestHappened(number), new PublishOptions { Timeout = TestBroker.Patience }, Cancel));
             }
         }
 
         await Task.WhenAll(accepted);
-        Assert.All(await Task.WhenAll(refused), error => Assert.Contains(Assert.IsType<PublishException>(error).Failure, new[] { PublishFailure.Rejected, PublishFailure.InDoubt }));
+        Assert.All(await Task.WhenAll(refused), error => Assert.Contains(
+            Assert.IsType<PublishException>(error).Failure,
+            new[] { PublishFailure.Rejected, PublishFailure.InDoubt }));
     }
 
     [Fact]
@@ -131,7 +145,8 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         Assert.Equal(0, await handled.NextAsync("the event that found no exchange"));
 
         await ChangeAsync(channel => channel.ExchangeDeleteAsync(name, cancellationToken: Cancel));
-        await Task.WhenAll(Enumerable.Range(1, 50).Select(number => app.Bus.PublishAsync(new TestHappened(number), new PublishOptions { Key = $"{number % 3}" }, Cancel)));
+        await Task.WhenAll(Enumerable.Range(1, 50)
+            .Select(number => app.Bus.PublishAsync(new TestHappened(number), new PublishOptions { Key = $"{number % 3}" }, Cancel)));
         var numbers = new HashSet<int>();
         while (numbers.Count < 50)
         {
@@ -174,8 +189,11 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":1}"u8.ToArray(), uri: broker.Uri);
         Assert.Equal(1, await handled.NextAsync("the event"));
 
-        async Task<bool> IsThereAsync() => (await broker.Node.ControlAsync("--silent", thing == "queue" ? "list_queues" : "list_bindings")).Split('\n')
-            .Any(line => thing == "queue" ? line.StartsWith($"{name}.given-up\t", StringComparison.Ordinal) : line.StartsWith($"{name}\t", StringComparison.Ordinal) && line.Contains($"{name}:tests", StringComparison.Ordinal));
+        async Task<bool> IsThereAsync() =>
+            (await broker.Node.ControlAsync("--silent", thing == "queue" ? "list_queues" : "list_bindings")).Split('\n')
+                .Any(line => thing == "queue"
+                    ? line.StartsWith($"{name}.given-up\t", StringComparison.Ordinal)
+                    : line.StartsWith($"{name}\t", StringComparison.Ordinal) && line.Contains($"{name}:tests", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -186,9 +204,11 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         }
 
         await using var app = await StartAsync(broker.Uri, options => options.Provisioning = RabbitMqProvisioning.Validate);
-        await ChangeAsync(channel => channel.QueueDeleteAsync($"{name}.given-up", ifUnused: false, ifEmpty: false, cancellationToken: Cancel));
+        await ChangeAsync(
+            channel => channel.QueueDeleteAsync($"{name}.given-up", ifUnused: false, ifEmpty: false, cancellationToken: Cancel));
 
-        await UntilHealthAsync(app, report => report.Status == HealthStatus.Unhealthy && report.Entries.Values.Any(entry => entry.Description!.Contains($"'{name}.given-up' is missing", StringComparison.Ordinal)));
+        await UntilHealthAsync(app, report => report.Status == HealthStatus.Unhealthy
+            && report.Entries.Values.Any(entry => entry.Description!.Contains($"'{name}.given-up' is missing", StringComparison.Ordinal)));
     }
 
     /// <summary>The rights that docs/rabbitmq.md lists: to write to the exchange, and nothing else.</summary>
@@ -253,7 +273,13 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await UntilHealthAsync(app, IsNamed);
         for (var number = 1; number <= 3; number++)
         {
-            await ChangeAsync(channel => channel.BasicPublishAsync("", $"{name}.dead-letters", mandatory: true, new BasicProperties { MessageId = $"{number}" }, "{}"u8.ToArray(), Cancel).AsTask());
+            await ChangeAsync(channel => channel.BasicPublishAsync(
+                "",
+                $"{name}.dead-letters",
+                mandatory: true,
+                new BasicProperties { MessageId = $"{number}" },
+                "{}"u8.ToArray(),
+                Cancel).AsTask());
         }
 
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15), TimeProvider.System);
@@ -264,7 +290,8 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         }
 
         static bool IsNamed(HealthReport report) =>
-            report.Status == HealthStatus.Degraded && report.Entries.Values.Any(entry => entry.Description!.Contains(".given-up' cannot be read", StringComparison.Ordinal));
+            report.Status == HealthStatus.Degraded
+                && report.Entries.Values.Any(entry => entry.Description!.Contains(".given-up' cannot be read", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -282,7 +309,8 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
             }
         });
 
-        await UntilHealthAsync(app, report => report.Status == HealthStatus.Unhealthy && report.Entries.Values.Any(entry => entry.Description!.Contains("channel_max is 4", StringComparison.Ordinal)));
+        await UntilHealthAsync(app, report => report.Status == HealthStatus.Unhealthy
+            && report.Entries.Values.Any(entry => entry.Description!.Contains("channel_max is 4", StringComparison.Ordinal)));
         Assert.Contains(log.Texts, text => text.Contains("channel_max is 4", StringComparison.Ordinal));
     }
 
@@ -308,25 +336,26 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         bus.Publishes<TestHappened>();
     });
 
-    private Task<TestBus> StartAsync(Uri uri, Action<RabbitMqOptions>? configure = null, bool store = true) => TestBus.StartAsync(name, bus =>
-    {
-        bus.Services.AddLogging(logging => logging.AddProvider(log));
-        bus.UseRabbitMq(uri.AbsoluteUri, options =>
+    private Task<TestBus> StartAsync(Uri uri, Action<RabbitMqOptions>? configure = null, bool store = true) =>
+        TestBus.StartAsync(name, bus =>
         {
-            options.Exchange = name;
-            configure?.Invoke(options);
-        });
-        if (store)
-        {
-            bus.StoreInMemory();
-        }
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+            bus.UseRabbitMq(uri.AbsoluteUri, options =>
+            {
+                options.Exchange = name;
+                configure?.Invoke(options);
+            });
+            if (store)
+            {
+                bus.StoreInMemory();
+            }
 
-        bus.Subscribe<TestHappened>("tests", (e, _, _) =>
-        {
-            handled.Add(e.Number);
-            return Task.CompletedTask;
+            bus.Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return Task.CompletedTask;
+            });
         });
-    });
 
     private async Task ChangeAsync(Func<IChannel, Task> change)
     {
@@ -342,7 +371,9 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         HealthReport report;
         while (!condition(report = await health.CheckHealthAsync(Cancel)))
         {
-            Assert.False(patience.IsCancellationRequested, $"The health is {string.Join(' ', report.Entries.Values.Select(entry => $"{entry.Status}: {entry.Description}"))}");
+            Assert.False(
+                patience.IsCancellationRequested,
+                $"The health is {string.Join(' ', report.Entries.Values.Select(entry => $"{entry.Status}: {entry.Description}"))}");
         }
     }
 }

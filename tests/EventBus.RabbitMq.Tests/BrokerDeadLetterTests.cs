@@ -39,11 +39,17 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         Assert.Equal(("tests~lost", 1), (alert.First.Id, alert.Count));
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
         Assert.Equal(
-            ("tests", "lost", "test.happened", reason == "delivery_limit" ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker),
+            (
+                "tests",
+                "lost",
+                "test.happened",
+                reason == "delivery_limit" ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker),
             (dead.Subscription, dead.EventId, dead.EventName, dead.Reason));
         Assert.Contains($"({reason})", dead.Error!, StringComparison.Ordinal);
         Assert.Equal("{\"number\":1}", Encoding.UTF8.GetString(dead.Body.Span));
-        Assert.Contains(log.Texts, text => text.Contains("lost", StringComparison.Ordinal) && text.Contains(dead.Reason.ToString(), StringComparison.Ordinal));
+        Assert.Contains(
+            log.Texts,
+            text => text.Contains("lost", StringComparison.Ordinal) && text.Contains(dead.Reason.ToString(), StringComparison.Ordinal));
         await UntilEmptyAsync($"{name}.given-up");
 
         Assert.Equal(1, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
@@ -78,7 +84,12 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     {
         await using (var alone = await StartAsync(store: false))
         {
-            await TestBroker.PublishForeignAsync(name, "test.happened", "{ not json"u8.ToArray(), new BasicProperties { MessageId = "bad" }, broker.Uri);
+            await TestBroker.PublishForeignAsync(
+                name,
+                "test.happened",
+                "{ not json"u8.ToArray(),
+                new BasicProperties { MessageId = "bad" },
+                broker.Uri);
             await alerted.NextAsync("the alert");
             Assert.Equal(1, await alone.DeadLetters.CountAsync(cancellationToken: Cancel));
         }
@@ -104,12 +115,19 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         }
 
         await SetTimeToLiveAsync();
-        await RawPublisher.PublishAsync(broker.Uri, name, "test.happened", [RawPublisher.Text("cloudEvents_id", "deep"), RawPublisher.Nested("deep", 25_000)], "{\"number\":1}");
+        await RawPublisher.PublishAsync(
+            broker.Uri,
+            name,
+            "test.happened",
+            [RawPublisher.Text("cloudEvents_id", "deep"), RawPublisher.Nested("deep", 25_000)],
+            "{\"number\":1}");
         await UntilHeldAsync($"{name}.given-up", 1);
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~deep", (await alerted.NextAsync("the alert")).First.Id);
-        Assert.Equal("{\"number\":1}", Encoding.UTF8.GetString(Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Body.Span));
+        Assert.Equal(
+            "{\"number\":1}",
+            Encoding.UTF8.GetString(Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Body.Span));
         Assert.Equal(2, log.Texts.Count(text => text.Contains("the consuming connection is open", StringComparison.Ordinal)));
     }
 
@@ -128,8 +146,17 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 
         await SetTimeToLiveAsync();
         var forged = RawPublisher.Entry("x-death", 'A', RawPublisher.Long(
-            [(byte)'F', .. RawPublisher.Long([.. RawPublisher.Text("queue", $"{name}:other"), .. RawPublisher.Text("reason", "rejected"), .. RawPublisher.Entry("deep", 'D', 29, 0, 0, 0, 1)])]));
-        await RawPublisher.PublishAsync(broker.Uri, name, "test.happened", [RawPublisher.Text("cloudEvents_id", "forged"), forged, RawPublisher.Text("eventbus-subscription", "other"), RawPublisher.Text("eventbus-error", "forged")], "{\"number\":1}");
+            [(byte)'F', .. RawPublisher.Long([
+                .. RawPublisher.Text("queue", $"{name}:other"),
+                .. RawPublisher.Text("reason", "rejected"),
+                .. RawPublisher.Entry("deep", 'D', 29, 0, 0, 0, 1)
+            ])]));
+        await RawPublisher.PublishAsync(broker.Uri, name, "test.happened", [
+            RawPublisher.Text("cloudEvents_id", "forged"),
+            forged,
+            RawPublisher.Text("eventbus-subscription", "other"),
+            RawPublisher.Text("eventbus-error", "forged")
+        ], "{\"number\":1}");
         await UntilHeldAsync($"{name}.given-up", 1);
         await using var app = await StartAsync(store);
 
@@ -173,13 +200,20 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 
     private Task SetTimeToLiveAsync() => SetPolicyAsync("{\"message-ttl\":50}");
 
-    private Task<string> SetPolicyAsync(string definition) => broker.Node.ControlAsync("set_policy", name, $"^{name}:tests$", definition, "--apply-to", "queues");
+    private Task<string> SetPolicyAsync(string definition) =>
+        broker.Node.ControlAsync("set_policy", name, $"^{name}:tests$", definition, "--apply-to", "queues");
 
     private async Task PublishAsync(string id, string? queue = null)
     {
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
-        await channel.BasicPublishAsync(queue is null ? name : "", queue ?? "test.happened", mandatory: true, new BasicProperties { MessageId = id }, "{\"number\":1}"u8.ToArray(), Cancel);
+        await channel.BasicPublishAsync(
+            queue is null ? name : "",
+            queue ?? "test.happened",
+            mandatory: true,
+            new BasicProperties { MessageId = id },
+            "{\"number\":1}"u8.ToArray(),
+            Cancel);
     }
 
     /// <summary>Takes the event and goes.</summary>
@@ -208,24 +242,32 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         }
 
         async Task<string> HeldAsync() =>
-            (await broker.Node.ControlAsync("--silent", "list_queues", "name", "messages")).Split('\n').Select(line => line.Split('\t')).FirstOrDefault(line => line[0] == queue)?[1].Trim() ?? "";
+            (await broker.Node.ControlAsync("--silent", "list_queues", "name", "messages")).Split('\n')
+                .Select(line => line.Split('\t'))
+                .FirstOrDefault(line => line[0] == queue)?[1].Trim() ?? "";
     }
 
     private Task<TestBus> StartAsync(bool store, RabbitMqQueueType type = RabbitMqQueueType.Quorum) => TestBus.StartAsync(name, bus =>
     {
         bus.Services.AddSingleton(alerted);
         bus.Services.AddLogging(logging => logging.AddProvider(log));
-        bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, 2, [TimeSpan.FromMilliseconds(100)]));
+        bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (
+            options.Exchange,
+            options.QueueType,
+            options.DeliveryLimit,
+            options.RetrySteps) = (name, type, 2, [TimeSpan.FromMilliseconds(100)]));
         if (store)
         {
             bus.StoreInMemory();
         }
 
-        bus.Configure(options => options.AlertInterval = TimeSpan.FromMilliseconds(100)).AddAlert<Alert>().Subscribe<TestHappened>("tests", (_, context, _) =>
-        {
-            handled.Add($"{context.EventName} {context.EventId}");
-            return Task.CompletedTask;
-        });
+        bus.Configure(options => options.AlertInterval = TimeSpan.FromMilliseconds(100))
+            .AddAlert<Alert>()
+            .Subscribe<TestHappened>("tests", (_, context, _) =>
+            {
+                handled.Add($"{context.EventName} {context.EventId}");
+                return Task.CompletedTask;
+            });
     });
 
     private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterNotifier

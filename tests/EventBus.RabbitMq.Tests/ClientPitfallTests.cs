@@ -44,7 +44,9 @@ public sealed class ClientPitfallTests
         {
             try
             {
-                await (IsHeard(number) ? app.Bus.PublishAsync(new TestHappened(number), token) : app.Bus.PublishAsync(new Unheard(), token));
+                await (IsHeard(number)
+                    ? app.Bus.PublishAsync(new TestHappened(number), token)
+                    : app.Bus.PublishAsync(new Unheard(), token));
                 return true;
             }
             catch (PublishException exception) when (exception.Failure == PublishFailure.NoSubscriber)
@@ -65,7 +67,9 @@ public sealed class ClientPitfallTests
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
         var headers = new Dictionary<string, string> { ["tenant"] = "a" };
-        var envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch, Headers = headers }, "{}"u8.ToArray());
+        var envelope = new Envelope(
+            new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch, Headers = headers },
+            "{}"u8.ToArray());
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
             var outcomes = new PublishOutcome[1];
@@ -90,7 +94,9 @@ public sealed class ClientPitfallTests
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
         var outcomes = new PublishOutcome[Count];
-        await transport.PublishAsync(Enumerable.Range(0, Count).Select(i => new Envelope(new EnvelopeAttributes { Id = $"{i}", Name = "order.placed", Time = DateTimeOffset.UnixEpoch }, BodyOf(i))).ToArray(), outcomes, Cancel);
+        await transport.PublishAsync(Enumerable.Range(0, Count).Select(i => new Envelope(
+            new EnvelopeAttributes { Id = $"{i}", Name = "order.placed", Time = DateTimeOffset.UnixEpoch },
+            BodyOf(i))).ToArray(), outcomes, Cancel);
         var held = new List<Delivery>();
         while (held.Count < Count)
         {
@@ -143,7 +149,9 @@ public sealed class ClientPitfallTests
     public async Task Queue_DeletedAndCreatedAgainAtOnce_IsConsumedAgain(RabbitMqQueueType type)
     {
         var handled = new Seen<int>();
-        await using var app = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType) = (name, type)).StoreInMemory().Subscribe<TestHappened>("tests", (e, _, _) =>
+        await using var app = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(
+            TestBroker.Uri.AbsoluteUri,
+            options => (options.Exchange, options.QueueType) = (name, type)).StoreInMemory().Subscribe<TestHappened>("tests", (e, _, _) =>
         {
             handled.Add(e.Number);
             return Task.CompletedTask;
@@ -160,5 +168,6 @@ public sealed class ClientPitfallTests
         Assert.Equal(1, await handled.NextAsync("the event in the new queue"));
     }
 
-    private static byte[] BodyOf(int number) => System.Text.Encoding.UTF8.GetBytes($"{{\"number\":{number},\"text\":\"{new string((char)('a' + (number % 26)), number)}\"}}");
+    private static byte[] BodyOf(int number) =>
+        System.Text.Encoding.UTF8.GetBytes($"{{\"number\":{number},\"text\":\"{new string((char)('a' + (number % 26)), number)}\"}}");
 }

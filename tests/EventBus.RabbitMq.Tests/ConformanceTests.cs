@@ -25,5 +25,7 @@ public abstract class ConformanceTests(RabbitMqBackend backend)
 
     [Fact]
     public Task Guarantees_ColumnRabbitMq_IsWhatTheSuiteSays() => Guarantees.CompareAsync(
-        backend, ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)), TestContext.Current.CancellationToken);
+        backend,
+        ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)),
+        TestContext.Current.CancellationToken);
 }

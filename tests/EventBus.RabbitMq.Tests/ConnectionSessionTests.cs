@@ -12,7 +12,10 @@ public sealed class ConnectionSessionTests
 
     private readonly FakeTimeProvider time = new();
 
-    /// <summary>The broker answers on one channel and not on the other: the call fails alone, and does not wait as long as on a slow connection.</summary>
+    /// <summary>
+    /// The broker answers on one channel and not on the other: the call fails alone, and does not wait as long as on a
+    /// slow connection.
+    /// </summary>
     [Fact]
     public async Task Call_ItsChannelIsStuck_FailsAloneAfterOneDeadline()
     {
@@ -45,11 +48,17 @@ public sealed class ConnectionSessionTests
         await call.WaitAsync(TestBroker.Patience, TestContext.Current.CancellationToken);
     }
 
-    private ConnectionSession Session() => new(DispatchProxy.Create<IConnection, SilentConnection>(), 1, Timeout, time) { Blocked = _ => { }, Traffic = new ConnectionTraffic() };
+    private ConnectionSession Session() => new(
+        DispatchProxy.Create<IConnection, SilentConnection>(),
+        1,
+        Timeout,
+        time)
+    { Blocked = _ => { }, Traffic = new ConnectionTraffic() };
 
     /// <summary>Stands for the client's connection, of which these tests need nothing.</summary>
     public class SilentConnection : DispatchProxy
     {
-        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod!.ReturnType == typeof(bool) ? true : null;
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+            targetMethod!.ReturnType == typeof(bool) ? true : null;
     }
 }

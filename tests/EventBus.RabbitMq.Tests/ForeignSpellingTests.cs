@@ -9,7 +9,8 @@ public sealed class ForeignSpellingTests
 {
     private static readonly byte[] Body = "{\"number\":1}"u8.ToArray();
 
-    public static TheoryData<string?> PlainEncodings => ["UTF-8", "utf-8", "Utf8", "us-ascii", "identity", "identity, UTF-8", " , utf-8 ", "8bit", "", (string?)null];
+    public static TheoryData<string?> PlainEncodings =>
+        ["UTF-8", "utf-8", "Utf8", "us-ascii", "identity", "identity, UTF-8", " , utf-8 ", "8bit", "", (string?)null];
 
     /// <summary>On the real broker, with every attribute in the type that another client may choose.</summary>
     [Theory]
@@ -65,7 +66,9 @@ public sealed class ForeignSpellingTests
     {
         object[] forms = [new AmqpTimestamp(time), time, Encoding.UTF8.GetBytes($"{time}")];
 
-        Assert.All(forms, form => Assert.Equal((DateTimeOffset.FromUnixTimeSeconds(1_700_000_000), null), (Read(With("time", form)).Time, Read(With("time", form)).Defect)));
+        Assert.All(forms, form => Assert.Equal(
+            (DateTimeOffset.FromUnixTimeSeconds(1_700_000_000), null),
+            (Read(With("time", form)).Time, Read(With("time", form)).Defect)));
     }
 
     /// <summary>Raw bytes of a GUID, for instance. They tell events apart no longer, but never cost one.</summary>
@@ -91,7 +94,8 @@ public sealed class ForeignSpellingTests
         Assert.Equal((null, null), (read.TraceState, read.Defect));
     }
 
-    private static BasicProperties With(string attribute, object value) => new() { Headers = new Dictionary<string, object?> { [$"cloudEvents_{attribute}"] = value } };
+    private static BasicProperties With(string attribute, object value) =>
+        new() { Headers = new Dictionary<string, object?> { [$"cloudEvents_{attribute}"] = value } };
 
     private static Envelope Read(BasicProperties properties) => RabbitMqWireFormat.Read("test.happened", properties, Body, out _);
 }

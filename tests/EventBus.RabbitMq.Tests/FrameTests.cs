@@ -4,7 +4,10 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>All attributes and headers of a message travel in one frame, and a frame that is larger than was negotiated costs the connection.</summary>
+/// <summary>
+/// All attributes and headers of a message travel in one frame, and a frame that is larger than was negotiated costs
+/// the connection.
+/// </summary>
 public sealed class FrameTests : IDisposable
 {
     private const uint SmallFrame = 8_192;
@@ -16,7 +19,9 @@ public sealed class FrameTests : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>The size that is counted is the size on the wire, to the byte: what just fits goes, and one byte more does not.</summary>
+    /// <summary>
+    /// The size that is counted is the size on the wire, to the byte: what just fits goes, and one byte more does not.
+    /// </summary>
     [Fact]
     public async Task Publish_HeadersOfOneByteMoreThanAFrameTakes_IsRejectedAndCostsNoConnection()
     {
@@ -48,15 +53,24 @@ public sealed class FrameTests : IDisposable
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
-    /// <summary>What another program sent over a larger frame than this one takes is kept as well: retries and dead letters leave out what has no room.</summary>
+    /// <summary>
+    /// What another program sent over a larger frame than this one takes is kept as well: retries and dead letters
+    /// leave out what has no room.
+    /// </summary>
     [Fact]
     public async Task Retry_OfAnEventWithMoreHeadersThanAFrameTakes_ComesAndCostsNoConnection()
     {
         fails = true;
         await using var app = await StartAsync();
 
-        var attributes = new[] { "id", "partitionkey", "correlationid", "causationid" }.Select(attribute => RawPublisher.Text($"cloudEvents_{attribute}", new string('é', attribute == "id" ? 60 : 1_000)));
-        await RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", [.. attributes, RawPublisher.Text("tenant", new string('x', 20_000))], "{\"number\":1}");
+        var attributes = new[] { "id", "partitionkey", "correlationid", "causationid" }.Select(
+            attribute => RawPublisher.Text($"cloudEvents_{attribute}", new string('é', attribute == "id" ? 60 : 1_000)));
+        await RawPublisher.PublishAsync(
+            TestBroker.Uri,
+            name,
+            "test.happened",
+            [.. attributes, RawPublisher.Text("tenant", new string('x', 20_000))],
+            "{\"number\":1}");
 
         for (var start = 1; start <= 4; start++)
         {
@@ -74,11 +88,21 @@ public sealed class FrameTests : IDisposable
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
-    /// <summary>A copy is used in its place, with a socket of the bus's own. A setting that a later client adds is to be copied too.</summary>
+    /// <summary>
+    /// A copy is used in its place, with a socket of the bus's own. A setting that a later client adds is to be copied
+    /// too.
+    /// </summary>
     [Fact]
     public void Factory_OfTheApplication_IsCopiedWhole()
     {
-        string[] own = ["AutomaticRecoveryEnabled", "TopologyRecoveryEnabled", "TopologyRecoveryFilter", "TopologyRecoveryExceptionHandler", "NetworkRecoveryInterval", "MaxInboundMessageBodySize"];
+        string[] own = [
+            "AutomaticRecoveryEnabled",
+            "TopologyRecoveryEnabled",
+            "TopologyRecoveryFilter",
+            "TopologyRecoveryExceptionHandler",
+            "NetworkRecoveryInterval",
+            "MaxInboundMessageBodySize"
+        ];
         string[] ofTheEndpoint = ["HostName", "Port", "Ssl", "Endpoint", "Uri", "EndpointResolverFactory", "ClientProvidedName"];
         var factory = new ConnectionFactory
         {
@@ -101,9 +125,14 @@ public sealed class FrameTests : IDisposable
         };
         var (copy, plain) = (RabbitMqConnectionSource.Guarded(factory, null, new ConnectionTraffic()), new ConnectionFactory());
 
-        foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property => property is { CanWrite: true, GetMethod.IsStatic: false } && !own.Contains(property.Name) && !ofTheEndpoint.Contains(property.Name)))
+        foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property =>
+            property is { CanWrite: true, GetMethod.IsStatic: false }
+                && !own.Contains(property.Name)
+                && !ofTheEndpoint.Contains(property.Name)))
         {
-            Assert.False(Equals(property.GetValue(plain), property.GetValue(factory)), $"The test sets {property.Name} to nothing of its own.");
+            Assert.False(
+                Equals(property.GetValue(plain), property.GetValue(factory)),
+                $"The test sets {property.Name} to nothing of its own.");
             Assert.True(Equals(property.GetValue(factory), property.GetValue(copy)), $"{property.Name} was not copied.");
         }
     }

@@ -24,7 +24,9 @@ public sealed class HeartbeatTests
         Assert.Equal(Method.Length, await CountAsync(Heartbeat, Method, Heartbeat));
     }
 
-    /// <summary>Half of a frame that happens to look like a heartbeat is a piece of an answer on a slow connection.</summary>
+    /// <summary>
+    /// Half of a frame that happens to look like a heartbeat is a piece of an answer on a slow connection.
+    /// </summary>
     [Fact]
     public async Task Piece_ThatLooksLikeAHeartbeat_IsASignOfLife()
     {

@@ -40,10 +40,16 @@ public sealed class LeftBehindTests : IDisposable
             var health = await HealthAsync(app);
             Assert.Equal(HealthStatus.Healthy, health.Status);
             Assert.Contains("ISubscriptionManager.RetireAsync(\"b\")", (string)health.Data[$"{name}:b"], StringComparison.Ordinal);
-            Assert.Contains("call ISubscriptionManager.RetireAsync(\"b\")", Assert.Single(log.Texts, text => text.Contains($"the queue {name}:b of the subscription b", StringComparison.Ordinal)), StringComparison.Ordinal);
+            Assert.Contains(
+                "call ISubscriptionManager.RetireAsync(\"b\")",
+                Assert.Single(log.Texts, text => text.Contains($"the queue {name}:b of the subscription b", StringComparison.Ordinal)),
+                StringComparison.Ordinal);
             Assert.Equal(1u, await WaitingAsync("b"));
 
-            Assert.Contains("events wait", (await Assert.ThrowsAsync<EventBusException>(() => app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("b", cancellationToken: Cancel))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "events wait",
+                (await Assert.ThrowsAsync<EventBusException>(() => app.Services.GetRequiredService<ISubscriptionManager>()
+                    .RetireAsync("b", cancellationToken: Cancel))).Message, StringComparison.Ordinal);
             Assert.Contains($"{name}:b", (await HealthAsync(app)).Data);
             await app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("b", discardWaiting: true, cancellationToken: Cancel);
             Assert.Null(await WaitingAsync("b"));
@@ -98,7 +104,11 @@ public sealed class LeftBehindTests : IDisposable
             await UntilNamedAsync(app, "a");
             var health = await HealthAsync(app);
             Assert.Equal(HealthStatus.Healthy, health.Status);
-            Assert.Contains($"ISubscriptionManager.RetireAsync(\"a\") in an application whose service name is '{name}', or, if that is gone, delete the queue with the tools of the broker (rabbitmqctl delete_queue {name}:a)", (string)health.Data[$"{name}:a"], StringComparison.Ordinal);
+            Assert.Contains(
+                $"ISubscriptionManager.RetireAsync(\"a\") in an application whose service name is '{name}', or, if that is gone, delete "
+                    + $"the queue with the tools of the broker (rabbitmqctl delete_queue {name}:a)",
+                (string)health.Data[$"{name}:a"],
+                StringComparison.Ordinal);
             Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:a", StringComparison.Ordinal));
         }
 
@@ -140,21 +150,24 @@ public sealed class LeftBehindTests : IDisposable
 
     private Task<TestBus> StartAsync(LogList? log, params string[] subscriptions) => StartServiceAsync(log, name, subscriptions);
 
-    private Task<TestBus> StartServiceAsync(LogList? log, string service, params string[] subscriptions) => TestBus.StartAsync(service, bus =>
-    {
-        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInSqlite($"Data Source={Path.Combine(folder.FullName, "bus.db")}");
-        if (log is not null)
+    private Task<TestBus> StartServiceAsync(LogList? log, string service, params string[] subscriptions) =>
+        TestBus.StartAsync(service, bus =>
         {
-            bus.Services.AddLogging(logging => logging.AddProvider(log));
-        }
+            bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name)
+                .StoreInSqlite($"Data Source={Path.Combine(folder.FullName, "bus.db")}");
+            if (log is not null)
+            {
+                bus.Services.AddLogging(logging => logging.AddProvider(log));
+            }
 
-        foreach (var subscription in subscriptions)
-        {
-            bus.Subscribe<TestHappened>(subscription, (_, _, _) => Task.CompletedTask);
-        }
-    });
+            foreach (var subscription in subscriptions)
+            {
+                bus.Subscribe<TestHappened>(subscription, (_, _, _) => Task.CompletedTask);
+            }
+        });
 
-    private static async Task<HealthReportEntry> HealthAsync(TestBus app) => (await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)).Entries["eventbus"];
+    private static async Task<HealthReportEntry> HealthAsync(TestBus app) =>
+        (await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)).Entries["eventbus"];
 
     /// <summary>Waits until the health check names exactly the queues of these subscriptions.</summary>
     private async Task UntilNamedAsync(TestBus app, params string[] subscriptions)

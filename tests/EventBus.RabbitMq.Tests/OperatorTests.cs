@@ -16,16 +16,26 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>What is delivered again and again ends as a dead letter. Behind the dead letters and the alerts there is no other queue, and looking at them counts as a delivery: their limit is out of reach.</summary>
+    /// <summary>
+    /// What is delivered again and again ends as a dead letter. Behind the dead letters and the alerts there is no
+    /// other queue, and looking at them counts as a delivery: their limit is out of reach.
+    /// </summary>
     [Fact]
     public async Task Queues_OfEveryKind_HaveADeliveryLimitOfTheirOwn()
     {
-        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromSeconds(5)])));
+        await using var app = await StartAsync(bus => bus.UseRabbitMq(
+            broker.Uri.AbsoluteUri,
+            options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromSeconds(5)])));
 
-        var queues = (await broker.Node.ControlAsync("--silent", "list_queues", "name", "arguments")).Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal))
-            .Select(line => (Name: line.Split('\t')[0][name.Length..], Arguments: line.Split('\t')[1])).OrderBy(queue => queue.Name, StringComparer.Ordinal).ToList();
+        var queues = (await broker.Node.ControlAsync("--silent", "list_queues", "name", "arguments")).Split('\n')
+            .Where(line => line.StartsWith(name, StringComparison.Ordinal))
+                .Select(line => (Name: line.Split('\t')[0][name.Length..], Arguments: line.Split('\t')[1]))
+                .OrderBy(queue => queue.Name, StringComparer.Ordinal)
+                .ToList();
 
-        Assert.Equal([".alerts", ".dead-letters", ".given-up", ".wait-5000ms", ":tests", ":tests:retries"], queues.Select(queue => queue.Name));
+        Assert.Equal(
+            [".alerts", ".dead-letters", ".given-up", ".wait-5000ms", ":tests", ":tests:retries"],
+            queues.Select(queue => queue.Name));
         Assert.All(queues[..4], queue => Assert.Contains("{\"x-delivery-limit\",1000000}", queue.Arguments, StringComparison.Ordinal));
         Assert.All(queues[4..], queue =>
         {
@@ -35,14 +45,24 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         });
     }
 
-    /// <summary>A channel that was opened while a queue had no leader refuses what goes there for as long as it is open: each refusal makes the next event go over another.</summary>
+    /// <summary>
+    /// A channel that was opened while a queue had no leader refuses what goes there for as long as it is open: each
+    /// refusal makes the next event go over another.
+    /// </summary>
     [Fact]
     public async Task Publish_Refused_GoesOnOverAnotherChannel()
     {
-        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
+        await using var app =
+            await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
-        var queue = await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" }, cancellationToken: Cancel);
+        var queue = await channel.QueueDeclareAsync(
+            "",
+            durable: false,
+            exclusive: true,
+            autoDelete: true,
+            new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" },
+            cancellationToken: Cancel);
         await channel.QueueBindAsync(queue.QueueName, name, "test.happened", cancellationToken: Cancel);
         var before = await ChannelsAsync();
 
@@ -62,19 +82,34 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         }
 
         async Task<HashSet<string>> ChannelsAsync() =>
-            [.. (await broker.Node.ControlAsync("--silent", "list_channels", "pid", "confirm")).Split('\n').Where(line => line.EndsWith("true", StringComparison.Ordinal))];
+            [.. (await broker.Node.ControlAsync("--silent", "list_channels", "pid", "confirm")).Split('\n')
+                .Where(line => line.EndsWith("true", StringComparison.Ordinal))];
     }
 
-    /// <summary>A queue that is full refuses all the time; another one answers late, as during the election of its leader.</summary>
+    /// <summary>
+    /// A queue that is full refuses all the time; another one answers late, as during the election of its leader.
+    /// </summary>
     [Fact]
     public async Task Publish_OneQueueRefusesWhileAnotherAnswersLate_TheLateOneIsAccepted()
     {
-        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
+        await using var app =
+            await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
-        var full = await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" }, cancellationToken: Cancel);
+        var full = await channel.QueueDeclareAsync(
+            "",
+            durable: false,
+            exclusive: true,
+            autoDelete: true,
+            new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" },
+            cancellationToken: Cancel);
         await channel.QueueBindAsync(full.QueueName, name, "test.happened", cancellationToken: Cancel);
-        var late = (await channel.QueueDeclareAsync($"{name}-late", durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancel)).QueueName;
+        var late = (await channel.QueueDeclareAsync(
+            $"{name}-late",
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            cancellationToken: Cancel)).QueueName;
         await channel.QueueBindAsync(late, name, "big.happened", cancellationToken: Cancel);
 
         await TellAsync("suspend");
@@ -88,14 +123,17 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         await TellAsync("resume");
         await waiting;
 
-        Task TellAsync(string what) => broker.Node.ControlAsync("eval", $"{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{late}\">>)), sys:{what}(amqqueue:get_pid(Q)).");
+        Task TellAsync(string what) => broker.Node.ControlAsync(
+            "eval",
+            $"{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{late}\">>)), sys:{what}(amqqueue:get_pid(Q)).");
     }
 
     [Fact]
     public async Task Publish_BrokerIsShortOfMemory_FailsForSureAndGoesOnWithTheSameConnection()
     {
         await using var app = await StartAsync(bus => bus
-            .UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory()
+            .UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
+            .StoreInMemory()
             .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(3)));
         var health = app.Services.GetRequiredService<HealthCheckService>();
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
@@ -135,13 +173,19 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         }));
     }
 
-    /// <summary>The channel that asks for signs of life is among those that are closed: opening it again is a question like the others, and no call that may take a minute.</summary>
+    /// <summary>
+    /// The channel that asks for signs of life is among those that are closed: opening it again is a question like the
+    /// others, and no call that may take a minute.
+    /// </summary>
     [Fact]
     public async Task Wire_ThatDiesWhenTheBrokerHasClosedAllChannels_IsNoticedAsSoonAsAnyOther()
     {
         await using var wire = new TcpProxy(broker.Node.Port);
         await using var app = await StartAsync(bus => bus
-            .UseRabbitMq(broker.Node.AddressAt(wire.Port).AbsoluteUri, options => (options.Exchange, options.SilenceTimeout, options.CallTimeout) = (name, TimeSpan.FromSeconds(4), TimeSpan.FromMinutes(1))).StoreInMemory()
+            .UseRabbitMq(broker.Node.AddressAt(wire.Port).AbsoluteUri, options => (
+                options.Exchange,
+                options.SilenceTimeout,
+                options.CallTimeout) = (name, TimeSpan.FromSeconds(4), TimeSpan.FromMinutes(1))).StoreInMemory()
             .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
@@ -170,7 +214,12 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     public async Task SharedConnection_LostAndGivenBack_HasNoMoreChannelsThanBefore()
     {
         await using var wire = new TcpProxy(broker.Node.Port);
-        var factory = new ConnectionFactory { Uri = broker.Node.AddressAt(wire.Port), ClientProvidedName = name, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(500) };
+        var factory = new ConnectionFactory
+        {
+            Uri = broker.Node.AddressAt(wire.Port),
+            ClientProvidedName = name,
+            NetworkRecoveryInterval = TimeSpan.FromMilliseconds(500)
+        };
         await using var connection = await factory.CreateConnectionAsync(Cancel);
         await using (var app = await StartAsync(bus =>
         {
@@ -212,7 +261,9 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
             for (var found = int.MaxValue; found > channels; found = await ChannelsAsync())
             {
-                Assert.False(patience.IsCancellationRequested, $"The shared connection has {found} channels {when}; at most {channels} are expected.");
+                Assert.False(
+                    patience.IsCancellationRequested,
+                    $"The shared connection has {found} channels {when}; at most {channels} are expected.");
             }
         }
     }
@@ -221,7 +272,8 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
 
     private async Task<int> ChannelsAsync()
     {
-        var connections = (await broker.Node.ControlAsync("--silent", "list_connections", "channels", "client_properties")).Split('\n').Where(line => line.Contains(name, StringComparison.Ordinal));
+        var connections = (await broker.Node.ControlAsync("--silent", "list_connections", "channels", "client_properties")).Split('\n')
+            .Where(line => line.Contains(name, StringComparison.Ordinal));
         return connections.Sum(line => int.Parse(line.Split('\t')[0], CultureInfo.InvariantCulture));
     }
 

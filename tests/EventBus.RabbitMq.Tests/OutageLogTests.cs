@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What one instance logs while the broker is away: the first failure of each kind, a line a minute, and one at the end.</summary>
+/// <summary>
+/// What one instance logs while the broker is away: the first failure of each kind, a line a minute, and one at the
+/// end.
+/// </summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class OutageLogTests(PrivateBroker broker)
 {
@@ -20,7 +23,9 @@ public sealed class OutageLogTests(PrivateBroker broker)
         await using var app = await TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log).AddFilter("Microsoft", LogLevel.None));
-            bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromSeconds(1)])).Retry(50, TimeSpan.FromSeconds(1)).Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(2));
+            bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromSeconds(1)]))
+                .Retry(50, TimeSpan.FromSeconds(1))
+                .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(2));
             _ = alone ? bus : bus.StoreInMemory();
             foreach (var subscription in new[] { "one", "two", "three" })
             {
@@ -74,7 +79,9 @@ public sealed class OutageLogTests(PrivateBroker broker)
         }
 
         Assert.True(during.Count <= 25, $"{during.Count} entries in an outage of 12 s: {string.Join('\n', during)}");
-        await UntilAsync(() => log.Texts.Any(text => text.Contains("Recovered after", StringComparison.Ordinal)), "the end of the outage is logged");
+        await UntilAsync(
+            () => log.Texts.Any(text => text.Contains("Recovered after", StringComparison.Ordinal)),
+            "the end of the outage is logged");
     }
 
     private static async Task UntilAsync(Func<bool> condition, string what)

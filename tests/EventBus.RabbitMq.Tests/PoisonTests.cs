@@ -15,7 +15,8 @@ public sealed class PoisonTests : IDisposable
     private readonly LogList log = new();
     private bool fails;
 
-    public static TheoryData<RabbitMqQueueType, string> Poisons => [.. Enum.GetValues<RabbitMqQueueType>().SelectMany(_ => Headers.Keys, (type, poison) => (type, poison))];
+    public static TheoryData<RabbitMqQueueType, string> Poisons =>
+        [.. Enum.GetValues<RabbitMqQueueType>().SelectMany(_ => Headers.Keys, (type, poison) => (type, poison))];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -24,7 +25,10 @@ public sealed class PoisonTests : IDisposable
         ["25,000 arrays in arrays"] = RawPublisher.Nested("deep", 25_000),
         ["101 arrays in arrays"] = RawPublisher.Nested("deep", 101),
         ["a decimal of 29 places"] = RawPublisher.Entry("deep", 'D', 29, 0, 0, 0, 1),
-        ["a decimal of 255 places in a table"] = RawPublisher.Entry("deep", 'F', RawPublisher.Long(RawPublisher.Entry("d", 'D', 255, 0, 0, 0, 1))),
+        ["a decimal of 255 places in a table"] = RawPublisher.Entry(
+            "deep",
+            'F',
+            RawPublisher.Long(RawPublisher.Entry("d", 'D', 255, 0, 0, 0, 1))),
         ["a decimal of 29 places in an array"] = RawPublisher.Entry("deep", 'A', RawPublisher.Long([(byte)'D', 29, 0, 0, 0, 1])),
     };
 
@@ -40,7 +44,9 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal(2, await handled.NextAsync("the event behind it"));
         Assert.Equal("tests~poison", (await alerted.NextAsync("the alert")).First.Id);
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
-        Assert.Equal(("poison", DeadLetterReason.Unreadable, "{\"number\":1}", "a"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span), dead.Headers["tenant"]));
+        Assert.Equal(
+            ("poison", DeadLetterReason.Unreadable, "{\"number\":1}", "a"),
+            (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span), dead.Headers["tenant"]));
         Assert.Contains("The header 'deep' cannot be read", dead.Error!, StringComparison.Ordinal);
         Assert.Single(log.Texts, text => text.Contains("the consuming connection is open", StringComparison.Ordinal));
     }
@@ -52,19 +58,26 @@ public sealed class PoisonTests : IDisposable
     [Fact]
     public async Task Header_ThatCutsASharedConnection_IsNamedWithItsQueueUntilTheBrokerGivesItUp()
     {
-        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(100) }.CreateConnectionAsync(Cancel);
+        await using var connection = await new ConnectionFactory
+        {
+            Uri = TestBroker.Uri,
+            NetworkRecoveryInterval = TimeSpan.FromMilliseconds(100)
+        }.CreateConnectionAsync(Cancel);
         await using var app = await StartAsync(RabbitMqQueueType.Quorum, limit: 3, connection);
 
         await PublishAsync([Headers["a decimal of 29 places"]], 1);
 
         using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
         var health = app.Services.GetRequiredService<HealthCheckService>();
-        while (!(await health.CheckHealthAsync(Cancel)).Entries.Values.Any(entry => entry.Status == HealthStatus.Unhealthy && entry.Description?.Contains($"'{name}:tests'", StringComparison.Ordinal) == true && entry.Description.Contains("scale=29", StringComparison.Ordinal)))
+        while (!(await health.CheckHealthAsync(Cancel)).Entries.Values.Any(entry => entry.Status == HealthStatus.Unhealthy
+            && entry.Description?.Contains($"'{name}:tests'", StringComparison.Ordinal) == true
+            && entry.Description.Contains("scale=29", StringComparison.Ordinal)))
         {
             Assert.False(patience.IsCancellationRequested, "The health never named the queue.");
         }
 
-        Assert.Contains(log.Texts, text => text.Contains($"the queue {name}:tests is consumed", StringComparison.Ordinal) && text.Contains("scale=29", StringComparison.Ordinal));
+        Assert.Contains(log.Texts, text => text.Contains($"the queue {name}:tests is consumed", StringComparison.Ordinal)
+            && text.Contains("scale=29", StringComparison.Ordinal));
 
         await PublishAsync([], 2);
         Assert.Equal(2, await handled.NextAsync("the event behind it, when the broker has given the other up"));
@@ -82,7 +95,12 @@ public sealed class PoisonTests : IDisposable
         }
 
         await PublishAsync([], 1);
-        await PublishAsync([RawPublisher.Text("eventbus-subscription", "other"), RawPublisher.Text("eventbus-reason", "Discarded"), RawPublisher.Entry("x-death", 'A', RawPublisher.Long([])), RawPublisher.Text("x-first-death-queue", "other")], 2);
+        await PublishAsync([
+            RawPublisher.Text("eventbus-subscription", "other"),
+            RawPublisher.Text("eventbus-reason", "Discarded"),
+            RawPublisher.Entry("x-death", 'A', RawPublisher.Long([])),
+            RawPublisher.Text("x-first-death-queue", "other")
+        ], 2);
         for (var death = 1; death <= 4; death++)
         {
             await TakeAndGoAsync(2);
@@ -96,7 +114,9 @@ public sealed class PoisonTests : IDisposable
             Assert.False(patience.IsCancellationRequested, "The broker gave up nothing.");
         }
 
-        Assert.All(dead, letter => Assert.Equal(("tests", "test.happened", DeadLetterReason.ProcessEnded), (letter.Subscription, letter.EventName, letter.Reason)));
+        Assert.All(dead, letter => Assert.Equal(
+            ("tests", "test.happened", DeadLetterReason.ProcessEnded),
+            (letter.Subscription, letter.EventName, letter.Reason)));
         Assert.All(dead, letter => Assert.Contains("delivery_limit", letter.Error!, StringComparison.Ordinal));
 
         Assert.Equal(2, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
@@ -134,7 +154,10 @@ public sealed class PoisonTests : IDisposable
         fails = true;
         await using var app = await StartAsync(type);
 
-        await PublishAsync([RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3), RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3)], 1);
+        await PublishAsync([
+            RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3),
+            RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3)
+        ], 1);
 
         Assert.Equal(4, (await alerted.NextAsync("the alert")).First.Attempts);
         for (var start = 1; start <= 4; start++)
@@ -145,27 +168,32 @@ public sealed class PoisonTests : IDisposable
 
     public void Dispose() => log.Dispose();
 
-    private Task<TestBus> StartAsync(RabbitMqQueueType type = RabbitMqQueueType.Quorum, int limit = 200, IConnection? connection = null) => TestBus.StartAsync(name, bus =>
-    {
-        bus.Services.AddSingleton(alerted);
-        bus.Services.AddLogging(logging => logging.AddProvider(log));
-        if (connection is not null)
+    private Task<TestBus> StartAsync(RabbitMqQueueType type = RabbitMqQueueType.Quorum, int limit = 200, IConnection? connection = null) =>
+        TestBus.StartAsync(name, bus =>
         {
-            bus.Services.AddSingleton(connection);
-        }
-
-        (connection is null ? bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, Configure) : bus.UseRabbitMq(Configure))
-            .Retry(3, TimeSpan.FromMilliseconds(100))
-            .AddAlert<Alert>()
-            .Subscribe<TestHappened>("tests", (e, _, _) =>
+            bus.Services.AddSingleton(alerted);
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+            if (connection is not null)
             {
-                handled.Add(e.Number);
-                return fails ? throw new InvalidOperationException("As it was asked to.") : Task.CompletedTask;
-            });
+                bus.Services.AddSingleton(connection);
+            }
 
-        void Configure(RabbitMqOptions options) =>
-            (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]);
-    });
+            (connection is null ? bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, Configure) : bus.UseRabbitMq(Configure))
+                .Retry(3, TimeSpan.FromMilliseconds(100))
+                .AddAlert<Alert>()
+                .Subscribe<TestHappened>("tests", (e, _, _) =>
+                {
+                    handled.Add(e.Number);
+                    return fails ? throw new InvalidOperationException("As it was asked to.") : Task.CompletedTask;
+                });
+
+            void Configure(RabbitMqOptions options) =>
+                (
+                    options.Exchange,
+                    options.QueueType,
+                    options.DeliveryLimit,
+                    options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]);
+        });
 
     private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterNotifier
     {
@@ -188,5 +216,6 @@ public sealed class PoisonTests : IDisposable
         }
     }
 
-    private Task PublishAsync(IEnumerable<byte[]> headers, int number) => RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", headers, $"{{\"number\":{number}}}");
+    private Task PublishAsync(IEnumerable<byte[]> headers, int number) =>
+        RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", headers, $"{{\"number\":{number}}}");
 }

@@ -17,6 +17,8 @@ public sealed class PrivateStoreTests : IDisposable
         countsOrdered: type == RabbitMqQueueType.Classic);
 
     private EventBusBuilder Use(EventBusBuilder bus, RabbitMqQueueType type) => bus
-        .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType, options.Heartbeat) = (name, type, TimeSpan.FromSeconds(1)))
+        .UseRabbitMq(
+            TestBroker.Uri.AbsoluteUri,
+            options => (options.Exchange, options.QueueType, options.Heartbeat) = (name, type, TimeSpan.FromSeconds(1)))
         .Configure(options => options.ServiceName = name);
 }

@@ -19,7 +19,8 @@ public sealed class ProvisioningTests
     {
         await DeclareClassicAsync($"{name}:mail");
         await DeclareClassicAsync($"{name}:stock");
-        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Create, RabbitMqQueueType.Quorum, "mail", "stock"));
+        var error = await Assert.ThrowsAsync<EventBusException>(
+            () => StartAsync(RabbitMqProvisioning.Create, RabbitMqQueueType.Quorum, "mail", "stock"));
 
         Assert.Contains($"the queue '{name}:mail' exists with other arguments", error.Message, StringComparison.Ordinal);
         Assert.Contains($"the queue '{name}:stock' exists with other arguments", error.Message, StringComparison.Ordinal);
@@ -32,7 +33,8 @@ public sealed class ProvisioningTests
     {
         for (var i = 0; i < 2; i++)
         {
-            var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Validate, RabbitMqQueueType.Quorum, "mail"));
+            var error = await Assert.ThrowsAsync<EventBusException>(
+                () => StartAsync(RabbitMqProvisioning.Validate, RabbitMqQueueType.Quorum, "mail"));
             Assert.Contains($"the exchange '{name}' is missing", error.Message, StringComparison.Ordinal);
             Assert.Contains($"Create a durable queue '{name}:mail' with x-queue-type=quorum", error.Message, StringComparison.Ordinal);
             Assert.Contains($"bound to '{name}' with the key 'test.happened'", error.Message, StringComparison.Ordinal);
@@ -60,7 +62,8 @@ public sealed class ProvisioningTests
         {
         }
 
-        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Validate, RabbitMqQueueType.Classic, "mail"));
+        var error =
+            await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Validate, RabbitMqQueueType.Classic, "mail"));
         Assert.Matches("inequivalent arg 'x-.*received.*current", error.Message);
         Assert.Contains("The bus declares a durable queue", error.Message, StringComparison.Ordinal);
         Assert.Contains("x-queue-type=classic", error.Message, StringComparison.Ordinal);
@@ -75,7 +78,9 @@ public sealed class ProvisioningTests
         string[] subscriptions = ["alerts", "dead-letters", "mail", "mail.retries", "retries", "wait-5000ms"];
         await using var app = await TestBus.StartAsync(name, bus =>
         {
-            bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100)]));
+            bus.UseRabbitMq(
+                TestBroker.Uri.AbsoluteUri,
+                options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100)]));
             foreach (var subscription in subscriptions)
             {
                 bus.Subscribe<TestHappened>(subscription, (_, context, _) =>
@@ -114,7 +119,9 @@ public sealed class ProvisioningTests
 
         await one.Bus.PublishAsync(new TestHappened(1), Cancel);
 
-        Assert.Equal(["one", "other"], new[] { await seen.NextAsync("the event in a service"), await seen.NextAsync("the event in the other") }.Order());
+        Assert.Equal(
+            ["one", "other"],
+            new[] { await seen.NextAsync("the event in a service"), await seen.NextAsync("the event in the other") }.Order());
 
         Task<TestBus> StartAsync(string service, string subscription, string tells) => TestBus.StartAsync(service, bus => bus
             .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory()
@@ -160,7 +167,10 @@ public sealed class ProvisioningTests
         }
 
         var outcomes = new PublishOutcome[1];
-        var publishing = transport.PublishAsync(new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()) }, outcomes, Cancel);
+        var publishing = transport.PublishAsync(
+            new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()) },
+            outcomes,
+            Cancel);
         wire.Refuse = false;
         await publishing.AsTask().WaitAsync(TestBroker.Patience, Cancel);
 
@@ -170,7 +180,8 @@ public sealed class ProvisioningTests
     [Fact]
     public async Task Off_QueueMissing_IsAnErrorThatNamesIt()
     {
-        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Off, RabbitMqQueueType.Quorum, "mail"));
+        var error =
+            await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvisioning.Off, RabbitMqQueueType.Quorum, "mail"));
         Assert.Contains($"{name}:mail", error.Message, StringComparison.Ordinal);
     }
 
@@ -265,11 +276,14 @@ public sealed class ProvisioningTests
         await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancel);
     }
 
-    private Task<TestBus> StartAsync(RabbitMqProvisioning provision, RabbitMqQueueType kind, params string[] subscriptions) => TestBus.StartAsync(name, bus =>
-    {
-        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.Provisioning, options.QueueType) = (name, provision, kind)).StoreInMemory();
-        Array.ForEach(subscriptions, subscription => Subscribe(bus, subscription));
-    });
+    private Task<TestBus> StartAsync(RabbitMqProvisioning provision, RabbitMqQueueType kind, params string[] subscriptions) =>
+        TestBus.StartAsync(name, bus =>
+        {
+            bus.UseRabbitMq(
+                TestBroker.Uri.AbsoluteUri,
+                options => (options.Exchange, options.Provisioning, options.QueueType) = (name, provision, kind)).StoreInMemory();
+            Array.ForEach(subscriptions, subscription => Subscribe(bus, subscription));
+        });
 
     private void Subscribe(EventBusBuilder bus, string subscription) => bus.Subscribe<TestHappened>(subscription, (e, _, _) =>
     {

@@ -11,14 +11,19 @@ public sealed class PublishTests
     public async Task Publish_NobodyIsBound_IsUnrouted()
     {
         var name = TestBroker.NewName();
-        await using var transport = await TestBroker.StartTransportAsync(name, null, new Subscription("orders", [EventPattern.Parse("order.placed")]));
+        await using var transport = await TestBroker.StartTransportAsync(
+            name,
+            null,
+            new Subscription("orders", [EventPattern.Parse("order.placed")]));
         await transport.SubscribeAsync(new Subscription("orders", [EventPattern.Parse("order.placed")]), Cancel);
         Envelope[] batch = [.. Enumerable.Range(0, 300).Select(i => Event(i % 3 == 0 ? "order.forgotten" : "order.placed", $"{i}"))];
         var outcomes = new PublishOutcome[batch.Length];
 
         await transport.PublishAsync(batch, outcomes, Cancel);
 
-        Assert.Equal(batch.Select(e => e.Name == "order.placed" ? PublishStatus.Accepted : PublishStatus.Unrouted), outcomes.Select(outcome => outcome.Status));
+        Assert.Equal(
+            batch.Select(e => e.Name == "order.placed" ? PublishStatus.Accepted : PublishStatus.Unrouted),
+            outcomes.Select(outcome => outcome.Status));
     }
 
     [Fact]
@@ -36,11 +41,14 @@ public sealed class PublishTests
     {
         await using var wire = new TcpProxy();
         var seen = new Seen<int>();
-        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus => bus.Subscribe<TestHappened>("orders", (e, _, _) =>
-        {
-            seen.Add(e.Number);
-            return Task.CompletedTask;
-        }));
+        await using var app = await TestBus.StartAsync(
+            TestBroker.NewName(),
+            wire.Uri,
+            bus => bus.Subscribe<TestHappened>("orders", (e, _, _) =>
+            {
+                seen.Add(e.Number);
+                return Task.CompletedTask;
+            }));
         wire.Mute = true;
         var sent = wire.NextSend();
 
@@ -66,7 +74,8 @@ public sealed class PublishTests
         wire.Mute = true;
 
         var failure = await Assert.ThrowsAsync<PublishException>(() =>
-            app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Timeout = TimeSpan.FromMilliseconds(300) }, Cancel).WaitAsync(TestBroker.Patience, Cancel));
+            app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Timeout = TimeSpan.FromMilliseconds(300) }, Cancel)
+                .WaitAsync(TestBroker.Patience, Cancel));
 
         Assert.Equal(PublishFailure.InDoubt, failure.Failure);
     }
@@ -96,7 +105,10 @@ public sealed class PublishTests
         await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), null);
         var outcomes = new PublishOutcome[3];
 
-        await transport.PublishAsync(new[] { Event("order.placed", "1", "a", "CC"), Event("order.placed", "2", "a"), Event("order.placed", "3", "b") }, outcomes, Cancel);
+        await transport.PublishAsync(
+            new[] { Event("order.placed", "1", "a", "CC"), Event("order.placed", "2", "a"), Event("order.placed", "3", "b") },
+            outcomes,
+            Cancel);
 
         Assert.Equal([PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
     }
@@ -115,7 +127,13 @@ public sealed class PublishTests
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
             var full = new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" };
-            await channel.QueueDeclareAsync($"{name}.full", durable: true, exclusive: false, autoDelete: false, full, cancellationToken: Cancel);
+            await channel.QueueDeclareAsync(
+                $"{name}.full",
+                durable: true,
+                exclusive: false,
+                autoDelete: false,
+                full,
+                cancellationToken: Cancel);
             await channel.QueueBindAsync($"{name}.full", name, "order.placed", cancellationToken: Cancel);
         }
 
@@ -135,14 +153,21 @@ public sealed class PublishTests
             Event("order.placed", "1"),
             Event("order.placed", new string('漢', 128)),
             Event("order.placed", "2"),
-            new(new EnvelopeAttributes { Id = "type", Name = "order.placed", ContentType = $"application/json; note={new string('漢', 128)}" }, "{}"u8.ToArray()),
+            new(new EnvelopeAttributes
+            {
+                Id = "type",
+                Name = "order.placed",
+                ContentType = $"application/json; note={new string('漢', 128)}"
+            }, "{}"u8.ToArray()),
             Event("order.placed", "3"),
         ];
         var outcomes = new PublishOutcome[batch.Length];
 
         await transport.PublishAsync(batch, outcomes, Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);
 
-        Assert.Equal([PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
+        Assert.Equal(
+            [PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted],
+            outcomes.Select(outcome => outcome.Status));
         Assert.Contains("384 bytes", outcomes[1].Error!.Message, StringComparison.Ordinal);
     }
 
@@ -164,5 +189,11 @@ public sealed class PublishTests
     }
 
     private static Envelope Event(string name, string id, string? key = null, string? header = null) => new(
-        new EnvelopeAttributes { Id = id, Name = name, Key = key, Headers = header is null ? null : new Dictionary<string, string> { [header] = "value" } }, "{}"u8.ToArray());
+        new EnvelopeAttributes
+        {
+            Id = id,
+            Name = name,
+            Key = key,
+            Headers = header is null ? null : new Dictionary<string, string> { [header] = "value" }
+        }, "{}"u8.ToArray());
 }

@@ -12,7 +12,9 @@ public sealed class QuorumBackend(PrivateBroker broker) : RabbitMqBackend("Rabbi
 /// <summary>Classic queues.</summary>
 public sealed class ClassicBackend(PrivateBroker broker) : RabbitMqBackend("RabbitMQ classic", RabbitMqQueueType.Classic, broker);
 
-/// <summary>A real broker that may be restarted, behind a wire that can be cut; retries and dead letters are kept in memory.</summary>
+/// <summary>
+/// A real broker that may be restarted, behind a wire that can be cut; retries and dead letters are kept in memory.
+/// </summary>
 public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, PrivateBroker broker) : Backend, IAsyncDisposable
 {
     private readonly TcpProxy proxy = new(broker.Node.Port);
@@ -28,7 +30,9 @@ public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, 
     public override IReadOnlyList<string> Secrets => [Canary.Password];
 
     public override Transport CreateTransport(TransportSetup setup) => new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(
-        broker.Node.AddressAt(proxy.Port).AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation, QueueType = queueType }, setup.Services.GetRequiredService<ILoggerFactory>()));
+        broker.Node.AddressAt(proxy.Port).AbsoluteUri,
+        new RabbitMqOptions { Exchange = setup.Isolation, QueueType = queueType },
+        setup.Services.GetRequiredService<ILoggerFactory>()));
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 
@@ -40,7 +44,12 @@ public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, 
             headers[$"cloudEvents_{name}"] = value;
         }
 
-        return TestBroker.PublishForeignAsync(isolation, message.EventName, message.Body, new BasicProperties { Headers = headers }, broker.Uri).WaitAsync(cancellationToken);
+        return TestBroker.PublishForeignAsync(
+            isolation,
+            message.EventName,
+            message.Body,
+            new BasicProperties { Headers = headers },
+            broker.Uri).WaitAsync(cancellationToken);
     }
 
     public override Task SeverConnectionsAsync(CancellationToken cancellationToken)

@@ -27,7 +27,13 @@ internal static class RawPublisher
         await stream.WriteAsync("AMQP\0\0\x09\x01"u8.ToArray());
         await ExpectAsync(stream, 10, 10);
         var login = broker.UserInfo.Split(':').Select(Uri.UnescapeDataString).ToArray();
-        await SendAsync(stream, Method, 0, [.. Id(10, 11), .. Long([]), .. Short("PLAIN"), .. Long(Encoding.UTF8.GetBytes($"\0{login[0]}\0{login[1]}")), .. Short("en_US")]);
+        await SendAsync(stream, Method, 0, [
+            .. Id(10, 11),
+            .. Long([]),
+            .. Short("PLAIN"),
+            .. Long(Encoding.UTF8.GetBytes($"\0{login[0]}\0{login[1]}")),
+            .. Short("en_US")
+        ]);
         var tune = await ExpectAsync(stream, 10, 30);
         await SendAsync(stream, Method, 0, [.. Id(10, 31), .. tune[4..]]);
         await SendAsync(stream, Method, 0, [.. Id(10, 40), .. Short("/"), 0, 0]);
@@ -37,7 +43,11 @@ internal static class RawPublisher
 
         byte[] content = Encoding.UTF8.GetBytes(body);
         await SendAsync(stream, Method, 1, [.. Id(60, 40), 0, 0, .. Short(exchange), .. Short(routingKey), 0]);
-        await SendAsync(stream, Header, 1, [.. Id(60, 0), 0, 0, 0, 0, .. Length(content.Length), 0x20, 0, .. Long([.. headers.SelectMany(entry => entry)])]);
+        await SendAsync(
+            stream,
+            Header,
+            1,
+            [.. Id(60, 0), 0, 0, 0, 0, .. Length(content.Length), 0x20, 0, .. Long([.. headers.SelectMany(entry => entry)])]);
         await SendAsync(stream, Body, 1, content);
         await SendAsync(stream, Method, 1, [.. Id(20, 40), 0, 200, 0, 0, 0, 0, 0]);
         await ExpectAsync(stream, 20, 41);
@@ -92,6 +102,8 @@ internal static class RawPublisher
         }
         while (start[0] == Heartbeat);
 
-        return payload[1] == type && payload[3] == method ? payload : throw new InvalidOperationException($"The broker answered with the method {payload[1]}.{payload[3]} instead of {type}.{method}: {Encoding.ASCII.GetString(payload[4..])}");
+        return payload[1] == type && payload[3] == method ? payload : throw new InvalidOperationException(
+            $"The broker answered with the method {payload[1]}.{payload[3]} instead of {type}.{method}: "
+                + $"{Encoding.ASCII.GetString(payload[4..])}");
     }
 }

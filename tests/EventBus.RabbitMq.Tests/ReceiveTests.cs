@@ -51,14 +51,19 @@ public sealed class ReceiveTests
     public async Task Stop_WhileAHandlerPublishes_SendsItsEventFirst()
     {
         var name = TestBroker.NewName();
-        var (begun, goOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (begun, goOn) = (
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         Task stopped;
-        await using (var app = await TestBus.StartAsync(name, null, bus => bus.Publishes<FollowUp>().Subscribe<TestHappened>("tests", async (e, context, token) =>
-        {
-            begun.TrySetResult();
-            await goOn.Task;
-            await context.PublishAsync(new FollowUp(e.Number), token);
-        }).Subscribe<FollowUp>("follow-ups", (_, _, _) => throw new InvalidOperationException("not here: the bus stops"))))
+        await using (var app = await TestBus.StartAsync(
+            name,
+            null,
+            bus => bus.Publishes<FollowUp>().Subscribe<TestHappened>("tests", async (e, context, token) =>
+            {
+                begun.TrySetResult();
+                await goOn.Task;
+                await context.PublishAsync(new FollowUp(e.Number), token);
+            }).Subscribe<FollowUp>("follow-ups", (_, _, _) => throw new InvalidOperationException("not here: the bus stops"))))
         {
             await app.Bus.PublishAsync(new TestHappened(1), Cancel);
             await begun.Task.WaitAsync(TestBroker.Patience, Cancel);
@@ -233,7 +238,11 @@ public sealed class ReceiveTests
 
         await TestBroker.PublishForeignAsync(name, "test.happened", """{"number":7}"""u8.ToArray());
         var bare = await seen.NextAsync("a message without properties is handled");
-        await TestBroker.PublishForeignAsync(name, "test.happened", """{"number":8}"""u8.ToArray(), new BasicProperties { MessageId = "m-8", Headers = new Dictionary<string, object?> { ["x-request-id"] = "r", ["n"] = 5 } });
+        await TestBroker.PublishForeignAsync(
+            name,
+            "test.happened",
+            """{"number":8}"""u8.ToArray(),
+            new BasicProperties { MessageId = "m-8", Headers = new Dictionary<string, object?> { ["x-request-id"] = "r", ["n"] = 5 } });
         var named = await seen.NextAsync("a message with an id is handled");
 
         Assert.Equal((7, "test.happened"), (bare.Number, bare.Name));
@@ -255,7 +264,11 @@ public sealed class ReceiveTests
             bus.Services.AddSingleton(alerts);
         });
 
-        await TestBroker.PublishForeignAsync(name, "test.happened", bytes, new BasicProperties { MessageId = "bad", Headers = time is null ? null : new Dictionary<string, object?> { ["cloudEvents_time"] = time } });
+        await TestBroker.PublishForeignAsync(name, "test.happened", bytes, new BasicProperties
+        {
+            MessageId = "bad",
+            Headers = time is null ? null : new Dictionary<string, object?> { ["cloudEvents_time"] = time }
+        });
 
         var letter = await alerts.NextAsync("an alert of the unreadable message is sent");
         Assert.Equal(("bad", DeadLetterReason.Unreadable), (letter.EventId, letter.Reason));
@@ -283,7 +296,10 @@ public sealed class ReceiveTests
         // twice as long.
         (toServer ? wire.ToServer : wire.ToClient).Delay = TimeSpan.FromMilliseconds(8);
         await using var publisher = await StartAsync(toServer ? wire.Uri : TestBroker.Uri, receives: false);
-        await publisher.Bus.PublishManyAsync([.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+        await publisher.Bus.PublishManyAsync(
+            [.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))],
+            new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
+            Cancel);
         await using var receiver = await StartAsync(toServer ? TestBroker.Uri : wire.Uri, receives: true);
         for (var i = 0; i < count; i++)
         {
@@ -295,7 +311,10 @@ public sealed class ReceiveTests
         Task<TestBus> StartAsync(Uri uri, bool receives) => TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Publishes<Big>().Configure(options => options.MaxBodyBytes = 8_000_000);
+            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1)))
+                .StoreInMemory()
+                .Publishes<Big>()
+                .Configure(options => options.MaxBodyBytes = 8_000_000);
             if (receives)
             {
                 bus.Subscribe<Big>("tests", (_, context, _) =>
@@ -318,16 +337,21 @@ public sealed class ReceiveTests
         await using var app = await TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Subscribe<Big>("tests", (_, context, _) =>
-            {
-                handled.Add(context.Attempt);
-                return Task.CompletedTask;
-            });
+            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
+                .StoreInMemory()
+                .Subscribe<Big>("tests", (_, context, _) =>
+                {
+                    handled.Add(context.Attempt);
+                    return Task.CompletedTask;
+                });
         });
 
         // Of each 16 KB: 2 MB a second, and so 10 s.
         wire.ToServer.Delay = TimeSpan.FromMilliseconds(8);
-        await app.Bus.PublishManyAsync([.. Enumerable.Range(0, 100).Select(_ => new Big(new string('x', 200_000)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+        await app.Bus.PublishManyAsync(
+            [.. Enumerable.Range(0, 100).Select(_ => new Big(new string('x', 200_000)))],
+            new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
+            Cancel);
 
         for (var i = 0; i < 100; i++)
         {
@@ -346,7 +370,8 @@ public sealed class ReceiveTests
         await using var app = await TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory();
+            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
+                .StoreInMemory();
             for (var i = 100; i < 140; i++)
             {
                 bus.Subscribe<TestHappened>($"tests-{i}", (_, _, _) => Task.CompletedTask);

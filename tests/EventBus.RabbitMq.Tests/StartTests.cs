@@ -100,7 +100,10 @@ public sealed class StartTests
     public async Task Start_BrokerOutOfReachAndFailFast_Throws()
     {
         await using var wire = new TcpProxy { Refuse = true };
-        await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, new LoggerFactory([Canary.Log])));
+        await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(
+            wire.Uri.AbsoluteUri,
+            new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) },
+            new LoggerFactory([Canary.Log])));
         var error = await Assert.ThrowsAsync<EventBusException>(() =>
             transport.StartAsync(new TransportTopology("app", [], [], TimeProvider.System) { FailFast = true }, Cancel).AsTask());
 
@@ -159,7 +162,13 @@ public sealed class StartTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var options = new RabbitMqOptions { CallTimeout = TimeSpan.FromMinutes(5), SilenceTimeout = TimeSpan.FromMinutes(5) };
-        await using var link = new SupervisedConnection("app", "publishing", RabbitMqConnectionSource.Of($"amqp://{silent.LocalEndpoint}", options), options, TimeProvider.System, NullLogger.Instance);
+        await using var link = new SupervisedConnection(
+            "app",
+            "publishing",
+            RabbitMqConnectionSource.Of($"amqp://{silent.LocalEndpoint}", options),
+            options,
+            TimeProvider.System,
+            NullLogger.Instance);
         link.Start();
 
         using var first = await silent.AcceptSocketAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);
@@ -175,7 +184,10 @@ public sealed class StartTests
     {
         await using var wire = new TcpProxy();
         await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
-            .UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout, options.SilenceTimeout) = ("wire", TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(500)))
+            .UseRabbitMq(wire.Uri.AbsoluteUri, options => (
+                options.Exchange,
+                options.CallTimeout,
+                options.SilenceTimeout) = ("wire", TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(500)))
             .StoreInMemory()
             .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
@@ -256,16 +268,24 @@ public sealed class StartTests
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
         await using (await transport.SubscribeAsync(Orders, Cancel))
         {
-            Assert.Contains("consumers", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "consumers",
+                (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message,
+                StringComparison.Ordinal);
         }
 
         await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray());
-        Assert.Contains("1 events wait", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1 events wait",
+            (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message,
+            StringComparison.Ordinal);
 
         await RetireAsync(discardWaiting: true);
         await RetireAsync(discardWaiting: false);
         var unrouted = new PublishOutcome[1];
-        await transport.PublishAsync(new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch }, [(byte)'1']) }, unrouted, Cancel);
+        await transport.PublishAsync(new[] { new Envelope(
+            new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch },
+            [(byte)'1']) }, unrouted, Cancel);
         Assert.Equal(PublishStatus.Unrouted, unrouted[0].Status);
 
         Task RetireAsync(bool discardWaiting) => transport.RetireAsync(Orders.Name, discardWaiting, Cancel).AsTask();
@@ -274,9 +294,13 @@ public sealed class StartTests
     [Fact]
     public async Task Retire_SubscriptionThatIsStillInTheCode_IsRefused()
     {
-        await using var app = await TestBus.StartAsync(TestBroker.NewName(), null, bus => bus.Subscribe<TestHappened>("tests", (_, _, _) => Task.CompletedTask));
+        await using var app = await TestBus.StartAsync(
+            TestBroker.NewName(),
+            null,
+            bus => bus.Subscribe<TestHappened>("tests", (_, _, _) => Task.CompletedTask));
 
-        await Assert.ThrowsAsync<ArgumentException>(() => app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("tests", cancellationToken: Cancel));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("tests", cancellationToken: Cancel));
         await app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("never-there", cancellationToken: Cancel);
     }
 

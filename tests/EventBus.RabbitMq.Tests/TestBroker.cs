@@ -11,22 +11,33 @@ internal static class TestBroker
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     public static Uri Uri { get; } = new(Environment.GetEnvironmentVariable("EVENTBUS_TEST_RABBITMQ")
-        ?? throw new InvalidOperationException("The environment variable EVENTBUS_TEST_RABBITMQ names no broker. Run ./test RabbitMq, which starts one."));
+        ?? throw new InvalidOperationException(
+            "The environment variable EVENTBUS_TEST_RABBITMQ names no broker. Run ./test RabbitMq, which starts one."));
 
     public static string NewName() => $"t{Guid.NewGuid():N}"[..16];
 
     public static Transport CreateTransport(string exchange, Uri? uri = null) =>
-        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect((uri ?? Uri).AbsoluteUri, new RabbitMqOptions { Exchange = exchange }, new LoggerFactory([Canary.Log])));
+        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(
+            (uri ?? Uri).AbsoluteUri,
+            new RabbitMqOptions { Exchange = exchange },
+            new LoggerFactory([Canary.Log])));
 
     public static async Task<Transport> StartTransportAsync(string name, Uri? uri, params Subscription[] subscriptions)
     {
         var transport = CreateTransport(name, uri);
-        await transport.StartAsync(new TransportTopology(name, subscriptions, [], TimeProvider.System), TestContext.Current.CancellationToken);
+        await transport.StartAsync(
+            new TransportTopology(name, subscriptions, [], TimeProvider.System),
+            TestContext.Current.CancellationToken);
         return transport;
     }
 
     /// <summary>Publishes as a program in another language would.</summary>
-    public static async Task PublishForeignAsync(string exchange, string routingKey, ReadOnlyMemory<byte> body, BasicProperties? properties = null, Uri? uri = null)
+    public static async Task PublishForeignAsync(
+        string exchange,
+        string routingKey,
+        ReadOnlyMemory<byte> body,
+        BasicProperties? properties = null,
+        Uri? uri = null)
     {
         await using var connection = await new ConnectionFactory { Uri = uri ?? Uri }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));

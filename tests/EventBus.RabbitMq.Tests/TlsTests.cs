@@ -20,7 +20,8 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public void Address_WithTls_AcceptsNoFaultOfACertificate()
     {
-        var ssl = Assert.IsType<ConnectionFactory>(RabbitMqConnectionSource.Of("amqps://user:secret@broker.example", new RabbitMqOptions()).Factory).Ssl;
+        var ssl = Assert.IsType<ConnectionFactory>(
+            RabbitMqConnectionSource.Of("amqps://user:secret@broker.example", new RabbitMqOptions()).Factory).Ssl;
 
         Assert.Equal((true, SslPolicyErrors.None, "broker.example"), (ssl.Enabled, ssl.AcceptablePolicyErrors, ssl.ServerName));
     }
@@ -34,7 +35,9 @@ public sealed class TlsTests : IDisposable
         listener.Start();
         var serving = ServeAsync(certificate);
 
-        var source = RabbitMqConnectionSource.Of($"amqps://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}", new RabbitMqOptions { CallTimeout = TimeSpan.FromSeconds(5) });
+        var source = RabbitMqConnectionSource.Of(
+            $"amqps://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}",
+            new RabbitMqOptions { CallTimeout = TimeSpan.FromSeconds(5) });
         var error = await Assert.ThrowsAnyAsync<Exception>(() => source.OpenAsync("tests", new ConnectionTraffic()));
 
         Assert.Contains(nameof(AuthenticationException), error.ToString(), StringComparison.Ordinal);

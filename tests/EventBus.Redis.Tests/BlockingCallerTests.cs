@@ -12,9 +12,12 @@ public sealed class BlockingCallerTests
 
     [Fact]
     public Task Calls_OfABlockedThreadWithAContextOverPubSub_End() => BlockingCaller.RunInContextAsync(
-        bus => bus.UseRedisPubSub(TestRedis.Address, options => options.KeyPrefix = Prefix()).AddSaga<BlockingSaga, BlockingState>(), sagas: true, log: Canary.Log);
+        bus => bus.UseRedisPubSub(TestRedis.Address, options => options.KeyPrefix = Prefix()).AddSaga<BlockingSaga, BlockingState>(),
+        sagas: true,
+        log: Canary.Log);
 
-    private static void OnStreams(EventBusBuilder bus) => bus.UseRedis(TestRedis.Address, options => options.KeyPrefix = Prefix()).AddSaga<BlockingSaga, BlockingState>();
+    private static void OnStreams(EventBusBuilder bus) =>
+        bus.UseRedis(TestRedis.Address, options => options.KeyPrefix = Prefix()).AddSaga<BlockingSaga, BlockingState>();
 
     private static string Prefix() => $"t{Guid.NewGuid():N}";
 

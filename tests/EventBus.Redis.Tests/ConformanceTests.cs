@@ -19,5 +19,7 @@ public sealed class ConformanceTests(RedisBackend backend) : IClassFixture<Redis
 
     [Fact]
     public Task Guarantees_ColumnRedisStreams_IsWhatTheSuiteSays() => Guarantees.CompareAsync(
-        backend, ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)), TestContext.Current.CancellationToken);
+        backend,
+        ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)),
+        TestContext.Current.CancellationToken);
 }

@@ -121,11 +121,12 @@ public sealed class CrashTests
     private static async Task<long> PendingAsync(TestRedis redis) =>
         (await redis.Database.StreamPendingAsync(redis.ParcelStream, $"{Victim.Service}:{Victim.Subscription}")).PendingMessageCount;
 
-    private static Process StartVictim(string prefix, bool finishes) => Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", prefix, $"{finishes}"])
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-    })!;
+    private static Process StartVictim(string prefix, bool finishes) =>
+        Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", prefix, $"{finishes}"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
 
     /// <summary>SIGKILL: nothing is given back, nothing is said.</summary>
     private static async Task KillAsync(Process victim)

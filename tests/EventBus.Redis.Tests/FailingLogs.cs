@@ -13,7 +13,12 @@ internal sealed class FailingLogs : ILoggerFactory, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => throw new IOException("The disk of the log is full.");
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter) => throw new IOException("The disk of the log is full.");
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;

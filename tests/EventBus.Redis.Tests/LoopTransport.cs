@@ -23,7 +23,8 @@ internal sealed class LoopTransport : Transport, IDeliverySettler
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => ValueTask.FromResult<Receiver>(new LoopReceiver(channel));
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<Receiver>(new LoopReceiver(channel));
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

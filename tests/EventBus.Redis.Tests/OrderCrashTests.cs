@@ -94,21 +94,27 @@ public sealed class OrderCrashTests
             Assert.Equal(Enumerable.Range(0, key.Max(step => step.Number) + 1), key.Select(step => step.Number).Distinct());
             foreach (var walker in key.GroupBy(step => step.Walker))
             {
-                Assert.All(walker.Zip(walker.Skip(1)), pair => Assert.InRange(pair.Second.Number, journal.IsLossBetween(pair.First, pair.Second) ? 0 : pair.First.Number + 1, pair.First.Number + 1));
+                Assert.All(walker.Zip(walker.Skip(1)), pair => Assert.InRange(
+                    pair.Second.Number,
+                    journal.IsLossBetween(pair.First, pair.Second) ? 0 : pair.First.Number + 1,
+                    pair.First.Number + 1));
             }
         }
     }
 
     private static async Task PublishAsync(Transport transport, int from, int count)
     {
-        foreach (var batch in Enumerable.Range(from, count).SelectMany(number => Enumerable.Range(0, Keys).Select(key => StepOf(key, number))).Chunk(50))
+        foreach (var batch in Enumerable.Range(from, count)
+            .SelectMany(number => Enumerable.Range(0, Keys).Select(key => StepOf(key, number)))
+            .Chunk(50))
         {
             await TestRedis.PublishAcceptedAsync(transport, batch);
         }
     }
 
     private static Envelope StepOf(int key, int number) => new(
-        new EnvelopeAttributes { Id = $"{key}/{number}", Name = "parcel.stepped", Key = $"{key}" }, Encoding.UTF8.GetBytes($$"""{"Key":{{key}},"Number":{{number}}}"""));
+        new EnvelopeAttributes { Id = $"{key}/{number}", Name = "parcel.stepped", Key = $"{key}" },
+        Encoding.UTF8.GetBytes($$"""{"Key":{{key}},"Number":{{number}}}"""));
 
     /// <summary>Waits until the journal is as it should be.</summary>
     private static async Task<Journal> JournalAsync(TestRedis redis, Predicate<List<Step>> isDone)
@@ -117,25 +123,35 @@ public sealed class OrderCrashTests
         while (true)
         {
             var entries = await redis.Database.ListRangeAsync(Walker.JournalOf(redis.Prefix));
-            var lines = entries.Select((entry, at) => (Parts: ((string)entry!).Split('/'), At: at)).ToLookup(line => line.Parts is [_, "lost"]);
-            var steps = lines[false].Select(line => new Step(line.Parts[0], int.Parse(line.Parts[1], CultureInfo.InvariantCulture), int.Parse(line.Parts[2], CultureInfo.InvariantCulture), line.At)).ToList();
+            var lines = entries.Select((entry, at) => (Parts: ((string)entry!).Split('/'), At: at))
+                .ToLookup(line => line.Parts is [_, "lost"]);
+            var steps = lines[false].Select(line => new Step(
+                line.Parts[0],
+                int.Parse(line.Parts[1], CultureInfo.InvariantCulture),
+                int.Parse(line.Parts[2], CultureInfo.InvariantCulture),
+                line.At)).ToList();
             if (isDone(steps))
             {
                 return new Journal(steps, [.. lines[true].Select(line => (line.Parts[0], line.At))]);
             }
 
-            Assert.False(limit.IsCancellationRequested, $"The journal did not become what it should be; it has {steps.Count} steps, the last {(steps.Count > 0 ? steps[^1] : null)}.");
+            Assert.False(
+                limit.IsCancellationRequested,
+                $"The journal did not become what it should be; it has {steps.Count} steps, the last "
+                    + $"{(steps.Count > 0 ? steps[^1] : null)}.");
             await Task.Yield();
         }
     }
 
-    private static Process Start(TestRedis redis, string name) => Process.Start(new ProcessStartInfo("dotnet", [typeof(OrderCrashTests).Assembly.Location, "walker", redis.Prefix, name])
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-    })!;
+    private static Process Start(TestRedis redis, string name) =>
+        Process.Start(new ProcessStartInfo("dotnet", [typeof(OrderCrashTests).Assembly.Location, "walker", redis.Prefix, name])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
 
-    private static async Task ReadyAsync(Process walker) => Assert.Equal("ready", await walker.StandardOutput.ReadLineAsync(TestToken).AsTask().WaitAsync(TestRedis.Patience, TestToken));
+    private static async Task ReadyAsync(Process walker) =>
+        Assert.Equal("ready", await walker.StandardOutput.ReadLineAsync(TestToken).AsTask().WaitAsync(TestRedis.Patience, TestToken));
 
     private static async Task SignalAsync(Process walker, string signal)
     {
@@ -154,6 +170,7 @@ public sealed class OrderCrashTests
 
     private sealed record Journal(List<Step> Steps, List<(string Walker, int At)> Losses)
     {
-        public bool IsLossBetween(Step first, Step second) => Losses.Exists(loss => loss.Walker == first.Walker && loss.At > first.At && loss.At < second.At);
+        public bool IsLossBetween(Step first, Step second) =>
+            Losses.Exists(loss => loss.Walker == first.Walker && loss.At > first.At && loss.At < second.At);
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What one instance logs while Redis is away: the first failure of each kind, a line a minute, and one at the end.</summary>
+/// <summary>
+/// What one instance logs while Redis is away: the first failure of each kind, a line a minute, and one at the end.
+/// </summary>
 public sealed class OutageLogTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -69,7 +71,9 @@ public sealed class OutageLogTests
         builder.Logging.AddProvider(log).SetMinimumLevel(LogLevel.Warning).AddFilter("EventBus", LogLevel.Information);
         builder.Services.AddEventBus(bus =>
         {
-            bus.UseRedis(redis.Address).Retry(50, TimeSpan.FromSeconds(1)).Configure(options => (options.ServiceName, options.PublishTimeout) = ("app", TimeSpan.FromSeconds(2)));
+            bus.UseRedis(redis.Address)
+                .Retry(50, TimeSpan.FromSeconds(1))
+                .Configure(options => (options.ServiceName, options.PublishTimeout) = ("app", TimeSpan.FromSeconds(2)));
             foreach (var name in new[] { "one", "two", "three" })
             {
                 bus.Subscribe(name, s => s.Idempotent().On<ParcelSent>((parcel, _, _) => Handle(parcel)));

@@ -14,7 +14,8 @@ public sealed class PendingEntryMaintenanceTests
         await (await redis.SubscribeAsync(transport, all)).DisposeAsync();
         foreach (var stream in Enumerable.Range(0, Streams))
         {
-            await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, Each).Select(i => new Envelope(new EnvelopeAttributes { Id = $"{stream}/{i}", Name = $"s{stream}.sent" }, [(byte)'1']))]);
+            await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, Each)
+                .Select(i => new Envelope(new EnvelopeAttributes { Id = $"{stream}/{i}", Name = $"s{stream}.sent" }, [(byte)'1']))]);
         }
 
         var receiver = await redis.SubscribeAsync(transport, all);
@@ -96,7 +97,8 @@ public sealed class PendingEntryMaintenanceTests
         do
         {
             Assert.False(limit.IsCancellationRequested, "The dead consumer is not removed.");
-            names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(consumer => consumer.Name)];
+            names =
+                [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(consumer => consumer.Name)];
         }
         while (names.Contains("dead"));
         Assert.Single(names);
@@ -110,7 +112,9 @@ public sealed class PendingEntryMaintenanceTests
         await using var redis = await TestRedis.OpenAsync();
         using var logs = new FailingLogs();
         var subscription = TestRedis.Parcels() with { Ordered = ordered };
-        var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [subscription], log: BackendLog.Create(logs, "EventBus.Redis")), subscription);
+        var receiver = await redis.SubscribeAsync(
+            await redis.StartAsync(subscriptions: [subscription], log: BackendLog.Create(logs, "EventBus.Redis")),
+            subscription);
 
         await redis.KillConnectionsAsync();
         await TestRedis.PublishAcceptedAsync(await redis.StartAsync(), TestRedis.Parcel(1));

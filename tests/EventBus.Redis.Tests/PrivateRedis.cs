@@ -6,7 +6,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its append-only file.</summary>
+/// <summary>
+/// A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its
+/// append-only file.
+/// </summary>
 internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 {
     /// <summary>What it asks for: the canary, and what is special in a configuration string.</summary>
@@ -27,7 +30,25 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         process = new Process
         {
             StartInfo = new ProcessStartInfo("redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", "--requirepass", Password, .. settings])
+                [
+                    "--port",
+                    $"{port}",
+                    "--bind",
+                    "127.0.0.1",
+                    "--dir",
+                    folder,
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                    "--save",
+                    "",
+                    "--daemonize",
+                    "no",
+                    "--requirepass",
+                    Password,
+                    .. settings
+                ])
             {
                 RedirectStandardOutput = true,
             },

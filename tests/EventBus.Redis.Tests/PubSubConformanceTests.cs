@@ -19,5 +19,7 @@ public sealed class PubSubConformanceTests(RedisPubSubBackend backend) : IClassF
 
     [Fact]
     public Task Guarantees_ColumnRedisPubSub_IsWhatTheSuiteSays() => Guarantees.CompareAsync(
-        backend, ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)), TestContext.Current.CancellationToken);
+        backend,
+        ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)),
+        TestContext.Current.CancellationToken);
 }

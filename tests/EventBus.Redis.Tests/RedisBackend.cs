@@ -34,7 +34,8 @@ public sealed class RedisBackend : Backend, IAsyncLifetime
         return new RedisTransport(connector, new RedisOptions { KeyPrefix = setup.Isolation, ClaimAfter = TimeSpan.FromSeconds(3) }, log);
     }
 
-    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
+    public override void AddStores(EventBusBuilder bus, string isolation) =>
+        bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
 
     public override async Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken)
     {

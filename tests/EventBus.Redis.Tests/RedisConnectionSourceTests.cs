@@ -18,16 +18,21 @@ public sealed class RedisConnectionSourceTests
     public async Task Registered_WithCredentials_CarriesEventsAndStaysOpen(string call)
     {
         await using var server = await StartLockedAsync();
-        await using var registered = await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions { EndPoints = { server.EndPoint }, User = "bus", Password = Secret });
+        await using var registered = await ConnectionMultiplexer.ConnectAsync(
+            new ConfigurationOptions { EndPoints = { server.EndPoint }, User = "bus", Password = Secret });
         var log = new LogList();
         var handled = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using (var host = Build(
-            bus => Choose(bus, call).Retry(TimeSpan.FromMilliseconds(1)).Subscribe("once", s => s.Idempotent().On<ParcelSent>((_, context, _) =>
-            {
-                // The retry goes through the store.
-                _ = context.Attempt > 1 ? handled.TrySetResult(context.Attempt) : throw new InvalidOperationException("The handler fails on purpose.");
-                return Task.CompletedTask;
-            })),
+            bus => Choose(bus, call)
+                .Retry(TimeSpan.FromMilliseconds(1))
+                .Subscribe("once", s => s.Idempotent().On<ParcelSent>((_, context, _) =>
+                {
+                    // The retry goes through the store.
+                    _ = context.Attempt > 1
+                        ? handled.TrySetResult(context.Attempt)
+                        : throw new InvalidOperationException("The handler fails on purpose.");
+                    return Task.CompletedTask;
+                })),
             registered,
             log))
         {
@@ -48,16 +53,21 @@ public sealed class RedisConnectionSourceTests
     {
         using var host = Build(bus => Choose(bus, call));
 
-        var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+        var exception =
+            await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
-        Assert.Contains($"bus.{call}() was called without a connection string, and the application registers no IConnectionMultiplexer", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"bus.{call}() was called without a connection string, and the application registers no IConnectionMultiplexer",
+            exception.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Registered_WithoutAServer_StartsDegradedAndComesToLife()
     {
         await using var server = new PrivateRedis();
-        await using var registered = await ConnectionMultiplexer.ConnectAsync($"{server.Address},abortConnect=false,connectTimeout=300,asyncTimeout=500");
+        await using var registered =
+            await ConnectionMultiplexer.ConnectAsync($"{server.Address},abortConnect=false,connectTimeout=300,asyncTimeout=500");
         var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var host = Build(
             bus => bus.UseRedis().Subscribe<ParcelSent>("any", (_, _, _) =>
@@ -77,7 +87,10 @@ public sealed class RedisConnectionSourceTests
             Assert.False(limit.IsCancellationRequested, "Nothing was handled although Redis is there.");
             try
             {
-                await bus.PublishAsync(new ParcelSent(1), new PublishOptions { Timeout = TimeSpan.FromSeconds(1) }, TestContext.Current.CancellationToken);
+                await bus.PublishAsync(
+                    new ParcelSent(1),
+                    new PublishOptions { Timeout = TimeSpan.FromSeconds(1) },
+                    TestContext.Current.CancellationToken);
             }
             catch (PublishException)
             {
@@ -108,7 +121,8 @@ public sealed class RedisConnectionSourceTests
     {
         using var host = Build(bus => bus.UseRedis("sentinel:26379,serviceName=shop,ssl=true"));
 
-        var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+        var exception =
+            await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
         Assert.Contains("sslHost=", exception.Message, StringComparison.Ordinal);
     }
@@ -118,11 +132,19 @@ public sealed class RedisConnectionSourceTests
     {
         foreach (var password in new[] { "first,second-canary", "first,second=canary" })
         {
-            var options = new ConfigurationOptions { EndPoints = { "127.0.0.1:1" }, Password = password, AbortOnConnectFail = false, ConnectTimeout = 100, ConnectRetry = 0 };
+            var options = new ConfigurationOptions
+            {
+                EndPoints = { "127.0.0.1:1" },
+                Password = password,
+                AbortOnConnectFail = false,
+                ConnectTimeout = 100,
+                ConnectRetry = 0
+            };
             await using var registered = await ConnectionMultiplexer.ConnectAsync(options);
             using var host = Build(bus => bus.UseRedis(), registered);
 
-            var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+            var exception =
+                await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
             Assert.Contains("comma", exception.Message, StringComparison.Ordinal);
             Assert.DoesNotContain("second", exception.ToString(), StringComparison.Ordinal);
@@ -133,7 +155,8 @@ public sealed class RedisConnectionSourceTests
     public async Task ConnectionString_OfHostingTools_IsTakenAndABadOneIsNotRepeated()
     {
         await using var server = await StartLockedAsync();
-        using (var host = Build(bus => bus.UseRedis($"{server.EndPoint},user=bus,password={Secret},ssl=false").Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask)))
+        using (var host = Build(bus => bus.UseRedis($"{server.EndPoint},user=bus,password={Secret},ssl=false")
+            .Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask)))
         {
             await host.StartAsync(TestContext.Current.CancellationToken);
             await host.Services.GetRequiredService<IEventBus>().PublishAsync(new ParcelSent(1), TestContext.Current.CancellationToken);
@@ -141,7 +164,8 @@ public sealed class RedisConnectionSourceTests
         }
 
         using var bad = Build(bus => bus.UseRedis($"{server.EndPoint},password=first,second-canary=1"));
-        var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => bad.StartAsync(TestContext.Current.CancellationToken));
+        var exception =
+            await Assert.ThrowsAsync<EventBusConfigurationException>(() => bad.StartAsync(TestContext.Current.CancellationToken));
         Assert.Contains("bus.UseRedis(...)", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("second-canary", exception.ToString(), StringComparison.Ordinal);
     }

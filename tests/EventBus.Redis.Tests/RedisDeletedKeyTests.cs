@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What is deleted while the bus runs is made again, so that what is published afterwards arrives within ten seconds.</summary>
+/// <summary>
+/// What is deleted while the bus runs is made again, so that what is published afterwards arrives within ten seconds.
+/// </summary>
 public sealed class RedisDeletedKeyTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);
@@ -23,7 +25,9 @@ public sealed class RedisDeletedKeyTests
     public async Task Deleted_WhileTheBusRuns_IsMadeAgainAndWhatComesArrivesSoon(string what, string kind)
     {
         await using var redis = await TestRedis.OpenAsync();
-        var subscription = kind == "all" ? new Subscription("parcels", [EventPattern.Parse("#")]) : TestRedis.Parcels() with { Ordered = kind == "ordered" };
+        var subscription = kind == "all"
+            ? new Subscription("parcels", [EventPattern.Parse("#")])
+            : TestRedis.Parcels() with { Ordered = kind == "ordered" };
         var transport = await redis.StartAsync(subscriptions: [subscription]);
         var receiver = await redis.SubscribeAsync(transport, subscription);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
@@ -37,7 +41,8 @@ public sealed class RedisDeletedKeyTests
         {
             // All that is written under the prefix.
             var keys = new List<RedisKey> { redis.ParcelStream };
-            await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(pattern: what == "stream" ? redis.ParcelStream.ToString() : $"{{{redis.Prefix}}}:*").WithCancellation(Token))
+            await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(
+                pattern: what == "stream" ? redis.ParcelStream.ToString() : $"{{{redis.Prefix}}}:*").WithCancellation(Token))
             {
                 keys.Add(key);
             }

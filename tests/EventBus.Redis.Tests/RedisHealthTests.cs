@@ -18,7 +18,10 @@ public sealed class RedisHealthTests
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
 
         await redis.Database.StringSetAsync(redis.ParcelStream, "no stream");
-        Assert.Contains("'parcels'", (await TestRedis.HealthAsync(transport, TransportState.Unhealthy)).Description, StringComparison.Ordinal);
+        Assert.Contains(
+            "'parcels'",
+            (await TestRedis.HealthAsync(transport, TransportState.Unhealthy)).Description,
+            StringComparison.Ordinal);
         await redis.Database.KeyDeleteAsync(redis.ParcelStream);
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
 
@@ -33,7 +36,9 @@ public sealed class RedisHealthTests
         var transport = await redis.StartAsync(configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         var receiver = await redis.SubscribeAsync(transport);
         await redis.PlaceAsync(_ => true);
-        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", [new("app:parcels", "nonsense"), new("app:others", "nonsense")]);
+        await redis.Database.HashSetAsync(
+            $"{{{redis.Prefix}}}:places:parcel",
+            [new("app:parcels", "nonsense"), new("app:others", "nonsense")]);
 
         await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await redis.Log.LineAsync("has vanished");
@@ -80,9 +85,12 @@ public sealed class RedisHealthTests
         const int Few = 100;
         await using var redis = await TestRedis.OpenAsync();
         var subscription = new Subscription("parcels", [.. patterns.Select(EventPattern.Parse)]);
-        var transport = await redis.StartAsync(subscriptions: [subscription, new Subscription("letters", [EventPattern.Parse("letter.#")])]);
+        var transport =
+            await redis.StartAsync(subscriptions: [subscription, new Subscription("letters", [EventPattern.Parse("letter.#")])]);
         var receiver = await redis.SubscribeAsync(transport, subscription);
-        await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, Capacity).Select(number => TestRedis.Event(number, "letter.sent"))]);
+        await TestRedis.PublishAcceptedAsync(
+            transport,
+            [.. Enumerable.Range(0, Capacity).Select(number => TestRedis.Event(number, "letter.sent"))]);
         var taken = new List<Delivery>();
         while (taken.Count < Capacity)
         {
@@ -145,7 +153,10 @@ public sealed class RedisHealthTests
         var transport = await redis.StartAsync(address: server.Address);
         await redis.SubscribeAsync(transport);
 
-        Assert.Contains("cannot take over", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot take over",
+            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            StringComparison.Ordinal);
         await redis.Log.LineAsync("cannot take over");
     }
 }

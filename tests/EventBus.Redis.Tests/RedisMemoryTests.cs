@@ -21,7 +21,10 @@ public sealed class RedisMemoryTests
         await using var server = new PrivateRedis("--appendfsync", "no");
         await server.StartAsync();
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
-        var transport = await redis.StartAsync(address: server.Address, subscriptions: [subscription], configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
+        var transport = await redis.StartAsync(
+            address: server.Address,
+            subscriptions: [subscription],
+            configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         var first = await redis.SubscribeAsync(transport, subscription);
         foreach (var batch in Enumerable.Range(0, Count).Chunk(50))
         {
@@ -68,5 +71,6 @@ public sealed class RedisMemoryTests
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
-    private static Task LimitAsync(ConnectionMultiplexer admin, string maximum) => admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "maxmemory", maximum);
+    private static Task LimitAsync(ConnectionMultiplexer admin, string maximum) =>
+        admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "maxmemory", maximum);
 }

@@ -30,10 +30,16 @@ public sealed class RedisOrderTests
         const int Count = 200;
         await using var redis = await TestRedis.OpenAsync();
         await using var lent = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={redis.Prefix}"), "bus.UseRedis()", redis.Log) { Lent = lent };
+        var connector = new RedisConnector(
+            ConfigurationOptions.Parse($"{TestRedis.Address},name={redis.Prefix}"),
+            "bus.UseRedis()",
+            redis.Log)
+        { Lent = lent };
         await using (var transport = new RedisTransport(connector, new RedisOptions { KeyPrefix = redis.Prefix }, redis.Log))
         {
-            await transport.StartAsync(new TransportTopology("app", [Line()], ["parcel.sent"], TimeProvider.System), TestContext.Current.CancellationToken);
+            await transport.StartAsync(
+                new TransportTopology("app", [Line()], ["parcel.sent"], TimeProvider.System),
+                TestContext.Current.CancellationToken);
             var first = await redis.SubscribeAsync(transport, Line());
             await PublishAsync(transport, 0, Count);
             Assert.Equal(Enumerable.Range(0, Count / 2), await HandleAsync(first, Count / 2));
@@ -142,7 +148,9 @@ public sealed class RedisOrderTests
             var delivery = await receiver.Deliveries.ReadAsync(limit.Token);
             if (!delivery.Lost.IsCancellationRequested)
             {
-                Assert.True(NumberOf(delivery) == number + 1 || last.Lost.IsCancellationRequested, $"{NumberOf(delivery)} came after {number}, which is not lost.");
+                Assert.True(
+                    NumberOf(delivery) == number + 1 || last.Lost.IsCancellationRequested,
+                    $"{NumberOf(delivery)} came after {number}, which is not lost.");
                 (number, last) = (NumberOf(delivery), delivery);
             }
 
@@ -169,7 +177,9 @@ public sealed class RedisOrderTests
             await AddAsync(next);
         }
 
-        Task AddAsync(int i) => redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "parcel.sent"), new("id", $"p-{i}"), new("partitionkey", "key"), new("data", "1")]);
+        Task AddAsync(int i) => redis.Database.StreamAddAsync(
+            redis.ParcelStream,
+            [new("type", "parcel.sent"), new("id", $"p-{i}"), new("partitionkey", "key"), new("data", "1")]);
     }
 
     [Fact]
@@ -237,7 +247,9 @@ public sealed class RedisOrderTests
     private static Subscription Line(int concurrency = 16) => TestRedis.Parcels(concurrency) with { Ordered = true };
 
     private static Task PublishAsync(Transport transport, int from, int count) =>
-        TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(from, count).Select(number => TestRedis.Parcel(number, $"key-{number % 3}"))]);
+        TestRedis.PublishAcceptedAsync(
+            transport,
+            [.. Enumerable.Range(from, count).Select(number => TestRedis.Parcel(number, $"key-{number % 3}"))]);
 
     private static async Task LostAsync(Delivery delivery)
     {

@@ -32,16 +32,22 @@ public sealed class RedisPubSubBackend : Backend, IAsyncLifetime
     public override Transport CreateTransport(TransportSetup setup)
     {
         var log = setup.Services.GetRequiredService<ILoggerFactory>().CreateLogger("EventBus.Redis");
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.Address},name={ClientName}"), "bus.UseRedisPubSub(...)", log);
+        var connector = new RedisConnector(
+            ConfigurationOptions.Parse($"{server.Address},name={ClientName}"),
+            "bus.UseRedisPubSub(...)",
+            log);
         return new RedisPubSubTransport(connector, new RedisPubSubOptions { KeyPrefix = setup.Isolation }, log);
     }
 
-    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
+    public override void AddStores(EventBusBuilder bus, string isolation) =>
+        bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
 
     public override async Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken)
     {
         await using var admin = await ConnectAsync(cancellationToken);
-        await admin.GetDatabase().PublishAsync(RedisChannel.Literal($"{isolation}:{message.EventName}"), Written(message)).WaitAsync(cancellationToken);
+        await admin.GetDatabase()
+            .PublishAsync(RedisChannel.Literal($"{isolation}:{message.EventName}"), Written(message))
+            .WaitAsync(cancellationToken);
     }
 
     /// <summary>The body alone, or an envelope whose data it is.</summary>

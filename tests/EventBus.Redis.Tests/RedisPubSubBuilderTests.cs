@@ -48,17 +48,18 @@ public sealed class RedisPubSubBuilderTests
     {
         var prefix = $"t{Guid.NewGuid():N}";
         var done = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var host = Build(bus => bus.UseRedisPubSub(TestRedis.Address, options => options.KeyPrefix = prefix).Retry(TimeSpan.FromMilliseconds(10))
-            .Subscribe<ParcelSent>("flaky", (_, context, _) =>
-            {
-                if (context.Attempt == 1)
+        using var host =
+            Build(bus => bus.UseRedisPubSub(TestRedis.Address, options => options.KeyPrefix = prefix).Retry(TimeSpan.FromMilliseconds(10))
+                .Subscribe<ParcelSent>("flaky", (_, context, _) =>
                 {
-                    throw new InvalidOperationException("The handler fails on purpose.");
-                }
+                    if (context.Attempt == 1)
+                    {
+                        throw new InvalidOperationException("The handler fails on purpose.");
+                    }
 
-                done.SetResult(context.Attempt);
-                return Task.CompletedTask;
-            }));
+                    done.SetResult(context.Attempt);
+                    return Task.CompletedTask;
+                }));
         await host.StartAsync(TestContext.Current.CancellationToken);
 
         await host.Services.GetRequiredService<IEventBus>().PublishAsync(new ParcelSent(1), TestContext.Current.CancellationToken);
@@ -76,7 +77,8 @@ public sealed class RedisPubSubBuilderTests
             bus.Event<ParcelSent>().RequireSubscriber();
         });
 
-        var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+        var exception =
+            await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
         Assert.Contains("'ordered' is ordered", exception.Message, StringComparison.Ordinal);
         Assert.Contains("RequireSubscriber()", exception.Message, StringComparison.Ordinal);

@@ -19,7 +19,9 @@ public sealed class RedisPubSubTransportTests
 
         foreach (var receiver in receivers)
         {
-            Assert.Equal(["p-2", "p-3"], [(await TestRedis.NextAsync(receiver)).Envelope.Id, (await TestRedis.NextAsync(receiver)).Envelope.Id]);
+            Assert.Equal(
+                ["p-2", "p-3"],
+                [(await TestRedis.NextAsync(receiver)).Envelope.Id, (await TestRedis.NextAsync(receiver)).Envelope.Id]);
         }
 
         Assert.Empty(first.Warnings);
@@ -35,7 +37,9 @@ public sealed class RedisPubSubTransportTests
 
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
         var outcomes = new PublishOutcome[2];
-        await app.Transport.PublishAsync(new[] { TestRedis.Parcel(1), TestRedis.Parcel(2) }, outcomes, deadline.Token).AsTask().WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+        await app.Transport.PublishAsync(new[] { TestRedis.Parcel(1), TestRedis.Parcel(2) }, outcomes, deadline.Token)
+            .AsTask()
+            .WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
 
         Assert.All(outcomes, outcome => Assert.Equal((PublishStatus.InDoubt, true), (outcome.Status, outcome.Error is not null)));
     }
@@ -83,7 +87,9 @@ public sealed class RedisPubSubTransportTests
         {
             while (!app.Warnings.Any(warning => warning.Contains(text, StringComparison.Ordinal)))
             {
-                Assert.False(limit.IsCancellationRequested, $"Nothing was logged that contains '{text}', but: {string.Join("; ", app.Warnings)}.");
+                Assert.False(
+                    limit.IsCancellationRequested,
+                    $"Nothing was logged that contains '{text}', but: {string.Join("; ", app.Warnings)}.");
                 await timer.WaitForNextTickAsync(limit.Token);
             }
         }
@@ -95,7 +101,8 @@ public sealed class RedisPubSubTransportTests
     public async Task Subscription_WhoseConnectionIsSwallowedAlone_IsNoticedAndListensAgain(string protocol)
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = new TcpProxy(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+        await using var proxy =
+            new TcpProxy(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
         await using var app = await TestPubSub.StartAsync(redis, $"{TestRedis.Through(proxy.Port)},protocol={protocol}");
         await using var other = await TestPubSub.StartAsync(redis);
         var receiver = await app.SubscribeAsync("parcel.*");
@@ -117,19 +124,27 @@ public sealed class RedisPubSubTransportTests
         var receiver = await app.SubscribeAsync("parcel.sent");
         await TestRedis.PublishAcceptedAsync(app.Transport, [.. Enumerable.Range(1, 10).Select(number => TestRedis.Parcel(number))]);
 
-        var held = new List<Delivery> { await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver) };
+        var held = new List<Delivery>
+        {
+            await TestRedis.NextAsync(receiver),
+            await TestRedis.NextAsync(receiver),
+            await TestRedis.NextAsync(receiver)
+        };
         await receiver.StopIntakeAsync();
         Assert.False(await receiver.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken));
         Assert.Equal(["p-1", "p-2", "p-3"], held.Select(delivery => delivery.Envelope.Id));
         Assert.Equal(TransportState.Degraded, (await app.HealthAsync()).State);
-        Assert.Equal(7, app.Warnings.Sum(text => int.Parse(text[..text.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)));
+        Assert.Equal(7, app.Warnings.Sum(
+            text => int.Parse(text[..text.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)));
 
         // Taken is still held: only what is settled is not lost with the receiver.
         await held[0].AckAsync();
         await held[0].AckAsync();
         await held[1].ReleaseAsync();
         await receiver.DisposeAsync();
-        Assert.Contains(app.Warnings, text => text.StartsWith("2 events of the subscription parcels were received and not handled", StringComparison.Ordinal));
+        Assert.Contains(
+            app.Warnings,
+            text => text.StartsWith("2 events of the subscription parcels were received and not handled", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -172,7 +187,17 @@ public sealed class RedisPubSubTransportTests
         var receiver = await app.SubscribeAsync("parcel.#", "*.sent", "parcel.sent");
 
         // Globs of these patterns match all of them; another application's prefix may even begin with ours.
-        foreach (var channel in new[] { "parcel-box.lost", "x:parcel.sent", "parcel.Sent", "parcel.", "parcel.sent", "parcel.a.b", "letter.sent", "parcel" })
+        foreach (var channel in new[]
+        {
+            "parcel-box.lost",
+            "x:parcel.sent",
+            "parcel.Sent",
+            "parcel.",
+            "parcel.sent",
+            "parcel.a.b",
+            "letter.sent",
+            "parcel"
+        })
         {
             await redis.Database.PublishAsync(RedisChannel.Literal($"{redis.Prefix}:{channel}"), "{}");
         }
@@ -250,7 +275,8 @@ public sealed class RedisPubSubTransportTests
     public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestPubSub.StartAsync(redis, $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => TestPubSub.StartAsync(redis, $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
 
         Assert.Contains("UseRedisPubSub", exception.Message, StringComparison.Ordinal);
     }
@@ -259,7 +285,15 @@ public sealed class RedisPubSubTransportTests
     public async Task Subscribe_ChannelsNotGranted_FailsAndSaysWhatToGrant()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var strict = new PrivateRedis("--user", "default", "on", $">{PrivateRedis.Password}", "~*", "+@all", "resetchannels", "&other:*");
+        await using var strict = new PrivateRedis(
+            "--user",
+            "default",
+            "on",
+            $">{PrivateRedis.Password}",
+            "~*",
+            "+@all",
+            "resetchannels",
+            "&other:*");
         await strict.StartAsync();
         await using var app = await TestPubSub.StartAsync(redis, strict.Address);
 
@@ -273,13 +307,28 @@ public sealed class RedisPubSubTransportTests
     public async Task Publish_ListWithAChannelThatIsNotGranted_RejectsItAndSendsTheOthers()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var strict = new PrivateRedis("--user", "default", "on", $">{PrivateRedis.Password}", "~*", "+@all", "resetchannels", $"&{redis.Prefix}:parcel.*");
+        await using var strict = new PrivateRedis(
+            "--user",
+            "default",
+            "on",
+            $">{PrivateRedis.Password}",
+            "~*",
+            "+@all",
+            "resetchannels",
+            $"&{redis.Prefix}:parcel.*");
         await strict.StartAsync();
         await using var app = await TestPubSub.StartAsync(redis, strict.Address);
 
-        var outcomes = await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent", "key"), TestRedis.Parcel(3, "key"), TestRedis.Parcel(4));
+        var outcomes = await TestRedis.PublishAsync(
+            app.Transport,
+            TestRedis.Parcel(1),
+            TestRedis.Event(2, "letter.sent", "key"),
+            TestRedis.Parcel(3, "key"),
+            TestRedis.Parcel(4));
 
-        Assert.Equal([PublishStatus.Accepted, PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Accepted], outcomes.Select(outcome => outcome.Status));
+        Assert.Equal(
+            [PublishStatus.Accepted, PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Accepted],
+            outcomes.Select(outcome => outcome.Status));
     }
 
     [Fact]

@@ -21,7 +21,14 @@ public sealed class RedisPubSubWireFormatTests
                 CausationId = "0",
                 TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                 TraceState = "a=b",
-                Headers = new Dictionary<string, string> { ["tenant"] = "t \"1\"", ["X-Odd"] = "ü", ["id"] = "mine", ["subject"] = "", ["headers"] = "h" },
+                Headers = new Dictionary<string, string>
+                {
+                    ["tenant"] = "t \"1\"",
+                    ["X-Odd"] = "ü",
+                    ["id"] = "mine",
+                    ["subject"] = "",
+                    ["headers"] = "h"
+                },
             },
             """{"orderId":"4711"}"""u8.ToArray());
 
@@ -34,8 +41,12 @@ public sealed class RedisPubSubWireFormatTests
             Encoding.UTF8.GetString(message));
         var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idWasMade);
         Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Source));
-        Assert.Equal((written.Id, written.Name, written.Version, written.Key, written.Time), (read.Id, read.Name, read.Version, read.Key, read.Time));
-        Assert.Equal((written.CorrelationId, written.CausationId, written.TraceParent, written.TraceState), (read.CorrelationId, read.CausationId, read.TraceParent, read.TraceState));
+        Assert.Equal(
+            (written.Id, written.Name, written.Version, written.Key, written.Time),
+            (read.Id, read.Name, read.Version, read.Key, read.Time));
+        Assert.Equal(
+            (written.CorrelationId, written.CausationId, written.TraceParent, written.TraceState),
+            (read.CorrelationId, read.CausationId, read.TraceParent, read.TraceState));
         Assert.Equal(written.Headers, read.Headers);
         Assert.Equal("""{"orderId":"4711"}""", TextOf(read));
     }
@@ -65,9 +76,18 @@ public sealed class RedisPubSubWireFormatTests
     [Fact]
     public void Body_NoUtf8OrVeryDeep_TravelsAsBytes()
     {
-        foreach (var body in new byte[][] { [.. "{\"a\":\""u8, 0xFF, .. "\"}"u8], Encoding.UTF8.GetBytes(new string('[', 2_000) + new string(']', 2_000)), Encoding.UTF8.GetBytes(new string('[', 900) + new string(']', 900)) })
+        foreach (var body in new byte[][]
         {
-            var read = RedisPubSubWireFormat.Read("order.placed", RedisPubSubWireFormat.Write(Envelope(body, "application/json"), "shop", new RedisPubSubWriterPool()), new RedisStringCache(), out _);
+            [.. "{\"a\":\""u8, 0xFF, .. "\"}"u8],
+            Encoding.UTF8.GetBytes(new string('[', 2_000) + new string(']', 2_000)),
+            Encoding.UTF8.GetBytes(new string('[', 900) + new string(']', 900))
+        })
+        {
+            var read = RedisPubSubWireFormat.Read(
+                "order.placed",
+                RedisPubSubWireFormat.Write(Envelope(body, "application/json"), "shop", new RedisPubSubWriterPool()),
+                new RedisStringCache(),
+                out _);
             Assert.Null(read.Defect);
             Assert.True(read.Body.Span.SequenceEqual(body));
         }
@@ -76,12 +96,15 @@ public sealed class RedisPubSubWireFormatTests
     [Fact]
     public void Read_CloudEventOfAnother_TakesWhatItSays()
     {
-        var read = Read("""{ "specversion" : "1.0", "type":"com.shop.order.placed", "source":"/shop", "id":"A-1", "subject":"4711", "number":7, "flag":true, "list":[1], "none":null, "datacontenttype":"text/plain", "data":"grüße\n" }""");
+        var read = Read(
+            """{ "specversion" : "1.0", "type":"com.shop.order.placed", "source":"/shop", "id":"A-1", "subject":"4711", "number":7, "flag":true, "list":[1], "none":null, "datacontenttype":"text/plain", "data":"grüße\n" }""");
 
         Assert.Equal(("A-1", "com.shop.order.placed", "/shop", "4711", null), (read.Id, read.Name, read.Source, read.Key, read.Defect));
         Assert.Equal(new Dictionary<string, string> { ["number"] = "7", ["flag"] = "true" }, read.Headers);
         Assert.Equal(("grüße\n", DateTimeOffset.UnixEpoch), (TextOf(read), read.Time));
-        Assert.Equal("subject, kept", Read("""{"specversion":"1.0","id":"1","partitionkey":"k","subject":"subject, kept","data":1}""").Headers["subject"]);
+        Assert.Equal(
+            "subject, kept",
+            Read("""{"specversion":"1.0","id":"1","partitionkey":"k","subject":"subject, kept","data":1}""").Headers["subject"]);
         Assert.Equal("{no json", Read("""{"specversion":"1.0","id":"1","headers":"{no json","data":1}""").Headers["headers"]);
     }
 
@@ -99,7 +122,9 @@ public sealed class RedisPubSubWireFormatTests
 
         Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.Name, read.Defect, idWasMade));
         Assert.StartsWith("sha256-", read.Id, StringComparison.Ordinal);
-        Assert.NotEqual(read.Id, RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _).Id);
+        Assert.NotEqual(
+            read.Id,
+            RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _).Id);
     }
 
     [Theory]
@@ -125,16 +150,21 @@ public sealed class RedisPubSubWireFormatTests
     [Fact]
     public void Read_CutAnywhere_NeverThrows()
     {
-        var whole = RedisPubSubWireFormat.Write(Envelope("""{"a":"ü"}"""u8.ToArray(), "application/json"), "shop", new RedisPubSubWriterPool());
+        var whole = RedisPubSubWireFormat.Write(
+            Envelope("""{"a":"ü"}"""u8.ToArray(), "application/json"),
+            "shop",
+            new RedisPubSubWriterPool());
         for (var length = 0; length < whole.Length; length++)
         {
             Assert.Null(RedisPubSubWireFormat.Read("order.placed", whole[..length], new RedisStringCache(), out _).Defect);
         }
     }
 
-    private static Envelope Envelope(byte[] body, string contentType) => new(new EnvelopeAttributes { Id = "1", Name = "order.placed", ContentType = contentType }, body);
+    private static Envelope Envelope(byte[] body, string contentType) =>
+        new(new EnvelopeAttributes { Id = "1", Name = "order.placed", ContentType = contentType }, body);
 
-    private static Envelope Read(string message) => RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _);
+    private static Envelope Read(string message) =>
+        RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _);
 
     private static string TextOf(Envelope envelope) => Encoding.UTF8.GetString(envelope.Body.Span);
 }

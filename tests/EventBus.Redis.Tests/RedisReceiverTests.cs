@@ -87,7 +87,9 @@ public sealed class RedisReceiverTests
         var delivery = await TestRedis.NextAsync(owner);
         var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
 
-        await Assert.ThrowsAsync<TimeoutException>(() => rival.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(claimAfter * 4, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<TimeoutException>(() => rival.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken)
+            .AsTask()
+            .WaitAsync(claimAfter * 4, TestContext.Current.CancellationToken));
 
         Assert.False(delivery.Lost.IsCancellationRequested);
         await delivery.AckAsync();
@@ -161,7 +163,11 @@ public sealed class RedisReceiverTests
         valve.Close();
         await AbandonAsync("p-1");
         using var patience = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while ((await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 1, default)) is not [{ ConsumerName: var owner }] || owner == "dead")
+        while ((await redis.Database.StreamPendingMessagesAsync(
+            redis.ParcelStream,
+            "app:parcels",
+            1,
+            default)) is not [{ ConsumerName: var owner }] || owner == "dead")
         {
             Assert.False(patience.IsCancellationRequested, "No consumer took the entry over.");
         }
@@ -363,7 +369,10 @@ public sealed class RedisReceiverTests
         var transport = await redis.StartAsync(subscriptions: [narrow]);
         var receiver = await redis.SubscribeAsync(transport, narrow);
 
-        await TestRedis.PublishAcceptedAsync(transport, new Envelope(new EnvelopeAttributes { Id = "other", Name = "parcel.lost" }, [(byte)'1']), TestRedis.Parcel(1));
+        await TestRedis.PublishAcceptedAsync(
+            transport,
+            new Envelope(new EnvelopeAttributes { Id = "other", Name = "parcel.lost" }, [(byte)'1']),
+            TestRedis.Parcel(1));
         var delivery = await TestRedis.NextAsync(receiver);
 
         Assert.Equal("p-1", delivery.Envelope.Id);

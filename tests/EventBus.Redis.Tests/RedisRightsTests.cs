@@ -49,7 +49,8 @@ public sealed partial class RedisRightsTests
         await server.StartAsync();
         await using var admin = await AdminOf(server);
         var prefix = redis.Prefix;
-        await admin.GetDatabase().ExecuteAsync("ACL", [.. RightsOf(role).Replace("eventbus", prefix, StringComparison.Ordinal).Split(' ')[1..]]);
+        await admin.GetDatabase()
+            .ExecuteAsync("ACL", [.. RightsOf(role).Replace("eventbus", prefix, StringComparison.Ordinal).Split(' ')[1..]]);
         var address = $"{server.EndPoint},user={role},password=password";
         var (handled, starts) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0);
         using var logs = new LogList();
@@ -62,14 +63,18 @@ public sealed partial class RedisRightsTests
             _ = role switch
             {
                 "stores" => bus.UseRedis(server.Address, Settings).StoreInRedis(address, options => options.KeyPrefix = prefix),
-                "pubsub-service" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix).StoreInRedis(address, options => options.KeyPrefix = prefix),
+                "pubsub-service" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix)
+                    .StoreInRedis(address, options => options.KeyPrefix = prefix),
                 "pubsub-publisher" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix),
                 _ => bus.UseRedis(address, Settings),
             };
             if (!role.EndsWith("publisher", StringComparison.Ordinal))
             {
-                bus.Subscribe("mail", subscription => subscription.Idempotent().On<ParcelSent>((parcel, _, _) => parcel.Number == 2 && Interlocked.Increment(ref starts) == 1 ? throw new InvalidOperationException("Once.") : Handled(parcel)));
-                _ = role.StartsWith("pubsub", StringComparison.Ordinal) ? bus : bus.Subscribe("line", subscription => subscription.Ordered().On<ParcelSent>((_, _, _) => Task.CompletedTask));
+                bus.Subscribe("mail", subscription => subscription.Idempotent().On<ParcelSent>((parcel, _, _) => parcel.Number == 2
+                    && Interlocked.Increment(ref starts) == 1 ? throw new InvalidOperationException("Once.") : Handled(parcel)));
+                _ = role.StartsWith("pubsub", StringComparison.Ordinal)
+                    ? bus
+                    : bus.Subscribe("line", subscription => subscription.Ordered().On<ParcelSent>((_, _, _) => Task.CompletedTask));
                 bus.SubscribePattern("all", "#", (_, _) => Task.CompletedTask);
             }
         });
@@ -92,13 +97,15 @@ public sealed partial class RedisRightsTests
 
         await host.StopAsync(Token);
 
-        var unexpected = logs.Texts.Where(text => !text.StartsWith("mail failed to handle", StringComparison.Ordinal) && !text.StartsWith("mail is idempotent, and", StringComparison.Ordinal));
+        var unexpected = logs.Texts.Where(text => !text.StartsWith("mail failed to handle", StringComparison.Ordinal)
+            && !text.StartsWith("mail is idempotent, and", StringComparison.Ordinal));
         Assert.True(!unexpected.Any(), string.Join(Environment.NewLine, unexpected));
 
         // A publisher looks whether there is something to trim or to publish later, and leaves it to services.
         Assert.Empty(role.EndsWith("publisher", StringComparison.Ordinal) ? [] : await RefusedAsync(admin, role));
 
-        void Settings(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter, options.TrimPeriod) = (prefix, TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(200));
+        void Settings(RedisOptions options) =>
+            (options.KeyPrefix, options.ClaimAfter, options.TrimPeriod) = (prefix, TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(200));
 
         Task Handled(ParcelSent parcel)
         {
@@ -118,8 +125,13 @@ public sealed partial class RedisRightsTests
         await using var server = new PrivateRedis();
         await server.StartAsync();
         await using var admin = await AdminOf(server);
-        await admin.GetDatabase().ExecuteAsync("ACL", [.. RightsOf("streams-publisher").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..]]);
-        var transport = await redis.StartAsync(address: $"{server.EndPoint},user=streams-publisher,password=password", subscriptions: [], configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
+        await admin.GetDatabase().ExecuteAsync(
+            "ACL",
+            [.. RightsOf("streams-publisher").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..]]);
+        var transport = await redis.StartAsync(
+            address: $"{server.EndPoint},user=streams-publisher,password=password",
+            subscriptions: [],
+            configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         await redis.Log.LineAsync("whether streams must be trimmed", "SMEMBERS");
 
         // Some rounds more.
@@ -143,9 +155,13 @@ public sealed partial class RedisRightsTests
         await server.StartAsync();
         await using var admin = await AdminOf(server);
         var rights = RightsOf("stores").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..];
-        await admin.GetDatabase().ExecuteAsync("ACL", [.. rights.Where(right => granted || !right.Contains("known:subscriptions", StringComparison.Ordinal))]);
+        await admin.GetDatabase()
+            .ExecuteAsync("ACL", [.. rights.Where(right => granted || !right.Contains("known:subscriptions", StringComparison.Ordinal))]);
         using var logs = new LogList();
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.EndPoint},user=stores,password=password"), "bus.StoreInRedis(...)", logs);
+        var connector = new RedisConnector(
+            ConfigurationOptions.Parse($"{server.EndPoint},user=stores,password=password"),
+            "bus.StoreInRedis(...)",
+            logs);
         var stores = new RedisStores(connector, redis.Prefix, logs);
         await stores.OpenAsync(new StoreSetup("shop", TimeProvider.System) { FailFast = true }, Token);
         try
@@ -161,20 +177,29 @@ public sealed partial class RedisRightsTests
             await stores.CloseAsync();
         }
 
-        Assert.Equal(granted ? 0 : 1, logs.Texts.Count(text => text.Contains("which subscriptions of the backend rabbitmq no instance uses", StringComparison.Ordinal)));
+        Assert.Equal(granted ? 0 : 1, logs.Texts.Count(
+            text => text.Contains("which subscriptions of the backend rabbitmq no instance uses", StringComparison.Ordinal)));
     }
 
     private static async Task<long> RefusalsAsync(ConnectionMultiplexer admin, string command) =>
-        ((RedisResult[])(await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "100"))!).Select(entry => entry.ToDictionary()).Where(entry => (string?)entry["object"] == command).Sum(entry => (long)entry["count"]);
+        ((RedisResult[])(await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "100"))!).Select(entry => entry.ToDictionary())
+            .Where(entry => (string?)entry["object"] == command)
+            .Sum(entry => (long)entry["count"]);
 
-    /// <summary>What Redis has refused to a user, apart from what the client asks for by itself when it connects.</summary>
+    /// <summary>
+    /// What Redis has refused to a user, apart from what the client asks for by itself when it connects.
+    /// </summary>
     private static async Task<string[]> RefusedAsync(ConnectionMultiplexer admin, string user)
     {
         var log = (RedisResult[])(await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "100"))!;
-        return [.. log.Select(entry => entry.ToDictionary()).Where(entry => (string?)entry["username"] == user).Select(entry => $"{entry["reason"]} {entry["object"]} ({entry["context"]})").Where(refused => !Probes().IsMatch(refused))];
+        return [.. log.Select(entry => entry.ToDictionary())
+            .Where(entry => (string?)entry["username"] == user)
+            .Select(entry => $"{entry["reason"]} {entry["object"]} ({entry["context"]})")
+            .Where(refused => !Probes().IsMatch(refused))];
     }
 
-    private static async Task<ConnectionMultiplexer> AdminOf(PrivateRedis server) => await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+    private static async Task<ConnectionMultiplexer> AdminOf(PrivateRedis server) =>
+        await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
 
     private static string RightsOf(string role)
     {
@@ -184,7 +209,8 @@ public sealed partial class RedisRightsTests
             folder = folder.Parent ?? throw new InvalidOperationException("The tests are not in the folder of the solution.");
         }
 
-        return File.ReadLines(Path.Combine(folder.FullName, "docs", "redis.md")).Single(line => line.StartsWith($"ACL SETUSER {role} ", StringComparison.Ordinal));
+        return File.ReadLines(Path.Combine(folder.FullName, "docs", "redis.md"))
+            .Single(line => line.StartsWith($"ACL SETUSER {role} ", StringComparison.Ordinal));
     }
 
     [GeneratedRegex("^command (cluster|config|sentinel|info|subscribe)|__Booksleeve_")]

@@ -49,7 +49,10 @@ public sealed class RedisRoleTests
         await PublishUntilAcceptedAsync(transport);
     }
 
-    /// <summary>A primary that was killed calls itself primary when it is back, until a sentinel corrects it: what it accepted meanwhile would be lost.</summary>
+    /// <summary>
+    /// A primary that was killed calls itself primary when it is back, until a sentinel corrects it: what it accepted
+    /// meanwhile would be lost.
+    /// </summary>
     [Fact]
     public async Task Primary_KilledAndBack_IsNotTakenForThePrimaryThatTheSentinelsName()
     {
@@ -57,7 +60,8 @@ public sealed class RedisRoleTests
         await using var first = await PrimaryAsync();
         await using var second = await ReplicaOfAsync(first);
         await using var sentinel = await Sentinel.StartAsync(first);
-        var transport = await redis.StartAsync(address: $"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
+        var transport =
+            await redis.StartAsync(address: $"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
         await first.KillAsync();
@@ -74,7 +78,8 @@ public sealed class RedisRoleTests
             Assert.DoesNotContain($"name={redis.Prefix} ", await ClientsAsync(left), StringComparison.Ordinal);
         }
 
-        static async Task<string> ClientsAsync(ConnectionMultiplexer admin) => (string)(await admin.GetDatabase().ExecuteAsync("CLIENT", "LIST"))!;
+        static async Task<string> ClientsAsync(ConnectionMultiplexer admin) =>
+            (string)(await admin.GetDatabase().ExecuteAsync("CLIENT", "LIST"))!;
     }
 
     [Fact]
@@ -85,7 +90,8 @@ public sealed class RedisRoleTests
         await using var second = await ReplicaOfAsync(first);
         await using var sentinel = await Sentinel.StartAsync(first);
 
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{sentinel.EndPoint},serviceName=unknown,password={PrivateRedis.Password}", failFast: true));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => redis.StartAsync(address: $"{sentinel.EndPoint},serviceName=unknown,password={PrivateRedis.Password}", failFast: true));
 
         Assert.Contains("names a primary of the service 'unknown'", exception.Message, StringComparison.Ordinal);
         await redis.Log.LineAsync("name no primary of the service unknown");
@@ -97,15 +103,17 @@ public sealed class RedisRoleTests
         await using var first = await PrimaryAsync();
         await using var second = await ReplicaOfAsync(first);
         await using var sentinel = await Sentinel.StartAsync(first);
-        await using var registered = await ConnectionMultiplexer.ConnectAsync($"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
+        await using var registered = await ConnectionMultiplexer.ConnectAsync(
+            $"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddSingleton<IConnectionMultiplexer>(registered);
         var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        builder.Services.AddEventBus(bus => bus.UseRedis().Configure(options => options.ServiceName = "app").Subscribe<ParcelSent>("any", (_, _, _) =>
-        {
-            handled.TrySetResult();
-            return Task.CompletedTask;
-        }));
+        builder.Services.AddEventBus(
+            bus => bus.UseRedis().Configure(options => options.ServiceName = "app").Subscribe<ParcelSent>("any", (_, _, _) =>
+            {
+                handled.TrySetResult();
+                return Task.CompletedTask;
+            }));
         using var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
 
@@ -133,11 +141,19 @@ public sealed class RedisRoleTests
 
     private static async Task<PrivateRedis> ReplicaOfAsync(PrivateRedis primary)
     {
-        var server = new PrivateRedis("--masterauth", PrivateRedis.Password, "--repl-diskless-sync-delay", "0", "--replicaof", primary.EndPoint.Replace(':', ' '));
+        var server = new PrivateRedis(
+            "--masterauth",
+            PrivateRedis.Password,
+            "--repl-diskless-sync-delay",
+            "0",
+            "--replicaof",
+            primary.EndPoint.Replace(':', ' '));
         await server.StartAsync();
         await using var admin = await AdminAsync(server);
         using var limit = new CancellationTokenSource(TestRedis.Patience);
-        while (!((string)(await admin.GetDatabase().ExecuteAsync("INFO", "replication"))!).Contains("master_link_status:up", StringComparison.Ordinal))
+        while (!((string)(await admin.GetDatabase().ExecuteAsync("INFO", "replication"))!).Contains(
+            "master_link_status:up",
+            StringComparison.Ordinal))
         {
             Assert.False(limit.IsCancellationRequested, "The replica does not follow its primary.");
         }
@@ -145,14 +161,16 @@ public sealed class RedisRoleTests
         return server;
     }
 
-    private static Task<ConnectionMultiplexer> AdminAsync(PrivateRedis server) => ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+    private static Task<ConnectionMultiplexer> AdminAsync(PrivateRedis server) =>
+        ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
 
     /// <summary>The client itself looks once a minute.</summary>
     private static async Task PublishUntilAcceptedAsync(Transport transport)
     {
         var begun = Stopwatch.GetTimestamp();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        for (var number = 2; (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number)))[0].Status != PublishStatus.Accepted; number++)
+        for (var number =
+            2; (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number)))[0].Status != PublishStatus.Accepted; number++)
         {
             Assert.True(Stopwatch.GetElapsedTime(begun) < TestRedis.Patience, "Nothing was accepted although there is a primary.");
             await timer.WaitForNextTickAsync();
@@ -176,12 +194,15 @@ public sealed class RedisRoleTests
             await File.WriteAllLinesAsync(file,
             [
                 $"port {sentinel.EndPoint.Split(':')[1]}", "bind 127.0.0.1", $"dir {folder}", $"requirepass {PrivateRedis.Password}",
-                $"sentinel monitor {Service} {primary.EndPoint.Replace(':', ' ')} 1", $"sentinel auth-pass {Service} {PrivateRedis.Password}",
+                $"sentinel monitor {Service} {primary.EndPoint.Replace(':', ' ')} 1",
+                $"sentinel auth-pass {Service} {PrivateRedis.Password}",
                 $"sentinel down-after-milliseconds {Service} 500", $"sentinel failover-timeout {Service} 2000",
             ]);
-            sentinel.process = Process.Start(new ProcessStartInfo("redis-server", [file, "--sentinel", "--logfile", Path.Combine(folder, "log")]))!;
+            sentinel.process =
+                Process.Start(new ProcessStartInfo("redis-server", [file, "--sentinel", "--logfile", Path.Combine(folder, "log")]))!;
 
-            await using var admin = await ConnectionMultiplexer.SentinelConnectAsync($"{sentinel.EndPoint},password={PrivateRedis.Password},abortConnect=false");
+            await using var admin = await ConnectionMultiplexer.SentinelConnectAsync(
+                $"{sentinel.EndPoint},password={PrivateRedis.Password},abortConnect=false");
             using var limit = new CancellationTokenSource(TestRedis.Patience);
             while (!await sentinel.KnowsAReplicaAsync(admin))
             {
@@ -203,7 +224,8 @@ public sealed class RedisRoleTests
         {
             try
             {
-                return (await admin.GetServer(EndPoint).SentinelReplicasAsync(Service)).Any(replica => replica.Any(each => each is { Key: "master-link-status", Value: "ok" }));
+                return (await admin.GetServer(EndPoint).SentinelReplicasAsync(Service)).Any(
+                    replica => replica.Any(each => each is { Key: "master-link-status", Value: "ok" }));
             }
             catch (RedisException)
             {

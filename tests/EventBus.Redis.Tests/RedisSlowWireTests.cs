@@ -24,7 +24,9 @@ public sealed class RedisSlowWireTests
         var subscription = TestRedis.Parcels() with { Ordered = ordered };
         await PublishBacklogAsync(redis, subscription, count, kilobytes);
 
-        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port), subscriptions: [subscription]), subscription);
+        var receiver = await redis.SubscribeAsync(
+            await redis.StartAsync(address: TestRedis.Through(proxy.Port), subscriptions: [subscription]),
+            subscription);
         proxy.ToClient.BytesPerSecond = Rate;
         for (var i = 0; i < count; i++)
         {
@@ -80,7 +82,9 @@ public sealed class RedisSlowWireTests
         var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
         var delivery = await owner.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
 
-        Assert.Equal(("p-0", taken ? 1 : 0, false), (delivery.Envelope.Id, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
+        Assert.Equal(
+            ("p-0", taken ? 1 : 0, false),
+            (delivery.Envelope.Id, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
         Assert.False(rival.Deliveries.TryPeek(out _));
         await delivery.AckAsync();
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("are lost to this instance", StringComparison.Ordinal));
@@ -98,7 +102,9 @@ public sealed class RedisSlowWireTests
         proxy.Sever();
         await redis.Log.LineAsync("reads from Redis again");
         proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
-        await TestRedis.PublishAcceptedAsync(await redis.StartAsync(), [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
+        await TestRedis.PublishAcceptedAsync(
+            await redis.StartAsync(),
+            [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
 
         await TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(15 + (30 * delay)));
     }
@@ -141,7 +147,9 @@ public sealed class RedisSlowWireTests
         {
             for (var number = 0; number < 8; number++)
             {
-                await direct.Failures.RecordAsync(TestStores.Waiting("x") with { Envelope = Large(number, 1024), Status = FailedEventStatus.Dead }, Token);
+                await direct.Failures.RecordAsync(
+                    TestStores.Waiting("x") with { Envelope = Large(number, 1024), Status = FailedEventStatus.Dead },
+                    Token);
             }
         }
 
@@ -171,7 +179,9 @@ public sealed class RedisSlowWireTests
     private static TcpProxy Slow() => new(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
 
     private static Envelope Large(int number, int kilobytes) =>
-        new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = "key", Time = DateTimeOffset.UnixEpoch }, new byte[kilobytes * 1024]);
+        new(
+            new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = "key", Time = DateTimeOffset.UnixEpoch },
+            new byte[kilobytes * 1024]);
 
     /// <summary>Makes the group, and publishes what it has not read.</summary>
     private static async Task PublishBacklogAsync(TestRedis redis, Subscription subscription, int count, int kilobytes)

@@ -34,7 +34,9 @@ public sealed class RedisStartTests
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
         var version = redis.Admin.GetServers()[0].Version.ToString();
-        valve.Rewrite = (Encoding.ASCII.GetBytes($"redis_version:{version}"), Encoding.ASCII.GetBytes("redis_version:" + "6.0.99999"[..version.Length]));
+        valve.Rewrite = (
+            Encoding.ASCII.GetBytes($"redis_version:{version}"),
+            Encoding.ASCII.GetBytes("redis_version:" + "6.0.99999"[..version.Length]));
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: valve.Address));
 
@@ -47,9 +49,15 @@ public sealed class RedisStartTests
         await using var redis = await TestRedis.OpenAsync();
         await using var lent = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
         await using var valve = new ReplyValve();
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{valve.Address},name={redis.Prefix}"), "bus.UseRedis()", redis.Log) { Lent = lent };
+        var connector = new RedisConnector(
+            ConfigurationOptions.Parse($"{valve.Address},name={redis.Prefix}"),
+            "bus.UseRedis()",
+            redis.Log)
+        { Lent = lent };
         await using var transport = new RedisTransport(connector, new RedisOptions { KeyPrefix = redis.Prefix }, redis.Log);
-        await transport.StartAsync(new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System), TestContext.Current.CancellationToken);
+        await transport.StartAsync(
+            new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System),
+            TestContext.Current.CancellationToken);
         await redis.ConnectedAsync(count => count == 0);
 
         valve.Close();

@@ -4,7 +4,9 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>The stores in Redis under proof, each instance on a connection of its own, on a server that may be killed.</summary>
+/// <summary>
+/// The stores in Redis under proof, each instance on a connection of its own, on a server that may be killed.
+/// </summary>
 public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
 {
     private readonly PrivateRedis server = new();

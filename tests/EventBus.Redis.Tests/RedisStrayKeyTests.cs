@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>One key among many that holds something else, or that the user may not touch, costs nothing but itself, and is named.</summary>
+/// <summary>
+/// One key among many that holds something else, or that the user may not touch, costs nothing but itself, and is
+/// named.
+/// </summary>
 public sealed class RedisStrayKeyTests
 {
     private static readonly Subscription All = new("all", [EventPattern.Parse("#")]);
@@ -47,7 +50,8 @@ public sealed class RedisStrayKeyTests
         await TakeAsync(receiver, "p-3");
 
         // In one step: what belongs there is written again and again.
-        Task OverwriteAsync() => redis.Database.ScriptEvaluateAsync("redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'something else')", [key]);
+        Task OverwriteAsync() =>
+            redis.Database.ScriptEvaluateAsync("redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'something else')", [key]);
     }
 
     [Theory]
@@ -84,7 +88,19 @@ public sealed class RedisStrayKeyTests
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
         var database = admin.GetDatabase();
         await database.StreamAddAsync($"{{{redis.Prefix}}}:aaa", [new("type", "aaa.sent"), new("id", "before"), new("data", "1")]);
-        await GrantAsync(database, redis, "aaa", "letter", "parcel", "known:streams", "open:groups", "places:*", "trimmer:*", "cut:*", "lease:*", "fence:*");
+        await GrantAsync(
+            database,
+            redis,
+            "aaa",
+            "letter",
+            "parcel",
+            "known:streams",
+            "open:groups",
+            "places:*",
+            "trimmer:*",
+            "cut:*",
+            "lease:*",
+            "fence:*");
         if (!later)
         {
             await RevokeAsync(name);
@@ -100,10 +116,25 @@ public sealed class RedisStrayKeyTests
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent"));
         await TakeAsync(receiver, "p-1", "p-2");
-        Assert.Contains($":{name}'", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(
+            $":{name}'",
+            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            StringComparison.Ordinal);
         await redis.Log.LineAsync("right", $":{name}");
 
-        await GrantAsync(database, redis, "aaa", "letter", "parcel", "known:streams", "open:groups", "places:*", "trimmer:*", "cut:*", "lease:*", "fence:*");
+        await GrantAsync(
+            database,
+            redis,
+            "aaa",
+            "letter",
+            "parcel",
+            "known:streams",
+            "open:groups",
+            "places:*",
+            "trimmer:*",
+            "cut:*",
+            "lease:*",
+            "fence:*");
         await database.StreamAddAsync($"{{{redis.Prefix}}}:aaa", [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
         while ((await TestRedis.NextAsync(receiver)).Envelope.Id != "again")
         {
@@ -112,7 +143,21 @@ public sealed class RedisStrayKeyTests
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
 
         // What is left are the rights to all other keys.
-        Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. new[] { "aaa", "letter", "parcel", "known:streams", "open:groups", "places:parcel", "places:letter", "places:aaa", "trimmer:*", "cut:*", "lease:*", "fence:*" }.Where(each => each != revoked)]);
+        Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. new[]
+        {
+            "aaa",
+            "letter",
+            "parcel",
+            "known:streams",
+            "open:groups",
+            "places:parcel",
+            "places:letter",
+            "places:aaa",
+            "trimmer:*",
+            "cut:*",
+            "lease:*",
+            "fence:*"
+        }.Where(each => each != revoked)]);
     }
 
     [Fact]
@@ -130,7 +175,10 @@ public sealed class RedisStrayKeyTests
 
         await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "limited", "-xack");
         await delivery.AckAsync();
-        Assert.Contains("cannot acknowledge", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot acknowledge",
+            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            StringComparison.Ordinal);
         await redis.Log.LineAsync("cannot acknowledge", redis.ParcelStream!);
         await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "limited", "+xack");
 
@@ -140,10 +188,16 @@ public sealed class RedisStrayKeyTests
     }
 
     private static Task GrantAsync(IDatabase database, TestRedis redis, params string[] keys) =>
-        database.ExecuteAsync("ACL", ["SETUSER", "limited", "on", ">secret", "+@all", "&*", "resetkeys", .. keys.Select(key => $"~{{{redis.Prefix}}}:{key}")]);
+        database.ExecuteAsync(
+            "ACL",
+            ["SETUSER", "limited", "on", ">secret", "+@all", "&*", "resetkeys", .. keys.Select(key => $"~{{{redis.Prefix}}}:{key}")]);
 
     private static Task<RedisTransport> StartAsync(TestRedis redis, string? address = null, Subscription? subscription = null) =>
-        redis.StartAsync(TimeSpan.FromSeconds(1), address, [subscription ?? All], configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
+        redis.StartAsync(
+            TimeSpan.FromSeconds(1),
+            address,
+            [subscription ?? All],
+            configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
 
     private static async Task TakeAsync(Receiver receiver, params string[] ids)
     {

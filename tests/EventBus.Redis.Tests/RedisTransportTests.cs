@@ -17,7 +17,8 @@ public sealed class RedisTransportTests
         valve.Close();
         var publishing = TestRedis.PublishAsync(transport, [.. Enumerable.Range(0, 5).Select(number => TestRedis.Parcel(number))]);
 
-        // A reply that is held back may be one to a sign of life, or to the first command of the transaction: what counts is that Redis has the events.
+        // A reply that is held back may be one to a sign of life, or to the first command of the transaction: what
+        // counts is that Redis has the events.
         using var limit = new CancellationTokenSource(TestRedis.Patience);
         while (await redis.Database.StreamLengthAsync(redis.ParcelStream) < 5)
         {
@@ -105,7 +106,8 @@ public sealed class RedisTransportTests
         await using var valve = new ReplyValve();
         var transport = await redis.StartAsync(address: valve.Address);
         valve.Close();
-        Task[] unanswered = [.. Enumerable.Range(0, 20).Select(number => TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number)))];
+        Task[] unanswered =
+            [.. Enumerable.Range(0, 20).Select(number => TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number)))];
 
         // One is less than an eighth of them: it waits for an answer.
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
@@ -128,7 +130,11 @@ public sealed class RedisTransportTests
         for (var number = 0; number < 1_000; number += number % 97 == 0 ? 3 : 1)
         {
             publishing.Add(number % 97 == 0
-                ? TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number), TestRedis.Parcel(number + 1), TestRedis.Parcel(number + 2))
+                ? TestRedis.PublishAcceptedAsync(
+                    transport,
+                    TestRedis.Parcel(number),
+                    TestRedis.Parcel(number + 1),
+                    TestRedis.Parcel(number + 2))
                 : TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number)));
         }
 
@@ -143,7 +149,8 @@ public sealed class RedisTransportTests
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
         await redis.Database.StringSetAsync($"{{{redis.Prefix}}}:letter", "no stream");
-        Envelope[] events = [.. Enumerable.Range(0, 200).Select(number => number % 2 == 0 ? TestRedis.Parcel(number) : TestRedis.Event(number, "letter.sent"))];
+        Envelope[] events = [.. Enumerable.Range(0, 200)
+            .Select(number => number % 2 == 0 ? TestRedis.Parcel(number) : TestRedis.Event(number, "letter.sent"))];
 
         var outcomes = await Task.WhenAll(events.Select(each => TestRedis.PublishAsync(transport, each)));
 
@@ -158,7 +165,8 @@ public sealed class RedisTransportTests
     [InlineData("17", PublishStatus.InDoubt)]
     [InlineData("1790000000000-", PublishStatus.InDoubt)]
     [InlineData(null, PublishStatus.InDoubt)]
-    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) => Assert.Equal(expected, RedisWriteBatch.OutcomeOf(answer).Status);
+    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) =>
+        Assert.Equal(expected, RedisWriteBatch.OutcomeOf(answer).Status);
 
     [Fact]
     public async Task Publish_RefusedByRedis_FailsTheWholeBatch()
@@ -201,7 +209,9 @@ public sealed class RedisTransportTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
         await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "resetkeys", $"%R~*", $"~{{{redis.Prefix}}}:letter");
 
-        var outcomes = await TestRedis.PublishAsync(transport, [TestRedis.Parcel(1), .. Enumerable.Range(2, count - 1).Select(number => TestRedis.Event(number, "letter.sent"))]);
+        var outcomes = await TestRedis.PublishAsync(
+            transport,
+            [TestRedis.Parcel(1), .. Enumerable.Range(2, count - 1).Select(number => TestRedis.Event(number, "letter.sent"))]);
 
         Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
         Assert.All(outcomes[1..], outcome => Assert.Equal(PublishStatus.Failed, outcome.Status));
@@ -234,7 +244,9 @@ public sealed class RedisTransportTests
         var transport = await redis.StartAsync(address: server.Address);
         var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent" }, new byte[(1024 * 1024) + 1]);
 
-        var outcomes = await TestRedis.PublishAsync(transport, [large, .. Enumerable.Range(1, count - 1).Select(number => TestRedis.Parcel(number))]);
+        var outcomes = await TestRedis.PublishAsync(
+            transport,
+            [large, .. Enumerable.Range(1, count - 1).Select(number => TestRedis.Parcel(number))]);
 
         Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
         Assert.Contains("proto-max-bulk-len", outcomes[0].Error!.Message, StringComparison.Ordinal);
@@ -250,7 +262,9 @@ public sealed class RedisTransportTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
         for (var round = 1; round <= 10; round++)
         {
-            var large = new Envelope(new EnvelopeAttributes { Id = $"large-{round}", Name = "parcel.sent", Key = "k" }, new byte[2 * 1024 * 1024]);
+            var large = new Envelope(
+                new EnvelopeAttributes { Id = $"large-{round}", Name = "parcel.sent", Key = "k" },
+                new byte[2 * 1024 * 1024]);
             var first = TestRedis.PublishAcceptedAsync(transport, large);
             await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(round, "k"));
             await first;
@@ -280,7 +294,8 @@ public sealed class RedisTransportTests
     public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => redis.StartAsync(address: $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
 
         Assert.Contains("UseRedis", exception.Message, StringComparison.Ordinal);
     }
@@ -316,11 +331,18 @@ public sealed class RedisTransportTests
     public async Task Start_WhileTheServerLoads_IsDegradedAndLivesOnceItHasLoaded()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var server = new PrivateRedis("--appendonly", "no", "--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024");
+        await using var server = new PrivateRedis(
+            "--appendonly",
+            "no",
+            "--key-load-delay",
+            "10000",
+            "--loading-process-events-interval-bytes",
+            "1024");
         await server.StartAsync();
         await using (var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true"))
         {
-            await admin.GetDatabase().StringSetAsync([.. Enumerable.Range(0, 5_000).Select(i => KeyValuePair.Create((RedisKey)$"k{i}", (RedisValue)"value"))]);
+            await admin.GetDatabase()
+                .StringSetAsync([.. Enumerable.Range(0, 5_000).Select(i => KeyValuePair.Create((RedisKey)$"k{i}", (RedisValue)"value"))]);
             await admin.GetDatabase().ExecuteAsync("SAVE");
         }
 
@@ -343,7 +365,8 @@ public sealed class RedisTransportTests
         await using var redis = await TestRedis.OpenAsync();
         await using var locked = new PrivateRedis();
         await locked.StartAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{locked.EndPoint},connectTimeout=500,password=kX9-canary"));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => redis.StartAsync(address: $"{locked.EndPoint},connectTimeout=500,password=kX9-canary"));
 
         Assert.Contains("refuses", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("kX9-canary", exception.ToString(), StringComparison.Ordinal);
@@ -355,7 +378,8 @@ public sealed class RedisTransportTests
         await using var redis = await TestRedis.OpenAsync();
         await using var strange = new PrivateRedis("--rename-command", "AUTH", "");
         await strange.StartAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{strange.Address},connectTimeout=500"));
+        var exception =
+            await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{strange.Address},connectTimeout=500"));
 
         Assert.Contains("refuses", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Canary.Password, exception.ToString(), StringComparison.Ordinal);
@@ -373,7 +397,16 @@ public sealed class RedisTransportTests
         await server.KillAsync();
         var broken = await transport.CheckHealthAsync(TestContext.Current.CancellationToken);
 
-        object[] shown = [healthy, broken, transport, transport.Features, connector, new RedisStores(connector, "eventbus", Canary.Log), new RedisOptions(), new RedisPubSubOptions()];
+        object[] shown = [
+            healthy,
+            broken,
+            transport,
+            transport.Features,
+            connector,
+            new RedisStores(connector, "eventbus", Canary.Log),
+            new RedisOptions(),
+            new RedisPubSubOptions()
+        ];
 
         Assert.Equal((TransportState.Healthy, TransportState.Unhealthy), (healthy.State, broken.State));
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
@@ -387,9 +420,13 @@ public sealed class RedisTransportTests
         var receiver = await redis.SubscribeAsync(transport);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         await TestRedis.NextAsync(receiver);
-        Assert.Contains("consumers", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "consumers",
+            (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message,
+            StringComparison.Ordinal);
 
-        // The consumer stays while something is pending for it; a dead one is simulated by taking it away at the server.
+        // The consumer stays while something is pending for it; a dead one is simulated by taking it away at the
+        // server.
         await receiver.DisposeAsync();
         foreach (var consumer in await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels"))
         {
@@ -397,13 +434,17 @@ public sealed class RedisTransportTests
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
-        Assert.Contains("Events wait", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Events wait",
+            (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message,
+            StringComparison.Ordinal);
 
         await RetireAsync(discardWaiting: true);
         await RetireAsync(discardWaiting: false);
         Assert.Empty(await redis.Database.StreamGroupInfoAsync(redis.ParcelStream));
 
-        Task RetireAsync(bool discardWaiting) => transport.RetireAsync("parcels", discardWaiting, TestContext.Current.CancellationToken).AsTask();
+        Task RetireAsync(bool discardWaiting) =>
+            transport.RetireAsync("parcels", discardWaiting, TestContext.Current.CancellationToken).AsTask();
     }
 
     [Fact]

@@ -37,7 +37,8 @@ public sealed class RedisTrimmerTests
         await using var redis = await TestRedis.OpenAsync();
         await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app:parcels", "$");
         await redis.Database.ScriptEvaluateAsync(
-            "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'type', 'parcel.sent', 'data', '1') end redis.call('XGROUP', 'SETID', KEYS[1], 'app:parcels', '$')",
+            "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'type', 'parcel.sent', 'data', '1') end "
+                + "redis.call('XGROUP', 'SETID', KEYS[1], 'app:parcels', '$')",
             [redis.ParcelStream],
             [Many]);
         await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "parcel");
@@ -80,12 +81,17 @@ public sealed class RedisTrimmerTests
     public async Task Group_LeftAloneForLong_MakesHealthDegradedUntilItIsRetired()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var transport = await StartAsync(redis, options => (options.IdleGroupAfter, options.ClaimAfter) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
+        var transport = await StartAsync(
+            redis,
+            options => (options.IdleGroupAfter, options.ClaimAfter) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
         await (await redis.SubscribeAsync(transport)).DisposeAsync();
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
         await PublishAsync(transport);
 
-        Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", await redis.Log.LineAsync("has not read its events"), StringComparison.Ordinal);
+        Assert.Contains(
+            "ISubscriptionManager.RetireAsync(\"parcels\")",
+            await redis.Log.LineAsync("has not read its events"),
+            StringComparison.Ordinal);
         var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
         Assert.Contains("'app:parcels'", health.Description, StringComparison.Ordinal);
         Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
@@ -105,7 +111,10 @@ public sealed class RedisTrimmerTests
 
         var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
         Assert.Contains($"XGROUP DESTROY {redis.ParcelStream} billing.invoices", health.Description, StringComparison.Ordinal);
-        Assert.Contains("in the application that it belongs to", await redis.Log.LineAsync("has not read its events"), StringComparison.Ordinal);
+        Assert.Contains(
+            "in the application that it belongs to",
+            await redis.Log.LineAsync("has not read its events"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -182,7 +191,9 @@ public sealed class RedisTrimmerTests
         Assert.Contains(stream!, health.Description, StringComparison.Ordinal);
         Assert.Contains("cut off", (string)health.Data[stream!], StringComparison.Ordinal);
         Assert.Equal(Limit, await LengthAsync(redis, length => length == Limit, stream));
-        Assert.Equal($"p-{Count}", (string?)(await redis.Database.StreamRangeAsync(stream, count: 1, messageOrder: Order.Descending))[0]["id"]);
+        Assert.Equal(
+            $"p-{Count}",
+            (string?)(await redis.Database.StreamRangeAsync(stream, count: 1, messageOrder: Order.Descending))[0]["id"]);
         Assert.Single(redis.Log.Lines, line => line.Contains("No consumer group reads", StringComparison.Ordinal));
 
         // A group that is there takes part from then on, and what it has not read stays.
@@ -199,7 +210,9 @@ public sealed class RedisTrimmerTests
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
-        await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, 406).Select(number => TestRedis.Event(number, "saga.step.completed"))]);
+        await TestRedis.PublishAcceptedAsync(
+            transport,
+            [.. Enumerable.Range(0, 406).Select(number => TestRedis.Event(number, "saga.step.completed"))]);
 
         RedisKey stream = $"{{{redis.Prefix}}}:saga";
         Assert.Equal(20, await LengthAsync(redis, length => length <= 20, stream));
@@ -272,17 +285,21 @@ public sealed class RedisTrimmerTests
         await TestRedis.HealthAsync(transport, TransportState.Degraded);
 
         RedisKey cut = $"{{{redis.Prefix}}}:cut:parcel";
-        Assert.InRange((await redis.Database.KeyTimeToLiveAsync(cut)).GetValueOrDefault(TimeSpan.MaxValue), TimeSpan.FromMinutes(9), TimeSpan.FromMinutes(10));
+        Assert.InRange(
+            (await redis.Database.KeyTimeToLiveAsync(cut)).GetValueOrDefault(TimeSpan.MaxValue),
+            TimeSpan.FromMinutes(9),
+            TimeSpan.FromMinutes(10));
         await redis.Database.KeyDeleteAsync(redis.ParcelStream);
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
         Assert.False(await redis.Database.KeyExistsAsync(cut));
     }
 
-    private static Task<RedisTransport> StartAsync(TestRedis redis, Action<RedisOptions>? configure = null) => redis.StartAsync(configure: options =>
-    {
-        options.TrimPeriod = TimeSpan.FromMilliseconds(100);
-        configure?.Invoke(options);
-    });
+    private static Task<RedisTransport> StartAsync(TestRedis redis, Action<RedisOptions>? configure = null) =>
+        redis.StartAsync(configure: options =>
+        {
+            options.TrimPeriod = TimeSpan.FromMilliseconds(100);
+            configure?.Invoke(options);
+        });
 
     private static async Task PublishAsync(Transport transport)
     {

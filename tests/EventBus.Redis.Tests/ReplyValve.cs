@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>A proxy before Redis that can hold back the replies: the server acts, and the client does not hear of it.</summary>
+/// <summary>
+/// A proxy before Redis that can hold back the replies: the server acts, and the client does not hear of it.
+/// </summary>
 internal sealed class ReplyValve : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -89,7 +91,8 @@ internal sealed class ReplyValve : IAsyncDisposable
                 Keep(ServeAsync(await listener.AcceptTcpClientAsync(stop.Token)));
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception exception)
+            when (exception is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
             // Refused or disposed.
         }
@@ -142,7 +145,8 @@ internal sealed class ReplyValve : IAsyncDisposable
                 await to.WriteAsync(buffer.AsMemory(0, count), end);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
             // One side has gone; the other follows.
         }

@@ -14,7 +14,10 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
 
     private TestPubSub(RedisPubSubOptions options, string address, string name)
     {
-        Transport = new RedisPubSubTransport(new RedisConnector(ConfigurationOptions.Parse($"{address},name={name}"), "bus.UseRedisPubSub(...)", this), options, this);
+        Transport = new RedisPubSubTransport(
+            new RedisConnector(ConfigurationOptions.Parse($"{address},name={name}"), "bus.UseRedisPubSub(...)", this),
+            options,
+            this);
         made.Push(Transport);
     }
 
@@ -23,13 +26,19 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
     /// <summary>What was logged above information.</summary>
     public IReadOnlyCollection<string> Warnings => logged;
 
-    public static async Task<TestPubSub> StartAsync(TestRedis redis, string? address = null, RedisPubSubOptions? options = null, bool failFast = false)
+    public static async Task<TestPubSub> StartAsync(
+        TestRedis redis,
+        string? address = null,
+        RedisPubSubOptions? options = null,
+        bool failFast = false)
     {
         options ??= new RedisPubSubOptions();
         options.KeyPrefix = redis.Prefix;
         var app = new TestPubSub(options, address ?? TestRedis.Address, redis.Prefix);
         using var limit = new CancellationTokenSource(TestRedis.Patience);
-        await app.Transport.StartAsync(new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);
+        await app.Transport.StartAsync(
+            new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast },
+            limit.Token);
         return app;
     }
 
@@ -43,7 +52,9 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
 
     public async Task<TransportHealth> HealthAsync() => await Transport.CheckHealthAsync(TestContext.Current.CancellationToken);
 
-    /// <summary>Publishes again and again until something arrives: for when nothing says that the subscription is back.</summary>
+    /// <summary>
+    /// Publishes again and again until something arrives: for when nothing says that the subscription is back.
+    /// </summary>
     public async Task<Delivery> PublishUntilDeliveredAsync(Receiver receiver)
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience);
@@ -74,7 +85,12 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
 
     bool ILogger.IsEnabled(LogLevel logLevel) => true;
 
-    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    void ILogger.Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         Canary.Log.Log(logLevel, eventId, state, exception, formatter);
         if (logLevel > LogLevel.Information)

@@ -20,7 +20,9 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public static string Address => Environment.GetEnvironmentVariable("EVENTBUS_TEST_REDIS") is { Length: > 0 } address
         ? address
-        : throw new InvalidOperationException("EVENTBUS_TEST_REDIS does not say where Redis is. Run ./test, which starts one, or set it to host:port or host:port,password=...");
+        : throw new InvalidOperationException(
+            "EVENTBUS_TEST_REDIS does not say where Redis is. Run ./test, which starts one, or set it to host:port or "
+                + "host:port,password=...");
 
     /// <summary>The address without the password.</summary>
     public static string EndPoint => Address.Split(',')[0];
@@ -42,22 +44,36 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public static async Task<TestRedis> OpenAsync() => new(await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true"));
 
-    public static Subscription Parcels(int concurrency = 16) => new("parcels", [EventPattern.Parse("parcel.#")]) { Concurrency = concurrency };
+    public static Subscription Parcels(int concurrency = 16) =>
+        new("parcels", [EventPattern.Parse("parcel.#")]) { Concurrency = concurrency };
 
     public static Envelope Parcel(int number, string? key = null) => Event(number, "parcel.sent", key);
 
     public static Envelope Event(int number, string name, string? key = null) =>
-        new(new EnvelopeAttributes { Id = $"p-{number}", Name = name, Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
+        new(
+            new EnvelopeAttributes { Id = $"p-{number}", Name = name, Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) },
+            [(byte)'1']);
 
     /// <summary>Starts one application's transport.</summary>
-    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false, Action<RedisOptions>? configure = null, ILogger? log = null)
+    public async Task<RedisTransport> StartAsync(
+        TimeSpan? claimAfter = null,
+        string? address = null,
+        Subscription[]? subscriptions = null,
+        bool failFast = false,
+        Action<RedisOptions>? configure = null,
+        ILogger? log = null)
     {
         var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
         configure?.Invoke(options);
-        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", log ?? Log), options, log ?? Log);
+        var transport = new RedisTransport(
+            new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", log ?? Log),
+            options,
+            log ?? Log);
         made.Push(transport);
         using var limit = new CancellationTokenSource(Patience);
-        await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);
+        await transport.StartAsync(
+            new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast },
+            limit.Token);
         return transport;
     }
 
@@ -113,7 +129,8 @@ internal sealed class TestRedis : IAsyncDisposable
     }
 
     /// <summary>The ids of the events in the stream, in its order.</summary>
-    public async Task<string[]> ParcelIdsAsync() => [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
+    public async Task<string[]> ParcelIdsAsync() =>
+        [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
 
     /// <summary>Waits until it is written down how far the group is.</summary>
     public async Task<string> PlaceAsync(Predicate<string> isIt)

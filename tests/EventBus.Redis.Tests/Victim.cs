@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>An application that says which events it took, and finishes them or never does, until it is killed.</summary>
+/// <summary>
+/// An application that says which events it took, and finishes them or never does, until it is killed.
+/// </summary>
 internal static class Victim
 {
     public const string Service = "depot";

@@ -5,7 +5,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>An application with an ordered subscription that writes each step into a list in Redis, under its own name, until it is killed.</summary>
+/// <summary>
+/// An application with an ordered subscription that writes each step into a list in Redis, under its own name, until it
+/// is killed.
+/// </summary>
 internal static class Walker
 {
     // Long enough that a machine under load does not take it from a living process.
@@ -17,7 +20,8 @@ internal static class Walker
     {
         await using var journal = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Logging.AddProvider(new LossJournal(lost => journal.GetDatabase().ListRightPush(JournalOf(prefix), $"{name}/{lost}", flags: CommandFlags.FireAndForget)));
+        builder.Logging.AddProvider(new LossJournal(
+            lost => journal.GetDatabase().ListRightPush(JournalOf(prefix), $"{name}/{lost}", flags: CommandFlags.FireAndForget)));
         builder.Services.AddEventBus(bus => bus
             .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, ClaimAfter))
             .Configure(options => options.ServiceName = "walk")
@@ -50,7 +54,12 @@ internal static class Walker
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (eventId.Id is 207 or 213)
             {

@@ -6,14 +6,18 @@ public sealed class BlockingCallerTests
     public async Task Calls_OfABlockedThreadWithAContext_End()
     {
         using var folder = new TestFolder();
-        await BlockingCaller.RunInContextAsync(bus => bus.UseInMemory().StoreInSqlite($"Data Source={folder["bus.db"]}").AddSaga<BlockingSaga, BlockingState>(), sagas: true);
+        await BlockingCaller.RunInContextAsync(
+            bus => bus.UseInMemory().StoreInSqlite($"Data Source={folder["bus.db"]}").AddSaga<BlockingSaga, BlockingState>(),
+            sagas: true);
     }
 
     [Fact]
     public async Task Calls_UnderASchedulerOfOneThread_End()
     {
         using var folder = new TestFolder();
-        await BlockingCaller.RunInSchedulerAsync(bus => bus.UseInMemory().StoreInSqlite($"Data Source={folder["bus.db"]}").AddSaga<BlockingSaga, BlockingState>(), sagas: true);
+        await BlockingCaller.RunInSchedulerAsync(
+            bus => bus.UseInMemory().StoreInSqlite($"Data Source={folder["bus.db"]}").AddSaga<BlockingSaga, BlockingState>(),
+            sagas: true);
     }
 
     private sealed class BlockingSaga : Saga<BlockingState>

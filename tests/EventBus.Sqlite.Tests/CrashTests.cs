@@ -22,7 +22,10 @@ public sealed class CrashTests : IDisposable
         var accepted = new HashSet<string>();
         for (var kill = 0; kill < Kills; kill++)
         {
-            using var victim = Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", File, $"{kill * RoundsApart}"]) { RedirectStandardOutput = true })!;
+            using var victim = Process.Start(new ProcessStartInfo(
+                "dotnet",
+                [typeof(CrashTests).Assembly.Location, "victim", File, $"{kill * RoundsApart}"])
+            { RedirectStandardOutput = true })!;
             try
             {
                 Assert.Equal("ready", await LineAsync(victim));
@@ -78,7 +81,8 @@ public sealed class CrashTests : IDisposable
             Assert.True(seen.Add(kept) || kept <= Steps + 1);
             Assert.Equal(length == log.Length, kept == Steps + 1);
 
-            // The line is worked off from its beginning: what is kept is the first of what was accepted, and each of it wholly.
+            // The line is worked off from its beginning: what is kept is the first of what was accepted, and each of it
+            // wholly.
             for (var step = 0; step < kept; step++)
             {
                 var head = Assert.Single((await stores.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
@@ -97,16 +101,27 @@ public sealed class CrashTests : IDisposable
         await using var stores = await OpenAsync(File);
         using var connection = Connect(File);
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await stores.Failures.CountAsync(Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
+        Assert.Equal(
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"),
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_processed"), await stores.Processed.CountAsync(Token));
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_delays"), await stores.Delays.CountAsync(Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas WHERE status = 0"), await stores.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas"), await stores.Sagas.CountAsync(new SagaFilter(), Token));
+        Assert.Equal(
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas WHERE status = 0"),
+            await stores.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token));
+        Assert.Equal(
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas"),
+            await stores.Sagas.CountAsync(new SagaFilter(), Token));
 
         // Each done key has both of its effects, and no other has one.
-        Assert.Equal(2 * await RunAsync(connection, "SELECT count(*) FROM eventbus_processed WHERE done = 1"), await RunAsync(connection, "SELECT count(*) FROM effects"));
+        Assert.Equal(
+            2 * await RunAsync(connection, "SELECT count(*) FROM eventbus_processed WHERE done = 1"),
+            await RunAsync(connection, "SELECT count(*) FROM effects"));
         Assert.Equal(0, await RunAsync(connection, "SELECT count(*) FROM (SELECT id FROM effects GROUP BY id HAVING count(*) <> 2)"));
-        Assert.Equal(0, await RunAsync(connection, "SELECT count(*) FROM effects WHERE id NOT IN (SELECT event_key FROM eventbus_processed WHERE done = 1 AND outbox IS NOT NULL)"));
+        Assert.Equal(0, await RunAsync(
+            connection,
+            "SELECT count(*) FROM effects WHERE id NOT IN (SELECT event_key FROM eventbus_processed WHERE done = 1 AND outbox IS NOT "
+                + "NULL)"));
         foreach (var (what, query) in new[]
         {
             ("recorded ", "SELECT count(*) FROM eventbus_failures WHERE event_id = '{0}'"),
@@ -125,7 +140,8 @@ public sealed class CrashTests : IDisposable
         }
     }
 
-    private static async Task<string?> LineAsync(Process victim) => await victim.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(Patience, Token);
+    private static async Task<string?> LineAsync(Process victim) =>
+        await victim.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(Patience, Token);
 
     private void Copy(string name)
     {

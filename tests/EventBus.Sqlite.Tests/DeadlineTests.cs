@@ -23,9 +23,16 @@ public sealed class DeadlineTests : IDisposable
         using var host = await StartAsync();
         var (bus, sagas) = (host.Services.GetRequiredService<IEventBus>(), host.Services.GetRequiredService<ISagas>());
 
-        var delayed = await Assert.ThrowsAsync<PublishException>(() => bus.PublishAsync(new Ping(2), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = Deadline }, Token).WaitAsync(TestStores.Patience, Token));
-        var many = await Assert.ThrowsAsync<PublishManyException>(() => bus.PublishManyAsync([new Ping(3), new Ping(4)], new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = Deadline }, Token).WaitAsync(TestStores.Patience, Token));
-        var saga = await Assert.ThrowsAsync<EventBusException>(() => sagas.StartAsync(new Errand(), "errand-1", Token).WaitAsync(TestStores.Patience, Token));
+        var delayed = await Assert.ThrowsAsync<PublishException>(() => bus.PublishAsync(
+            new Ping(2),
+            new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = Deadline },
+            Token).WaitAsync(TestStores.Patience, Token));
+        var many = await Assert.ThrowsAsync<PublishManyException>(() => bus.PublishManyAsync(
+            [new Ping(3), new Ping(4)],
+            new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = Deadline },
+            Token).WaitAsync(TestStores.Patience, Token));
+        var saga = await Assert.ThrowsAsync<EventBusException>(
+            () => sagas.StartAsync(new Errand(), "errand-1", Token).WaitAsync(TestStores.Patience, Token));
         Assert.False(go.Task.IsCompleted);
 
         // They waited for their turn and were withdrawn: nothing of them is ever done.

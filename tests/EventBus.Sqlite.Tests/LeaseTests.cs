@@ -72,14 +72,20 @@ public sealed class LeaseTests : IDisposable
         {
             await asking.WaitForNextTickAsync(Token);
             Assert.False(patience.IsCancellationRequested, "A lease without renewal does not expire.");
-            var claim = await stores.Processed.ClaimAsync(new ProcessedKey("measure", "1"), 0, TimeProvider.System.GetUtcNow(), ShortLease, Token);
+            var claim = await stores.Processed.ClaimAsync(
+                new ProcessedKey("measure", "1"),
+                0,
+                TimeProvider.System.GetUtcNow(),
+                ShortLease,
+                Token);
             ended += claim.State == ProcessedState.New ? 1 : 0;
         }
     }
 
     private static IEventBus BusOf(IHost host) => host.Services.GetRequiredService<IEventBus>();
 
-    private static Task PublishAsync(IHost host) => BusOf(host).PublishAsync(new LeaseTried(1), new PublishOptions { EventId = "one" }, Token);
+    private static Task PublishAsync(IHost host) =>
+        BusOf(host).PublishAsync(new LeaseTried(1), new PublishOptions { EventId = "one" }, Token);
 
     private async Task<IHost> StartAsync(Action<SubscriptionBuilder> configure, int startsToFail)
     {

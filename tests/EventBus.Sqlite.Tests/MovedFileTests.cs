@@ -67,7 +67,8 @@ public sealed class MovedFileTests : IDisposable
         await FailAsync(host, 1);
         Directory.Delete(folder["data"], recursive: true);
 
-        await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry && entry.Description!.Contains(File, StringComparison.Ordinal), "health names the file");
+        await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
+            && entry.Description!.Contains(File, StringComparison.Ordinal), "health names the file");
         Directory.CreateDirectory(folder["data"]);
         await UntilAsync(async () => (await CheckAsync(host)).Status == HealthStatus.Healthy, "health is green again");
 
@@ -84,7 +85,8 @@ public sealed class MovedFileTests : IDisposable
         {
             await FailAsync(host, 1);
             System.IO.File.Delete($"{File}-wal");
-            await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry && entry.Description!.Contains("write-ahead log", StringComparison.Ordinal), "health names the log");
+            await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
+                && entry.Description!.Contains("write-ahead log", StringComparison.Ordinal), "health names the log");
             await FailAsync(host, 2);
             await host.StopAsync(Token);
         }
@@ -101,7 +103,8 @@ public sealed class MovedFileTests : IDisposable
         var key = new ProcessedKey("mail", "1");
         var claim = await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token);
 
-        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Processed.CompleteAsync(key, claim.Fence, new Completion([], [DeleteAsync], Now + Lease), Token));
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await stores.Processed.CompleteAsync(key, claim.Fence, new Completion([], [DeleteAsync], Now + Lease), Token));
 
         Assert.Equal(StoreScope.Store, refused.Scope);
         Assert.Equal(ProcessedState.New, (await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token)).State);
@@ -118,13 +121,16 @@ public sealed class MovedFileTests : IDisposable
     {
         var alerts = host.Services.GetRequiredService<Alerts>();
         var next = alerts.NextAsync();
-        await host.Services.GetRequiredService<IEventBus>().PublishAsync(new FileTouched(number), new PublishOptions { EventId = $"e-{number}" }, Token);
+        await host.Services.GetRequiredService<IEventBus>()
+            .PublishAsync(new FileTouched(number), new PublishOptions { EventId = $"e-{number}" }, Token);
         Assert.Equal($"e-{number}", await next.WaitAsync(Patience, Token));
     }
 
-    private static async Task<IEnumerable<string>> DeadAsync(IHost host) => (await host.Services.GetRequiredService<IDeadLetters>().ListAsync(cancellationToken: Token)).Select(letter => letter.EventId);
+    private static async Task<IEnumerable<string>> DeadAsync(IHost host) =>
+        (await host.Services.GetRequiredService<IDeadLetters>().ListAsync(cancellationToken: Token)).Select(letter => letter.EventId);
 
-    private static async Task<HealthReportEntry> CheckAsync(IHost host) => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
+    private static async Task<HealthReportEntry> CheckAsync(IHost host) =>
+        (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string what)
     {
@@ -171,7 +177,8 @@ public sealed class MovedFileTests : IDisposable
     {
         private TaskCompletionSource<string> next = new();
 
-        public Task<string> NextAsync() => (next = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        public Task<string> NextAsync() =>
+            (next = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
         public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {

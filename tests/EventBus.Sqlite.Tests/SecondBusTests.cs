@@ -29,13 +29,20 @@ public sealed class SecondBusTests : IDisposable
         using var host = await StartAsync("shop", "billing");
         using var lookalike = await StartAsync("shop.billing");
         var due = DateTimeOffset.UtcNow.AddMilliseconds(300);
-        (string Name, IServiceProvider Services, string? Key)[] buses = [("shop", host.Services, null), ("shop+billing", host.Services, "billing"), ("shop.billing", lookalike.Services, null)];
+        (string Name, IServiceProvider Services, string? Key)[] buses = [
+            ("shop", host.Services, null),
+            ("shop+billing", host.Services, "billing"),
+            ("shop.billing", lookalike.Services, null)
+        ];
 
         foreach (var (_, services, key) in buses)
         {
             for (var number = 0; number < Count; number++)
             {
-                await Bus(services, key).PublishAsync(new Ping(number), new PublishOptions { NotBefore = due, EventId = $"ping-{number}" }, Token);
+                await Bus(services, key).PublishAsync(
+                    new Ping(number),
+                    new PublishOptions { NotBefore = due, EventId = $"ping-{number}" },
+                    Token);
             }
 
             Assert.Equal("errand-1", await services.GetRequiredKeyedService<ISagas>(key).StartAsync(new Errand(), "errand-1", Token));
@@ -49,7 +56,9 @@ public sealed class SecondBusTests : IDisposable
         foreach (var (name, services, key) in buses)
         {
             await Bus(services, key).WhenIdleAsync(TestStores.Patience, Token);
-            Assert.Equal(SagaStatus.Completed, (await services.GetRequiredKeyedService<ISagas>(key).WaitAsync<Errand>("errand-1", Token)).Status);
+            Assert.Equal(
+                SagaStatus.Completed,
+                (await services.GetRequiredKeyedService<ISagas>(key).WaitAsync<Errand>("errand-1", Token)).Status);
 
             Assert.Equal(Enumerable.Range(1, Count - 1), handled.Where(item => item.Bus == name).Select(item => item.Number).Order());
             var letter = Assert.Single(await services.GetRequiredKeyedService<IDeadLetters>(key).ListAsync(cancellationToken: Token));
@@ -58,7 +67,9 @@ public sealed class SecondBusTests : IDisposable
         }
 
         // What is given to services outside as a key, and the ids of what follows, are different ones too.
-        Assert.Equal(["billing+errand-1/go/execute", "errand-1/go/execute", "errand-1/go/execute"], steps.Select(step => step.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["billing+errand-1/go/execute", "errand-1/go/execute", "errand-1/go/execute"],
+            steps.Select(step => step.Key).Order(StringComparer.Ordinal));
         Assert.Equal(3 * (Count - 1), followUps.Distinct().Count());
         await host.StopAsync(Token);
         await lookalike.StopAsync(Token);
@@ -126,6 +137,7 @@ public sealed class SecondBusTests : IDisposable
 
     private sealed class RunErrand : Saga<Errand>
     {
-        protected override void Define(SagaBuilder<Errand> saga) => saga.Step("go", (context, token) => context.PublishAsync(new StepTaken(context.IdempotencyKey), token));
+        protected override void Define(SagaBuilder<Errand> saga) =>
+            saga.Step("go", (context, token) => context.PublishAsync(new StepTaken(context.IdempotencyKey), token));
     }
 }

@@ -32,7 +32,8 @@ public sealed class SqliteBuilderExtensionsTests
     public async Task Open_ThatFails_TellsNoPassword(string connectionString, string text)
     {
         using var folder = new TestFolder();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync(string.Format(CultureInfo.InvariantCulture, connectionString, folder.Path)));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => TestStores.OpenAsync(string.Format(CultureInfo.InvariantCulture, connectionString, folder.Path)));
 
         Assert.Contains(text, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
@@ -73,7 +74,8 @@ public sealed class SqliteBuilderExtensionsTests
             Assert.Equal(1, await stores.Failures.CountAsync(Token));
 
             // Due now instead of in a day.
-            var entry = Assert.Single((await stores.Failures.ClaimDueAsync(["slow"], DateTimeOffset.UtcNow.AddDays(2), TestStores.Lease, 10, Token)).Entries);
+            var entry = Assert.Single(
+                (await stores.Failures.ClaimDueAsync(["slow"], DateTimeOffset.UtcNow.AddDays(2), TestStores.Lease, 10, Token)).Entries);
             Assert.True(await stores.Failures.RecordAsync(entry with { DueAt = DateTimeOffset.UtcNow, Attempts = 1 }, Token));
         }
 
@@ -104,7 +106,9 @@ public sealed class SqliteBuilderExtensionsTests
         return builder.Build();
     }
 
-    private static async Task<EventBusConfigurationException> StartAsync(string connectionString, Action<SqliteStoreOptions>? configure = null)
+    private static async Task<EventBusConfigurationException> StartAsync(
+        string connectionString,
+        Action<SqliteStoreOptions>? configure = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(connectionString, configure));
@@ -113,7 +117,10 @@ public sealed class SqliteBuilderExtensionsTests
     }
 
     private static async Task AssertNamedAsync(string setting, Action<SqliteStoreOptions> configure) =>
-        Assert.Contains($"SqliteStoreOptions.{setting} is", (await StartAsync("Data Source=x.db", configure)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"SqliteStoreOptions.{setting} is",
+            (await StartAsync("Data Source=x.db", configure)).Message,
+            StringComparison.Ordinal);
 }
 
 [EventName("parcel.sent")]

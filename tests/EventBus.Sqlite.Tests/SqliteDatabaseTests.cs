@@ -57,10 +57,14 @@ public sealed class SqliteDatabaseTests : IDisposable
         // As that version has left it.
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; DROP TABLE eventbus_instances; DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
+            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name "
+                + "= 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; "
+                + "DROP TABLE eventbus_instances; DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 1 WHERE name = "
+                + "'schema'");
         }
 
-        var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
+        var upgraded =
+            await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
         Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.True(await upgraded[1].Sagas.CreateAsync(Saga("1"), Token));
         Assert.Equal("1", Assert.Single((await upgraded[2].Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries).Id);
@@ -99,9 +103,12 @@ public sealed class SqliteDatabaseTests : IDisposable
     public async Task Instances_SideBySide_ShareTheWorkAndNothingTwice()
     {
         const int Count = 200;
-        var instances = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
-        await Task.WhenAll(Enumerable.Range(0, Count).Select(async i => Assert.True(await instances[i % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
-        await Task.WhenAll(Enumerable.Range(0, Count).Select(async i => Assert.False(await instances[(i + 1) % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
+        var instances =
+            await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
+        await Task.WhenAll(
+            Enumerable.Range(0, Count).Select(async i => Assert.True(await instances[i % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
+        await Task.WhenAll(Enumerable.Range(0, Count)
+            .Select(async i => Assert.False(await instances[(i + 1) % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
 
         var claimed = await Task.WhenAll(instances.Select(async stores =>
         {
@@ -113,7 +120,8 @@ public sealed class SqliteDatabaseTests : IDisposable
 
             return mine;
         }));
-        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(async i => await instances[i % 3].Processed.ClaimAsync(new ProcessedKey(Key.Subscription, $"{i / 3}"), 0, Now, Lease, Token)));
+        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(
+            async i => await instances[i % 3].Processed.ClaimAsync(new ProcessedKey(Key.Subscription, $"{i / 3}"), 0, Now, Lease, Token)));
 
         Assert.Equal(Count, claimed.SelectMany(mine => mine).Select(entry => entry.Id).Distinct().Count());
         Assert.Equal(Count, claimed.Sum(mine => mine.Count));
@@ -138,7 +146,9 @@ public sealed class SqliteDatabaseTests : IDisposable
         foreach (var other in new[] { depot, apart })
         {
             Assert.Empty((await other.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
-            Assert.Equal((0, 0, 0), (await other.Failures.CountAsync(Token), await other.Delays.CountAsync(Token), await other.Processed.CountAsync(Token)));
+            Assert.Equal(
+                (0, 0, 0),
+                (await other.Failures.CountAsync(Token), await other.Delays.CountAsync(Token), await other.Processed.CountAsync(Token)));
             Assert.Equal(ProcessedState.New, (await other.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).State);
             Assert.True(await other.Failures.RecordAsync(Failed("1"), Token));
         }
@@ -193,7 +203,11 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         Assert.Contains("no room", full!.Message, StringComparison.Ordinal);
         Assert.Equal(accepted.Count, await stores.Delays.CountAsync(Token));
-        await stores.Processed.CompleteAsync(new ProcessedKey(Key.Subscription, "2"), roomy.Fence, new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now), Token);
+        await stores.Processed.CompleteAsync(
+            new ProcessedKey(Key.Subscription, "2"),
+            roomy.Fence,
+            new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now),
+            Token);
         await stores.Delays.AddAsync(Event("more", 2_000), Now, Token);
         Assert.Equal([.. accepted, "more"], (await stores.Delays.ClaimDueAsync(Now, Lease, 1_000, Token)).Entries.Select(e => e.Id));
     }
@@ -202,7 +216,9 @@ public sealed class SqliteDatabaseTests : IDisposable
     public async Task Write_WhileTheDiskIsFull_FailsAndWorksAgain()
     {
         var mount = Directory.CreateDirectory(folder["disk"]).FullName;
-        Assert.SkipUnless(await MountAsync("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount), "A disk that fills up needs the right to mount one.");
+        Assert.SkipUnless(
+            await MountAsync("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount),
+            "A disk that fills up needs the right to mount one.");
         try
         {
             var file = Path.Combine(mount, "bus.db");
@@ -266,19 +282,25 @@ public sealed class SqliteDatabaseTests : IDisposable
         using (var connection = Connect(File))
         {
             // As if by another program, or a disk that lies: the tables themselves would refuse some of it.
-            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(replace(replace(sql, 'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 3)', '') WHERE type = 'table'; PRAGMA writable_schema = RESET");
+            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(replace(replace(sql, "
+                + "'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 3)', '') WHERE type = 'table'; PRAGMA writable_schema = "
+                + "RESET");
             const string Contents = "UPDATE eventbus_failure_contents SET", Failures = "UPDATE eventbus_failures SET";
             foreach (var (id, sql) in new[]
             {
-                ("attributes", $"{Contents} attributes = x'7b7b'"), ("other", $"{Contents} attributes = '{{\"id\":\"9\"}}'"), ("history", $"{Contents} history = 'nonsense'"),
+                ("attributes", $"{Contents} attributes = x'7b7b'"),
+                ("other", $"{Contents} attributes = '{{\"id\":\"9\"}}'"),
+                ("history", $"{Contents} history = 'nonsense'"),
                 ("null", $"{Contents} attributes = NULL, body = NULL, history = NULL"), ("lost", "DELETE FROM eventbus_failure_contents"),
             })
             {
                 await RunAsync(connection, $"{sql} WHERE seq IN (SELECT seq FROM eventbus_failures WHERE event_id = '{id}')");
             }
 
-            await RunAsync(connection, $"{Failures} reason = 77, error = x'00' WHERE event_id = 'reason'; {Failures} starts = 'many', replays = 1.5 WHERE event_id = 'type'; {Failures} first_failed_at = -1, due_at = NULL WHERE event_id = 'time'");
-            await RunAsync(connection, "UPDATE eventbus_delays SET attributes = NULL WHERE event_id = 'null'; UPDATE eventbus_delays SET body = 7 WHERE event_id = 'type'");
+            await RunAsync(connection, $"{Failures} reason = 77, error = x'00' WHERE event_id = 'reason'; {Failures} starts = 'many', "
+                + $"replays = 1.5 WHERE event_id = 'type'; {Failures} first_failed_at = -1, due_at = NULL WHERE event_id = 'time'");
+            await RunAsync(connection, "UPDATE eventbus_delays SET attributes = NULL WHERE event_id = 'null'; UPDATE eventbus_delays SET "
+                + "body = 7 WHERE event_id = 'type'");
         }
 
         await using var again = await OpenAsync(File);
@@ -288,15 +310,23 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         foreach (var entries in new[] { dead, due })
         {
-            Assert.Equal(["attributes", "good", "history", "lost", "null", "other", "reason", "time", "type"], entries.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
-            Assert.Equal(["good", "history"], entries.Where(entry => entry.Envelope.Defect is null).Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                ["attributes", "good", "history", "lost", "null", "other", "reason", "time", "type"],
+                entries.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
+            Assert.Equal(
+                ["good", "history"],
+                entries.Where(entry => entry.Envelope.Defect is null).Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
         }
 
-        Assert.Equal(["null", "type"], delayed.Where(envelope => envelope.Defect is not null).Select(envelope => envelope.Id).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["null", "type"],
+            delayed.Where(envelope => envelope.Defect is not null).Select(envelope => envelope.Id).Order(StringComparer.Ordinal));
         Assert.Equal(9, delayed.Count);
         foreach (var entry in due)
         {
-            Assert.True(await again.Failures.RecordAsync(entry with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
+            Assert.True(await again.Failures.RecordAsync(
+                entry with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable },
+                Token));
             Assert.True(await again.Failures.DeadLetters.DiscardAsync($"dead~{entry.Envelope.Id}", Token));
         }
 
@@ -315,7 +345,9 @@ public sealed class SqliteDatabaseTests : IDisposable
             foreach (var id in new[] { "1", "bad", "2" })
             {
                 await stores.Failures.RecordAsync(Failed(id) with { Envelope = Event(id, id == "bad" ? 50_000 : 10) }, Token);
-                await stores.Failures.RecordAsync(Dead(id) with { Subscription = "dead", Envelope = Event(id, id == "bad" ? 50_000 : 10) }, Token);
+                await stores.Failures.RecordAsync(
+                    Dead(id) with { Subscription = "dead", Envelope = Event(id, id == "bad" ? 50_000 : 10) },
+                    Token);
                 await stores.Delays.AddAsync(Event(id, id == "bad" ? 50_000 : 10), Now, Token);
                 await stores.Sagas.CreateAsync(Saga(id) with { DueAt = Now, Content = new byte[id == "bad" ? 50_000 : 10] }, Token);
             }
@@ -326,7 +358,9 @@ public sealed class SqliteDatabaseTests : IDisposable
         var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
         Assert.Equal(["1", "bad", "2"], due.Select(entry => entry.Envelope.Id));
         Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.Id));
-        Assert.Equal(["2", "bad", "1"], (await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.Id));
+        Assert.Equal(
+            ["2", "bad", "1"],
+            (await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.Id));
         Assert.NotNull((await again.Failures.DeadLetters.FindAsync("dead~bad", Token))!.Envelope.Defect);
         Assert.Empty(again.Problems);
         Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.Id));
@@ -336,11 +370,13 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         // It is the dead letter that it has to become, and where it cannot be removed it says so.
         Assert.Empty(await again.Failures.RenewAsync(due, Now + (2 * Lease), Token));
-        Assert.True(await again.Failures.RecordAsync(due[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
+        Assert.True(
+            await again.Failures.RecordAsync(due[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
         await again.Failures.CompleteAsync(due[0], Token);
         await again.Failures.CompleteAsync(due[2], Token);
         Assert.Equal(DeadLetterReason.Unreadable, (await again.Failures.DeadLetters.FindAsync("mail~bad", Token))!.Reason);
-        Assert.Equal(StoreScope.Entry, (await Assert.ThrowsAsync<StoreRefusedException>(async () => await again.Failures.DeadLetters.DiscardAsync("mail~bad", Token))).Scope);
+        Assert.Equal(StoreScope.Entry, (await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await again.Failures.DeadLetters.DiscardAsync("mail~bad", Token))).Scope);
         Assert.Equal(2, await again.Failures.DeadLetters.SweepAsync(Now.AddDays(1), 100, Token));
         Assert.True(await again.Failures.RecordAsync(Failed("more"), Token));
     }

@@ -30,7 +30,8 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
     {
         await using var connection = TestStores.Connect(FileOf(isolation));
         await using var command = connection.CreateCommand();
-        command.CommandText = "UPDATE eventbus_failure_contents SET attributes = x'7bff00' WHERE seq = (SELECT seq FROM eventbus_failures WHERE subscription || '~' || event_id = @id)";
+        command.CommandText = "UPDATE eventbus_failure_contents SET attributes = x'7bff00' WHERE seq = (SELECT seq FROM "
+            + "eventbus_failures WHERE subscription || '~' || event_id = @id)";
         command.Parameters.AddWithValue("@id", id);
         Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
     }

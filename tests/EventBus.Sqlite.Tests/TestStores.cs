@@ -33,7 +33,11 @@ internal sealed class TestStores : IAsyncDisposable
 
     public SubscriptionStore Subscriptions => stores.Subscriptions!;
 
-    public static async Task<TestStores> OpenAsync(string file, string service = "shop", TimeProvider? time = null, Action<SqliteStoreOptions>? configure = null)
+    public static async Task<TestStores> OpenAsync(
+        string file,
+        string service = "shop",
+        TimeProvider? time = null,
+        Action<SqliteStoreOptions>? configure = null)
     {
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };
         configure?.Invoke(options);
@@ -79,9 +83,11 @@ internal sealed class TestStores : IAsyncDisposable
         LastFailedAt = Now,
     };
 
-    public static FailedEvent Dead(string id, string? line = null) => Failed(id, line: line) with { Status = FailedEventStatus.Dead, NeedsAlert = true };
+    public static FailedEvent Dead(string id, string? line = null) =>
+        Failed(id, line: line) with { Status = FailedEventStatus.Dead, NeedsAlert = true };
 
-    public static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
+    public static FailedEvent Parked(string id, string line) =>
+        Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
 
     public static SagaEntry Saga(string id, string saga = "trip") => new()
     {
@@ -95,7 +101,8 @@ internal sealed class TestStores : IAsyncDisposable
         Content = "{}"u8.ToArray(),
     };
 
-    public static Envelope Event(string id, int size = 20) => new(new EnvelopeAttributes { Id = id, Name = "order.placed", Time = Now }, new byte[size]);
+    public static Envelope Event(string id, int size = 20) =>
+        new(new EnvelopeAttributes { Id = id, Name = "order.placed", Time = Now }, new byte[size]);
 
     public ValueTask DisposeAsync() => stores.CloseAsync();
 

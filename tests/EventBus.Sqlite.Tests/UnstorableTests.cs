@@ -23,7 +23,8 @@ public sealed class UnstorableTests : IDisposable
     [InlineData(double.NegativeInfinity)]
     public async Task Publish_OfWhatJsonCannotHold_IsRefusedAndOthersAreRetried(double amount)
     {
-        using var host = await StartAsync(mail => mail.On<AmountMeasured>((e, context, _) => Note($"{e.Amount} {context.Attempt}", fails: context.Attempt == 1)));
+        using var host = await StartAsync(
+            mail => mail.On<AmountMeasured>((e, context, _) => Note($"{e.Amount} {context.Attempt}", fails: context.Attempt == 1)));
         var bus = host.Services.GetRequiredService<IEventBus>();
 
         var refused = await Assert.ThrowsAsync<PublishException>(() => bus.PublishAsync(new AmountMeasured(amount), Token));
@@ -46,7 +47,8 @@ public sealed class UnstorableTests : IDisposable
 
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'STRICT, ', '') WHERE name = 'eventbus_processed'; PRAGMA writable_schema = RESET");
+            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'STRICT, ', '') WHERE "
+                + "name = 'eventbus_processed'; PRAGMA writable_schema = RESET");
             await RunAsync(connection, "UPDATE eventbus_processed SET fence = 'nonsense'");
         }
 
@@ -54,11 +56,14 @@ public sealed class UnstorableTests : IDisposable
         await PublishAsync(second, "bad");
         var letters = second.Services.GetRequiredService<IDeadLetters>();
         await UntilAsync(() => letters.CountAsync(null, Token).GetAwaiter().GetResult() == 1, "the event is a dead letter");
-        Assert.Equal((DeadLetterReason.Unstorable, "bad"), ((await letters.ListAsync(null, Token))[0].Reason, (await letters.ListAsync(null, Token))[0].EventId));
+        Assert.Equal(
+            (DeadLetterReason.Unstorable, "bad"),
+            ((await letters.ListAsync(null, Token))[0].Reason, (await letters.ListAsync(null, Token))[0].EventId));
         await PublishAsync(second, "good");
         await UntilAsync(() => seen.Contains("good"), "another event is handled");
 
-        void Handle(SubscriptionBuilder mail) => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)).Idempotent();
+        void Handle(SubscriptionBuilder mail) =>
+            mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)).Idempotent();
     }
 
     [Fact]
@@ -66,11 +71,19 @@ public sealed class UnstorableTests : IDisposable
     {
         using var host = await StartAsync(mail => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)));
         var bus = host.Services.GetRequiredService<IEventBus>();
-        await bus.PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = "bad", NotBefore = DateTimeOffset.UtcNow.AddHours(1) }, Token);
-        await bus.PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = "good", NotBefore = DateTimeOffset.UtcNow.AddHours(1) }, Token);
+        await bus.PublishAsync(
+            new AmountMeasured(1),
+            new PublishOptions { EventId = "bad", NotBefore = DateTimeOffset.UtcNow.AddHours(1) },
+            Token);
+        await bus.PublishAsync(
+            new AmountMeasured(1),
+            new PublishOptions { EventId = "good", NotBefore = DateTimeOffset.UtcNow.AddHours(1) },
+            Token);
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "UPDATE eventbus_delays SET attributes = x'7b', turn = 0 WHERE event_id = 'bad'; UPDATE eventbus_delays SET turn = 0");
+            await RunAsync(
+                connection,
+                "UPDATE eventbus_delays SET attributes = x'7b', turn = 0 WHERE event_id = 'bad'; UPDATE eventbus_delays SET turn = 0");
         }
 
         var letters = host.Services.GetRequiredService<IDeadLetters>();
@@ -86,15 +99,28 @@ public sealed class UnstorableTests : IDisposable
     [Fact]
     public async Task Services_WhoseNamesRunTogetherWithThoseOfSubscriptions_ShareNothing()
     {
-        (string Service, string Subscription)[] pairs = [("x", "orders.mail"), ("x.orders", "mail"), ("x-orders", "mail"), ("x_orders", "mail"), ("x", "orders-mail"), ("x", "orders_mail"), ("x.orders", "mail.mail"), ("x.orders.mail", "mail")];
+        (string Service, string Subscription)[] pairs = [
+            ("x", "orders.mail"),
+            ("x.orders", "mail"),
+            ("x-orders", "mail"),
+            ("x_orders", "mail"),
+            ("x", "orders-mail"),
+            ("x", "orders_mail"),
+            ("x.orders", "mail.mail"),
+            ("x.orders.mail", "mail")
+        ];
         foreach (var (service, subscription) in pairs)
         {
             await using var stores = await OpenAsync(File, service);
             var entry = Dead("1") with { Subscription = subscription };
             Assert.True(await stores.Failures.RecordAsync(entry, Token), $"{service} {subscription}");
-            Assert.Equal(2, (await stores.Failures.CountAttemptAsync(subscription, "2", new EventBus.Stores.AttemptCount(1, 0), Now, Token))?.Attempts);
+            Assert.Equal(
+                2,
+                (await stores.Failures.CountAttemptAsync(subscription, "2", new EventBus.Stores.AttemptCount(1, 0), Now, Token))?.Attempts);
             await stores.Failures.AdvanceAsync(subscription, "k", 1, Now, Token);
-            Assert.Equal(EventBus.Stores.ProcessedState.New, (await stores.Processed.ClaimAsync(new EventBus.Stores.ProcessedKey(subscription, "1"), 0, Now, Lease, Token)).State);
+            Assert.Equal(
+                EventBus.Stores.ProcessedState.New,
+                (await stores.Processed.ClaimAsync(new EventBus.Stores.ProcessedKey(subscription, "1"), 0, Now, Lease, Token)).State);
             await stores.Delays.AddAsync(Event("1"), Now, Token);
         }
 
@@ -106,7 +132,8 @@ public sealed class UnstorableTests : IDisposable
             Assert.Equal(own.Count, await stores.Processed.CountAsync(Token));
             Assert.Equal(1, await stores.Delays.CountAsync(Token));
             Assert.Equal(1, (await stores.Failures.GetOrderAsync(subscription, "k", Token)).Stamp);
-            Assert.Equal(subscription, Assert.Single(await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
+            Assert.Equal(subscription, Assert.Single(
+                await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
         }
     }
 
@@ -120,7 +147,8 @@ public sealed class UnstorableTests : IDisposable
         }
     }
 
-    private static Task PublishAsync(IHost host, string id) => host.Services.GetRequiredService<IEventBus>().PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = id }, Token);
+    private static Task PublishAsync(IHost host, string id) =>
+        host.Services.GetRequiredService<IEventBus>().PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = id }, Token);
 
     private Task Note(string what, bool fails)
     {
@@ -131,7 +159,11 @@ public sealed class UnstorableTests : IDisposable
     private async Task<IHost> StartAsync(Action<SubscriptionBuilder> mail)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite($"Data Source={File}").Retry(TimeSpan.FromMilliseconds(10)).Configure(options => options.ServiceName = "shop").Subscribe("mail", mail));
+        builder.Services.AddEventBus(bus => bus.UseInMemory()
+            .StoreInSqlite($"Data Source={File}")
+            .Retry(TimeSpan.FromMilliseconds(10))
+            .Configure(options => options.ServiceName = "shop")
+            .Subscribe("mail", mail));
         var host = builder.Build();
         await host.StartAsync(Token);
         return host;

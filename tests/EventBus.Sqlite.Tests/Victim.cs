@@ -15,7 +15,8 @@ internal static class Victim
         return 0;
     }
 
-    // Each round is a whole life: a failure is recorded and claimed, a key is claimed and completed with an effect, an event is delayed, a saga is started and ends. Only what was accepted is said.
+    // Each round is a whole life: a failure is recorded and claimed, a key is claimed and completed with an effect, an
+    // event is delayed, a saga is started and ends. Only what was accepted is said.
     private static async Task WriteAsync(TestStores stores, int first, int writer)
     {
         for (var round = first; ; round++)
@@ -28,13 +29,22 @@ internal static class Victim
             Console.WriteLine($"parked {id}");
             var key = new ProcessedKey("mail", id);
             var claim = await stores.Processed.ClaimAsync(key, 1, TestStores.Now, TestStores.Lease, token);
-            var effects = new Effect[] { (transaction, ct) => Effects.InsertAsync(transaction, id, ct), (transaction, ct) => Effects.InsertAsync(transaction, id, ct) };
-            await stores.Processed.CompleteAsync(key, claim.Fence, new Completion([TestStores.Event(id)], [.. effects.Select(effect => new Func<System.Data.Common.DbTransaction, CancellationToken, Task>(effect))], TestStores.Now), token);
+            var effects = new Effect[]
+            {
+                (transaction, ct) => Effects.InsertAsync(transaction, id, ct),
+                (transaction, ct) => Effects.InsertAsync(transaction, id, ct)
+            };
+            await stores.Processed.CompleteAsync(key, claim.Fence, new Completion(
+                [TestStores.Event(id)],
+                [.. effects.Select(effect => new Func<System.Data.Common.DbTransaction, CancellationToken, Task>(effect))],
+                TestStores.Now), token);
             Console.WriteLine($"completed {id}");
             await stores.Delays.AddAsync(TestStores.Event(id), TestStores.Now, token);
             Console.WriteLine($"delayed {id}");
             await stores.Sagas.CreateAsync(TestStores.Saga(id), token);
-            await stores.Sagas.SaveAsync(TestStores.Saga(id) with { Version = 1, Status = SagaStatus.Completed, DueAt = null, KeepUntil = TestStores.Now }, token);
+            await stores.Sagas.SaveAsync(
+                TestStores.Saga(id) with { Version = 1, Status = SagaStatus.Completed, DueAt = null, KeepUntil = TestStores.Now },
+                token);
             Console.WriteLine($"saved {id}");
         }
     }

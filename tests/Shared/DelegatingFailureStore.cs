@@ -9,9 +9,15 @@ internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedF
 
     public override DeadLetterStore DeadLetters => inner.DeadLetters;
 
-    public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.RecordAsync(entry, cancellationToken);
+    public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        inner.RecordAsync(entry, cancellationToken);
 
-    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken) =>
+    public override ValueTask<AttemptCount?> CountAttemptAsync(
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now,
+        CancellationToken cancellationToken) =>
         inner.CountAttemptAsync(subscription, eventId, added, now, cancellationToken);
 
     public override ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
@@ -24,14 +30,20 @@ internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedF
         IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
         inner.ClaimDueAsync(subscriptions, now, lease, max, cancellationToken);
 
-    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.BeginAsync(entry, cancellationToken);
+    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        inner.BeginAsync(entry, cancellationToken);
 
-    public override ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.ReleaseAsync(entry, cancellationToken);
+    public override ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(entry, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) =>
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken) =>
         inner.RenewAsync(claimed, until, cancellationToken);
 
-    public override ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.CompleteAsync(entry, cancellationToken);
+    public override ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        inner.CompleteAsync(entry, cancellationToken);
 
     public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken) =>
         inner.GetOrderAsync(subscription, orderKey, cancellationToken);
@@ -39,13 +51,23 @@ internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedF
     public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken) =>
         inner.DeferAsync(entry, stamp, limit, cancellationToken);
 
-    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken) =>
+    public override ValueTask<bool> AdvanceAsync(
+        string subscription,
+        string orderKey,
+        long? position,
+        DateTimeOffset now,
+        CancellationToken cancellationToken) =>
         inner.AdvanceAsync(subscription, orderKey, position, now, cancellationToken);
 
-    public override ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken) =>
+    public override ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken) =>
         inner.SweepAsync(attemptsBefore, orderBefore, max, cancellationToken);
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 
-    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => inner.CountDueAsync(now, cancellationToken);
+    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        inner.CountDueAsync(now, cancellationToken);
 }

@@ -67,13 +67,17 @@ internal static class Expect
         }
         catch (Exception exception) when (exception is not ConformanceException)
         {
-            throw new ConformanceException($"Expected: {expected}, as {typeof(TException).Name}. Happened: {exception.GetType().Name}: {exception.Message}", exception);
+            throw new ConformanceException(
+                $"Expected: {expected}, as {typeof(TException).Name}. Happened: {exception.GetType().Name}: {exception.Message}",
+                exception);
         }
 
         throw Failure($"{expected}, as {typeof(TException).Name}", "no exception");
     }
 
-    public static ConformanceException Failure(string expected, string? happened) => new($"Expected: {expected}. Happened: {happened ?? "not so"}.");
+    public static ConformanceException Failure(string expected, string? happened) =>
+        new($"Expected: {expected}. Happened: {happened ?? "not so"}.");
 
-    private static string Show<T>(List<T> items) => string.Join(", ", items.Take(50)) + (items.Count > 50 ? $" and {items.Count - 50} more" : "");
+    private static string Show<T>(List<T> items) =>
+        string.Join(", ", items.Take(50)) + (items.Count > 50 ? $" and {items.Count - 50} more" : "");
 }

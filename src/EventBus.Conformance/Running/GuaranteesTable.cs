@@ -11,16 +11,22 @@ internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IRea
     public string Update(string document, string backend, IReadOnlyList<ScenarioResult> results)
     {
         var columns = Read(Between(document, tablePart));
-        columns[backend] = results.ToDictionary(result => result.Scenario.Name, result => result.SkipReason is { } reason ? $"skip: {reason}" : "pass");
+        columns[backend] = results.ToDictionary(
+            result => result.Scenario.Name,
+            result => result.SkipReason is { } reason ? $"skip: {reason}" : "pass");
         var table = new List<string> { Row(["Scenario", .. columns.Keys]), Row(Enumerable.Repeat("---", columns.Count + 1)) };
-        table.AddRange(scenarios.Select(scenario => Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, Unknown))])));
+        table.AddRange(scenarios.Select(
+            scenario => Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, Unknown))])));
         var reasons = scenarios.Select(scenario => $"* **{scenario.Name}**: {scenario.Reason}");
         return Replace(Replace(document, tablePart, table), reasonsPart, reasons);
     }
 
     private static OrderedDictionary<string, Dictionary<string, string>> Read(string table)
     {
-        var rows = table.Split('\n').Where(line => line.StartsWith('|')).Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray()).ToList();
+        var rows = table.Split('\n')
+            .Where(line => line.StartsWith('|'))
+            .Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())
+            .ToList();
         var columns = new OrderedDictionary<string, Dictionary<string, string>>();
         for (var i = 1; rows.Count > 0 && i < rows[0].Length; i++)
         {
@@ -49,6 +55,8 @@ internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IRea
         var (begin, end) = ($"<!-- {part} -->", $"<!-- /{part} -->");
         var from = document.IndexOf(begin, StringComparison.Ordinal);
         var to = document.IndexOf(end, StringComparison.Ordinal);
-        return from >= 0 && to > from ? (from + begin.Length, to) : throw new FormatException($"The document has no part between '{begin}' and '{end}'.");
+        return from >= 0 && to > from
+            ? (from + begin.Length, to)
+            : throw new FormatException($"The document has no part between '{begin}' and '{end}'.");
     }
 }

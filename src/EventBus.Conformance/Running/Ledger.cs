@@ -42,7 +42,8 @@ internal sealed class Ledger<T>
     }
 
     /// <summary>Waits until there are at least <paramref name="count"/> items.</summary>
-    public Task ReachAsync(int count, string what, TimeSpan? patience = null) => UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
+    public Task ReachAsync(int count, string what, TimeSpan? patience = null) =>
+        UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
 
     /// <summary>Waits until the items satisfy a condition, which is evaluated at each new item.</summary>
     public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? patience = null)
@@ -58,6 +59,10 @@ internal sealed class Ledger<T>
             waiting.Add((condition, reached));
         }
 
-        return Expect.WithinAsync(reached.Task, what, patience, () => $"{Items.Count} entries so far, the last: {string.Join(", ", Items.TakeLast(5))}");
+        return Expect.WithinAsync(
+            reached.Task,
+            what,
+            patience,
+            () => $"{Items.Count} entries so far, the last: {string.Join(", ", Items.TakeLast(5))}");
     }
 }

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Conformance;
 
 /// <summary>Holds one application of a run: its services, its bus, its log entries and its alerts.</summary>
-internal sealed class Node(ServiceProvider services, Func<Transport> transport, LogRecorder logs, Ledger<DeadLetter> alerts) : IAsyncDisposable
+internal sealed class Node(ServiceProvider services, Func<Transport> transport, LogRecorder logs, Ledger<DeadLetter> alerts)
+    : IAsyncDisposable
 {
     private readonly IReadOnlyList<IHostedService> hosted = [.. services.GetServices<IHostedService>()];
 

@@ -15,7 +15,32 @@ internal static class Sample
     /// Unusual keys that occur in practice, and keys that contain the separators and placeholders of a store.
     /// </summary>
     public static IReadOnlyList<string> OddKeys { get; } =
-        ["a", "A", "a ", "a:b", "{a}", "~", "a~b", "*", "a%", "a_", "a'b", "a\"b", "a\\b", "a\nb", "ä", "a\u0308", "日本", "😀", "0", "00", "null", "a,b", "[a]", new string('k', 256)];
+        [
+            "a",
+            "A",
+            "a ",
+            "a:b",
+            "{a}",
+            "~",
+            "a~b",
+            "*",
+            "a%",
+            "a_",
+            "a'b",
+            "a\"b",
+            "a\\b",
+            "a\nb",
+            "ä",
+            "a\u0308",
+            "日本",
+            "😀",
+            "0",
+            "00",
+            "null",
+            "a,b",
+            "[a]",
+            new string('k', 256)
+        ];
 
     /// <summary>Events with every attribute, with values at their limits and with unusual values.</summary>
     public static IReadOnlyList<Envelope> Envelopes { get; } =
@@ -39,13 +64,24 @@ internal static class Sample
                 Headers = new Dictionary<string, string> { ["tenant"] = "blue", ["größe"] = "\"ß\" 😀 \\ \n", ["empty"] = "" },
             },
             """{"name":"Grüße 😀"}"""u8.ToArray()),
-        new(new EnvelopeAttributes { Id = "unreadable", Name = "order.placed", ContentType = "application/octet-stream", Defect = "It is no JSON: \"\u0001\" 😀" }, [0, 255, 13, 10, 34, 128]),
-        new(new EnvelopeAttributes { Id = "large", Name = "order.placed", Key = "k" }, [.. Enumerable.Range(0, 200 * 1024).Select(i => (byte)(i * 31))]),
+        new(new EnvelopeAttributes
+        {
+            Id = "unreadable",
+            Name = "order.placed",
+            ContentType = "application/octet-stream",
+            Defect = "It is no JSON: \"\u0001\" 😀"
+        }, [0, 255, 13, 10, 34, 128]),
+        new(
+            new EnvelopeAttributes { Id = "large", Name = "order.placed", Key = "k" },
+            [.. Enumerable.Range(0, 200 * 1024).Select(i => (byte)(i * 31))]),
         new(new EnvelopeAttributes { Id = new string('i', 128), Name = "order.placed" }, "1"u8.ToArray()),
-        .. OddKeys.Select((key, i) => new Envelope(new EnvelopeAttributes { Id = $"odd-{i} ~{{}}:%/'\"ü😀", Name = "order.placed", Key = key }, "1"u8.ToArray())),
+        .. OddKeys.Select((key, i) => new Envelope(
+            new EnvelopeAttributes { Id = $"odd-{i} ~{{}}:%/'\"ü😀", Name = "order.placed", Key = key },
+            "1"u8.ToArray())),
     ];
 
-    public static Envelope Event(string id, string name = "order.placed") => new(new EnvelopeAttributes { Id = id, Name = name }, Encoding.UTF8.GetBytes($"\"{id}\""));
+    public static Envelope Event(string id, string name = "order.placed") =>
+        new(new EnvelopeAttributes { Id = id, Name = name }, Encoding.UTF8.GetBytes($"\"{id}\""));
 
     public static FailedEvent Waiting(this StoreRun run, string id, double due = 0, string? line = null) => new()
     {
@@ -60,39 +96,60 @@ internal static class Sample
         Error = "It failed.",
     };
 
-    public static FailedEvent Parked(this StoreRun run, string id, string line) => run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0, DueAt = default };
+    public static FailedEvent Parked(this StoreRun run, string id, string line) =>
+        run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0, DueAt = default };
 
-    public static FailedEvent Dead(this StoreRun run, string id, string? line = null, DeadLetterReason reason = DeadLetterReason.HandlerFailed) =>
+    public static FailedEvent Dead(
+        this StoreRun run,
+        string id,
+        string? line = null,
+        DeadLetterReason reason = DeadLetterReason.HandlerFailed) =>
         run.Waiting(id, line: line) with { Status = FailedEventStatus.Dead, Reason = reason, Attempts = 4, DueAt = default };
 
-    public static FailedEvent Deferred(this StoreRun run, string id, string key, long? position = null, double due = 600) => run.Waiting(id, due) with
-    {
-        Status = FailedEventStatus.Deferred,
-        Attempts = 0,
-        OrderKey = key,
-        Position = position,
-        Deadline = run.In(3600),
-    };
+    public static FailedEvent Deferred(this StoreRun run, string id, string key, long? position = null, double due = 600) =>
+        run.Waiting(id, due) with
+        {
+            Status = FailedEventStatus.Deferred,
+            Attempts = 0,
+            OrderKey = key,
+            Position = position,
+            Deadline = run.In(3600),
+        };
 
-    public static SagaEntry Saga(this StoreRun run, string id, double? due = null, string saga = "trip", SagaStatus status = SagaStatus.Running) => new()
-    {
-        Id = id,
-        Saga = saga,
-        Status = status,
-        Claim = 1,
-        DueAt = due is { } seconds ? run.In(seconds) : null,
-        StartedAt = run.Now,
-        ChangedAt = run.Now,
-        Content = Encoding.UTF8.GetBytes($"\"{id}\""),
-    };
+    public static SagaEntry Saga(
+        this StoreRun run,
+        string id,
+        double? due = null,
+        string saga = "trip",
+        SagaStatus status = SagaStatus.Running) => new()
+        {
+            Id = id,
+            Saga = saga,
+            Status = status,
+            Claim = 1,
+            DueAt = due is { } seconds ? run.In(seconds) : null,
+            StartedAt = run.Now,
+            ChangedAt = run.Now,
+            Content = Encoding.UTF8.GetBytes($"\"{id}\""),
+        };
 
     /// <summary>Converts all attributes of an event to text.</summary>
     public static string Describe(Envelope e) => string.Join(
         " | ",
         [
-            e.Id, e.Name, $"{e.Version}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.IdIsDerived ? "derived id" : "own id", e.TraceParent ?? "no trace",
+            e.Id,
+            e.Name,
+            $"{e.Version}",
+            e.Key ?? "no key",
+            e.Time.ToString("O", CultureInfo.InvariantCulture),
+            e.CorrelationId,
+            e.CausationId ?? "no cause",
+            e.IdIsDerived ? "derived id" : "own id",
+            e.TraceParent ?? "no trace",
             e.TraceState ?? "no state", e.Source ?? "no source", e.ContentType, e.Defect ?? "no defect",
-            string.Join(", ", e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
+            string.Join(
+                ", ",
+                e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
             $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),
         ]);
 
@@ -102,8 +159,22 @@ internal static class Sample
     public static string Describe(FailedEvent e) => string.Join(
         " | ",
         [
-            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"attempts {e.Attempts}", $"manual retries {e.ManualRetries}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
-            Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(attempt => $"{attempt.Attempt} {Time(attempt.At)} {attempt.Error}")), $"alert {e.NeedsAlert}",
+            e.Subscription,
+            $"{e.Status}",
+            e.LineKey ?? "no line",
+            e.OrderKey ?? "no order",
+            $"position {e.Position}",
+            $"attempts {e.Attempts}",
+            $"manual retries {e.ManualRetries}",
+            Time(e.DueAt),
+            Time(e.Deadline),
+            Time(e.FirstFailedAt),
+            Time(e.LastFailedAt),
+            $"{e.Reason}",
+            e.Error ?? "no error",
+            e.ErrorDetails ?? "no details",
+            string.Join(", ", e.History.Select(attempt => $"{attempt.Attempt} {Time(attempt.At)} {attempt.Error}")),
+            $"alert {e.NeedsAlert}",
             Describe(e.Envelope),
         ]);
 
@@ -113,8 +184,19 @@ internal static class Sample
     public static string Describe(SagaEntry? e) => e is null ? "nothing" : string.Join(
         " | ",
         [
-            e.Id, e.Saga, $"{e.Status}", $"claim {e.Claim}", $"due {Time(e.DueAt)}", $"alert {Time(e.AlertAt)}", e.WaitKey is { } key ? $"waits for '{key}'" : "waits for nothing", Time(e.StartedAt), Time(e.ChangedAt),
-            $"kept until {Time(e.KeepUntil)}", e.Defect ?? "no defect", $"{e.Content.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Content.Span)),
+            e.Id,
+            e.Saga,
+            $"{e.Status}",
+            $"claim {e.Claim}",
+            $"due {Time(e.DueAt)}",
+            $"alert {Time(e.AlertAt)}",
+            e.WaitKey is { } key ? $"waits for '{key}'" : "waits for nothing",
+            Time(e.StartedAt),
+            Time(e.ChangedAt),
+            $"kept until {Time(e.KeepUntil)}",
+            e.Defect ?? "no defect",
+            $"{e.Content.Length} bytes",
+            Convert.ToHexString(SHA256.HashData(e.Content.Span)),
         ]);
 
     private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) ?? "never";

@@ -12,7 +12,8 @@ internal sealed class ScenarioRun : IAsyncDisposable
     private readonly Stack<IAsyncDisposable> made = new();
     private readonly List<LogRecorder> recorders = [];
 
-    private ScenarioRun(Backend backend, TransportFeatures features, string isolation) => (Backend, Features, Isolation) = (backend, features, isolation);
+    private ScenarioRun(Backend backend, TransportFeatures features, string isolation) =>
+        (Backend, Features, Isolation) = (backend, features, isolation);
 
     public Backend Backend { get; }
 
@@ -32,7 +33,8 @@ internal sealed class ScenarioRun : IAsyncDisposable
     /// Creates a name that is unique among the runs of this process by its counter, and among processes by its random
     /// part.
     /// </summary>
-    public static string NewIsolation() => $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
+    public static string NewIsolation() =>
+        $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
 
     /// <summary>
     /// Starts an application with fast retries, the suite's event types, and recorders of logs and alerts.
@@ -49,7 +51,8 @@ internal sealed class ScenarioRun : IAsyncDisposable
     /// Makes a subscription ordered if the backend supports it; otherwise an ordered subscription would be an error at
     /// startup.
     /// </summary>
-    public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) => Features.Ordered ? subscription.Ordered() : subscription;
+    public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) =>
+        Features.Ordered ? subscription.Ordered() : subscription;
 
     /// <summary>Creates an application without starting it.</summary>
     public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
@@ -58,7 +61,11 @@ internal sealed class ScenarioRun : IAsyncDisposable
         Transport? transport = null;
         var collection = Services(logs, alerts);
         collection.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, made => transport = made)));
-        var node = new Node(collection.BuildServiceProvider(), () => transport ?? throw new InvalidOperationException("The application has not started."), logs, alerts);
+        var node = new Node(
+            collection.BuildServiceProvider(),
+            () => transport ?? throw new InvalidOperationException("The application has not started."),
+            logs,
+            alerts);
         made.Push(node);
         return node;
     }
@@ -73,8 +80,13 @@ internal sealed class ScenarioRun : IAsyncDisposable
             return transport;
         });
         Backend.AddStores(bus, isolation);
-        return bus.UseJson(ConformanceJson.Default).Retry(maxRetryAttempts: 3, delay: TimeSpan.FromMilliseconds(1)).AddAlert<AlertRecorder>()
-            .Configure(options => (options.ServiceName, options.DrainTimeout, options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
+        return bus.UseJson(ConformanceJson.Default)
+            .Retry(maxRetryAttempts: 3, delay: TimeSpan.FromMilliseconds(1))
+            .AddAlert<AlertRecorder>()
+                .Configure(options => (
+                    options.ServiceName,
+                    options.DrainTimeout,
+                    options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
     }
 
     /// <summary>Starts a transport without a bus, for scenarios that test the transport interface.</summary>
@@ -85,7 +97,9 @@ internal sealed class ScenarioRun : IAsyncDisposable
         var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
         made.Push(transport);
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
-        await transport.StartAsync(new TransportTopology(Isolation, subscriptions, [ParcelSent.EventName], TimeProvider.System), patience.Token);
+        await transport.StartAsync(
+            new TransportTopology(Isolation, subscriptions, [ParcelSent.EventName], TimeProvider.System),
+            patience.Token);
         return transport;
     }
 
@@ -111,8 +125,13 @@ internal sealed class ScenarioRun : IAsyncDisposable
     {
         foreach (var secret in Backend.Secrets)
         {
-            var telltale = recorders.SelectMany(logs => logs.Entries.Items).FirstOrDefault(entry => entry.Text.Contains(secret, StringComparison.Ordinal) || entry.Details.Contains(secret, StringComparison.Ordinal));
-            Expect.That(telltale is null, "no secret is logged", $"{telltale?.Level} of {telltale?.Category} holds one: {telltale?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
+            var telltale = recorders.SelectMany(logs => logs.Entries.Items).FirstOrDefault(
+                entry => entry.Text.Contains(secret, StringComparison.Ordinal) || entry.Details.Contains(secret, StringComparison.Ordinal));
+            Expect.That(
+                telltale is null,
+                "no secret is logged",
+                $"{telltale?.Level} of {telltale?.Category} holds one: "
+                    + $"{telltale?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
         }
     }
 

@@ -45,7 +45,10 @@ internal sealed class StoreRun : IAsyncDisposable
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
         var stores = Backend.CreateStores(Isolation);
         open.Add(stores);
-        await Expect.WithinAsync(stores.OpenAsync(new StoreSetup(service, TimeProvider.System), patience.Token).AsTask(), "the stores open", Expect.Patience + TimeSpan.FromSeconds(1));
+        await Expect.WithinAsync(
+            stores.OpenAsync(new StoreSetup(service, TimeProvider.System), patience.Token).AsTask(),
+            "the stores open",
+            Expect.Patience + TimeSpan.FromSeconds(1));
         return stores;
     }
 
@@ -69,7 +72,8 @@ internal sealed class StoreRun : IAsyncDisposable
     /// <summary>
     /// Claims the entries of the default subscription that are due at a time, in seconds from the start.
     /// </summary>
-    public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(double at = 0, int max = 100) => (await Failures.ClaimDueAsync([Sample.Subscription], In(at), Lease, max, default)).Entries;
+    public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(double at = 0, int max = 100) =>
+        (await Failures.ClaimDueAsync([Sample.Subscription], In(at), Lease, max, default)).Entries;
 
     /// <summary>Claims the only entry that must be due.</summary>
     public async Task<FailedEvent> ClaimOneAsync(string id, double at = 0)
@@ -92,10 +96,16 @@ internal sealed class StoreRun : IAsyncDisposable
     }
 
     public async Task ExpectParkAsync(ParkOutcome expected, FailedEvent entry, int limit = 100) =>
-        Expect.Equal(expected, await Failures.TryParkAsync(entry, limit, default), $"the answer to parking {entry.Id} with a limit of {limit}");
+        Expect.Equal(
+            expected,
+            await Failures.TryParkAsync(entry, limit, default),
+            $"the answer to parking {entry.Id} with a limit of {limit}");
 
     public async Task ExpectDeadAsync(IEnumerable<string> ids, string when) =>
-        Expect.Sequence(ids, (await DeadLetters.ListAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.Id), $"the dead letters {when}, the latest first");
+        Expect.Sequence(
+            ids,
+            (await DeadLetters.ListAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.Id),
+            $"the dead letters {when}, the latest first");
 
     public async ValueTask DisposeAsync()
     {

@@ -13,7 +13,8 @@ internal static class Unwritable
     public static async Task<Envelope> EnvelopeAsync(string id)
     {
         var transport = new KeepingTransport();
-        await using var services = new ServiceCollection().AddEventBus(bus => bus.UseTransport("Keeping()", _ => transport).Publishes<AmountMeasured>()).BuildServiceProvider();
+        await using var services = new ServiceCollection().AddEventBus(
+            bus => bus.UseTransport("Keeping()", _ => transport).Publishes<AmountMeasured>()).BuildServiceProvider();
         IHostedService[] hosted = [.. services.GetServices<IHostedService>()];
         foreach (var service in hosted)
         {
@@ -46,7 +47,8 @@ internal static class Unwritable
             return ValueTask.CompletedTask;
         }
 
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -10,18 +10,34 @@ internal static class BrokerScenarios
 
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("events-wait", "Events published while no instance runs wait for the next one, so that a deployment or a crash loses nothing.", EventsWaitAsync) { RuledOut = Rule.Durable },
-        new("severed-connections", "After every connection was cut the bus recovers by itself and loses nothing, so that a network failure needs no restart.", run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
+        new(
+            "events-wait",
+            "Events published while no instance runs wait for the next one, so that a deployment or a crash loses nothing.",
+            EventsWaitAsync) { RuledOut = Rule.Durable },
+        new(
+            "severed-connections",
+            "After every connection was cut the bus recovers by itself and loses nothing, so that a network failure needs no restart.",
+            run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
         {
-            RuledOut = Rule.All(Rule.Can(backend => backend.CanSeverConnections, "This run has no connection that it may cut."), Rule.Redelivers),
+            RuledOut = Rule.All(
+                Rule.Can(backend => backend.CanSeverConnections, "This run has no connection that it may cut."),
+                Rule.Redelivers),
             Exclusive = true,
         },
-        new("broker-restart", "After a restart of the broker the bus recovers by itself and loses nothing, so that maintenance needs no restart of applications.", run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
+        new(
+            "broker-restart",
+            "After a restart of the broker the bus recovers by itself and loses nothing, so that maintenance needs no restart of "
+                + "applications.",
+            run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
         {
             RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."), Rule.Durable),
             Exclusive = true,
         },
-        new("publish-through-a-restart", "What is published while the broker restarts, and was certainly not sent, is sent within its deadline, so that a short outage is no error of the application.", PublishThroughARestartAsync)
+        new(
+            "publish-through-a-restart",
+            "What is published while the broker restarts, and was certainly not sent, is sent within its deadline, so that a short "
+                + "outage is no error of the application.",
+            PublishThroughARestartAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
             Exclusive = true,
@@ -100,7 +116,10 @@ internal static class BrokerScenarios
 
         // Duplicates are allowed, loss is not.
         await handled.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled", patience);
-        await ordered.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled in the ordered subscription", patience);
+        await ordered.UntilAsync(
+            items => items.Distinct().Count() == Count,
+            "every event is handled in the ordered subscription",
+            patience);
         if (run.Features.Ordered)
         {
             Expect.Sequence(Enumerable.Range(0, Count), ordered.Items.Distinct(), "the order of the first handling of each event");
@@ -128,7 +147,10 @@ internal static class BrokerScenarios
                 {
                     try
                     {
-                        await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}", Key = "one", Timeout = TimeSpan.FromSeconds(2) }, deadline.Token);
+                        await node.Bus.PublishAsync(
+                            new ParcelSent(i),
+                            new PublishOptions { EventId = $"{run.Isolation}-{i}", Key = "one", Timeout = TimeSpan.FromSeconds(2) },
+                            deadline.Token);
                         accepted = true;
                     }
                     catch (PublishException exception) when (exception.Failure is PublishFailure.Failed or PublishFailure.InDoubt)

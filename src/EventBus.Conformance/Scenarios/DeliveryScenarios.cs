@@ -11,25 +11,63 @@ internal static class DeliveryScenarios
 
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("publish-subscribe", "Every accepted event reaches its handler with its content, id, key, time, headers and correlation unchanged, so that handlers can rely on what publishers wrote.", PublishSubscribeAsync),
-        new("several-types-one-subscription", "One subscription handles several event types, each with its own handler, and misses none, so that related events can share one order.", SeveralTypesAsync),
-        new("interface-subscription", "A subscription to an interface gets every known event type that is assignable to it, each event once, so that what events have in common is handled in one place.", InterfaceAsync),
-        new("topic-isolation", "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.", TopicIsolationAsync),
-        new("wildcard-patterns", "One wildcard grammar holds on every backend, so that changing the backend changes no routing.", WildcardPatternsAsync),
-        new("every-subscription-gets-all", "Each subscription gets its own copy of every event, so that adding a handler takes nothing from the others.", EverySubscriptionGetsAllAsync),
-        new("competing-instances", "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.", CompetingAsync)
+        new(
+            "publish-subscribe",
+            "Every accepted event reaches its handler with its content, id, key, time, headers and correlation unchanged, so that "
+                + "handlers can rely on what publishers wrote.",
+            PublishSubscribeAsync),
+        new(
+            "several-types-one-subscription",
+            "One subscription handles several event types, each with its own handler, and misses none, so that related events can share "
+                + "one order.",
+            SeveralTypesAsync),
+        new(
+            "interface-subscription",
+            "A subscription to an interface gets every known event type that is assignable to it, each event once, so that what events "
+                + "have in common is handled in one place.",
+            InterfaceAsync),
+        new(
+            "topic-isolation",
+            "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.",
+            TopicIsolationAsync),
+        new(
+            "wildcard-patterns",
+            "One wildcard grammar holds on every backend, so that changing the backend changes no routing.",
+            WildcardPatternsAsync),
+        new(
+            "every-subscription-gets-all",
+            "Each subscription gets its own copy of every event, so that adding a handler takes nothing from the others.",
+            EverySubscriptionGetsAllAsync),
+        new(
+            "competing-instances",
+            "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.",
+            CompetingAsync)
         {
-            RuledOut = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend."),
+            RuledOut = Rule.Needs(
+                features => features.SharesSubscriptions,
+                "The instances of a service do not share subscriptions on this backend."),
         },
-        new("second-bus", "A second bus in one application is separate from the first, so that two backends can be used side by side.", SecondBusAsync),
+        new(
+            "second-bus",
+            "A second bus in one application is separate from the first, so that two backends can be used side by side.",
+            SecondBusAsync),
         new("flood", "Many publishers and subscriptions at once lose nothing, so that load is no reason for loss.", FloodAsync),
     ];
 
     private static async Task PublishSubscribeAsync(ScenarioRun run)
     {
-        var handled = new Ledger<(ParcelSent Event, string Id, string? Key, DateTimeOffset Time, string Correlation, string? Causation, string Header, int Attempt)>();
+        var handled =
+            new Ledger<(ParcelSent Event, string Id, string? Key, DateTimeOffset Time, string Correlation, string? Causation, string Header, int Attempt)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
-            handled.NoteAsync((e, context.EventId, context.Key, context.Time, context.CorrelationId, context.CausationId, context.Headers["x-number"], context.Attempt))));
+            handled.NoteAsync((
+                e,
+                context.EventId,
+                context.Key,
+                context.Time,
+                context.CorrelationId,
+                context.CausationId,
+                context.Headers["x-number"],
+                context.Attempt))));
 
         var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         for (var i = 0; i < Few; i++)
@@ -56,7 +94,10 @@ internal static class DeliveryScenarios
             Expect.Equal(null, causation, "the causation id of an event that no handler published");
             Expect.Equal($"ü {e.Number}", header, "the header");
             Expect.Equal(1, attempt, "the attempt");
-            Expect.That(time >= before && time <= after && time.Offset == TimeSpan.Zero, $"a time between {before:O} and {after:O} in UTC", time.ToString("O"));
+            Expect.That(
+                time >= before && time <= after && time.Offset == TimeSpan.Zero,
+                $"a time between {before:O} and {after:O} in UTC",
+                time.ToString("O"));
         }
     }
 
@@ -77,7 +118,9 @@ internal static class DeliveryScenarios
         await handled.ReachAsync(40, "an event is handled");
         await node.QuietAsync();
         Expect.Sequence(
-            Enumerable.Range(0, 20).SelectMany(i => new[] { $"parcel.lost {i}", $"parcel.lost-abroad {i}" }).Order(StringComparer.Ordinal), handled.Items.Order(StringComparer.Ordinal), "the list of handled events");
+            Enumerable.Range(0, 20).SelectMany(i => new[] { $"parcel.lost {i}", $"parcel.lost-abroad {i}" }).Order(StringComparer.Ordinal),
+            handled.Items.Order(StringComparer.Ordinal),
+            "the list of handled events");
     }
 
     private static async Task SeveralTypesAsync(ScenarioRun run)
@@ -97,7 +140,10 @@ internal static class DeliveryScenarios
 
         await handled.ReachAsync(60, "an event is handled");
         await node.QuietAsync();
-        Expect.Sequence(Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal), handled.Items.Order(StringComparer.Ordinal), "the list of handled events");
+        Expect.Sequence(
+            Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal),
+            handled.Items.Order(StringComparer.Ordinal),
+            "the list of handled events");
     }
 
     private static async Task TopicIsolationAsync(ScenarioRun run)
@@ -126,7 +172,15 @@ internal static class DeliveryScenarios
 
     private static async Task WildcardPatternsAsync(ScenarioRun run)
     {
-        string[] names = ["order.placed", "order.paid", "order-line.placed", "order.line.placed", "order.line.item.placed", "stock.order.placed", "stock.placed"];
+        string[] names = [
+            "order.placed",
+            "order.paid",
+            "order-line.placed",
+            "order.line.placed",
+            "order.line.item.placed",
+            "stock.order.placed",
+            "stock.placed"
+        ];
         (string Pattern, string[] Matching)[] table =
         [
             ("#", names),
@@ -134,7 +188,9 @@ internal static class DeliveryScenarios
             ("order.*", ["order.placed", "order.paid"]),
             ("*.placed", ["order.placed", "order-line.placed", "stock.placed"]),
             ("order.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
-            ("#.placed", ["order.placed", "order-line.placed", "order.line.placed", "order.line.item.placed", "stock.order.placed", "stock.placed"]),
+            (
+                "#.placed",
+                ["order.placed", "order-line.placed", "order.line.placed", "order.line.item.placed", "stock.order.placed", "stock.placed"]),
             ("order.#.placed", ["order.placed", "order.line.placed", "order.line.item.placed"]),
             ("*.*.placed", ["order.line.placed", "stock.order.placed"]),
             ("order.*.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
@@ -154,7 +210,8 @@ internal static class DeliveryScenarios
 
         foreach (var name in names)
         {
-            await node.SendAsync(new Envelope(new EnvelopeAttributes { Id = $"{run.Isolation}-{name}", Name = name }, Encoding.UTF8.GetBytes("{}")));
+            await node.SendAsync(
+                new Envelope(new EnvelopeAttributes { Id = $"{run.Isolation}-{name}", Name = name }, Encoding.UTF8.GetBytes("{}")));
         }
 
         for (var i = 0; i < table.Length; i++)
@@ -165,7 +222,10 @@ internal static class DeliveryScenarios
         await node.QuietAsync();
         for (var i = 0; i < table.Length; i++)
         {
-            Expect.Sequence(table[i].Matching.Order(StringComparer.Ordinal), got[i].Items.Order(StringComparer.Ordinal), $"the list of names that {table[i].Pattern} matches");
+            Expect.Sequence(
+                table[i].Matching.Order(StringComparer.Ordinal),
+                got[i].Items.Order(StringComparer.Ordinal),
+                $"the list of names that {table[i].Pattern} matches");
         }
     }
 
@@ -239,7 +299,11 @@ internal static class DeliveryScenarios
     {
         const int Count = 200;
         var handled = new Ledger<int>();
-        var begun = new[] { new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
+        var begun = new[]
+        {
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+        };
         var nodes = new Node[begun.Length];
         for (var i = 0; i < nodes.Length; i++)
         {
@@ -265,7 +329,8 @@ internal static class DeliveryScenarios
         var node = await run.StartAsync(bus =>
         {
             bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.NoteAsync(e.Number));
-            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, $"{run.Isolation}b").Subscribe<ParcelSent>("same-name", (e, _, _) => second.NoteAsync(e.Number)));
+            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, $"{run.Isolation}b")
+                .Subscribe<ParcelSent>("same-name", (e, _, _) => second.NoteAsync(e.Number)));
         });
 
         await node.Bus.PublishAsync(new ParcelSent(1));

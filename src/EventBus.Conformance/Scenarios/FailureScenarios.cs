@@ -7,14 +7,46 @@ internal static class FailureScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("independent-subscriptions", "A failing subscription is retried alone and its siblings run once, so that one broken handler never repeats another's effects.", IndependentAsync),
-        new("three-retries-then-dead-letter", "The event of a failing handler is attempted exactly 4 times and then kept as one dead letter with one alert, so that operators look once and nothing disappears.", ThreeRetriesAsync),
-        new("dead-letter-retry", "A dead letter that an operator retries runs its own subscription again with the same id and all retries available again, so that a fixed handler loses no event.", RetryAsync),
-        new("dead-letter-discard", "A discarded dead letter is gone and never runs again, so that operators decide what ends.", DiscardAsync),
-        new("dead-letter-filters", "Dead letters are listed, counted and retried by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync),
-        new("permanent-exception", "An exception declared permanent makes a dead letter at the first attempt, so that no time is lost to retries that cannot help.", PermanentAsync),
-        new("handler-timeout", "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold an event without end.", TimeoutAsync),
-        new("failure-without-description", "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error and reported, and later events of its key and other subscriptions continue, so that an exception affects only its own event.", UndescribedAsync),
+        new(
+            "independent-subscriptions",
+            "A failing subscription is retried alone and its siblings run once, so that one broken handler never repeats another's "
+                + "effects.",
+            IndependentAsync),
+        new(
+            "three-retries-then-dead-letter",
+            "The event of a failing handler is attempted exactly 4 times and then kept as one dead letter with one alert, so that "
+                + "operators look once and nothing disappears.",
+            ThreeRetriesAsync),
+        new(
+            "dead-letter-retry",
+            "A dead letter that an operator retries runs its own subscription again with the same id and all retries available again, so "
+                + "that a fixed handler loses no event.",
+            RetryAsync),
+        new(
+            "dead-letter-discard",
+            "A discarded dead letter is gone and never runs again, so that operators decide what ends.",
+            DiscardAsync),
+        new(
+            "dead-letter-filters",
+            "Dead letters are listed, counted and retried by subscription, event, id and reason, so that an incident can be worked off "
+                + "part by part.",
+            FiltersAsync),
+        new(
+            "permanent-exception",
+            "An exception declared permanent makes a dead letter at the first attempt, so that no time is lost to retries that cannot "
+                + "help.",
+            PermanentAsync),
+        new(
+            "handler-timeout",
+            "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold "
+                + "an event without end.",
+            TimeoutAsync),
+        new(
+            "failure-without-description",
+            "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error "
+                + "and reported, and later events of its key and other subscriptions continue, so that an exception affects only its own "
+                + "event.",
+            UndescribedAsync),
     ];
 
     private static async Task IndependentAsync(ScenarioRun run)
@@ -39,9 +71,15 @@ internal static class FailureScenarios
     private static async Task ThreeRetriesAsync(ScenarioRun run)
     {
         var starts = new Ledger<(string Id, int Attempt)>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => FailAfter(starts, (context.EventId, context.Attempt))));
+        var node = await run.StartAsync(
+            bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => FailAfter(starts, (context.EventId, context.Attempt))));
 
-        await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions { EventId = $"{run.Isolation}-1", Key = "one", Headers = new Dictionary<string, string> { ["x-from"] = "here" } });
+        await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions
+        {
+            EventId = $"{run.Isolation}-1",
+            Key = "one",
+            Headers = new Dictionary<string, string> { ["x-from"] = "here" }
+        });
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
 
@@ -56,7 +94,10 @@ internal static class FailureScenarios
         Expect.Equal("""{"number":1,"note":null}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span), "the body of the dead letter");
         Expect.Equal(4, letter.Attempts, "the attempts of the dead letter");
         Expect.Equal(DeadLetterReason.HandlerFailed, letter.Reason, "the reason of the dead letter");
-        Expect.That(letter.Error?.Contains("on purpose", StringComparison.Ordinal) == true, "an error that says what the handler threw", letter.Error);
+        Expect.That(
+            letter.Error?.Contains("on purpose", StringComparison.Ordinal) == true,
+            "an error that says what the handler threw",
+            letter.Error);
     }
 
     private static async Task RetryAsync(ScenarioRun run)
@@ -64,7 +105,9 @@ internal static class FailureScenarios
         var (starts, sibling, repaired) = (new Ledger<(string Id, int Attempt)>(), new Ledger<string>(), false);
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.NoteAsync(context.EventId))
-            .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired) ? starts.NoteAsync((context.EventId, context.Attempt)) : FailAfter(starts, (context.EventId, context.Attempt))));
+            .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired)
+                ? starts.NoteAsync((context.EventId, context.Attempt))
+                : FailAfter(starts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Alerts.ReachAsync(1, "an alert is raised");
@@ -87,20 +130,25 @@ internal static class FailureScenarios
     private static async Task DiscardAsync(ScenarioRun run)
     {
         var starts = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
+        var node = await run.StartAsync(
+            bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Bus.PublishAsync(new ParcelSent(2));
         await node.Alerts.ReachAsync(2, "an alert is raised");
 
         var id = (await node.DeadLetters.ListAsync())[0].Id;
-        _ = await Expect.ThrowsAsync<ArgumentException>(() => node.DeadLetters.DiscardAsync(id, " "), "a discard without a reason is refused");
+        _ = await Expect.ThrowsAsync<ArgumentException>(
+            () => node.DeadLetters.DiscardAsync(id, " "),
+            "a discard without a reason is refused");
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "a discard is accepted");
         Expect.That(!await node.DeadLetters.DiscardAsync(id, "tried out"), "a second discard is refused");
         Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
         await node.QuietAsync();
         Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
         Expect.Equal(2, starts.Items.Count, "the number of attempts");
-        Expect.That(node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)), "a log entry with the reason of the discard");
+        Expect.That(
+            node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)),
+            "a log entry with the reason of the discard");
     }
 
     private static async Task FiltersAsync(ScenarioRun run)
@@ -109,7 +157,9 @@ internal static class FailureScenarios
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).DeadLetterOn<FormatException>()
             .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
             .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
-            .Subscribe<InvoicePaid>("c", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
+            .Subscribe<InvoicePaid>(
+                "c",
+                (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
         for (var i = 0; i < 3; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}" });
@@ -122,14 +172,19 @@ internal static class FailureScenarios
         await ExpectCountAsync(6, new DeadLetterFilter { EventName = ParcelSent.EventName });
         await ExpectCountAsync(2, new DeadLetterFilter { EventId = $"{run.Isolation}-1" });
         await ExpectCountAsync(3, new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
-        await ExpectCountAsync(1, new DeadLetterFilter { Subscription = "b", EventId = $"{run.Isolation}-2", Reason = DeadLetterReason.PermanentFailure });
+        await ExpectCountAsync(
+            1,
+            new DeadLetterFilter { Subscription = "b", EventId = $"{run.Isolation}-2", Reason = DeadLetterReason.PermanentFailure });
         await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "unknown" });
         var first = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Take = 1 });
         var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Before = first[0].Number, Take = 1 });
         Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
 
         Volatile.Write(ref repaired, true);
-        Expect.Equal(3, await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }), "the number of dead letters of a subscription that are retried");
+        Expect.Equal(
+            3,
+            await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }),
+            "the number of dead letters of a subscription that are retried");
         await starts.UntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
         await node.QuietAsync();
         await ExpectCountAsync(6, null);
@@ -160,40 +215,54 @@ internal static class FailureScenarios
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
         var letter = (await node.DeadLetters.ListAsync()).Single();
-        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Attempts), "the reason and the attempts of the dead letter");
+        Expect.Equal(
+            (DeadLetterReason.PermanentFailure, 1),
+            (letter.Reason, letter.Attempts),
+            "the reason and the attempts of the dead letter");
         Expect.Equal(1, starts.Items.Count, "the number of attempts");
     }
 
     private static async Task TimeoutAsync(ScenarioRun run)
     {
         var starts = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe("slow", s => s.HandlerTimeout(TimeSpan.FromMilliseconds(50)).Retry(1, TimeSpan.FromMilliseconds(1))
-            .On<ParcelSent>(async (_, context, token) =>
-            {
-                starts.Add(context.Attempt);
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
-            })));
+        var node = await run.StartAsync(
+            bus => bus.Subscribe("slow", s => s.HandlerTimeout(TimeSpan.FromMilliseconds(50)).Retry(1, TimeSpan.FromMilliseconds(1))
+                .On<ParcelSent>(async (_, context, token) =>
+                {
+                    starts.Add(context.Attempt);
+                    await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+                })));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
         Expect.Sequence([1, 2], starts.Items, "the list of attempts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(2, letter.Attempts, "the attempts of the dead letter");
-        Expect.That(letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true, "an error that names the timeout", letter.Error);
+        Expect.That(
+            letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true,
+            "an error that names the timeout",
+            letter.Error);
     }
 
     private static async Task UndescribedAsync(ScenarioRun run)
     {
         var (starts, sibling) = (new Ledger<int>(), new Ledger<int>());
         var huge = new string('x', 20 * 1024 * 1024);
-        Func<string?>[] texts = [() => throw new InvalidOperationException("It has none."), () => null, () => huge, () => "first\r\nforged: second\u001b[2J"];
+        Func<string?>[] texts = [
+            () => throw new InvalidOperationException("It has none."),
+            () => null,
+            () => huge,
+            () => "first\r\nforged: second\u001b[2J"
+        ];
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 1, delay: TimeSpan.FromMilliseconds(1))
             .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.NoteAsync(e.Number))
-            .Subscribe("failing", s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
-            {
-                starts.Add(e.Number);
-                return e.Number < texts.Length ? throw new UndescribedException(texts[e.Number]) : Task.CompletedTask;
-            })));
+            .Subscribe(
+                "failing",
+                s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
+                {
+                    starts.Add(e.Number);
+                    return e.Number < texts.Length ? throw new UndescribedException(texts[e.Number]) : Task.CompletedTask;
+                })));
         for (var i = 0; i <= texts.Length; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "one" });
@@ -210,12 +279,18 @@ internal static class FailureScenarios
         Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
         foreach (var letter in letters)
         {
-            Expect.Equal((DeadLetterReason.HandlerFailed, 2), (letter.Reason, letter.Attempts), "the reason and the attempts of a dead letter");
-            Expect.That(letter.Error is { Length: <= 1_024 } error && error.Contains(nameof(UndescribedException), StringComparison.Ordinal) && !error.Any(char.IsControl), "an error of one bounded line that names the type", letter.Error);
+            Expect.Equal(
+                (DeadLetterReason.HandlerFailed, 2),
+                (letter.Reason, letter.Attempts),
+                "the reason and the attempts of a dead letter");
+            Expect.That(letter.Error is { Length: <= 1_024 } error
+                && error.Contains(nameof(UndescribedException), StringComparison.Ordinal)
+                && !error.Any(char.IsControl), "an error of one bounded line that names the type", letter.Error);
             Expect.That(letter.ErrorDetails is not { Length: > 8_192 }, "bounded details", $"{letter.ErrorDetails?.Length} characters");
         }
 
-        var forged = node.Logs.Entries.Items.FirstOrDefault(entry => $"{entry.Text}\n{entry.Details}".Split('\n').Any(line => line.StartsWith("forged", StringComparison.Ordinal)));
+        var forged = node.Logs.Entries.Items.FirstOrDefault(
+            entry => $"{entry.Text}\n{entry.Details}".Split('\n').Any(line => line.StartsWith("forged", StringComparison.Ordinal)));
         Expect.That(forged is null, "no line of a log that the exception began", forged?.Details);
         Expect.That(node.Logs.Entries.Items.All(entry => entry.Details.Length < 100_000), "log entries of bounded length");
     }

@@ -9,13 +9,32 @@ internal static class LifetimeScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("close-while-publishing", "When a bus stops under load every publish ends with an answer and nothing accepted is lost, so that a deployment costs no event.", CloseWhilePublishingAsync),
-        new("shutdown-drains", "Stopping lets handlers in flight finish and delivers nothing twice, so that a deployment interrupts no work.", DrainAsync),
-        new("shutdown-is-bounded", "Stopping ends soon after its timeout although a handler hangs, so that a deployment never hangs.", BoundedStopAsync),
-        new("double-stop", "A bus can be stopped and disposed twice and at once, so that every way of shutting down is safe.", DoubleStopAsync),
-        new("health", "The health check is healthy while the bus runs and unhealthy when it does not, so that orchestrators see the real state.", HealthAsync),
+        new(
+            "close-while-publishing",
+            "When a bus stops under load every publish ends with an answer and nothing accepted is lost, so that a deployment costs no "
+                + "event.",
+            CloseWhilePublishingAsync),
+        new(
+            "shutdown-drains",
+            "Stopping lets handlers in flight finish and delivers nothing twice, so that a deployment interrupts no work.",
+            DrainAsync),
+        new(
+            "shutdown-is-bounded",
+            "Stopping ends soon after its timeout although a handler hangs, so that a deployment never hangs.",
+            BoundedStopAsync),
+        new(
+            "double-stop",
+            "A bus can be stopped and disposed twice and at once, so that every way of shutting down is safe.",
+            DoubleStopAsync),
+        new(
+            "health",
+            "The health check is healthy while the bus runs and unhealthy when it does not, so that orchestrators see the real state.",
+            HealthAsync),
         new("quiet-logs", "A clean run logs nothing above information, so that every warning means something.", QuietLogsAsync),
-        new("no-content-in-logs", "Neither bodies nor header values appear in any log, also when everything fails, so that logs hold no personal data.", NoContentInLogsAsync),
+        new(
+            "no-content-in-logs",
+            "Neither bodies nor header values appear in any log, also when everything fails, so that logs hold no personal data.",
+            NoContentInLogsAsync),
     ];
 
     private static async Task CloseWhilePublishingAsync(ScenarioRun run)
@@ -34,7 +53,10 @@ internal static class LifetimeScenarios
         {
             var (taken, refusal) = await publisher;
             accepted.UnionWith(taken);
-            Expect.That(refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt }, "a typed refusal", refusal.Failure);
+            Expect.That(
+                refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt },
+                "a typed refusal",
+                refusal.Failure);
         }
 
         // A publish in progress may be accepted after the intake of this instance has stopped. Another instance can
@@ -46,7 +68,10 @@ internal static class LifetimeScenarios
         }
 
         var lost = accepted.Except(handled.Items).ToList();
-        Expect.That(lost.Count == 0, "every accepted event is handled", $"{lost.Count} of {accepted.Count} were lost: {string.Join(", ", lost.Take(10))}");
+        Expect.That(
+            lost.Count == 0,
+            "every accepted event is handled",
+            $"{lost.Count} of {accepted.Count} were lost: {string.Join(", ", lost.Take(10))}");
 
         void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", async (e, _, _) =>
         {
@@ -78,7 +103,10 @@ internal static class LifetimeScenarios
     private static async Task DrainAsync(ScenarioRun run)
     {
         const int Count = 50;
-        var (started, finished, open) = (new Ledger<int>(), new Ledger<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (started, finished, open) = (
+            new Ledger<int>(),
+            new Ledger<int>(),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         var node = await run.StartAsync(Configure);
         for (var i = 0; i < Count; i++)
         {
@@ -110,13 +138,17 @@ internal static class LifetimeScenarios
 
     private static async Task BoundedStopAsync(ScenarioRun run)
     {
-        var (started, cancelled, open) = (new Ledger<int>(), new Ledger<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)).Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
-        {
-            using var seen = token.Register(() => cancelled.Add(e.Number));
-            started.Add(e.Number);
-            await open.Task;
-        })));
+        var (started, cancelled, open) = (
+            new Ledger<int>(),
+            new Ledger<int>(),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100))
+            .Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
+            {
+                using var seen = token.Register(() => cancelled.Add(e.Number));
+                started.Add(e.Number);
+                await open.Task;
+            })));
         try
         {
             for (var i = 0; i < 10; i++)
@@ -157,7 +189,10 @@ internal static class LifetimeScenarios
         var health = node.Services.GetRequiredService<HealthCheckService>();
         await node.Bus.PublishAsync(new ParcelSent(1));
         var report = await health.CheckHealthAsync();
-        Expect.Equal(HealthStatus.Healthy, report.Status, $"the health of a running bus ({string.Join("; ", report.Entries.Values.Select(entry => entry.Description))})");
+        Expect.Equal(
+            HealthStatus.Healthy,
+            report.Status,
+            $"the health of a running bus ({string.Join("; ", report.Entries.Values.Select(entry => entry.Description))})");
         await node.StopAsync();
         Expect.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status, "the health of a stopped bus");
     }
@@ -166,7 +201,9 @@ internal static class LifetimeScenarios
     {
         var (handled, followUps) = (new Ledger<int>(), new Ledger<int>());
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("parallel", (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
+            .Subscribe<ParcelSent>(
+                "parallel",
+                (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
             .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
             .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.NoteAsync(e.Number)));
         for (var i = 0; i < 50; i++)
@@ -186,20 +223,34 @@ internal static class LifetimeScenarios
     {
         const string Canary = "canary-5f1d";
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (500, 2_000)).Subscribe<ParcelSent>("all", (e, context, _) =>
-        {
-            handled.Add(context.Attempt);
-            return e.Number == 0 ? Task.CompletedTask : throw new InvalidOperationException("The handler fails on purpose.");
-        }));
+        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (500, 2_000))
+            .Subscribe<ParcelSent>("all", (e, context, _) =>
+            {
+                handled.Add(context.Attempt);
+                return e.Number == 0 ? Task.CompletedTask : throw new InvalidOperationException("The handler fails on purpose.");
+            }));
         var options = new PublishOptions { Headers = new Dictionary<string, string> { ["x-canary"] = Canary } };
         await node.Bus.PublishAsync(new ParcelSent(0, Canary), options);
         await node.Bus.PublishAsync(new ParcelSent(1, Canary), options);
         await node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 1_000)), options);
-        _ = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 3_000)), options), "an oversized event is refused");
-        string[] malformed = [Canary, $$"""{"number":"{{Canary}}"}""", $$"""{"number":1,"{{Canary}}":1,"{{Canary}}":2}""", $$"""{"number":1,"note":{"{{Canary}}":1} }""", $$"""{"note":"{{Canary}}" """];
+        _ = await Expect.ThrowsAsync<PublishException>(
+            () => node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 3_000)), options),
+            "an oversized event is refused");
+        string[] malformed = [
+            Canary,
+            $$"""{"number":"{{Canary}}"}""",
+            $$"""{"number":1,"{{Canary}}":1,"{{Canary}}":2}""",
+            $$"""{"number":1,"note":{"{{Canary}}":1} }""",
+            $$"""{"note":"{{Canary}}" """
+        ];
         for (var i = 0; i < malformed.Length; i++)
         {
-            var attributes = new EventBus.Transports.EnvelopeAttributes { Id = $"{run.Isolation}-{i}", Name = ParcelSent.EventName, Headers = options.Headers };
+            var attributes = new EventBus.Transports.EnvelopeAttributes
+            {
+                Id = $"{run.Isolation}-{i}",
+                Name = ParcelSent.EventName,
+                Headers = options.Headers
+            };
             await node.SendAsync(new EventBus.Transports.Envelope(attributes, System.Text.Encoding.UTF8.GetBytes(malformed[i])));
         }
 
@@ -209,7 +260,9 @@ internal static class LifetimeScenarios
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");
         await node.StopAsync();
-        var telling = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal)).Select(entry => entry.Text).ToList();
+        var telling = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal))
+            .Select(entry => entry.Text)
+            .ToList();
         Expect.That(telling.Count == 0, "no log entry with content of an event", string.Join("; ", telling));
     }
 }

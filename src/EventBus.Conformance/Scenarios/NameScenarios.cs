@@ -9,21 +9,53 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class NameScenarios
 {
-    private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.");
+    private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(
+        features => features.SharesSubscriptions,
+        "The instances of a service do not share subscriptions on this backend.");
 
     // Names that equal internal names of a backend or a store, or parts of them, and names that differ only in a
     // separator.
     private static string[] Subscriptions =>
     [
-        "mail", "orders.mail", "orders-mail", "orders_mail", "orders.dead-letters", "mail.retries", "dead-letters", "alerts", "retries", "wait-5000ms", "last", "of", "due", "places", ".", "-", "_", "..",
+        "mail",
+        "orders.mail",
+        "orders-mail",
+        "orders_mail",
+        "orders.dead-letters",
+        "mail.retries",
+        "dead-letters",
+        "alerts",
+        "retries",
+        "wait-5000ms",
+        "last",
+        "of",
+        "due",
+        "places",
+        ".",
+        "-",
+        "_",
+        "..",
     ];
 
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("names-apart", "Subscriptions whose names are made to collide each get every event and keep their own dead letters, so that a name chosen freely never takes events from another.", SubscriptionsAsync),
-        new("services-apart", "Services whose names and subscriptions run together to the same text each get every event, so that a new service takes nothing from another.", ServicesAsync) { RuledOut = Meets },
-        new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
-        new("buses-share", "Two buses of one application, and services whose names look like theirs, each get every event in subscriptions of the same names, so that each is a service of its own.", SharedAsync) { RuledOut = Meets },
+        new(
+            "names-apart",
+            "Subscriptions whose names are made to collide each get every event and keep their own dead letters, so that a name chosen "
+                + "freely never takes events from another.",
+            SubscriptionsAsync),
+        new(
+            "services-apart",
+            "Services whose names and subscriptions run together to the same text each get every event, so that a new service takes "
+                + "nothing from another.",
+            ServicesAsync) { RuledOut = Meets },
+        new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, "
+            + "retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
+        new(
+            "buses-share",
+            "Two buses of one application, and services whose names look like theirs, each get every event in subscriptions of the same "
+                + "names, so that each is a service of its own.",
+            SharedAsync) { RuledOut = Meets },
     ];
 
     private static async Task SubscriptionsAsync(ScenarioRun run)
@@ -46,17 +78,26 @@ internal static class NameScenarios
         await handled.ReachAsync(Subscriptions.Length * (Subscriptions.Length - 1), "an event is handled");
         await node.Alerts.ReachAsync(Subscriptions.Length, "an alert is raised");
         await node.QuietAsync();
-        var expected = Subscriptions.SelectMany((name, own) => Enumerable.Range(0, Subscriptions.Length).Where(number => number != own).Select(number => $"{name}: {number}"));
-        Expect.Sequence(expected.Order(StringComparer.Ordinal), handled.Items.Select(item => $"{item.Subscription}: {item.Number}").Order(StringComparer.Ordinal), "what each subscription handled");
+        var expected = Subscriptions.SelectMany(
+            (name, own) => Enumerable.Range(0, Subscriptions.Length).Where(number => number != own).Select(number => $"{name}: {number}"));
+        Expect.Sequence(
+            expected.Order(StringComparer.Ordinal),
+            handled.Items.Select(item => $"{item.Subscription}: {item.Number}").Order(StringComparer.Ordinal),
+            "what each subscription handled");
         for (var own = 0; own < Subscriptions.Length; own++)
         {
             var letters = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = Subscriptions[own] });
-            Expect.Sequence([$"{run.Isolation}-{own}"], letters.Select(letter => letter.EventId), $"the dead letters of '{Subscriptions[own]}'");
+            Expect.Sequence(
+                [$"{run.Isolation}-{own}"],
+                letters.Select(letter => letter.EventId),
+                $"the dead letters of '{Subscriptions[own]}'");
         }
 
         // Each subscription fails on the event with its own number.
         Task HandleAsync(string name, int number) =>
-            Subscriptions[number] == name ? throw new InvalidOperationException("The handler fails on purpose.") : handled.NoteAsync((name, number));
+            Subscriptions[number] == name
+                ? throw new InvalidOperationException("The handler fails on purpose.")
+                : handled.NoteAsync((name, number));
     }
 
     private static async Task BusesAsync(ScenarioRun run)
@@ -68,9 +109,12 @@ internal static class NameScenarios
         {
             // Each bus has its own event type, so that the two can only interfere by mistake.
             bus.Subscribe(Subscription, s => s.On<ParcelSent>((e, context, _) => HandleAsync(first, e.Number, context)).Idempotent());
-            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation).Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
+            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation)
+                .Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
         });
-        var (otherBus, otherLetters) = (node.Services.GetRequiredKeyedService<IEventBus>("second"), node.Services.GetRequiredKeyedService<IDeadLetters>("second"));
+        var (otherBus, otherLetters) = (
+            node.Services.GetRequiredKeyedService<IEventBus>("second"),
+            node.Services.GetRequiredKeyedService<IDeadLetters>("second"));
 
         var due = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         for (var number = 0; number < Count; number++)
@@ -84,20 +128,37 @@ internal static class NameScenarios
         await second.ReachAsync(Count - 1, "the second bus handles an event");
         await node.Alerts.ReachAsync(2, "an alert is raised");
         await node.QuietAsync();
-        foreach (var (ledger, letters, name) in new[] { (first, node.DeadLetters, ParcelSent.EventName), (second, otherLetters, "invoice.paid") })
+        foreach (var (ledger, letters, name) in new[]
         {
-            Expect.Sequence(Enumerable.Range(1, Count - 1), ledger.Items.Select(item => item.Number).Order(), $"what the bus of {name} handled");
-            Expect.Sequence([(name, $"{run.Isolation}-0")], (await letters.ListAsync()).Select(letter => (letter.EventName, letter.EventId)), $"the dead letters of the bus of {name}");
+            (first, node.DeadLetters, ParcelSent.EventName),
+            (second, otherLetters, "invoice.paid")
+        })
+        {
+            Expect.Sequence(
+                Enumerable.Range(1, Count - 1),
+                ledger.Items.Select(item => item.Number).Order(),
+                $"what the bus of {name} handled");
+            Expect.Sequence(
+                [(name, $"{run.Isolation}-0")],
+                (await letters.ListAsync()).Select(letter => (letter.EventName, letter.EventId)),
+                $"the dead letters of the bus of {name}");
         }
 
-        Expect.Equal(0, first.Items.Select(item => item.EffectKey).Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal).Count(), "the number of keys of effects that both have");
+        Expect.Equal(0, first.Items.Select(item => item.EffectKey)
+            .Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal)
+            .Count(), "the number of keys of effects that both have");
         Expect.Equal(1, await otherLetters.RetryAllAsync(new DeadLetterFilter()), "the number of dead letters that the second bus retries");
         await node.Alerts.ReachAsync(3, "an alert is raised");
-        Expect.Equal((1L, 1L), (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()), "the numbers of dead letters in the end");
+        Expect.Equal(
+            (1L, 1L),
+            (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()),
+            "the numbers of dead letters in the end");
 
         // Event 0 fails permanently, and the next three fail once.
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
-            number == 0 || (number < 4 && context.Attempt == 1) ? throw new InvalidOperationException("The handler fails on purpose.") : ledger.NoteAsync((number, context.IdempotencyKey));
+            number == 0 || (number < 4 && context.Attempt == 1)
+                ? throw new InvalidOperationException("The handler fails on purpose.")
+                : ledger.NoteAsync((number, context.IdempotencyKey));
     }
 
     private static async Task SharedAsync(ScenarioRun run)
@@ -120,7 +181,9 @@ internal static class NameScenarios
 
         for (var number = 0; number < Count; number++)
         {
-            await (number % 2 == 0 ? node.Bus : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
+            await (number % 2 == 0
+                ? node.Bus
+                : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
         }
 
         await handled.ReachAsync(Count * subscriptions.Length * 7, "an event is handled");
@@ -172,6 +235,9 @@ internal static class NameScenarios
 
         await handled.ReachAsync(20 * pairs.Length, "an event is handled");
         var expected = pairs.SelectMany(pair => Enumerable.Range(0, 20).Select(number => $"{pair.Service} {pair.Subscription}: {number}"));
-        Expect.Sequence(expected.Order(StringComparer.Ordinal), handled.Items.Select(item => $"{item.Service} {item.Subscription}: {item.Number}").Order(StringComparer.Ordinal), "what each subscription of each service handled");
+        Expect.Sequence(
+            expected.Order(StringComparer.Ordinal),
+            handled.Items.Select(item => $"{item.Service} {item.Subscription}: {item.Number}").Order(StringComparer.Ordinal),
+            "what each subscription of each service handled");
     }
 }

@@ -5,13 +5,30 @@ internal static class OrderScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("order-per-key", "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state of an entity never goes back.", OrderPerKeyAsync) { RuledOut = Rule.Ordered },
-        new("order-under-failure", "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is discarded, so that failure never reorders.", OrderUnderFailureAsync) { RuledOut = Rule.Ordered },
-        new("order-across-a-stop", "An instance that stops while it handles keeps its keys until it has finished, and a standby instance continues in order, so that a deployment never overtakes a handler.", StopAsync)
+        new(
+            "order-per-key",
+            "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state "
+                + "of an entity never goes back.",
+            OrderPerKeyAsync) { RuledOut = Rule.Ordered },
+        new(
+            "order-under-failure",
+            "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is "
+                + "discarded, so that failure never reorders.",
+            OrderUnderFailureAsync) { RuledOut = Rule.Ordered },
+        new(
+            "order-across-a-stop",
+            "An instance that stops while it handles keeps its keys until it has finished, and a standby instance continues in order, so "
+                + "that a deployment never overtakes a handler.",
+            StopAsync)
         {
-            RuledOut = Rule.All(Rule.Ordered, Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.")),
+            RuledOut = Rule.All(Rule.Ordered, Rule.Needs(
+                features => features.SharesSubscriptions,
+                "The instances of a service do not share subscriptions on this backend.")),
         },
-        new("blocked-key-is-bounded", "Beyond a limit the events behind a failed one join the dead letters in order, so that one blocked key cannot fill the store.", BlockedKeyAsync) { RuledOut = Rule.Ordered },
+        new(
+            "blocked-key-is-bounded",
+            "Beyond a limit the events behind a failed one join the dead letters in order, so that one blocked key cannot fill the store.",
+            BlockedKeyAsync) { RuledOut = Rule.Ordered },
     ];
 
     private static async Task OrderPerKeyAsync(ScenarioRun run)
@@ -42,34 +59,40 @@ internal static class OrderScenarios
         Expect.Equal(0, node.Alerts.Items.Count, "the number of alerts");
         foreach (var key in handled.Items.GroupBy(item => item.Key))
         {
-            Expect.Sequence(Enumerable.Range(0, Each).Select(i => (i * Keys) + (key.First().Number % Keys)), key.Select(item => item.Number), $"what was handled for {key.Key}");
+            Expect.Sequence(
+                Enumerable.Range(0, Each).Select(i => (i * Keys) + (key.First().Number % Keys)),
+                key.Select(item => item.Number),
+                $"what was handled for {key.Key}");
         }
     }
 
     private static async Task OrderUnderFailureAsync(ScenarioRun run)
     {
         var (handled, repaired) = (new Ledger<string>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 2, delay: TimeSpan.FromMilliseconds(1)).Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
-        {
-            await Task.Yield();
-            var fails = e.Number == 1 && context.Key switch
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 2, delay: TimeSpan.FromMilliseconds(1))
+            .Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
             {
-                "retried" or "discarded" => !Volatile.Read(ref repaired),
-                "recovers" => context.Attempt < 3,
-                _ => false,
-            };
-            handled.Add($"{context.Key} {e.Number}{(fails ? " failed" : "")}");
-            if (fails)
-            {
-                throw new InvalidOperationException("The handler fails on purpose.");
-            }
-        })));
+                await Task.Yield();
+                var fails = e.Number == 1 && context.Key switch
+                {
+                    "retried" or "discarded" => !Volatile.Read(ref repaired),
+                    "recovers" => context.Attempt < 3,
+                    _ => false,
+                };
+                handled.Add($"{context.Key} {e.Number}{(fails ? " failed" : "")}");
+                if (fails)
+                {
+                    throw new InvalidOperationException("The handler fails on purpose.");
+                }
+            })));
 
         string[] keys = ["retried", "discarded", "recovers", "healthy"];
         await PublishAsync(0, 4);
         await node.Alerts.ReachAsync(2, "an alert is raised");
         await PublishAsync(4, 6);
-        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"), handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys continue");
+        await Expect.WithinAsync(Task.WhenAll(
+            handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"),
+            handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys continue");
         await node.QuietAsync();
         ExpectKey("healthy", "0", "1", "2", "3", "4", "5");
         ExpectKey("recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");
@@ -79,8 +102,12 @@ internal static class OrderScenarios
         Volatile.Write(ref repaired, true);
         var letters = await node.DeadLetters.ListAsync();
         Expect.That(await node.DeadLetters.RetryAsync(letters.Single(letter => letter.Key == "retried").Id), "the retry is accepted");
-        Expect.That(await node.DeadLetters.DiscardAsync(letters.Single(letter => letter.Key == "discarded").Id, "tried out"), "the discard is accepted");
-        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("retried 5"), "retried 5 is handled"), handled.UntilAsync(Has("discarded 5"), "discarded 5 is handled")), "the held back events follow");
+        Expect.That(
+            await node.DeadLetters.DiscardAsync(letters.Single(letter => letter.Key == "discarded").Id, "tried out"),
+            "the discard is accepted");
+        await Expect.WithinAsync(Task.WhenAll(
+            handled.UntilAsync(Has("retried 5"), "retried 5 is handled"),
+            handled.UntilAsync(Has("discarded 5"), "discarded 5 is handled")), "the held back events follow");
         await PublishAsync(6, 7);
         await handled.UntilAsync(items => keys.All(key => items.Contains($"{key} 6")), "later events of every key are handled");
         await node.QuietAsync();
@@ -99,7 +126,10 @@ internal static class OrderScenarios
         }
 
         void ExpectKey(string key, params string[] expected) =>
-            Expect.Sequence(expected, handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]), $"what was handled for the key {key}");
+            Expect.Sequence(
+                expected,
+                handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]),
+                $"what was handled for the key {key}");
     }
 
     private static async Task StopAsync(ScenarioRun run)
@@ -125,11 +155,17 @@ internal static class OrderScenarios
             await others.UntilAsync(items => items.Contains(i), $"another subscription handles event {i}");
         }
 
-        Expect.Sequence(["0 begun"], handled.Items, "what has happened to the key while the instance that stops still handles its first event");
+        Expect.Sequence(
+            ["0 begun"],
+            handled.Items,
+            "what has happened to the key while the instance that stops still handles its first event");
         finish.SetResult();
         await Expect.WithinAsync(stopping, "the first instance stops");
         await handled.ReachAsync(2 * Events, "an event is begun or ended", TimeSpan.FromSeconds(60));
-        Expect.Sequence(Enumerable.Range(0, Events).SelectMany(i => new[] { $"{i} begun", $"{i} ended" }), handled.Items, "what happened to the key");
+        Expect.Sequence(
+            Enumerable.Range(0, Events).SelectMany(i => new[] { $"{i} begun", $"{i} ended" }),
+            handled.Items,
+            "what happened to the key");
 
         void Configure(EventBusBuilder bus) => bus
             .Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, _, _) =>
@@ -144,15 +180,17 @@ internal static class OrderScenarios
     private static async Task BlockedKeyAsync(ScenarioRun run)
     {
         var (handled, repaired) = (new Ledger<int>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).Configure(options => options.MaxParkedPerKey = 3).Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
-        {
-            if (e.Number == 0 && !Volatile.Read(ref repaired))
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0)
+            .Configure(options => options.MaxParkedPerKey = 3)
+            .Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
             {
-                throw new InvalidOperationException("The handler fails on purpose.");
-            }
+                if (e.Number == 0 && !Volatile.Read(ref repaired))
+                {
+                    throw new InvalidOperationException("The handler fails on purpose.");
+                }
 
-            return handled.NoteAsync(e.Number);
-        })));
+                return handled.NoteAsync(e.Number);
+            })));
 
         for (var i = 0; i < 6; i++)
         {
@@ -161,7 +199,10 @@ internal static class OrderScenarios
 
         await node.Alerts.ReachAsync(3, "an alert is raised");
         await node.QuietAsync();
-        Expect.Equal(2, await node.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.KeyBlocked }), "the number of dead letters behind a full line");
+        Expect.Equal(
+            2,
+            await node.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.KeyBlocked }),
+            "the number of dead letters behind a full line");
         Expect.Equal(0, handled.Items.Count, "the number of handled events");
 
         Volatile.Write(ref repaired, true);

@@ -56,7 +56,10 @@ internal static class PauseScenarios
         Expect.That(!(await subscriptions.ListAsync()).Any(info => info.IsPaused), "no subscription is paused in the end", "one is");
         var unknown = await Expect.ThrowsAsync<ArgumentException>(
             () => subscriptions.PauseAsync("unknown"), "an error for an unknown subscription");
-        Expect.That(unknown.Message.Contains("'paused'", StringComparison.Ordinal), "an error that names the subscriptions", unknown.Message);
+        Expect.That(
+            unknown.Message.Contains("'paused'", StringComparison.Ordinal),
+            "an error that names the subscriptions",
+            unknown.Message);
 
         Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number, ""), new PublishOptions { Key = $"{number % 3}" });
     }

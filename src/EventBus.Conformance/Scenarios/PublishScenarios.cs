@@ -8,32 +8,75 @@ internal static class PublishScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("publish-outside-the-run", "Publishing before the start or after the stop is refused and says why, so that no event is dropped in silence.", OutsideTheRunAsync),
-        new("no-subscriber", "An event without a subscription is a success on every backend, with one warning where the backend reports it, so that publishers do not depend on subscribers.", NoSubscriberAsync),
-        new("required-subscriber", "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.", RequiredSubscriberAsync)
+        new(
+            "publish-outside-the-run",
+            "Publishing before the start or after the stop is refused and says why, so that no event is dropped in silence.",
+            OutsideTheRunAsync),
+        new(
+            "no-subscriber",
+            "An event without a subscription is a success on every backend, with one warning where the backend reports it, so that "
+                + "publishers do not depend on subscribers.",
+            NoSubscriberAsync),
+        new(
+            "required-subscriber",
+            "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.",
+            RequiredSubscriberAsync)
         {
             RuledOut = Rule.Needs(features => features.ReportsUnrouted, "The backend does not report whether an event has a subscriber."),
         },
-        new("oversized", "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that one publisher cannot block all others.", OversizedAsync),
-        new("bad-options", "Reserved or malformed headers, keys and ids are refused before anything is sent, so that what works on one backend works on all.", BadOptionsAsync),
-        new("publish-many", "A list is delivered whole, each refused item is reported and holds back the later ones of its key, so that a batch never breaks an order.", PublishManyAsync),
-        new("follow-up-events", "What a handler publishes leaves only when it has succeeded, with the same ids whenever it runs again, so that a retry starts no process twice.", FollowUpsAsync),
-        new("follow-ups-again", "A follow-up event that is published again for the same event, with another content, counts as the same event, so that a time stamp in it makes no dead letter.", FollowUpsAgainAsync),
-        new("delayed-publish", "A delayed event is delivered whole and never before its time, so that reminders need no scheduler.", DelayedAsync),
-        new("upcasting", "A handler of the new version receives events of the old one carried forward, so that publishers and handlers can be deployed apart.", UpcastingAsync),
+        new(
+            "oversized",
+            "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that "
+                + "one publisher cannot block all others.",
+            OversizedAsync),
+        new(
+            "bad-options",
+            "Reserved or malformed headers, keys and ids are refused before anything is sent, so that what works on one backend works on "
+                + "all.",
+            BadOptionsAsync),
+        new(
+            "publish-many",
+            "A list is delivered whole, each refused item is reported and holds back the later ones of its key, so that a batch never "
+                + "breaks an order.",
+            PublishManyAsync),
+        new(
+            "follow-up-events",
+            "What a handler publishes leaves only when it has succeeded, with the same ids whenever it runs again, so that a retry "
+                + "starts no process twice.",
+            FollowUpsAsync),
+        new(
+            "follow-ups-again",
+            "A follow-up event that is published again for the same event, with another content, counts as the same event, so that a "
+                + "time stamp in it makes no dead letter.",
+            FollowUpsAgainAsync),
+        new(
+            "delayed-publish",
+            "A delayed event is delivered whole and never before its time, so that reminders need no scheduler.",
+            DelayedAsync),
+        new(
+            "upcasting",
+            "A handler of the new version receives events of the old one carried forward, so that publishers and handlers can be "
+                + "deployed apart.",
+            UpcastingAsync),
     ];
 
     private static async Task OutsideTheRunAsync(ScenarioRun run)
     {
         var handled = new Ledger<int>();
         var node = run.Make(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
-        var early = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelSent(1)), "a publish before the start is refused");
+        var early = await Expect.ThrowsAsync<PublishException>(
+            () => node.Bus.PublishAsync(new ParcelSent(1)),
+            "a publish before the start is refused");
         Expect.Equal(PublishFailure.Rejected, early.Failure, "the kind of failure");
         await node.StartAsync(CancellationToken.None);
         await node.Bus.PublishAsync(new ParcelSent(2));
         await handled.ReachAsync(1, "an event is handled");
         await node.StopAsync();
-        foreach (var publish in new Func<Task>[] { () => node.Bus.PublishAsync(new ParcelSent(3)), () => node.Bus.PublishManyAsync([new ParcelSent(4)]) })
+        foreach (var publish in new Func<Task>[]
+        {
+            () => node.Bus.PublishAsync(new ParcelSent(3)),
+            () => node.Bus.PublishManyAsync([new ParcelSent(4)])
+        })
         {
             var late = await Expect.ThrowsAsync<PublishException>(publish, "a publish after the stop is refused");
             Expect.Equal(PublishFailure.Rejected, late.Failure, "the kind of failure");
@@ -44,7 +87,8 @@ internal static class PublishScenarios
 
     private static async Task NoSubscriberAsync(ScenarioRun run)
     {
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("other", (_, _, _) => Task.CompletedTask).Publishes<ParcelForgotten>());
+        var node =
+            await run.StartAsync(bus => bus.Subscribe<ParcelSent>("other", (_, _, _) => Task.CompletedTask).Publishes<ParcelForgotten>());
         for (var i = 0; i < 3; i++)
         {
             await node.Bus.PublishAsync(new ParcelForgotten(i));
@@ -53,8 +97,13 @@ internal static class PublishScenarios
         }
 
         var warnings = node.Logs.Above(LogLevel.Information).ToList();
-        Expect.Equal(run.Features.ReportsUnrouted ? 1 : 0, warnings.Count, $"the number of warnings ({string.Join("; ", warnings.Select(warning => warning.Text))})");
-        Expect.That(warnings.All(warning => warning.Text.Contains("parcel.forgotten", StringComparison.Ordinal)), "a warning that names the event");
+        Expect.Equal(
+            run.Features.ReportsUnrouted ? 1 : 0,
+            warnings.Count,
+            $"the number of warnings ({string.Join("; ", warnings.Select(warning => warning.Text))})");
+        Expect.That(
+            warnings.All(warning => warning.Text.Contains("parcel.forgotten", StringComparison.Ordinal)),
+            "a warning that names the event");
     }
 
     private static async Task RequiredSubscriberAsync(ScenarioRun run)
@@ -66,9 +115,13 @@ internal static class PublishScenarios
             bus.Event<ParcelSent>().RequireSubscriber();
             bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
         });
-        var alone = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelForgotten(1)), "a publish without a subscriber is an error");
+        var alone = await Expect.ThrowsAsync<PublishException>(
+            () => node.Bus.PublishAsync(new ParcelForgotten(1)),
+            "a publish without a subscriber is an error");
         Expect.Equal(PublishFailure.NoSubscriber, alone.Failure, "the kind of failure");
-        var many = await Expect.ThrowsAsync<PublishManyException>(() => node.Bus.PublishManyAsync([new ParcelForgotten(1)]), "a list published without a subscriber is an error");
+        var many = await Expect.ThrowsAsync<PublishManyException>(
+            () => node.Bus.PublishManyAsync([new ParcelForgotten(1)]),
+            "a list published without a subscriber is an error");
         Expect.Equal(PublishFailure.NoSubscriber, many.Items[0]?.Failure, "the kind of failure of the item");
         await node.Bus.PublishAsync(new ParcelSent(1));
         await handled.ReachAsync(1, "an event with a subscriber is handled");
@@ -88,12 +141,17 @@ internal static class PublishScenarios
         await node.Bus.PublishAsync(OfSize(Limit - 1));
         await node.Bus.PublishAsync(OfSize(Limit));
         Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings above it");
-        var refused = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(OfSize(Limit + 1)), "one byte above the limit is refused");
+        var refused = await Expect.ThrowsAsync<PublishException>(
+            () => node.Bus.PublishAsync(OfSize(Limit + 1)),
+            "one byte above the limit is refused");
         Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         Expect.That(refused.Message.Contains("4,000", StringComparison.Ordinal), "a message that names the limit", refused.Message);
         await handled.ReachAsync(4, "an event is handled");
         await node.QuietAsync();
-        Expect.Sequence(new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - frame), handled.Items.Order(), "the lengths that were handled");
+        Expect.Sequence(
+            new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - frame),
+            handled.Items.Order(),
+            "the lengths that were handled");
 
         ParcelSent OfSize(int bytes) => new(0, new string('x', bytes - frame));
     }
@@ -104,16 +162,36 @@ internal static class PublishScenarios
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
         PublishOptions[] bad =
         [
-            With("ce-id", "1"), With("CE-Type", "1"), With("eventbus-version", "1"), With("", "1"), With("two words", "1"), With("x", "line\nbreak"), With("x", new string('x', 1_025)), With(new string('x', 65), "1"),
-            new() { Key = new string('k', 257) }, new() { Key = "tab\t" }, new() { EventId = "" }, new() { EventId = new string('i', 129) }, new() { CorrelationId = "null\0" }, new() { Timeout = TimeSpan.Zero },
+            With("ce-id", "1"),
+            With("CE-Type", "1"),
+            With("eventbus-version", "1"),
+            With("", "1"),
+            With("two words", "1"),
+            With("x", "line\nbreak"),
+            With("x", new string('x', 1_025)),
+            With(new string('x', 65), "1"),
+            new() { Key = new string('k', 257) },
+            new() { Key = "tab\t" },
+            new() { EventId = "" },
+            new() { EventId = new string('i', 129) },
+            new() { CorrelationId = "null\0" },
+            new() { Timeout = TimeSpan.Zero },
         ];
         foreach (var options in bad)
         {
-            var refused = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelSent(1), options), "bad options are refused");
+            var refused = await Expect.ThrowsAsync<PublishException>(
+                () => node.Bus.PublishAsync(new ParcelSent(1), options),
+                "bad options are refused");
             Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         }
 
-        await node.Bus.PublishAsync(new ParcelSent(2), new PublishOptions { Key = new string('k', 256), EventId = new string('i', 128), CorrelationId = new string('c', 128), Headers = new Dictionary<string, string> { [new string('x', 64)] = new string('x', 1_024) } });
+        await node.Bus.PublishAsync(new ParcelSent(2), new PublishOptions
+        {
+            Key = new string('k', 256),
+            EventId = new string('i', 128),
+            CorrelationId = new string('c', 128),
+            Headers = new Dictionary<string, string> { [new string('x', 64)] = new string('x', 1_024) }
+        });
         await handled.ReachAsync(1, "an event with options of exactly the limits is handled");
         await node.QuietAsync();
         Expect.Sequence([2], handled.Items, "what was handled");
@@ -136,11 +214,19 @@ internal static class PublishScenarios
         Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "what was handled of a list");
 
         var mixed = Enumerable.Range(Count, 9).Select(i => new ParcelSent(i, i == Count + 3 ? new string('x', 5_000) : null)).ToList();
-        var failure = await Expect.ThrowsAsync<PublishManyException>(() => node.Bus.PublishManyAsync(mixed), "a list with a bad item fails");
-        Expect.Sequence<PublishFailure?>([null, null, null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null, null], failure.Items.Select(item => item?.Failure), "the report of the items");
+        var failure = await Expect.ThrowsAsync<PublishManyException>(
+            () => node.Bus.PublishManyAsync(mixed),
+            "a list with a bad item fails");
+        Expect.Sequence<PublishFailure?>(
+            [null, null, null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null, null],
+            failure.Items.Select(item => item?.Failure),
+            "the report of the items");
         await handled.ReachAsync(Count + 7, "an event is handled");
         await node.QuietAsync();
-        Expect.Sequence([0, 1, 2, 4, 5, 7, 8], handled.Items.Skip(Count).Select(number => number - Count).Order(), "what was handled of a list whose item 3 was refused");
+        Expect.Sequence(
+            [0, 1, 2, 4, 5, 7, 8],
+            handled.Items.Skip(Count).Select(number => number - Count).Order(),
+            "what was handled of a list whose item 3 was refused");
     }
 
     private static async Task FollowUpsAsync(ScenarioRun run)
@@ -157,7 +243,9 @@ internal static class PublishScenarios
                     throw new InvalidOperationException("The handler fails on purpose.");
                 }
             })
-            .Subscribe<ParcelReturned>("child", (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
+            .Subscribe<ParcelReturned>(
+                "child",
+                (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
 
         // Publishes the same event twice, as at-least-once delivery may do. The second event goes to another instance:
         // after the first has stopped in order, none of its state remains to be written.
@@ -175,8 +263,14 @@ internal static class PublishScenarios
 
         Expect.Sequence([1, 2, 3, 1, 2, 3], starts.Items, "the list of attempts");
         Expect.Sequence([10, 10, 11, 11], followUps.Items.Select(item => item.Number).Order(), "the follow-up events");
-        Expect.Equal(2, followUps.Items.Select(item => (item.Number, item.Id)).Distinct().Count(), "the number of different ids for two follow-up events that were each published twice");
-        Expect.That(followUps.Items.All(item => item is { Correlation: "process" } && item.Causation == options.EventId), "the parent's correlation, and the parent as the cause", string.Join(", ", followUps.Items));
+        Expect.Equal(
+            2,
+            followUps.Items.Select(item => (item.Number, item.Id)).Distinct().Count(),
+            "the number of different ids for two follow-up events that were each published twice");
+        Expect.That(
+            followUps.Items.All(item => item is { Correlation: "process" } && item.Causation == options.EventId),
+            "the parent's correlation, and the parent as the cause",
+            string.Join(", ", followUps.Items));
     }
 
     private static async Task FollowUpsAgainAsync(ScenarioRun run)
@@ -187,7 +281,10 @@ internal static class PublishScenarios
             {
                 parents.Add(e.Number);
                 await context.PublishAsync(new ParcelReturned(e.Number, $"run {parents.Items.Count}"), cancellationToken: token);
-                await context.PublishAsync(new ParcelReturned(e.Number + 1, $"run {parents.Items.Count}"), new PublishOptions { NotBefore = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(100) }, token);
+                await context.PublishAsync(
+                    new ParcelReturned(e.Number + 1, $"run {parents.Items.Count}"),
+                    new PublishOptions { NotBefore = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(100) },
+                    token);
             })
             .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.NoteAsync(e.Number)).Idempotent()));
 
@@ -208,7 +305,9 @@ internal static class PublishScenarios
     {
         var time = TimeProvider.System;
         var handled = new Ledger<(int Number, DateTimeOffset At, string? Key, string Id, string Header)>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) => handled.NoteAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>(
+            "all",
+            (e, context, _) => handled.NoteAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
         var dueAt = time.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         await node.Bus.PublishAsync(new ParcelSent(2), Options(dueAt + TimeSpan.FromMilliseconds(100), 2));
         await node.Bus.PublishAsync(new ParcelSent(1), Options(dueAt, 1));
@@ -217,11 +316,20 @@ internal static class PublishScenarios
 
         foreach (var (number, at, key, id, header) in handled.Items)
         {
-            Expect.That(number == 0 || at >= dueAt + TimeSpan.FromMilliseconds(100 * (number - 1)), $"event {number} is handled at its time or later", at.ToString("O"));
+            Expect.That(
+                number == 0 || at >= dueAt + TimeSpan.FromMilliseconds(100 * (number - 1)),
+                $"event {number} is handled at its time or later",
+                at.ToString("O"));
             Expect.Equal(("key", $"{run.Isolation}-{number}", "a"), (key, id, header), "the key, id and header of a delayed event");
         }
 
-        PublishOptions Options(DateTimeOffset notBefore, int number) => new() { NotBefore = notBefore, Key = "key", EventId = $"{run.Isolation}-{number}", Headers = new Dictionary<string, string> { ["x-a"] = "a" } };
+        PublishOptions Options(DateTimeOffset notBefore, int number) => new()
+        {
+            NotBefore = notBefore,
+            Key = "key",
+            EventId = $"{run.Isolation}-{number}",
+            Headers = new Dictionary<string, string> { ["x-a"] = "a" }
+        };
     }
 
     private static async Task UpcastingAsync(ScenarioRun run)
@@ -232,6 +340,9 @@ internal static class PublishScenarios
         await node.Bus.PublishAsync(new ParcelWeighedV1(1500));
         await node.Bus.PublishAsync(new ParcelWeighedV2(2.5m));
         await handled.ReachAsync(2, "an event is handled");
-        Expect.Sequence([(1.5m, 1), (2.5m, 2)], handled.Items.Order(), "what the handler of version 2 got, with the version that was published");
+        Expect.Sequence(
+            [(1.5m, 1), (2.5m, 2)],
+            handled.Items.Order(),
+            "what the handler of version 2 got, with the version that was published");
     }
 }

@@ -10,12 +10,32 @@ internal static class SeamScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("live-when-subscribed", "A subscription is live as soon as SubscribeAsync completes, so that nothing published after the start is missed.", LiveWhenSubscribedAsync),
-        new("released-comes-again", "A released delivery is delivered again and an acknowledged one is not, so that an interrupted event is neither lost nor repeated without need.", ReleasedComesAgainAsync) { RuledOut = Rule.Redelivers },
-        new("released-is-not-overtaken", "In an ordered subscription no later event overtakes a released one, so that an interruption does not break the order.", ReleasedIsNotOvertakenAsync) { RuledOut = Rule.All(Rule.Ordered, Rule.Redelivers) },
-        new("stopped-intake", "A receiver whose intake was stopped ends its deliveries, and those taken before can still be settled, so that a shutdown loses nothing.", StoppedIntakeAsync),
-        new("unsettled-comes-again", "What a closed instance left unsettled is delivered to the next one, so that a crash loses nothing.", UnsettledComesAgainAsync) { RuledOut = Rule.All(Rule.Durable, Rule.Redelivers) },
-        new("double-close", "Receivers and transports can be disposed twice and at once, so that every way of shutting down is safe.", DoubleCloseAsync),
+        new(
+            "live-when-subscribed",
+            "A subscription is live as soon as SubscribeAsync completes, so that nothing published after the start is missed.",
+            LiveWhenSubscribedAsync),
+        new(
+            "released-comes-again",
+            "A released delivery is delivered again and an acknowledged one is not, so that an interrupted event is neither lost nor "
+                + "repeated without need.",
+            ReleasedComesAgainAsync) { RuledOut = Rule.Redelivers },
+        new(
+            "released-is-not-overtaken",
+            "In an ordered subscription no later event overtakes a released one, so that an interruption does not break the order.",
+            ReleasedIsNotOvertakenAsync) { RuledOut = Rule.All(Rule.Ordered, Rule.Redelivers) },
+        new(
+            "stopped-intake",
+            "A receiver whose intake was stopped ends its deliveries, and those taken before can still be settled, so that a shutdown "
+                + "loses nothing.",
+            StoppedIntakeAsync),
+        new(
+            "unsettled-comes-again",
+            "What a closed instance left unsettled is delivered to the next one, so that a crash loses nothing.",
+            UnsettledComesAgainAsync) { RuledOut = Rule.All(Rule.Durable, Rule.Redelivers) },
+        new(
+            "double-close",
+            "Receivers and transports can be disposed twice and at once, so that every way of shutting down is safe.",
+            DoubleCloseAsync),
     ];
 
     private static async Task LiveWhenSubscribedAsync(ScenarioRun run)
@@ -99,7 +119,10 @@ internal static class SeamScenarios
             await delivery.AckAsync();
         }
 
-        Expect.Sequence([1, .. Enumerable.Range(3, 17)], rest.Where(number => number != 2), "the order of deliveries after 1 was released and 2 was in flight (2 left out)");
+        Expect.Sequence(
+            [1, .. Enumerable.Range(3, 17)],
+            rest.Where(number => number != 2),
+            "the order of deliveries after 1 was released and 2 was in flight (2 left out)");
         Expect.That(rest.IndexOf(2) < 2, "2, if it comes again, comes right after 1", string.Join(", ", rest));
     }
 
@@ -180,9 +203,13 @@ internal static class SeamScenarios
     private static async Task DoubleCloseAsync(ScenarioRun run)
     {
         var (transport, receiver) = await OpenAsync(run, Subscription("twice"));
-        await Expect.WithinAsync(Task.WhenAll(Enumerable.Range(0, 3).Select(_ => receiver.DisposeAsync().AsTask())), "a receiver that is disposed three times ends");
+        await Expect.WithinAsync(
+            Task.WhenAll(Enumerable.Range(0, 3).Select(_ => receiver.DisposeAsync().AsTask())),
+            "a receiver that is disposed three times ends");
         await Expect.WithinAsync(receiver.StopIntakeAsync().AsTask(), "StopIntakeAsync after disposal ends");
-        await Expect.WithinAsync(Task.WhenAll(Enumerable.Range(0, 3).Select(_ => transport.DisposeAsync().AsTask())), "a transport that is disposed three times ends");
+        await Expect.WithinAsync(
+            Task.WhenAll(Enumerable.Range(0, 3).Select(_ => transport.DisposeAsync().AsTask())),
+            "a transport that is disposed three times ends");
         await Expect.WithinAsync(transport.DisposeAsync().AsTask(), "a transport that is disposed once more ends");
     }
 
@@ -199,7 +226,10 @@ internal static class SeamScenarios
         using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
         var outcomes = new PublishOutcome[1];
         var attributes = new EnvelopeAttributes { Id = $"number-{number}", Name = ParcelSent.EventName, Key = "one" };
-        await transport.PublishAsync(new[] { new Envelope(attributes, Encoding.UTF8.GetBytes($$"""{"number":{{number}}}""")) }, outcomes, deadline.Token);
+        await transport.PublishAsync(
+            new[] { new Envelope(attributes, Encoding.UTF8.GetBytes($$"""{"number":{{number}}}""")) },
+            outcomes,
+            deadline.Token);
         Expect.Equal(PublishStatus.Accepted, outcomes[0].Status, $"the outcome of a publish ({outcomes[0].Error?.Message})");
     }
 
@@ -224,5 +254,6 @@ internal static class SeamScenarios
         await delivery.AckAsync();
     }
 
-    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.Id["number-".Length..], System.Globalization.CultureInfo.InvariantCulture);
+    private static int NumberOf(Delivery delivery) =>
+        int.Parse(delivery.Envelope.Id["number-".Length..], System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -7,14 +7,29 @@ internal static class AlertScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("alerts-in-order", "Alerts come once, the oldest first, until they are sent or their lease ends, so that each alert is sent at least once.", InOrderAsync) { RuledOut = StoreRule.Failures },
-        new("alert-of-another-death", "An alert that is marked as sent covers the dead letter that it reported and no later one, so that every dead letter is reported.", AnotherDeathAsync) { RuledOut = StoreRule.Failures },
-        new("alerts-at-once", "Two instances that ask for alerts at the same time never both get one, and together they get all, so that each alert is sent once.", AtOnceAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "alerts-in-order",
+            "Alerts come once, the oldest first, until they are sent or their lease ends, so that each alert is sent at least once.",
+            InOrderAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "alert-of-another-death",
+            "An alert that is marked as sent covers the dead letter that it reported and no later one, so that every dead letter is "
+                + "reported.",
+            AnotherDeathAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "alerts-at-once",
+            "Two instances that ask for alerts at the same time never both get one, and together they get all, so that each alert is "
+                + "sent once.",
+            AtOnceAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task InOrderAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2"), run.Dead("3") with { NeedsAlert = true, Envelope = Sample.Event("3", "invoice.paid") }, run.Dead("4") with { NeedsAlert = true });
+        await run.RecordAsync(
+            run.Dead("1") with { NeedsAlert = true },
+            run.Dead("2"),
+            run.Dead("3") with { NeedsAlert = true, Envelope = Sample.Event("3", "invoice.paid") },
+            run.Dead("4") with { NeedsAlert = true });
         var first = await ClaimAsync(0, 2, "1", "3");
         var found = await run.DeadLetters.FindAsync("mail~3", default);
         Expect.Equal(new PendingAlert("mail~3", found!.Number, "mail", "invoice.paid"), first[1], "the alert");
@@ -27,13 +42,18 @@ internal static class AlertScenarios
         await run.DeadLetters.AlertedAsync(again, default);
         await run.DeadLetters.AlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
         await ClaimAsync(10_000, 10);
-        Expect.That(await run.DeadLetters.FindAsync("mail~3", default) is { NeedsAlert: false }, "a dead letter that no longer needs an alert");
+        Expect.That(
+            await run.DeadLetters.FindAsync("mail~3", default) is { NeedsAlert: false },
+            "a dead letter that no longer needs an alert");
         await run.ExpectDeadAsync(["5", "4", "3", "2", "1"], "after all alerts were sent");
 
         async Task<IReadOnlyList<PendingAlert>> ClaimAsync(double at, int max, params string[] expected)
         {
             var claimed = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
-            Expect.Sequence(expected.Select(id => $"mail~{id}"), claimed.Select(alert => alert.Id), $"the alerts to be sent after {at} s, at most {max}");
+            Expect.Sequence(
+                expected.Select(id => $"mail~{id}"),
+                claimed.Select(alert => alert.Id),
+                $"the alerts to be sent after {at} s, at most {max}");
             return claimed;
         }
     }
@@ -61,8 +81,12 @@ internal static class AlertScenarios
         const int Count = 120;
         KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
         await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Dead($"{i}") with { NeedsAlert = true })]);
-        var claimed = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => instances[i % 2].DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 7, default).AsTask()));
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 30)
+            .Select(i => instances[i % 2].DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 7, default).AsTask()));
         var ids = claimed.SelectMany(batch => batch.Entries).Select(alert => alert.Id).ToList();
-        Expect.Equal((Count, Count), (ids.Count, ids.Distinct().Count()), "the number of alerts that two instances got, and of different ones");
+        Expect.Equal(
+            (Count, Count),
+            (ids.Count, ids.Distinct().Count()),
+            "the number of alerts that two instances got, and of different ones");
     }
 }

@@ -8,36 +8,73 @@ internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("longest-due-first", "Due entries come in the order of their times, so many for each subscription that asks, so that a crowd in one subscription holds up no other.", LongestDueFirstAsync) { RuledOut = StoreRule.Failures },
-        new("settled-claim", "A claim ends when it is settled, also for an event that comes a second time, so that a late answer changes nothing.", SettledClaimAsync) { RuledOut = StoreRule.Failures },
-        new("expired-claim", "An entry whose holder is silent is due again under a higher number and marked as interrupted, and the old holder changes nothing, so that a crash loses nothing.", ExpiredClaimAsync)
+        new(
+            "longest-due-first",
+            "Due entries come in the order of their times, so many for each subscription that asks, so that a crowd in one subscription "
+                + "holds up no other.",
+            LongestDueFirstAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "settled-claim",
+            "A claim ends when it is settled, also for an event that comes a second time, so that a late answer changes nothing.",
+            SettledClaimAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "expired-claim",
+            "An entry whose holder is silent is due again under a higher number and marked as interrupted, and the old holder changes "
+                + "nothing, so that a crash loses nothing.",
+            ExpiredClaimAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
-        new("renewed-claim", "A claim that is renewed is not given to another instance, and an owner that lost its claim learns it, so that a long handler keeps its event.", RenewedClaimAsync)
+        new(
+            "renewed-claim",
+            "A claim that is renewed is not given to another instance, and an owner that lost its claim learns it, so that a long "
+                + "handler keeps its event.",
+            RenewedClaimAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
-        new("claims-at-once", "Two instances that claim at the same time never both get an entry, and together they get all, so that instances share the work.", ClaimsAtOnceAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "claims-at-once",
+            "Two instances that claim at the same time never both get an entry, and together they get all, so that instances share the "
+                + "work.",
+            ClaimsAtOnceAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task LongestDueFirstAsync(StoreRun run)
     {
         await run.RecordAsync(run.Waiting("c", -1), run.Waiting("a", -3), run.Waiting("d", 9), run.Waiting("b", -2));
-        await run.RecordAsync(run.Waiting("e", -2.5) with { Subscription = "stock" }, run.Waiting("f", -2.4) with { Subscription = "stock" }, run.Waiting("g", -9) with { Subscription = "loyalty" });
+        await run.RecordAsync(
+            run.Waiting("e", -2.5) with { Subscription = "stock" },
+            run.Waiting("f", -2.4) with { Subscription = "stock" },
+            run.Waiting("g", -9) with { Subscription = "loyalty" });
 
         var both = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
-        Expect.Sequence(["mail~a", "stock~e", "stock~f", "mail~b"], both.Entries.Select(entry => entry.Id), "what two subscriptions claim, two each");
-        Expect.That(both.Entries.All(entry => entry is { Attempts: 2, Claim: > 0, WasInterrupted: false }), "claimed entries with their attempt counted and a claim number", string.Join(", ", both.Entries));
+        Expect.Sequence(
+            ["mail~a", "stock~e", "stock~f", "mail~b"],
+            both.Entries.Select(entry => entry.Id),
+            "what two subscriptions claim, two each");
+        Expect.That(
+            both.Entries.All(entry => entry is { Attempts: 2, Claim: > 0, WasInterrupted: false }),
+            "claimed entries with their attempt counted and a claim number",
+            string.Join(", ", both.Entries));
         Expect.That(both.NextDue <= run.Now, "the next time is now, because more is due", both.NextDue);
 
         var rest = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
         Expect.Sequence(["mail~c"], rest.Entries.Select(entry => entry.Id), "what is left to claim");
         Expect.Equal(run.In(9), rest.NextDue, "the next time");
         var none = await run.Failures.ClaimDueAsync(["stock", "unknown"], run.Now, StoreRun.Lease, 2, default);
-        Expect.That(none.Entries.Count == 0 && !(none.NextDue <= run.Now), "nothing, and no next time because of what is due for others", $"{none.Entries.Count} entries, {none.NextDue}");
-        Expect.Equal(0, (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count, "the entries claimed for no subscription");
-        Expect.Sequence(["loyalty~g"], (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id), "what was left alone for another");
+        Expect.That(
+            none.Entries.Count == 0 && !(none.NextDue <= run.Now),
+            "nothing, and no next time because of what is due for others",
+            $"{none.Entries.Count} entries, {none.NextDue}");
+        Expect.Equal(
+            0,
+            (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count,
+            "the entries claimed for no subscription");
+        Expect.Sequence(
+            ["loyalty~g"],
+            (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id),
+            "what was left alone for another");
     }
 
     private static async Task SettledClaimAsync(StoreRun run)
@@ -47,7 +84,10 @@ internal static class ClaimScenarios
         Expect.Sequence([], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost while they are held");
         var first = held[0];
         await run.Failures.CompleteAsync(first, default);
-        Expect.Sequence([first.Id], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost after one was completed");
+        Expect.Sequence(
+            [first.Id],
+            await run.Failures.RenewAsync(held, run.In(60), default),
+            "the claims that are lost after one was completed");
 
         // The event is delivered, fails and is claimed again.
         await run.RecordAsync(run.Waiting("1"));
@@ -70,38 +110,65 @@ internal static class ClaimScenarios
         var taken = (await other.ClaimDueAsync(["mail"], run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["mail~1"], taken.Select(entry => entry.Id), "what another instance claims after the lease");
         var second = taken[0];
-        Expect.That(second.WasInterrupted && second.Attempts == first.Attempts && second.Claim > first.Claim, $"an interrupted entry with its earlier attempts and a claim above {first.Claim}", second);
+        Expect.That(
+            second.WasInterrupted && second.Attempts == first.Attempts && second.Claim > first.Claim,
+            $"an interrupted entry with its earlier attempts and a claim above {first.Claim}",
+            second);
         await ExpectNoSayAsync(run, first);
         Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while they are held");
         Expect.That(!await run.Failures.BeginAsync(first with { Attempts = 9 }, default), "an owner that lost its claim counts no attempt");
         for (var call = 1; call <= 2; call++)
         {
-            Expect.That(await other.BeginAsync(second with { Attempts = second.Attempts + 1, Concurrent = 1 }, default), $"the new owner counts the next attempt, call {call}");
+            Expect.That(
+                await other.BeginAsync(second with { Attempts = second.Attempts + 1, Concurrent = 1 }, default),
+                $"the new owner counts the next attempt, call {call}");
         }
 
         var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
-        Expect.That(third.WasInterrupted && third.Attempts == second.Attempts + 1 && third.Concurrent == 1, "the attempt that was counted, once, and that it was a concurrent one", third);
+        Expect.That(
+            third.WasInterrupted && third.Attempts == second.Attempts + 1 && third.Concurrent == 1,
+            "the attempt that was counted, once, and that it was a concurrent one",
+            third);
         second = third;
 
-        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200), Concurrent = 0 }, default), "the new holder replaces the entry");
+        Expect.That(
+            await other.RecordAsync(second with { DueAt = run.In(200), Concurrent = 0 }, default),
+            "the new holder replaces the entry");
         var last = await run.ClaimOneAsync("1", 200);
-        Expect.That(!last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim, "an entry that is no longer interrupted, because its last claim was settled", last);
+        Expect.That(
+            !last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim,
+            "an entry that is no longer interrupted, because its last claim was settled",
+            last);
 
         // A holder may settle an entry after its lease, as long as no other instance has claimed it.
-        Expect.That(await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default), "an owner whose lease expired settles an entry that no other instance has claimed");
+        Expect.That(
+            await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default),
+            "an owner whose lease expired settles an entry that no other instance has claimed");
     }
 
     private static async Task RenewedClaimAsync(StoreRun run)
     {
         await run.RecordAsync(run.Waiting("1"), run.Waiting("2"), run.Waiting("3"));
         var held = await run.ClaimAsync();
-        Expect.Sequence([], await run.Failures.RenewAsync([held[0], held[1]], run.In(300), default), "the claims that are lost while they are held");
+        Expect.Sequence(
+            [],
+            await run.Failures.RenewAsync([held[0], held[1]], run.In(300), default),
+            "the claims that are lost while they are held");
         var taken = await run.ClaimOneAsync("3", 61);
-        Expect.Sequence(["mail~3"], await run.Failures.RenewAsync(held, run.In(400), default), "the claims that are lost after one was taken over");
+        Expect.Sequence(
+            ["mail~3"],
+            await run.Failures.RenewAsync(held, run.In(400), default),
+            "the claims that are lost after one was taken over");
         Expect.Sequence([], await run.Failures.RenewAsync([taken], run.In(400), default), "the claims that the new owner has lost");
         await run.ExpectDueAsync([], "while all are renewed", 399);
-        Expect.Sequence(["1", "2", "3"], (await run.ClaimAsync(401)).Select(entry => entry.Envelope.Id).Order(), "what is due after the last renewal");
-        Expect.Sequence(held.Select(entry => entry.Id), (await run.Failures.RenewAsync(held, run.In(500), default)).Order(), "the claims that are lost after all were taken over");
+        Expect.Sequence(
+            ["1", "2", "3"],
+            (await run.ClaimAsync(401)).Select(entry => entry.Envelope.Id).Order(),
+            "what is due after the last renewal");
+        Expect.Sequence(
+            held.Select(entry => entry.Id),
+            (await run.Failures.RenewAsync(held, run.In(500), default)).Order(),
+            "the claims that are lost after all were taken over");
     }
 
     private static async Task ClaimsAtOnceAsync(StoreRun run)
@@ -112,7 +179,10 @@ internal static class ClaimScenarios
         var got = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
 
-        Expect.Sequence(Enumerable.Range(0, Count), got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(), "what eight workers on two instances got");
+        Expect.Sequence(
+            Enumerable.Range(0, Count),
+            got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
+            "what eight workers on two instances got");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
 
         async Task WorkAsync(KeyedFailureStore store)
@@ -134,10 +204,18 @@ internal static class ClaimScenarios
     {
         var before = await run.Failures.CountAsync(default);
         await run.Failures.CompleteAsync(lost, default);
-        Expect.That(!await run.Failures.RecordAsync(lost with { Status = FailedEventStatus.Dead }, default), "a record under a lost claim is refused");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(lost.Envelope.Id, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default), "the answer to a deferral under a lost claim");
+        Expect.That(
+            !await run.Failures.RecordAsync(lost with { Status = FailedEventStatus.Dead }, default),
+            "a record under a lost claim is refused");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred(lost.Envelope.Id, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default),
+            "the answer to a deferral under a lost claim");
         Expect.Sequence([lost.Id], await run.Failures.RenewAsync([lost], run.In(1_000), default), "the claims that are lost");
-        Expect.Equal(before, await run.Failures.CountAsync(default), "the number of entries after an owner that lost its claim tried to settle it");
+        Expect.Equal(
+            before,
+            await run.Failures.CountAsync(default),
+            "the number of entries after an owner that lost its claim tried to settle it");
         await run.ExpectDeadAsync([], "after an owner that lost its claim recorded the entry as dead");
         await run.ExpectDueAsync([], "after an owner that lost its claim deferred the entry");
     }

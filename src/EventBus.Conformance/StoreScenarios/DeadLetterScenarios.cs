@@ -8,17 +8,56 @@ internal static class DeadLetterScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("dead-letter-filters", "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-pages", "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that operators see all of them.", PagesAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
-        new("unread-bytes", "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.", UnreadAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being processed.", FindAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-due-again", "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that operators decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
-        new("retried-or-discarded-once", "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
-        new("attempts-retention", "Counted attempts are swept by the time of the last one, so that a store does not grow without limit.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
-        new("damaged-entry", "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.", DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
+        new(
+            "dead-letter-filters",
+            "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be "
+                + "worked off part by part.",
+            FiltersAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-pages",
+            "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that "
+                + "operators see all of them.",
+            PagesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-places",
+            "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
+                + "memory, each once.",
+            PlacesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "unread-bytes",
+            "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.",
+            UnreadAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-find",
+            "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being "
+                + "processed.",
+            FindAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-due-again",
+            "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets "
+                + "every chance.",
+            RetryDeadAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-discard",
+            "A dead letter is discarded once, and nothing else is, so that operators decide what ends.",
+            DiscardAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "retried-or-discarded-once",
+            "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.",
+            OnceAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-retention",
+            "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store "
+                + "does not grow without limit.",
+            SweepAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "attempts-retention",
+            "Counted attempts are swept by the time of the last one, so that a store does not grow without limit.",
+            SweepStartsAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "damaged-entry",
+            "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.",
+            DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
     ];
 
     private static async Task FiltersAsync(StoreRun run)
@@ -32,13 +71,23 @@ internal static class DeadLetterScenarios
         }
 
         await run.RecordAsync(run.Waiting("alive"), run.Waiting("1") with { Subscription = "mail.b" });
-        await ExpectAsync(["mail~paid-2", "stock~2", "mail~2", "mail~paid-1", "stock~1", "mail~1", "mail~paid-0", "stock~0", "mail~0"], new DeadLetterFilter());
-        await ExpectAsync(["mail~paid-2", "mail~2", "mail~paid-1", "mail~1", "mail~paid-0", "mail~0"], new DeadLetterFilter { Subscription = "mail" });
+        await ExpectAsync(
+            ["mail~paid-2", "stock~2", "mail~2", "mail~paid-1", "stock~1", "mail~1", "mail~paid-0", "stock~0", "mail~0"],
+            new DeadLetterFilter());
+        await ExpectAsync(
+            ["mail~paid-2", "mail~2", "mail~paid-1", "mail~1", "mail~paid-0", "mail~0"],
+            new DeadLetterFilter { Subscription = "mail" });
         await ExpectAsync(["mail~paid-2", "mail~paid-1", "mail~paid-0"], new DeadLetterFilter { EventName = "invoice.paid" });
         await ExpectAsync(["stock~1", "mail~1"], new DeadLetterFilter { EventId = "1" });
         await ExpectAsync(["stock~2", "stock~1", "stock~0"], new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
         await ExpectAsync(["mail~2", "mail~1", "mail~0"], new DeadLetterFilter { Reason = DeadLetterReason.HandlerFailed });
-        await ExpectAsync(["stock~2"], new DeadLetterFilter { Subscription = "stock", EventName = "order.placed", EventId = "2", Reason = DeadLetterReason.PermanentFailure });
+        await ExpectAsync(["stock~2"], new DeadLetterFilter
+        {
+            Subscription = "stock",
+            EventName = "order.placed",
+            EventId = "2",
+            Reason = DeadLetterReason.PermanentFailure
+        });
         await ExpectAsync([], new DeadLetterFilter { Subscription = "stock", Reason = DeadLetterReason.KeyBlocked });
         await ExpectAsync([], new DeadLetterFilter { Subscription = "mai" });
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.%" });
@@ -65,7 +114,10 @@ internal static class DeadLetterScenarios
         for (var page = 0; ; page++)
         {
             var letters = await run.DeadLetters.ListAsync(filter, default);
-            Expect.That(letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number), "numbers that fall", string.Join(", ", letters.Select(dead => dead.Number)));
+            Expect.That(
+                letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number),
+                "numbers that fall",
+                string.Join(", ", letters.Select(dead => dead.Number)));
             seen.AddRange(letters.Select(dead => dead.Envelope.Id));
             if (letters.Count == 0)
             {
@@ -87,23 +139,39 @@ internal static class DeadLetterScenarios
 
     private static async Task PlacesAsync(StoreRun run)
     {
-        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0 ? DeadLetterReason.HandlerFailed : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
-        var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse().Select(dead => (dead.Id, dead.Number)).ToList();
+        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0
+            ? DeadLetterReason.HandlerFailed
+            : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
+        var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse()
+            .Select(dead => (dead.Id, dead.Number))
+            .ToList();
         Expect.Sequence(all, await run.DeadLetters.ListIdsAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
-        Expect.Sequence(all[2..4], await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default), "a page of two behind the second");
-        Expect.Sequence(all[2..4], await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default), "those between the second and the fifth");
+        Expect.Sequence(
+            all[2..4],
+            await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default),
+            "a page of two behind the second");
+        Expect.Sequence(
+            all[2..4],
+            await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default),
+            "those between the second and the fifth");
         await ExpectAsync(["mail~1", "mail~3", "mail~5"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable });
         await ExpectAsync(["mail~1", "mail~3"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable, Take = 2 });
         await ExpectAsync(["stock~0"], new DeadLetterFilter { Subscription = "stock" });
         await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
 
-        Expect.Equal(3, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those retried");
+        Expect.Equal(
+            3,
+            await run.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default),
+            "the number of those retried");
         Expect.Equal(4, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
         await run.ExpectDeadAsync([], "after all were retried");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
-            Expect.Sequence(expected, (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id), $"the places for {filter}");
+            Expect.Sequence(
+                expected,
+                (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id),
+                $"the places for {filter}");
     }
 
     private static async Task UnreadAsync(StoreRun run)
@@ -124,14 +192,24 @@ internal static class DeadLetterScenarios
         await run.DeadLetters.DiscardAsync("mail~1", default);
         await run.DeadLetters.RetryAsync("mail~2", run.Now, default);
         await ExpectAsync(Above + 3, "mail", "after one was discarded and one retried");
-        await run.Failures.RecordAsync(await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge }, default);
+        await run.Failures.RecordAsync(
+            await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge },
+            default);
         await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
 
         FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
-            run.Dead(id, reason: reason) with { Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed" }, new byte[bytes]) };
+            run.Dead(id, reason: reason) with
+            {
+                Envelope = new Envelope(
+                new EnvelopeAttributes { Id = id, Name = "order.placed" },
+                new byte[bytes])
+            };
 
         async Task ExpectAsync(long expected, string subscription, string when) =>
-            Expect.Equal(expected, await run.DeadLetters.MeasureUnreadAsync(subscription, Above, default), $"the bytes of unread bodies of {subscription} {when}");
+            Expect.Equal(
+                expected,
+                await run.DeadLetters.MeasureUnreadAsync(subscription, Above, default),
+                $"the bytes of unread bodies of {subscription} {when}");
     }
 
     private static async Task FindAsync(StoreRun run)
@@ -151,7 +229,13 @@ internal static class DeadLetterScenarios
     private static async Task RetryDeadAsync(StoreRun run)
     {
         FailedAttempt[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
-        await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, ManualRetries = 1 });
+        await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with
+        {
+            History = history,
+            Deadline = run.In(-1),
+            NeedsAlert = true,
+            ManualRetries = 1
+        });
         Expect.That(!await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "a retry of an unknown dead letter is refused");
         Expect.That(await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "the dead letter is retried");
         Expect.That(!await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "a second retry is refused");
@@ -160,10 +244,15 @@ internal static class DeadLetterScenarios
 
         var revived = await run.ClaimOneAsync("1", 5);
         Expect.That(!await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "a retry of a running event is refused");
-        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error), "attempts, manual retries, deadline, number, reason and error of a retried entry");
+        Expect.Equal(
+            (1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."),
+            (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error),
+            "attempts, manual retries, deadline, number, reason and error of a retried entry");
         Expect.Sequence(history, revived.History, "the history of a retried entry");
         Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
-        Expect.That(await run.DeadLetters.FindAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its manual retries and a higher number");
+        Expect.That(
+            await run.DeadLetters.FindAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 },
+            "a dead letter with its manual retries and a higher number");
     }
 
     private static async Task DiscardAsync(StoreRun run)
@@ -189,7 +278,9 @@ internal static class DeadLetterScenarios
         {
             var letter = run.Dead($"{i}");
             await run.RecordAsync(letter);
-            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].DeadLetters.RetryAsync(letter.Id, run.Now, default).AsTask()).ToList();
+            var revived = Enumerable.Range(0, 4)
+                .Select(n => instances[n % 2].DeadLetters.RetryAsync(letter.Id, run.Now, default).AsTask())
+                .ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DeadLetters.DiscardAsync(letter.Id, default).AsTask()).ToList();
             var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
             Expect.Equal(1, lives + gone, "how many of four retries and two discards at the same time succeed");
@@ -199,8 +290,11 @@ internal static class DeadLetterScenarios
 
     private static async Task SweepAsync(StoreRun run)
     {
-        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}") with { FirstFailedAt = run.In(-1_000), LastFailedAt = run.In(-i), NeedsAlert = true })]);
-        await run.RecordAsync(run.Waiting("old and alive", 30) with { LastFailedAt = run.In(-1_000) }, run.Dead("head", "k") with { LastFailedAt = run.In(-1_000) });
+        await run.RecordAsync([.. Enumerable.Range(0, 6)
+            .Select(i => run.Dead($"{i}") with { FirstFailedAt = run.In(-1_000), LastFailedAt = run.In(-i), NeedsAlert = true })]);
+        await run.RecordAsync(
+            run.Waiting("old and alive", 30) with { LastFailedAt = run.In(-1_000) },
+            run.Dead("head", "k") with { LastFailedAt = run.In(-1_000) });
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
         Expect.Equal(0, await SweepAsync(-9_999, 100), "how many are swept where all are younger");
         Expect.Equal(2, await SweepAsync(-2.5, 2), "how many are swept with a limit of 2");
@@ -208,7 +302,10 @@ internal static class DeadLetterScenarios
         Expect.Equal(0, await SweepAsync(-2.5, 100), "how many are left to sweep after that");
         await run.ExpectDeadAsync(["2", "1", "0"], "after the sweep");
         await run.ExpectDueAsync(["parked"], "after the dead head of its line was swept");
-        Expect.Sequence(["mail~0", "mail~1", "mail~2"], (await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts after the sweep");
+        Expect.Sequence(
+            ["mail~0", "mail~1", "mail~2"],
+            (await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id),
+            "the alerts after the sweep");
         Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after the sweep");
 
         Task<int> SweepAsync(double before, int max) => run.DeadLetters.SweepAsync(run.In(before), max, default).AsTask();
@@ -220,26 +317,45 @@ internal static class DeadLetterScenarios
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-5), default);
         await run.Failures.SweepAsync(run.In(-10), run.In(-9_999), 100, default);
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the sweep");
-        Expect.Equal<int?>(4, (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the third attempt of an event that was counted lately");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first attempt that is counted after the sweep");
+        Expect.Equal<int?>(
+            4,
+            (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the third attempt of an event that was counted lately");
     }
 
     private static async Task DamagedAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Dead("1"), run.Dead("2") with { History = [new FailedAttempt(1, run.Now, "one")] }, run.Dead("3"), run.Waiting("4", -3), run.Waiting("5", -2), run.Waiting("6", -1));
+        await run.RecordAsync(
+            run.Dead("1"),
+            run.Dead("2") with { History = [new FailedAttempt(1, run.Now, "one")] },
+            run.Dead("3"),
+            run.Waiting("4", -3),
+            run.Waiting("5", -2),
+            run.Waiting("6", -1));
         await run.Backend.CorruptAsync(run.Isolation, "mail~2", default);
         await run.Backend.CorruptAsync(run.Isolation, "mail~5", default);
 
         var listed = await run.DeadLetters.ListAsync(new DeadLetterFilter(), default);
         Expect.Sequence(["mail~3", "mail~2", "mail~1"], listed.Select(dead => dead.Id), "the list with a damaged dead letter");
-        Expect.That(listed[1].Envelope.Defect is { Length: > 0 } && listed[0].Envelope.Defect is null, "a placeholder that says its defect, and no other does", string.Join(", ", listed.Select(dead => dead.Envelope.Defect)));
-        Expect.That((await run.DeadLetters.FindAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 }, "a placeholder is found that says its defect");
+        Expect.That(
+            listed[1].Envelope.Defect is { Length: > 0 } && listed[0].Envelope.Defect is null,
+            "a placeholder that says its defect, and no other does",
+            string.Join(", ", listed.Select(dead => dead.Envelope.Defect)));
+        Expect.That(
+            (await run.DeadLetters.FindAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 },
+            "a placeholder is found that says its defect");
         Expect.Equal(3, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the count with a damaged dead letter");
         var claimed = await run.ClaimAsync();
         Expect.Sequence(["mail~4", "mail~5", "mail~6"], claimed.Select(entry => entry.Id), "what is claimed with a damaged entry");
         Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
 
-        Expect.That(await run.Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, default), "the placeholder is recorded as dead");
+        Expect.That(await run.Failures.RecordAsync(
+            claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable },
+            default), "the placeholder is recorded as dead");
         Expect.That(await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "the damaged dead letter is retried");
         Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
         Expect.That(await run.DeadLetters.DiscardAsync("mail~5", default), "the placeholder is discarded");

@@ -9,13 +9,39 @@ internal static class DelayScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("delayed-round-trip", "A delayed event comes back whole, whatever its attributes, key and body hold, so that what is published later is what was meant.", RoundTripAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-in-order", "Delayed events come at their time and not before, the oldest first, and the store says when the next is due, so that reminders are on time.", InOrderAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-once", "Adding an event again changes nothing, so that a publish that is repeated is published once.", OnceAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-lease", "An event that was claimed and not removed in time is due again, so that a crash loses no reminder.", LeaseAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-claims-at-once", "Two instances that claim at the same time never both get an event, and together they get all, so that instances share the work.", AtOnceAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-cancel", "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled one never comes, so that a caller can rely on the answer.", CancelAsync) { RuledOut = StoreRule.Delays },
-        new("delayed-cancel-at-once", "Of a cancellation and a claim at the same time exactly one succeeds, so that no event is both cancelled and published, and none is lost.", AtOnceCancelAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-round-trip",
+            "A delayed event comes back whole, whatever its attributes, key and body hold, so that what is published later is what was "
+                + "meant.",
+            RoundTripAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-in-order",
+            "Delayed events come at their time and not before, the oldest first, and the store says when the next is due, so that "
+                + "reminders are on time.",
+            InOrderAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-once",
+            "Adding an event again changes nothing, so that a publish that is repeated is published once.",
+            OnceAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-lease",
+            "An event that was claimed and not removed in time is due again, so that a crash loses no reminder.",
+            LeaseAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-claims-at-once",
+            "Two instances that claim at the same time never both get an event, and together they get all, so that instances share the "
+                + "work.",
+            AtOnceAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-cancel",
+            "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled one never comes, so that a "
+                + "caller can rely on the answer.",
+            CancelAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "delayed-cancel-at-once",
+            "Of a cancellation and a claim at the same time exactly one succeeds, so that no event is both cancelled and published, and "
+                + "none is lost.",
+            AtOnceCancelAsync) { RuledOut = StoreRule.Delays },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -29,7 +55,10 @@ internal static class DelayScenarios
         var found = claimed.ToDictionary(envelope => envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
-            Expect.Equal(Sample.Describe(envelope), found.TryGetValue(envelope.Id, out var happened) ? Sample.Describe(happened) : "nothing", $"the delayed event '{envelope.Id}'");
+            Expect.Equal(
+                Sample.Describe(envelope),
+                found.TryGetValue(envelope.Id, out var happened) ? Sample.Describe(happened) : "nothing",
+                $"the delayed event '{envelope.Id}'");
             await run.Delays.RemoveAsync(happened!, default);
         }
 
@@ -54,7 +83,10 @@ internal static class DelayScenarios
         Expect.Sequence(["c"], second.Entries.Select(envelope => envelope.Id), "what else is due");
         await RemoveAsync(second.Entries);
         await RemoveAsync(await ClaimAsync(run, 30));
-        Expect.Equal(run.In(100_000_000), (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 2, default)).NextDue, "when the last is due");
+        Expect.Equal(
+            run.In(100_000_000),
+            (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 2, default)).NextDue,
+            "when the last is due");
         Expect.Equal(1, await run.Delays.CountAsync(default), "the number of events that are left");
 
         async Task RemoveAsync(IEnumerable<Envelope> events)
@@ -73,7 +105,10 @@ internal static class DelayScenarios
         await other.AddAsync(Sample.Event("1", "order.changed"), run.Now, default);
         Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of events before the time of the first");
         var claimed = await ClaimAsync(run, 10);
-        Expect.Sequence(["order.placed 1"], claimed.Select(envelope => $"{envelope.Name} {envelope.Id}"), "what is due at the time of the first");
+        Expect.Sequence(
+            ["order.placed 1"],
+            claimed.Select(envelope => $"{envelope.Name} {envelope.Id}"),
+            "what is due at the time of the first");
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
         Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of events after a third copy of what is claimed");
         await run.Delays.RemoveAsync(claimed[0], default);
@@ -86,7 +121,10 @@ internal static class DelayScenarios
         var other = (await run.OtherAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
         Expect.Equal(1, (await ClaimAsync(run, 0)).Count, "the number of due events");
-        Expect.Equal(0, (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count, "the number of due events during the lease");
+        Expect.Equal(
+            0,
+            (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count,
+            "the number of due events during the lease");
         Expect.Equal(1, await run.Delays.CountDueAsync(run.Now, default), "the number of due events, claimed ones included");
         var again = (await other.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["1"], again.Select(envelope => envelope.Id), "what is due after the lease");
@@ -99,10 +137,14 @@ internal static class DelayScenarios
     {
         const int Count = 150;
         DelayStore[] instances = [run.Delays, (await run.OtherAsync()).Delays!];
-        await Task.WhenAll(Enumerable.Range(0, Count).Select(i => instances[i % 2].AddAsync(Sample.Event($"{i}"), run.In(-i), default).AsTask()));
+        await Task.WhenAll(
+            Enumerable.Range(0, Count).Select(i => instances[i % 2].AddAsync(Sample.Event($"{i}"), run.In(-i), default).AsTask()));
         var got = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
-        Expect.Equal((Count, Count), (got.Count, got.Distinct().Count()), "the number of events that eight workers on two instances got, and of different ones");
+        Expect.Equal(
+            (Count, Count),
+            (got.Count, got.Distinct().Count()),
+            "the number of events that eight workers on two instances got, and of different ones");
         Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events that are left");
 
         async Task WorkAsync(DelayStore store)
@@ -156,7 +198,8 @@ internal static class DelayScenarios
             await run.Delays.AddAsync(Sample.Event($"{i}"), run.Now, default);
         }
 
-        var cancelling = Task.WhenAll(Enumerable.Range(0, Count).Select(async i => (Id: $"{i}", Cancelled: await other.CancelAsync($"{i}", default))));
+        var cancelling =
+            Task.WhenAll(Enumerable.Range(0, Count).Select(async i => (Id: $"{i}", Cancelled: await other.CancelAsync($"{i}", default))));
         var claimed = new List<string>();
         while (await ClaimAsync(run, 0, 7) is { Count: > 0 } batch)
         {
@@ -165,8 +208,12 @@ internal static class DelayScenarios
 
         var cancelled = (await cancelling).Where(each => each.Cancelled).Select(each => each.Id);
         claimed.AddRange((await ClaimAsync(run, 0, Count)).Select(envelope => envelope.Id));
-        Expect.Sequence(Enumerable.Range(0, Count).Select(i => $"{i}").Order(StringComparer.Ordinal), claimed.Concat(cancelled).Order(StringComparer.Ordinal), "the events that were either cancelled or claimed");
+        Expect.Sequence(
+            Enumerable.Range(0, Count).Select(i => $"{i}").Order(StringComparer.Ordinal),
+            claimed.Concat(cancelled).Order(StringComparer.Ordinal),
+            "the events that were either cancelled or claimed");
     }
 
-    private static async Task<IReadOnlyList<Envelope>> ClaimAsync(StoreRun run, double at, int max = 10) => (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
+    private static async Task<IReadOnlyList<Envelope>> ClaimAsync(StoreRun run, double at, int max = 10) =>
+        (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
 }

@@ -12,13 +12,38 @@ internal static class GuardScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("order-state", "The stamp of a key rises with every event that is dealt with and its position never falls, exactly, so that a guard knows where it stands.", StateAsync) { RuledOut = StoreRule.Failures },
-        new("deferred-events", "An event that a guard defers is kept unless its key has advanced or is full, so that a guard never decides on outdated state.", DeferAsync) { RuledOut = StoreRule.Failures },
-        new("deferred-again", "An entry that was claimed to be evaluated again can be deferred again, also at the limit of its key, so that waiting costs no place.", DeferAgainAsync) { RuledOut = StoreRule.Failures },
-        new("advance-wakes", "Progress of a key makes its deferred events due: those without a number, and of the others the lowest, so that each waits no longer than it must.", WakeAsync) { RuledOut = StoreRule.Failures },
-        new("deferral-races", "An event that is deferred while its key advances is either made due or evaluated again, so that none misses its turn.", RacesAsync) { RuledOut = StoreRule.Failures },
-        new("gap-given-up", "Retrying the lowest event of a key that became a dead letter while waiting gives up the gap before it, and only then, so that operators can let a sequence continue.", GapAsync) { RuledOut = StoreRule.Failures },
-        new("order-retention", "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "order-state",
+            "The stamp of a key rises with every event that is dealt with and its position never falls, exactly, so that a guard knows "
+                + "where it stands.",
+            StateAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "deferred-events",
+            "An event that a guard defers is kept unless its key has advanced or is full, so that a guard never decides on outdated state.",
+            DeferAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "deferred-again",
+            "An entry that was claimed to be evaluated again can be deferred again, also at the limit of its key, so that waiting costs "
+                + "no place.",
+            DeferAgainAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "advance-wakes",
+            "Progress of a key makes its deferred events due: those without a number, and of the others the lowest, so that each waits "
+                + "no longer than it must.",
+            WakeAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "deferral-races",
+            "An event that is deferred while its key advances is either made due or evaluated again, so that none misses its turn.",
+            RacesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "gap-given-up",
+            "Retrying the lowest event of a key that became a dead letter while waiting gives up the gap before it, and only then, so "
+                + "that operators can let a sequence continue.",
+            GapAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "order-retention",
+            "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow without limit.",
+            SweepAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task StateAsync(StoreRun run)
@@ -28,7 +53,16 @@ internal static class GuardScenarios
         await run.Failures.AdvanceAsync("mail", Key, null, run.Now, default);
         var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
         Expect.That(stamp > 0, "a stamp above 0 once an event was dealt with", stamp);
-        foreach (var (next, position) in new (long, long)[] { (5, 5), (3, 5), (5, 5), (Huge, Huge), (Huge + 1, Huge + 1), (Huge, Huge + 1), (long.MaxValue - 1, long.MaxValue - 1) })
+        foreach (var (next, position) in new (long, long)[]
+        {
+            (5, 5),
+            (3, 5),
+            (5, 5),
+            (Huge, Huge),
+            (Huge + 1, Huge + 1),
+            (Huge, Huge + 1),
+            (long.MaxValue - 1, long.MaxValue - 1)
+        })
         {
             await other.AdvanceAsync("mail", Key, next, run.Now, default);
             stamp = await ExpectAsync(stamp + 1, position);
@@ -47,7 +81,10 @@ internal static class GuardScenarios
         {
             var state = await run.Failures.GetOrderAsync("mail", Key, default);
             Expect.Equal(position, state.Position, "the position of the key");
-            Expect.That(atLeast == 0 ? state.Stamp == 0 : state.Stamp >= atLeast, $"a stamp of {(atLeast == 0 ? "0" : $"{atLeast} or more")}", state.Stamp);
+            Expect.That(
+                atLeast == 0 ? state.Stamp == 0 : state.Stamp >= atLeast,
+                $"a stamp of {(atLeast == 0 ? "0" : $"{atLeast} or more")}",
+                state.Stamp);
             return state.Stamp;
         }
     }
@@ -63,7 +100,10 @@ internal static class GuardScenarios
 
         await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
-        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the attempt of an event that waits");
+        Expect.Equal<int?>(
+            null,
+            (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the attempt of an event that waits");
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), stamp, 2);
         await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), stamp, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", "another key"), 0, 2);
@@ -77,48 +117,90 @@ internal static class GuardScenarios
         await run.ExpectDueAsync(["2"], "when the second is due", 30);
 
         async Task ExpectAsync(DeferOutcome expected, FailedEvent entry, long seen, int limit) =>
-            Expect.Equal(expected, await run.Failures.DeferAsync(entry, seen, limit, default), $"the answer to deferring {entry.Id} with the stamp {seen} and a limit of {limit}");
+            Expect.Equal(
+                expected,
+                await run.Failures.DeferAsync(entry, seen, limit, default),
+                $"the answer to deferring {entry.Id} with the stamp {seen} and a limit of {limit}");
     }
 
     private static async Task DeferAgainAsync(StoreRun run)
     {
         await run.Failures.DeferAsync(run.Deferred("1", Key, 7, 10), 0, 1, default);
         var claimed = await run.ClaimOneAsync("1", 10);
-        Expect.Equal((run.In(3600), 7L, Key), (claimed.Deadline, claimed.Position, claimed.OrderKey), "deadline, position and key of a deferred entry that was claimed");
+        Expect.Equal(
+            (run.In(3600), 7L, Key),
+            (claimed.Deadline, claimed.Position, claimed.OrderKey),
+            "deadline, position and key of a deferred entry that was claimed");
         var again = claimed with { Status = FailedEventStatus.Deferred, Attempts = claimed.Attempts - 1, DueAt = run.In(20) };
-        Expect.Equal(DeferOutcome.Changed, await run.Failures.DeferAsync(again, 99, 1, default), "the answer to deferring it on other knowledge");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(again, 0, 1, default), "the answer to deferring it again, alone at a key with a limit of 1");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(again with { DueAt = run.Now }, 0, 1, default), "the answer to the same call again, whose claim is over");
+        Expect.Equal(
+            DeferOutcome.Changed,
+            await run.Failures.DeferAsync(again, 99, 1, default),
+            "the answer to deferring it on other knowledge");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(again, 0, 1, default),
+            "the answer to deferring it again, alone at a key with a limit of 1");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(again with { DueAt = run.Now }, 0, 1, default),
+            "the answer to the same call again, whose claim is over");
         await run.ExpectDueAsync([], "before its new time", 19);
         claimed = await run.ClaimOneAsync("1", 20);
-        Expect.Equal((1, false), (claimed.Attempts, claimed.WasInterrupted), "attempts and interruption of an entry that was evaluated twice and not attempted");
+        Expect.Equal(
+            (1, false),
+            (claimed.Attempts, claimed.WasInterrupted),
+            "attempts and interruption of an entry that was evaluated twice and not attempted");
 
         // An entry that failed before may be deferred later.
         await run.Failures.CompleteAsync(claimed, default);
         await run.RecordAsync(run.Waiting("2") with { OrderKey = Key });
         claimed = await run.ClaimOneAsync("2");
-        Expect.Equal(DeferOutcome.Full, await run.Failures.DeferAsync(run.Deferred("2", Key) with { Claim = claimed.Claim }, 0, 0, default), "the answer to deferring a retry where no event may wait");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("2", Key, due: 5) with { Claim = claimed.Claim }, 0, 1, default), "the answer to deferring a retry");
+        Expect.Equal(
+            DeferOutcome.Full,
+            await run.Failures.DeferAsync(run.Deferred("2", Key) with { Claim = claimed.Claim }, 0, 0, default),
+            "the answer to deferring a retry where no event may wait");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred("2", Key, due: 5) with { Claim = claimed.Claim }, 0, 1, default),
+            "the answer to deferring a retry");
         await run.ClaimOneAsync("2", 5);
     }
 
     private static async Task WakeAsync(StoreRun run)
     {
-        foreach (var (id, position) in new (string, long?)[] { ("seven", 7), ("low", Huge), ("any", null), ("high", Huge + 1), ("nine", 9), ("whatever", null) })
+        foreach (var (id, position) in new (string, long?)[]
         {
-            Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(id, Key, position), 0, 10, default), $"the answer to deferring '{id}'");
+            ("seven", 7),
+            ("low", Huge),
+            ("any", null),
+            ("high", Huge + 1),
+            ("nine", 9),
+            ("whatever", null)
+        })
+        {
+            Expect.Equal(
+                DeferOutcome.Deferred,
+                await run.Failures.DeferAsync(run.Deferred(id, Key, position), 0, 10, default),
+                $"the answer to deferring '{id}'");
         }
 
         await run.Failures.DeferAsync(run.Deferred("elsewhere", "another key", 1), 0, 10, default);
         await run.Failures.DeferAsync(run.Deferred("stock", Key, 1) with { Subscription = "stock" }, 0, 10, default);
-        await run.RecordAsync(run.Waiting("retry", 30) with { OrderKey = Key, Position = 1 }, run.Dead("dead") with { OrderKey = Key, Position = 2 });
+        await run.RecordAsync(
+            run.Waiting("retry", 30) with { OrderKey = Key, Position = 1 },
+            run.Dead("dead") with { OrderKey = Key, Position = 2 });
 
-        Expect.That(!await run.Failures.AdvanceAsync("mail", "a third key", 1, run.Now, default), "progress of a key without deferred events makes none due");
+        Expect.That(
+            !await run.Failures.AdvanceAsync("mail", "a third key", 1, run.Now, default),
+            "progress of a key without deferred events makes none due");
         await run.ExpectDueAsync([], "before any progress of the key");
         Expect.That(await run.Failures.AdvanceAsync("mail", Key, 6, run.In(1), default), "progress of the key wakes an entry");
         await run.ExpectDueAsync([], "before the time of the progress", 0.9);
         var woken = await run.ClaimAsync(1);
-        Expect.Sequence(["any", "seven", "whatever"], woken.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal), "what the first progress wakes");
+        Expect.Sequence(
+            ["any", "seven", "whatever"],
+            woken.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal),
+            "what the first progress wakes");
         foreach (var entry in woken)
         {
             await run.Failures.CompleteAsync(entry, default);
@@ -126,11 +208,15 @@ internal static class GuardScenarios
 
         foreach (var (id, position) in new (string, long)[] { ("nine", 7), ("low", 9), ("high", Huge) })
         {
-            Expect.That(await run.Failures.AdvanceAsync("mail", Key, position, run.In(1), default), $"progress to {position} wakes an entry");
+            Expect.That(
+                await run.Failures.AdvanceAsync("mail", Key, position, run.In(1), default),
+                $"progress to {position} wakes an entry");
             await run.Failures.CompleteAsync(await run.ClaimOneAsync(id, 1), default);
         }
 
-        Expect.That(!await run.Failures.AdvanceAsync("mail", Key, Huge + 1, run.In(1), default), "progress of a key whose events are all due makes none due");
+        Expect.That(
+            !await run.Failures.AdvanceAsync("mail", Key, Huge + 1, run.In(1), default),
+            "progress of a key whose events are all due makes none due");
         await run.ExpectDueAsync(["retry"], "at the time of the retry, which the progress did not change", 30);
     }
 
@@ -143,9 +229,15 @@ internal static class GuardScenarios
             var advance = run.Failures.AdvanceAsync("mail", Key, (position ?? 0) + 1, run.Now, default).AsTask();
             var outcome = await other.DeferAsync(run.Deferred($"{round}", Key, (position ?? 0) + 2), stamp, 10, default);
             await advance;
-            Expect.That(outcome is DeferOutcome.Deferred or DeferOutcome.Changed, "an event that is deferred, or must be evaluated again", outcome);
+            Expect.That(
+                outcome is DeferOutcome.Deferred or DeferOutcome.Changed,
+                "an event that is deferred, or must be evaluated again",
+                outcome);
             var due = await run.ClaimAsync();
-            Expect.Equal(outcome == DeferOutcome.Deferred ? 1 : 0, due.Count, $"the number of due entries after {outcome} and progress of the key");
+            Expect.Equal(
+                outcome == DeferOutcome.Deferred ? 1 : 0,
+                due.Count,
+                $"the number of due entries after {outcome} and progress of the key");
             foreach (var entry in due)
             {
                 await run.Failures.CompleteAsync(entry, default);
@@ -158,7 +250,11 @@ internal static class GuardScenarios
     private static async Task GapAsync(StoreRun run)
     {
         await run.Failures.AdvanceAsync("mail", Key, 3, run.Now, default);
-        await run.RecordAsync(Late("6", Key, 6), Late("9", Key, 9), Late("failed", Key, 20) with { Reason = DeadLetterReason.HandlerFailed }, Late("elsewhere", "another key", 2));
+        await run.RecordAsync(
+            Late("6", Key, 6),
+            Late("9", Key, 9),
+            Late("failed", Key, 20) with { Reason = DeadLetterReason.HandlerFailed },
+            Late("elsewhere", "another key", 2));
         await RetryDeadAsync("9", 3, "which is not the lowest");
         await RetryDeadAsync("6", 5, "which is the lowest");
         await run.Failures.AdvanceAsync("mail", Key, 6, run.Now, default);
@@ -168,26 +264,39 @@ internal static class GuardScenarios
         }
 
         await RetryDeadAsync("failed", 6, "which no guard had given up");
-        Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position of a key that was never advanced");
+        Expect.Equal(
+            null,
+            (await run.Failures.GetOrderAsync("mail", "another key", default)).Position,
+            "the position of a key that was never advanced");
         Expect.That(await run.DeadLetters.RetryAsync("mail~elsewhere", run.Now, default), "the only entry of a key is retried");
-        Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the retried entry");
+        Expect.Equal(
+            1,
+            (await run.Failures.GetOrderAsync("mail", "another key", default)).Position,
+            "the position before the retried entry");
 
         // Lower entries count whatever their status, and a position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
         Expect.That(await run.DeadLetters.RetryAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");
-        Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", Third, default)).Position, "the position of a key whose lowest entry waits");
+        Expect.Equal(
+            null,
+            (await run.Failures.GetOrderAsync("mail", Third, default)).Position,
+            "the position of a key whose lowest entry waits");
         await run.Failures.AdvanceAsync("mail", "fourth", 10, run.Now, default);
         await run.RecordAsync(Late("5", "fourth", 5));
         Expect.That(await run.DeadLetters.RetryAsync("mail~5", run.Now, default), "an entry below the position is retried");
         Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", "fourth", default)).Position, "the position, which never falls");
 
-        FailedEvent Late(string id, string key, long position) => run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };
+        FailedEvent Late(string id, string key, long position) =>
+            run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };
 
         async Task RetryDeadAsync(string id, long position, string why)
         {
             Expect.That(await run.DeadLetters.RetryAsync($"mail~{id}", run.Now, default), $"'{id}' is retried");
-            Expect.Equal(position, (await run.Failures.GetOrderAsync("mail", Key, default)).Position, $"the position after the retry of '{id}', {why}");
+            Expect.Equal(
+                position,
+                (await run.Failures.GetOrderAsync("mail", Key, default)).Position,
+                $"the position after the retry of '{id}', {why}");
         }
     }
 
@@ -198,16 +307,28 @@ internal static class GuardScenarios
         await run.Failures.AdvanceAsync("mail", "again", 2, run.In(-5), default);
         await run.Failures.AdvanceAsync("mail", "waited for", 1, run.In(-20), default);
         var (stamp, _) = await run.Failures.GetOrderAsync("mail", "waited for", default);
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("1", "waited for", 3, 30), stamp, 10, default), "the answer to deferring");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred("1", "waited for", 3, 30), stamp, 10, default),
+            "the answer to deferring");
         await SweepAsync(-10);
         Expect.Equal(default, await run.Failures.GetOrderAsync("mail", "old", default), "the state of a key that was swept");
-        Expect.Equal(2, (await run.Failures.GetOrderAsync("mail", "again", default)).Position, "the position of a key at which something happened lately");
-        Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "waited for", default)).Position, "the position of a key where an event waits");
+        Expect.Equal(
+            2,
+            (await run.Failures.GetOrderAsync("mail", "again", default)).Position,
+            "the position of a key at which something happened lately");
+        Expect.Equal(
+            1,
+            (await run.Failures.GetOrderAsync("mail", "waited for", default)).Position,
+            "the position of a key where an event waits");
 
         // One second later: a store may check a key with waiting events only once for each sweep time.
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("1", 30), default);
         await SweepAsync(-9);
-        Expect.Equal(default, await run.Failures.GetOrderAsync("mail", "waited for", default), "the state of a key that was swept when no event waited");
+        Expect.Equal(
+            default,
+            await run.Failures.GetOrderAsync("mail", "waited for", default),
+            "the state of a key that was swept when no event waited");
         await run.Failures.AdvanceAsync("mail", "old", 1, run.Now, default);
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "old", default)).Position, "the position of a key that began anew");
 

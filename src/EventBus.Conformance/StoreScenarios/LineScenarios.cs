@@ -9,14 +9,41 @@ internal static class LineScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("line-in-order", "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never reorders.", InOrderAsync) { RuledOut = StoreRule.Failures },
-        new("line-room", "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.", RoomAsync) { RuledOut = StoreRule.Failures },
-        new("line-waits-for-its-time", "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.", OwnTimeAsync) { RuledOut = StoreRule.Failures },
-        new("line-dead-head", "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide whether to keep the order.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
-        new("line-dead-in-the-middle", "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.", DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
-        new("line-left", "An entry that is recorded without a line key leaves its line to the others, so that a subscription may continue past its dead letters.", LeftAsync) { RuledOut = StoreRule.Failures },
-        new("lines-apart", "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.", ApartAsync) { RuledOut = StoreRule.Failures },
-        new("line-races", "An event that parks while the head leaves is either parked and then due, or free to run, so that none is left behind.", RacesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-in-order",
+            "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never "
+                + "reorders.",
+            InOrderAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-room",
+            "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.",
+            RoomAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-waits-for-its-time",
+            "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.",
+            OwnTimeAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-dead-head",
+            "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide whether to "
+                + "keep the order.",
+            DeadHeadAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-dead-in-the-middle",
+            "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.",
+            DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-left",
+            "An entry that is recorded without a line key leaves its line to the others, so that a subscription may continue past its "
+                + "dead letters.",
+            LeftAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "lines-apart",
+            "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.",
+            ApartAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "line-races",
+            "An event that parks while the head leaves is either parked and then due, or free to run, so that none is left behind.",
+            RacesAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task InOrderAsync(StoreRun run)
@@ -39,7 +66,9 @@ internal static class LineScenarios
             if (id == "2")
             {
                 // Fails once more, and keeps its place.
-                Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default), "the head fails again");
+                Expect.That(
+                    await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default),
+                    "the head fails again");
                 await run.ExpectDueAsync([], "while the head waits for its retry", 9);
                 head = await run.ClaimOneAsync(id, 10);
             }
@@ -107,7 +136,12 @@ internal static class LineScenarios
 
     private static async Task DeadInTheMiddleAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Waiting("1", line: Key), run.Dead("2", Key, DeadLetterReason.KeyBlocked), run.Waiting("3", line: Key), run.Dead("4", Key, DeadLetterReason.KeyBlocked), run.Dead("5", Key, DeadLetterReason.KeyBlocked));
+        await run.RecordAsync(
+            run.Waiting("1", line: Key),
+            run.Dead("2", Key, DeadLetterReason.KeyBlocked),
+            run.Waiting("3", line: Key),
+            run.Dead("4", Key, DeadLetterReason.KeyBlocked),
+            run.Dead("5", Key, DeadLetterReason.KeyBlocked));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", Key));
         var head = await run.ClaimOneAsync("1");
         Expect.That(await run.DeadLetters.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
@@ -127,10 +161,15 @@ internal static class LineScenarios
         await run.RecordAsync(run.Waiting("1", line: Key));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("2", Key));
         var head = await run.ClaimOneAsync("1");
-        Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, default), "the head dies and leaves the line");
+        Expect.That(
+            await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, default),
+            "the head dies and leaves the line");
         head = await run.ClaimOneAsync("2");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("2", "o") with { Claim = head.Claim, LineKey = Key }, 0, 10, default), "the answer to deferring the head, which leaves the line");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred("2", "o") with { Claim = head.Claim, LineKey = Key }, 0, 10, default),
+            "the answer to deferring the head, which leaves the line");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("3"), default);
         await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("4", Key));
         await run.ExpectDeadAsync(["1"], "at the end");
@@ -141,25 +180,42 @@ internal static class LineScenarios
     private static async Task ApartAsync(StoreRun run)
     {
         // The pairs differ, but some are equal if subscription and key are joined without care.
-        (string Subscription, string Key)[] lines = [.. Sample.OddKeys.Select(key => ("mail", key)), ("mail.a", "b"), ("mail", "a.b"), ("mail-a", "b"), ("mail", "a-b"), ("mail", ""), ("stock", "a")];
+        (string Subscription, string Key)[] lines = [
+            .. Sample.OddKeys.Select(key => ("mail", key)),
+            ("mail.a", "b"),
+            ("mail", "a.b"),
+            ("mail-a", "b"),
+            ("mail", "a-b"),
+            ("mail", ""),
+            ("stock", "a")
+        ];
         var all = lines.Select(line => line.Subscription).Distinct().ToList();
         foreach (var (subscription, key) in lines)
         {
             await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("-", key) with { Subscription = subscription });
             await run.RecordAsync(Head(subscription, key));
-            await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked {Uri.EscapeDataString(key)}") });
+            await run.ExpectParkAsync(
+                ParkOutcome.Parked,
+                run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked {Uri.EscapeDataString(key)}") });
         }
 
         var heads = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
-        Expect.Sequence(lines.Select(line => Head(line.Subscription, line.Key).Id).Order(StringComparer.Ordinal), heads.Select(head => head.Id).Order(StringComparer.Ordinal), "the heads of all lines");
+        Expect.Sequence(
+            lines.Select(line => Head(line.Subscription, line.Key).Id).Order(StringComparer.Ordinal),
+            heads.Select(head => head.Id).Order(StringComparer.Ordinal),
+            "the heads of all lines");
         for (var i = 0; i < heads.Count; i++)
         {
             await run.Failures.CompleteAsync(heads[i], default);
             var next = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
-            Expect.Sequence([$"{heads[i].Subscription}~parked {Uri.EscapeDataString(heads[i].LineKey!)}"], next.Select(entry => entry.Id), $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
+            Expect.Sequence(
+                [$"{heads[i].Subscription}~parked {Uri.EscapeDataString(heads[i].LineKey!)}"],
+                next.Select(entry => entry.Id),
+                $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
         }
 
-        FailedEvent Head(string subscription, string key) => run.Waiting($"head {Uri.EscapeDataString(key)}", line: key) with { Subscription = subscription };
+        FailedEvent Head(string subscription, string key) =>
+            run.Waiting($"head {Uri.EscapeDataString(key)}", line: key) with { Subscription = subscription };
     }
 
     private static async Task RacesAsync(StoreRun run)
@@ -170,7 +226,9 @@ internal static class LineScenarios
             await run.RecordAsync(run.Waiting($"head {round}", line: Key));
             var head = await run.ClaimOneAsync($"head {round}");
             var complete = run.Failures.CompleteAsync(head, default).AsTask();
-            var parking = Enumerable.Range(0, 2).Select(i => other.TryParkAsync(run.Parked($"parked {round} {i}", Key), 10, default).AsTask()).ToList();
+            var parking = Enumerable.Range(0, 2)
+                .Select(i => other.TryParkAsync(run.Parked($"parked {round} {i}", Key), 10, default).AsTask())
+                .ToList();
             await complete;
             var parked = 0;
             foreach (var park in parking)

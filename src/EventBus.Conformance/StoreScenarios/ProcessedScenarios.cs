@@ -10,16 +10,52 @@ internal static class ProcessedScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("handled-once", "A key is new, then held, then done, with the fingerprint of its content, so that an effect happens once.", HandledOnceAsync) { RuledOut = StoreRule.Processed },
-        new("handled-claims-at-once", "Of claims of a key at the same time exactly one is new, so that two copies never run at once.", AtOnceAsync) { RuledOut = StoreRule.Processed },
-        new("handled-keys-apart", "Every key of every subscription stands alone, whatever it is made of, so that no event suppresses another.", ApartAsync) { RuledOut = StoreRule.Processed },
-        new("handled-take-over", "A claim whose lease ended is taken over under a higher number, and its old holder can neither complete, renew nor release it, so that a late writer is fenced off.", TakeOverAsync) { RuledOut = StoreRule.Processed },
-        new("handled-renewal", "A claim that is renewed is not taken over, so that a long handler keeps its event.", RenewalAsync) { RuledOut = StoreRule.Processed },
-        new("handled-release", "A claim that is released is free at once and the next has a higher number, so that a failed handler is retried without waiting.", ReleaseAsync) { RuledOut = StoreRule.Processed },
-        new("handled-completed-again", "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no second run.", CompletedAgainAsync) { RuledOut = StoreRule.Processed },
-        new("handled-outbox", "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between loses no event.", OutboxAsync) { RuledOut = StoreRule.Processed },
-        new("handled-retention", "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that were abandoned long ago, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Processed },
-        new("handled-transaction", "Effects commit with the done key or not at all, and not when the claim was lost, so that an effect in the same database happens exactly once.", TransactionAsync)
+        new(
+            "handled-once",
+            "A key is new, then held, then done, with the fingerprint of its content, so that an effect happens once.",
+            HandledOnceAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-claims-at-once",
+            "Of claims of a key at the same time exactly one is new, so that two copies never run at once.",
+            AtOnceAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-keys-apart",
+            "Every key of every subscription stands alone, whatever it is made of, so that no event suppresses another.",
+            ApartAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-take-over",
+            "A claim whose lease ended is taken over under a higher number, and its old holder can neither complete, renew nor release "
+                + "it, so that a late writer is fenced off.",
+            TakeOverAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-renewal",
+            "A claim that is renewed is not taken over, so that a long handler keeps its event.",
+            RenewalAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-release",
+            "A claim that is released is free at once and the next has a higher number, so that a failed handler is retried without "
+                + "waiting.",
+            ReleaseAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-completed-again",
+            "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no "
+                + "second run.",
+            CompletedAgainAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-outbox",
+            "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between "
+                + "loses no event.",
+            OutboxAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-retention",
+            "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that "
+                + "were abandoned long ago, so that a store does not grow without limit.",
+            SweepAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-transaction",
+            "Effects commit with the done key or not at all, and not when the claim was lost, so that an effect in the same database "
+                + "happens exactly once.",
+            TransactionAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Transactions),
         },
@@ -38,7 +74,9 @@ internal static class ProcessedScenarios
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys when one is done");
 
         await run.Processed.ReleaseAsync(Key, first.Fence, default);
-        Expect.That(!await run.Processed.RenewAsync(Key, first.Fence, run.In(600), default), "a done key is no longer held, and not renewed");
+        Expect.That(
+            !await run.Processed.RenewAsync(Key, first.Fence, run.In(600), default),
+            "a done key is no longer held, and not renewed");
         await ExpectAsync(run, ProcessedState.Done, 1_000, run.Processed, long.MinValue);
     }
 
@@ -48,18 +86,30 @@ internal static class ProcessedScenarios
         for (var round = 0; round < 40; round++)
         {
             var key = new ProcessedKey("mail", $"{round}");
-            var claims = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => instances[i % 2].ClaimAsync(key, i, run.Now, StoreRun.Lease, default).AsTask()));
-            Expect.Sequence([ProcessedState.New, .. Enumerable.Repeat(ProcessedState.InProgress, 7)], claims.Select(claim => claim.State).Order(), "the answers to eight claims of a key at once");
+            var claims = await Task.WhenAll(
+                Enumerable.Range(0, 8).Select(i => instances[i % 2].ClaimAsync(key, i, run.Now, StoreRun.Lease, default).AsTask()));
+            Expect.Sequence(
+                [ProcessedState.New, .. Enumerable.Repeat(ProcessedState.InProgress, 7)],
+                claims.Select(claim => claim.State).Order(),
+                "the answers to eight claims of a key at once");
 
             // The same after the lease.
-            claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => instances[i % 2].ClaimAsync(key, i, run.In(61), StoreRun.Lease, default).AsTask()));
+            claims = await Task.WhenAll(
+                Enumerable.Range(0, 4).Select(i => instances[i % 2].ClaimAsync(key, i, run.In(61), StoreRun.Lease, default).AsTask()));
             Expect.Equal(1, claims.Count(claim => claim.State == ProcessedState.New), "how many of four claims after the lease are new");
         }
     }
 
     private static async Task ApartAsync(StoreRun run)
     {
-        ProcessedKey[] keys = [.. Sample.OddKeys.Select(key => new ProcessedKey("mail", key)), new("mail.a", "b"), new("mail", "a.b"), new("mail-a", "b"), new("mail", "a-b"), new("stock", "a")];
+        ProcessedKey[] keys = [
+            .. Sample.OddKeys.Select(key => new ProcessedKey("mail", key)),
+            new("mail.a", "b"),
+            new("mail", "a.b"),
+            new("mail-a", "b"),
+            new("mail", "a-b"),
+            new("stock", "a")
+        ];
         var fences = new List<long>();
         foreach (var key in keys)
         {
@@ -80,7 +130,10 @@ internal static class ProcessedScenarios
         var first = await ClaimAsync(run, Key);
         await ExpectAsync(run, ProcessedState.InProgress, 59);
         var second = await other.ClaimAsync(Key, 2, run.In(61), StoreRun.Lease, default);
-        Expect.That(second.State == ProcessedState.New && second.Fence > first.Fence, $"a new claim above {first.Fence} after the lease", second);
+        Expect.That(
+            second.State == ProcessedState.New && second.Fence > first.Fence,
+            $"a new claim above {first.Fence} after the lease",
+            second);
 
         Expect.That(!await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default), "the old holder cannot complete");
         Expect.That(!await run.Processed.RenewAsync(Key, first.Fence, run.In(9_999), default), "the old holder cannot renew");
@@ -89,12 +142,16 @@ internal static class ProcessedScenarios
         Expect.That(await other.CompleteAsync(Key, second.Fence, Done(run, "kept"), default), "the new holder completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
         Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "what the new holder left to send");
-        Expect.That(!await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default), "the old holder cannot complete what is done");
+        Expect.That(
+            !await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default),
+            "the old holder cannot complete what is done");
 
         // A claim whose lease has ended belongs to its holder until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await ClaimAsync(run, late);
-        Expect.That(await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default), "an owner whose lease expired renews a key that no other has claimed");
+        Expect.That(
+            await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default),
+            "an owner whose lease expired renews a key that no other has claimed");
         await ExpectAsync(run, ProcessedState.InProgress, 599, key: late);
     }
 
@@ -102,7 +159,9 @@ internal static class ProcessedScenarios
     {
         var first = await ClaimAsync(run, Key);
         Expect.That(await run.Processed.RenewAsync(Key, first.Fence, run.In(300), default), "the holder renews");
-        Expect.That(!await run.Processed.RenewAsync(new ProcessedKey("mail", "unknown"), 1, run.In(300), default), "a claim that never was is not renewed");
+        Expect.That(
+            !await run.Processed.RenewAsync(new ProcessedKey("mail", "unknown"), 1, run.In(300), default),
+            "a claim that never was is not renewed");
         await ExpectAsync(run, ProcessedState.InProgress, 299);
         var second = await run.Processed.ClaimAsync(Key, 0, run.In(301), StoreRun.Lease, default);
         Expect.Equal(ProcessedState.New, second.State, "the state after the last renewal");
@@ -131,20 +190,26 @@ internal static class ProcessedScenarios
         Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default), "the same call again says the same");
         await ExpectOutboxAsync("a");
         await run.Processed.DispatchedAsync(Key, default);
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default), "the same call again after the sending says the same");
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default),
+            "the same call again after the sending says the same");
         await ExpectOutboxAsync();
         await run.Processed.DispatchedAsync(Key, default);
         await run.Processed.DispatchedAsync(new ProcessedKey("mail", "unknown"), default);
 
         async Task ExpectOutboxAsync(params string[] ids) => Expect.Sequence(
-            ids, (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.Id), "what is left to send");
+            ids,
+            (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.Id),
+            "what is left to send");
     }
 
     private static async Task OutboxAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Processed!;
         var claim = await ClaimAsync(run, Key);
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, new Completion(Sample.Envelopes, [], run.In(3_600)), default), "the holder completes");
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.Fence, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
+            "the holder completes");
         for (var i = 0; i < 2; i++)
         {
             var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
@@ -192,7 +257,9 @@ internal static class ProcessedScenarios
         {
             var key = new ProcessedKey("mail", id);
             var claim = await ClaimAsync(run, key);
-            Expect.That(await run.Processed.CompleteAsync(key, claim.Fence, Done(run, outbox) with { KeepUntil = run.In(keep) }, default), $"'{id}' is completed");
+            Expect.That(
+                await run.Processed.CompleteAsync(key, claim.Fence, Done(run, outbox) with { KeepUntil = run.In(keep) }, default),
+                $"'{id}' is completed");
         }
     }
 
@@ -200,15 +267,25 @@ internal static class ProcessedScenarios
     {
         var claim = await ClaimAsync(run, Key);
         var created = await ClaimAsync(run, new ProcessedKey("mail", "table"));
-        Expect.That(await run.Processed.CompleteAsync(new ProcessedKey("mail", "table"), created.Fence, With(Sql("CREATE TABLE effects (id INTEGER)")), default), "an effect makes a table");
+        Expect.That(await run.Processed.CompleteAsync(
+            new ProcessedKey("mail", "table"),
+            created.Fence,
+            With(Sql("CREATE TABLE effects (id INTEGER)")),
+            default), "an effect makes a table");
 
         var broken = await Expect.ThrowsAsync<EffectException>(
-            () => run.Processed.CompleteAsync(Key, claim.Fence, With(Insert, (_, _) => throw new InvalidOperationException("on purpose")), default).AsTask(), "an effect that fails ends the commit");
+            () => run.Processed.CompleteAsync(
+                Key,
+                claim.Fence,
+                With(Insert, (_, _) => throw new InvalidOperationException("on purpose")),
+                default).AsTask(), "an effect that fails ends the commit");
         Expect.Equal("on purpose", broken.InnerException?.Message, "the cause of the exception");
         Expect.Equal(0, await CountAsync("broken"), "the number of effects after one failed");
         await ExpectAsync(run, ProcessedState.InProgress, 0);
 
-        Expect.That(!await run.Processed.CompleteAsync(Key, claim.Fence + 1, With(Insert), default), "an owner without the claim cannot complete");
+        Expect.That(
+            !await run.Processed.CompleteAsync(Key, claim.Fence + 1, With(Insert), default),
+            "an owner without the claim cannot complete");
         Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
         for (var i = 0; i < 2; i++)
         {
@@ -220,27 +297,32 @@ internal static class ProcessedScenarios
 
         Completion With(params Func<DbTransaction, CancellationToken, Task>[] effects) => Done(run) with { Effects = effects };
 
-        Func<DbTransaction, CancellationToken, Task> Sql(string text, Action<object?>? result = null) => async (transaction, cancellationToken) =>
-        {
-            await using var command = transaction.Connection!.CreateCommand();
-            (command.Transaction, command.CommandText) = (transaction, text);
-            var value = await command.ExecuteScalarAsync(cancellationToken);
-            result?.Invoke(value);
-        };
+        Func<DbTransaction, CancellationToken, Task> Sql(string text, Action<object?>? result = null) =>
+            async (transaction, cancellationToken) =>
+            {
+                await using var command = transaction.Connection!.CreateCommand();
+                (command.Transaction, command.CommandText) = (transaction, text);
+                var value = await command.ExecuteScalarAsync(cancellationToken);
+                result?.Invoke(value);
+            };
 
-        Task Insert(DbTransaction transaction, CancellationToken cancellationToken) => Sql("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
+        Task Insert(DbTransaction transaction, CancellationToken cancellationToken) =>
+            Sql("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
 
         async Task<int> CountAsync(string id)
         {
             var count = -1;
             var key = new ProcessedKey("mail", id);
             var counting = await ClaimAsync(run, key);
-            await run.Processed.CompleteAsync(key, counting.Fence, With(Sql("SELECT COUNT(*) FROM effects", value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
+            await run.Processed.CompleteAsync(key, counting.Fence, With(Sql(
+                "SELECT COUNT(*) FROM effects",
+                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
             return count;
         }
     }
 
-    private static Completion Done(StoreRun run, params string[] outbox) => new([.. outbox.Select(id => Sample.Event(id))], [], run.In(3_600));
+    private static Completion Done(StoreRun run, params string[] outbox) =>
+        new([.. outbox.Select(id => Sample.Event(id))], [], run.In(3_600));
 
     private static async Task<ProcessedClaim> ClaimAsync(StoreRun run, ProcessedKey key, long fingerprint = 1)
     {
@@ -249,9 +331,18 @@ internal static class ProcessedScenarios
         return claim;
     }
 
-    private static async Task ExpectAsync(StoreRun run, ProcessedState state, double at = 0, ProcessedEventStore? store = null, long fingerprint = 1, ProcessedKey? key = null)
+    private static async Task ExpectAsync(
+        StoreRun run,
+        ProcessedState state,
+        double at = 0,
+        ProcessedEventStore? store = null,
+        long fingerprint = 1,
+        ProcessedKey? key = null)
     {
         var claim = await (store ?? run.Processed).ClaimAsync(key ?? Key, 99, run.In(at), StoreRun.Lease, default);
-        Expect.Equal((state, 0L, fingerprint), (claim.State, claim.Fence, claim.Fingerprint), $"state, number and fingerprint of a key after {at} s");
+        Expect.Equal(
+            (state, 0L, fingerprint),
+            (claim.State, claim.Fence, claim.Fingerprint),
+            $"state, number and fingerprint of a key after {at} s");
     }
 }

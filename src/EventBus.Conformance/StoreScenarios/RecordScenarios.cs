@@ -10,33 +10,66 @@ internal static class RecordScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("failed-event-round-trip", "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.", RoundTripAsync) { RuledOut = StoreRule.Failures },
-        new("failed-entry-round-trip", "What the bus knows of a failed event comes back unchanged, so that operators and retries see what happened.", EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
-        new("kept-once", "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats work nor retries a dead letter.", KeptOnceAsync) { RuledOut = StoreRule.Failures },
-        new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one series of retries.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
-        new("claimed-record", "The owner of a claim replaces the entry once, and the claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
-        new("counted-attempts", "Attempts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is detected.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
-        new("concurrent-attempts", "Attempts that ran concurrently with another event that may have ended the process are counted separately on every instance, so that an event is not blamed for another's crash.", ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
-        new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "failed-event-round-trip",
+            "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.",
+            RoundTripAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "failed-entry-round-trip",
+            "What the bus knows of a failed event comes back unchanged, so that operators and retries see what happened.",
+            EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "kept-once",
+            "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats "
+                + "work nor retries a dead letter.",
+            KeptOnceAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "copies-at-once",
+            "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one series of retries.",
+            CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "claimed-record",
+            "The owner of a claim replaces the entry once, and the claim ends, so that a retry and its outcome are one step.",
+            ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "counted-attempts",
+            "Attempts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its "
+                + "process is detected.",
+            CountedStartsAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "concurrent-attempts",
+            "Attempts that ran concurrently with another event that may have ended the process are counted separately on every instance, "
+                + "so that an event is not blamed for another's crash.",
+            ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "entry-counts",
+            "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.",
+            CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
     {
         foreach (var envelope in Sample.Envelopes)
         {
-            await run.RecordAsync(run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key }, run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
+            await run.RecordAsync(
+                run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key },
+                run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
             var found = await run.DeadLetters.FindAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default);
             Same(envelope, found?.Envelope, "found as a dead letter");
             Expect.Equal(envelope.Key, found!.LineKey, "the line key of what was found");
         }
 
-        var listed = (await run.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
-        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(entry => entry.Envelope.Id);
+        var listed =
+            (await run.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
+        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(
+            entry => entry.Envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
             Same(envelope, listed.GetValueOrDefault(envelope.Id)?.Envelope, "listed as a dead letter");
             Same(envelope, claimed.GetValueOrDefault(envelope.Id)?.Envelope, "claimed");
-            Expect.That(await run.DeadLetters.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default), $"the dead letter of '{envelope.Id}' is discarded by its id");
+            Expect.That(
+                await run.DeadLetters.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default),
+                $"the dead letter of '{envelope.Id}' is discarded by its id");
             await run.Failures.CompleteAsync(claimed[envelope.Id], default);
         }
 
@@ -57,11 +90,19 @@ internal static class RecordScenarios
             LastFailedAt = run.In(-1.001),
             Error = "Grüße: \"failed\" 😀",
             ErrorDetails = new string('x', 8_192),
-            History = [.. Enumerable.Range(1, FailedEvent.MaxHistory).Select(start => new FailedAttempt(start, run.In(start - 100), $"start {start} 😀"))],
+            History = [.. Enumerable.Range(1, FailedEvent.MaxHistory)
+                .Select(start => new FailedAttempt(start, run.In(start - 100), $"start {start} 😀"))],
             NeedsAlert = true,
         };
         var bare = run.Dead("2") with { Error = null, OrderKey = "" };
-        var waiting = run.Waiting("3", line: "line of 3") with { ManualRetries = 1, Reason = DeadLetterReason.PermanentFailure, History = [new FailedAttempt(1, run.Now, "one")], OrderKey = "order", Position = -5 };
+        var waiting = run.Waiting("3", line: "line of 3") with
+        {
+            ManualRetries = 1,
+            Reason = DeadLetterReason.PermanentFailure,
+            History = [new FailedAttempt(1, run.Now, "one")],
+            OrderKey = "order",
+            Position = -5
+        };
         await run.RecordAsync(full, bare, waiting);
 
         foreach (var entry in new[] { full, bare })
@@ -72,21 +113,30 @@ internal static class RecordScenarios
 
         var claimed = await run.ClaimOneAsync("3");
         Expect.Equal(2, claimed.Attempts, "the attempts of a claimed entry that had one");
-        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Attempts = 1 }), "the claimed entry, apart from its attempts");
+        Expect.Equal(
+            Sample.Describe(waiting),
+            Sample.Describe(claimed with { Attempts = 1 }),
+            "the claimed entry, apart from its attempts");
     }
 
     private static async Task KeptOnceAsync(StoreRun run)
     {
         await run.RecordAsync(run.Waiting("waiting", 30), run.Waiting("claimed", line: "k"), run.Dead("dead"));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("deferred", "o"), 0, 10, default), "the first deferral");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred("deferred", "o"), 0, 10, default),
+            "the first deferral");
         var claimed = await run.ClaimOneAsync("claimed");
 
         foreach (var id in new[] { "waiting", "claimed", "dead", "parked", "deferred" })
         {
             Expect.That(!await run.Failures.RecordAsync(run.Waiting(id), default), $"a second copy of what is {id} is not kept as waiting");
             Expect.That(!await run.Failures.RecordAsync(run.Dead(id), default), $"a second copy of what is {id} is not kept as dead");
-            Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(id, "other", due: 0), 0, 10, default), $"the answer to deferring a second copy of what is {id}");
+            Expect.Equal(
+                DeferOutcome.Deferred,
+                await run.Failures.DeferAsync(run.Deferred(id, "other", due: 0), 0, 10, default),
+                $"the answer to deferring a second copy of what is {id}");
         }
 
         Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after copies of all were refused");
@@ -116,57 +166,117 @@ internal static class RecordScenarios
         var claimed = await run.ClaimOneAsync("1");
         var again = claimed with { DueAt = run.In(30), Error = "It failed again.", LastFailedAt = run.In(1) };
         Expect.That(await run.Failures.RecordAsync(again, default), "the holder replaces its entry");
-        Expect.That(!await run.Failures.RecordAsync(again with { Status = FailedEventStatus.Dead }, default), "a second record under the same claim is refused");
+        Expect.That(
+            !await run.Failures.RecordAsync(again with { Status = FailedEventStatus.Dead }, default),
+            "a second record under the same claim is refused");
         await run.ExpectDueAsync([], "before the new time", 29);
 
         claimed = await run.ClaimOneAsync("1", 30);
-        Expect.Equal((3, "It failed again.", run.In(1), 0L, false), (claimed.Attempts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted), "the entry when it is due again");
-        Expect.That(await run.Failures.RecordAsync(claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure }, default), "the holder gives its entry up");
+        Expect.Equal(
+            (3, "It failed again.", run.In(1), 0L, false),
+            (claimed.Attempts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted),
+            "the entry when it is due again");
+        Expect.That(await run.Failures.RecordAsync(
+            claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure },
+            default), "the holder gives its entry up");
         await run.ExpectDueAsync([], "after it died", 1_000);
         var dead = await run.DeadLetters.FindAsync(claimed.Id, default);
-        Expect.That(dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 attempts, a number and its reason", dead);
+        Expect.That(
+            dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure },
+            "a dead letter with 3 attempts, a number and its reason",
+            dead);
     }
 
     private static async Task CountedStartsAsync(StoreRun run)
     {
         var other = await run.OtherFailuresAsync();
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted");
-        Expect.Equal<int?>(3, (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts, "the next one, on another instance");
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another subscription");
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another event");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first attempt that is counted");
+        Expect.Equal<int?>(
+            3,
+            (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts,
+            "the next one, on another instance");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first one of another subscription");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first one of another event");
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         await run.Failures.ForgetAttemptsAsync("mail", "never counted", default);
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one after the event was handled");
-        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the second one of the other subscription");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first one after the event was handled");
+        Expect.Equal<int?>(
+            3,
+            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the second one of the other subscription");
 
         await run.RecordAsync(run.Dead("1"));
-        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the attempt of an event that is kept");
+        Expect.Equal<int?>(
+            null,
+            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the attempt of an event that is kept");
         await run.DeadLetters.DiscardAsync("mail~1", default);
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
+        Expect.Equal<int?>(
+            2,
+            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
 
-        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync("mail", "at once", new AttemptCount(1, 0), run.Now, default).AsTask()));
-        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Attempts ?? 0).Order(), "the count after 20 attempts at once");
+        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync(
+            "mail",
+            "at once",
+            new AttemptCount(1, 0),
+            run.Now,
+            default).AsTask()));
+        Expect.Sequence(
+            Enumerable.Range(2, 20),
+            counted.Select(count => count?.Attempts ?? 0).Order(),
+            "the count after 20 attempts at once");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted attempts are none");
     }
 
     private static async Task ConcurrentAttemptsAsync(StoreRun run)
     {
         var other = await run.OtherFailuresAsync();
-        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(run.Failures, default), "the count of an event without attempts");
-        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, new AttemptCount(0, 1)), "the count after a concurrent attempt of an event without attempts");
-        Expect.Equal<AttemptCount?>(new AttemptCount(2, 0), await CountAsync(run.Failures, new AttemptCount(1, 0)), "the first attempt that is counted");
-        Expect.Equal<AttemptCount?>(new AttemptCount(2, 1), await CountAsync(other, new AttemptCount(0, 1)), "the count after that attempt became a concurrent one");
+        Expect.Equal<AttemptCount?>(
+            new AttemptCount(1, 0),
+            await CountAsync(run.Failures, default),
+            "the count of an event without attempts");
+        Expect.Equal<AttemptCount?>(
+            new AttemptCount(1, 0),
+            await CountAsync(other, new AttemptCount(0, 1)),
+            "the count after a concurrent attempt of an event without attempts");
+        Expect.Equal<AttemptCount?>(
+            new AttemptCount(2, 0),
+            await CountAsync(run.Failures, new AttemptCount(1, 0)),
+            "the first attempt that is counted");
+        Expect.Equal<AttemptCount?>(
+            new AttemptCount(2, 1),
+            await CountAsync(other, new AttemptCount(0, 1)),
+            "the count after that attempt became a concurrent one");
         Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "a concurrent attempt");
         Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
 
-        ValueTask<AttemptCount?> CountAsync(KeyedFailureStore store, AttemptCount added) => store.CountAttemptAsync("mail", "1", added, run.Now, default);
+        ValueTask<AttemptCount?> CountAsync(KeyedFailureStore store, AttemptCount added) =>
+            store.CountAttemptAsync("mail", "1", added, run.Now, default);
     }
 
     private static async Task CountsAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Waiting("1"), run.Waiting("2", 30), run.Dead("3"), run.Waiting("4", 10, "k"), run.Waiting("5") with { Subscription = "stock" });
+        await run.RecordAsync(
+            run.Waiting("1"),
+            run.Waiting("2", 30),
+            run.Dead("3"),
+            run.Waiting("4", 10, "k"),
+            run.Waiting("5") with { Subscription = "stock" });
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", "k"));
         await run.Failures.DeferAsync(run.Deferred("7", "o", due: 40), 0, 10, default);
         await ExpectAsync(7, 2, 3, 4, 5);
@@ -181,11 +291,17 @@ internal static class RecordScenarios
             Expect.Equal(held, await run.Failures.CountAsync(default), "the number of entries");
             foreach (var (seconds, expected) in new[] { 0, 10, 30, 40 }.Zip(due))
             {
-                Expect.Equal(expected, await run.Failures.CountDueAsync(run.In(seconds), default), $"the number of entries that are due after {seconds} s");
+                Expect.Equal(
+                    expected,
+                    await run.Failures.CountDueAsync(run.In(seconds), default),
+                    $"the number of entries that are due after {seconds} s");
             }
         }
     }
 
     private static void Same(Envelope expected, Envelope? happened, string what) =>
-        Expect.Equal(Sample.Describe(expected), happened is null ? "nothing" : Sample.Describe(happened), $"the event '{expected.Id}' when {what}");
+        Expect.Equal(
+            Sample.Describe(expected),
+            happened is null ? "nothing" : Sample.Describe(happened),
+            $"the event '{expected.Id}' when {what}");
 }

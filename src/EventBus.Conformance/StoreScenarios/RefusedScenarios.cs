@@ -10,12 +10,24 @@ internal static class RefusedScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("one-write-fails", "A write that fails for one entry leaves nothing behind and fails for no other, also among writes at the same time, so that one event that cannot be kept costs no other event.", OneFailsAsync)
+        new(
+            "one-write-fails",
+            "A write that fails for one entry leaves nothing behind and fails for no other, also among writes at the same time, so that "
+                + "one event that cannot be kept costs no other event.",
+            OneFailsAsync)
         {
             RuledOut = StoreRule.Failures,
         },
-        new("one-delay-fails", "A delayed event that cannot be kept leaves nothing behind and fails for no other, so that a bad publish is its publisher's alone.", OneDelayFailsAsync) { RuledOut = StoreRule.Delays },
-        new("one-mark-fails", "A mark that cannot be written leaves the claim as it was and fails for no other, so that one event that cannot be kept costs no other event.", OneMarkFailsAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "one-delay-fails",
+            "A delayed event that cannot be kept leaves nothing behind and fails for no other, so that a bad publish is its publisher's "
+                + "alone.",
+            OneDelayFailsAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "one-mark-fails",
+            "A mark that cannot be written leaves the claim as it was and fails for no other, so that one event that cannot be kept "
+                + "costs no other event.",
+            OneMarkFailsAsync) { RuledOut = StoreRule.Processed },
     ];
 
     private static async Task OneFailsAsync(StoreRun run)
@@ -24,22 +36,39 @@ internal static class RefusedScenarios
         await run.RecordAsync(run.Dead("head", "k"));
 
         // A store that keeps objects instead of bytes accepts all of them, once each.
-        var records = await Task.WhenAll(Enumerable.Range(0, Writes).Select(i => TryAsync(() => run.Failures.RecordAsync(IsBad(i) ? bad : run.Waiting($"{i}"), default))));
-        Expect.Equal(Writes / 4 * 3, records.Index().Count(record => !IsBad(record.Index) && record.Item), "the number of other entries that were kept at the same time");
+        var records = await Task.WhenAll(Enumerable.Range(0, Writes)
+            .Select(i => TryAsync(() => run.Failures.RecordAsync(IsBad(i) ? bad : run.Waiting($"{i}"), default))));
+        Expect.Equal(
+            Writes / 4 * 3,
+            records.Index().Count(record => !IsBad(record.Index) && record.Item),
+            "the number of other entries that were kept at the same time");
         var kept = records.Index().Count(record => IsBad(record.Index) && record.Item);
         Expect.That(kept <= 1, "at most one copy of the entry is kept", kept);
         Expect.Equal((Writes / 4 * 3) + 1 + kept, await run.Failures.CountAsync(default), "the number of entries");
 
         var takesAny = kept == 1;
-        var parked = await TryAsync(async () => await run.Failures.TryParkAsync(run.Parked("bad-parked", "k") with { Envelope = await Unwritable.EnvelopeAsync("bad-parked") }, 10, default) == ParkOutcome.Parked);
+        var parked = await TryAsync(async () => await run.Failures.TryParkAsync(
+            run.Parked("bad-parked", "k") with { Envelope = await Unwritable.EnvelopeAsync("bad-parked") },
+            10,
+            default) == ParkOutcome.Parked);
         Expect.Equal(takesAny, parked, "whether it is parked");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("good-parked", "k"));
-        var deferred = await TryAsync(async () => await run.Failures.DeferAsync(run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await Unwritable.EnvelopeAsync("bad-deferred") }, 0, 10, default) == DeferOutcome.Deferred);
+        var deferred = await TryAsync(async () => await run.Failures.DeferAsync(
+            run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await Unwritable.EnvelopeAsync("bad-deferred") },
+            0,
+            10,
+            default) == DeferOutcome.Deferred);
         Expect.Equal(takesAny, deferred, "whether it is deferred");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("good-deferred", "o", 2, 100), 0, 10, default), "the answer to deferring another");
+        Expect.Equal(
+            DeferOutcome.Deferred,
+            await run.Failures.DeferAsync(run.Deferred("good-deferred", "o", 2, 100), 0, 10, default),
+            "the answer to deferring another");
 
         var due = (await run.ClaimAsync()).Select(entry => entry.Envelope.Id).ToHashSet();
-        Expect.That(Enumerable.Range(0, Writes).Where(i => !IsBad(i)).All(i => due.Contains($"{i}")), "all others are due", string.Join(", ", due));
+        Expect.That(
+            Enumerable.Range(0, Writes).Where(i => !IsBad(i)).All(i => due.Contains($"{i}")),
+            "all others are due",
+            string.Join(", ", due));
         Expect.Equal(takesAny, due.Contains("bad"), "whether it is due");
         Expect.Equal((Writes / 4 * 3) + 3 + (3 * kept), await run.Failures.CountAsync(default), "the number of entries in the end");
     }
@@ -52,10 +81,16 @@ internal static class RefusedScenarios
             await run.Delays.AddAsync(IsBad(i) ? bad : Sample.Event($"{i}"), run.Now, default);
             return true;
         })));
-        Expect.Equal(Writes / 4 * 3, adds.Index().Count(add => !IsBad(add.Index) && add.Item), "the number of other events that were kept at the same time");
+        Expect.Equal(
+            Writes / 4 * 3,
+            adds.Index().Count(add => !IsBad(add.Index) && add.Item),
+            "the number of other events that were kept at the same time");
         var kept = adds.Index().Any(add => IsBad(add.Index) && add.Item) ? 1 : 0;
         Expect.Equal((Writes / 4 * 3) + kept, await run.Delays.CountAsync(default), "the number of delayed events");
-        Expect.Equal((Writes / 4 * 3) + kept, (await run.Delays.ClaimDueAsync(run.Now, StoreRun.Lease, 1_000, default)).Entries.Count, "the number of events that are due");
+        Expect.Equal(
+            (Writes / 4 * 3) + kept,
+            (await run.Delays.ClaimDueAsync(run.Now, StoreRun.Lease, 1_000, default)).Entries.Count,
+            "the number of events that are due");
     }
 
     private static async Task OneMarkFailsAsync(StoreRun run)
@@ -64,14 +99,20 @@ internal static class RefusedScenarios
         var keys = Enumerable.Range(0, Writes).Select(i => new ProcessedKey(Sample.Subscription, $"{i}")).ToArray();
         var claims = await Task.WhenAll(keys.Select(key => run.Processed.ClaimAsync(key, 0, run.Now, StoreRun.Lease, default).AsTask()));
         var marks = await Task.WhenAll(keys.Select((key, i) => TryAsync(() => CompleteAsync(i, IsBad(i) ? bad : Sample.Event("after")))));
-        Expect.Equal(Writes / 4 * 3, marks.Index().Count(mark => !IsBad(mark.Index) && mark.Item), "the number of other events that were marked at the same time");
+        Expect.Equal(
+            Writes / 4 * 3,
+            marks.Index().Count(mark => !IsBad(mark.Index) && mark.Item),
+            "the number of other events that were marked at the same time");
 
         for (var i = 0; i < Writes; i++)
         {
-            Expect.That(marks[i] || await CompleteAsync(i, Sample.Event("instead")), $"the claim of {keys[i]} holds after the write that failed");
+            Expect.That(
+                marks[i] || await CompleteAsync(i, Sample.Event("instead")),
+                $"the claim of {keys[i]} holds after the write that failed");
         }
 
-        ValueTask<bool> CompleteAsync(int i, Envelope outbox) => run.Processed.CompleteAsync(keys[i], claims[i].Fence, new Completion([outbox], [], run.In(1_000)), default);
+        ValueTask<bool> CompleteAsync(int i, Envelope outbox) =>
+            run.Processed.CompleteAsync(keys[i], claims[i].Fence, new Completion([outbox], [], run.In(1_000)), default);
     }
 
     private static bool IsBad(int i) => i % 4 == 3;

@@ -14,11 +14,31 @@ internal static class RepeatScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("repeated-claim-handled", "A claim of a key that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage lets two copies run side by side.", HandledAsync) { RuledOut = StoreRule.Processed },
-        new("repeated-claim-due", "A claim of what is due that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage lets two copies run side by side.", DueAsync) { RuledOut = StoreRule.Failures },
-        new("repeated-claim-alerts", "A claim of alerts that is repeated because its answer was lost holds for a whole lease from the repeat, so that two instances do not send the same alert at once.", AlertsAsync) { RuledOut = StoreRule.Failures },
-        new("repeated-claim-delayed", "A claim of delayed events that is repeated because its answer was lost holds for a whole lease from the repeat, so that two instances do not publish the same event at once.", DelayedAsync) { RuledOut = StoreRule.Delays },
-        new("repeated-claim-saga", "A claim of a saga that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage lets two instances run one step side by side.", SagaAsync) { RuledOut = StoreRule.Sagas },
+        new(
+            "repeated-claim-handled",
+            "A claim of a key that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage "
+                + "lets two copies run side by side.",
+            HandledAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "repeated-claim-due",
+            "A claim of what is due that is repeated because its answer was lost holds for a whole lease from the repeat, so that no "
+                + "outage lets two copies run side by side.",
+            DueAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "repeated-claim-alerts",
+            "A claim of alerts that is repeated because its answer was lost holds for a whole lease from the repeat, so that two "
+                + "instances do not send the same alert at once.",
+            AlertsAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "repeated-claim-delayed",
+            "A claim of delayed events that is repeated because its answer was lost holds for a whole lease from the repeat, so that two "
+                + "instances do not publish the same event at once.",
+            DelayedAsync) { RuledOut = StoreRule.Delays },
+        new(
+            "repeated-claim-saga",
+            "A claim of a saga that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage "
+                + "lets two instances run one step side by side.",
+            SagaAsync) { RuledOut = StoreRule.Sagas },
     ];
 
     private static async Task HandledAsync(StoreRun run)
@@ -29,13 +49,23 @@ internal static class RepeatScenarios
             foreach (var at in Repeats)
             {
                 var key = new ProcessedKey("mail", $"{i} {at}");
-                await LoseAsync(i, cancellationToken => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, cancellationToken).AsTask());
+                await LoseAsync(
+                    i,
+                    cancellationToken => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, cancellationToken).AsTask());
                 var repeated = await run.Processed.ClaimAsync(key, 1, run.In(at), StoreRun.Lease, default);
                 if (repeated.State == ProcessedState.New)
                 {
-                    Expect.Equal(ProcessedState.InProgress, (await other.ClaimAsync(key, 1, run.In(at + 59), StoreRun.Lease, default)).State, $"the state of a key {at + 59} s after the first claim, whose repeat was granted after {at} s");
-                    Expect.That(await run.Processed.RenewAsync(key, repeated.Fence, run.In(at + 119), default), $"the claim that was repeated after {at} s is renewed");
-                    Expect.Equal(ProcessedState.InProgress, (await other.ClaimAsync(key, 1, run.In(at + 118), StoreRun.Lease, default)).State, "the state of a key after the renewal");
+                    Expect.Equal(
+                        ProcessedState.InProgress,
+                        (await other.ClaimAsync(key, 1, run.In(at + 59), StoreRun.Lease, default)).State,
+                        $"the state of a key {at + 59} s after the first claim, whose repeat was granted after {at} s");
+                    Expect.That(
+                        await run.Processed.RenewAsync(key, repeated.Fence, run.In(at + 119), default),
+                        $"the claim that was repeated after {at} s is renewed");
+                    Expect.Equal(
+                        ProcessedState.InProgress,
+                        (await other.ClaimAsync(key, 1, run.In(at + 118), StoreRun.Lease, default)).State,
+                        "the state of a key after the renewal");
                 }
                 else
                 {
@@ -57,12 +87,25 @@ internal static class RepeatScenarios
             foreach (var at in Repeats)
             {
                 var subscription = $"mail-{i}-{at}";
-                await run.RecordAsync(run.Waiting("1") with { Subscription = subscription }, run.Waiting("2") with { Subscription = subscription });
-                await LoseAsync(i, cancellationToken => run.Failures.ClaimDueAsync([subscription], run.Now, StoreRun.Lease, 10, cancellationToken).AsTask());
+                await run.RecordAsync(
+                    run.Waiting("1") with { Subscription = subscription },
+                    run.Waiting("2") with { Subscription = subscription });
+                await LoseAsync(i, cancellationToken => run.Failures.ClaimDueAsync(
+                    [subscription],
+                    run.Now,
+                    StoreRun.Lease,
+                    10,
+                    cancellationToken).AsTask());
                 var repeated = (await run.Failures.ClaimDueAsync([subscription], run.In(at), StoreRun.Lease, 10, default)).Entries;
                 var early = (await other.ClaimDueAsync([subscription], run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
-                Expect.Sequence([], repeated.Select(entry => entry.Id).Intersect(early.Select(entry => entry.Id)), $"what another claims {at + 59} s after the first claim, whose repeat was granted after {at} s");
-                Expect.Sequence([], await run.Failures.RenewAsync(repeated, run.In(at + 119), default), $"the claims that are lost, of those that were repeated after {at} s");
+                Expect.Sequence(
+                    [],
+                    repeated.Select(entry => entry.Id).Intersect(early.Select(entry => entry.Id)),
+                    $"what another claims {at + 59} s after the first claim, whose repeat was granted after {at} s");
+                Expect.Sequence(
+                    [],
+                    await run.Failures.RenewAsync(repeated, run.In(at + 119), default),
+                    $"the claims that are lost, of those that were repeated after {at} s");
                 if (at > 60 && run.Stores.Durable)
                 {
                     Expect.Equal(2, repeated.Count, "the number of entries that are claimed after the lease of the first claim");
@@ -77,11 +120,16 @@ internal static class RepeatScenarios
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
         for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
         {
-            await LoseAsync(i, cancellationToken => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
+            await LoseAsync(
+                i,
+                cancellationToken => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
             var at = from + Repeats[i % 2];
             var repeated = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.DeadLetters.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
-            Expect.Sequence([], repeated.Select(alert => alert.Id).Intersect(early.Select(alert => alert.Id)), $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
+            Expect.Sequence(
+                [],
+                repeated.Select(alert => alert.Id).Intersect(early.Select(alert => alert.Id)),
+                $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }
 
@@ -96,7 +144,10 @@ internal static class RepeatScenarios
             var at = from + Repeats[i % 2];
             var repeated = (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.ClaimDueAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
-            Expect.Sequence([], repeated.Select(envelope => envelope.Id).Intersect(early.Select(envelope => envelope.Id)), $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
+            Expect.Sequence(
+                [],
+                repeated.Select(envelope => envelope.Id).Intersect(early.Select(envelope => envelope.Id)),
+                $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }
 
@@ -110,14 +161,24 @@ internal static class RepeatScenarios
                 var (id, name) = ($"{i} {at}", $"trip-{i}-{at}");
                 await run.Sagas.CreateAsync(run.Saga(id, 0, name), default);
                 var found = (await run.Sagas.FindAsync(id, default))!;
-                await LoseAsync(i, cancellationToken => run.Sagas.SaveAsync(found with { DueAt = run.In(60), Claim = found.Claim + 1 }, cancellationToken).AsTask());
+                await LoseAsync(i, cancellationToken => run.Sagas.SaveAsync(
+                    found with { DueAt = run.In(60), Claim = found.Claim + 1 },
+                    cancellationToken).AsTask());
 
                 // A claim saves the version that was read: an instance that does not know the result of its claim reads
                 // the saga again.
                 var current = (await run.Sagas.FindAsync(id, default))!;
-                Expect.That(await run.Sagas.SaveAsync(current with { DueAt = run.In(at + 60), Claim = current.Claim + 1 }, default), $"the claim of a saga is granted after {at} s");
-                Expect.Equal(0, (await other.ListDueAsync([name], run.In(at + 59), 10, default)).Entries.Count, $"the number of sagas that are due for another {at + 59} s after the first claim, whose repeat was granted after {at} s");
-                Expect.That(!await other.SaveAsync(current with { DueAt = run.In(999) }, default), "a claim of the version before the repeat is refused");
+                Expect.That(
+                    await run.Sagas.SaveAsync(current with { DueAt = run.In(at + 60), Claim = current.Claim + 1 }, default),
+                    $"the claim of a saga is granted after {at} s");
+                Expect.Equal(
+                    0,
+                    (await other.ListDueAsync([name], run.In(at + 59), 10, default)).Entries.Count,
+                    $"the number of sagas that are due for another {at + 59} s after the first claim, whose repeat was granted after "
+                        + $"{at} s");
+                Expect.That(
+                    !await other.SaveAsync(current with { DueAt = run.In(999) }, default),
+                    "a claim of the version before the repeat is refused");
             }
         }
     }

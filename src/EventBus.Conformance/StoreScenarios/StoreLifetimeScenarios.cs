@@ -12,20 +12,49 @@ internal static class StoreLifetimeScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("failures-outlive", "Failed events, lines, claims, counts, alerts and order survive the end of every instance, so that a deployment or a crash forgets nothing.", FailuresOutliveAsync)
+        new(
+            "failures-outlive",
+            "Failed events, lines, claims, counts, alerts and order survive the end of every instance, so that a deployment or a crash "
+                + "forgets nothing.",
+            FailuresOutliveAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
-        new("handled-outlives", "What was handled, what is held and what is left to send survive the end of every instance, so that a crash repeats no effect.", HandledOutlivesAsync)
+        new(
+            "handled-outlives",
+            "What was handled, what is held and what is left to send survive the end of every instance, so that a crash repeats no effect.",
+            HandledOutlivesAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Durable),
         },
-        new("delays-outlive", "Delayed events survive the end of every instance, so that a deployment loses no reminder.", DelaysOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
-        new("sagas-outlive", "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work half done.", SagasOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
-        new("opened-at-once", "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.", OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
-        new("applications-apart", "Applications of different names that share a store never see one another's entries, so that one server serves several.", ApartAsync) { RuledOut = StoreRule.Durable },
-        new("subscriptions-apart", "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen freely never mixes two of them.", SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
-        new("store-down", "While the stores are down every write ends with an error in time, and afterwards everything continues with the kept entries, so that an outage costs time and no event.", DownAsync, exclusive: true)
+        new(
+            "delays-outlive",
+            "Delayed events survive the end of every instance, so that a deployment loses no reminder.",
+            DelaysOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
+        new(
+            "sagas-outlive",
+            "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work "
+                + "half done.",
+            SagasOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
+        new(
+            "opened-at-once",
+            "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.",
+            OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
+        new(
+            "applications-apart",
+            "Applications of different names that share a store never see one another's entries, so that one server serves several.",
+            ApartAsync) { RuledOut = StoreRule.Durable },
+        new(
+            "subscriptions-apart",
+            "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen "
+                + "freely never mixes two of them.",
+            SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "store-down",
+            "While the stores are down every write ends with an error in time, and afterwards everything continues with the kept "
+                + "entries, so that an outage costs time and no event.",
+            DownAsync,
+            exclusive: true)
         {
             RuledOut = StoreRule.CanBreak,
         },
@@ -33,7 +62,12 @@ internal static class StoreLifetimeScenarios
 
     private static async Task FailuresOutliveAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Waiting("claimed"), run.Waiting("later", 30), run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true }, run.Waiting("head", 40, "k"));
+        await run.RecordAsync(
+            run.Waiting("claimed"),
+            run.Waiting("later", 30),
+            run.Dead("1") with { NeedsAlert = true },
+            run.Dead("2") with { NeedsAlert = true },
+            run.Waiting("head", 40, "k"));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("behind", "k"));
         var claimed = await run.ClaimOneAsync("claimed");
         await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default);
@@ -46,16 +80,28 @@ internal static class StoreLifetimeScenarios
 
         Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
-        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the next attempt");
+        Expect.Equal<int?>(
+            3,
+            (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+            "the next attempt");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
-        Expect.Sequence(["mail~2"], (await run.DeadLetters.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
-        Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");
+        Expect.Sequence(
+            ["mail~2"],
+            (await run.DeadLetters.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id),
+            "the alerts that were not sent");
+        Expect.Sequence(
+            [],
+            await run.Failures.RenewAsync([claimed], run.In(60), default),
+            "the claims that are lost while their lease lasts");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("later", 30), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("head", 40), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("behind", 40), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("deferred", 50), default);
         var interrupted = await run.ClaimOneAsync("claimed", 61);
-        Expect.That(interrupted is { WasInterrupted: true, Attempts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 attempts and a claim above {claimed.Claim}", interrupted);
+        Expect.That(
+            interrupted is { WasInterrupted: true, Attempts: 2 } && interrupted.Claim > claimed.Claim,
+            $"an interrupted entry with 2 attempts and a claim above {claimed.Claim}",
+            interrupted);
         await run.RecordAsync(run.Dead("3"));
         await run.ExpectDeadAsync(["3", "2", "1"], "after another died");
     }
@@ -63,7 +109,11 @@ internal static class StoreLifetimeScenarios
     private static async Task HandledOutlivesAsync(StoreRun run)
     {
         var done = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
-        await run.Processed.CompleteAsync(Done, done.Fence, new Completion([Sample.Event("a"), Sample.Event("b")], [], run.In(3_600)), default);
+        await run.Processed.CompleteAsync(
+            Done,
+            done.Fence,
+            new Completion([Sample.Event("a"), Sample.Event("b")], [], run.In(3_600)),
+            default);
         var held = await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default);
         var released = new ProcessedKey("mail", "released");
         var before = await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default);
@@ -74,9 +124,16 @@ internal static class StoreLifetimeScenarios
         var again = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
         Expect.Equal((ProcessedState.Done, 1L), (again.State, again.Fingerprint), "state and fingerprint of what was done");
         Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.Id), "what is left to send");
-        Expect.Equal(ProcessedState.InProgress, (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State, "the state of what is held");
-        Expect.That((await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence, $"a claim above {held.Fence} after the lease");
-        Expect.That((await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence, $"a claim above {before.Fence} of a released key");
+        Expect.Equal(
+            ProcessedState.InProgress,
+            (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State,
+            "the state of what is held");
+        Expect.That(
+            (await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence,
+            $"a claim above {held.Fence} after the lease");
+        Expect.That(
+            (await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence,
+            $"a claim above {before.Fence} of a released key");
     }
 
     private static async Task DelaysOutliveAsync(StoreRun run)
@@ -87,8 +144,14 @@ internal static class StoreLifetimeScenarios
 
         await run.ReopenAsync();
 
-        Expect.Sequence(["2"], (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id), "what is due after 30 s, while the first is claimed");
-        Expect.Sequence(["1"], (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id), "what is due after the lease of the first");
+        Expect.Sequence(
+            ["2"],
+            (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id),
+            "what is due after 30 s, while the first is claimed");
+        Expect.Sequence(
+            ["1"],
+            (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id),
+            "what is due after the lease of the first");
     }
 
     private static async Task SagasOutliveAsync(StoreRun run)
@@ -105,12 +168,21 @@ internal static class StoreLifetimeScenarios
         Expect.Sequence(["1"], due.Entries.Select(entry => entry.Id), "what is due");
         Expect.Equal(Sample.Describe(run.Saga("1", 30)), Sample.Describe(due.Entries[0]), "the saga that is due");
         Expect.Sequence(["2"], await run.Sagas.FindWaitingAsync("k", 10, default), "what waits for the key");
-        Expect.Sequence(["3"], (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id), "what needs an alert");
-        Expect.Equal((2, 1), (await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default), await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)), "how many run, and need attention");
+        Expect.Sequence(
+            ["3"],
+            (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id),
+            "what needs an alert");
+        Expect.Equal((2, 1), (
+            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default),
+            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)),
+                "how many run, and need attention");
         Expect.That(!await run.Sagas.SaveAsync(third!, default), "a version from before the last save is refused");
         Expect.That(!await run.Sagas.CreateAsync(run.Saga("1"), default), "an id that is kept is refused");
         Expect.That(await run.Sagas.CreateAsync(run.Saga("4"), default), "a new saga is kept");
-        Expect.Sequence(["4", "3", "2", "1"], (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id), "the sagas, the latest first");
+        Expect.Sequence(
+            ["4", "3", "2", "1"],
+            (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id),
+            "the sagas, the latest first");
     }
 
     private static async Task OpenedAtOnceAsync(StoreRun run)
@@ -121,7 +193,9 @@ internal static class StoreLifetimeScenarios
         try
         {
             var setup = new StoreSetup(StoreSuite.ServiceName, TimeProvider.System);
-            await Expect.WithinAsync(Task.WhenAll(instances.Select(stores => stores.OpenAsync(setup, default).AsTask())), "four instances open at once");
+            await Expect.WithinAsync(
+                Task.WhenAll(instances.Select(stores => stores.OpenAsync(setup, default).AsTask())),
+                "four instances open at once");
             if (run.Stores.Failures is not null)
             {
                 Expect.That(await instances[0].Failures!.RecordAsync(run.Dead("1"), default), "the first instance keeps a failed event");
@@ -144,15 +218,24 @@ internal static class StoreLifetimeScenarios
         foreach (var name in names)
         {
             await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
-            Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts, $"the first counted attempt in '{name}'");
+            Expect.Equal<int?>(
+                2,
+                (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts,
+                $"the first counted attempt in '{name}'");
         }
 
         foreach (var name in names)
         {
             var filter = new DeadLetterFilter { Subscription = name };
             Expect.Equal(1, await run.DeadLetters.CountAsync(filter, default), $"the number of dead letters of '{name}'");
-            Expect.Sequence([$"{name}~1"], (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), $"the dead letters of '{name}'");
-            Expect.Sequence([$"{name}~2"], (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id), $"what is due in '{name}'");
+            Expect.Sequence(
+                [$"{name}~1"],
+                (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id),
+                $"the dead letters of '{name}'");
+            Expect.Sequence(
+                [$"{name}~2"],
+                (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id),
+                $"what is due in '{name}'");
             Expect.That(await run.DeadLetters.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
         }
 
@@ -169,25 +252,46 @@ internal static class StoreLifetimeScenarios
             await run.Failures.AdvanceAsync("mail", "o", 1, run.Now, default);
             var failures = (KeyedFailureStore)other.Failures!;
             Expect.Equal(0, await failures.CountAsync(default), "the number of entries that another application sees");
-            Expect.Equal(0, await failures.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the number of dead letters that another application sees");
-            Expect.Equal(0, (await failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of entries that another application claims");
-            Expect.Equal(0, (await failures.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of alerts that another application claims");
-            Expect.Equal(ParkOutcome.NotBlocked, await failures.TryParkAsync(run.Parked("4", "k"), 10, default), "the answer to parking in another application");
+            Expect.Equal(
+                0,
+                await failures.DeadLetters.CountAsync(new DeadLetterFilter(), default),
+                "the number of dead letters that another application sees");
+            Expect.Equal(
+                0,
+                (await failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count,
+                "the number of entries that another application claims");
+            Expect.Equal(
+                0,
+                (await failures.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count,
+                "the number of alerts that another application claims");
+            Expect.Equal(
+                ParkOutcome.NotBlocked,
+                await failures.TryParkAsync(run.Parked("4", "k"), 10, default),
+                "the answer to parking in another application");
             Expect.Equal(default, await failures.GetOrderAsync("mail", "o", default), "the state of the key in another application");
-            Expect.Equal(0, await failures.DeadLetters.SweepAsync(run.In(999), 10, default), "how many dead letters another application sweeps");
+            Expect.Equal(
+                0,
+                await failures.DeadLetters.SweepAsync(run.In(999), 10, default),
+                "how many dead letters another application sweeps");
             Expect.That(await failures.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
         }
 
         if (run.Stores.Processed is not null)
         {
             await run.Processed.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default);
-            Expect.Equal(ProcessedState.New, (await other.Processed!.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default)).State, "the state of a key in another application");
+            Expect.Equal(
+                ProcessedState.New,
+                (await other.Processed!.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default)).State,
+                "the state of a key in another application");
         }
 
         if (run.Stores.Delays is not null)
         {
             await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
-            Expect.Equal(0, (await other.Delays!.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of delayed events that another application claims");
+            Expect.Equal(
+                0,
+                (await other.Delays!.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count,
+                "the number of delayed events that another application claims");
         }
 
         if (run.Stores.Sagas is not null)
@@ -197,10 +301,22 @@ internal static class StoreLifetimeScenarios
             var kept = await run.Sagas.FindAsync("1", default);
             Expect.Equal(null, await other.Sagas!.FindAsync("1", default), "the saga that another application finds");
             Expect.That(!await other.Sagas.SaveAsync(kept!, default), "another application cannot save a saga");
-            Expect.Equal(0, (await other.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Count, "the number of due sagas that another application lists");
-            Expect.Equal(0, (await other.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Count, "the number of alerts that another application lists");
-            Expect.Equal(0, (await other.Sagas.FindWaitingAsync("k", 10, default)).Count, "the number of waiting sagas that another application finds");
-            Expect.Equal((0, 0), ((await other.Sagas.ListAsync(new SagaFilter(), default)).Count, await other.Sagas.CountAsync(new SagaFilter(), default)), "the number of sagas that another application lists, and counts");
+            Expect.Equal(
+                0,
+                (await other.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Count,
+                "the number of due sagas that another application lists");
+            Expect.Equal(
+                0,
+                (await other.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Count,
+                "the number of alerts that another application lists");
+            Expect.Equal(
+                0,
+                (await other.Sagas.FindWaitingAsync("k", 10, default)).Count,
+                "the number of waiting sagas that another application finds");
+            Expect.Equal(
+                (0, 0),
+                ((await other.Sagas.ListAsync(new SagaFilter(), default)).Count, await other.Sagas.CountAsync(new SagaFilter(), default)),
+                "the number of sagas that another application lists, and counts");
             Expect.Equal(0, await other.Sagas.SweepAsync(run.In(999), 10, default), "the number of sagas that another application sweeps");
             Expect.That(await other.Sagas.CreateAsync(saga, default), "another application keeps a saga with the same id for itself");
         }
@@ -230,7 +346,9 @@ internal static class StoreLifetimeScenarios
         try
         {
             await ExpectErrorAsync(run.Stores.Failures, store => store.RecordAsync(run.Dead("3"), default).AsTask());
-            await ExpectErrorAsync(run.Stores.Processed, store => store.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default).AsTask());
+            await ExpectErrorAsync(
+                run.Stores.Processed,
+                store => store.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default).AsTask());
             await ExpectErrorAsync(run.Stores.Delays, store => store.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
             await ExpectErrorAsync(run.Stores.Sagas, store => store.SaveAsync(saga!, default).AsTask());
         }
@@ -250,7 +368,11 @@ internal static class StoreLifetimeScenarios
         if (run.Stores.Processed is not null)
         {
             var completed = false;
-            await AgainAsync(async () => completed = await run.Processed.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default));
+            await AgainAsync(async () => completed = await run.Processed.CompleteAsync(
+                Held,
+                processed.Fence,
+                new Completion([], [], run.In(3_600)),
+                default));
             Expect.That(completed, "a claim from before the outage is completed");
         }
 

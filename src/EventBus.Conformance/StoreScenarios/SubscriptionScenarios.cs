@@ -12,7 +12,12 @@ internal static class SubscriptionScenarios
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("names-remembered", "Every application finds the subscriptions of all that share the stores, each with the time when it was last in use and for its backend alone, until they are forgotten, also after every instance has ended, so that what a removed subscription leaves behind can be named.", RememberedAsync)
+        new(
+            "names-remembered",
+            "Every application finds the subscriptions of all that share the stores, each with the time when it was last in use and for "
+                + "its backend alone, until they are forgotten, also after every instance has ended, so that what a removed subscription "
+                + "leaves behind can be named.",
+            RememberedAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Durable, StoreRule.Subscriptions),
         },
@@ -42,6 +47,11 @@ internal static class SubscriptionScenarios
         Expect.Sequence(all[..1], await NoteAsync(run.Stores, run.In(3)), "what is remembered after two were forgotten");
     }
 
-    private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(BusStores stores, DateTimeOffset now, params string[] subscriptions) =>
-        (await stores.Subscriptions!.NoteAsync("conformance", subscriptions, now, default)).OrderBy(each => each.Service, StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
+    private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+        BusStores stores,
+        DateTimeOffset now,
+        params string[] subscriptions) =>
+        (await stores.Subscriptions!.NoteAsync("conformance", subscriptions, now, default)).OrderBy(
+            each => each.Service,
+            StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
 }

@@ -15,7 +15,9 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
     public string? Key { get; } = key;
 
     /// <summary>The other buses of the application.</summary>
-    public IEnumerable<BusRegistration> Others => Services.Where(service => service.ServiceType == typeof(BusRegistration)).Select(service => (BusRegistration)service.ImplementationInstance!).Where(other => other != this);
+    public IEnumerable<BusRegistration> Others => Services.Where(service => service.ServiceType == typeof(BusRegistration))
+        .Select(service => (BusRegistration)service.ImplementationInstance!)
+        .Where(other => other != this);
 
     public string OptionsName => Key ?? Microsoft.Extensions.Options.Options.DefaultName;
 

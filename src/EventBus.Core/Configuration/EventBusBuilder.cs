@@ -43,7 +43,9 @@ public sealed class EventBusBuilder
     /// stands for itself only, not for the classes derived from it.
     /// </typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
-    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null, Action<SubscriptionBuilder>? configure = null)
+    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+        string? name = null,
+        Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
         Subscribe(name ?? EventNameRules.Subscription(typeof(THandler), typeof(TEvent)), s =>
@@ -59,7 +61,8 @@ public sealed class EventBusBuilder
     /// <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.
     /// </typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
-    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(Action<SubscriptionBuilder> configure)
+    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(
+        DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(Action<SubscriptionBuilder> configure)
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
         Subscribe<TEvent, THandler>(null, configure);
@@ -120,7 +123,11 @@ public sealed class EventBusBuilder
     /// <see cref="EventContext.Body"/>.
     /// </param>
     /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
-    public EventBusBuilder SubscribePattern(string name, string pattern, Func<EventContext, CancellationToken, Task> handler, Action<SubscriptionBuilder>? configure = null)
+    public EventBusBuilder SubscribePattern(
+        string name,
+        string pattern,
+        Func<EventContext, CancellationToken, Task> handler,
+        Action<SubscriptionBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
         ArgumentNullException.ThrowIfNull(handler);
@@ -132,7 +139,8 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
-    /// Subscribes a handler class to every event whose name matches a pattern, whether or not this application knows the
+    /// Subscribes a handler class to every event whose name matches a pattern, whether or not this application knows
+    /// the
     /// event type. The handler is registered as scoped, unless the application has registered it already.
     /// </summary>
     /// <param name="name">
@@ -185,7 +193,8 @@ public sealed class EventBusBuilder
     /// </param>
     /// <typeparam name="TSaga">The saga type.</typeparam>
     /// <typeparam name="TState">The type of the saga's state.</typeparam>
-    public EventBusBuilder AddSaga<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string? name = null)
+    public EventBusBuilder AddSaga<[DynamicallyAccessedMembers(
+        DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string? name = null)
         where TSaga : Saga<TState>
         where TState : notnull
     {
@@ -234,7 +243,8 @@ public sealed class EventBusBuilder
     /// The delay before the first retry, 0 to 1 day; each later one is longer by
     /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves it unchanged: 5 s unless it was set before.
     /// </param>
-    public EventBusBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null) => Configure(options => options.Retry.Set(maxRetryAttempts, delay));
+    public EventBusBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null) =>
+        Configure(options => options.Retry.Set(maxRetryAttempts, delay));
 
     /// <summary>
     /// Sets the delays before the retries of a failed event, for all subscriptions and saga steps that have no settings
@@ -263,7 +273,8 @@ public sealed class EventBusBuilder
     /// </summary>
     /// <param name="failures">The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause.</param>
     /// <param name="within">The time within which they must fail, 1 s to 1 day.</param>
-    public EventBusBuilder CircuitBreaker(int failures, TimeSpan within) => Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (failures, within));
+    public EventBusBuilder CircuitBreaker(int failures, TimeSpan within) =>
+        Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (failures, within));
 
     /// <summary>
     /// Makes all subscriptions idempotent that have no idempotency settings of their own: each handles an event once,
@@ -343,7 +354,9 @@ public sealed class EventBusBuilder
 
         // Registered as a service, so that the container disposes it.
         var key = new object();
-        Services.AddKeyedSingleton(key, (services, _) => new WebhookNotifier(url, options, services.GetService<TimeProvider>() ?? TimeProvider.System));
+        Services.AddKeyedSingleton(
+            key,
+            (services, _) => new WebhookNotifier(url, options, services.GetService<TimeProvider>() ?? TimeProvider.System));
         model.Alerts.Add(services => services.GetRequiredKeyedService<WebhookNotifier>(key));
         return this;
     }

@@ -17,14 +17,19 @@ internal static class SagaCompiler
     /// <returns>
     /// The descriptions of the valid sagas. <see cref="Complete"/> completes them after the event types are checked.
     /// </returns>
-    public static async Task<IReadOnlyList<SagaDescription>> SketchAsync(BusRegistration model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
+    public static async Task<IReadOnlyList<SagaDescription>> SketchAsync(
+        BusRegistration model,
+        IServiceProvider services,
+        Func<string, EventContext, CancellationToken, Task> receive,
+        List<string> problems)
     {
         var sketches = new List<SagaDescription>();
         foreach (var saga in model.Sagas)
         {
             if (!EventNameRules.IsWord(saga.Name) || saga.Name.Length > MaxName)
             {
-                problems.Add($"The saga name '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-trip.");
+                problems.Add($"The saga name '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at "
+                    + $"most {MaxName} characters, for instance book-trip.");
             }
 
             if (await TryDescribeAsync(saga, services, problems) is not { } described)
@@ -48,7 +53,13 @@ internal static class SagaCompiler
     /// <summary>
     /// Creates the definition of a saga. Settings that the saga leaves open get the defaults of the bus.
     /// </summary>
-    public static SagaDefinition Complete(SagaDescription sketch, EventBusOptions options, EventRegistry events, EventJson json, RandomSource entropy, ILogger log) => new(
+    public static SagaDefinition Complete(
+        SagaDescription sketch,
+        EventBusOptions options,
+        EventRegistry events,
+        EventJson json,
+        RandomSource entropy,
+        ILogger log) => new(
         sketch.Model,
         sketch.StateVersion,
         [.. sketch.Steps.Select(step => new SagaStepDefinition(
@@ -67,16 +78,22 @@ internal static class SagaCompiler
     {
         foreach (var saga in model.Sagas.Where(saga => json.Find(saga.StateType) is null))
         {
-            problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON. Add [JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...).");
+            problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON. Add "
+                + $"[JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...).");
         }
 
         if (model.Sagas.Count > 0 && stores?.Sagas is null)
         {
-            problems.Add($"The saga '{model.Sagas[0].Name}' needs a store that keeps sagas, and {(stores is null ? "there is none" : $"the store '{stores.Name}' does not")}. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
+            problems.Add($"The saga '{model.Sagas[0].Name}' needs a store that keeps sagas, and "
+                + $"{(stores is null ? "there is none" : $"the store '{stores.Name}' does not")}. Add one that does: "
+                + "bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
         }
     }
 
-    private static async Task<(int StateVersion, IReadOnlyList<SagaStepRegistration> Steps)?> TryDescribeAsync(SagaRegistration saga, IServiceProvider services, List<string> problems)
+    private static async Task<(int StateVersion, IReadOnlyList<SagaStepRegistration> Steps)?> TryDescribeAsync(
+        SagaRegistration saga,
+        IServiceProvider services,
+        List<string> problems)
     {
         try
         {
@@ -85,7 +102,8 @@ internal static class SagaCompiler
         }
         catch (Exception exception)
         {
-            problems.Add($"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {ExceptionText.MessageOf(exception)}");
+            problems.Add(
+                $"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {ExceptionText.MessageOf(exception)}");
             return null;
         }
     }
@@ -104,17 +122,20 @@ internal static class SagaCompiler
 
         foreach (var twice in steps.GroupBy(step => step.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
-            problems.Add($"The saga '{saga.Name}' has {twice.Count()} steps named '{twice.Key}', whose idempotency keys would be the same. Give each a name of its own.");
+            problems.Add($"The saga '{saga.Name}' has {twice.Count()} steps named '{twice.Key}', whose idempotency keys would be the "
+                + "same. Give each a name of its own.");
         }
 
         if (steps.Where(step => step.IsPivot).Skip(1).Any())
         {
-            problems.Add($"The saga '{saga.Name}' has several pivots, and after the first nothing can be undone. Keep the first of them, and make the others steps.");
+            problems.Add($"The saga '{saga.Name}' has several pivots, and after the first nothing can be undone. Keep the first of them, "
+                + "and make the others steps.");
         }
 
         foreach (var step in steps.SkipWhile(step => !step.IsPivot).Where(step => step.HasCompensation))
         {
-            problems.Add($"The step '{step.Name}' of the saga '{saga.Name}' comes after the pivot, where nothing can be undone, so its compensation would never run. Remove the compensation, or move the step before the pivot.");
+            problems.Add($"The step '{step.Name}' of the saga '{saga.Name}' comes after the pivot, where nothing can be undone, so its "
+                + "compensation would never run. Remove the compensation, or move the step before the pivot.");
         }
 
         foreach (var step in steps)
@@ -128,14 +149,19 @@ internal static class SagaCompiler
         var owner = $"the step '{step.Name}' of the saga '{saga.Name}'";
         if (!EventNameRules.IsWord(step.Name) || step.Name.Length > MaxName)
         {
-            problems.Add($"The step name '{step.Name}' of the saga '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-flight.");
+            problems.Add($"The step name '{step.Name}' of the saga '{saga.Name}' is invalid: one lower-case word of letters, digits and "
+                + $"hyphens inside, at most {MaxName} characters, for instance book-flight.");
         }
 
         OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The timeout of {owner}", problems);
         OptionsCheck.Check(step.Retry, new RetryOptionsValidator(), $"Saga '{saga.Name}'.Step '{step.Name}'.Retry", problems);
         if (step.RetryCompensation is { } compensation)
         {
-            OptionsCheck.Check(compensation, new RetryOptionsValidator(), $"Saga '{saga.Name}'.Step '{step.Name}'.RetryCompensation", problems);
+            OptionsCheck.Check(
+                compensation,
+                new RetryOptionsValidator(),
+                $"Saga '{saga.Name}'.Step '{step.Name}'.RetryCompensation",
+                problems);
         }
 
         if (step.RetryCompensation is not null && !step.HasCompensation)
@@ -153,12 +179,14 @@ internal static class SagaCompiler
     {
         foreach (var twice in sagas.GroupBy(saga => saga.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
-            problems.Add($"{string.Join(" and ", twice.Select(saga => saga.SagaType))} are all the saga '{twice.Key}'. Give each a name: bus.AddSaga<TSaga, TState>(\"...\").");
+            problems.Add($"{string.Join(" and ", twice.Select(saga => saga.SagaType))} are all the saga '{twice.Key}'. Give each a name: "
+                + "bus.AddSaga<TSaga, TState>(\"...\").");
         }
 
         foreach (var twice in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
         {
-            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that it does not say which saga to start. Give each a type of its own.");
+            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that "
+                + "it does not say which saga to start. Give each a type of its own.");
         }
     }
 
@@ -166,7 +194,12 @@ internal static class SagaCompiler
     /// Adds the subscription for the replies to a saga. Does nothing if it exists already, which is the case when the
     /// start of the bus is retried.
     /// </summary>
-    private static void Subscribe(BusRegistration model, SagaRegistration saga, IReadOnlyList<SagaStepRegistration> steps, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
+    private static void Subscribe(
+        BusRegistration model,
+        SagaRegistration saga,
+        IReadOnlyList<SagaStepRegistration> steps,
+        Func<string, EventContext, CancellationToken, Task> receive,
+        List<string> problems)
     {
         var name = SagaDefinition.SubscriptionOf(saga.Name);
         var replies = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
@@ -179,7 +212,8 @@ internal static class SagaCompiler
         {
             if (!taken.IsForSaga)
             {
-                problems.Add($"The subscription name '{name}' is that of the replies to the saga '{saga.Name}'. Give your subscription another name.");
+                problems.Add($"The subscription name '{name}' is that of the replies to the saga '{saga.Name}'. Give your subscription "
+                    + "another name.");
             }
 
             return;

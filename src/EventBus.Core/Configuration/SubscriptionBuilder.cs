@@ -30,7 +30,10 @@ public sealed class SubscriptionBuilder
         where THandler : class, IEventHandler<TEvent>
     {
         model.Services.TryAddScoped<THandler>();
-        return Bind(new HandlerRegistration(typeof(TEvent), typeof(THandler), static handler => new TypedHandler<TEvent>((IEventHandler<TEvent>)handler)));
+        return Bind(new HandlerRegistration(
+            typeof(TEvent),
+            typeof(THandler),
+            static handler => new TypedHandler<TEvent>((IEventHandler<TEvent>)handler)));
     }
 
     /// <summary>Adds a delegate as the handler for an event type.</summary>
@@ -80,7 +83,8 @@ public sealed class SubscriptionBuilder
     /// <param name="configure">Changes how long events may wait; null for the defaults.</param>
     /// <typeparam name="TEvent">The event type that the handler receives.</typeparam>
     /// <typeparam name="TGuard">The guard type.</typeparam>
-    public SubscriptionBuilder Guard<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TGuard>(Action<OrderGuardOptions>? configure = null)
+    public SubscriptionBuilder Guard<TEvent, [DynamicallyAccessedMembers(
+        DynamicallyAccessedMemberTypes.PublicConstructors)] TGuard>(Action<OrderGuardOptions>? configure = null)
         where TEvent : notnull
         where TGuard : class, IOrderGuard<TEvent>
     {

@@ -7,4 +7,8 @@ namespace EventBus;
 /// <param name="Handlers">The handlers, one for each event type.</param>
 /// <param name="Settings">The effective settings.</param>
 /// <param name="Subscription">The subscription as passed to the transport.</param>
-internal sealed record SubscriptionPlan(SubscriptionRegistration Model, IReadOnlyList<HandlerRegistration> Handlers, SubscriptionSettings Settings, Subscription Subscription);
+internal sealed record SubscriptionPlan(
+    SubscriptionRegistration Model,
+    IReadOnlyList<HandlerRegistration> Handlers,
+    SubscriptionSettings Settings,
+    Subscription Subscription);

@@ -30,16 +30,19 @@ public sealed class WebhookOptions
         var isWeb = url.IsAbsoluteUri && url.Scheme is "http" or "https";
         if (!isWeb)
         {
-            yield return "The URL given to bus.AddWebhookAlert(...) is no absolute http or https address. Give the whole address, from https:// on.";
+            yield return "The URL given to bus.AddWebhookAlert(...) is no absolute http or https address. Give the whole address, from "
+                + "https:// on.";
         }
         else if (url.Scheme == "http" && !url.IsLoopback && !AllowInsecure)
         {
-            yield return $"The webhook at {url.Host} would be called by plain http, where its address, its headers and the errors can be read in transit. Use https, or set {nameof(WebhookOptions)}.{nameof(AllowInsecure)}.";
+            yield return $"The webhook at {url.Host} would be called by plain http, where its address, its headers and the errors can be "
+                + $"read in transit. Use https, or set {nameof(WebhookOptions)}.{nameof(AllowInsecure)}.";
         }
 
         if (isWeb && url.UserInfo.Length > 0)
         {
-            yield return $"The address of the webhook at {url.Host} holds a user name, which would not be sent. Leave it out, and set the header Authorization in {nameof(WebhookOptions)}.{nameof(Headers)}.";
+            yield return $"The address of the webhook at {url.Host} holds a user name, which would not be sent. Leave it out, and set "
+                + $"the header Authorization in {nameof(WebhookOptions)}.{nameof(Headers)}.";
         }
 
         using var request = new HttpRequestMessage();
@@ -47,7 +50,8 @@ public sealed class WebhookOptions
         {
             if (!IsAllowed(request, name, value))
             {
-                yield return $"The header '{name}' given to bus.AddWebhookAlert(...) is not a valid header of a request, or its value is not. Correct it: values are ASCII, and Content-Type is set already.";
+                yield return $"The header '{name}' given to bus.AddWebhookAlert(...) is not a valid header of a request, or its value is "
+                    + "not. Correct it: values are ASCII, and Content-Type is set already.";
             }
         }
     }

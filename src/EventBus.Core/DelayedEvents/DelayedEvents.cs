@@ -19,7 +19,8 @@ public abstract class DelayedEvents
 
     /// <summary>Cancels a delayed event: it is removed and never published.</summary>
     /// <param name="eventId">
-    /// The event's id. Set <see cref="PublishOptions.EventId"/> when you publish an event that may have to be cancelled.
+    /// The event's id. Set <see cref="PublishOptions.EventId"/> when you publish an event that may have to be
+    /// cancelled.
     /// </param>
     /// <param name="cancellationToken">Cancels the wait. The event may still be cancelled.</param>
     /// <returns>

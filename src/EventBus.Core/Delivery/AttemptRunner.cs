@@ -4,7 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Runs attempts of a subscription through its pipeline, and settles each by its outcome: acknowledges it, records it in
+/// Runs attempts of a subscription through its pipeline, and settles each by its outcome: acknowledges it, records it
+/// in
 /// the store, or releases it.
 /// </summary>
 internal sealed class AttemptRunner(SubscriptionRuntime subscription, DeliveryStep pipeline, FailureRecorder failures)

@@ -12,7 +12,8 @@ internal sealed class CircuitBreakerStep(SubscriptionCircuitBreaker breaker, Del
             : ReportAsync(running, cancellationToken);
     }
 
-    private async ValueTask<DeliveryOutcome> ReportAsync(ValueTask<DeliveryOutcome> running, CancellationToken lost) => Report(await running, lost);
+    private async ValueTask<DeliveryOutcome> ReportAsync(ValueTask<DeliveryOutcome> running, CancellationToken lost) =>
+        Report(await running, lost);
 
     private DeliveryOutcome Report(DeliveryOutcome outcome, CancellationToken lost)
     {

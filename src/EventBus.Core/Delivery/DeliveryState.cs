@@ -27,7 +27,8 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     public long Fence { get; set; }
 
     /// <summary>
-    /// The claim of an idempotent subscription; null for none. Other attempts of this process wait until it is disposed.
+    /// The claim of an idempotent subscription; null for none. Other attempts of this process wait until it is
+    /// disposed.
     /// </summary>
     public EventClaim? Claim { get; set; }
 

@@ -33,18 +33,25 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
         if (envelope.BodyLength > maxBodyBytes)
         {
-            return new Rejection(DeadLetterReason.TooLarge, $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read ({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).");
+            return new Rejection(
+                DeadLetterReason.TooLarge,
+                $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read "
+                    + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).");
         }
 
         if (events.Find(envelope.Name, envelope.Version) is not { } descriptor)
         {
-            return unknownIsFine ? null : new Rejection(DeadLetterReason.UnknownEvent, $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
+            return unknownIsFine ? null : new Rejection(
+                DeadLetterReason.UnknownEvent,
+                $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
         }
 
         var json = JsonContent.Of(envelope.ContentType);
         if (!json.IsJson)
         {
-            return unknownIsFine ? null : new Rejection(DeadLetterReason.Unreadable, $"The body is '{envelope.ContentType}', and only JSON can be read.");
+            return unknownIsFine
+                ? null
+                : new Rejection(DeadLetterReason.Unreadable, $"The body is '{envelope.ContentType}', and only JSON can be read.");
         }
 
         try
@@ -66,7 +73,9 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         catch (Exception exception)
         {
             // Any exception: the constructors and setters of the event type run here.
-            return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
+            return new Rejection(
+                DeadLetterReason.Unreadable,
+                $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
         }
     }
 
@@ -80,12 +89,17 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             {
                 if (!events.TryUpcast(ref @event) || @event is null)
                 {
-                    return new Rejection(DeadLetterReason.UnknownEvent, $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and no bus.Upcast leads from it to a type that it handles (or one of them returned null).");
+                    return new Rejection(
+                        DeadLetterReason.UnknownEvent,
+                        $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and "
+                            + "no bus.Upcast leads from it to a type that it handles (or one of them returned null).");
                 }
             }
             catch (Exception exception)
             {
-                return new Rejection(DeadLetterReason.Unreadable, $"The upcast of {before.GetType()} failed: {ReadFailure.Describe(exception)}.");
+                return new Rejection(
+                    DeadLetterReason.Unreadable,
+                    $"The upcast of {before.GetType()} failed: {ReadFailure.Describe(exception)}.");
             }
         }
 

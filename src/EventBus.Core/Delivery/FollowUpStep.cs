@@ -28,12 +28,17 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
         }
         finally
         {
-            // Another attempt of the same event that waits for this one must not find the events unsent and send them too.
+            // Another attempt of the same event that waits for this one must not find the events unsent and send them
+            // too.
             context.State?.Claim?.Dispose();
         }
     }
 
-    private async ValueTask<DeliveryOutcome> SendAsync(DeliveryContext context, DeliveryState state, IReadOnlyList<Envelope> outbox, DeliveryOutcome outcome)
+    private async ValueTask<DeliveryOutcome> SendAsync(
+        DeliveryContext context,
+        DeliveryState state,
+        IReadOnlyList<Envelope> outbox,
+        DeliveryOutcome outcome)
     {
         try
         {

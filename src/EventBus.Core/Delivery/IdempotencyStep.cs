@@ -3,11 +3,13 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Ensures that only one attempt of the subscription handles an event: claims the event before the handler, and marks it
+/// Ensures that only one attempt of the subscription handles an event: claims the event before the handler, and marks
+/// it
 /// as handled afterwards, in one commit with the events and effects of the handler.
 /// </summary>
 internal sealed class IdempotencyStep(
-    SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next) : DeliveryStep
+    SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
+        : DeliveryStep
 {
     public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
     {
@@ -77,7 +79,8 @@ internal sealed class IdempotencyStep(
         {
             return DeliveryOutcome.Rejected(new Rejection(
                 DeadLetterReason.IdReused,
-                $"An event with the id '{context.EventId}' but other content was handled before. Its publisher must give every event its own id."));
+                $"An event with the id '{context.EventId}' but other content was handled before. Its publisher must give every event its "
+                    + "own id."));
         }
 
         state.Outbox = [.. found.Outbox];
@@ -125,11 +128,14 @@ internal sealed class IdempotencyStep(
         {
             // The handler has run: another attempt would not help, and might repeat its external effects.
             return DeliveryOutcome.Rejected(new Rejection(
-                DeadLetterReason.Unstorable, $"Its handler succeeded, but the store cannot mark the event as handled. {ExceptionText.MessageOf(exception)}"));
+                DeadLetterReason.Unstorable,
+                $"Its handler succeeded, but the store cannot mark the event as handled. {ExceptionText.MessageOf(exception)}"));
         }
         catch (OperationCanceledException exception) when (ending.IsCancellationRequested)
         {
-            return services.Abort.IsCancellationRequested ? DeliveryOutcome.Interrupted : DeliveryOutcome.Failed(deadlines.Exceeded(exception));
+            return services.Abort.IsCancellationRequested
+                ? DeliveryOutcome.Interrupted
+                : DeliveryOutcome.Failed(deadlines.Exceeded(exception));
         }
         catch (Exception exception)
         {

@@ -4,7 +4,8 @@ namespace EventBus;
 /// Asks the guards of the subscription whether the event may be handled now, and records that it was handled.
 /// </summary>
 internal sealed class OrderGuardStep(
-    SubscriptionRuntime subscription, OrderGuardEvaluator guards, HandlerDeadlines deadlines, BusServices services, DeliveryStep next) : DeliveryStep
+    SubscriptionRuntime subscription, OrderGuardEvaluator guards, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
+        : DeliveryStep
 {
     // The minimum wait, after a start or a pause, before a deferred event is given up (its own timeout if that is
     // shorter): the event that it waits for is probably still in the queue of the broker.

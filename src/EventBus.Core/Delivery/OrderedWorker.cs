@@ -13,13 +13,19 @@ namespace EventBus;
 /// When a partition is full, the pump waits for it, so that memory is bounded and the order of the transport is kept.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, BusServices services)
+internal sealed class OrderedWorker(
+    SubscriptionRuntime subscription,
+    Receiver receiver,
+    DeliveryProcessor processor,
+    FailureRecorder failures,
+    BusServices services)
     : SubscriptionWorker(subscription, receiver, processor, failures, services)
 {
     private const int PartitionCapacity = 64;
 
-    private readonly Channel<Delivery>[] partitions = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
-        new BoundedChannelOptions(PartitionCapacity) { SingleReader = true, SingleWriter = true }))];
+    private readonly Channel<Delivery>[] partitions =
+        [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
+            new BoundedChannelOptions(PartitionCapacity) { SingleReader = true, SingleWriter = true }))];
 
     // Deferred events, and dead letters that are retried after their key has continued, are not part of a line. They
     // run between two deliveries of their partition, and one at a time with the other retries of the partition.
@@ -65,7 +71,8 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     protected override async Task PumpAsync()
     {
-        loops = [.. partitions.Select((partition, i) => Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, turns?[i])))];
+        loops = [.. partitions.Select(
+            (partition, i) => Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, turns?[i])))];
         try
         {
             while (!IsOver && await Deliveries.WaitToReadAsync())
@@ -94,9 +101,11 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         await Task.WhenAll(loops);
     }
 
-    private static bool NeedsTurns(SubscriptionRuntime subscription) => subscription.Guard is not null || subscription.Failure.ContinueWhenBlocked;
+    private static bool NeedsTurns(SubscriptionRuntime subscription) =>
+        subscription.Guard is not null || subscription.Failure.ContinueWhenBlocked;
 
-    private static SemaphoreSlim[] NewTurns(SubscriptionRuntime subscription) => [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => new SemaphoreSlim(1))];
+    private static SemaphoreSlim[] NewTurns(SubscriptionRuntime subscription) =>
+        [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => new SemaphoreSlim(1))];
 
     private async Task HandlePartitionAsync(ChannelReader<Delivery> partition, SemaphoreSlim? turn)
     {

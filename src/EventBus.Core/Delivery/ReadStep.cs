@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Reads the event as the type that the subscription handles. Rejects an event that cannot be handled.</summary>
+/// <summary>
+/// Reads the event as the type that the subscription handles. Rejects an event that cannot be handled.
+/// </summary>
 internal sealed class ReadStep(SubscriptionRuntime subscription, EventReader reader, DeliveryStep next) : DeliveryStep
 {
     // Most subscriptions handle one type, and an event in memory has it: then there is nothing to read.

@@ -123,6 +123,9 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 
         // Events that arrive one after another must not delay an event that must run alone without limit. That event
         // delays each of them no longer than it would wait for one of them.
-        return !alone && wait <= TimeSpan.Zero && time.GetElapsedTime(arrived) < longRun && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun - time.GetElapsedTime(arrived) : wait;
+        return !alone
+            && wait <= TimeSpan.Zero
+            && time.GetElapsedTime(arrived) < longRun
+            && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun - time.GetElapsedTime(arrived) : wait;
     }
 }

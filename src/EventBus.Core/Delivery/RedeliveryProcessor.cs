@@ -36,7 +36,9 @@ internal sealed class RedeliveryProcessor(
         var count = await subscription.Attempts.CountAsync(subscription.Failure, envelope, default, subscription.Slots);
         if (count is var (earlier, concurrent) && MayBegin(earlier + 1, concurrent))
         {
-            using var run = await EnterAsync(IsToRunAlone(earlier, concurrent), (slots, kept) => subscription.Attempts.MarkConcurrentAsync(subscription.Failure, envelope, slots, kept));
+            using var run = await EnterAsync(
+                IsToRunAlone(earlier, concurrent),
+                (slots, kept) => subscription.Attempts.MarkConcurrentAsync(subscription.Failure, envelope, slots, kept));
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
@@ -44,7 +46,12 @@ internal sealed class RedeliveryProcessor(
             }
 
             await run.CountOthersAsync(subscription.Slots);
-            count = await subscription.Attempts.CountAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
+            count = await subscription.Attempts.CountAsync(
+                subscription.Failure,
+                envelope,
+                new AttemptCount(1, run.BeginCounting() ? 1 : 0),
+                subscription.Slots,
+                run.Counted);
             if (count is var (attempt, _) && MayBegin(attempt, concurrent))
             {
                 context.EnsureState().Attempt = attempt;
@@ -60,7 +67,11 @@ internal sealed class RedeliveryProcessor(
 
         if (count is { } spent)
         {
-            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, spent.Attempts), ProcessEnded(spent.Attempts), subscription.Slots);
+            await failures.RecordAsync(
+                subscription.Failure,
+                subscription.Failure.Fresh(envelope, spent.Attempts),
+                ProcessEnded(spent.Attempts),
+                subscription.Slots);
         }
         else
         {
@@ -86,7 +97,10 @@ internal sealed class RedeliveryProcessor(
 
         using var run = turn is null
             ? null
-            : await EnterAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), (slots, kept) => subscription.Attempts.MarkConcurrentAsync(next, slots, kept), entry);
+            : await EnterAsync(
+                IsToRunAlone(entry.Attempts, entry.Concurrent),
+                (slots, kept) => subscription.Attempts.MarkConcurrentAsync(next, slots, kept),
+                entry);
         if (run is null)
         {
             return;
@@ -121,7 +135,10 @@ internal sealed class RedeliveryProcessor(
     private bool IsToRunAlone(int attempts, int concurrent) => concurrent > 0 || !MayBegin(attempts + 2, concurrent);
 
     private static Rejected ProcessEnded(int attempts) =>
-        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {attempts} times while the handler ran, or was stopped without notice. The event is not attempted again. Find the cause: a stack overflow, lack of memory, a native crash."));
+        new(new Rejection(
+            DeadLetterReason.ProcessEnded,
+            $"The process ended {attempts} times while the handler ran, or was stopped without notice. The event is not attempted again. "
+                + "Find the cause: a stack overflow, lack of memory, a native crash."));
 
     private async Task<RedeliveryLock.Turn> EnterTurnAsync()
     {

@@ -5,7 +5,11 @@ namespace EventBus;
 /// Other attempts wait until the count of this one is stored. They never wait until a caller has its handler slot
 /// again: a hanging event may hold that slot.
 /// </remarks>
-internal sealed class RedeliveryRun(RedeliveryCoordinator coordinator, bool alone, IReadOnlyList<RedeliveryRun> others, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent) : IDisposable
+internal sealed class RedeliveryRun(
+    RedeliveryCoordinator coordinator,
+    bool alone,
+    IReadOnlyList<RedeliveryRun> others,
+    Func<ConcurrencyLimiter, Action, Task> becomesConcurrent) : IDisposable
 {
     private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -6,7 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Claims the failed events that are due, and starts their retries.</summary>
-internal sealed class RetryScheduler(SubscriptionWorkers workers, RetryStore store, RetryLeaseRenewer leases, WakeSignal wake, BusServices services)
+internal sealed class RetryScheduler(
+    SubscriptionWorkers workers,
+    RetryStore store,
+    RetryLeaseRenewer leases,
+    WakeSignal wake,
+    BusServices services)
 {
     // The maximum number of entries per claim and subscription.
     private const int ClaimSize = 16;
@@ -119,7 +124,9 @@ internal sealed class RetryScheduler(SubscriptionWorkers workers, RetryStore sto
 
         try
         {
-            var claimed = deliveryFirst ? new DueBatch<FailedEvent>([], null) : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
+            var claimed = deliveryFirst
+                ? new DueBatch<FailedEvent>([], null)
+                : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
             if (claimed.Entries is not [var entry])
             {
                 return claimed.NextDue;
@@ -136,7 +143,9 @@ internal sealed class RetryScheduler(SubscriptionWorkers workers, RetryStore sto
         }
     }
 
-    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits || worker.Pause.IsPaused || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits
+        || worker.Pause.IsPaused
+        || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
 
     private void Start(SubscriptionWorker worker, FailedEvent entry, long probe)
     {
@@ -144,7 +153,8 @@ internal sealed class RetryScheduler(SubscriptionWorkers workers, RetryStore sto
         services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
     }
 
-    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
+    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>
+        first is null || second < first ? second : first;
 
     private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim)
     {

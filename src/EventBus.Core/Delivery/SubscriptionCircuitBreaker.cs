@@ -10,7 +10,12 @@ namespace EventBus;
 /// from every other state. Failures that say nothing about the service behind the handler (an unreadable message, a
 /// permanent failure) are not counted.
 /// </remarks>
-internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBreakerSettings rule, RetryPolicy retry, WakeSignal retries, BusServices services)
+internal sealed class SubscriptionCircuitBreaker(
+    string subscription,
+    CircuitBreakerSettings rule,
+    RetryPolicy retry,
+    WakeSignal retries,
+    BusServices services)
 {
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(5);

@@ -13,7 +13,12 @@ namespace EventBus;
 /// thread to the pump and keeps its slot. When a handler was found to block its thread, every pump starts a helper
 /// before it takes the next delivery: up to the number of slots, as long as deliveries are waiting.
 /// </remarks>
-internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, BusServices services) : IAsyncDisposable
+internal class SubscriptionWorker(
+    SubscriptionRuntime subscription,
+    Receiver receiver,
+    DeliveryProcessor processor,
+    FailureRecorder failures,
+    BusServices services) : IAsyncDisposable
 {
     // A handler that blocks its thread longer than this justifies another thread.
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);

@@ -16,7 +16,8 @@ internal sealed class SubscriptionWorkers
     public SubscriptionWorker this[string subscription] => workers[subscription];
 
     /// <summary>Finds the worker of a subscription; false if this instance does not consume it.</summary>
-    public bool TryGet(string subscription, [NotNullWhen(true)] out SubscriptionWorker? worker) => workers.TryGetValue(subscription, out worker);
+    public bool TryGet(string subscription, [NotNullWhen(true)] out SubscriptionWorker? worker) =>
+        workers.TryGetValue(subscription, out worker);
 
     public void Add(SubscriptionWorker worker) => workers.Add(worker.Name, worker);
 }

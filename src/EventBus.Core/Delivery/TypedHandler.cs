@@ -3,5 +3,6 @@ namespace EventBus;
 internal sealed class TypedHandler<TEvent>(IEventHandler<TEvent> handler) : EventInvoker
     where TEvent : notnull
 {
-    public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) => handler.HandleAsync((TEvent)@event, context, cancellationToken);
+    public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) =>
+        handler.HandleAsync((TEvent)@event, context, cancellationToken);
 }

@@ -41,7 +41,10 @@ internal sealed class BusDiagnostics : IDisposable
         meter = meters?.Create(Name) ?? new Meter(Name);
         ownsMeter = meters is null;
         sent = meter.CreateCounter<long>("messaging.client.sent.messages", "{message}", "Events that a publisher tried to send.");
-        sendDuration = meter.CreateHistogram<double>("messaging.client.operation.duration", "s", "The time that the backend took to accept an event.");
+        sendDuration = meter.CreateHistogram<double>(
+            "messaging.client.operation.duration",
+            "s",
+            "The time that the backend took to accept an event.");
         consumed = meter.CreateCounter<long>("messaging.client.consumed.messages", "{message}", "Deliveries that a subscription took.");
         processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "The duration of a handler.");
         unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events without a subscription.");
@@ -49,7 +52,10 @@ internal sealed class BusDiagnostics : IDisposable
         deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
         sagasEnded = meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need attention.");
         sagaStates = meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "The time that a saga spent in a status.");
-        sagaReplies = meter.CreateCounter<long>("eventbus.saga.replies", "{message}", "Events that came as replies to sagas: used, or ignored because no saga waits for them.");
+        sagaReplies = meter.CreateCounter<long>(
+            "eventbus.saga.replies",
+            "{message}",
+            "Events that came as replies to sagas: used, or ignored because no saga waits for them.");
     }
 
     /// <summary>True if a listener observes publishing.</summary>
@@ -65,7 +71,8 @@ internal sealed class BusDiagnostics : IDisposable
     /// Returns true if the application declared an event name. Other names are not used as metric tags, because their
     /// number is unbounded.
     /// </param>
-    public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) => (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
+    public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) =>
+        (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
 
     /// <summary>Returns the trace context for an event: that of the current activity; null if there is none.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
@@ -81,14 +88,21 @@ internal sealed class BusDiagnostics : IDisposable
         }
 
         var activity = Start($"publish {eventName}", ActivityKind.Producer, parent);
-        activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "publish").SetTag("messaging.operation.type", "send")
-            .SetTag("messaging.destination.name", eventName);
+        activity?.SetTag("messaging.system", system)
+            .SetTag("messaging.operation.name", "publish")
+            .SetTag("messaging.operation.type", "send")
+                .SetTag("messaging.destination.name", eventName);
         return activity;
     }
 
     public void Published(Activity? activity, string eventName, string? eventId, long startedAt, string? error)
     {
-        var tags = Tags(new() { { "messaging.system", system }, { "messaging.operation.name", "publish" }, { "messaging.destination.name", eventName } });
+        var tags = Tags(new()
+        {
+        { "messaging.system", system },
+        { "messaging.operation.name", "publish" },
+        { "messaging.destination.name", eventName }
+        });
         if (error is not null)
         {
             tags.Add("error.type", error);
@@ -105,10 +119,12 @@ internal sealed class BusDiagnostics : IDisposable
         // The handler's span is a child of the publish span, so that one business process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
         var activity = Start($"process {Bounded(handled.EventName)}", ActivityKind.Consumer, parent);
-        activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
-            .SetTag("messaging.destination.name", handled.EventName).SetTag("messaging.consumer.group.name", handled.Subscription)
-            .SetTag("messaging.message.id", handled.EventId).SetTag("messaging.message.conversation_id", handled.CorrelationId)
-            .SetTag("eventbus.attempt", handled.Attempt);
+        activity?.SetTag("messaging.system", system)
+            .SetTag("messaging.operation.name", "process")
+            .SetTag("messaging.operation.type", "process")
+                .SetTag("messaging.destination.name", handled.EventName).SetTag("messaging.consumer.group.name", handled.Subscription)
+                .SetTag("messaging.message.id", handled.EventId).SetTag("messaging.message.conversation_id", handled.CorrelationId)
+                .SetTag("eventbus.attempt", handled.Attempt);
         return activity;
     }
 
@@ -156,7 +172,11 @@ internal sealed class BusDiagnostics : IDisposable
     {
         _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
         var activity = Start($"saga {saga} {step} {direction}", ActivityKind.Internal, parent);
-        activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", sagaId).SetTag("eventbus.saga.step", step).SetTag("eventbus.saga.direction", direction).SetTag("eventbus.attempt", attempt);
+        activity?.SetTag("eventbus.saga", saga)
+            .SetTag("eventbus.saga.id", sagaId)
+            .SetTag("eventbus.saga.step", step)
+            .SetTag("eventbus.saga.direction", direction)
+            .SetTag("eventbus.attempt", attempt);
         return activity;
     }
 
@@ -173,10 +193,12 @@ internal sealed class BusDiagnostics : IDisposable
         sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", left } }));
 
     /// <summary>Records that a saga has ended or needs attention.</summary>
-    public void SagaEnded(string saga, string status) => sagasEnded.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", status } }));
+    public void SagaEnded(string saga, string status) =>
+        sagasEnded.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", status } }));
 
     /// <summary>Records a reply to a saga.</summary>
-    public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } }));
+    public void SagaReplied(string saga, string outcome) =>
+        sagaReplies.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } }));
 
     public void Dispose()
     {

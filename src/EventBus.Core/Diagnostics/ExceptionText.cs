@@ -72,8 +72,11 @@ internal static class ExceptionText
         try
         {
             // The messages are checked first: the combined text is created only when it is known to be short.
-            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain && chain.TrueForAll(HasPlainMessage) && chain.TrueForAll(HasPlainTrace) && chain.TrueForAll(HasPlainRest)
-                && HasPlainLines(exception.ToString());
+            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain
+                && chain.TrueForAll(HasPlainMessage)
+                && chain.TrueForAll(HasPlainTrace)
+                && chain.TrueForAll(HasPlainRest)
+                    && HasPlainLines(exception.ToString());
         }
         catch (Exception)
         {
@@ -90,7 +93,8 @@ internal static class ExceptionText
         while (left.TryPop(out var next))
         {
             yield return next;
-            IEnumerable<Exception> inner = next is AggregateException { InnerExceptions: var several } ? several.Take(MaxExceptions + 1).Reverse() : next.InnerException is { } one ? [one] : [];
+            IEnumerable<Exception> inner = next is AggregateException { InnerExceptions: var several } ? several.Take(MaxExceptions + 1)
+                .Reverse() : next.InnerException is { } one ? [one] : [];
             foreach (var each in inner)
             {
                 left.Push(each);
@@ -104,16 +108,22 @@ internal static class ExceptionText
         switch (exception)
         {
             case JsonException json:
-                return json is { LineNumber: { } line, BytePositionInLine: { } position } ? $"at line {line + 1}, byte {position + 1}" : "JSON that cannot be read or written";
+                return json is { LineNumber: { } line, BytePositionInLine: { } position }
+                    ? $"at line {line + 1}, byte {position + 1}"
+                    : "JSON that cannot be read or written";
 
             case AggregateException:
                 // The message of the aggregate itself consists of all messages in it.
-                return AllOf(exception).FirstOrDefault(each => each is not AggregateException) is { } first ? $"One or more errors occurred. ({Message(first)})" : "One or more errors occurred.";
+                return AllOf(exception).FirstOrDefault(each => each is not AggregateException) is { } first
+                    ? $"One or more errors occurred. ({Message(first)})"
+                    : "One or more errors occurred.";
 
             default:
                 try
                 {
-                    return exception.Message is { } message ? WithoutPath(PrintableText.Start(message, MaxMessage)) : "(its message is null)";
+                    return exception.Message is { } message
+                        ? WithoutPath(PrintableText.Start(message, MaxMessage))
+                        : "(its message is null)";
                 }
                 catch (Exception problem)
                 {
@@ -125,7 +135,8 @@ internal static class ExceptionText
     /// <summary>
     /// Removes the JSON path at the end of a serializer message, because it contains keys of the data.
     /// </summary>
-    private static string WithoutPath(string message) => message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
+    private static string WithoutPath(string message) =>
+        message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
 
@@ -151,17 +162,22 @@ internal static class ExceptionText
     }
 
     private static bool HasPlainMessage(Exception exception) => exception is AggregateException
-        || (exception is not JsonException && exception.Message is { Length: <= MaxMessage } message && PrintableText.IsShown(message) && !message.Contains(PathInMessage, StringComparison.Ordinal));
+        || (exception is not JsonException
+            && exception.Message is { Length: <= MaxMessage } message
+            && PrintableText.IsShown(message)
+            && !message.Contains(PathInMessage, StringComparison.Ordinal));
 
-    private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
+    private static bool HasPlainTrace(Exception exception) =>
+        exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
 
     /// <summary>
     /// Checks other members that some log providers write. The entries of the data are separate log values, so it is
     /// enough that the data can be read.
     /// </summary>
     private static bool HasPlainRest(Exception exception) =>
-        (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from))) && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
-        && exception.Data is { Count: >= 0 };
+        (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from)))
+            && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
+            && exception.Data is { Count: >= 0 };
 
     private static bool HasPlainLines(string? text)
     {
@@ -174,7 +190,10 @@ internal static class ExceptionText
         {
             // The runtime adds a line where an exception was rethrown.
             var line = text.AsSpan()[range].TrimEnd('\r');
-            var isOurs = range.Start.Value == 0 || line.IsEmpty || line[0] == ' ' || line.StartsWith("--- End of ", StringComparison.Ordinal);
+            var isOurs = range.Start.Value == 0
+                || line.IsEmpty
+                || line[0] == ' '
+                || line.StartsWith("--- End of ", StringComparison.Ordinal);
             if (!isOurs || !PrintableText.IsShown(line))
             {
                 return false;

@@ -11,7 +11,12 @@ internal static partial class LifecycleLog
     [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
     public static partial void Started(this ILogger log, string service, string system, int subscriptions);
 
-    [LoggerMessage(80, LogLevel.Warning, "The service provider was disposed of while the event bus was running. The bus ends without waiting for its handlers: they are cancelled, a durable backend redelivers unfinished events, and a backend in memory loses them ({Queued} deliveries where it counts them). Stop the host first (await host.StopAsync()), or dispose of the provider with await (DisposeAsync)")]
+    [LoggerMessage(
+        80,
+        LogLevel.Warning,
+        "The service provider was disposed of while the event bus was running. The bus ends without waiting for its handlers: they are "
+            + "cancelled, a durable backend redelivers unfinished events, and a backend in memory loses them ({Queued} deliveries where "
+            + "it counts them). Stop the host first (await host.StopAsync()), or dispose of the provider with await (DisposeAsync)")]
     public static partial void DisposedRunning(this ILogger log, long queued);
 
     [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]

@@ -115,7 +115,8 @@ internal sealed class Outage(TimeProvider time)
         return state;
     }
 
-    private bool IsForgotten(Activity state) => state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
+    private bool IsForgotten(Activity state) =>
+        state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
 
     /// <summary>Removes outages that are over, at most once per minute.</summary>
     private void Tidy()

@@ -8,8 +8,17 @@ namespace EventBus;
 /// </summary>
 internal static partial class OutageLog
 {
-    [LoggerMessage(38, LogLevel.Warning, "{Count} more failures since {Since:O}, not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
-    public static partial void StillFailing(this ILogger log, long count, DateTimeOffset since, string activity, Type errorType, string error);
+    [LoggerMessage(
+        38,
+        LogLevel.Warning,
+        "{Count} more failures since {Since:O}, not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
+    public static partial void StillFailing(
+        this ILogger log,
+        long count,
+        DateTimeOffset since,
+        string activity,
+        Type errorType,
+        string error);
 
     [LoggerMessage(39, LogLevel.Information, "Recovered after {Count} failures in {Time}: {Activity}")]
     public static partial void OutageOver(this ILogger log, long count, TimeSpan time, string activity);

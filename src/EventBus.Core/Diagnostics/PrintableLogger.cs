@@ -34,7 +34,12 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
         }
     }
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         ArgumentNullException.ThrowIfNull(formatter);
         try
@@ -51,7 +56,12 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
                 values = [new(ExceptionType, exception!.GetType().ToString()), .. values];
             }
 
-            inner.Log(logLevel, eventId, new Entry(PrintableText.Of(formatter(state, shown)), values), shown, static (entry, _) => entry.Message);
+            inner.Log(
+                logLevel,
+                eventId,
+                new Entry(PrintableText.Of(formatter(state, shown)), values),
+                shown,
+                static (entry, _) => entry.Message);
         }
         catch (Exception)
         {
@@ -61,13 +71,15 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
     }
 
     /// <summary>Represents a message and its values by name, in the form that log providers expect.</summary>
-    private sealed class Entry(string message, IReadOnlyList<KeyValuePair<string, object?>> values) : IReadOnlyList<KeyValuePair<string, object?>>
+    private sealed class Entry(string message, IReadOnlyList<KeyValuePair<string, object?>> values)
+        : IReadOnlyList<KeyValuePair<string, object?>>
     {
         public string Message => message;
 
         public int Count => values.Count;
 
-        public KeyValuePair<string, object?> this[int index] => values[index] is { Value: string text } pair ? new(pair.Key, PrintableText.Of(text)) : values[index];
+        public KeyValuePair<string, object?> this[int index] =>
+            values[index] is { Value: string text } pair ? new(pair.Key, PrintableText.Of(text)) : values[index];
 
         public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
         {

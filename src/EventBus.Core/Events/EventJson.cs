@@ -48,9 +48,16 @@ internal sealed class EventJson
         return null;
     }
 
-    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reached only where reflection-based JSON is on; trimmed programs have it off, and the trimmer drops this.")]
-    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Reached only where reflection-based JSON is on; native AOT programs have it off, and the compiler drops this.")]
-    private static JsonSerializerOptions Reflecting() => new(JsonSerializerDefaults.Web) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+    [UnconditionalSuppressMessage(
+        "Trimming",
+        "IL2026",
+        Justification = "Reached only where reflection-based JSON is on; trimmed programs have it off, and the trimmer drops this.")]
+    [UnconditionalSuppressMessage(
+        "AOT",
+        "IL3050",
+        Justification = "Reached only where reflection-based JSON is on; native AOT programs have it off, and the compiler drops this.")]
+    private static JsonSerializerOptions Reflecting() =>
+        new(JsonSerializerDefaults.Web) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 
     private static JsonSerializerOptions Limit(JsonSerializerOptions options, int maxDepth)
     {

@@ -24,7 +24,12 @@ internal sealed class EventMembers
         (this.info, this.metadata) = (info, metadata);
         known = [.. names.Distinct(StringComparer.Ordinal).Select(name => (name, Encoding.UTF8.GetBytes(name)))];
         var options = info.Options;
-        reading = new JsonReaderOptions { AllowTrailingCommas = options.AllowTrailingCommas, CommentHandling = options.ReadCommentHandling, MaxDepth = options.MaxDepth };
+        reading = new JsonReaderOptions
+        {
+            AllowTrailingCommas = options.AllowTrailingCommas,
+            CommentHandling = options.ReadCommentHandling,
+            MaxDepth = options.MaxDepth
+        };
     }
 
     /// <summary>
@@ -44,7 +49,8 @@ internal sealed class EventMembers
             metadata.Add(polymorphism.TypeDiscriminatorPropertyName);
             foreach (var derived in polymorphism.DerivedTypes)
             {
-                if (derived.DerivedType != info.Type && !(info.Options.TryGetTypeInfo(derived.DerivedType, out var derivedInfo) && TryAdd(derivedInfo, names)))
+                if (derived.DerivedType != info.Type
+                    && !(info.Options.TryGetTypeInfo(derived.DerivedType, out var derivedInfo) && TryAdd(derivedInfo, names)))
                 {
                     return null;
                 }
@@ -92,7 +98,8 @@ internal sealed class EventMembers
 
         return found is null ? null : new Rejection(
             DeadLetterReason.Unreadable,
-            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of {List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
+            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of "
+                + $"{List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
         {
             Foreign = $"{Rejection.ForeignMembers}{List(found, count)}.",
         };
@@ -106,7 +113,9 @@ internal sealed class EventMembers
         }
 
         // An ignored property is neither written nor read.
-        names.AddRange(info.Properties.Where(property => property.Get is not null || property.Set is not null || property.AssociatedParameter is not null).Select(property => property.Name));
+        names.AddRange(info.Properties.Where(property => property.Get is not null
+            || property.Set is not null
+            || property.AssociatedParameter is not null).Select(property => property.Name));
         return true;
     }
 
@@ -143,9 +152,13 @@ internal sealed class EventMembers
     /// instance the key of a dictionary, and only its length is returned.
     /// </summary>
     private static string Foreign(string name) =>
-        name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item) || c.Item is '_' or '-' or '.' or ':' or '$' || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
+        name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item)
+            || c.Item is '_' or '-' or '.' or ':' or '$'
+            || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
 
-    private static string Cut(string name) => name.Length > MaxName ? $"{PrintableText.Of(name, MaxName)}..." : PrintableText.Of(name, MaxName);
+    private static string Cut(string name) =>
+        name.Length > MaxName ? $"{PrintableText.Of(name, MaxName)}..." : PrintableText.Of(name, MaxName);
 
-    private static string List(IEnumerable<string> first, int count) => $"{string.Join(", ", first)}{(count > MaxNames ? $" and {count - MaxNames:N0} more" : "")}";
+    private static string List(IEnumerable<string> first, int count) =>
+        $"{string.Join(", ", first)}{(count > MaxNames ? $" and {count - MaxNames:N0} more" : "")}";
 }

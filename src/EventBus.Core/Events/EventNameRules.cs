@@ -7,7 +7,8 @@ internal static class EventNameRules
 {
     public const int MaxLength = 200;
 
-    private const string Grammar = "An event name is two or more lower-case words joined by dots, the last one the action, for instance order.placed or order-line-item.added.";
+    private const string Grammar = "An event name is two or more lower-case words joined by dots, the last one the action, for instance "
+        + "order.placed or order-line-item.added.";
 
     /// <summary>Describes why a text is not an event name; null if it is one.</summary>
     public static string? Problem(string name)
@@ -69,7 +70,8 @@ internal static class EventNameRules
     /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes
     /// <c>send-receipt.order-placed</c>. A trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c> is dropped.
     /// </summary>
-    public static string Subscription(Type handler, Type handled) => $"{KebabWithout(handler, "handler", "consumer")}.{KebabWithout(handled, "event")}";
+    public static string Subscription(Type handler, Type handled) =>
+        $"{KebabWithout(handler, "handler", "consumer")}.{KebabWithout(handled, "event")}";
 
     /// <summary>Returns a type's name in kebab case: <c>SendReceipt</c> becomes <c>send-receipt</c>.</summary>
     public static string Kebab(Type type) => KebabWithout(type);

@@ -36,7 +36,9 @@ internal sealed class EventRegistry
     public EventDescriptor? Find(string name, int version) => byName.GetValueOrDefault((name, version));
 
     public EventDescriptor For(Type type) =>
-        declared.TryGetValue(type, out var known) || undeclared.TryGetValue(type, out known) ? known : undeclared.GetOrAdd(type, AddUndeclared(type));
+        declared.TryGetValue(type, out var known) || undeclared.TryGetValue(type, out known)
+            ? known
+            : undeclared.GetOrAdd(type, AddUndeclared(type));
 
     /// <summary>Converts an event to the next version; false if no newer version is known.</summary>
     public bool TryUpcast(ref object @event)
@@ -58,9 +60,11 @@ internal sealed class EventRegistry
         var attribute = model.Type.GetCustomAttribute<EventNameAttribute>();
         var name = attribute?.Name ?? EventNameRules.FromType(model.Type);
         problem = name is null
-            ? $"The type {model.Type} has no event name: by convention a name needs at least two Pascal words and no type parameters. Add [EventName(\"entity.action\")] to it."
+            ? $"The type {model.Type} has no event name: by convention a name needs at least two Pascal words and no type parameters. "
+                + "Add [EventName(\"entity.action\")] to it."
             : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {model.Type}: correct its [EventName]."
-            : attribute?.Version < 1 ? $"The version {attribute.Version} of {model.Type} is invalid. Versions count from 1: correct its [EventName]."
+            : attribute?.Version < 1 ? $"The version {attribute.Version} of {model.Type} is invalid. Versions count from 1: correct its "
+                + "[EventName]."
             : null;
         if (problem is not null)
         {
@@ -81,12 +85,20 @@ internal sealed class EventRegistry
     {
         if (typeof(System.Collections.IEnumerable).IsAssignableFrom(type))
         {
-            throw new PublishException($"{type} is a collection, not an event. Publish its items with PublishManyAsync.", PublishFailure.Rejected, null);
+            throw new PublishException(
+                $"{type} is a collection, not an event. Publish its items with PublishManyAsync.",
+                PublishFailure.Rejected,
+                null);
         }
 
-        var descriptor = Describe(new EventTypeRegistration(type), json, out var problem) ?? throw new PublishException(problem!, PublishFailure.Rejected, null);
+        var descriptor = Describe(new EventTypeRegistration(type), json, out var problem)
+            ?? throw new PublishException(problem!, PublishFailure.Rejected, null);
         return Find(descriptor.Name, descriptor.Version) is { } other
-            ? throw new PublishException($"The event name '{descriptor.Name}' in version {descriptor.Version} already means {other.Type}, so {type} cannot be published under it. Give one of them another [EventName].", PublishFailure.Rejected, null)
+            ? throw new PublishException(
+                $"The event name '{descriptor.Name}' in version {descriptor.Version} already means {other.Type}, so {type} cannot be "
+                    + "published under it. Give one of them another [EventName].",
+                PublishFailure.Rejected,
+                null)
             : descriptor;
     }
 }

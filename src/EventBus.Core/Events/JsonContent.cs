@@ -32,8 +32,9 @@ internal readonly ref struct JsonContent
 
         var end = contentType.IndexOf(';', StringComparison.Ordinal);
         var mediaType = contentType.AsSpan(0, end < 0 ? contentType.Length : end).Trim();
-        var isJson = mediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase) || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
-            || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+        var isJson = mediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase)
+            || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
+                || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }
 
@@ -55,7 +56,8 @@ internal readonly ref struct JsonContent
         }
 
         var mark = encoding.Preamble;
-        return Encoding.UTF8.GetBytes(encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
+        return Encoding.UTF8.GetBytes(
+            encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
     }
 
     /// <summary>
@@ -74,7 +76,10 @@ internal readonly ref struct JsonContent
     /// <summary>Returns the encoding that the media type names; null if the body is UTF-8.</summary>
     private Encoding? Named(ReadOnlySpan<byte> body)
     {
-        if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
+        if (charset.IsEmpty
+            || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase)
+            || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
         {
             return null;
         }

@@ -26,7 +26,8 @@ internal sealed class JsonSizeEstimator
     private const int MostOdds = 512;
 
     // Characters that no encoder escapes.
-    private static readonly SearchValues<char> Plain = SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<char> Plain =
+        SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 
     private readonly int constant;
 
@@ -70,7 +71,12 @@ internal sealed class JsonSizeEstimator
 
     private static JsonSizeEstimator? For(JsonTypeInfo type, int nesting)
     {
-        if (type.Kind != JsonTypeInfoKind.Object || type.Options.Converters.Count > 0 || type.Options.WriteIndented || type.Options.ReferenceHandler is not null || type.PolymorphismOptions is not null || nesting == 0)
+        if (type.Kind != JsonTypeInfoKind.Object
+            || type.Options.Converters.Count > 0
+            || type.Options.WriteIndented
+            || type.Options.ReferenceHandler is not null
+            || type.PolymorphismOptions is not null
+            || nesting == 0)
         {
             return null;
         }
@@ -187,7 +193,11 @@ internal sealed class JsonSizeEstimator
     private static bool IsFixed(Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
-        return type.IsPrimitive || type == typeof(decimal) || type == typeof(Guid) || type == typeof(DateTime) || type == typeof(DateTimeOffset)
-            || type == typeof(DateOnly) || type == typeof(TimeOnly) || type == typeof(TimeSpan);
+        return type.IsPrimitive
+            || type == typeof(decimal)
+            || type == typeof(Guid)
+            || type == typeof(DateTime)
+            || type == typeof(DateTimeOffset)
+                || type == typeof(DateOnly) || type == typeof(TimeOnly) || type == typeof(TimeSpan);
     }
 }

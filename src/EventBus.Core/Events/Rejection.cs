@@ -19,5 +19,7 @@ internal sealed record Rejection(DeadLetterReason Reason, string Error)
     /// Removes the member names that came from the message, and may be confidential, from the error of a dead letter.
     /// </summary>
     public static string? WithoutForeign(string? error) =>
-        error is not null && error.Contains(OtherMembers, StringComparison.Ordinal) && error.IndexOf(ForeignMembers, StringComparison.Ordinal) is >= 0 and var end ? error[..end] : error;
+        error is not null
+            && error.Contains(OtherMembers, StringComparison.Ordinal)
+            && error.IndexOf(ForeignMembers, StringComparison.Ordinal) is >= 0 and var end ? error[..end] : error;
 }

@@ -7,9 +7,11 @@ namespace EventBus;
 internal sealed class BusClient(CallerContext door) : IEventBus
 {
     private const string NotStarted =
-        "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every other hosted service; without a host, start the registered IHostedService instances.";
+        "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every "
+            + "other hosted service; without a host, start the registered IHostedService instances.";
 
-    private const string Stopping = "The event bus is stopping, so only its handlers can publish until they have finished. Publish before the host stops: hosted services can, from their first line to their last.";
+    private const string Stopping = "The event bus is stopping, so only its handlers can publish until they have finished. Publish "
+        + "before the host stops: hosted services can, from their first line to their last.";
 
     private volatile Publisher? publisher;
     private volatile string refusal = NotStarted;
@@ -50,14 +52,20 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         return door.IsOpen ? SendAsync(@event, options, cancellationToken) : EnterAsync(@event, options, cancellationToken);
     }
 
-    public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+    public Task PublishManyAsync<TEvent>(
+        IReadOnlyList<TEvent> events,
+        PublishOptions? options = null,
+        CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
         return door.EnterAsync(() => Publisher().PublishManyAsync(events, options, cancellationToken));
     }
 
-    public Task PublishManyAsync<TEvent>(IAsyncEnumerable<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+    public Task PublishManyAsync<TEvent>(
+        IAsyncEnumerable<TEvent> events,
+        PublishOptions? options = null,
+        CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);

@@ -12,7 +12,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
     private readonly SubscriptionWorkers workers = new();
 
     // An in-process transport has no connection that may come back, so its publishes are not retried.
-    private readonly Transport transport = backend.Transport.Features.Serializes ? new RetryingTransport(backend.Transport, services.Time) : backend.Transport;
+    private readonly Transport transport = backend.Transport.Features.Serializes
+        ? new RetryingTransport(backend.Transport, services.Time)
+        : backend.Transport;
 
     private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Model.Alerts.Select(create => create(provider))];
     private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows);
@@ -39,7 +41,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Delays = delays,
             Sagas = engine,
             SagaOperations = sagas is null ? null : new SagaOperations(sagas, plan.Options, services),
-            Subscriptions = stores is not null && recovery is not null ? new SubscriptionFactory(plan, stores, recovery, publishing, services) : null,
+            Subscriptions = stores is not null && recovery is not null
+                ? new SubscriptionFactory(plan, stores, recovery, publishing, services)
+                : null,
             Workers = workers,
             Idle = new IdleCheck(transport, stores, recovery?.Alerts, engine, services),
             Retirement = new SubscriptionRetirement(transport, RegisteredSubscriptions(), leftovers),
@@ -54,7 +58,11 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var (options, features) = (plan.Options, transport.Features);
 
         // With a durable store, any event may have to be stored.
-        var validator = new PublishValidator(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes), features.Serializes || stores is { Durable: true }, services.Log);
+        var validator = new PublishValidator(
+            options.WarnBodyBytes,
+            (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes),
+            features.Serializes || stores is { Durable: true },
+            services.Log);
         var envelopes = new EnvelopeFactory(plan.Events, validator, plan.ServiceName, services);
         var errors = new PublishErrors(plan.Events, features, services);
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);
@@ -107,7 +115,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             ? new DelayedDeadLetters(recovery.Store, recovery.Recorder, DefaultRetry(), delaysDue, services)
             : null;
         var publisher = new DelayedPublisher(store, publishing.SingleAttempt, deadLetters, delaysDue, services);
-        return new DelayComponents(store, new ScheduledLoop("delayed events", publisher.PublishDueAsync, store.PollInterval, delaysDue, services));
+        return new DelayComponents(
+            store,
+            new ScheduledLoop("delayed events", publisher.PublishDueAsync, store.PollInterval, delaysDue, services));
     }
 
     private UnknownConsumerMonitor? ComposeConsumerMonitor() =>
@@ -117,7 +127,11 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
 
     private LeftoverWatch? ComposeLeftoverWatch() =>
         stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
-            ? new LeftoverWatch(transport, seen, new OwnSubscriptions(plan.ServiceName, ConsumedSubscriptions(), RegisteredSubscriptions()), services)
+            ? new LeftoverWatch(
+                transport,
+                seen,
+                new OwnSubscriptions(plan.ServiceName, ConsumedSubscriptions(), RegisteredSubscriptions()),
+                services)
             : null;
 
     /// <summary>The retry policy of everything that is not an event of a subscription of this instance.</summary>
@@ -126,7 +140,11 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
     private FailurePolicy PolicyOf(SubscriptionPlan subscription) => new(
         subscription.Subscription.Name,
         subscription.Subscription.Ordered,
-        new RetryPolicy(subscription.Settings.Retry, [.. plan.Model.IsPermanent, .. subscription.Model.IsPermanent], services.Random, services.Log))
+        new RetryPolicy(
+            subscription.Settings.Retry,
+            [.. plan.Model.IsPermanent, .. subscription.Model.IsPermanent],
+            services.Random,
+            services.Log))
     {
         ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
         Guarded = subscription.Model.Guards.Count > 0,

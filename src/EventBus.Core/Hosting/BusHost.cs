@@ -25,7 +25,10 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         this.model = model;
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
-        Log = BackendLog.Create(services.GetService<ILoggerFactory>(), model.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{model.Key}", services.GetService<TimeProvider>());
+        Log = BackendLog.Create(
+            services.GetService<ILoggerFactory>(),
+            model.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{model.Key}",
+            services.GetService<TimeProvider>());
         CallerContext = services.GetService<CallerContext>() ?? new CallerContext();
         Client = new BusClient(CallerContext);
         DeadLetters = new DeadLetterManager(CallerContext, Time);
@@ -160,12 +163,20 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private async Task<(BusPlan Plan, BusComponents Parts)> BuildAsync(StopStages stages)
     {
         var problems = new List<string>();
-        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems) ?? new EventBusOptions();
+        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems)
+            ?? new EventBusOptions();
         var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
         var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
         var sagas = await SagaCompiler.SketchAsync(model, services, Sagas.ReceiveAsync, problems);
-        var plan = BusPlan.Make(model, sagas, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
+        var plan = BusPlan.Make(
+            model,
+            sagas,
+            options,
+            applicationName,
+            transport?.Features,
+            stores,
+            problems.Distinct(StringComparer.Ordinal));
         var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
         return (plan, new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose());
     }
@@ -193,7 +204,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// clock of their stores.
     /// </summary>
     private TimeProvider StoreTimeOf(BusStores? stores) =>
-        stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) } ? new MonotonicTimeProvider(Time) : stores?.PlanBy(Time) ?? Time;
+        stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }
+            ? new MonotonicTimeProvider(Time)
+            : stores?.PlanBy(Time) ?? Time;
 
     /// <summary>
     /// Creates the options, the transport or the stores. An invalid value is added to the configuration errors.

@@ -22,7 +22,8 @@ internal sealed class BusHostedService(BusHost host) : IHostedLifecycleService
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken) => hostKnowsLifecycles ? Task.CompletedTask : host.StopAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        hostKnowsLifecycles ? Task.CompletedTask : host.StopAsync(cancellationToken);
 
     public Task StoppedAsync(CancellationToken cancellationToken) => host.StopAsync(cancellationToken);
 }

@@ -3,14 +3,17 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Starts the composed objects of one bus in their order, drains them, and closes them in reverse order.</summary>
+/// <summary>
+/// Starts the composed objects of one bus in their order, drains them, and closes them in reverse order.
+/// </summary>
 internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages stages, IServiceProvider provider) : IAsyncDisposable
 {
     // Bounds each step after the tokens of the handlers are cancelled: settling the deliveries, then closing the
     // backend.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
-    private const ConfigureAwaitOptions WithoutThrowing = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+    private const ConfigureAwaitOptions WithoutThrowing = ConfigureAwaitOptions.SuppressThrowing
+        | ConfigureAwaitOptions.ContinueOnCapturedContext;
 
     private readonly Transport transport = parts.Transport;
     private readonly BusServices services = parts.Services;
@@ -24,17 +27,27 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         var failFast = plan.Options.Startup == StartupMode.FailFast;
         if (parts.Stores is not null)
         {
-            await parts.Stores.OpenAsync(new StoreSetup(plan.ServiceName, services.StoreTime) { FailFast = failFast, Subscriptions = [.. plan.Subscriptions.Select(s => s.Subscription.Name)] }, cancellationToken);
+            await parts.Stores.OpenAsync(new StoreSetup(plan.ServiceName, services.StoreTime)
+            {
+                FailFast = failFast,
+                Subscriptions = [.. plan.Subscriptions.Select(s => s.Subscription.Name)]
+            }, cancellationToken);
         }
 
         await transport.StartAsync(
-            new TransportTopology(plan.ServiceName, [.. plan.Subscriptions.Select(s => s.Subscription)], [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)], services.Time) { FailFast = failFast },
+            new TransportTopology(
+                plan.ServiceName,
+                [.. plan.Subscriptions.Select(s => s.Subscription)],
+                [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)],
+                services.Time)
+            { FailFast = failFast },
             cancellationToken);
         if (parts.Subscriptions is { } factory)
         {
             foreach (var subscription in plan.Subscriptions)
             {
-                workers.Add(factory.Create(subscription, await transport.SubscribeAsync(subscription.Subscription, cancellationToken), provider));
+                workers.Add(
+                    factory.Create(subscription, await transport.SubscribeAsync(subscription.Subscription, cancellationToken), provider));
             }
         }
     }

@@ -29,7 +29,8 @@ internal sealed class BusStatus(BusComponents parts)
     /// <summary>
     /// The subscriptions whose events the broker dead-lettered and the store rejects, each with the reason.
     /// </summary>
-    public IEnumerable<(string Subscription, string Reason)> HeldBrokerDeadLetters => parts.Recovery?.BrokerDeadLetters?.HeldSubscriptions ?? [];
+    public IEnumerable<(string Subscription, string Reason)> HeldBrokerDeadLetters =>
+        parts.Recovery?.BrokerDeadLetters?.HeldSubscriptions ?? [];
 
     /// <summary>
     /// The problem with other instances that share the subscriptions but not the store; null if there are none.
@@ -48,8 +49,10 @@ internal sealed class BusStatus(BusComponents parts)
     public IReadOnlyCollection<string> Shortages => parts.Stores?.Shortages ?? [];
 
     /// <summary>The subscriptions that are paused because all their attempts fail.</summary>
-    public IEnumerable<string> PausedSubscriptions => parts.Workers.All.Where(worker => worker.CircuitBreaker is { IsPaused: true }).Select(worker => worker.Name);
+    public IEnumerable<string> PausedSubscriptions =>
+        parts.Workers.All.Where(worker => worker.CircuitBreaker is { IsPaused: true }).Select(worker => worker.Name);
 
     /// <summary>The subscriptions that an operator has paused.</summary>
-    public IEnumerable<string> SubscriptionsPausedByOperator => parts.Workers.All.Where(worker => worker.Pause.IsPaused).Select(worker => worker.Name);
+    public IEnumerable<string> SubscriptionsPausedByOperator =>
+        parts.Workers.All.Where(worker => worker.Pause.IsPaused).Select(worker => worker.Name);
 }

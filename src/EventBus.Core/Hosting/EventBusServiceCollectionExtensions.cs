@@ -51,7 +51,9 @@ public static class EventBusServiceCollectionExtensions
     private static IServiceCollection Add(IServiceCollection services, string? key, Action<EventBusBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        var model = services.Where(service => service.ServiceType == typeof(BusRegistration)).Select(ModelOf).FirstOrDefault(model => model.Key == key);
+        var model = services.Where(service => service.ServiceType == typeof(BusRegistration))
+            .Select(ModelOf)
+            .FirstOrDefault(model => model.Key == key);
         if (model is null)
         {
             model = new BusRegistration(services, key);
@@ -73,7 +75,10 @@ public static class EventBusServiceCollectionExtensions
         services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusHost(model, provider));
         services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
-            model.Key is null ? "eventbus" : $"eventbus-{model.Key}", provider => new BusHealthCheck(Runtime(provider)), failureStatus: null, tags: ["ready"])));
+            model.Key is null ? "eventbus" : $"eventbus-{model.Key}",
+            provider => new BusHealthCheck(Runtime(provider)),
+            failureStatus: null,
+            tags: ["ready"])));
         AddService<IEventBus>(host => host.Client);
         AddService<IDeadLetters>(host => host.DeadLetters);
         AddService<DelayedEvents>(host => host.DelayedEvents);

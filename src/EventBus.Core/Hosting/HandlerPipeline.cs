@@ -18,7 +18,8 @@ internal static class HandlerPipeline
         {
             var middleware = create(services);
             var inner = step;
-            EventDelegate next = (context, cancellationToken) => inner(context, cancellationToken) ?? throw new InvalidOperationException("The handler, or a middleware given to bus.Use, returned null instead of a task.");
+            EventDelegate next = (context, cancellationToken) => inner(context, cancellationToken)
+                ?? throw new InvalidOperationException("The handler, or a middleware given to bus.Use, returned null instead of a task.");
             step = (context, cancellationToken) => middleware(context, next, cancellationToken);
         }
 

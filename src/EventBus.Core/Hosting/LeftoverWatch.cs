@@ -34,7 +34,11 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
     public IReadOnlyDictionary<string, object> Data => found
         .DistinctBy(each => each.Kept.Queue, StringComparer.Ordinal)
-        .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(CultureInfo.InvariantCulture, $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and {each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: {RemovalOf(each)}."), StringComparer.Ordinal);
+        .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(
+            CultureInfo.InvariantCulture,
+            $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and "
+                + $"{each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: "
+                + $"{RemovalOf(each)}."), StringComparer.Ordinal);
 
     private TimeProvider Time => services.StoreTime;
 
@@ -112,7 +116,10 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     /// Forgets a name for which the backend keeps nothing. Another service may use another server with the same stores:
     /// its name is kept for some days, but not looked up again unless it has been used since.
     /// </summary>
-    private async Task ForgetMissingAsync((string Service, string Name, DateTimeOffset LastSeen) seen, DateTimeOffset now, CancellationToken stop)
+    private async Task ForgetMissingAsync(
+        (string Service, string Name, DateTimeOffset LastSeen) seen,
+        DateTimeOffset now,
+        CancellationToken stop)
     {
         if (seen.Service == service || now - seen.LastSeen > QuietOfOthers)
         {
@@ -145,7 +152,9 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     private string RemovalOf(Leftover leftover)
     {
         var call = $"ISubscriptionManager.RetireAsync(\"{leftover.Seen.Name}\")";
-        return leftover.Seen.Service == service ? call : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Kept.Removal}";
+        return leftover.Seen.Service == service
+            ? call
+            : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Kept.Removal}";
     }
 
     private sealed record Leftover((string Service, string Name, DateTimeOffset LastSeen) Seen, KeptSubscription Kept);

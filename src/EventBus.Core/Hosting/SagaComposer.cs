@@ -4,7 +4,12 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Composes the objects that run the sagas of one bus.</summary>
-internal sealed class SagaComposer(BusPlan plan, SagaStore store, PublishComponents publishing, IServiceProvider provider, BusServices services)
+internal sealed class SagaComposer(
+    BusPlan plan,
+    SagaStore store,
+    PublishComponents publishing,
+    IServiceProvider provider,
+    BusServices services)
 {
     private readonly WakeSignal due = new();
     private readonly SagaWaiters waiters = new();
@@ -18,7 +23,9 @@ internal sealed class SagaComposer(BusPlan plan, SagaStore store, PublishCompone
         var (options, draining) = (plan.Options, new CancellationTokenSource());
         var refusals = new SagaRefusals(store, services, closing);
         var repository = new SagaRepository(store, refusals, options.Lease, services, closing);
-        var alerts = notifiers.Count == 0 ? null : new AlertCoordinator(new SagaAlerts(store, repository, refusals), notifiers, alertSettings, services);
+        var alerts = notifiers.Count == 0
+            ? null
+            : new AlertCoordinator(new SagaAlerts(store, repository, refusals), notifiers, alertSettings, services);
         var notifier = new SagaNotifier(due, waiters, alerts);
         var catalog = new SagaCatalog(plan.Sagas
             .Select(saga => SagaCompiler.Complete(saga, options, plan.Events, plan.Json, services.Random, services.Log))
@@ -26,7 +33,12 @@ internal sealed class SagaComposer(BusPlan plan, SagaStore store, PublishCompone
         var leases = new SagaLeaseRenewer(repository, options.Lease, services);
         var slots = new SagaSlots(options.Sagas.Concurrency, services.Idle);
         var driver = new SagaDriver(slots, leases, refusals, due, services);
-        var scheduler = new SagaScheduler(catalog, new DueSagaReader(store, repository, refusals, notifier, services), driver, slots, services);
+        var scheduler = new SagaScheduler(
+            catalog,
+            new DueSagaReader(store, repository, refusals, notifier, services),
+            driver,
+            slots,
+            services);
         return new SagaComponents
         {
             Store = store,
@@ -50,7 +62,12 @@ internal sealed class SagaComposer(BusPlan plan, SagaStore store, PublishCompone
         var options = plan.Options;
         var events = new SagaEventFactory(definition.Name, publishing, options.Sagas.PublishEvents);
         var moves = new SagaTransitions(definition, events, options.Sagas.Retention);
-        var runner = new SagaStepRunner(definition, events, options.MaxBodyBytes, provider.GetRequiredService<IServiceScopeFactory>(), services);
+        var runner = new SagaStepRunner(
+            definition,
+            events,
+            options.MaxBodyBytes,
+            provider.GetRequiredService<IServiceScopeFactory>(),
+            services);
         var writer = new SagaStateWriter(definition, moves, repository, notifier, services);
         var failures = new SagaFailureHandler(definition, moves, writer, services);
         var steps = new SagaStepExecutor(moves, runner, writer, failures, services);

@@ -5,7 +5,12 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Creates the workers of the subscriptions of one bus.</summary>
-internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, RecoveryComponents recovery, PublishComponents publishing, BusServices services)
+internal sealed class SubscriptionFactory(
+    BusPlan plan,
+    BusStores stores,
+    RecoveryComponents recovery,
+    PublishComponents publishing,
+    BusServices services)
 {
     private readonly EventReader reader = new(plan.Events, plan.Options.MaxBodyBytes);
     private readonly RedeliveryCoordinator redeliveries = new(services.Time, plan.Options.Lease);
@@ -50,7 +55,11 @@ internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, Recove
 
     private EventClaims? CreateClaims(SubscriptionPlan subscription) =>
         (subscription.Model.Idempotency ?? plan.Model.Idempotency) is { } options && stores.Processed is { } processed
-            ? new EventClaims(new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease), processed, recovery.Writer, services)
+            ? new EventClaims(
+                new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease),
+                processed,
+                recovery.Writer,
+                services)
             : null;
 
     private SubscriptionCircuitBreaker? CreateCircuitBreaker(SubscriptionPlan subscription, FailurePolicy policy) =>

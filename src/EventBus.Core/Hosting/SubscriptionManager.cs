@@ -31,14 +31,15 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
         }
     });
 
-    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (bus, worker) =>
-    {
-        if (worker.Pause.TryResume())
+    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default) =>
+        ChangeAsync(subscription, (bus, worker) =>
         {
-            bus.Services.Log.ResumedByOperator(worker.Name);
-            bus.Recovery?.RetriesDue.Pulse();
-        }
-    });
+            if (worker.Pause.TryResume())
+            {
+                bus.Services.Log.ResumedByOperator(worker.Name);
+                bus.Recovery?.RetriesDue.Pulse();
+            }
+        });
 
     public Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
     {
@@ -49,7 +50,8 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
             if (bus.Retirement.IsRegistered(subscription))
             {
                 throw new ArgumentException(
-                    $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; then retire it.",
+                    $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; "
+                        + "then retire it.",
                     nameof(subscription));
             }
 
@@ -67,7 +69,8 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
             {
                 var names = string.Join(", ", bus.Workers.All.Select(known => $"'{known.Name}'").Order(StringComparer.Ordinal));
                 throw new ArgumentException(
-                    $"This instance does not consume a subscription '{subscription}'. It consumes {(names.Length > 0 ? names : "none")}.", nameof(subscription));
+                    $"This instance does not consume a subscription '{subscription}'. It consumes {(names.Length > 0 ? names : "none")}.",
+                    nameof(subscription));
             }
 
             change(bus, worker);

@@ -12,7 +12,12 @@ namespace EventBus;
 /// <param name="instance">The id of this instance.</param>
 /// <param name="subscriptions">The subscriptions that this instance consumes.</param>
 /// <param name="services">Provides the clock and the log.</param>
-internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stores, string instance, IReadOnlyList<string> subscriptions, BusServices services)
+internal sealed class UnknownConsumerMonitor(
+    Transport transport,
+    BusStores stores,
+    string instance,
+    IReadOnlyList<string> subscriptions,
+    BusServices services)
 {
     private const int MostNamed = 10;
 
@@ -20,7 +25,8 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan NoteFor = TimeSpan.FromSeconds(30);
 
-    private readonly InstanceStore instances = stores.Instances ?? throw new ArgumentException("The stores know no instances.", nameof(stores));
+    private readonly InstanceStore instances = stores.Instances
+        ?? throw new ArgumentException("The stores know no instances.", nameof(stores));
     private readonly Dictionary<string, long> foreignSince = new(StringComparer.Ordinal);
     private volatile IReadOnlyList<string> foreign = [];
 
@@ -28,7 +34,9 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
 
     /// <summary>The description of the problem; null if there is none.</summary>
     public string? Complaint => foreign is { Count: > 0 } found
-        ? $"Other instances consume {Named(found)} of this service and do not share its store, which is {stores.Name}. An idempotent subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one store that they share (bus.StoreInRedis(...)), or run one instance only."
+        ? $"Other instances consume {Named(found)} of this service and do not share its store, which is {stores.Name}. An idempotent "
+            + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
+            + "store that they share (bus.StoreInRedis(...)), or run one instance only."
         : null;
 
     public async Task RunAsync(CancellationToken stop)
@@ -104,5 +112,6 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
     }
 
     private static string Named(IReadOnlyList<string> names) =>
-        $"{(names.Count == 1 ? "the subscription" : "the subscriptions")} {string.Join(", ", names.Take(MostNamed).Select(name => $"'{name}'"))}{(names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "")}";
+        $"{(names.Count == 1 ? "the subscription" : "the subscriptions")} "
+            + $"{string.Join(", ", names.Take(MostNamed).Select(name => $"'{name}'"))}{(names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "")}";
 }

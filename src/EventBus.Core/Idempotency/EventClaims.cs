@@ -41,7 +41,11 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     public bool TryClaim(Envelope envelope, out long fence)
     {
         fence = 0;
-        return local is not null && !options.HasKeys && envelope.Uuid != Guid.Empty && envelope.BodyLength < 0 && local.TryClaim(KeyOf(envelope), out fence);
+        return local is not null
+            && !options.HasKeys
+            && envelope.Uuid != Guid.Empty
+            && envelope.BodyLength < 0
+            && local.TryClaim(KeyOf(envelope), out fence);
     }
 
     /// <summary>Completes an event on the quick path: its handler has succeeded and published nothing.</summary>
@@ -60,7 +64,9 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         var own = @event is null ? null : options.KeyOf(@event.GetType())?.Invoke(@event);
         if (own is { Length: 0 or > MaxKey })
         {
-            throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to KeyBy<{@event!.GetType().Name}>().");
+            throw new InvalidOperationException(
+                $"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to "
+                    + $"KeyBy<{@event!.GetType().Name}>().");
         }
 
         // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
@@ -90,7 +96,12 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
 
             var (found, asked) = (default(ProcessedClaim), default(DateTimeOffset));
             await writer.WriteAsync(
-                claim.Subject, slots, async cancel => found = await store.ClaimAsync(claim.Key, claim.Fingerprint, asked = services.StoreTime.GetUtcNow(), settings.Lease, cancel));
+                claim.Subject, slots, async cancel => found = await store.ClaimAsync(
+                    claim.Key,
+                    claim.Fingerprint,
+                    asked = services.StoreTime.GetUtcNow(),
+                    settings.Lease,
+                    cancel));
             if (found.State == ProcessedState.New && asked + settings.Lease <= services.StoreTime.GetUtcNow())
             {
                 // The answer came after the lease had expired: another attempt may have begun, or even completed.
@@ -104,7 +115,9 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
             }
 
             // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
-            await (local is not null ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort) : Task.Delay(poll, services.StoreTime, cancellationToken));
+            await (local is not null
+                ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort)
+                : Task.Delay(poll, services.StoreTime, cancellationToken));
         }
     }
 
@@ -114,9 +127,15 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     /// <summary>Marks an event that was claimed on the quick path as handled.</summary>
     /// <returns>False if another attempt has the claim.</returns>
     public ValueTask<bool> CompleteAsync(Envelope envelope, long fence, IReadOnlyList<Envelope> outbox) =>
-        store.CompleteAsync(KeyOf(envelope), fence, new Completion(outbox, [], services.StoreTime.GetUtcNow() + options.Retention), CancellationToken.None);
+        store.CompleteAsync(
+            KeyOf(envelope),
+            fence,
+            new Completion(outbox, [], services.StoreTime.GetUtcNow() + options.Retention),
+            CancellationToken.None);
 
-    /// <summary>Marks a claimed event as handled, and executes the effects of its handler in the same transaction.</summary>
+    /// <summary>
+    /// Marks a claimed event as handled, and executes the effects of its handler in the same transaction.
+    /// </summary>
     /// <param name="claim">The attempt.</param>
     /// <param name="outbox">The events that the handler published.</param>
     /// <param name="effects">The effects of the handler.</param>
@@ -126,13 +145,19 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     /// </param>
     /// <returns>False if another attempt has the claim, or the call was cancelled.</returns>
     public async Task<bool> CompleteAsync(
-        EventClaim claim, IReadOnlyList<Envelope> outbox, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, ConcurrencyLimiter slots, CancellationToken cancellationToken)
+        EventClaim claim,
+        IReadOnlyList<Envelope> outbox,
+        IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
+        ConcurrencyLimiter slots,
+        CancellationToken cancellationToken)
     {
         var committed = false;
         await writer.WriteAsync(claim.Subject, slots, async cancel =>
         {
             var completion = new Completion(outbox, effects, services.StoreTime.GetUtcNow() + options.Retention);
-            committed = await (effects.Count == 0 ? store.CompleteAsync(claim.Key, claim.Fence, completion, cancel) : CompleteWithEffectsAsync(claim, completion, cancellationToken));
+            committed = await (effects.Count == 0
+                ? store.CompleteAsync(claim.Key, claim.Fence, completion, cancel)
+                : CompleteWithEffectsAsync(claim, completion, cancellationToken));
         });
         return committed;
     }
@@ -152,14 +177,18 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     public Task DispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
     {
         var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
-        return writer.TryWriteAsync(SubjectOf(envelope) with { IsDelivery = isDelivery }, slots, cancel => store.DispatchedAsync(processed, cancel));
+        return writer.TryWriteAsync(
+            SubjectOf(envelope) with { IsDelivery = isDelivery },
+            slots,
+            cancel => store.DispatchedAsync(processed, cancel));
     }
 
     private async ValueTask<bool> CompleteWithEffectsAsync(EventClaim claim, Completion completion, CancellationToken cancellationToken)
     {
         try
         {
-            return !cancellationToken.IsCancellationRequested && await store.CompleteAsync(claim.Key, claim.Fence, completion, cancellationToken);
+            return !cancellationToken.IsCancellationRequested
+                && await store.CompleteAsync(claim.Key, claim.Fence, completion, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -117,7 +117,9 @@ internal sealed class ConcurrencyLimiter(int limit)
     {
         lock (gate)
         {
-            return away == 0 ? Task.CompletedTask : (allBack ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            return away == 0
+                ? Task.CompletedTask
+                : (allBack ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
 }

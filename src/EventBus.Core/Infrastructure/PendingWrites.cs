@@ -60,7 +60,9 @@ internal sealed class PendingWrites
 
         lock (gate)
         {
-            return isHeld ? (free ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task : Task.CompletedTask;
+            return isHeld
+                ? (free ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task
+                : Task.CompletedTask;
         }
     }
 }

@@ -10,7 +10,12 @@ namespace EventBus;
 /// The step does the work that is due, and returns the time of its next run; null when it knows none. With an infinite
 /// poll interval and no next time, the step runs only when woken, or once an hour.
 /// </remarks>
-internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<DateTimeOffset?>> step, TimeSpan pollInterval, WakeSignal wake, BusServices services)
+internal sealed class ScheduledLoop(
+    string name,
+    Func<CancellationToken, Task<DateTimeOffset?>> step,
+    TimeSpan pollInterval,
+    WakeSignal wake,
+    BusServices services)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);

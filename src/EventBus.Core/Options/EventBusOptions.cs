@@ -144,5 +144,6 @@ public sealed class EventBusOptions
     /// Options of individual subscriptions, by subscription name. They override the options that are set in code.
     /// Default none.
     /// </summary>
-    public IDictionary<string, SubscriptionOptions> Subscriptions { get; } = new Dictionary<string, SubscriptionOptions>(StringComparer.Ordinal);
+    public IDictionary<string, SubscriptionOptions> Subscriptions { get; } =
+        new Dictionary<string, SubscriptionOptions>(StringComparer.Ordinal);
 }

@@ -10,7 +10,12 @@ internal sealed class CustomGuardBinding<TEvent, TGuard>(OrderGuardOptions optio
 {
     public override Type EventType => typeof(TEvent);
 
-    public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, bool mayBePassed, CancellationToken cancellationToken) =>
+    public override Task<OrderDecision> DecideAsync(
+        object @event,
+        EventContext context,
+        OrderState state,
+        bool mayBePassed,
+        CancellationToken cancellationToken) =>
         context.Services.GetRequiredService<TGuard>().DecideAsync((TEvent)@event, context, cancellationToken)
         ?? throw new InvalidOperationException($"The guard {typeof(TGuard)} returned null instead of a task.");
 }

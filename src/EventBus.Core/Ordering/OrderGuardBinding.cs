@@ -26,5 +26,10 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
     /// <param name="state">The state of the event's key.</param>
     /// <param name="mayBePassed">True if later events of the key do not wait for this event.</param>
     /// <param name="cancellationToken">Ends the evaluation.</param>
-    public abstract Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, bool mayBePassed, CancellationToken cancellationToken);
+    public abstract Task<OrderDecision> DecideAsync(
+        object @event,
+        EventContext context,
+        OrderState state,
+        bool mayBePassed,
+        CancellationToken cancellationToken);
 }

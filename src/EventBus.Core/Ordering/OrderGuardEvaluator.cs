@@ -11,7 +11,11 @@ namespace EventBus;
 /// The sequence guards come first, so that the others evaluate only events whose turn it is. Otherwise, an event that
 /// another guard skips ahead of its turn would advance the sequence past all events before it.
 /// </remarks>
-internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guards, FailurePolicy policy, OrderTracker order, ConcurrencyLimiter slots)
+internal sealed class OrderGuardEvaluator(
+    IReadOnlyList<OrderGuardBinding> guards,
+    FailurePolicy policy,
+    OrderTracker order,
+    ConcurrencyLimiter slots)
 {
     private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
@@ -22,7 +26,12 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     /// Creates the token for guards that run now. Time spent waiting for the store does not count.
     /// </param>
     /// <param name="lost">Cancelled when this instance loses the lease of the event.</param>
-    public async Task<OrderEvaluation> EvaluateAsync(EventContext context, Envelope envelope, bool mayBePassed, Func<CancellationToken> deadline, CancellationToken lost)
+    public async Task<OrderEvaluation> EvaluateAsync(
+        EventContext context,
+        Envelope envelope,
+        bool mayBePassed,
+        Func<CancellationToken> deadline,
+        CancellationToken lost)
     {
         // Events without a guard pass here too, because guarded events may wait for them.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
@@ -38,7 +47,8 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
             var decision = await guard.DecideAsync(@event, context, state, mayBePassed, either.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
-                throw new InvalidOperationException($"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");
+                throw new InvalidOperationException(
+                    $"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");
             }
 
             if (decision != OrderDecision.Proceed)
@@ -51,7 +61,8 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     }
 
     /// <summary>Records that an event of the key was finished.</summary>
-    public Task AdvanceAsync(Envelope envelope, long? position) => order.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
+    public Task AdvanceAsync(Envelope envelope, long? position) =>
+        order.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
 
     /// <summary>
     /// Creates the wait of a deferred event. A sequence guard depends on the sequence numbers only, so it is not

@@ -3,7 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Binds a sequence guard: sequence number n + 1 of a key follows number n.</summary>
-internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, long first, OrderGuardOptions options) : OrderGuardBinding(options)
+internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, long first, OrderGuardOptions options)
+    : OrderGuardBinding(options)
     where TEvent : notnull
 {
     public override Type EventType => typeof(TEvent);
@@ -12,7 +13,12 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
 
     public override long? PositionOf(object @event) => number((TEvent)@event);
 
-    public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, bool mayBePassed, CancellationToken cancellationToken)
+    public override Task<OrderDecision> DecideAsync(
+        object @event,
+        EventContext context,
+        OrderState state,
+        bool mayBePassed,
+        CancellationToken cancellationToken)
     {
         // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);

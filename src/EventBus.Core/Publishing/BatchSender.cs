@@ -7,7 +7,12 @@ namespace EventBus;
 /// Sends many events with one call of the transport, so that they are pipelined, also if each of them is observed by
 /// traces or metrics.
 /// </summary>
-internal sealed class BatchSender(Transport transport, EventSender sender, ObservedSender observed, PublishErrors errors, BusServices services)
+internal sealed class BatchSender(
+    Transport transport,
+    EventSender sender,
+    ObservedSender observed,
+    PublishErrors errors,
+    BusServices services)
 {
     private readonly TimeProvider time = services.Time;
     private readonly BusDiagnostics diagnostics = services.Diagnostics;
@@ -25,7 +30,11 @@ internal sealed class BatchSender(Transport transport, EventSender sender, Obser
 
     /// <summary>Sends events with one deadline.</summary>
     /// <returns>False if the deadline passed before every event had an outcome.</returns>
-    public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    public async Task<bool> SendAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
         if (batch.Length == 0)
         {
@@ -48,13 +57,22 @@ internal sealed class BatchSender(Transport transport, EventSender sender, Obser
             for (var i = 0; i < activities?.Length; i++)
             {
                 var (envelope, outcome) = (batch.Span[i], outcomes.Span[i]);
-                diagnostics.Published(activities[i], envelope.Name, envelope.Id, startedAt, outcome.Status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : outcome.Status.ToString());
+                diagnostics.Published(
+                    activities[i],
+                    envelope.Name,
+                    envelope.Id,
+                    startedAt,
+                    outcome.Status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : outcome.Status.ToString());
                 activities[i]?.Dispose();
             }
         }
     }
 
-    private async Task<bool> SendTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    private async Task<bool> SendTogetherAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
         var deadline = ownDeadline?.Token ?? sender.Deadline();
@@ -80,7 +98,11 @@ internal sealed class BatchSender(Transport transport, EventSender sender, Obser
     }
 
     /// <summary>Sends the events one by one with a common deadline, like events that are sent together.</summary>
-    private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    private async Task<bool> SendOneByOneAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
         try
@@ -97,7 +119,11 @@ internal sealed class BatchSender(Transport transport, EventSender sender, Obser
         }
     }
 
-    private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline, CancellationToken cancellationToken)
+    private async Task<bool> SendOneByOneAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline,
+        CancellationToken cancellationToken)
     {
         HashSet<string>? heldBack = null;
         for (var i = 0; i < batch.Length; i++)
@@ -110,7 +136,8 @@ internal sealed class BatchSender(Transport transport, EventSender sender, Obser
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {
                 // After one event without an outcome in time, there is no time left for the rest.
-                outcomes.Span[(i + 1)..].Fill(PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
+                outcomes.Span[(i + 1)..].Fill(
+                    PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
                 return false;
             }
 

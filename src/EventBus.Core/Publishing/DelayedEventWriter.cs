@@ -18,7 +18,11 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
     {
         if (store is null)
         {
-            throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
+            throw new PublishException(
+                $"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance "
+                    + "bus.StoreInMemory().",
+                PublishFailure.Rejected,
+                envelope.Id);
         }
 
         // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
@@ -34,7 +38,9 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
             {
                 // The store has not taken the event, and may take it later.
-                await Task.Delay(backoff, time, deadline).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                await Task.Delay(backoff, time, deadline)
+                    .WaitAsync(cancellationToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)
                 {

@@ -22,11 +22,17 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
     /// <param name="event">The event.</param>
     /// <param name="options">The options; null for the defaults.</param>
     /// <param name="now">The current time in ticks.</param>
-    public Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now) => Create(descriptor, @event, options, now, Inherited.None);
+    public Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now) =>
+        Create(descriptor, @event, options, now, Inherited.None);
 
     /// <summary>Creates the envelope of an event that a handler publishes through its context.</summary>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        Create(DescriptorOf(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(serviceName, parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
+        Create(
+            DescriptorOf(@event),
+            @event,
+            options,
+            time.GetUtcNow().UtcTicks,
+            new Inherited(EventIds.Derive(serviceName, parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
 
     /// <summary>Creates the envelope of an event that a saga publishes.</summary>
     /// <param name="event">The event.</param>
@@ -38,8 +44,17 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
     /// <param name="ordinal">The ordinal of the event within that part.</param>
     public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
         options is { CorrelationId: not null }
-            ? throw new PublishException("Events that a saga publishes have the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
-            : Create(DescriptorOf(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(IdForSaga(sagaId, origin, ordinal), sagaId, null, sagaId));
+            ? throw new PublishException(
+                "Events that a saga publishes have the saga's id as correlation id, so that replies find it. Leave "
+                    + "PublishOptions.CorrelationId out.",
+                PublishFailure.Rejected,
+                null)
+            : Create(
+                DescriptorOf(@event),
+                @event,
+                options,
+                time.GetUtcNow().UtcTicks,
+                new Inherited(IdForSaga(sagaId, origin, ordinal), sagaId, null, sagaId));
 
     /// <summary>Derives the id of an event that a saga publishes without an id of its own.</summary>
     public Guid IdForSaga(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
@@ -56,7 +71,11 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
         catch (Exception exception)
         {
             throw new PublishException(
-                $"The event '{descriptor.Name}' was not published: the function given to KeyedBy for {descriptor.Type} threw {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+                $"The event '{descriptor.Name}' was not published: the function given to KeyedBy for {descriptor.Type} threw "
+                    + $"{ExceptionText.Of(exception)}",
+                PublishFailure.Rejected,
+                null,
+                exception);
         }
     }
 
@@ -65,7 +84,9 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
         var headers = validator.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
         validator.CheckKey(key);
-        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null } || headers is not null || inherited.IsAny
+        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null }
+            || headers is not null
+            || inherited.IsAny
             ? new EnvelopeExtras
             {
                 Id = options?.EventId,

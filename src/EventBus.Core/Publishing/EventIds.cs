@@ -33,7 +33,8 @@ internal sealed class EventIds(RandomSource entropy)
     public static Guid Derive(string service, string parentId, string subscription, int ordinal)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{service.Length}:{service}/{parentId.Length}:{parentId}/{subscription.Length}:{subscription}/{ordinal}"), hash);
+        SHA256.HashData(Encoding.UTF8.GetBytes(
+            $"{service.Length}:{service}/{parentId.Length}:{parentId}/{subscription.Length}:{subscription}/{ordinal}"), hash);
 
         // Version 8 is for ids that an application derives by its own rule (RFC 9562, section 5.8).
         var first = (BinaryPrimitives.ReadUInt64BigEndian(hash) & ~0xF000UL) | 0x8000UL;
@@ -42,5 +43,16 @@ internal sealed class EventIds(RandomSource entropy)
     }
 
     private static Guid FromHalves(ulong first, ulong second) =>
-        new((uint)(first >> 32), (ushort)(first >> 16), (ushort)first, (byte)(second >> 56), (byte)(second >> 48), (byte)(second >> 40), (byte)(second >> 32), (byte)(second >> 24), (byte)(second >> 16), (byte)(second >> 8), (byte)second);
+        new(
+            (uint)(first >> 32),
+            (ushort)(first >> 16),
+            (ushort)first,
+            (byte)(second >> 56),
+            (byte)(second >> 48),
+            (byte)(second >> 40),
+            (byte)(second >> 32),
+            (byte)(second >> 24),
+            (byte)(second >> 16),
+            (byte)(second >> 8),
+            (byte)second);
 }

@@ -5,7 +5,12 @@ namespace EventBus;
 /// <summary>Sends single events to the transport. Thread-safe.</summary>
 internal sealed class EventSender(Transport transport, TimeSpan timeout, PublishErrors errors, BusServices services)
 {
-    private readonly DeadlineTokens deadlines = new(services.Time, timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
+    private readonly DeadlineTokens deadlines = new(
+        services.Time,
+        timeout,
+        TimeSpan.FromMilliseconds(250),
+        TimeSpan.TicksPerSecond,
+        CancellationToken.None);
     private readonly SendBufferPool buffers = new();
 
     /// <summary>The maximum duration of a send without a timeout of its own.</summary>
@@ -15,7 +20,8 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     public bool MayHaveSubscribers(string eventName) => transport.MayHaveSubscribers(eventName);
 
     /// <summary>Ends the publish of an event that has no subscribers.</summary>
-    public Task EndUnrouted(EventDescriptor descriptor) => errors.Unrouted(descriptor, null) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
+    public Task EndUnrouted(EventDescriptor descriptor) =>
+        errors.Unrouted(descriptor, null) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
 
     /// <summary>Returns the deadline of a send that starts now.</summary>
     public CancellationToken Deadline() => deadlines.Token(services.Time.GetUtcNow().UtcTicks);
@@ -24,7 +30,8 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     /// <param name="envelope">The event.</param>
     /// <param name="now">The current time in ticks.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public Task SendAsync(Envelope envelope, long now, CancellationToken cancellationToken) => SendAsync(envelope, deadlines.Token(now), cancellationToken);
+    public Task SendAsync(Envelope envelope, long now, CancellationToken cancellationToken) =>
+        SendAsync(envelope, deadlines.Token(now), cancellationToken);
 
     /// <summary>Sends an event whose time has come. The event stays in its store until it is accepted.</summary>
     public Task SendDueAsync(Envelope envelope) => SendAsync(envelope, Deadline(), CancellationToken.None);

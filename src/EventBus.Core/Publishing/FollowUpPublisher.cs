@@ -10,7 +10,9 @@ internal sealed class FollowUpPublisher(EnvelopeFactory envelopes, BatchSender b
         envelopes.CreateFollowUp(@event, options, parent, subscription, ordinal);
 
     /// <summary>Sends the events that a handler published, after it has succeeded.</summary>
-    /// <exception cref="PublishException">At least one event was not accepted; this is the error of the first.</exception>
+    /// <exception cref="PublishException">
+    /// At least one event was not accepted; this is the error of the first.
+    /// </exception>
     public async Task SendAsync(IReadOnlyList<Envelope> outbox)
     {
         if ((await batches.TrySendAsync(outbox)).FirstOrDefault(problem => problem is not null) is { } first)

@@ -12,7 +12,10 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
     {
         if (options?.EventId is not null)
         {
-            throw new PublishException("PublishManyAsync cannot give every event of a list the same id. Leave PublishOptions.EventId out, or publish one by one.", PublishFailure.Rejected, null);
+            throw new PublishException(
+                "PublishManyAsync cannot give every event of a list the same id. Leave PublishOptions.EventId out, or publish one by one.",
+                PublishFailure.Rejected,
+                null);
         }
 
         cancellationToken.ThrowIfCancellationRequested();
@@ -43,7 +46,10 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
 
             for (; !inTime && next < count; next++)
             {
-                run.Reject(next, null, new PublishException($"The event at position {next} was not sent: earlier events of the list were not accepted in time.", PublishFailure.Failed, null));
+                run.Reject(next, null, new PublishException(
+                    $"The event at position {next} was not sent: earlier events of the list were not accepted in time.",
+                    PublishFailure.Failed,
+                    null));
             }
         }
 
@@ -65,7 +71,10 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
             var descriptor = envelopes.DescriptorOf(@event);
             if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? EnvelopeFactory.KeyOf(descriptor, @event)))
             {
-                throw new PublishException($"The event at position {position} was not sent, because an earlier event of the same key was not accepted.", PublishFailure.Failed, null);
+                throw new PublishException(
+                    $"The event at position {position} was not sent, because an earlier event of the same key was not accepted.",
+                    PublishFailure.Failed,
+                    null);
             }
 
             return envelopes.Create(descriptor, @event, options, services.Time.GetUtcNow().UtcTicks);
@@ -73,7 +82,11 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         catch (Exception exception)
         {
             run.Reject(position, KeyOrNull(@event, options), exception as PublishException
-                ?? new PublishException($"The event at position {position} of the list was not published: {ExceptionText.MessageOf(exception)}", PublishFailure.Rejected, null, exception));
+                ?? new PublishException(
+                    $"The event at position {position} of the list was not published: {ExceptionText.MessageOf(exception)}",
+                    PublishFailure.Rejected,
+                    null,
+                    exception));
             return null;
         }
     }
@@ -102,7 +115,11 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         }
         catch (Exception exception)
         {
-            throw new PublishException($"The list of events cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+            throw new PublishException(
+                $"The list of events cannot be read: {ExceptionText.Of(exception)}",
+                PublishFailure.Rejected,
+                null,
+                exception);
         }
     }
 }

@@ -5,7 +5,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class PublishLine
 {
-    private static readonly Comparer<PublishCall> BySequence = Comparer<PublishCall>.Create((one, other) => one.Sequence.CompareTo(other.Sequence));
+    private static readonly Comparer<PublishCall> BySequence =
+        Comparer<PublishCall>.Create((one, other) => one.Sequence.CompareTo(other.Sequence));
 
     /// <summary>The number of calls that were sent for the first time and have no outcome yet.</summary>
     public int Begun { get; set; }

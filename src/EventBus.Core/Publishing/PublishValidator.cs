@@ -20,7 +20,8 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
     // The upper bound of a size overestimates names and numbers, and the warning need not be exact.
     private const double Tolerance = 1.0 / 32;
 
-    private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+    private static readonly SearchValues<char> HeaderNameChars =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     /// <summary>True if every event is serialized, because the transport or a store needs its bytes.</summary>
     public bool SerializesAll => serializes;
@@ -58,7 +59,11 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         catch (Exception exception) when (exception is not PublishException)
         {
             // The dictionary is an implementation of the application, which may throw anything.
-            throw new PublishException($"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+            throw new PublishException(
+                $"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}",
+                PublishFailure.Rejected,
+                null,
+                exception);
         }
     }
 
@@ -71,7 +76,8 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
 
         if (key is not null && EnvelopeLimits.IndexOfForbidden(key) >= 0)
         {
-            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which readers reject. Use an id as the key.");
+            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which readers reject. Use an "
+                + "id as the key.");
         }
     }
 
@@ -101,14 +107,22 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         }
         catch (Exception exception)
         {
-            throw new PublishException($"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: {ExceptionText.MessageOf(exception)}", PublishFailure.Rejected, envelope.Id, exception);
+            throw new PublishException(
+                $"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: "
+                    + $"{ExceptionText.MessageOf(exception)}",
+                PublishFailure.Rejected,
+                envelope.Id,
+                exception);
         }
 
         if (length > maxBytes)
         {
             throw new PublishException(
-                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxBytes:N0} are allowed. Events carry ids, not whole objects: publish the id, and let handlers load what they need. "
-                + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.", PublishFailure.Rejected, envelope.Id);
+                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxBytes:N0} are allowed. Events carry ids, not "
+                    + "whole objects: publish the id, and let handlers load what they need. "
+                + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.",
+                    PublishFailure.Rejected,
+                    envelope.Id);
         }
 
         if (length > warnBytes && descriptor.FirstLarge())
@@ -135,35 +149,43 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
 
             if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
             {
-                throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, underscores and dots are allowed.");
+                throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, "
+                    + "underscores and dots are allowed.");
             }
 
             if (IsReserved(name))
             {
-                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
+                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the "
+                    + "event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
             }
 
             if (value is null || value.Length > MaxHeaderValue || IsUnfit(value))
             {
-                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character or half of a surrogate pair, are allowed.");
+                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a "
+                    + "control character or half of a surrogate pair, are allowed.");
             }
 
             copy.Add(name, value);
             total += name.Length + value.Length;
         }
 
-        return total <= MaxHeaderChars ? copy : throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
+        return total <= MaxHeaderChars
+            ? copy
+            : throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
     }
 
     private static bool IsReserved(string name) =>
-        name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase) || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
-        || name.Equals("cc", StringComparison.OrdinalIgnoreCase) || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
+        name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
+            || name.Equals("cc", StringComparison.OrdinalIgnoreCase) || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
 
     private static void CheckId(string? id, string option)
     {
         if (id is not null && (id.Length is 0 or > MaxId || EnvelopeLimits.IndexOfForbidden(id) >= 0))
         {
-            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, a line separator or half a surrogate pair, are allowed.");
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, a line "
+                + "separator or half a surrogate pair, are allowed.");
         }
     }
 

@@ -33,7 +33,9 @@ internal sealed class Publisher
         var now = time.GetUtcNow().UtcTicks;
         var envelope = envelopes.Create(descriptor, @event, options, now);
         var needsMore = options is { Timeout: not null } or { NotBefore: not null } or { Delay: not null } || diagnostics.ObservesPublish;
-        return needsMore ? observed.SendAsync(envelope, options?.Timeout, cancellationToken) : sender.SendAsync(envelope, now, cancellationToken);
+        return needsMore
+            ? observed.SendAsync(envelope, options?.Timeout, cancellationToken)
+            : sender.SendAsync(envelope, now, cancellationToken);
     }
 
     public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, CancellationToken cancellationToken)

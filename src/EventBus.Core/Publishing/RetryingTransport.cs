@@ -24,21 +24,28 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
     public override TransportWork Work => inner.Work;
 
-    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => inner.StartAsync(topology, cancellationToken);
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) =>
+        inner.StartAsync(topology, cancellationToken);
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => inner.SubscribeAsync(subscription, cancellationToken);
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(subscription, cancellationToken);
 
     public override bool MayHaveSubscribers(string eventName) => inner.MayHaveSubscribers(eventName);
 
-    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => inner.CheckHealthAsync(cancellationToken);
+    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
+        inner.CheckHealthAsync(cancellationToken);
 
-    public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) => inner.RetireAsync(subscription, discardWaiting, cancellationToken);
+    public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
+        inner.RetireAsync(subscription, discardWaiting, cancellationToken);
 
-    public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
+    public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+        inner.CountOthersAsync(subscription, cancellationToken);
 
-    public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => inner.FindKeptAsync(service, subscription, cancellationToken);
+    public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) =>
+        inner.FindKeptAsync(service, subscription, cancellationToken);
 
-    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => inner.TakeGivenUpAsync(cancellationToken);
+    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+        inner.TakeGivenUpAsync(cancellationToken);
 
     public override ValueTask DisposeAsync()
     {
@@ -49,7 +56,10 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
     /// <summary>Returns the delay after a failed retry: twice as long, at most 500 ms.</summary>
     internal static TimeSpan Longer(TimeSpan backoff) => backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override async ValueTask PublishAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         var call = lines.Enter(batch.Span);
         var taken = false;
@@ -57,7 +67,8 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         {
             if (call is not null && !await call.EnterAsync(deadline))
             {
-                outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up while the event waited behind an earlier one of its key.")));
+                outcomes.Span.Fill(PublishOutcome.Failed(
+                    new TimeoutException("The time was up while the event waited behind an earlier one of its key.")));
                 return;
             }
 
@@ -79,7 +90,11 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
     }
 
-    private async Task RepeatAsync(PublishCall? call, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    private async Task RepeatAsync(
+        PublishCall? call,
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         for (var backoff = FirstBackoff; ; backoff = Longer(backoff))
         {

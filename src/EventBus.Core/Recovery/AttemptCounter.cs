@@ -41,14 +41,24 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="counted">
     /// Called when the count is stored or refused; this may be long before the caller has a slot again.
     /// </param>
-    public async Task<AttemptCount?> CountAsync(FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, Action? counted = null)
+    public async Task<AttemptCount?> CountAsync(
+        FailurePolicy policy,
+        Envelope envelope,
+        AttemptCount added,
+        ConcurrencyLimiter slots,
+        Action? counted = null)
     {
         AttemptCount? count = null;
         try
         {
             await writer.WriteAsync(policy, envelope, slots, async (_, cancel) =>
             {
-                count = await writer.Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), cancel);
+                count = await writer.Keyed.CountAttemptAsync(
+                    policy.Subscription,
+                    envelope.Id,
+                    added,
+                    services.StoreTime.GetUtcNow(),
+                    cancel);
                 counted?.Invoke();
             });
         }
@@ -71,7 +81,12 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     public Task MarkConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
         writer.TryWriteAsync(policy, envelope, slots, async (_, cancel) =>
         {
-            await writer.Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), services.StoreTime.GetUtcNow(), cancel);
+            await writer.Keyed.CountAttemptAsync(
+                policy.Subscription,
+                envelope.Id,
+                new AttemptCount(0, 1),
+                services.StoreTime.GetUtcNow(),
+                cancel);
             kept();
         });
 
@@ -120,5 +135,9 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
 
     /// <summary>Removes the attempt count of an event that was handled.</summary>
     public Task ForgetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
-        !writer.IsKeyed ? Task.CompletedTask : writer.TryWriteAsync(policy, envelope, slots, (_, cancel) => writer.Keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
+        !writer.IsKeyed ? Task.CompletedTask : writer.TryWriteAsync(
+            policy,
+            envelope,
+            slots,
+            (_, cancel) => writer.Keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
 }

@@ -58,7 +58,9 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             line.Last = KeepAfterAsync(line.Last, givenUp, line.Slots);
             if (Interlocked.Exchange(ref failure, null) is { } last)
             {
-                throw new EventBusException($"Events that the broker dead-lettered could not be stored: {ExceptionText.MessageOf(last)}", last);
+                throw new EventBusException(
+                    $"Events that the broker dead-lettered could not be stored: {ExceptionText.MessageOf(last)}",
+                    last);
             }
         }
 
@@ -89,7 +91,11 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         await slots.TakeAsync();
         try
         {
-            await failures.RecordAsync(policy, policy.Fresh(givenUp.Delivery.Envelope, starts: 0), new Rejected(new Rejection(givenUp.Reason, givenUp.Error)), slots);
+            await failures.RecordAsync(
+                policy,
+                policy.Fresh(givenUp.Delivery.Envelope, starts: 0),
+                new Rejected(new Rejection(givenUp.Reason, givenUp.Error)),
+                slots);
         }
         catch (Exception)
         {

@@ -25,7 +25,9 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             filter = Check(filter);
             var access = Opened();
             var found = await access.Calls.AskAsync(
-                token => AsksForAll(filter) ? access.Queue.ListAsync(filter.Take, token) : Store(access, "filters and pages").ListAsync(filter, token),
+                token => AsksForAll(filter)
+                    ? access.Queue.ListAsync(filter.Take, token)
+                    : Store(access, "filters and pages").ListAsync(filter, token),
                 "list the dead letters",
                 cancellationToken);
             return [.. found.Select(DeadLetterMapper.Show)];

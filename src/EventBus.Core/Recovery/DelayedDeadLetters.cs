@@ -11,7 +11,12 @@ namespace EventBus;
 /// <param name="retry">The retry policy of dead letters that an operator retries.</param>
 /// <param name="due">Pulsed when a retry was recorded.</param>
 /// <param name="services">The clock and the abort token.</param>
-internal sealed class DelayedDeadLetters(RetryStore store, FailureRecorder recorder, RetryPolicy retry, WakeSignal due, BusServices services)
+internal sealed class DelayedDeadLetters(
+    RetryStore store,
+    FailureRecorder recorder,
+    RetryPolicy retry,
+    WakeSignal due,
+    BusServices services)
 {
     /// <summary>
     /// The subscription of the dead letters. Contains a slash, which names of subscriptions cannot contain.
@@ -27,14 +32,16 @@ internal sealed class DelayedDeadLetters(RetryStore store, FailureRecorder recor
     private readonly ConcurrencyLimiter slots = new(MaxConcurrent);
 
     /// <summary>Claims the dead letters whose retry is due.</summary>
-    public ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(TimeSpan lease, int max, CancellationToken stop) => store.ClaimDueAsync([Subscription], services.StoreTime.GetUtcNow(), lease, max, stop);
+    public ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(TimeSpan lease, int max, CancellationToken stop) =>
+        store.ClaimDueAsync([Subscription], services.StoreTime.GetUtcNow(), lease, max, stop);
 
     /// <summary>
     /// Records a dead letter for an event that is still in the store of delayed events. The event is removed from that
     /// store afterwards: if the process ends in between, the same dead letter is recorded again.
     /// </summary>
     public Task RecordAsync(Envelope envelope, DeadLetterReason reason, string error) =>
-        WithSlotAsync(() => recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 0), new Rejected(new Rejection(reason, error)), slots));
+        WithSlotAsync(
+            () => recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 0), new Rejected(new Rejection(reason, error)), slots));
 
     /// <summary>Publishes a claimed dead letter, and completes it or records its failure.</summary>
     public Task RetryAsync(FailedEvent entry, EventSender sender) => WithSlotAsync(async () =>
@@ -53,7 +60,9 @@ internal sealed class DelayedDeadLetters(RetryStore store, FailureRecorder recor
         }
         catch (PublishException exception)
         {
-            failure = exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber ? new Rejected(new Rejection(DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception))) : new Threw(exception);
+            failure = exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber
+                ? new Rejected(new Rejection(DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception)))
+                : new Threw(exception);
         }
 
         await recorder.RecordAsync(policy, entry, failure, slots);

@@ -12,7 +12,12 @@ namespace EventBus;
 /// <param name="deadLetters">Records events that can never be published; null when no store keeps dead letters.</param>
 /// <param name="due">Pulsed when this instance handles delayed events.</param>
 /// <param name="services">The clock and the log.</param>
-internal sealed class DelayedPublisher(DelayStore store, EventSender sender, DelayedDeadLetters? deadLetters, WakeSignal due, BusServices services)
+internal sealed class DelayedPublisher(
+    DelayStore store,
+    EventSender sender,
+    DelayedDeadLetters? deadLetters,
+    WakeSignal due,
+    BusServices services)
 {
     private const string Publishing = "publishing delayed events";
     private const string Removing = "removing delayed events that are published";
@@ -38,12 +43,20 @@ internal sealed class DelayedPublisher(DelayStore store, EventSender sender, Del
         }
 
         // An instance that only publishes without delays does not query the store of the dead letters.
-        var retried = deadLetters is not null && due.FirstPulse.IsCompleted ? await deadLetters.ClaimDueAsync(lease, ClaimSize, stop) : default;
-        await Task.WhenAll([.. claimed.Entries.Select(envelope => PublishAsync(envelope, stop)), .. (retried.Entries ?? []).Select(entry => deadLetters?.RetryAsync(entry, sender) ?? Task.CompletedTask)]);
-        return claimed.Entries.Count == ClaimSize || retried.Entries is { Count: ClaimSize } ? Time.GetUtcNow() : Earlier(claimed.NextDue, retried.NextDue);
+        var retried = deadLetters is not null && due.FirstPulse.IsCompleted
+            ? await deadLetters.ClaimDueAsync(lease, ClaimSize, stop)
+            : default;
+        await Task.WhenAll([
+            .. claimed.Entries.Select(envelope => PublishAsync(envelope, stop)),
+            .. (retried.Entries ?? []).Select(entry => deadLetters?.RetryAsync(entry, sender) ?? Task.CompletedTask)
+        ]);
+        return claimed.Entries.Count == ClaimSize || retried.Entries is { Count: ClaimSize }
+            ? Time.GetUtcNow()
+            : Earlier(claimed.NextDue, retried.NextDue);
     }
 
-    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
+    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>
+        first is null || second < first ? second : first;
 
     private async Task PublishAsync(Envelope envelope, CancellationToken stop)
     {
@@ -92,5 +105,8 @@ internal sealed class DelayedPublisher(DelayStore store, EventSender sender, Del
 
     private Task KeepAsync(Envelope envelope, DeadLetterReason reason, string error) =>
         deadLetters?.RecordAsync(envelope, reason, error)
-        ?? throw new PublishException($"The delayed event '{envelope.Name}' {envelope.Id} cannot be published, and no store keeps dead letters: {error}", PublishFailure.Failed, envelope.Id);
+        ?? throw new PublishException(
+            $"The delayed event '{envelope.Name}' {envelope.Id} cannot be published, and no store keeps dead letters: {error}",
+            PublishFailure.Failed,
+            envelope.Id);
 }

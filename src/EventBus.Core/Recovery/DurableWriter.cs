@@ -58,7 +58,8 @@ internal sealed class DurableWriter(BusServices services)
             return 0;
         }
 
-        var repeating = new RepeatedWrite(subject, forms, new HeldWrite(subject, down, slots.Hold, services.Log), probes, services).RunAsync(error);
+        var repeating =
+            new RepeatedWrite(subject, forms, new HeldWrite(subject, down, slots.Hold, services.Log), probes, services).RunAsync(error);
         await slots.WaitWithoutAsync(repeating, services.Abort);
         return await repeating;
     }

@@ -7,5 +7,6 @@ internal sealed class FailurePolicies(IEnumerable<FailurePolicy> known, RetryPol
 {
     private readonly Dictionary<string, FailurePolicy> policies = known.ToDictionary(policy => policy.Subscription, StringComparer.Ordinal);
 
-    public FailurePolicy Of(string subscription) => policies.GetValueOrDefault(subscription) ?? new FailurePolicy(subscription, false, otherwise);
+    public FailurePolicy Of(string subscription) =>
+        policies.GetValueOrDefault(subscription) ?? new FailurePolicy(subscription, false, otherwise);
 }

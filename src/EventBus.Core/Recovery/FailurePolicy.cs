@@ -20,15 +20,19 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     /// <param name="starts">The number of attempts.</param>
     /// <param name="status">The status of the entry.</param>
     /// <param name="now">The time of the failure; by default, the recorder sets it.</param>
-    public FailedEvent Fresh(Envelope envelope, int starts, FailedEventStatus status = FailedEventStatus.Waiting, DateTimeOffset now = default) => new()
-    {
-        Subscription = Subscription,
-        Envelope = envelope,
-        FirstFailedAt = now,
-        LastFailedAt = now,
-        Status = status,
-        LineKey = Ordered ? envelope.Key ?? "" : null,
-        OrderKey = Guarded ? envelope.Key ?? "" : null,
-        Attempts = starts,
-    };
+    public FailedEvent Fresh(
+        Envelope envelope,
+        int starts,
+        FailedEventStatus status = FailedEventStatus.Waiting,
+        DateTimeOffset now = default) => new()
+        {
+            Subscription = Subscription,
+            Envelope = envelope,
+            FirstFailedAt = now,
+            LastFailedAt = now,
+            Status = status,
+            LineKey = Ordered ? envelope.Key ?? "" : null,
+            OrderKey = Guarded ? envelope.Key ?? "" : null,
+            Attempts = starts,
+        };
 }

@@ -6,7 +6,12 @@ namespace EventBus;
 /// <summary>
 /// Records failed events, and events that wait for their turn, before they are acknowledged. Thread-safe.
 /// </summary>
-internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker order, FailureReporter reporter, RecordLimits limits, BusServices services)
+internal sealed class FailureRecorder(
+    FailureStoreWriter writer,
+    OrderTracker order,
+    FailureReporter reporter,
+    RecordLimits limits,
+    BusServices services)
 {
     /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => writer.StoreIsDown;
@@ -42,7 +47,10 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         var (waiting, deadline) = FailureClassifier.Defer(entry, deferred, now);
         var (outcome, rejection) = now < deadline
             ? await DeferAsync(waiting, deferred, deadline, slots)
-            : (DeferOutcome.Full, new Rejection(DeadLetterReason.OutOfOrder, $"The order guard deferred it for {deferred.Timeout} to wait for an earlier event of the key '{entry.OrderKey}', which did not arrive. Retry it to handle it without that event."));
+            : (DeferOutcome.Full, new Rejection(
+                DeadLetterReason.OutOfOrder,
+                $"The order guard deferred it for {deferred.Timeout} to wait for an earlier event of the key '{entry.OrderKey}', which "
+                    + "did not arrive. Retry it to handle it without that event."));
         if (rejection is not null)
         {
             await RecordFailedAsync(policy, waiting with { LineKey = entry.LineKey }, new Rejected(rejection), now, slots);
@@ -65,7 +73,10 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         var outcome = ParkOutcome.NotBlocked;
         try
         {
-            await writer.WriteAsync(entry, slots, async (_, cancel) => outcome = await writer.Keyed.TryParkAsync(entry, limits.MaxWaitingPerKey, cancel));
+            await writer.WriteAsync(
+                entry,
+                slots,
+                async (_, cancel) => outcome = await writer.Keyed.TryParkAsync(entry, limits.MaxWaitingPerKey, cancel));
         }
         catch (StoreRefusedException exception)
         {
@@ -76,7 +87,8 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         if (outcome == ParkOutcome.LineFull)
         {
             await RecordAsync(policy, entry, new Rejected(new Rejection(
-                DeadLetterReason.KeyBlocked, $"{limits.MaxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
+                DeadLetterReason.KeyBlocked, $"{limits.MaxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a "
+                    + "failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
@@ -94,7 +106,9 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         }
 
         FailedEvent? dead = null;
-        await writer.TryWriteAsync(policy, envelope, slots, async (_, cancel) => dead = await writer.Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel));
+        await writer.TryWriteAsync(policy, envelope, slots, async (_, cancel) => dead = await writer.Keyed.DeadLetters.FindAsync(
+            FailedEvent.MakeId(policy.Subscription, envelope.Id),
+            cancel));
         if (dead is not null && FailureClassifier.IsPassed(policy, dead))
         {
             await order.PassAsync(policy, dead, slots);
@@ -135,7 +149,9 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
     /// until its lease expires.
     /// </remarks>
     public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
-        writer.TryWriteAsync(entry, slots, async (store, cancel) => await (entry.WasInterrupted ? store.ReleaseAsync(entry, cancel) : RecordAsync(store, NotAttempted(entry), cancel)));
+        writer.TryWriteAsync(entry, slots, async (store, cancel) => await (entry.WasInterrupted
+            ? store.ReleaseAsync(entry, cancel)
+            : RecordAsync(store, NotAttempted(entry), cancel)));
 
     /// <summary>
     /// Releases a claimed entry like <see cref="ReleaseAsync"/> when the bus stops: tries once, for at most 1 s. If
@@ -158,7 +174,12 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         }
     }
 
-    private async Task RecordFailedAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, ConcurrencyLimiter slots)
+    private async Task RecordFailedAsync(
+        FailurePolicy policy,
+        FailedEvent entry,
+        Failure failure,
+        DateTimeOffset now,
+        ConcurrencyLimiter slots)
     {
         entry = FailureClassifier.Classify(policy, entry, failure, now);
         if (entry.Status == FailedEventStatus.Dead)
@@ -193,7 +214,12 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
     /// Writes an entry or, if the store cannot accept it, a dead letter in its place. Reports the result before callers
     /// that wait for alerts continue.
     /// </summary>
-    private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> write, Action<FailedEvent, bool> report)
+    private async Task<FailedEvent> WriteAsync(
+        FailurePolicy policy,
+        FailedEvent entry,
+        ConcurrencyLimiter slots,
+        Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> write,
+        Action<FailedEvent, bool> report)
     {
         var (written, isNew, expected) = (entry, false, 0);
         try
@@ -218,7 +244,11 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
 
         static ValueTask<bool> Record(RetryStore store, FailedEvent form, CancellationToken cancel) => store.RecordAsync(form, cancel);
 
-        async ValueTask Write(RetryStore store, FailedEvent form, Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> how, CancellationToken cancel)
+        async ValueTask Write(
+            RetryStore store,
+            FailedEvent form,
+            Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> how,
+            CancellationToken cancel)
         {
             if (form.Status == FailedEventStatus.Dead)
             {
@@ -232,12 +262,19 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
     }
 
     /// <summary>Stores a deferred event. Returns the rejection of an event that the store does not keep.</summary>
-    private async Task<(DeferOutcome Outcome, Rejection? Rejection)> DeferAsync(FailedEvent entry, Deferred deferred, DateTimeOffset deadline, ConcurrencyLimiter slots)
+    private async Task<(DeferOutcome Outcome, Rejection? Rejection)> DeferAsync(
+        FailedEvent entry,
+        Deferred deferred,
+        DateTimeOffset deadline,
+        ConcurrencyLimiter slots)
     {
         var outcome = DeferOutcome.Full;
         try
         {
-            await writer.WriteAsync(entry, slots, async (_, cancel) => outcome = await writer.Keyed.DeferAsync(entry, deferred.Stamp, limits.MaxWaitingPerKey, cancel));
+            await writer.WriteAsync(
+                entry,
+                slots,
+                async (_, cancel) => outcome = await writer.Keyed.DeferAsync(entry, deferred.Stamp, limits.MaxWaitingPerKey, cancel));
         }
         catch (StoreRefusedException exception)
         {
@@ -250,11 +287,16 @@ internal sealed class FailureRecorder(FailureStoreWriter writer, OrderTracker or
         }
 
         return (outcome, outcome == DeferOutcome.Full
-            ? new Rejection(DeadLetterReason.KeyBlocked, $"{limits.MaxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it does not arrive, then retry these.")
+            ? new Rejection(
+                DeadLetterReason.KeyBlocked,
+                $"{limits.MaxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it "
+                    + "does not arrive, then retry these.")
             : null);
     }
 
-    private static async ValueTask RecordAsync(RetryStore store, FailedEvent entry, CancellationToken cancellationToken) => await store.RecordAsync(entry, cancellationToken);
+    private static async ValueTask RecordAsync(RetryStore store, FailedEvent entry, CancellationToken cancellationToken) =>
+        await store.RecordAsync(entry, cancellationToken);
 
-    private FailedEvent NotAttempted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };
+    private FailedEvent NotAttempted(FailedEvent entry) =>
+        entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };
 }

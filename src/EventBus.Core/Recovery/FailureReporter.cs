@@ -30,7 +30,15 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
         else if (entry.Status == FailedEventStatus.Dead)
         {
             services.Diagnostics.DeadLettered(entry.Envelope.Name, entry.Subscription, entry.Reason);
-            services.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
+            services.Log.DeadLettered(
+                entry.Subscription,
+                entry.Envelope.Name,
+                entry.Envelope.Id,
+                entry.Reason,
+                entry.Attempts,
+                entry.Id,
+                error,
+                exception);
         }
         else
         {

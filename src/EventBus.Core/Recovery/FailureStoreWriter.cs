@@ -38,7 +38,11 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// <summary>Makes a call for an event that was delivered.</summary>
     /// <exception cref="StoreRefusedException">The store does not accept this call.</exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store accepted the call.</exception>
-    public Task WriteAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Func<RetryStore, CancellationToken, ValueTask> write) =>
+    public Task WriteAsync(
+        FailurePolicy policy,
+        Envelope envelope,
+        ConcurrencyLimiter slots,
+        Func<RetryStore, CancellationToken, ValueTask> write) =>
         writer.WriteAsync(SubjectOf(policy, envelope), slots, cancel => write(store, cancel));
 
     /// <summary>Makes a call for an entry, or for an event that becomes one.</summary>
@@ -48,10 +52,17 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// <exception cref="StoreRefusedException">The store does not accept this call, nor an alternative.</exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store accepted the call.</exception>
     public Task WriteAsync(FailedEvent entry, ConcurrencyLimiter slots, params Func<RetryStore, CancellationToken, ValueTask>[] forms) =>
-        writer.WriteAsync(SubjectOf(entry), slots, Array.ConvertAll(forms, form => (Func<CancellationToken, ValueTask>)(cancel => form(store, cancel))));
+        writer.WriteAsync(
+            SubjectOf(entry),
+            slots,
+            Array.ConvertAll(forms, form => (Func<CancellationToken, ValueTask>)(cancel => form(store, cancel))));
 
     /// <summary>Makes an optional call for an event: it is skipped and logged when the store refuses it.</summary>
-    public Task TryWriteAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Func<RetryStore, CancellationToken, ValueTask> write) =>
+    public Task TryWriteAsync(
+        FailurePolicy policy,
+        Envelope envelope,
+        ConcurrencyLimiter slots,
+        Func<RetryStore, CancellationToken, ValueTask> write) =>
         writer.TryWriteAsync(SubjectOf(policy, envelope), slots, cancel => write(store, cancel));
 
     /// <summary>Makes an optional call for an entry: it is skipped and logged when the store refuses it.</summary>
@@ -59,9 +70,16 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
         writer.TryWriteAsync(SubjectOf(entry), slots, cancel => write(store, cancel));
 
     /// <summary>Makes one attempt to record an entry while the bus stops, for at most 1 s.</summary>
-    public Task RecordOnceAsync(FailedEvent entry) => store.RecordAsync(entry, CancellationToken.None).AsTask().Observed().WaitAsync(LastWriteTimeout, services.Time);
+    public Task RecordOnceAsync(FailedEvent entry) =>
+        store.RecordAsync(entry, CancellationToken.None).AsTask().Observed().WaitAsync(LastWriteTimeout, services.Time);
 
-    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = keyed is not null };
+    private WriteSubject SubjectOf(FailedEvent entry) => new(
+        entry.Subscription,
+        entry.Envelope.Name,
+        entry.Envelope.Id,
+        probe.RunAsync)
+    { IsDelivery = entry.Claim == 0, ProbeWrites = keyed is not null };
 
-    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = keyed is not null };
+    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) =>
+        new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = keyed is not null };
 }

@@ -38,11 +38,17 @@ internal sealed class HeldWrite(WriteSubject subject, PendingWrites bus, Pending
                 Move(bus, ExceptionText.MessageOf(error));
                 break;
             case StoreScope.Subscription:
-                log.Failing(Own($"room for {subject.Subscription}"), error, full => full.NoRoom(subject.Subscription, attempt, backoff, error));
+                log.Failing(
+                    Own($"room for {subject.Subscription}"),
+                    error,
+                    full => full.NoRoom(subject.Subscription, attempt, backoff, error));
                 Move(Narrow, ExceptionText.MessageOf(error));
                 break;
             default:
-                log.Failing(Own($"keeping an event of {subject.Subscription}"), error, full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
+                log.Failing(
+                    Own($"keeping an event of {subject.Subscription}"),
+                    error,
+                    full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
                 Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
                 break;
         }

@@ -11,7 +11,11 @@ internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries
     public async Task<OrderState> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         OrderState state = default;
-        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => state = await writer.Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
+        await writer.WriteAsync(
+            policy,
+            envelope,
+            slots,
+            async (_, cancel) => state = await writer.Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
         return state;
     }
 
@@ -20,7 +24,12 @@ internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries
     public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
     {
         var woken = false;
-        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => woken = await writer.Keyed.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), cancel));
+        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => woken = await writer.Keyed.AdvanceAsync(
+            policy.Subscription,
+            orderKey,
+            position,
+            services.StoreTime.GetUtcNow(),
+            cancel));
         if (woken)
         {
             retries.Pulse();

@@ -32,7 +32,8 @@ internal sealed class RecordLimits(RetryStore store, EventBusOptions options, Ti
     public async ValueTask<FailedEvent> FitAsync(FailedEvent dead, CancellationToken cancellationToken)
     {
         var length = dead.Envelope.BodyLength;
-        if (dead.Claim != 0 || length <= Beginning || !(IsTooLarge(length) || dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
+        if (dead.Claim != 0 || length <= Beginning || !(IsTooLarge(length)
+            || dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
             || (length <= options.MaxUnreadBodyBytes && await HasRoomAsync(dead.Subscription, length, cancellationToken)))
         {
             return dead;
@@ -55,7 +56,9 @@ internal sealed class RecordLimits(RetryStore store, EventBusOptions options, Ti
             isKnown = measured.TryGetValue(subscription, out var known) && now - known.At < Fresh;
         }
 
-        var bytes = !isKnown && store is KeyedFailureStore keyed ? await keyed.DeadLetters.MeasureUnreadAsync(subscription, Beginning, cancellationToken) : 0;
+        var bytes = !isKnown && store is KeyedFailureStore keyed
+            ? await keyed.DeadLetters.MeasureUnreadAsync(subscription, Beginning, cancellationToken)
+            : 0;
         lock (gate)
         {
             var (sum, at) = isKnown ? measured[subscription] : (bytes, now);

@@ -46,7 +46,9 @@ internal static class ReducedEntry
             DueAt = default,
             Deadline = null,
             LineKey = policy.ContinueWhenBlocked ? null : entry.LineKey,
-            Error = PrintableText.Start(WellFormed($"The store could not keep the event as it is; it is kept {left}. {entry.Error}".TrimEnd()), FailureClassifier.MaxErrorLength),
+            Error = PrintableText.Start(
+                WellFormed($"The store could not keep the event as it is; it is kept {left}. {entry.Error}".TrimEnd()),
+                FailureClassifier.MaxErrorLength),
             ErrorDetails = null,
             History = [],
             NeedsAlert = needsAlert,

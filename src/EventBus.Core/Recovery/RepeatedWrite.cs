@@ -10,7 +10,12 @@ namespace EventBus;
 /// <param name="held">Blocks what the failure concerns.</param>
 /// <param name="probes">Probes the store.</param>
 /// <param name="services">The clock, the log and the abort token.</param>
-internal sealed class RepeatedWrite(WriteSubject subject, Func<CancellationToken, ValueTask>[] forms, HeldWrite held, SharedProbes probes, BusServices services)
+internal sealed class RepeatedWrite(
+    WriteSubject subject,
+    Func<CancellationToken, ValueTask>[] forms,
+    HeldWrite held,
+    SharedProbes probes,
+    BusServices services)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
@@ -41,7 +46,9 @@ internal sealed class RepeatedWrite(WriteSubject subject, Func<CancellationToken
 
     /// <summary>Repeats the write after its first failure.</summary>
     /// <returns>The index of the form that was written.</returns>
-    /// <exception cref="StoreRefusedException">The store does not accept the write, and there is no alternative.</exception>
+    /// <exception cref="StoreRefusedException">
+    /// The store does not accept the write, and there is no alternative.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store accepted the write.</exception>
     public async Task<int> RunAsync(Exception error)
     {
@@ -67,7 +74,10 @@ internal sealed class RepeatedWrite(WriteSubject subject, Func<CancellationToken
 
                 if (refused && forms.Length == 1)
                 {
-                    throw error as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other writes and not this one ({error.GetType()}).", error);
+                    throw error as StoreRefusedException ?? new StoreRefusedException(
+                        StoreScope.Entry,
+                        $"The store takes other writes and not this one ({error.GetType()}).",
+                        error);
                 }
 
                 if (refused && last < forms.Length - 1)
@@ -102,12 +112,22 @@ internal sealed class RepeatedWrite(WriteSubject subject, Func<CancellationToken
 
     /// <summary>True for a timeout or a lost connection, which can affect any write.</summary>
     private static bool IsOutage(Exception error) =>
-        ExceptionText.AllOf(error).Any(each => each is TimeoutException or OperationCanceledException or SocketException or IOException or DbException { IsTransient: true });
+        ExceptionText.AllOf(error).Any(each => each is TimeoutException
+            or OperationCanceledException
+            or SocketException
+            or IOException
+            or DbException { IsTransient: true });
 
-    /// <summary>Waits for the backoff, probes the store, and counts the failure as evidence if the store answers.</summary>
+    /// <summary>
+    /// Waits for the backoff, probes the store, and counts the failure as evidence if the store answers.
+    /// </summary>
     private async Task PauseAsync(Exception error, int attempt)
     {
-        held.Because(error, error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store, attempt, backoff);
+        held.Because(
+            error,
+            error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store,
+            attempt,
+            backoff);
         await Task.Delay(backoff, services.Time, services.Abort);
         backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 

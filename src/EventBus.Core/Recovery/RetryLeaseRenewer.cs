@@ -89,7 +89,10 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan lease, BusSer
                     failing.Add(entry.Subscription);
                 }
 
-                log.Failing(ActivityOf(entry.Subscription), exception, full => full.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception));
+                log.Failing(
+                    ActivityOf(entry.Subscription),
+                    exception,
+                    full => full.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception));
             }
         }
     }

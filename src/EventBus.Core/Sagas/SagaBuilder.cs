@@ -21,7 +21,10 @@ public sealed class SagaBuilder<TState>
     /// </param>
     /// <param name="execute">Executes the step.</param>
     /// <param name="compensate">Undoes the effects of the step.</param>
-    public SagaStepBuilder<TState> Step(string name, Func<SagaContext<TState>, CancellationToken, Task> execute, Func<SagaContext<TState>, CancellationToken, Task> compensate)
+    public SagaStepBuilder<TState> Step(
+        string name,
+        Func<SagaContext<TState>, CancellationToken, Task> execute,
+        Func<SagaContext<TState>, CancellationToken, Task> compensate)
     {
         ArgumentNullException.ThrowIfNull(compensate);
         return Add(name, execute, compensate, isPivot: false);
@@ -34,7 +37,8 @@ public sealed class SagaBuilder<TState>
     /// The step's name, unique in the saga and stable: lower-case letters, digits and hyphens, at most 100 characters.
     /// </param>
     /// <param name="execute">Executes the step.</param>
-    public SagaStepBuilder<TState> Step(string name, Func<SagaContext<TState>, CancellationToken, Task> execute) => Add(name, execute, null, isPivot: false);
+    public SagaStepBuilder<TState> Step(string name, Func<SagaContext<TState>, CancellationToken, Task> execute) =>
+        Add(name, execute, null, isPivot: false);
 
     /// <summary>
     /// Adds the step that cannot be undone. After it is executed, the saga only moves forward: if a later step keeps
@@ -49,9 +53,14 @@ public sealed class SagaBuilder<TState>
     /// The step's name, unique in the saga and stable: lower-case letters, digits and hyphens, at most 100 characters.
     /// </param>
     /// <param name="execute">Executes the step.</param>
-    public SagaStepBuilder<TState> Pivot(string name, Func<SagaContext<TState>, CancellationToken, Task> execute) => Add(name, execute, null, isPivot: true);
+    public SagaStepBuilder<TState> Pivot(string name, Func<SagaContext<TState>, CancellationToken, Task> execute) =>
+        Add(name, execute, null, isPivot: true);
 
-    private SagaStepBuilder<TState> Add(string name, Func<SagaContext<TState>, CancellationToken, Task> execute, Func<SagaContext<TState>, CancellationToken, Task>? compensate, bool isPivot)
+    private SagaStepBuilder<TState> Add(
+        string name,
+        Func<SagaContext<TState>, CancellationToken, Task> execute,
+        Func<SagaContext<TState>, CancellationToken, Task>? compensate,
+        bool isPivot)
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(execute);

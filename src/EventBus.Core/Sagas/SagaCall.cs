@@ -38,7 +38,9 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
     {
         if (ended)
         {
-            throw new InvalidOperationException("The step and its context have ended, so nothing can be published through the context. Await everything that a step starts.");
+            throw new InvalidOperationException(
+                "The step and its context have ended, so nothing can be published through the context. Await everything that a step "
+                    + "starts.");
         }
 
         if (published.Count >= MaxPublished)

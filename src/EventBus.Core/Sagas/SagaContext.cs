@@ -56,7 +56,8 @@ public sealed class SagaContext<TState>
 
     /// <summary>The services of this attempt: the scope that the saga instance comes from.</summary>
     /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>
-    public IServiceProvider Services => services ?? throw new InvalidOperationException("This context has no services. Set TestSagaContextOptions.Services.");
+    public IServiceProvider Services =>
+        services ?? throw new InvalidOperationException("This context has no services. Set TestSagaContextOptions.Services.");
 
     /// <summary>The events that this attempt has published so far. They are sent when the step succeeds.</summary>
     public IReadOnlyList<object> Published => call.Published;

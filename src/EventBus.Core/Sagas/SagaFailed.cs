@@ -12,4 +12,11 @@ namespace EventBus;
 /// <param name="Compensated">The compensated steps, in the order of their compensation.</param>
 /// <param name="Skipped">The steps whose execution or compensation an operator skipped.</param>
 [EventName("saga.failed")]
-public sealed record SagaFailed(string SagaId, string Saga, string Status, string? FailedStep, string? Error, IReadOnlyList<string> Compensated, IReadOnlyList<string> Skipped);
+public sealed record SagaFailed(
+    string SagaId,
+    string Saga,
+    string Status,
+    string? FailedStep,
+    string? Error,
+    IReadOnlyList<string> Compensated,
+    IReadOnlyList<string> Skipped);

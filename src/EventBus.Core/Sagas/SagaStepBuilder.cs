@@ -5,7 +5,11 @@ namespace EventBus;
 public sealed class SagaStepBuilder<TState>
     where TState : notnull
 {
-    internal SagaStepBuilder(string name, Func<SagaContext<TState>, CancellationToken, Task> execute, Func<SagaContext<TState>, CancellationToken, Task>? compensate, bool isPivot)
+    internal SagaStepBuilder(
+        string name,
+        Func<SagaContext<TState>, CancellationToken, Task> execute,
+        Func<SagaContext<TState>, CancellationToken, Task>? compensate,
+        bool isPivot)
     {
         (Execute, Compensate) = (execute, compensate);
         Model = new SagaStepRegistration(name, compensate is not null, isPivot);
@@ -173,7 +177,10 @@ public sealed class SagaStepBuilder<TState>
     /// the step runs; null for the saga's id. Default: the saga's id.
     /// </param>
     /// <typeparam name="TReply">The type of the reply event.</typeparam>
-    public SagaStepBuilder<TState> WaitFor<TReply>(TimeSpan within, Func<TReply, SagaContext<TState>, CancellationToken, Task>? onReply = null, Func<TState, string?>? key = null)
+    public SagaStepBuilder<TState> WaitFor<TReply>(
+        TimeSpan within,
+        Func<TReply, SagaContext<TState>, CancellationToken, Task>? onReply = null,
+        Func<TState, string?>? key = null)
         where TReply : notnull
     {
         (Model.ReplyType, Model.ReplyTimeout, WaitKey) = (typeof(TReply), within, key);

@@ -10,4 +10,7 @@ namespace EventBus.Stores;
 /// <see cref="ProcessedEventStore.SupportsTransactions"/> is true.
 /// </param>
 /// <param name="KeepUntil">The time after which the key may be removed.</param>
-public sealed record Completion(IReadOnlyList<Envelope> Outbox, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> Effects, DateTimeOffset KeepUntil);
+public sealed record Completion(
+    IReadOnlyList<Envelope> Outbox,
+    IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> Effects,
+    DateTimeOffset KeepUntil);

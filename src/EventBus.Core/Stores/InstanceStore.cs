@@ -15,7 +15,12 @@ public abstract class InstanceStore
     /// <returns>
     /// The number of instances that consume each of the subscriptions by valid records, including this instance.
     /// </returns>
-    public abstract ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken);
+    public abstract ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+        string instance,
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan validFor,
+        CancellationToken cancellationToken);
 
     /// <summary>Removes the record of an instance that ends.</summary>
     /// <param name="instance">The instance.</param>

@@ -99,5 +99,9 @@ public abstract class KeyedFailureStore : RetryStore
     /// <param name="orderBefore">Order keys that were last settled before this time are removed.</param>
     /// <param name="max">The maximum number of each kind.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken);
+    public abstract ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken);
 }

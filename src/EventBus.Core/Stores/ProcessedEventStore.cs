@@ -22,7 +22,12 @@ public abstract class ProcessedEventStore
     /// <param name="now">The current time.</param>
     /// <param name="lease">The duration of the claim without renewal.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken);
+    public abstract ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken);
 
     /// <summary>Renews the lease of a claim. Returns false if the claim was lost.</summary>
     /// <param name="key">The key.</param>

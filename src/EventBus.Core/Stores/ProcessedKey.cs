@@ -24,7 +24,9 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
         ArgumentNullException.ThrowIfNull(key);
         Subscription = subscription;
         text = key;
-        Uuid = key.Length == UuidLength && !key.AsSpan().ContainsAnyExcept(UuidCharacters) && Guid.TryParseExact(key, "D", out var uuid) ? uuid : Guid.Empty;
+        Uuid = key.Length == UuidLength && !key.AsSpan().ContainsAnyExcept(UuidCharacters) && Guid.TryParseExact(key, "D", out var uuid)
+            ? uuid
+            : Guid.Empty;
     }
 
     /// <summary>Creates a key from an event's id.</summary>
@@ -64,13 +66,16 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
 
     /// <inheritdoc/>
     public bool Equals(ProcessedKey other) =>
-        Uuid == other.Uuid && string.Equals(Subscription, other.Subscription, StringComparison.Ordinal) && (Uuid != Guid.Empty || string.Equals(text, other.text, StringComparison.Ordinal));
+        Uuid == other.Uuid
+            && string.Equals(Subscription, other.Subscription, StringComparison.Ordinal)
+            && (Uuid != Guid.Empty || string.Equals(text, other.text, StringComparison.Ordinal));
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is ProcessedKey other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => Uuid != Guid.Empty ? Uuid.GetHashCode() : text is null ? 0 : StringComparer.Ordinal.GetHashCode(text);
+    public override int GetHashCode() =>
+        Uuid != Guid.Empty ? Uuid.GetHashCode() : text is null ? 0 : StringComparer.Ordinal.GetHashCode(text);
 
     /// <inheritdoc/>
     public override string ToString() => $"{Subscription}~{Key}";

@@ -63,7 +63,11 @@ public abstract class SagaStore
     /// <returns>
     /// The due sagas, and the due time of the first of these sagas that is not among them; null for none.
     /// </returns>
-    public abstract ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken);
+    public abstract ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken);
 
     /// <summary>
     /// Lists sagas whose <see cref="SagaEntry.AlertAt"/> has passed, oldest first, whatever their names. Changes

@@ -18,7 +18,11 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <param name="turns">The factor by which the timeout is multiplied.</param>
     /// <exception cref="EventBusException">The store did not answer in time.</exception>
-    public async Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call, string purpose, CancellationToken cancellationToken, long turns = 1)
+    public async Task<T> AskAsync<T>(
+        Func<CancellationToken, ValueTask<T>> call,
+        string purpose,
+        CancellationToken cancellationToken,
+        long turns = 1)
     {
         using var deadline = new CancellationTokenSource(timeout * turns, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -26,9 +30,14 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         {
             return await UntilAsync(call(either.Token).AsTask(), time, deadline.Token, cancellationToken);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or TimeoutException && deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is OperationCanceledException or TimeoutException
+            && deadline.IsCancellationRequested
+            && !cancellationToken.IsCancellationRequested)
         {
-            throw new EventBusException($"The store gave no answer within {timeout * turns} (EventBusOptions.PublishTimeout): it is in doubt whether the operation was executed ({purpose}). Call again; repeating it changes nothing.", exception);
+            throw new EventBusException(
+                $"The store gave no answer within {timeout * turns} (EventBusOptions.PublishTimeout): it is in doubt whether the "
+                    + $"operation was executed ({purpose}). Call again; repeating it changes nothing.",
+                exception);
         }
     }
 
@@ -37,7 +46,11 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// The caller cancelled, or the store ended the call at the deadline.
     /// </exception>
     /// <exception cref="TimeoutException">The deadline has passed, and the store has not ended the call.</exception>
-    public static async Task<T> UntilAsync<T>(Task<T> asked, TimeProvider time, CancellationToken deadline, CancellationToken cancellationToken)
+    public static async Task<T> UntilAsync<T>(
+        Task<T> asked,
+        TimeProvider time,
+        CancellationToken deadline,
+        CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try

@@ -134,9 +134,12 @@ public static class StoreFormat
             var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
             using var document = JsonDocument.ParseValue(ref reader);
             return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(attempt => new FailedAttempt(
-                attempt.GetProperty("start").GetInt32(), attempt.GetProperty("at").GetDateTimeOffset(), attempt.GetProperty("error").GetString() ?? ""))];
+                attempt.GetProperty("start").GetInt32(),
+                attempt.GetProperty("at").GetDateTimeOffset(),
+                attempt.GetProperty("error").GetString() ?? ""))];
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             return [];
         }
@@ -233,7 +236,8 @@ public static class StoreFormat
             NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
             FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,
             Headers = root.TryGetProperty("headers", out var headers)
-                ? headers.EnumerateObject().ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)
+                ? headers.EnumerateObject()
+                    .ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)
                 : null,
         };
 

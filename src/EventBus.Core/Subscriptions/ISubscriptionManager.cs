@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Lists the subscriptions of this instance, pauses and resumes them, and removes what a backend keeps for subscriptions
+/// Lists the subscriptions of this instance, pauses and resumes them, and removes what a backend keeps for
+/// subscriptions
 /// that were removed from the code. For operators; resolve it from the container. Thread-safe.
 /// </summary>
 /// <remarks>Every member throws an <see cref="EventBusException"/> if the bus is not running.</remarks>
@@ -16,7 +17,8 @@ public interface ISubscriptionManager
     /// Handlers that run now finish. Has no effect if it is paused already.
     /// </summary>
     /// <remarks>
-    /// Nothing is lost: events wait on the backend, and retries in the store. Other instances continue, and this one may
+    /// Nothing is lost: events wait on the backend, and retries in the store. Other instances continue, and this one
+    /// may
     /// hold the few events that it has prefetched. The health check reports degraded. The pause ends with the process;
     /// when the bus stops, events in a queue that ends with the process are still handled.
     /// </remarks>
@@ -48,7 +50,8 @@ public interface ISubscriptionManager
     /// <param name="cancellationToken">Cancels the wait. The backend may still carry out the request.</param>
     /// <exception cref="ArgumentException">The application still has a subscription of this name.</exception>
     /// <exception cref="EventBusException">
-    /// Events wait in the subscription, an instance consumes it, or the backend could not remove it or keeps nothing for
+    /// Events wait in the subscription, an instance consumes it, or the backend could not remove it or keeps nothing
+    /// for
     /// subscriptions.
     /// </exception>
     Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default);

@@ -18,7 +18,12 @@ namespace EventBus.Transports;
 /// only buffered.
 /// </param>
 /// <param name="lost">Cancelled when this instance no longer owns the event.</param>
-public readonly struct Delivery(Envelope envelope, IDeliverySettler settler, long token = 0, int earlierDeliveries = 0, CancellationToken lost = default)
+public readonly struct Delivery(
+    Envelope envelope,
+    IDeliverySettler settler,
+    long token = 0,
+    int earlierDeliveries = 0,
+    CancellationToken lost = default)
 {
     /// <summary>The event.</summary>
     public Envelope Envelope { get; } = envelope;

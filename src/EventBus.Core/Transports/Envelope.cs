@@ -185,5 +185,6 @@ public sealed class Envelope
             // Two subscriptions may get here concurrently. Both write the same bytes, and one of the arrays is kept.
             ? body = JsonSerializer.SerializeToUtf8Bytes(Payload!, json)
             : throw new EventBusException(
-                $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, and reflection-based JSON is off.");
+                $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, "
+                    + "and reflection-based JSON is off.");
 }

@@ -32,7 +32,11 @@ internal static class EnvelopeLimits
     private const int MaxBytesPerChar = 3;
 
     private static readonly SearchValues<char> Forbidden = SearchValues.Create(
-        [.. Enumerable.Range(0, 0x20).Concat(Enumerable.Range(0x7F, 0x21)).Concat(Enumerable.Range(0xFDD0, 0x20)).Concat([0x2028, 0x2029, 0xFFFE, 0xFFFF]).Select(code => (char)code)]);
+        [.. Enumerable.Range(0, 0x20)
+            .Concat(Enumerable.Range(0x7F, 0x21))
+            .Concat(Enumerable.Range(0xFDD0, 0x20))
+            .Concat([0x2028, 0x2029, 0xFFFE, 0xFFFF])
+            .Select(code => (char)code)]);
 
     /// <summary>
     /// Returns the attributes within the limits. Attributes that exceed a limit are truncated, and the defect names the
@@ -76,7 +80,8 @@ internal static class EnvelopeLimits
     public static string? Problem(string attribute, string? text, int max) =>
         text is null ? null
             : text.Length > max ? $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read."
-            : IndexOfForbidden(text) is >= 0 and var at ? $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at {at:N0} is not allowed: U+{(int)text[at]:X4}, a control character, a line separator or half a character."
+            : IndexOfForbidden(text) is >= 0 and var at ? $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at "
+                + $"{at:N0} is not allowed: U+{(int)text[at]:X4}, a control character, a line separator or half a character."
             : null;
 
     /// <summary>Returns the index of the first character that is not allowed in an attribute; -1 for none.</summary>
@@ -158,7 +163,11 @@ internal static class EnvelopeLimits
     /// </summary>
     private static bool IsTraceParent(string? text)
     {
-        if (text is not { Length: TraceParentLength } || text[2] != '-' || text[35] != '-' || text[52] != '-' || text.StartsWith("ff", StringComparison.Ordinal))
+        if (text is not { Length: TraceParentLength }
+            || text[2] != '-'
+            || text[35] != '-'
+            || text[52] != '-'
+            || text.StartsWith("ff", StringComparison.Ordinal))
         {
             return false;
         }

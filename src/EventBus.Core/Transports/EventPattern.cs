@@ -66,7 +66,8 @@ public sealed record EventPattern
     /// <summary>Describes why a text is not a pattern; null if it is one.</summary>
     internal static string? Problem(string text)
     {
-        const string Grammar = "A pattern is lower-case words joined by dots, with * for one word and # for any number of words, for instance order.placed, order.* or order.#.";
+        const string Grammar = "A pattern is lower-case words joined by dots, with * for one word and # for any number of words, for "
+            + "instance order.placed, order.* or order.#.";
         if (text.Length is 0 or > MaxLength)
         {
             return $"The pattern '{text}' has {text.Length} characters; 1 to {MaxLength} are allowed. {Grammar}";

@@ -86,7 +86,8 @@ public abstract class Transport : IAsyncDisposable
     /// Checks the state of the connection, within a second. Called by health checks. Default healthy.
     /// </summary>
     /// <param name="cancellationToken">Cancels the check.</param>
-    public virtual ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => ValueTask.FromResult(TransportHealth.Healthy);
+    public virtual ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(TransportHealth.Healthy);
 
     /// <summary>
     /// Removes what the backend keeps for a subscription that is no longer in any topology. Does nothing if there is
@@ -100,7 +101,8 @@ public abstract class Transport : IAsyncDisposable
     /// unreachable, or the backend keeps nothing for subscriptions.
     /// </exception>
     public virtual ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
-        throw new EventBusException($"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
+        throw new EventBusException(
+            $"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
 
     /// <summary>
     /// Counts the other receivers that consume a subscription. Called every few seconds if instances share
@@ -110,10 +112,12 @@ public abstract class Transport : IAsyncDisposable
     /// <param name="subscription">The name of a subscription of this transport.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
-    /// The number of receivers other than that of this transport, in any process, and the time for which the backend may
+    /// The number of receivers other than that of this transport, in any process, and the time for which the backend
+    /// may
     /// still count a receiver whose process has ended. Null while they are not known.
     /// </returns>
-    public virtual ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(null);
+    public virtual ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(null);
 
     /// <summary>
     /// Finds what the backend keeps for a subscription of this or another application, if the backend cannot list it
@@ -125,7 +129,8 @@ public abstract class Transport : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Null if nothing is kept.</returns>
     /// <exception cref="EventBusException">The answer cannot be determined now.</exception>
-    public virtual ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<KeptSubscription?>(null);
+    public virtual ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<KeptSubscription?>(null);
 
     /// <summary>
     /// Takes an event that the broker itself dropped, if the broker does so (<see cref="TransportFeatures.GivesUp"/>).
@@ -138,7 +143,8 @@ public abstract class Transport : IAsyncDisposable
     /// </remarks>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Null if there is none at present.</returns>
-    public virtual ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult<BrokerDeadLetter?>(null);
+    public virtual ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<BrokerDeadLetter?>(null);
 
     /// <summary>
     /// Flushes and closes the transport, within its own time limit whatever the broker does. Safe to call twice.

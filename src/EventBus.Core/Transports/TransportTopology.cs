@@ -11,7 +11,11 @@ namespace EventBus.Transports;
 /// The clock for every delay and deadline. A backend with a server needs a clock that runs at the server's rate: the
 /// system clock.
 /// </param>
-public sealed record TransportTopology(string ServiceName, IReadOnlyList<Subscription> Subscriptions, IReadOnlyList<string> EventNames, TimeProvider TimeProvider)
+public sealed record TransportTopology(
+    string ServiceName,
+    IReadOnlyList<Subscription> Subscriptions,
+    IReadOnlyList<string> EventNames,
+    TimeProvider TimeProvider)
 {
     /// <summary>
     /// True if an unreachable server is an error at start. If false, the transport starts degraded: it returns, keeps

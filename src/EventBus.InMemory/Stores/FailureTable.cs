@@ -8,8 +8,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
 {
-    private static readonly Comparer<FailedEntry> ByTime = Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
-    private static readonly Comparer<FailedEntry> ByNumber = Comparer<FailedEntry>.Create((a, b) => a.Event.Number.CompareTo(b.Event.Number));
+    private static readonly Comparer<FailedEntry> ByTime =
+        Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
+    private static readonly Comparer<FailedEntry> ByNumber =
+        Comparer<FailedEntry>.Create((a, b) => a.Event.Number.CompareTo(b.Event.Number));
 
     private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
@@ -35,13 +37,15 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
     public FailedEntry? FindDead(string id) => Find(id) is { IsDead: true } entry ? entry : null;
 
     /// <summary>Finds the entry that a caller has claimed; null if the caller has lost the claim.</summary>
-    public FailedEntry? FindClaimed(FailedEvent claim) => Find(claim.Id) is { IsClaimed: true } entry && entry.Event.Claim == claim.Claim ? entry : null;
+    public FailedEntry? FindClaimed(FailedEvent claim) =>
+        Find(claim.Id) is { IsClaimed: true } entry && entry.Event.Claim == claim.Claim ? entry : null;
 
     public FailureLine? FindLine(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
 
     public SortedSet<FailedEntry>? FindSchedule(string subscription) => schedules.GetValueOrDefault(subscription);
 
-    public long CountDue(DateTimeOffset now) => claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+    public long CountDue(DateTimeOffset now) =>
+        claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
 
     /// <summary>Adds a new entry at the end of its line.</summary>
     public void Keep(FailedEvent failed)
@@ -95,7 +99,8 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
     }
 
     /// <summary>Resets the fields that the store sets for an entry without a claim.</summary>
-    private FailedEvent Settled(FailedEvent failed) => failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
+    private FailedEvent Settled(FailedEvent failed) =>
+        failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
 
     private void JoinLine(FailedEntry entry)
     {

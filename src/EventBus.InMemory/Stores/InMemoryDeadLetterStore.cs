@@ -9,16 +9,24 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     {
         lock (gate)
         {
-            return ValueTask.FromResult<IReadOnlyList<FailedEvent>>([.. Matching(filter).SkipWhile(dead => dead.Number >= filter.Before).Take(filter.Take)]);
+            return ValueTask.FromResult<IReadOnlyList<FailedEvent>>(
+                [.. Matching(filter).SkipWhile(dead => dead.Number >= filter.Before).Take(filter.Take)]);
         }
     }
 
-    public override ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    public override ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(
+        DeadLetterFilter filter,
+        long after,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
             return ValueTask.FromResult<IReadOnlyList<(string Id, long Number)>>(
-                [.. Matching(filter, table.Dead).SkipWhile(dead => dead.Number <= after).TakeWhile(dead => !(dead.Number >= filter.Before)).Take(filter.Take).Select(dead => (dead.Id, dead.Number))]);
+                [.. Matching(filter, table.Dead)
+                    .SkipWhile(dead => dead.Number <= after)
+                    .TakeWhile(dead => !(dead.Number >= filter.Before))
+                    .Take(filter.Take)
+                    .Select(dead => (dead.Id, dead.Number))]);
         }
     }
 
@@ -38,7 +46,8 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         {
             // Only these dead letters hold their original bytes.
             return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
-                .Where(dead => dead.Subscription == subscription && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
+                .Where(dead => dead.Subscription == subscription
+                    && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
                 .Sum(dead => dead.Envelope.Body.Length is var length && length > above ? (long)length : 0));
         }
     }
@@ -67,7 +76,15 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
                 orders.Raise(dead.Subscription, key, position - 1, now);
             }
 
-            table.Replace(entry, dead with { Status = FailedEventStatus.Waiting, Attempts = 0, Deadline = null, DueAt = now, ManualRetries = dead.ManualRetries + 1, NeedsAlert = false });
+            table.Replace(entry, dead with
+            {
+                Status = FailedEventStatus.Waiting,
+                Attempts = 0,
+                Deadline = null,
+                DueAt = now,
+                ManualRetries = dead.ManualRetries + 1,
+                NeedsAlert = false
+            });
             return ValueTask.FromResult(true);
         }
     }
@@ -94,14 +111,19 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         }
     }
 
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
             due.ForEach(entry => entry.AlertAt = now + lease);
             return ValueTask.FromResult(new DueBatch<PendingAlert>(
-                [.. due.Select(entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.Name))],
+                [.. due.Select(
+                    entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.Name))],
                 table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null));
         }
     }
@@ -126,9 +148,10 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     /// <summary>Returns the matching dead letters, latest first.</summary>
     private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
 
-    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) => all.Select(entry => entry.Event).Where(dead =>
-        (filter.Subscription is null || filter.Subscription == dead.Subscription)
-        && (filter.EventName is null || filter.EventName == dead.Envelope.Name)
-        && (filter.EventId is null || filter.EventId == dead.Envelope.Id)
-        && (filter.Reason is null || filter.Reason == dead.Reason));
+    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) =>
+        all.Select(entry => entry.Event).Where(dead =>
+            (filter.Subscription is null || filter.Subscription == dead.Subscription)
+            && (filter.EventName is null || filter.EventName == dead.Envelope.Name)
+            && (filter.EventId is null || filter.EventId == dead.Envelope.Id)
+            && (filter.Reason is null || filter.Reason == dead.Reason));
 }

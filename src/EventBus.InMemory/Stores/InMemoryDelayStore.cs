@@ -24,7 +24,9 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
             {
                 if (byId.Count >= capacity)
                 {
-                    throw new InvalidOperationException($"The in-memory store holds {capacity:N0} delayed events already. Raise InMemoryOptions.StoreCapacity, or use a durable store.");
+                    throw new InvalidOperationException(
+                        $"The in-memory store holds {capacity:N0} delayed events already. Raise InMemoryOptions.StoreCapacity, or use a "
+                            + "durable store.");
                 }
 
                 var entry = new Entry(envelope, order++) { Turn = dueAt };
@@ -36,7 +38,11 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         }
     }
 
-    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {

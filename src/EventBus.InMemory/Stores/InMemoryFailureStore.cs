@@ -46,7 +46,12 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<AttemptCount?> CountAttemptAsync(
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -85,7 +90,12 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -121,11 +131,15 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            return ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => table.FindClaimed(entry) is null).Select(entry => entry.Id)]);
+            return ValueTask.FromResult<IReadOnlyList<string>>(
+                [.. claimed.Where(entry => table.FindClaimed(entry) is null).Select(entry => entry.Id)]);
         }
     }
 
@@ -175,7 +189,12 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<bool> AdvanceAsync(
+        string subscription,
+        string orderKey,
+        long? position,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -190,7 +209,11 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
+    public override ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {

@@ -88,7 +88,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    public override ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -96,7 +101,11 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
             var place = table.Find(key);
             if (place >= 0 && table[place] is { } there && (there.IsDone || there.Until > now.UtcTicks))
             {
-                return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, table.RestOf(place)?.Fingerprint ?? 0, table.RestOf(place)?.Outbox ?? []));
+                return ValueTask.FromResult(new ProcessedClaim(
+                    there.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
+                    0,
+                    table.RestOf(place)?.Fingerprint ?? 0,
+                    table.RestOf(place)?.Outbox ?? []));
             }
 
             if (place < 0)
@@ -203,7 +212,10 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
                     table.ForgetOldest();
                 }
 
-                foreach (var place in table.Claimed().Where(place => table[place].Until <= (now - Abandoned).UtcTicks).Take(max - removed).ToList())
+                foreach (var place in table.Claimed()
+                    .Where(place => table[place].Until <= (now - Abandoned).UtcTicks)
+                    .Take(max - removed)
+                    .ToList())
                 {
                     table.Remove(place);
                     removed++;
@@ -229,11 +241,13 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            return [.. tables.Where(table => table.Value.Count >= room.ShortFrom).Select(table => room.Describe(table.Key, table.Value.Count))];
+            return [.. tables.Where(table => table.Value.Count >= room.ShortFrom)
+                .Select(table => room.Describe(table.Key, table.Value.Count))];
         }
     }
 
-    private static int Find(ProcessedTable table, in ProcessedKey key, long fence) => table.Find(key) is >= 0 and var place && table[place].Fence == fence ? place : -1;
+    private static int Find(ProcessedTable table, in ProcessedKey key, long fence) =>
+        table.Find(key) is >= 0 and var place && table[place].Fence == fence ? place : -1;
 
     private ProcessedTable TableOf(string subscription)
     {

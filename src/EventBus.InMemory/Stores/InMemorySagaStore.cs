@@ -30,7 +30,9 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
             {
                 // Sagas are not evicted before their retention ends: a duplicate request could start an evicted saga
                 // again.
-                throw new InvalidOperationException($"The in-memory store holds {capacity:N0} sagas already. Raise InMemoryOptions.StoreCapacity, shorten SagaOptions.Retention, or use a durable store.");
+                throw new InvalidOperationException(
+                    $"The in-memory store holds {capacity:N0} sagas already. Raise InMemoryOptions.StoreCapacity, shorten "
+                        + "SagaOptions.Retention, or use a durable store.");
             }
 
             Add(entry with { Version = 1, Number = ++numbers, Content = entry.Content.ToArray() });
@@ -56,17 +58,32 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
             }
 
             Remove(kept);
-            Add(entry with { Saga = kept.Saga, Number = kept.Number, StartedAt = kept.StartedAt, Version = kept.Version + 1, Content = entry.Content.ToArray() });
+            Add(entry with
+            {
+                Saga = kept.Saga,
+                Number = kept.Number,
+                StartedAt = kept.StartedAt,
+                Version = kept.Version + 1,
+                Content = entry.Content.ToArray()
+            });
             return ValueTask.FromResult(true);
         }
     }
 
-    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
         lock (gate)
         {
             // One more than requested, to find the next due time.
-            var first = sagas.Distinct(StringComparer.Ordinal).SelectMany(saga => due.GetValueOrDefault(saga)?.Take(max + 1) ?? []).Order().Take(max + 1).ToList();
+            var first = sagas.Distinct(StringComparer.Ordinal)
+                .SelectMany(saga => due.GetValueOrDefault(saga)?.Take(max + 1) ?? [])
+                .Order()
+                .Take(max + 1)
+                .ToList();
             return ValueTask.FromResult(Batch(first, now, max));
         }
     }
@@ -83,7 +100,8 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult<IReadOnlyList<string>>(waiting.TryGetValue(waitKey, out var numbers) ? [.. numbers.Take(max).Select(number => byNumber[number].Id)] : []);
+            return ValueTask.FromResult<IReadOnlyList<string>>(
+                waiting.TryGetValue(waitKey, out var numbers) ? [.. numbers.Take(max).Select(number => byNumber[number].Id)] : []);
         }
     }
 
@@ -92,7 +110,9 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         lock (gate)
         {
             return ValueTask.FromResult<IReadOnlyList<SagaEntry>>([.. byNumber.Values.Reverse()
-                .Where(entry => (filter.Before is not { } before || entry.Number < before) && (filter.Saga is null || entry.Saga == filter.Saga) && (filter.Status is not { } status || entry.Status == status))
+                .Where(entry => (filter.Before is not { } before || entry.Number < before)
+                    && (filter.Saga is null || entry.Saga == filter.Saga)
+                    && (filter.Status is not { } status || entry.Status == status))
                 .Take(filter.Take)]);
         }
     }
@@ -101,7 +121,8 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(counts.Where(count => (filter.Saga is null || count.Key.Saga == filter.Saga) && (filter.Status is not { } status || count.Key.Status == status)).Sum(count => count.Value));
+            return ValueTask.FromResult(counts.Where(count => (filter.Saga is null || count.Key.Saga == filter.Saga)
+                && (filter.Status is not { } status || count.Key.Status == status)).Sum(count => count.Value));
         }
     }
 
@@ -118,7 +139,9 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     private DueBatch<SagaEntry> Batch(List<(DateTimeOffset At, long Number)> first, DateTimeOffset now, int max)
     {
         var ready = first.TakeWhile(item => item.At <= now).Take(max).ToList();
-        return new DueBatch<SagaEntry>([.. ready.Select(item => byNumber[item.Number])], first.Count > ready.Count ? first[ready.Count].At : null);
+        return new DueBatch<SagaEntry>(
+            [.. ready.Select(item => byNumber[item.Number])],
+            first.Count > ready.Count ? first[ready.Count].At : null);
     }
 
     private void Add(SagaEntry entry)

@@ -7,9 +7,11 @@ internal sealed class OrderKeyTable(StoreCapacity room)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
 
-    public OrderState StateOf(string subscription, string key) => keys.TryGetValue((subscription, key), out var found) ? found.State : default;
+    public OrderState StateOf(string subscription, string key) =>
+        keys.TryGetValue((subscription, key), out var found) ? found.State : default;
 
-    public int CountDeferred(FailedEvent failed) => keys.TryGetValue((failed.Subscription, failed.OrderKey!), out var key) ? key.Deferred : 0;
+    public int CountDeferred(FailedEvent failed) =>
+        keys.TryGetValue((failed.Subscription, failed.OrderKey!), out var key) ? key.Deferred : 0;
 
     public void Add(FailedEntry entry)
     {
@@ -23,7 +25,9 @@ internal sealed class OrderKeyTable(StoreCapacity room)
 
     public void Remove(FailedEntry entry)
     {
-        if (entry.Event.OrderKey is { } name && keys.TryGetValue((entry.Event.Subscription, name), out var key) && key.Entries.Remove(entry))
+        if (entry.Event.OrderKey is { } name
+            && keys.TryGetValue((entry.Event.Subscription, name), out var key)
+            && key.Entries.Remove(entry))
         {
             key.Deferred -= IsDeferred(entry) ? 1 : 0;
             CloseIfEmpty(entry.Event.Subscription, name, key);
@@ -72,11 +76,13 @@ internal sealed class OrderKeyTable(StoreCapacity room)
 
     /// <summary>True if no other entry of the key has a lower position.</summary>
     public bool IsLowest(FailedEntry entry) =>
-        !keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries.SkipWhile(other => other.Event.Position is null).Any(first => first.Event.Position < entry.Event.Position);
+        !keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries.SkipWhile(other => other.Event.Position is null)
+            .Any(first => first.Event.Position < entry.Event.Position);
 
     public void Sweep(DateTimeOffset before, int max)
     {
-        foreach (var ((subscription, name), key) in keys.Where(pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
+        foreach (var ((subscription, name), key) in keys.Where(
+            pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
         {
             key.State = default;
             room.Give(subscription);
@@ -107,7 +113,8 @@ internal sealed class OrderKeyTable(StoreCapacity room)
     private sealed class OrderKey
     {
         private static readonly Comparer<FailedEntry> ByPosition = Comparer<FailedEntry>.Create(
-            (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo((b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
+            (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo(
+                (b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
 
         public OrderState State { get; set; }
 

@@ -197,7 +197,8 @@ internal sealed class ProcessedTable
         for (var place = bucket; place != None; place = this[place].Next)
         {
             steps++;
-            if (this[place].Uuid == key.Uuid && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
+            if (this[place].Uuid == key.Uuid
+                && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
             {
                 return place;
             }

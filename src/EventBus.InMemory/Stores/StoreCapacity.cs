@@ -63,7 +63,8 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
         {
             throw new StoreRefusedException(
                 StoreScope.Subscription,
-                $"The in-memory store has no room left for the {what} of the subscription '{subscription}': it keeps {used:N0} of them. {advice}, raise InMemoryOptions.StoreCapacity, or use a durable store.");
+                $"The in-memory store has no room left for the {what} of the subscription '{subscription}': it keeps {used:N0} of them. "
+                    + $"{advice}, raise InMemoryOptions.StoreCapacity, or use a durable store.");
         }
 
         if (used + 1 >= ShortFrom && !isShort)
@@ -74,11 +75,13 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
     }
 
     /// <summary>Returns a sentence for each subscription that is short of room.</summary>
-    public IEnumerable<string> Shortages() => shares.Where(share => share.Value.Used >= ShortFrom).Select(share => Describe(share.Key, share.Value.Used));
+    public IEnumerable<string> Shortages() =>
+        shares.Where(share => share.Value.Used >= ShortFrom).Select(share => Describe(share.Key, share.Value.Used));
 
     /// <summary>Describes how much room a subscription uses.</summary>
     public string Describe(string subscription, int used) =>
-        $"The in-memory store keeps {used:N0} {what} of the subscription '{subscription}', and has room for {capacity:N0}. {advice}, raise InMemoryOptions.StoreCapacity, or use a durable store.";
+        $"The in-memory store keeps {used:N0} {what} of the subscription '{subscription}', and has room for {capacity:N0}. {advice}, "
+            + "raise InMemoryOptions.StoreCapacity, or use a durable store.";
 
     private static int PartOf(int whole, int percent) => (int)((long)whole * percent / 100);
 

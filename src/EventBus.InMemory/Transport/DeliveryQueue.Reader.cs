@@ -96,7 +96,11 @@ internal sealed partial class DeliveryQueue
 
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => blockedReader.GetStatus(token);
 
-    void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation,
+        object? state,
+        short token,
+        ValueTaskSourceOnCompletedFlags flags) =>
         blockedReader.OnCompleted(continuation, state, token, flags);
 
     private void CancelWait(CancellationToken token)
@@ -119,7 +123,11 @@ internal sealed partial class DeliveryQueue
     /// Completes the reader's wait on the thread pool, so that no publisher runs a handler. If the reader waits in a
     /// synchronization context, that context is used.
     /// </summary>
-    [SuppressMessage("ApiDesign", "RS0030", Justification = "The framework's channels wake their readers this way too; a reader in a context of its own is posted to, not queued.")]
+    [SuppressMessage(
+        "ApiDesign",
+        "RS0030",
+        Justification = "The framework's channels wake their readers this way too; a reader in a context of its own is posted to, not "
+            + "queued.")]
     private void WakeReader()
     {
         if (readerHasContext)

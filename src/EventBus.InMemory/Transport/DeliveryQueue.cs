@@ -16,7 +16,8 @@ namespace EventBus;
 /// batches, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. Only one reader may
 /// wait at a time; several may read.
 /// </remarks>
-internal sealed partial class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
+internal sealed partial class DeliveryQueue(int capacity, int reserve)
+    : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
     private readonly Lock gate = new();
 

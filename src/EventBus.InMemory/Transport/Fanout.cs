@@ -32,7 +32,9 @@ internal sealed class Fanout
             }
             else
             {
-                refused.Add(result == EnqueueResult.Stopped ? $"{name} (stopped)" : envelope.FromHandler ? $"{name} (full, and the handlers' reserve is spent)" : $"{name} (full)");
+                refused.Add(result == EnqueueResult.Stopped ? $"{name} (stopped)"
+                    : envelope.FromHandler ? $"{name} (full, and the handlers' reserve is spent)"
+                    : $"{name} (full)");
             }
         }
     }
@@ -45,7 +47,11 @@ internal sealed class Fanout
         }
 
         return refused.Count == 0 ? (reached.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted)
-            : reached.Count == 0 ? PublishOutcome.Failed(new TimeoutException($"no room in {string.Join(", ", refused)}. Its handlers are slower than its publishers: speed them up, or raise InMemoryOptions.Capacity."))
-            : PublishOutcome.InDoubt(new TimeoutException($"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: speed them up, or raise InMemoryOptions.Capacity."));
+            : reached.Count == 0 ? PublishOutcome.Failed(new TimeoutException(
+                $"no room in {string.Join(", ", refused)}. Its handlers are slower than its publishers: speed them up, or raise "
+                    + "InMemoryOptions.Capacity."))
+            : PublishOutcome.InDoubt(new TimeoutException(
+                $"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: "
+                    + "speed them up, or raise InMemoryOptions.Capacity."));
     }
 }

@@ -92,7 +92,12 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     /// Publishes the rest of a batch after a subscription was full: the event at <paramref name="position"/>, beginning
     /// with its subscription at <paramref name="from"/>, and all events after it.
     /// </summary>
-    private async Task PublishRestAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, int position, int from, CancellationToken deadline)
+    private async Task PublishRestAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        int position,
+        int from,
+        CancellationToken deadline)
     {
         var order = default(KeyOrder);
         for (; position < batch.Length; position++, from = 0)

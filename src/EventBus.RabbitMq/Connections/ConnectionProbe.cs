@@ -85,7 +85,11 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
         }
 
         // A process that was suspended finds the answer and the timeout at the same time. It gets a last short wait.
-        if (!answer.IsCompleted && await IsAliveAfterAsync(LastChance, stopped) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
+        if (!answer.IsCompleted
+            && await IsAliveAfterAsync(LastChance, stopped)
+            && !answer.IsCompleted
+            && heard == live.Heard
+            && !live.IsBlocked)
         {
             live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {maxSilence}."));
         }

@@ -59,7 +59,10 @@ internal sealed class ConnectionSession
     /// version.
     /// </summary>
     public bool LosesConsumers =>
-        !(Client.ServerProperties?.TryGetValue("version", out var value) == true && value is byte[] text && Version.TryParse(Encoding.ASCII.GetString(text).Split('-', '+')[0], out var version) && version.Major >= 4);
+        !(Client.ServerProperties?.TryGetValue("version", out var value) == true
+            && value is byte[] text
+            && Version.TryParse(Encoding.ASCII.GetString(text).Split('-', '+')[0], out var version)
+            && version.Major >= 4);
 
     /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
     public Task<Exception> Ended => ended.Task;
@@ -104,7 +107,10 @@ internal sealed class ConnectionSession
             }
             catch (ChannelAllocationException exception)
             {
-                throw new InvalidOperationException($"The connection has no room for another channel: channel_max is {Client.ChannelMax:N0}, and each subscription needs one. Raise channel_max of the broker, or RequestedChannelMax of the connection factory.", exception);
+                throw new InvalidOperationException(
+                    $"The connection has no room for another channel: channel_max is {Client.ChannelMax:N0}, and each subscription needs "
+                        + "one. Raise channel_max of the broker, or RequestedChannelMax of the connection factory.",
+                    exception);
             }
         }
 
@@ -197,7 +203,8 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException exception)
             {
-                // Of two answers one was asked for after the call: the connection is not slow, the channel of the call is stuck.
+                // Of two answers one was asked for after the call: the connection is not slow, the channel of the call
+                // is stuck.
                 var isStuck = Volatile.Read(ref answers) - answered >= 2;
                 if (IsBlocked || (before != Heard && (call.IsCompleted || isStuck || deadlines == MostDeadlines)))
                 {

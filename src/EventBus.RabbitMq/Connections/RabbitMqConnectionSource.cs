@@ -17,7 +17,11 @@ internal sealed class RabbitMqConnectionSource
     private readonly IConnection? lent;
     private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
-    private RabbitMqConnectionSource(string place, IConnectionFactory? factory, IConnection? lent, IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
+    private RabbitMqConnectionSource(
+        string place,
+        IConnectionFactory? factory,
+        IConnection? lent,
+        IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
         (Place, Factory, this.lent, this.endpoints) = (place, factory, lent, endpoints);
 
     /// <summary>The factory of connections; null if the application provides the connection.</summary>
@@ -63,10 +67,16 @@ internal sealed class RabbitMqConnectionSource
             host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
 
-        return new RabbitMqConnectionSource(string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")), hosts[0], null, [.. hosts.Select(host => host.Endpoint)]);
+        return new RabbitMqConnectionSource(
+            string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")),
+            hosts[0],
+            null,
+            [.. hosts.Select(host => host.Endpoint)]);
 
         static ArgumentException NotAnAddress() => new(
-            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.", nameof(connectionString));
+            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an "
+                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
+                    nameof(connectionString));
     }
 
     /// <summary>
@@ -74,10 +84,15 @@ internal sealed class RabbitMqConnectionSource
     /// connections belong to this library.
     /// </summary>
     public static RabbitMqConnectionSource Of(IConnectionFactory factory) =>
-        new(factory is ConnectionFactory known ? $"{known.HostName}:{known.Endpoint.Port}" : "the registered IConnectionFactory", factory, null, []);
+        new(
+            factory is ConnectionFactory known ? $"{known.HostName}:{known.Endpoint.Port}" : "the registered IConnectionFactory",
+            factory,
+            null,
+            []);
 
     /// <summary>Creates a source from the application's connection.</summary>
-    public static RabbitMqConnectionSource Of(IConnection connection) => new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection, []);
+    public static RabbitMqConnectionSource Of(IConnection connection) =>
+        new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection, []);
 
     /// <summary>
     /// Creates the list of nodes of a connection string for one supervised connection. Each list has its own current
@@ -93,21 +108,34 @@ internal sealed class RabbitMqConnectionSource
         Factory is ConnectionFactory known ? OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic)
         : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
-        : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
+        : Task.FromException<IConnection>(new InvalidOperationException(
+            "The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
 
     /// <summary>
     /// Opens a connection that unreadable messages do not close. Like the factory, uses the first endpoint that accepts
     /// it.
     /// </summary>
-    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, IEndpointResolver resolver, string name, ConnectionTraffic traffic)
+    private static async Task<IConnection> OpenAsync(
+        ConnectionFactory factory,
+        IEndpointResolver resolver,
+        string name,
+        ConnectionTraffic traffic)
     {
         List<Exception> errors = [];
         foreach (var endpoint in resolver.All())
         {
             try
             {
-                var plain = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes) { AddressFamily = endpoint.AddressFamily };
-                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null, traffic).CreateConnectionAsync([plain], name, CancellationToken.None);
+                var plain = new AmqpTcpEndpoint(
+                    endpoint.HostName,
+                    endpoint.Port,
+                    new SslOption(),
+                    MaxBodyBytes)
+                { AddressFamily = endpoint.AddressFamily };
+                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null, traffic).CreateConnectionAsync(
+                    [plain],
+                    name,
+                    CancellationToken.None);
             }
             catch (Exception exception)
             {
@@ -151,7 +179,9 @@ internal sealed class RabbitMqConnectionSource
     /// in errors.
     /// </summary>
     private static bool IsUnambiguous(Uri uri) =>
-        uri.UserInfo.Count(c => c == ':') <= 1 && uri.AbsolutePath.Count(c => c == '/') <= 1 && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
+        uri.UserInfo.Count(c => c == ':') <= 1
+            && uri.AbsolutePath.Count(c => c == '/') <= 1
+            && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
 
     private static ConnectionFactory Create(Uri uri, RabbitMqOptions options) => new()
     {

@@ -66,7 +66,13 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         {
             if (link is null)
             {
-                link = new SupervisedConnection(service, name, source, options, users > 0 ? time! : throw new InvalidOperationException("The transport was not started."), log);
+                link = new SupervisedConnection(
+                    service,
+                    name,
+                    source,
+                    options,
+                    users > 0 ? time! : throw new InvalidOperationException("The transport was not started."),
+                    log);
                 link.Start();
             }
 

@@ -11,7 +11,8 @@ internal static class RabbitMqErrors
 {
     // Reply codes of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (no such virtual
     // host).
-    public static bool IsRefusal(OperationInterruptedException exception) => exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
+    public static bool IsRefusal(OperationInterruptedException exception) =>
+        exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
 
     /// <summary>True for a refusal, and for a missing entity if the bus may not create it.</summary>
     public static bool IsRefusal(OperationInterruptedException exception, RabbitMqOptions options) =>
@@ -29,10 +30,12 @@ internal static class RabbitMqErrors
     /// permission.
     /// </summary>
     public static bool IsOfExchange(Exception cause) =>
-        cause is OperationInterruptedException { ShutdownReason: { ReplyCode: 403 or 404 } reason } && !reason.ReplyText.Contains("access to topic '", StringComparison.Ordinal);
+        cause is OperationInterruptedException { ShutdownReason: { ReplyCode: 403 or 404 } reason }
+            && !reason.ReplyText.Contains("access to topic '", StringComparison.Ordinal);
 
     /// <summary>True if the broker answered with an error. The connection was not lost.</summary>
-    public static bool IsAnswer(OperationInterruptedException exception) => exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
+    public static bool IsAnswer(OperationInterruptedException exception) =>
+        exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
 
     /// <summary>True if an exchange or a queue is missing.</summary>
     public static bool IsMissing(Exception cause) => cause is OperationInterruptedException { ShutdownReason.ReplyCode: 404 };
@@ -63,5 +66,7 @@ internal static class RabbitMqErrors
     };
 
     public static EventBusException Of(string what, OperationInterruptedException exception) => new(
-        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it is missing, create it; if it exists with other arguments, empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.", exception);
+        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it is missing, create it; if it exists with other arguments, "
+            + "empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.",
+                exception);
 }

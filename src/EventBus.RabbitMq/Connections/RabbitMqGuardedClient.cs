@@ -33,7 +33,8 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
         stream = tls is null ? inner.GetStream() : await SecureAsync(tls, cancellationToken);
     }
 
-    public NetworkStream GetStream() => new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."), traffic);
+    public NetworkStream GetStream() =>
+        new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."), traffic);
 
     public void Close() => inner.Close();
 
@@ -52,8 +53,11 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
                     EnabledSslProtocols = options.Version,
                     ClientCertificates = options.Certs,
                     ClientCertificateContext = options.ClientCertificateContext,
-                    CertificateRevocationCheckMode = options.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
-                    RemoteCertificateValidationCallback = options.CertificateValidationCallback ?? ((_, _, _, errors) => (errors & ~options.AcceptablePolicyErrors) == SslPolicyErrors.None),
+                    CertificateRevocationCheckMode = options.CheckCertificateRevocation
+                        ? X509RevocationMode.Online
+                        : X509RevocationMode.NoCheck,
+                    RemoteCertificateValidationCallback = options.CertificateValidationCallback
+                        ?? ((_, _, _, errors) => (errors & ~options.AcceptablePolicyErrors) == SslPolicyErrors.None),
                     LocalCertificateSelectionCallback = options.CertificateSelectionCallback ?? Select,
                 },
                 cancellationToken);
@@ -66,6 +70,12 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
         }
     }
 
-    private static X509Certificate Select(object sender, string targetHost, X509CertificateCollection certificates, X509Certificate? remote, string[] issuers) =>
-        certificates.Cast<X509Certificate>().FirstOrDefault(certificate => issuers.Contains(certificate.Issuer)) ?? (certificates.Count > 0 ? certificates[0] : null!);
+    private static X509Certificate Select(
+        object sender,
+        string targetHost,
+        X509CertificateCollection certificates,
+        X509Certificate? remote,
+        string[] issuers) =>
+        certificates.Cast<X509Certificate>().FirstOrDefault(certificate => issuers.Contains(certificate.Issuer))
+            ?? (certificates.Count > 0 ? certificates[0] : null!);
 }

@@ -7,7 +7,8 @@ namespace EventBus;
 /// Filters the data that the broker sends: removes header fields that would make the client fail. Only content headers
 /// are checked; all other data passes unchanged.
 /// </summary>
-internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic) : NetworkStream(socket, ownsSocket: false)
+internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic)
+    : NetworkStream(socket, ownsSocket: false)
 {
     // A frame has a type, a channel and a length before its payload, and an end marker after it.
     private const int BeforePayload = 7;
@@ -64,15 +65,18 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         }
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The client reads asynchronously.");
 
     public override int Read(Span<byte> buffer) => throw new NotSupportedException("The client reads asynchronously.");
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        inner.WriteAsync(buffer, cancellationToken);
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        inner.WriteAsync(buffer, offset, count, cancellationToken);
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
 

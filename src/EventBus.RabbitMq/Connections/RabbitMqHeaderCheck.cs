@@ -104,7 +104,9 @@ internal static class RabbitMqHeaderCheck
             {
                 good.Write(entry);
             }
-            else if (!name.SequenceEqual(MarkerBytes) && (field == Field.Torn || PlaceOf(name) < 0 || (PlaceOf(name) == DeathPlace && before != seen && !TryKeepBeginning(entry, name, good))))
+            else if (!name.SequenceEqual(MarkerBytes) && (field == Field.Torn
+                || PlaceOf(name) < 0
+                || (PlaceOf(name) == DeathPlace && before != seen && !TryKeepBeginning(entry, name, good))))
             {
                 bad ??= name.ToArray();
             }
@@ -214,7 +216,8 @@ internal static class RabbitMqHeaderCheck
             'I' or 'i' or 'f' => 4,
             'D' => 5,
             'l' or 'd' or 'T' => 8,
-            'S' or 'x' or 'F' or 'A' when field.Length > LengthOfTable => LengthOfTable + (long)BinaryPrimitives.ReadUInt32BigEndian(field[1..]),
+            'S' or 'x' or 'F' or 'A' when field.Length > LengthOfTable =>
+                LengthOfTable + (long)BinaryPrimitives.ReadUInt32BigEndian(field[1..]),
             _ => long.MinValue,
         };
         return length > 0 && length <= field.Length ? (int)length : -1;

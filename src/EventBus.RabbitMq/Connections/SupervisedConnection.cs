@@ -37,12 +37,22 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     // is reached eventually.
     private TimeSpan patience;
 
-    public SupervisedConnection(string service, string name, RabbitMqConnectionSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
+    public SupervisedConnection(
+        string service,
+        string name,
+        RabbitMqConnectionSource source,
+        RabbitMqOptions options,
+        TimeProvider time,
+        ILogger log)
     {
         (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
         patience = FirstPatience;
         hosts = source.HostsOfALink();
-        supervisor = new SupervisedLoop($"the {name} connection", time, log, (full, delay, error) => full.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
+        supervisor = new SupervisedLoop(
+            $"the {name} connection",
+            time,
+            log,
+            (full, delay, error) => full.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -71,7 +81,12 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private async Task KeepAsync(CancellationToken stopped)
     {
         var (connection, traffic) = await OpenAsync(stopped);
-        var live = new ConnectionSession(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason), Traffic = traffic };
+        var live = new ConnectionSession(
+            connection,
+            ++epoch,
+            options.CallTimeout,
+            time)
+        { Blocked = reason => log.Blocked(name, reason), Traffic = traffic };
         try
         {
             // The client reports an open connection before the broker refuses the virtual host. Only an open channel

@@ -16,7 +16,11 @@ namespace EventBus;
 /// <param name="names">The names of the queues.</param>
 /// <param name="subscriptions">The subscriptions of this application.</param>
 /// <param name="time">The clock.</param>
-internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, RabbitMqTopology names, IReadOnlyList<string> subscriptions, TimeProvider time) : IAsyncDisposable
+internal sealed class RabbitMqBrokerDeadLetters(
+    RabbitMqConnector connector,
+    RabbitMqTopology names,
+    IReadOnlyList<string> subscriptions,
+    TimeProvider time) : IAsyncDisposable
 {
     private const ushort NotFound = 404;
 
@@ -30,7 +34,9 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
 
     // If a store is configured in addition to the broker, messages in the dead-letter queue move to the store as well.
-    private readonly Source[] sources = connector.KeepsFailures ? [new(names.GivenUpQueue)] : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
+    private readonly Source[] sources = connector.KeepsFailures
+        ? [new(names.GivenUpQueue)]
+        : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
 
     /// <summary>The reason why a queue cannot be read; null if no problem is known.</summary>
     public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
@@ -59,11 +65,14 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception))
             {
-                Report(source, $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
+                Report(source, $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not "
+                    + $"kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
             }
             catch (Exception exception) when (RabbitMqErrors.IsUnreadable(exception))
             {
-                Report(source, $"The connection was closed by a message that the client cannot read, perhaps in the queue '{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
+                Report(source, "The connection was closed by a message that the client cannot read, perhaps in the queue "
+                    + $"'{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the "
+                    + $"broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -80,7 +89,10 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
     {
         var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
         return new BrokerDeadLetter(
-            entry.Subscription.Length > 0 ? entry.Subscription : Unknown, entry.Reason, entry.Error ?? "It was found in the queue of dead letters.", new Delivery(entry.Envelope, new Settler(pulled)));
+            entry.Subscription.Length > 0 ? entry.Subscription : Unknown,
+            entry.Reason,
+            entry.Error ?? "It was found in the queue of dead letters.",
+            new Delivery(entry.Envelope, new Settler(pulled)));
     }
 
     private async Task RestoreAsync(Source source, CancellationToken cancellationToken)
@@ -89,7 +101,10 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
         await provisioner.RestoreAsync(live, names.GivenUpThings);
         if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
         {
-            Report(source, $"The queue '{source.Queue}' is missing, so that events that RabbitMQ itself dead-letters are lost. Create it.", Refused);
+            Report(
+                source,
+                $"The queue '{source.Queue}' is missing, so that events that RabbitMQ itself dead-letters are lost. Create it.",
+                Refused);
         }
     }
 

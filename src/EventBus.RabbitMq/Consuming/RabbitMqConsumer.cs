@@ -10,7 +10,12 @@ namespace EventBus;
 /// Consumes the events of one subscription on one channel. Settles only its own deliveries, each once, and none after
 /// the channel is lost.
 /// </summary>
-internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live, Channel<Delivery> buffer, bool ordered, bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
+internal sealed class RabbitMqConsumer(
+    IChannel channel,
+    ConnectionSession live,
+    Channel<Delivery> buffer,
+    bool ordered,
+    bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
 {
     private readonly Lock gate = new();
     private readonly HashSet<long> unsettled = [];
@@ -49,7 +54,15 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
     }
 
     public async Task ConsumeAsync(string queue) =>
-        consumerTag = await Channel.BasicConsumeAsync(queue, autoAck: false, consumerTag: "", noLocal: false, exclusive: false, arguments: null, consumer: this, CancellationToken.None);
+        consumerTag = await Channel.BasicConsumeAsync(
+            queue,
+            autoAck: false,
+            consumerTag: "",
+            noLocal: false,
+            exclusive: false,
+            arguments: null,
+            consumer: this,
+            CancellationToken.None);
 
     /// <summary>Cancels the consumer, so that the broker delivers no more events.</summary>
     public async Task CancelAsync()
@@ -109,7 +122,14 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
     }
 
     public override async Task HandleBasicDeliverAsync(
-        string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey, IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
+        string consumerTag,
+        ulong deliveryTag,
+        bool redelivered,
+        string exchange,
+        string routingKey,
+        IReadOnlyBasicProperties properties,
+        ReadOnlyMemory<byte> body,
+        CancellationToken cancellationToken = default)
     {
         live.Hear();
         try
@@ -121,7 +141,12 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
                 IdMade(routingKey);
             }
 
-            var delivery = new Delivery(envelope, this, (long)deliveryTag, RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries), lost.Token);
+            var delivery = new Delivery(
+                envelope,
+                this,
+                (long)deliveryTag,
+                RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries),
+                lost.Token);
             bool taken;
             lock (gate)
             {

@@ -50,9 +50,21 @@ internal sealed class RabbitMqReceiver : Receiver
     private Cut? cut;
     private int idsMade;
 
-    public RabbitMqReceiver(Subscription subscription, SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
+    public RabbitMqReceiver(
+        Subscription subscription,
+        SupervisedConnection link,
+        RabbitMqTopology topology,
+        RabbitMqOptions options,
+        TimeProvider time,
+        ILogger log)
     {
-        (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
+        (
+            this.subscription,
+            this.link,
+            this.topology,
+            this.options,
+            this.time,
+            this.log) = (subscription, link, topology, options, time, log);
         supervisor = new SupervisedLoop($"the channel of {subscription.Name}", time, log, Ended);
 
         // The prefetch limits the number of deliveries: the broker sends no more unsettled events, and events of a lost
@@ -72,7 +84,8 @@ internal sealed class RabbitMqReceiver : Receiver
     /// The description of an unreadable message that closed the connection recently; null if there was none.
     /// </summary>
     public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
-        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that closes the connection each time: {last.Cause}"
+        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client "
+            + $"cannot read and that closes the connection each time: {last.Cause}"
         : null;
 
     /// <summary>Completes when the consumer is open for the first time; fails if the broker refuses it.</summary>
@@ -103,7 +116,8 @@ internal sealed class RabbitMqReceiver : Receiver
             var state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
             return IsLive ? ((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
         }
-        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception)
+            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             if (exception is OperationInterruptedException && Interlocked.Exchange(ref countRefused, 1) == 0)
             {
@@ -163,10 +177,19 @@ internal sealed class RabbitMqReceiver : Receiver
         }
 
         var channel = await live.OpenChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+            new CreateChannelOptions(
+                publisherConfirmationsEnabled: false,
+                publisherConfirmationTrackingEnabled: false,
+                consumerDispatchConcurrency: 1));
         var replaces = false;
         using var stopsWaiting = CancellationTokenSource.CreateLinkedTokenSource(stopped);
-        using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered, options.QueueType == RabbitMqQueueType.Quorum) { IdMade = IdMade };
+        using var consumer = new RabbitMqConsumer(
+            channel,
+            live,
+            buffer,
+            subscription.Ordered,
+            options.QueueType == RabbitMqQueueType.Quorum)
+        { IdMade = IdMade };
         try
         {
             await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.EntitiesOf(subscription));
@@ -181,7 +204,9 @@ internal sealed class RabbitMqReceiver : Receiver
             supervisor.Succeeded();
             opened.TrySetResult();
             var ended = Task.WhenAny(consumer.Ended, live.Ended);
-            var idle = live.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum ? WhenIdleAsync(consumer, stopsWaiting.Token) : ended;
+            var idle = live.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum
+                ? WhenIdleAsync(consumer, stopsWaiting.Token)
+                : ended;
             replaces = await Task.WhenAny(ended, idle).WaitAsync(stopped) != ended;
             if (replaces)
             {

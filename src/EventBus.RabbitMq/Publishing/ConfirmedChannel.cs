@@ -56,7 +56,9 @@ internal sealed class ConfirmedChannel : IDisposable
         {
             lock (gate)
             {
-                return pending.Count == 0 ? Task.CompletedTask : (drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                return pending.Count == 0
+                    ? Task.CompletedTask
+                    : (drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
         }
     }
@@ -93,7 +95,13 @@ internal sealed class ConfirmedChannel : IDisposable
 
         try
         {
-            var writing = channel.BasicPublishAsync(topology.Exchange, envelope.Name, mandatory: true, properties, envelope.Body, CancellationToken.None);
+            var writing = channel.BasicPublishAsync(
+                topology.Exchange,
+                envelope.Name,
+                mandatory: true,
+                properties,
+                envelope.Body,
+                CancellationToken.None);
             if (!writing.IsCompletedSuccessfully)
             {
                 await live.WriteAsync(writing.AsTask());
@@ -130,7 +138,8 @@ internal sealed class ConfirmedChannel : IDisposable
     {
         lock (gate)
         {
-            Unanswered[] rest = [.. pending.OrderBy(publish => publish.Key).Select(publish => new Unanswered(publish.Value.Batch, publish.Value.Index, publish.Value.WasSentBefore))];
+            Unanswered[] rest = [.. pending.OrderBy(publish => publish.Key)
+                .Select(publish => new Unanswered(publish.Value.Batch, publish.Value.Index, publish.Value.WasSentBefore))];
             pending.Clear();
             return rest;
         }
@@ -145,7 +154,8 @@ internal sealed class ConfirmedChannel : IDisposable
             if (pending.Remove(last, out var publish))
             {
                 last--;
-                publish.Batch.Conclude(publish.Index, PublishOutcome.Rejected(new InvalidOperationException($"The event cannot be written as an AMQP message: {cause.Message}", cause)));
+                publish.Batch.Conclude(publish.Index, PublishOutcome.Rejected(
+                    new InvalidOperationException($"The event cannot be written as an AMQP message: {cause.Message}", cause)));
                 window.Release();
                 if (pending.Count == 0)
                 {
@@ -177,7 +187,8 @@ internal sealed class ConfirmedChannel : IDisposable
             {
                 if (pending.Remove(next, out var publish))
                 {
-                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.InDoubt(new InvalidOperationException("RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Others may have it."))
+                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.InDoubt(new InvalidOperationException(
+                        "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Others may have it."))
                         : publish.Returned ? PublishOutcome.Unrouted
                         : PublishOutcome.Accepted);
                     window.Release();

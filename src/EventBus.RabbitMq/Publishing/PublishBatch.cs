@@ -68,7 +68,9 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         {
             if (states[index] == State.Sent && order.IsHeldBack(batch.Span[index].Key))
             {
-                ConcludeLocked(index, PublishOutcome.InDoubt(new InvalidOperationException("RabbitMQ closed the channel before the confirm, and an earlier event of the same key was not accepted when it was sent again.")));
+                ConcludeLocked(index, PublishOutcome.InDoubt(new InvalidOperationException(
+                    "RabbitMQ closed the channel before the confirm, and an earlier event of the same key was not accepted when it was "
+                        + "sent again.")));
             }
 
             return states[index] == State.Sent ? batch.Span[index] : null;

@@ -30,7 +30,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<PublishBatch> waiting = Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
+    private readonly Channel<PublishBatch> waiting =
+        Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
     private volatile ConfirmedChannel? current;
     private ConnectionSession? connection;
     private readonly UnansweredEvents unanswered;
@@ -46,7 +47,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     {
         (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
         (unanswered, exchange) = (new UnansweredEvents(topology), new ExchangeRestorer(topology, options, log));
-        supervisor = new SupervisedLoop("the channel of the publisher", time, log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
+        supervisor = new SupervisedLoop(
+            "the channel of the publisher",
+            time,
+            log,
+            (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
     }
 
     /// <summary>
@@ -153,7 +158,10 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private async Task<bool> UseChannelAsync(ConnectionSession live, bool restores, CancellationToken stopped)
     {
         var channel = await live.OpenChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+            new CreateChannelOptions(
+                publisherConfirmationsEnabled: true,
+                publisherConfirmationTrackingEnabled: false,
+                consumerDispatchConcurrency: 1));
         using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
         Exception cause = new OperationCanceledException(stopped);
         try
@@ -172,7 +180,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             {
                 if (first is not null)
                 {
-                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> ended ? await ended : first.Exception?.InnerException ?? cause;
+                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended
+                        : first is Task<Exception> ended ? await ended
+                        : first.Exception?.InnerException ?? cause;
                     break;
                 }
 
@@ -288,7 +298,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent
         ? "RabbitMQ did not confirm the event in time."
-        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is slower than they are.");
+        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is slower than they "
+            + "are.");
 
-    private static Exception Stopped(bool wasSent) => new InvalidOperationException(wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");
+    private static Exception Stopped(bool wasSent) => new InvalidOperationException(
+        wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");
 }

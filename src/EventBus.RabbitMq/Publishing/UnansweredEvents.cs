@@ -29,7 +29,8 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         {
             foreach (var publish in rest)
             {
-                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(
+                    new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
             }
 
             return;
@@ -51,7 +52,10 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         }
         else if (only.WasSentBefore)
         {
-            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused one of several events that were on their way, and this one when it was sent again: {RabbitMqErrors.CauseOf(cause)} It may have been taken the first time.", cause)));
+            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException(
+                "RabbitMQ refused one of several events that were on their way, and this one when it was sent again: "
+                    + $"{RabbitMqErrors.CauseOf(cause)} It may have been taken the first time.",
+                cause)));
             if (RabbitMqErrors.IsOfExchange(cause) && ++refusals > 1)
             {
                 GiveUpAgain(cause);
@@ -60,7 +64,8 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         else
         {
             only.Batch.Conclude(only.Index, PublishOutcome.Rejected(new InvalidOperationException(
-                $"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{(RabbitMqErrors.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}", cause)));
+                $"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{(RabbitMqErrors.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}",
+                cause)));
         }
     }
 
@@ -69,8 +74,11 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         foreach (var publish in again)
         {
             publish.Batch.Conclude(publish.Index, publish.WasSentBefore
-                ? PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}", cause))
-                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
+                ? PublishOutcome.InDoubt(new InvalidOperationException(
+                    $"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}",
+                    cause))
+                : PublishOutcome.Failed(
+                    new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
         }
 
         again.Clear();

@@ -14,7 +14,8 @@ internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel
     {
         if (IsHeld)
         {
-            await Channel.Live.CallAsync(Channel.Client.BasicAckAsync(Message.DeliveryTag, multiple: false, CancellationToken.None).AsTask());
+            await Channel.Live.CallAsync(
+                Channel.Client.BasicAckAsync(Message.DeliveryTag, multiple: false, CancellationToken.None).AsTask());
         }
     }
 
@@ -23,7 +24,8 @@ internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel
     {
         if (IsHeld)
         {
-            await Channel.Live.CallAsync(Channel.Client.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true, CancellationToken.None).AsTask());
+            await Channel.Live.CallAsync(
+                Channel.Client.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true, CancellationToken.None).AsTask());
         }
     }
 }

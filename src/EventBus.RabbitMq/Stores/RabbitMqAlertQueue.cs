@@ -15,7 +15,11 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
     /// Takes waiting alerts. An alert that is already held, but whose channel was lost, is held with its new message
     /// too.
     /// </summary>
-    public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<PendingAlert>> TakeAsync(
+        RabbitMqTopology names,
+        IReadOnlyCollection<string> subscriptions,
+        int max,
+        CancellationToken cancellationToken)
     {
         var taken = new List<PendingAlert>();
         while (taken.Count < max && await puller.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)

@@ -71,16 +71,23 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
         return retried;
     }
 
-    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
-        return new DueBatch<PendingAlert>(await queues.ReadAsync(alerts.TakeAsync(queues.Names, queues.Setup.Subscriptions, max, cancellationToken)), null);
+        return new DueBatch<PendingAlert>(
+            await queues.ReadAsync(alerts.TakeAsync(queues.Names, queues.Setup.Subscriptions, max, cancellationToken)),
+            null);
     }
 
     public override ValueTask<FailedEvent?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
         ValueTask.FromResult(alerts.Find(alert));
 
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => alerts.SettleAsync(sent);
+    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+        alerts.SettleAsync(sent);
 
     /// <summary>
     /// Sends a dead letter to its subscription. If there is no such subscription, returns it to the end of the
@@ -90,7 +97,10 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     {
         try
         {
-            await queues.SendAsync(queues.Names.RetryQueueOf(entry.Subscription), entry with { Attempts = 0, ManualRetries = entry.ManualRetries + 1, Number = 0 }, cancellationToken);
+            await queues.SendAsync(
+                queues.Names.RetryQueueOf(entry.Subscription),
+                entry with { Attempts = 0, ManualRetries = entry.ManualRetries + 1, Number = 0 },
+                cancellationToken);
             return true;
         }
         catch (StoreRefusedException exception) when (exception.InnerException is RabbitMqPublishException { IsReturn: true })
@@ -108,7 +118,8 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         var count = 0L;
-        for (var look = 0; look < 5 && (count = await queues.ReadAsync(taking.CountAsync(queues.Names.DeadLetterQueue, cancellationToken))) == 0; look++)
+        for (var look = 0; look < 5
+            && (count = await queues.ReadAsync(taking.CountAsync(queues.Names.DeadLetterQueue, cancellationToken))) == 0; look++)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
         }

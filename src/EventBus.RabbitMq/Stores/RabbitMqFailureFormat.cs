@@ -87,15 +87,25 @@ internal static class RabbitMqFailureFormat
     /// <param name="names">The names of the application's queues.</param>
     /// <param name="subscriptions">The application's subscriptions.</param>
     /// <param name="status">The status of the entries in that queue.</param>
-    public static FailedEvent Read(BasicGetResult message, RabbitMqTopology names, IEnumerable<string> subscriptions, FailedEventStatus status)
+    public static FailedEvent Read(
+        BasicGetResult message,
+        RabbitMqTopology names,
+        IEnumerable<string> subscriptions,
+        FailedEventStatus status)
     {
         var death = LastDeath(message.BasicProperties.Headers);
 
         // A message that the broker moved from a subscription's own queue may come from any publisher, which also wrote
         // its headers. In other queues the bus wrote the headers, and none of them is unreadable.
         var givenUp = names.SubscriptionOf(death.Queue, subscriptions);
-        var headers = givenUp is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderCheck.Marker) != true ? message.BasicProperties.Headers : null;
-        var envelope = RabbitMqWireFormat.ReadAny(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
+        var headers = givenUp is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderCheck.Marker) != true
+            ? message.BasicProperties.Headers
+            : null;
+        var envelope = RabbitMqWireFormat.ReadAny(
+            death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless,
+            message.BasicProperties,
+            message.Body.ToArray(),
+            out _);
         if (Text("defect") is { } defect && envelope.Defect is null)
         {
             envelope = RabbitMqWireFormat.Spoil(envelope, defect, Text("body-length") is null ? null : Number("body-length"));
@@ -122,7 +132,8 @@ internal static class RabbitMqFailureFormat
             Concurrent = Text("accompanied") is null ? 0 : 1,
         };
 
-        string? Text(string name) => headers?.TryGetValue(Prefix + name, out var value) == true && value is byte[] text ? Encoding.UTF8.GetString(text) : null;
+        string? Text(string name) =>
+            headers?.TryGetValue(Prefix + name, out var value) == true && value is byte[] text ? Encoding.UTF8.GetString(text) : null;
 
         long Number(string name) => headers?.TryGetValue(Prefix + name, out var value) == true
             ? value switch
@@ -134,7 +145,11 @@ internal static class RabbitMqFailureFormat
             }
             : 0;
 
-        DateTimeOffset Time(string name) => DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
+        DateTimeOffset Time(string name) => DateTimeOffset.TryParse(
+            Text(name),
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal,
+            out var time) ? time : default;
     }
 
     /// <summary>
@@ -151,14 +166,18 @@ internal static class RabbitMqFailureFormat
         }
 
         var (bytes, leftOut) = (0, new List<KeyValuePair<string, object?>>());
-        foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue).OrderBy(header => RankOf(header.Key)).ThenByDescending(RabbitMqFrameLimit.SizeOf).TakeWhile(_ => bytes < excess))
+        foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue)
+            .OrderBy(header => RankOf(header.Key))
+            .ThenByDescending(RabbitMqFrameLimit.SizeOf)
+            .TakeWhile(_ => bytes < excess))
         {
             headers.Remove(header.Key);
             bytes += RabbitMqFrameLimit.SizeOf(header);
             leftOut.Add(header);
         }
 
-        return $"(The event has more headers than RabbitMQ carries in addition to the description of the failure: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
+        return $"(The event has more headers than RabbitMQ carries in addition to the description of the failure: {leftOut.Count} were "
+            + $"left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
     }
 
     // The order in which headers are removed. The headers with the counts and the subscription are never removed,
@@ -179,8 +198,13 @@ internal static class RabbitMqFailureFormat
     /// </summary>
     private static Death LastDeath(IDictionary<string, object?>? headers)
     {
-        return headers?.TryGetValue("x-death", out var value) == true && value is IList<object?> { Count: > 0 } deaths && deaths[0] is IDictionary<string, object?> death
-            ? new Death(Text(death.TryGetValue("queue", out var queue) ? queue : null), Text(death.TryGetValue("reason", out var reason) ? reason : null), Text(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
+        return headers?.TryGetValue("x-death", out var value) == true
+            && value is IList<object?> { Count: > 0 } deaths
+            && deaths[0] is IDictionary<string, object?> death
+            ? new Death(
+                Text(death.TryGetValue("queue", out var queue) ? queue : null),
+                Text(death.TryGetValue("reason", out var reason) ? reason : null),
+                Text(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
             : new Death("", "", "");
 
         static string Text(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";

@@ -44,7 +44,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
                 await PrepareAsync(cancellationToken);
             }
         }
-        catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        catch (Exception exception)
+            when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
             // The connection was lost in the meantime: handled as above.
         }
@@ -52,7 +53,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         {
             throw new EventBusException(
                 $"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: "
-                + $"{RabbitMqErrors.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password and the virtual host.",
+                + $"{RabbitMqErrors.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password "
+                + "and the virtual host.",
                 exception);
         }
     }
@@ -69,7 +71,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     {
         if (!prepared)
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, Setup.Time, cancellationToken);
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+                .WaitAsync(connector.Options.CallTimeout, Setup.Time, cancellationToken);
             await provisioner.PrepareAsync(live, Names.FailureThings(Setup.Subscriptions));
             prepared = true;
         }
@@ -77,7 +80,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
 
     /// <summary>Sends an entry to a queue. Completes when the broker has confirmed it.</summary>
     /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
-    public Task SendAsync(string queue, FailedEvent entry, CancellationToken cancellationToken) => SendAsync("", queue, entry, cancellationToken);
+    public Task SendAsync(string queue, FailedEvent entry, CancellationToken cancellationToken) =>
+        SendAsync("", queue, entry, cancellationToken);
 
     /// <summary>Sends an entry to an exchange. Completes when the broker has confirmed it.</summary>
     /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
@@ -85,14 +89,21 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     {
         try
         {
-            await sender.SendAsync(exchange, routingKey, maxFrame => RabbitMqFailureFormat.Write(entry, Names.ServiceName, maxFrame), entry.Envelope.Body, cancellationToken);
+            await sender.SendAsync(
+                exchange,
+                routingKey,
+                maxFrame => RabbitMqFailureFormat.Write(entry, Names.ServiceName, maxFrame),
+                entry.Envelope.Body,
+                cancellationToken);
         }
         catch (RabbitMqPublishException exception)
         {
             // The message was refused or returned: a queue may have been deleted. The next call checks the queues.
             prepared = false;
             throw new StoreRefusedException(
-                exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store,
+                exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn
+                    ? StoreScope.Subscription
+                    : StoreScope.Store,
                 $"RabbitMQ did not take the message sent to '{routingKey}': the queue is full, unavailable or gone.",
                 exception);
         }

@@ -72,8 +72,10 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
                 _ = ended.Client.DiscardAsync();
             }
 
-            var live = await connector.Consuming.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.OpenChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false));
+            var live = await connector.Consuming.ConnectionAsync(cancellationToken)
+                .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+            var channel = await live.OpenChannelAsync(
+                new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false));
             return current = new PullChannel(channel, live);
         }
         finally

@@ -19,12 +19,19 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
     /// <param name="write">Creates the properties for the largest frame size of the connection.</param>
     /// <param name="body">The body.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public async Task SendAsync(string exchange, string routingKey, Func<uint, BasicProperties> write, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async Task SendAsync(
+        string exchange,
+        string routingKey,
+        Func<uint, BasicProperties> write,
+        ReadOnlyMemory<byte> body,
+        CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
         if (channel.Live.IsBlocked)
         {
-            throw new StoreRefusedException(StoreScope.Store, "RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
+            throw new StoreRefusedException(
+                StoreScope.Store,
+                "RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
         }
 
         var properties = Properties(write, channel.Live.MaxFrame);
@@ -35,12 +42,17 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
 
         try
         {
-            await channel.Client.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None).AsTask().WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+            await channel.Client.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None)
+                .AsTask()
+                .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
             // Nothing was written: the message cannot be encoded.
-            throw new StoreRefusedException(StoreScope.Entry, $"The event cannot be written as an AMQP message: {exception.GetType().Name}.", exception);
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"The event cannot be written as an AMQP message: {exception.GetType().Name}.",
+                exception);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
@@ -68,7 +80,10 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
         catch (Exception exception)
         {
-            throw new StoreRefusedException(StoreScope.Entry, $"The event cannot be written as an AMQP message: {exception.GetType().Name}.", exception);
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"The event cannot be written as an AMQP message: {exception.GetType().Name}.",
+                exception);
         }
     }
 
@@ -87,8 +102,10 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
                 Forget(ended);
             }
 
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.OpenChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+                .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+            var channel = await live.OpenChannelAsync(
+                new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
             return current = new PullChannel(channel, live);
         }
         finally

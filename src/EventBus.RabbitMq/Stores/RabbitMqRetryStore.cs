@@ -60,7 +60,12 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         return true;
     }
 
-    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
         var found = new List<FailedEvent>();
@@ -84,7 +89,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         return new DueBatch<FailedEvent>(found, null);
     }
 
-    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(Held(entry) is not null);
+    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Held(entry) is not null);
 
     /// <summary>
     /// Returns an event unchanged to its queue. The event is sent again instead of rejected: the broker would count a
@@ -99,10 +105,14 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         }
     }
 
-    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) =>
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => Held(entry) is null).Select(entry => entry.Id)]);
 
-    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await SettleAsync(entry.Claim, Held(entry));
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        await SettleAsync(entry.Claim, Held(entry));
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
@@ -137,7 +147,12 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
         // The queue defines the subscription, whatever the message contains.
-        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, queues.Setup.Subscriptions, FailedEventStatus.Waiting) with { Subscription = subscription };
+        var entry = RabbitMqFailureFormat.Read(
+            pulled.Message,
+            Names,
+            queues.Setup.Subscriptions,
+            FailedEventStatus.Waiting) with
+        { Subscription = subscription };
         var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
         var interrupted = entry.WasInterrupted || deaths > 0;
 
@@ -155,7 +170,13 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
             // Each unsettled delivery was an attempt. The next attempt is counted now or, after an interruption, when
             // it begins.
-            return entry with { Claim = claim, WasInterrupted = interrupted, Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1), Concurrent = accompanied };
+            return entry with
+            {
+                Claim = claim,
+                WasInterrupted = interrupted,
+                Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1),
+                Concurrent = accompanied
+            };
         }
     }
 
@@ -206,7 +227,11 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
     {
         var target = Names.RetryQueueOf(entry.Subscription);
-        await queues.SendAsync(delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "", target, entry, cancellationToken);
+        await queues.SendAsync(
+            delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "",
+            target,
+            entry,
+            cancellationToken);
     }
 
     /// <summary>

@@ -22,7 +22,8 @@ internal sealed class RabbitMqStores : BusStores
 
     public override RetryStore Failures => retries;
 
-    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => queues.OpenAsync(setup, cancellationToken);
+    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) =>
+        queues.OpenAsync(setup, cancellationToken);
 
     public override async ValueTask CloseAsync()
     {

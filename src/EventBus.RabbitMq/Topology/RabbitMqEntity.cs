@@ -40,12 +40,14 @@ internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
     }
 
     /// <summary>Fails, and closes the channel, if the entity does not exist.</summary>
-    public Task FindAsync(IChannel channel) => ExchangeType is null ? channel.QueueDeclarePassiveAsync(Name) : channel.ExchangeDeclarePassiveAsync(Name);
+    public Task FindAsync(IChannel channel) =>
+        ExchangeType is null ? channel.QueueDeclarePassiveAsync(Name) : channel.ExchangeDeclarePassiveAsync(Name);
 
     /// <summary>Describes the entity so that an operator can create it.</summary>
     public override string ToString() => ExchangeType is null
         ? $"a durable queue '{Name}'{List(" with ", Arguments.Select(argument => $"{argument.Key}={argument.Value}"))}{List(", bound to ", Bindings.Select(binding => $"'{binding.Exchange}' with the key '{binding.RoutingKey}'"))}"
         : $"a durable {ExchangeType} exchange '{Name}' without arguments";
 
-    private static string List(string before, IEnumerable<string> items) => string.Join(", ", items) is { Length: > 0 } text ? before + text : "";
+    private static string List(string before, IEnumerable<string> items) =>
+        string.Join(", ", items) is { Length: > 0 } text ? before + text : "";
 }

@@ -65,12 +65,14 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
         if (problems.Count > 0)
         {
-            throw new EventBusException($"RabbitMQ does not have what the bus needs:{string.Concat(problems.Select(problem => $"{Environment.NewLine}* {problem}"))}");
+            throw new EventBusException("RabbitMQ does not have what the bus "
+                + $"needs:{string.Concat(problems.Select(problem => $"{Environment.NewLine}* {problem}"))}");
         }
     }
 
     // Subscriptions share some entities. RabbitMqTopology ensures that different entities have different names.
-    public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
+    public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> things) =>
+        things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
 
     /// <summary>
     /// Finds the problem with an entity. Each attempt uses its own channel, because a refusal closes it.
@@ -80,19 +82,25 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, thing.FindAsync) is { } absent)
         {
             return absent.ReplyCode == NotFound
-                ? $"{thing.Title} is missing. Create {thing}; or let the bus do it with {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
+                ? $"{thing.Title} is missing. Create {thing}; or let the bus do it with "
+                    + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
                 : Text(thing, absent);
         }
 
         // Declaring an existing entity compares it. A user without the configure permission cannot compare.
         var checkedThing = options.Provisioning == RabbitMqProvisioning.Validate ? thing with { Bindings = [] } : thing;
-        return await TryAsync(live, checkedThing.DeclareAsync) is { } refused && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
+        return await TryAsync(live, checkedThing.DeclareAsync) is { } refused
+            && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
     }
 
     private static string Text(RabbitMqEntity thing, ShutdownEventArgs refused) => refused.ReplyCode switch
     {
-        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. The bus declares {thing}. Empty and delete it, so that it is created anew; or give the bus another name, or {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
-        AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Validate)}.",
+        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. The bus declares {thing}. Empty and "
+            + "delete it, so that it is created anew; or give the bus another name, or "
+            + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
+        AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; "
+            + $"or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = "
+            + $"{nameof(RabbitMqProvisioning.Validate)}.",
         _ => $"{thing.Title}: {refused.ReplyCode} {refused.ReplyText}",
     };
 

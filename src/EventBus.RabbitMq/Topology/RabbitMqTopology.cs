@@ -26,7 +26,8 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     // AMQP encodes the name of a queue as a short string.
     private const int MaxNameBytes = 255;
 
-    private static readonly SearchValues<char> PlainCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
+    private static readonly SearchValues<char> PlainCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
 
     public string Exchange => options.Exchange;
 
@@ -69,7 +70,9 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     {
         var prefix = $"{serviceName}{Separator}";
         return known.FirstOrDefault(subscription => QueueOf(subscription) == queue)
-            ?? (queue.StartsWith(prefix, StringComparison.Ordinal) && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0 ? queue[prefix.Length..] : null);
+            ?? (queue.StartsWith(prefix, StringComparison.Ordinal) && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0
+                ? queue[prefix.Length..]
+                : null);
     }
 
     /// <summary>Gets the entities that a subscription needs.</summary>
@@ -93,7 +96,11 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         }
 
         // Topic exchanges use the same pattern grammar, so no translation is needed.
-        yield return Queue(QueueOf(subscription.Name), isQuorum, arguments) with { Bindings = [.. subscription.Patterns.Select(pattern => (Exchange, pattern.Text))] };
+        yield return Queue(
+            QueueOf(subscription.Name),
+            isQuorum,
+            arguments) with
+        { Bindings = [.. subscription.Patterns.Select(pattern => (Exchange, pattern.Text))] };
     }
 
     /// <summary>
@@ -180,12 +187,14 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
         if (state.ConsumerCount > 0)
         {
-            throw new EventBusException($"The queue '{queue}' still has {state.ConsumerCount} consumers. Stop the instances that subscribe to '{subscription}' first.");
+            throw new EventBusException($"The queue '{queue}' still has {state.ConsumerCount} consumers. Stop the instances that "
+                + $"subscribe to '{subscription}' first.");
         }
 
         if (state.MessageCount > 0 && !discardWaiting)
         {
-            throw new EventBusException($"{state.MessageCount:N0} events wait in the queue '{queue}'. Let them be handled, or discard them (discardWaiting: true).");
+            throw new EventBusException($"{state.MessageCount:N0} events wait in the queue '{queue}'. Let them be handled, or discard "
+                + "them (discardWaiting: true).");
         }
     }
 

@@ -19,7 +19,12 @@ namespace EventBus;
 /// <param name="consumed">The names of the queues that receivers of this bus consume.</param>
 /// <param name="options">Defines whether missing entities are created or only reported.</param>
 /// <param name="time">The clock.</param>
-internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOnlyList<RabbitMqEntity> things, IReadOnlySet<string> consumed, RabbitMqOptions options, TimeProvider time) : IAsyncDisposable
+internal sealed class RabbitMqTopologyMonitor(
+    SupervisedConnection link,
+    IReadOnlyList<RabbitMqEntity> things,
+    IReadOnlySet<string> consumed,
+    RabbitMqOptions options,
+    TimeProvider time) : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);

@@ -92,8 +92,15 @@ internal ref struct RabbitMqAttributes
         }
 
         // The format that the bus writes is parsed without creating a string. Other time formats are accepted too.
-        return (time is byte[] { Length: > 0 } bytes && bytes[^1] is (byte)'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
-            || DateTimeOffset.TryParse(RabbitMqValue.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published)
+        return (time is byte[] { Length: > 0 } bytes
+            && bytes[^1] is (byte)'Z'
+            && Utf8Parser.TryParse(bytes, out published, out var length, 'O')
+            && length == bytes.Length)
+            || DateTimeOffset.TryParse(
+                RabbitMqValue.Text(time),
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal,
+                out published)
             || IsNumber(RabbitMqValue.Text(time), out published);
 
         // Some clients write the number of seconds or milliseconds.
@@ -111,7 +118,8 @@ internal ref struct RabbitMqAttributes
         {
             if (name == RabbitMqHeaderCheck.Marker)
             {
-                Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does not exist in .NET.";
+                Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does "
+                    + "not exist in .NET.";
             }
             else if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqValue.Text(value) is { } text)
             {
@@ -156,7 +164,8 @@ internal ref struct RabbitMqAttributes
     }
 
     // Replaces unsafe characters, because another program chose the name.
-    private static string Printable(object? name) => string.Concat((RabbitMqValue.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
+    private static string Printable(object? name) =>
+        string.Concat((RabbitMqValue.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
     private void SetRare(ReadOnlySpan<char> attribute, string? text)
     {

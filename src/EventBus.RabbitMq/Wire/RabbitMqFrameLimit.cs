@@ -32,7 +32,8 @@ internal static class RabbitMqFrameLimit
         var size = Overhead + Added() + SizeOf(properties);
         return maxFrame == 0 || size <= maxFrame
             ? null
-            : $"The attributes and headers of the event take {size:N0} bytes, and RabbitMQ carries them in one frame, of at most {maxFrame:N0} bytes on this connection (frame_max). Use fewer or shorter ones, or raise frame_max.";
+            : $"The attributes and headers of the event take {size:N0} bytes, and RabbitMQ carries them in one frame, of at most "
+                + $"{maxFrame:N0} bytes on this connection (frame_max). Use fewer or shorter ones, or raise frame_max.";
     }
 
     /// <summary>Gets the number of bytes that the headers of a message may take on a connection.</summary>
@@ -64,5 +65,6 @@ internal static class RabbitMqFrameLimit
         return size + 1 + sizeof(ulong);
     }
 
-    private static int Added() => !ClientTraces.HasListeners() ? 0 : Activity.Current?.Baggage.Any() == true ? TraceBytes + BaggageBytes : TraceBytes;
+    private static int Added() =>
+        !ClientTraces.HasListeners() ? 0 : Activity.Current?.Baggage.Any() == true ? TraceBytes + BaggageBytes : TraceBytes;
 }

@@ -24,7 +24,8 @@ internal static class RabbitMqWireFormat
     {
         if (!IsShort(envelope.Id))
         {
-            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.Id)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
+            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.Id)} bytes as UTF-8; RabbitMQ carries at most "
+                + $"{MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
         }
 
         if (!IsShort(envelope.ContentType))
@@ -57,7 +58,9 @@ internal static class RabbitMqWireFormat
             [Prefix + CloudEventAttributes.Time] = envelope.Time.ToString("O", CultureInfo.InvariantCulture),
         };
         Add(Prefix + CloudEventAttributes.PartitionKey, envelope.Key);
-        Add(Prefix + CloudEventAttributes.EventVersion, envelope.Version == 1 ? null : envelope.Version.ToString(CultureInfo.InvariantCulture));
+        Add(
+            Prefix + CloudEventAttributes.EventVersion,
+            envelope.Version == 1 ? null : envelope.Version.ToString(CultureInfo.InvariantCulture));
         Add(Prefix + CloudEventAttributes.CorrelationId, envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
         Add(Prefix + CloudEventAttributes.CausationId, envelope.CausationId);
         Add(Prefix + CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
@@ -142,7 +145,9 @@ internal static class RabbitMqWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey, body),
+                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(
+                    properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey,
+                    body),
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.Key,
@@ -164,7 +169,9 @@ internal static class RabbitMqWireFormat
     public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idWasMade)
     {
         idWasMade = true;
-        return new Envelope(new EnvelopeAttributes { Id = CloudEventAttributes.IdFromContent(routingKey, body), Name = routingKey, Defect = defect }, body);
+        return new Envelope(
+            new EnvelopeAttributes { Id = CloudEventAttributes.IdFromContent(routingKey, body), Name = routingKey, Defect = defect },
+            body);
     }
 
     /// <summary>Copies an envelope, and adds a defect that was found at its first delivery.</summary>
@@ -205,7 +212,10 @@ internal static class RabbitMqWireFormat
     /// </param>
     public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts) =>
         !redelivered ? 0
-        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true ? (int)Math.Clamp(count as long? ?? count as int? ?? 1, 1, int.MaxValue)
+        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true ? (int)Math.Clamp(
+            count as long? ?? count as int? ?? 1,
+            1,
+            int.MaxValue)
         : 1;
 
     /// <summary>
@@ -213,7 +223,8 @@ internal static class RabbitMqWireFormat
     /// </summary>
     public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
 
-    public static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
+    public static bool IsAttribute(string name) =>
+        name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
 
     /// <summary>Gets the part of an attribute's header name after the prefix.</summary>
     public static ReadOnlySpan<char> AttributeName(string header) => header.AsSpan(Prefix.Length);
@@ -225,7 +236,9 @@ internal static class RabbitMqWireFormat
     public static bool IsOfBroker(string name) =>
         name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
         || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
-        || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
+        || name.StartsWith("x-first-death-", StringComparison.Ordinal)
+        || name.StartsWith("x-last-death-", StringComparison.Ordinal)
+        || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
     /// <summary>
     /// True if a content encoding means unencoded UTF-8. Clients also write the character set there, in upper or lower
@@ -237,7 +250,17 @@ internal static class RabbitMqWireFormat
         {
             var token = encoding.AsSpan()[part].Trim();
             var plain = token.IsEmpty;
-            foreach (var known in (ReadOnlySpan<string>)["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"])
+            foreach (var known in (ReadOnlySpan<string>)[
+                "utf-8",
+                "utf8",
+                "us-ascii",
+                "ascii",
+                "identity",
+                "none",
+                "8bit",
+                "7bit",
+                "binary"
+            ])
             {
                 plain |= token.Equals(known, StringComparison.OrdinalIgnoreCase);
             }

@@ -32,7 +32,8 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// </summary>
     public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
         ? $"ISubscriptionManager.RetireAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
-        : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
+        : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP "
+            + $"DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
 
     // The first word of an event name contains no colon, so none of the following keys can be a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
@@ -56,7 +57,8 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public bool IsOwn(RedisKey stream) => WordOf(stream) == "saga";
 
     /// <summary>True if a group belongs to this application, but to none of its current subscriptions.</summary>
-    public bool IsLeftBehind(string group) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal) && !topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);
+    public bool IsLeftBehind(string group) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
+        && !topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);
 
     /// <summary>True if a group belongs to a subscription of this instance.</summary>
     public bool IsUsed(string group) => topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);

@@ -4,7 +4,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Wraps one connection and tracks its last activity.</summary>
-internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, ConnectionType type, Action<ActivityTrackingStream> closed) : Stream
+internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, ConnectionType type, Action<ActivityTrackingStream> closed)
+    : Stream
 {
     // A long write is split, so that its progress counts as activity.
     private const int Piece = 64 * 1024;
@@ -24,7 +25,8 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
     /// <summary>
     /// The time for which sent data has had no answer, not a single byte; zero if everything was answered.
     /// </summary>
-    public TimeSpan Unanswered => Volatile.Read(ref askedAt) is not 0 and var since ? TimeProvider.System.GetElapsedTime(since) : TimeSpan.Zero;
+    public TimeSpan Unanswered =>
+        Volatile.Read(ref askedAt) is not 0 and var since ? TimeProvider.System.GetElapsedTime(since) : TimeSpan.Zero;
 
     public override bool CanRead => true;
 
@@ -57,9 +59,11 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
 
     public override int Read(Span<byte> buffer) => Received(inner.Read(buffer));
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => Received(await inner.ReadAsync(buffer, cancellationToken));
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        Received(await inner.ReadAsync(buffer, cancellationToken));
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
@@ -89,7 +93,8 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         }
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Flush() => inner.Flush();
 

@@ -23,13 +23,23 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
     public override async ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken)
     {
         var server = sentinels is null ? endpoint : await sentinels.FindPrimaryAsync();
-        return await (inner?.GetSocketConnectEndpointAsync(server, cancellationToken) ?? base.GetSocketConnectEndpointAsync(server, cancellationToken));
+        return await (inner?.GetSocketConnectEndpointAsync(server, cancellationToken)
+            ?? base.GetSocketConnectEndpointAsync(server, cancellationToken));
     }
 
-    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken) =>
-        inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? base.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken);
+    public override ValueTask BeforeSocketConnectAsync(
+        EndPoint endPoint,
+        ConnectionType connectionType,
+        Socket? socket,
+        CancellationToken cancellationToken) =>
+        inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken)
+            ?? base.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken);
 
-    public override async ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    public override async ValueTask<Stream?> BeforeAuthenticateAsync(
+        EndPoint endpoint,
+        ConnectionType connectionType,
+        Socket? socket,
+        CancellationToken cancellationToken)
     {
         var stream = inner is null ? null : await inner.BeforeAuthenticateAsync(endpoint, connectionType, socket, cancellationToken);
         if ((stream ?? (socket is null ? null : new NetworkStream(socket))) is not { } beneath)
@@ -56,7 +66,8 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
     public bool HasSubscriptions => open.Keys.Any(IsSubscription);
 
     /// <summary>The longest time for which a connection for subscriptions has not answered.</summary>
-    public TimeSpan SubscriptionsUnanswered => open.Keys.Where(IsSubscription).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
+    public TimeSpan SubscriptionsUnanswered =>
+        open.Keys.Where(IsSubscription).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
 
     /// <summary>Closes the connections for subscriptions that have not answered for at least the given time.</summary>
     public void EndSubscriptions(TimeSpan unanswered)

@@ -24,7 +24,9 @@ internal static class RedisConnectionSource
         }
 
         var registered = services.GetService<IConnectionMultiplexer>()
-            ?? throw new InvalidOperationException($"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register one, or give a connection string: localhost:6379,password=...");
+            ?? throw new InvalidOperationException(
+                $"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register "
+                    + "one, or give a connection string: localhost:6379,password=...");
         return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { Lent = registered };
     }
 
@@ -39,7 +41,8 @@ internal static class RedisConnectionSource
         own.EndPoints.Clear();
         return options.ServiceName is null || !options.Ssl || own.SslHost is { Length: > 0 }
             ? options
-            : throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a name that the certificates of all servers and sentinels hold.");
+            : throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a "
+                + "name that the certificates of all servers and sentinels hold.");
     }
 
     private static ConfigurationOptions Parse(string configuration, string call)
@@ -51,7 +54,8 @@ internal static class RedisConnectionSource
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
             // The original exception quotes the part that could not be parsed, which may be a part of the password.
-            throw new ArgumentException($"The connection string given to {call}(...) is none of Redis. It looks like localhost:6379,user=...,password=...,ssl=true; a password cannot hold a comma.");
+            throw new ArgumentException($"The connection string given to {call}(...) is none of Redis. It looks like "
+                + "localhost:6379,user=...,password=...,ssl=true; a password cannot hold a comma.");
         }
     }
 
@@ -74,8 +78,11 @@ internal static class RedisConnectionSource
         // A comma in a password turns the text after it into an endpoint, so the numbers of endpoints are compared.
         // That is not possible with sentinels: the text names the sentinels, and the multiplexer the servers behind
         // them.
-        return options is not null && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
+        return options is not null
+            && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
             ? options
-            : throw new InvalidOperationException($"{call}() cannot make connections of its own in addition to the registered IConnectionMultiplexer: its configuration cannot be written as text, for instance because of a comma in the password. Change that.");
+            : throw new InvalidOperationException(
+                $"{call}() cannot make connections of its own in addition to the registered IConnectionMultiplexer: its configuration "
+                    + "cannot be written as text, for instance because of a comma in the password. Change that.");
     }
 }

@@ -87,11 +87,15 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// </summary>
     /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
     public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
-        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        Lent is null
+            ? answer.Observed().WaitAsync(cancellationToken)
+            : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
 
     /// <inheritdoc cref="AnswerAsync{T}"/>
     public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
-        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        Lent is null
+            ? answer.Observed().WaitAsync(cancellationToken)
+            : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
 
     /// <summary>Closes the shared connection when its last user has released it. Never throws.</summary>
     public async Task ReleaseAsync()
@@ -108,7 +112,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (last is not null)
         {
-            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
+            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask)
+                .WaitAsync(CloseTimeout, TimeProvider.System)
+                .Quietly();
         }
     }
 
@@ -129,7 +135,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             if (IsRefusal(exception))
             {
                 await connection.DisposeAsync();
-                throw new EventBusException($"Redis refuses the connections that {call} needs in addition to the registered IConnectionMultiplexer: {exception.Message} They are made from its configuration as text, which lacks settings that were made in code. Give a connection string.", exception);
+                throw new EventBusException(
+                    $"Redis refuses the connections that {call} needs in addition to the registered IConnectionMultiplexer: "
+                        + $"{exception.Message} They are made from its configuration as text, which lacks settings that were made in "
+                        + "code. Give a connection string.",
+                    exception);
             }
         }
 
@@ -189,8 +199,13 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             }
 
             throw exception is EventBusException ? exception : IsRefusal(exception)
-                ? new EventBusException($"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
-                : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}", exception);
+                ? new EventBusException(
+                    $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
+                    exception)
+                : new EventBusException(
+                    $"Redis does not answer at the address given to {call}. Start it, or correct the "
+                        + $"address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}",
+                    exception);
         }
     }
 

@@ -27,10 +27,11 @@ internal static class RedisErrors
     /// True if a retry cannot help until the rights or the key change; the command had no effect. Other errors may be
     /// temporary: Redis is loading, busy, a replica, or short of memory.
     /// </summary>
-    public static bool IsForGood(Exception exception) => IsWrongType(exception) || IsDenied(exception) || RedisConnector.IsRefusal(exception)
-        || (exception is RedisServerException
-            && (exception.Message.StartsWith("ERR unknown command", StringComparison.Ordinal)
-                || exception.Message.Contains("too large", StringComparison.Ordinal)));
+    public static bool IsForGood(Exception exception) =>
+        IsWrongType(exception) || IsDenied(exception) || RedisConnector.IsRefusal(exception)
+            || (exception is RedisServerException
+                && (exception.Message.StartsWith("ERR unknown command", StringComparison.Ordinal)
+                    || exception.Message.Contains("too large", StringComparison.Ordinal)));
 
     /// <summary>
     /// True if a transaction was discarded because one of its commands was refused. The client does not report which

@@ -74,13 +74,17 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         var connection = await ConnectAsync();
         var answers = await Task.WhenAll(connection.GetServers().Select(AskOneAsync));
         return answers.OfType<EndPoint>().GroupBy(answer => answer).MaxBy(group => group.Count())?.Key
-            ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, $"No sentinel that answers names a primary of the service '{configuration.ServiceName}'.");
+            ?? throw new RedisConnectionException(
+                ConnectionFailureType.UnableToConnect,
+                CommandFlags.None,
+                $"No sentinel that answers names a primary of the service '{configuration.ServiceName}'.");
 
         async Task<EndPoint?> AskOneAsync(IServer sentinel)
         {
             try
             {
-                return await sentinel.SentinelGetMasterAddressByNameAsync(configuration.ServiceName!).WaitAsync(Patience, TimeProvider.System);
+                return await sentinel.SentinelGetMasterAddressByNameAsync(configuration.ServiceName!)
+                    .WaitAsync(Patience, TimeProvider.System);
             }
             catch (Exception)
             {

@@ -33,7 +33,9 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
                     _ = AskForRolesAsync(connection);
                 }
 
-                await (connected.Length > 0 ? Task.WhenAll([.. connected.Select(WatchAsync), WatchSubscriptionsAsync(connection)]) : connection.GetDatabase().PingAsync());
+                await (connected.Length > 0
+                    ? Task.WhenAll([.. connected.Select(WatchAsync), WatchSubscriptionsAsync(connection)])
+                    : connection.GetDatabase().PingAsync());
             }
             catch (ObjectDisposedException)
             {

@@ -175,8 +175,13 @@ internal sealed class RedisPubSubMessage
             return;
         }
 
-        var isRepeated = attribute is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
-        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan) ? texts.Get(reader.ValueSpan) : Text(ref reader);
+        var isRepeated = attribute is RedisPubSubAttribute.SpecVersion
+            or RedisPubSubAttribute.Type
+            or RedisPubSubAttribute.Source
+            or RedisPubSubAttribute.ContentType;
+        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan)
+            ? texts.Get(reader.ValueSpan)
+            : Text(ref reader);
         if (value is null)
         {
             return;
@@ -238,7 +243,9 @@ internal sealed class RedisPubSubMessage
         {
             // With a media type other than JSON, a JSON string is unquoted: its text is the body.
             var raw = message.AsSpan(data);
-            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type) ? Unquote(raw) : raw.ToArray();
+            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type)
+                ? Unquote(raw)
+                : raw.ToArray();
         }
 
         if (Defect is not null)
@@ -262,7 +269,9 @@ internal sealed class RedisPubSubMessage
         try
         {
             using var document = JsonDocument.Parse(text);
-            var odd = document.RootElement.EnumerateObject().Select(header => (header.Name, Value: header.Value.GetString() ?? "")).ToList();
+            var odd = document.RootElement.EnumerateObject()
+                .Select(header => (header.Name, Value: header.Value.GetString() ?? ""))
+                .ToList();
             foreach (var (name, value) in odd)
             {
                 headers[name] = value;

@@ -23,7 +23,9 @@ internal sealed class RedisPubSubPublishCounter
     {
         lock (gate)
         {
-            return underWay == 0 ? Task.CompletedTask : (done ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            return underWay == 0
+                ? Task.CompletedTask
+                : (done ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
 

@@ -12,7 +12,12 @@ namespace EventBus;
 /// <remarks>
 /// The client's own queues are unbounded. They stay short, because the loops wait only for the next message.
 /// </remarks>
-internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSubTransport transport, RedisPubSubTopology names, RedisPubSubOptions options, ILogger log) : Receiver
+internal sealed class RedisPubSubReceiver(
+    Subscription subscription,
+    RedisPubSubTransport transport,
+    RedisPubSubTopology names,
+    RedisPubSubOptions options,
+    ILogger log) : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
     private static readonly Action<RedisChannel, RedisValue> Ignore = static (_, _) => { };
@@ -93,7 +98,11 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
     /// Subscribes to a channel in two steps: first with a handler that can be removed if Redis refuses, then with the
     /// queue. A refused queue would stay behind without a reader.
     /// </summary>
-    private async Task<ChannelMessageQueue> OpenAsync(ISubscriber subscriber, RedisChannel channel, bool failFast, CancellationToken cancellationToken)
+    private async Task<ChannelMessageQueue> OpenAsync(
+        ISubscriber subscriber,
+        RedisChannel channel,
+        bool failFast,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -112,7 +121,10 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
     }
 
     private SupervisedLoop NewLoop(string channel) => new(
-        $"{subscription.Name}: receiving from {channel}", names.Time, log, (full, _, error) => full.NotTaken(subscription.Name, error.GetType().Name));
+        $"{subscription.Name}: receiving from {channel}",
+        names.Time,
+        log,
+        (full, _, error) => full.NotTaken(subscription.Name, error.GetType().Name));
 
     private async Task ReadAsync(ChannelMessageQueue queue, CancellationToken stopped)
     {
@@ -142,7 +154,10 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
         catch (Exception exception)
         {
-            log.Failing($"taking messages for {subscription.Name}", exception, full => full.NotTaken(subscription.Name, exception.GetType().Name));
+            log.Failing(
+                $"taking messages for {subscription.Name}",
+                exception,
+                full => full.NotTaken(subscription.Name, exception.GetType().Name));
         }
     }
 
@@ -155,7 +170,8 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
 
         // Checked before the message is parsed, so that a flood of messages costs little work.
         var length = message.Message.Length();
-        if (Interlocked.Read(ref heldCount) >= options.BufferCount || (Interlocked.Read(ref heldBytes) is > 0 and var bytes && bytes + length > options.BufferBytes))
+        if (Interlocked.Read(ref heldCount) >= options.BufferCount
+            || (Interlocked.Read(ref heldBytes) is > 0 and var bytes && bytes + length > options.BufferBytes))
         {
             drops.Add();
             return;

@@ -32,7 +32,9 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
     public string? ArrivalOf(Subscription subscription, RedisChannel listenedTo, string channel)
     {
         // Another prefix may begin with this one, and a channel name may contain no event name.
-        if (!channel.StartsWith(root, StringComparison.Ordinal) || !EventPattern.TryParse(channel[root.Length..], out var name) || !name.IsExact)
+        if (!channel.StartsWith(root, StringComparison.Ordinal)
+            || !EventPattern.TryParse(channel[root.Length..], out var name)
+            || !name.IsExact)
         {
             return null;
         }
@@ -57,5 +59,6 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
     /// Converts an event pattern to a glob that matches at least the same names. The glob's * also matches dots and the
     /// empty string.
     /// </summary>
-    private static string GlobOf(string pattern) => pattern.Replace(".#", "*", StringComparison.Ordinal).Replace("#.", "*", StringComparison.Ordinal).Replace('#', '*');
+    private static string GlobOf(string pattern) =>
+        pattern.Replace(".#", "*", StringComparison.Ordinal).Replace("#.", "*", StringComparison.Ordinal).Replace('#', '*');
 }

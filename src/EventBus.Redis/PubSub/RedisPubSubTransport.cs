@@ -43,7 +43,10 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         outages = new RedisPubSubOutages(connection, log);
     }
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override async ValueTask PublishAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         if (deadline.IsCancellationRequested)
         {
@@ -93,7 +96,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            if (outcomes.Span[i].Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcomes.Span[i].Error) && !order.IsHeldBack(envelope.Key))
+            if (outcomes.Span[i].Status == PublishStatus.Failed
+                && RedisErrors.IsDiscarded(outcomes.Span[i].Error)
+                && !order.IsHeldBack(envelope.Key))
             {
                 var outcome = new PublishOutcome[1];
                 await PublishAsync(new[] { envelope }, outcome, deadline);
@@ -115,8 +120,13 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await receiver.DisposeAsync();
             throw exception is RedisServerException
-                ? new EventBusException($"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant it the channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).", exception)
-                : new EventBusException($"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.", exception);
+                ? new EventBusException(
+                    $"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant it the "
+                        + $"channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).",
+                    exception)
+                : new EventBusException(
+                    $"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.",
+                    exception);
         }
         catch
         {
@@ -140,18 +150,27 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does; events of other instances are lost meanwhile.");
+            return new TransportHealth(
+                TransportState.Unhealthy,
+                "Redis does not answer. Events cannot be published or received until it does; events of other instances are lost "
+                    + "meanwhile.");
         }
 
         var subscriber = Connection.GetSubscriber();
         var all = receivers;
-        if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } deaf)
+        if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(
+            channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } deaf)
         {
-            return new TransportHealth(TransportState.Unhealthy, $"The subscription '{deaf.Subscription.Name}' is not connected, and its events are lost until it is.");
+            return new TransportHealth(
+                TransportState.Unhealthy,
+                $"The subscription '{deaf.Subscription.Name}' is not connected, and its events are lost until it is.");
         }
 
         return all.FirstOrDefault(each => each.IsOverflowing) is { } full
-            ? new TransportHealth(TransportState.Degraded, $"The subscription '{full.Subscription.Name}' is slower than its events arrive, and dropped some in the last minute. Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
+            ? new TransportHealth(
+                TransportState.Degraded,
+                $"The subscription '{full.Subscription.Name}' is slower than its events arrive, and dropped some in the last minute. "
+                    + "Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
             : TransportHealth.Healthy;
     }
 
@@ -224,9 +243,12 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private bool TryWrite(Envelope envelope, out byte[] message, out PublishOutcome outcome)
     {
         (message, outcome) = ([], default);
-        if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.Name)))
+        if (!envelope.FromHandler
+            && Array.Exists(receivers, static each => each.IsStopping)
+            && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.Name)))
         {
-            outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and a subscription of its own would miss the event."));
+            outcome = PublishOutcome.Rejected(
+                new InvalidOperationException("The bus is stopping, and a subscription of its own would miss the event."));
             return false;
         }
 

@@ -29,7 +29,8 @@ internal static class RedisPubSubWireFormat
     private const int Frame = 512;
     private const int TimeLength = 33;
 
-    public static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    public static readonly JsonWriterOptions Writing =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <param name="envelope">The event.</param>
     /// <param name="source">The source of events that have none of their own.</param>
@@ -98,7 +99,9 @@ internal static class RedisPubSubWireFormat
         var type = read?[RedisPubSubAttribute.Type] ?? eventName;
         if (!string.Equals(type, eventName, StringComparison.Ordinal) && !RedisStringCache.IsEventName(type))
         {
-            (type, defect) = (eventName, defect ?? (type.Length > MaxTypeLength ? $"The attribute 'type' has {type.Length:N0} characters; at most {MaxTypeLength} are read." : "The attribute 'type' is no event name."));
+            (type, defect) = (eventName, defect ?? (type.Length > MaxTypeLength
+                ? $"The attribute 'type' has {type.Length:N0} characters; at most {MaxTypeLength} are read."
+                : "The attribute 'type' is no event name."));
         }
 
         var time = read is null ? DateTimeOffset.UnixEpoch : read.Time;
@@ -108,7 +111,8 @@ internal static class RedisPubSubWireFormat
         }
 
         var version = 1;
-        if (read?[RedisPubSubAttribute.Version] is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        if (read?[RedisPubSubAttribute.Version] is { } versionText
+            && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
         {
             (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
         }
@@ -140,7 +144,8 @@ internal static class RedisPubSubWireFormat
     {
         var parameters = contentType.IndexOf(';', StringComparison.Ordinal);
         var type = contentType.AsSpan(0, parameters < 0 ? contentType.Length : parameters).Trim();
-        return type.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+        return type.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>
@@ -182,7 +187,9 @@ internal static class RedisPubSubWireFormat
     private static bool IsAttribute(string name) => CloudEventAttributes.Contains(name) || name is "data" or OddHeaders;
 
     private static ReadOnlySpan<byte> Time(DateTime time, Span<byte> buffer) =>
-        Utf8Formatter.TryFormat(time, buffer, out var length, 'O') ? buffer[..length] : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");
+        Utf8Formatter.TryFormat(time, buffer, out var length, 'O')
+            ? buffer[..length]
+            : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");
 
     private static bool IsValidJson(ReadOnlySpan<byte> body)
     {

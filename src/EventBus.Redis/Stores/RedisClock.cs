@@ -49,11 +49,13 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     public override long TimestampFrequency => inner.TimestampFrequency;
 
-    public override DateTimeOffset GetUtcNow() => Volatile.Read(ref anchor) is { } known ? DateTimeOffset.UnixEpoch.AddTicks(known.At(inner.GetElapsedTime(0))) : inner.GetUtcNow();
+    public override DateTimeOffset GetUtcNow() =>
+        Volatile.Read(ref anchor) is { } known ? DateTimeOffset.UnixEpoch.AddTicks(known.At(inner.GetElapsedTime(0))) : inner.GetUtcNow();
 
     public override long GetTimestamp() => inner.GetTimestamp();
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        inner.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>
     /// Checks the server's clock if the last check is old, or if the clock of the instance was set (which also seems to
@@ -75,7 +77,10 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
             Volatile.Write(ref lookedAt, before.Ticks);
             Volatile.Write(ref ahead, AheadOf(before));
             var shown = (long)await link.AskAsync(
-                database => database.ScriptEvaluateAsync(Look, [link.Key("clock")], [known is null ? 0 : known.At(before) / TimeSpan.TicksPerMicrosecond, (long)Slack.TotalMicroseconds]), cancellationToken);
+                database => database.ScriptEvaluateAsync(Look, [link.Key("clock")], [
+                    known is null ? 0 : known.At(before) / TimeSpan.TicksPerMicrosecond,
+                    (long)Slack.TotalMicroseconds
+                ]), cancellationToken);
             var took = inner.GetElapsedTime(0) - before;
             if (took < Timely || known is null)
             {

@@ -62,9 +62,13 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
     {
         var longest = LongestOf(values);
         if (RedisArgumentLimit.IsNear(longest)
-            && await RedisArgumentLimit.AskAsync(arguments => AskAsync(database => database.ExecuteAsync("CONFIG", arguments), cancellationToken)) is var limit && longest > limit)
+            && await RedisArgumentLimit.AskAsync(arguments => AskAsync(
+                database => database.ExecuteAsync("CONFIG", arguments),
+                cancellationToken)) is var limit && longest > limit)
         {
-            throw new StoreRefusedException(StoreScope.Entry, $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
 
         // The check is sent before the script, and is not awaited.
@@ -87,7 +91,8 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
                 StoreScope.Store,
                 IsFull(exception)
                     ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove data that is not needed."
-                    : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be loading, a replica, or without its disk.",
+                    : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be "
+                        + "loading, a replica, or without its disk.",
                 exception);
         }
     }
@@ -108,7 +113,17 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
     /// has changed nothing.
     /// </summary>
     private static bool IsOfServer(RedisServerException exception) =>
-        exception.Message.Split(' ')[0] is "LOADING" or "READONLY" or "MISCONF" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" or "NOREPLICAS" or "NOAUTH" or "WRONGPASS" or "NOPERM"
+        exception.Message.Split(' ')[0] is "LOADING"
+            or "READONLY"
+            or "MISCONF"
+            or "MASTERDOWN"
+            or "CLUSTERDOWN"
+            or "TRYAGAIN"
+            or "BUSY"
+            or "NOREPLICAS"
+            or "NOAUTH"
+            or "WRONGPASS"
+            or "NOPERM"
         || IsFull(exception);
 
     private static bool IsFull(RedisServerException exception) => exception.Message.Contains("OOM", StringComparison.Ordinal);

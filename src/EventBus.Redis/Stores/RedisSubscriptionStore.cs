@@ -15,13 +15,18 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
 
     private bool isRefused;
 
-    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+        string backend,
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         try
         {
             if (subscriptions.Count > 0)
             {
-                HashEntry[] noted = [.. subscriptions.Select(subscription => new HashEntry(FieldOf(link.Service, subscription), RedisTime.WriteText(now)))];
+                HashEntry[] noted =
+                    [.. subscriptions.Select(subscription => new HashEntry(FieldOf(link.Service, subscription), RedisTime.WriteText(now)))];
                 await link.AskAsync(
                     async database =>
                     {
@@ -39,7 +44,9 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
             if (!isRefused)
             {
                 isRefused = true;
-                log.NotChecked($"which subscriptions of the backend {backend} no instance uses; that needs the key {KeyOf(backend)}", "HSET, HGETALL");
+                log.NotChecked(
+                    $"which subscriptions of the backend {backend} no instance uses; that needs the key {KeyOf(backend)}",
+                    "HSET, HGETALL");
             }
 
             return [];
@@ -59,7 +66,9 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
         var field = (string)entry.Name!;
         try
         {
-            return field.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var at ? (field[..at], field[(at + 1)..], RedisTime.ReadText((string)entry.Value!)) : null;
+            return field.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var at
+                ? (field[..at], field[(at + 1)..], RedisTime.ReadText((string)entry.Value!))
+                : null;
         }
         catch (FormatException)
         {

@@ -23,7 +23,9 @@ internal static class RedisTime
     /// <summary>Reads a score; never throws. Returns null if there is no time.</summary>
     public static DateTimeOffset? ReadScore(RedisResult score)
     {
-        if (score.IsNull || !double.TryParse((string?)score, NumberStyles.Float, CultureInfo.InvariantCulture, out var ticks) || double.IsNaN(ticks))
+        if (score.IsNull
+            || !double.TryParse((string?)score, NumberStyles.Float, CultureInfo.InvariantCulture, out var ticks)
+            || double.IsNaN(ticks))
         {
             return null;
         }

@@ -158,7 +158,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             leftOut.TryRemove(stream, out _);
             return true;
         }
-        catch (RedisServerException exception) when ((isOpen || leftOut.ContainsKey(stream) || (existed && CanLeaveOut)) && RedisErrors.IsOfKey(exception))
+        catch (RedisServerException exception)
+            when ((isOpen || leftOut.ContainsKey(stream) || (existed && CanLeaveOut)) && RedisErrors.IsOfKey(exception))
         {
             LeaveOut(stream, exception);
             return false;
@@ -169,7 +170,9 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         group.Remove(stream);
         var isDenied = RedisErrors.IsKeyDenied(exception);
-        if (leftOut.TryAdd(stream, isDenied ? $"The user has no right to the stream '{stream}': grant it." : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it."))
+        if (leftOut.TryAdd(stream, isDenied
+            ? $"The user has no right to the stream '{stream}': grant it."
+            : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it."))
         {
             if (isDenied)
             {
@@ -223,5 +226,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
     /// <summary>Gets the last id that the stream generated; null if there is no stream.</summary>
     private async Task<RedisStreamId?> EndAsync(RedisKey stream) =>
-        await group.Database.KeyExistsAsync(stream) ? RedisStreamId.Parse((await group.Database.StreamInfoAsync(stream)).LastGeneratedId) : null;
+        await group.Database.KeyExistsAsync(stream)
+            ? RedisStreamId.Parse((await group.Database.StreamInfoAsync(stream)).LastGeneratedId)
+            : null;
 }

@@ -27,7 +27,10 @@ internal sealed class RedisSharedReadLoop(
                 var held = Entries.IdsOf(stream);
                 page = await Consumer.Connector.AnswerAsync(Consumer.Group.PendingAsync(stream, from, null, OwnBatch), stop);
                 var unseen = page.Where(each => !held.Contains(each.MessageId));
-                await Dispatcher.FetchAsync(stream, [.. unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], stop);
+                await Dispatcher.FetchAsync(
+                    stream,
+                    [.. unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))],
+                    stop);
                 from = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
             while (page.Length == OwnBatch);

@@ -42,7 +42,9 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
     private readonly ConcurrentDictionary<RedisKey, string> unusable = new();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => unusable.Select(each => $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete it or rename it, or grant the right to it.").FirstOrDefault();
+    public string? Complaint => unusable.Select(each =>
+        $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete it or rename it, or grant the right to it.")
+            .FirstOrDefault();
 
     /// <summary>
     /// Adds streams to the set that other applications read. Only missing streams are added, because Redis at its
@@ -59,13 +61,16 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 
     /// <summary>Gets the streams that applications have added, with one fast command.</summary>
     public async Task<RedisKey[]> KnownAsync() =>
-        [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), [])).Select(word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
+        [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), [])).Select(
+            word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
 
     /// <summary>True if a group is in the set of groups that read every stream.</summary>
-    public Task<bool> ReadsAllAsync(string group) => UseAsync(names.OpenGroups, () => database.SetContainsAsync(names.OpenGroups, group), false);
+    public Task<bool> ReadsAllAsync(string group) =>
+        UseAsync(names.OpenGroups, () => database.SetContainsAsync(names.OpenGroups, group), false);
 
     /// <summary>Adds a group to the set of groups that read every stream.</summary>
-    public Task EnterReaderOfAllAsync(string group) => UseAsync(names.OpenGroups, () => database.SetAddAsync(names.OpenGroups, group), false);
+    public Task EnterReaderOfAllAsync(string group) =>
+        UseAsync(names.OpenGroups, () => database.SetAddAsync(names.OpenGroups, group), false);
 
     /// <summary>Gets the recorded position of a group in a stream; null if there is none.</summary>
     public Task<RedisValue> NoteOfAsync(RedisKey stream, string group) =>
@@ -73,7 +78,10 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 
     /// <summary>Records the position of a group in a stream.</summary>
     public Task NoteAsync(RedisKey stream, string group) =>
-        UseAsync<RedisResult?>(names.PlacesOf(stream), async () => await database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group]), null);
+        UseAsync<RedisResult?>(
+            names.PlacesOf(stream),
+            async () => await database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group]),
+            null);
 
     /// <summary>
     /// Finds all streams by a scan of all keys of the server. Includes keys whose type the user has no right to query.
@@ -83,7 +91,8 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
         var found = new List<RedisKey>();
         foreach (var server in database.Multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
         {
-            await foreach (var key in server.KeysAsync(database.Database, names.AnyStream, pageSize: 1_000).WithCancellation(cancellationToken))
+            await foreach (var key in server.KeysAsync(database.Database, names.AnyStream, pageSize: 1_000)
+                .WithCancellation(cancellationToken))
             {
                 if (names.IsStream(key) && await MayBeStreamAsync(key))
                 {

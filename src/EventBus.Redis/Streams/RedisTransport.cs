@@ -115,7 +115,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+        string subscription,
+        CancellationToken cancellationToken) =>
         Array.Find(receivers, each => !each.IsStopping && each.Subscription == subscription) is { } receiver
             ? await receiver.CountOthersAsync(cancellationToken)
             : null;
@@ -185,7 +187,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
                     + "+@scripting +@transaction +@connection +info."
                 : "";
             var streams = string.Join(", ", group.Streams.Select(stream => $"'{stream}'"));
-            throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{fix}", exception);
+            throw new EventBusException(
+                $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{fix}",
+                exception);
         }
     }
 

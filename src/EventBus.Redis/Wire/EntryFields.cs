@@ -69,7 +69,10 @@ internal ref struct EntryFields(RedisStringCache texts)
 
         // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
         var bytes = BytesOf(time);
-        return (bytes.Length > 0 && bytes[^1] == 'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
+        return (bytes.Length > 0
+            && bytes[^1] == 'Z'
+            && Utf8Parser.TryParse(bytes, out published, out var length, 'O')
+            && length == bytes.Length)
             || DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
     }
 
@@ -79,7 +82,8 @@ internal ref struct EntryFields(RedisStringCache texts)
     public readonly bool TryGetVersion(out int number)
     {
         number = 1;
-        return version.IsNull || (int.TryParse(BytesOf(version), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
+        return version.IsNull
+            || (int.TryParse(BytesOf(version), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
     }
 
     /// <summary>Stores a field if it is a known attribute or a header. Ignores other fields.</summary>

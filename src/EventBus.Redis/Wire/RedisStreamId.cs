@@ -25,7 +25,8 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
         return true;
     }
 
-    public static RedisStreamId Parse(RedisValue value) => TryParse(value, out var id) ? id : throw new FormatException($"'{value}' is no id of a stream entry.");
+    public static RedisStreamId Parse(RedisValue value) =>
+        TryParse(value, out var id) ? id : throw new FormatException($"'{value}' is no id of a stream entry.");
 
     /// <summary>Gets the greatest id that is smaller than this one; 0-0 for 0-0.</summary>
     public RedisStreamId Before() => (Milliseconds, Number) switch
@@ -35,7 +36,8 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
         _ => this with { Number = Number - 1 },
     };
 
-    public int CompareTo(RedisStreamId other) => Milliseconds == other.Milliseconds ? Number.CompareTo(other.Number) : Milliseconds.CompareTo(other.Milliseconds);
+    public int CompareTo(RedisStreamId other) =>
+        Milliseconds == other.Milliseconds ? Number.CompareTo(other.Number) : Milliseconds.CompareTo(other.Milliseconds);
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Milliseconds}-{Number}");
 }

@@ -20,7 +20,8 @@ internal sealed class RedisStringCache
     /// <summary>Gets the string of UTF-8 bytes if it is an event name; otherwise null.</summary>
     public string? GetEventName(ReadOnlySpan<byte> utf8) => Find(utf8) is { IsEventName: true, Text: var text } ? text : null;
 
-    public static bool IsEventName(string text) => text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;
+    public static bool IsEventName(string text) =>
+        text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;
 
     private Known Find(ReadOnlySpan<byte> utf8)
     {

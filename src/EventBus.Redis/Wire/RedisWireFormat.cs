@@ -18,7 +18,13 @@ internal static class RedisWireFormat
 
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
-        var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + (envelope.IdIsDerived ? 1 : 0) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
+        var fields = new NameValueEntry[9
+            + Given(envelope.Key)
+            + Given(envelope.CausationId)
+            + (envelope.IdIsDerived ? 1 : 0)
+            + Given(envelope.TraceParent)
+            + Given(envelope.TraceState)
+            + envelope.Headers.Count];
         fields[0] = new(CloudEventAttributes.SpecVersion, CloudEventAttributes.Version);
         fields[1] = new(CloudEventAttributes.Id, envelope.Id);
         fields[2] = new(CloudEventAttributes.Type, envelope.Name);

@@ -98,7 +98,10 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    public override async ValueTask RunEffectsAsync(SqlSession session, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, CancellationToken cancellationToken)
+    public override async ValueTask RunEffectsAsync(
+        SqlSession session,
+        IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
+        CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(options.EffectTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
@@ -115,7 +118,9 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             log.EffectAbandoned(options.EffectTimeout);
             session.IsAbandoned = true;
-            throw new EffectException(new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout) and did not end when its token was cancelled."));
+            throw new EffectException(new TimeoutException(
+                $"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout) and did not end when its token "
+                    + "was cancelled."));
         }
 
         try
@@ -124,12 +129,15 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            throw new EffectException(deadline.IsCancellationRequested ? new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout).", exception) : exception);
+            throw new EffectException(deadline.IsCancellationRequested
+                ? new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout).", exception)
+                : exception);
         }
 
         if (session.Transaction!.Connection is null)
         {
-            throw new EffectException(new InvalidOperationException("An effect committed, rolled back or closed the transaction that it was given. Only the store may end it."));
+            throw new EffectException(new InvalidOperationException(
+                "An effect committed, rolled back or closed the transaction that it was given. Only the store may end it."));
         }
     }
 
@@ -168,7 +176,8 @@ internal sealed class SqliteDatabase : SqlDatabase
         if (SqliteMoved.Of(connection) is not { } what)
         {
             writer.Problem = session.HasWritten && SqliteMoved.IsLogMissing(connection)
-                ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process that uses the database, which saves what is in it, and start again."
+                ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process "
+                    + "that uses the database, which saves what is in it, and start again."
                 : null;
             return null;
         }
@@ -198,13 +207,17 @@ internal sealed class SqliteDatabase : SqlDatabase
 
     // Runs on the thread pool, outside the writer's synchronization context, so that an effect that blocks cannot
     // deadlock the writer.
-    private static async Task RunAsync(IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, DbTransaction transaction, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
+        DbTransaction transaction,
+        CancellationToken cancellationToken)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         foreach (var effect in effects)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await (effect(transaction, cancellationToken) ?? throw new InvalidOperationException("An effect given to OnCommit returned null instead of a task."));
+            await (effect(transaction, cancellationToken)
+                ?? throw new InvalidOperationException("An effect given to OnCommit returned null instead of a task."));
         }
     }
 

@@ -23,7 +23,10 @@ internal sealed class SqliteFile
         catch (ArgumentException)
         {
             // The original message quotes the keyword that was not recognized, which may be part of the password.
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) is not one of SQLite. Write 'Data Source=' and a file, and quotes around a value that holds a semicolon.", nameof(connectionString));
+            throw new ArgumentException(
+                "The connection string given to StoreInSqlite(...) is not one of SQLite. Write 'Data Source=' and a file, and quotes "
+                    + "around a value that holds a semicolon.",
+                nameof(connectionString));
         }
 
         busyTimeout = options.BusyTimeout;
@@ -34,7 +37,8 @@ internal sealed class SqliteFile
         connection.DefaultTimeout = 1;
     }
 
-    private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout) => (this.connection, this.busyTimeout) = (connection, busyTimeout);
+    private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout) =>
+        (this.connection, this.busyTimeout) = (connection, busyTimeout);
 
     /// <summary>
     /// Gets the path of the file as it is opened. A URI is returned without its parameters, because one of them may be
@@ -49,7 +53,8 @@ internal sealed class SqliteFile
     /// <exception cref="ArgumentException">
     /// The path begins with <c>|DataDirectory|</c>, and the application has not set that directory.
     /// </exception>
-    public SqliteFile Locate() => new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
+    public SqliteFile Locate() =>
+        new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
 
     /// <summary>Opens the file for writing, and creates it if it does not exist.</summary>
     public async ValueTask<SqliteConnection> OpenWriterAsync()
@@ -63,7 +68,8 @@ internal sealed class SqliteFile
         }
 
         await opened.DisposeAsync();
-        throw new EventBusException($"The SQLite database '{Path}' cannot keep a write-ahead log, which the stores need. Put it on a local disk.");
+        throw new EventBusException(
+            $"The SQLite database '{Path}' cannot keep a write-ahead log, which the stores need. Put it on a local disk.");
     }
 
     public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
@@ -72,24 +78,39 @@ internal sealed class SqliteFile
     /// Converts an error of SQLite into an exception that says what went wrong, which part of the store it concerns and
     /// what to do. Returns other exceptions unchanged.
     /// </summary>
-    public Exception Explain(Exception exception) => exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
-    {
-        raw.SQLITE_FULL => Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
+    public Exception Explain(Exception exception) =>
+        exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
+        {
+            raw.SQLITE_FULL =>
+                Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
 
-        // A transaction takes the write lock when it begins, so nothing was written.
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused($"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise SqliteStoreOptions.BusyTimeout.", exception),
-        raw.SQLITE_CANTOPEN => Refused("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
-        raw.SQLITE_NOTADB => Refused("is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this one away.", exception),
-        raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH => Refused("must not be written by this process. Let it write the file and its folder.", exception),
-        raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
-            new StoreRefusedException(StoreScope.Entry, $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}", exception),
+            // A transaction takes the write lock when it begins, so nothing was written.
+            raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused(
+                $"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise "
+                    + "SqliteStoreOptions.BusyTimeout.",
+                exception),
+            raw.SQLITE_CANTOPEN =>
+                Refused("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
+            raw.SQLITE_NOTADB => Refused(
+                "is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this "
+                    + "one away.",
+                exception),
+            raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH =>
+                Refused("must not be written by this process. Let it write the file and its folder.", exception),
+            raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
+                new StoreRefusedException(
+                    StoreScope.Entry,
+                    $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}",
+                    exception),
 
-        // The damage may concern one page or the whole file, and it is unknown what was written before a disk failed.
-        // So neither error is a refusal of the store: the bus checks by itself what the store still accepts.
-        raw.SQLITE_CORRUPT => Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
-        raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
-        _ => Failed($"refused a statement: {exception.Message}", exception),
-    };
+            // The damage may concern one page or the whole file, and it is unknown what was written before a disk
+            // failed.
+            // So neither error is a refusal of the store: the bus checks by itself what the store still accepts.
+            raw.SQLITE_CORRUPT =>
+                Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
+            raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
+            _ => Failed($"refused a statement: {exception.Message}", exception),
+        };
 
     private static bool IsUri(string source) => source.StartsWith(Uri, StringComparison.OrdinalIgnoreCase);
 
@@ -108,7 +129,9 @@ internal sealed class SqliteFile
         if (source.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
         {
             source = folder.Length > 0 ? source[DataDirectory.Length..] : throw new ArgumentException(
-                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has named none. Name it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path itself.");
+                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has named none. "
+                    + "Name it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
+                    + "itself.");
         }
 
         return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, source));
@@ -116,23 +139,31 @@ internal sealed class SqliteFile
 
     private void Check()
     {
-        if (connection.DataSource is "" or ":memory:" || connection.DataSource.Equals(Uri, StringComparison.OrdinalIgnoreCase) || connection.DataSource.StartsWith($"{Uri}?", StringComparison.OrdinalIgnoreCase) || connection.Mode == SqliteOpenMode.Memory || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
+        if (connection.DataSource is "" or ":memory:"
+            || connection.DataSource.Equals(Uri, StringComparison.OrdinalIgnoreCase)
+            || connection.DataSource.StartsWith($"{Uri}?", StringComparison.OrdinalIgnoreCase)
+            || connection.Mode == SqliteOpenMode.Memory
+            || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
         {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. Write 'Data Source=' and a file, or use bus.StoreInMemory().");
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. "
+                + "Write 'Data Source=' and a file, or use bus.StoreInMemory().");
         }
 
         if (connection.Mode == SqliteOpenMode.ReadOnly)
         {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Remove it.");
+            throw new ArgumentException(
+                "The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Remove it.");
         }
 
         if (connection.Cache == SqliteCacheMode.Shared)
         {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Remove it.");
+            throw new ArgumentException(
+                "The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Remove it.");
         }
     }
 
-    private StoreRefusedException Refused(string what, Exception cause) => new(StoreScope.Store, $"The SQLite database '{Path}' {what}", cause);
+    private StoreRefusedException Refused(string what, Exception cause) =>
+        new(StoreScope.Store, $"The SQLite database '{Path}' {what}", cause);
 
     private EventBusException Failed(string what, Exception cause) => new($"The SQLite database '{Path}' {what}", cause);
 

@@ -22,14 +22,17 @@ internal static partial class SqliteMoved
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
         var moved = 0;
         return !File.Exists(path) ? "was deleted or moved away while the stores used it"
-            : CanAsk && sqlite3_file_control(connection.Handle!, 0, HasMoved, ref moved) == raw.SQLITE_OK && moved != 0 ? "was replaced by another file while the stores used it"
+            : CanAsk
+                && sqlite3_file_control(connection.Handle!, 0, HasMoved, ref moved) == raw.SQLITE_OK
+                && moved != 0 ? "was replaced by another file while the stores used it"
             : null;
     }
 
     /// <summary>
     /// Returns true if the write-ahead log that the connection has written to no longer exists at its path.
     /// </summary>
-    public static bool IsLogMissing(SqliteConnection connection) => !File.Exists($"{raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string()}-wal");
+    public static bool IsLogMissing(SqliteConnection connection) =>
+        !File.Exists($"{raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string()}-wal");
 
     private static bool IsUsual()
     {

@@ -32,20 +32,24 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     private static readonly TimeSpan Leased = TimeSpan.FromMinutes(5);
 
     private readonly string read = $"SELECT value FROM {prefix}meta WHERE name = @name";
-    private readonly string write = $"INSERT INTO {prefix}meta (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    private readonly string write =
+        $"INSERT INTO {prefix}meta (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
     // A turn of 0 means that the entry may run at once; it is not moved. A row of delays has no column for the time at
     // which it was planned, so events that were planned before the change are marked with claimed = 2.
     private readonly string[] leases =
     [
-        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0", $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
+        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0",
+        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
         $"UPDATE {prefix}processed SET until = until + @by WHERE done = 0", $"UPDATE {prefix}delays SET claimed = 2 WHERE claimed = 0",
     ];
 
     private readonly string[] plans =
     [
-        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim = 0 AND turn > @now AND last_failed_at < @before", $"UPDATE {prefix}failures SET due_at = due_at + @by WHERE due_at > @now AND last_failed_at < @before",
-        $"UPDATE {prefix}failures SET deadline = deadline + @by WHERE deadline > @now AND last_failed_at < @before", $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now AND @before > 0",
+        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim = 0 AND turn > @now AND last_failed_at < @before",
+        $"UPDATE {prefix}failures SET due_at = due_at + @by WHERE due_at > @now AND last_failed_at < @before",
+        $"UPDATE {prefix}failures SET deadline = deadline + @by WHERE deadline > @now AND last_failed_at < @before",
+        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now AND @before > 0",
         $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {Leased.Ticks} AND changed_at < @before",
     ];
 
@@ -58,13 +62,15 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     public override long TimestampFrequency => inner.TimestampFrequency;
 
     /// <summary>True if the clock was set since the last check, or if the last check is old.</summary>
-    public bool IsToFollow => Volatile.Read(ref followed) is var last && (IsApart(AheadOf(inner), last.Machine) || IsApart(Follow(), last.Steady) || Elapsed(inner) - last.At.Ticks > Period.Ticks);
+    public bool IsToFollow => Volatile.Read(ref followed) is var last
+        && (IsApart(AheadOf(inner), last.Machine) || IsApart(Follow(), last.Steady) || Elapsed(inner) - last.At.Ticks > Period.Ticks);
 
     public override DateTimeOffset GetUtcNow() => new(Follow() + Elapsed(inner), TimeSpan.Zero);
 
     public override long GetTimestamp() => inner.GetTimestamp();
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        inner.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>
     /// Continues from the time of the other processes, and moves the entries that must be moved, unless another process
@@ -153,7 +159,8 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     private ValueTask<long?> ReadAsync(SqlSession session, string name) => session.Prepare(read).Set("@name", name).NumberAsync();
 
-    private async ValueTask WriteAsync(SqlSession session, string name, long value) => await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
+    private async ValueTask WriteAsync(SqlSession session, string name, long value) =>
+        await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
 
     /// <summary>The offsets of the clocks from the monotonic clock at the time of a check.</summary>
     /// <param name="Machine">The offset of the machine's clock, in ticks.</param>

@@ -16,7 +16,8 @@ internal abstract class SqlDatabase
     /// Returns true if a step failed because a part of the file is damaged. Nothing else can be written in the same
     /// transaction then, so the caller tries again without the damaged part.
     /// </summary>
-    public bool IsDamage(Exception exception) => (exception as DbException ?? exception.InnerException) is DbException cause && Dialect.IsDamage(cause);
+    public bool IsDamage(Exception exception) =>
+        (exception as DbException ?? exception.InnerException) is DbException cause && Dialect.IsDamage(cause);
 
     /// <summary>
     /// Runs a step completely or not at all. When the method returns, the step is durable. The step may run more than
@@ -37,7 +38,9 @@ internal abstract class SqlDatabase
         }
         catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
         {
-            throw new InvalidOperationException("The database was busy with other writes until the timeout, so this write was withdrawn before it began.", exception);
+            throw new InvalidOperationException(
+                "The database was busy with other writes until the timeout, so this write was withdrawn before it began.",
+                exception);
         }
     }
 
@@ -64,5 +67,8 @@ internal abstract class SqlDatabase
     public abstract ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
     /// <summary>Runs the effects of a handler in the transaction of a step, within the time limit.</summary>
-    public abstract ValueTask RunEffectsAsync(SqlSession session, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, CancellationToken cancellationToken);
+    public abstract ValueTask RunEffectsAsync(
+        SqlSession session,
+        IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
+        CancellationToken cancellationToken);
 }

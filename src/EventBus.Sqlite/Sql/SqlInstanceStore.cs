@@ -6,10 +6,16 @@ namespace EventBus;
 internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
 {
     private readonly string remove = $"DELETE FROM {database.Prefix}instances WHERE app = @app AND (instance = @instance OR until < @now)";
-    private readonly string add = $"INSERT INTO {database.Prefix}instances (app, instance, subscription, until) VALUES (@app, @instance, @subscription, @until)";
+    private readonly string add =
+        $"INSERT INTO {database.Prefix}instances (app, instance, subscription, until) VALUES (@app, @instance, @subscription, @until)";
     private readonly string count = $"SELECT subscription, count(*) FROM {database.Prefix}instances WHERE app = @app GROUP BY subscription";
 
-    public override async ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+        string instance,
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan validFor,
+        CancellationToken cancellationToken)
     {
         var counts = await database.WriteAsync(
             async session =>
@@ -17,15 +23,22 @@ internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
                 await session.Prepare(remove).Set("@instance", instance).Set("@now", now).ExecuteAsync();
                 foreach (var subscription in subscriptions)
                 {
-                    await session.Prepare(add).Set("@instance", instance).Set("@subscription", subscription).Set("@until", now.Plus(validFor)).ExecuteAsync();
+                    await session.Prepare(add)
+                        .Set("@instance", instance)
+                        .Set("@subscription", subscription)
+                        .Set("@until", now.Plus(validFor))
+                        .ExecuteAsync();
                 }
 
-                return await session.Prepare(count).ListAsync(static reader => (Subscription: reader.GetString(0), Instances: reader.GetInt32(1)));
+                return await session.Prepare(count)
+                    .ListAsync(static reader => (Subscription: reader.GetString(0), Instances: reader.GetInt32(1)));
             },
             cancellationToken);
         return counts.ToDictionary(each => each.Subscription, each => each.Instances, StringComparer.Ordinal);
     }
 
     public override async ValueTask ForgetAsync(string instance, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => session.Prepare(remove).Set("@instance", instance).Set("@now", 0).ExecuteAsync(), cancellationToken);
+        await database.WriteAsync(
+            session => session.Prepare(remove).Set("@instance", instance).Set("@now", 0).ExecuteAsync(),
+            cancellationToken);
 }

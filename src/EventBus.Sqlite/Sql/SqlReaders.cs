@@ -10,7 +10,10 @@ namespace EventBus;
 /// Returns true if a session must be closed because its file is no longer the file at its path.
 /// </param>
 /// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
-internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<SqlSession, ValueTask<bool>> leaveAsync, Func<Exception, Exception> explain)
+internal sealed class SqlReaders(
+    Func<ValueTask<SqlSession>> open,
+    Func<SqlSession, ValueTask<bool>> leaveAsync,
+    Func<Exception, Exception> explain)
 {
     private const int Count = 2;
     private const int MaxWaiting = 1_024;
@@ -18,7 +21,8 @@ internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<SqlSessi
     private readonly Channel<SqlOperation> queue = Channel.CreateBounded<SqlOperation>(MaxWaiting);
     private Task[] loops = [];
 
-    public void Start() => loops = [.. Enumerable.Range(1, Count).Select(number => SqlThread.RunAsync($"EventBus SQL reader {number}", LoopAsync))];
+    public void Start() =>
+        loops = [.. Enumerable.Range(1, Count).Select(number => SqlThread.RunAsync($"EventBus SQL reader {number}", LoopAsync))];
 
     public async ValueTask<T> RunAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
     {

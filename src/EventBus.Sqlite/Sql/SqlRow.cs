@@ -68,7 +68,8 @@ internal sealed class SqlRow(DbDataReader reader)
 
     private object Note(object instead)
     {
-        Defect ??= $"The stored entry cannot be read: the value in the column '{reader.GetName(next - 1)}' is invalid ({(reader.IsDBNull(next - 1) ? "NULL" : reader.GetValue(next - 1).GetType().Name)}).";
+        Defect ??= $"The stored entry cannot be read: the value in the column '{reader.GetName(next - 1)}' is invalid "
+            + $"({(reader.IsDBNull(next - 1) ? "NULL" : reader.GetValue(next - 1).GetType().Name)}).";
         return instead;
     }
 }

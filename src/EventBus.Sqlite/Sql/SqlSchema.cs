@@ -19,16 +19,24 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// </summary>
     public async ValueTask<long> OpenAsync(SqlSession session, string service)
     {
-        await session.RunAsync($"CREATE TABLE IF NOT EXISTS {prefix}meta (name {dialect.Text} NOT NULL PRIMARY KEY, value {dialect.Number} NOT NULL) {dialect.Table}");
+        await session.RunAsync($"CREATE TABLE IF NOT EXISTS {prefix}meta (name {dialect.Text} NOT NULL PRIMARY KEY, value "
+            + $"{dialect.Number} NOT NULL) {dialect.Table}");
         var version = await session.Prepare($"SELECT value FROM {prefix}meta WHERE name = 'schema'").NumberAsync() ?? 0;
         if (version > Version)
         {
             throw new EventBusException(
-                $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
+                $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). "
+                    + "Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
         }
 
         // Tables and columns of an older version are not changed.
-        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Concurrent() : [], .. version < 4 ? Instances() : [], .. version < 5 ? Subscriptions() : []])
+        foreach (var statement in (IEnumerable<string>)[
+            .. version < 1 ? First() : [],
+            .. version < 2 ? Sagas() : [],
+            .. version < 3 ? Concurrent() : [],
+            .. version < 4 ? Instances() : [],
+            .. version < 5 ? Subscriptions() : []
+        ])
         {
             await session.RunAsync(statement);
         }
@@ -36,12 +44,19 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         // Detects a database that this process may only read at startup, and not at the first failure of an event.
         await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
         return session.App = await session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync()
-            ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id").Set("@name", service).NumberAsync())!.Value;
+            ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id")
+                .Set("@name", service)
+                .NumberAsync())!.Value;
     }
 
     /// <summary>Returns the statements of version 1.</summary>
     private IEnumerable<string> First() =>
-        [.. Tables(), .. Indexes(), .. Counts(), $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"];
+        [
+            .. Tables(),
+            .. Indexes(),
+            .. Counts(),
+            $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"
+        ];
 
     /// <summary>Returns the statements that version 2 added.</summary>
     private IEnumerable<string> Sagas()
@@ -53,7 +68,8 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 version {number} NOT NULL, claim {number} NOT NULL, due_at {number}, alert_at {number}, wait_key {text},
                 started_at {number} NOT NULL, changed_at {number} NOT NULL, keep_until {number}, content {bytes} NOT NULL, UNIQUE (app, id)) {dialect.Table}
             """;
-        yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n {number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
+        yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n "
+            + $"{number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
 
         // Due sagas, alerts, sagas that wait for a reply, and retention.
         yield return Index("sagas", "due", "app, saga, due_at, number", "due_at IS NOT NULL");
@@ -80,20 +96,26 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// that may have ended the process.
     /// </summary>
     private IEnumerable<string> Concurrent() =>
-        [$"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0", $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"];
+        [
+            $"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0",
+            $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"
+        ];
 
     /// <summary>
     /// Returns the statement that version 4 added: the instances that share the database, by subscription.
     /// </summary>
     private IEnumerable<string> Instances() =>
-        [$"CREATE TABLE {prefix}instances (app {dialect.Number} NOT NULL, instance {dialect.Text} NOT NULL, subscription {dialect.Text} NOT NULL, until {dialect.Number} NOT NULL, PRIMARY KEY (app, instance, subscription)) {dialect.TableByKey}"];
+        [$"CREATE TABLE {prefix}instances (app {dialect.Number} NOT NULL, instance {dialect.Text} NOT NULL, subscription {dialect.Text} "
+            + $"NOT NULL, until {dialect.Number} NOT NULL, PRIMARY KEY (app, instance, subscription)) {dialect.TableByKey}"];
 
     /// <summary>
     /// Returns the statement that version 5 added: the subscriptions that were in use on a backend, and the time of
     /// their last use.
     /// </summary>
     private IEnumerable<string> Subscriptions() =>
-        [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription {dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) {dialect.TableByKey}"];
+        [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription "
+            + $"{dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) "
+            + $"{dialect.TableByKey}"];
 
     private IEnumerable<string> Tables()
     {
@@ -115,7 +137,8 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
             """;
 
         // Large columns that seldom change are in a separate table, so that a claim writes little.
-        yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body {bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
+        yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body "
+            + $"{bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
         yield return $"""
             CREATE TABLE {prefix}starts (
                 app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL, counted_at {number} NOT NULL,

@@ -12,12 +12,18 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
         ON CONFLICT (backend, app, subscription) DO UPDATE SET seen_at = excluded.seen_at
         """;
 
-    private readonly string list = $"SELECT a.name, s.subscription, s.seen_at FROM {database.Prefix}subscriptions s JOIN {database.Prefix}apps a ON a.id = s.app WHERE s.backend = @backend";
+    private readonly string list = $"SELECT a.name, s.subscription, s.seen_at FROM {database.Prefix}subscriptions s JOIN "
+        + $"{database.Prefix}apps a ON a.id = s.app WHERE s.backend = @backend";
 
     private readonly string forget =
-        $"DELETE FROM {database.Prefix}subscriptions WHERE backend = @backend AND subscription = @subscription AND app = (SELECT id FROM {database.Prefix}apps WHERE name = @service)";
+        $"DELETE FROM {database.Prefix}subscriptions WHERE backend = @backend AND subscription = @subscription AND app = (SELECT id FROM "
+            + $"{database.Prefix}apps WHERE name = @service)";
 
-    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+        string backend,
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         if (subscriptions.Count > 0)
         {
@@ -27,7 +33,11 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
                     var noted = 0;
                     foreach (var subscription in subscriptions)
                     {
-                        noted += await session.Prepare(note).Set("@backend", backend).Set("@subscription", subscription).Set("@now", now).ExecuteAsync();
+                        noted += await session.Prepare(note)
+                            .Set("@backend", backend)
+                            .Set("@subscription", subscription)
+                            .Set("@now", now)
+                            .ExecuteAsync();
                     }
 
                     return noted;
@@ -35,11 +45,17 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
                 cancellationToken);
         }
 
-        return await database.ReadAsync(async session => await session.Prepare(list).Set("@backend", backend).ListAsync(Read), cancellationToken);
+        return await database.ReadAsync(
+            async session => await session.Prepare(list).Set("@backend", backend).ListAsync(Read),
+            cancellationToken);
     }
 
     public override async ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => session.Prepare(forget).Set("@backend", backend).Set("@service", service).Set("@subscription", subscription).ExecuteAsync(), cancellationToken);
+        await database.WriteAsync(session => session.Prepare(forget)
+            .Set("@backend", backend)
+            .Set("@service", service)
+            .Set("@subscription", subscription)
+            .ExecuteAsync(), cancellationToken);
 
     private static (string Service, string Name, DateTimeOffset LastSeen) Read(DbDataReader reader)
     {

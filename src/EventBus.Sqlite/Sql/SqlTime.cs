@@ -4,7 +4,9 @@ namespace EventBus;
 internal static class SqlTime
 {
     /// <summary>Adds a time span; returns <see cref="DateTimeOffset.MaxValue"/> if the sum is too large.</summary>
-    public static DateTimeOffset Plus(this DateTimeOffset time, TimeSpan span) => span >= DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue : time + span;
+    public static DateTimeOffset Plus(this DateTimeOffset time, TimeSpan span) =>
+        span >= DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue : time + span;
 
-    public static DateTimeOffset? ToTime(this long? ticks) => ticks is >= 0 and <= 3_155_378_975_999_999_999 ? new DateTimeOffset(ticks.Value, TimeSpan.Zero) : null;
+    public static DateTimeOffset? ToTime(this long? ticks) =>
+        ticks is >= 0 and <= 3_155_378_975_999_999_999 ? new DateTimeOffset(ticks.Value, TimeSpan.Zero) : null;
 }

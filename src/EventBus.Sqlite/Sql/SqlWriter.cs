@@ -17,7 +17,11 @@ namespace EventBus;
 /// </param>
 /// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
 /// <param name="isDamage">Returns true if an error says that a part of the file is damaged.</param>
-internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSession, Exception?> movedOf, Func<Exception, Exception> explain, Func<Exception, bool> isDamage)
+internal sealed class SqlWriter(
+    Func<ValueTask<SqlSession>> open,
+    Func<SqlSession, Exception?> movedOf,
+    Func<Exception, Exception> explain,
+    Func<Exception, bool> isDamage)
 {
     private const int MaxWaiting = 1_024;
     private const int MaxBatch = 256;
@@ -29,7 +33,8 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
     /// </summary>
     private static readonly TimeSpan MaxTime = TimeSpan.FromMilliseconds(100);
 
-    private readonly Channel<SqlOperation> queue = Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Channel<SqlOperation> queue =
+        Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private SqlSession? session;
     private Task loop = Task.CompletedTask;
 
@@ -89,7 +94,10 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
     /// and they are not at fault: the bus tries them again.
     /// </summary>
     private static StoreRefusedException NotItsOwn(Exception cause) =>
-        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(StoreScope.Store, "Another step ended the transaction twice in a row. The step wrote nothing, and is repeated.", cause);
+        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(
+            StoreScope.Store,
+            "Another step ended the transaction twice in a row. The step wrote nothing, and is repeated.",
+            cause);
 
     /// <summary>
     /// Runs steps in one transaction, as many as the time limit allows. If a step ends the transaction, returns the

@@ -11,7 +11,8 @@ internal sealed class ChannelBackend : Backend
 
     public override string Name => "Channel";
 
-    public override Transport CreateTransport(TransportSetup setup) => new ChannelTransport(brokers.GetOrAdd(setup.Isolation, _ => new ChannelBroker()));
+    public override Transport CreateTransport(TransportSetup setup) =>
+        new ChannelTransport(brokers.GetOrAdd(setup.Isolation, _ => new ChannelBroker()));
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 }

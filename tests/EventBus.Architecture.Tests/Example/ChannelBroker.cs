@@ -13,12 +13,15 @@ internal sealed class ChannelBroker
     private readonly ConcurrentDictionary<string, ChannelQueue> queues = new(StringComparer.Ordinal);
 
     /// <summary>Gets the queue of a subscription. Instances of one service share it.</summary>
-    public ChannelQueue Declare(string service, Subscription subscription) => queues.GetOrAdd($"{service}:{subscription.Name}", _ => new ChannelQueue(subscription));
+    public ChannelQueue Declare(string service, Subscription subscription) =>
+        queues.GetOrAdd($"{service}:{subscription.Name}", _ => new ChannelQueue(subscription));
 
     public IEnumerable<ChannelQueue> QueuesFor(string eventName) => queues.Values.Where(queue => queue.Subscription.Matches(eventName));
 }
 
-/// <summary>One queue. What was taken and is not removed yet keeps its room, so that there is always room to return it.</summary>
+/// <summary>
+/// One queue. What was taken and is not removed yet keeps its room, so that there is always room to return it.
+/// </summary>
 internal sealed class ChannelQueue(Subscription subscription)
 {
     private readonly Channel<bool> room = Channel.CreateBounded<bool>(10_000);

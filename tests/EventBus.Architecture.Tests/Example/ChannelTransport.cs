@@ -41,7 +41,10 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
         return ValueTask.FromResult<Receiver>(new ChannelReceiver(queue));
     }
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override async ValueTask PublishAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         for (var i = 0; i < batch.Length; i++)
         {

@@ -12,7 +12,10 @@ public sealed class ChannelTransportTests
     [Theory, MemberData(nameof(Scenarios))]
     public async Task Transport_UnderConformance_KeepsItsPromise(string name)
     {
-        var result = await ConformanceSuite.RunAsync(ConformanceSuite.Scenarios.Single(scenario => scenario.Name == name), Backend, TestContext.Current.CancellationToken);
+        var result = await ConformanceSuite.RunAsync(
+            ConformanceSuite.Scenarios.Single(scenario => scenario.Name == name),
+            Backend,
+            TestContext.Current.CancellationToken);
         Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
     }
 }

@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
 
-/// <summary>An event as headers and a body: CloudEvents attributes in binary mode, user headers behind a prefix of their own.</summary>
+/// <summary>
+/// An event as headers and a body: CloudEvents attributes in binary mode, user headers behind a prefix of their own.
+/// </summary>
 internal static class ChannelWireFormat
 {
     private const string Prefix = "ce-";
@@ -41,18 +43,22 @@ internal static class ChannelWireFormat
         }
     }
 
-    /// <summary>Never throws: what cannot be read becomes an envelope with a defect, which the bus keeps as a dead letter.</summary>
+    /// <summary>
+    /// Never throws: what cannot be read becomes an envelope with a defect, which the bus keeps as a dead letter.
+    /// </summary>
     public static Envelope Read(ChannelMessage message)
     {
         var time = DateTimeOffset.UnixEpoch;
         var version = 1;
         var defect = Get(CloudEventAttributes.Type) is null ? "The message names no event: the header ce-type is missing." : null;
-        if (Get(CloudEventAttributes.Time) is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        if (Get(CloudEventAttributes.Time) is { } timeText
+            && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
         {
             defect ??= "The header ce-time is no time.";
         }
 
-        if (Get(CloudEventAttributes.EventVersion) is { } versionText && !int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version))
+        if (Get(CloudEventAttributes.EventVersion) is { } versionText
+            && !int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version))
         {
             defect ??= "The header ce-eventversion is no number.";
         }
@@ -64,7 +70,8 @@ internal static class ChannelWireFormat
             Version = Math.Max(version, 1),
             Key = Get(CloudEventAttributes.PartitionKey),
             Time = time,
-            Headers = message.Headers.Where(header => header.Key.StartsWith(UserPrefix, StringComparison.Ordinal)).ToDictionary(header => header.Key[UserPrefix.Length..], header => header.Value),
+            Headers = message.Headers.Where(header => header.Key.StartsWith(UserPrefix, StringComparison.Ordinal))
+                .ToDictionary(header => header.Key[UserPrefix.Length..], header => header.Value),
             CorrelationId = Get(CloudEventAttributes.CorrelationId),
             CausationId = Get(CloudEventAttributes.CausationId),
             IdIsDerived = Get(CloudEventAttributes.DerivedId) == "true",

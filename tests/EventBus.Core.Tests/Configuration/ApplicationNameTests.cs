@@ -10,7 +10,17 @@ public sealed class ApplicationNameTests
     [Fact]
     public async Task ApplicationName_WithCharactersThatNoBackendTakes_MakesANameOfItsOwn()
     {
-        string[] applications = ["Shop-Web", "Shop Web", "Shop/Web", "Shop:Web", "Shop{Web}", "Shöp-Web", "Shop\nWeb", new string('s', 200), new string('s', 201)];
+        string[] applications = [
+            "Shop-Web",
+            "Shop Web",
+            "Shop/Web",
+            "Shop:Web",
+            "Shop{Web}",
+            "Shöp-Web",
+            "Shop\nWeb",
+            new string('s', 200),
+            new string('s', 201)
+        ];
 
         var names = new List<string>();
         foreach (var application in applications)
@@ -27,7 +37,27 @@ public sealed class ApplicationNameTests
     [Fact]
     public async Task Key_OfABus_MakesANameThatNoServiceAndNoOtherKeyHas()
     {
-        string?[] keys = [null, "billing", "Billing.x", ".billing", "-billing", "billing+", "a+b", "a b", "a\tb", "a:b", "a.b", "a-b", "{a}", "\ud800", "\ud801", "\ufffd", new string('k', 100), new string('k', 101), new string('k', 102)];
+        string?[] keys = [
+            null,
+            "billing",
+            "Billing.x",
+            ".billing",
+            "-billing",
+            "billing+",
+            "a+b",
+            "a b",
+            "a\tb",
+            "a:b",
+            "a.b",
+            "a-b",
+            "{a}",
+            "\ud800",
+            "\ud801",
+            "\ufffd",
+            new string('k', 100),
+            new string('k', 101),
+            new string('k', 102)
+        ];
 
         var names = new List<string>();
         foreach (var key in keys)
@@ -42,7 +72,9 @@ public sealed class ApplicationNameTests
         Assert.All(names.Skip(1), name => Assert.Matches(@"^shop\+[A-Za-z0-9._-]{1,100}(\+[0-9a-f]{32})?$", name));
         Assert.Equal(names[7], await ServiceNameOfAsync("shop", keys[7]));
         Assert.DoesNotContain(await ServiceNameOfAsync("shop+billing"), names);
-        foreach (var hashed in names.Skip(1).Select(name => name["shop+".Length..]).Where(name => name.Contains('+', StringComparison.Ordinal)))
+        foreach (var hashed in names.Skip(1)
+            .Select(name => name["shop+".Length..])
+            .Where(name => name.Contains('+', StringComparison.Ordinal)))
         {
             Assert.DoesNotContain(await ServiceNameOfAsync("shop", hashed), names);
         }
@@ -79,9 +111,13 @@ public sealed class ApplicationNameTests
             return ValueTask.CompletedTask;
         }
 
-        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => ValueTask.CompletedTask;
+        public override ValueTask PublishAsync(
+            ReadOnlyMemory<Envelope> batch,
+            Memory<PublishOutcome> outcomes,
+            CancellationToken deadline) => ValueTask.CompletedTask;
 
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("never subscribed");
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -21,7 +21,11 @@ public sealed class InterfaceSubscriptionTests
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
-                bus.UseInMemory().Publishes<ParcelSent>().Subscribe<IParcelEvent, NoteAll>("all").Subscribe<ParcelOpened>("opened", (_, _, _) => Task.CompletedTask).Publishes<OrderPlaced>();
+                bus.UseInMemory()
+                    .Publishes<ParcelSent>()
+                    .Subscribe<IParcelEvent, NoteAll>("all")
+                    .Subscribe<ParcelOpened>("opened", (_, _, _) => Task.CompletedTask)
+                    .Publishes<OrderPlaced>();
                 bus.Event<ParcelSentAbroad>().KeyedBy(e => e.ParcelId);
             },
             services: services => services.AddSingleton(seen));
@@ -39,7 +43,10 @@ public sealed class InterfaceSubscriptionTests
     [Fact]
     public async Task AbstractClass_Subscribed_GetsWhatDerivesFromIt()
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Publishes<ParcelOpened>().Publishes<ParcelSent>().Subscribe<ParcelTouched>("touched", (e, _, _) => Note(e.ParcelId)));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Publishes<ParcelOpened>()
+            .Publishes<ParcelSent>()
+            .Subscribe<ParcelTouched>("touched", (e, _, _) => Note(e.ParcelId)));
 
         await running.Bus.PublishAsync(new ParcelOpened("1"), Token);
         await running.Bus.PublishAsync(new ParcelSent("2"), Token);
@@ -51,7 +58,8 @@ public sealed class InterfaceSubscriptionTests
     [Fact]
     public async Task ConcreteBaseClass_Subscribed_GetsItsOwnEventAlone()
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Publishes<ParcelSentAbroad>().Subscribe<ParcelSent>("sent", (e, _, _) => Note(e.ParcelId)));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Publishes<ParcelSentAbroad>().Subscribe<ParcelSent>("sent", (e, _, _) => Note(e.ParcelId)));
 
         await running.Bus.PublishAsync(new ParcelSent("1"), Token);
         await running.Bus.PublishAsync(new ParcelSentAbroad("2"), Token);
@@ -78,7 +86,8 @@ public sealed class InterfaceSubscriptionTests
     public async Task Interface_WithAnOldVersionThatIsCarriedForward_GetsTheNewOneOnce()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
-            .Upcast<ParcelWeighedOld, ParcelWeighed>(old => new ParcelWeighed(old.ParcelId, "carried")).Subscribe<IParcelEvent>("all", (e, _, _) => Note($"{e.GetType().Name} {e.ParcelId}")));
+            .Upcast<ParcelWeighedOld, ParcelWeighed>(old => new ParcelWeighed(old.ParcelId, "carried"))
+            .Subscribe<IParcelEvent>("all", (e, _, _) => Note($"{e.GetType().Name} {e.ParcelId}")));
 
         await running.Bus.PublishAsync(new ParcelWeighedOld("1"), Token);
         await running.Bus.PublishAsync(new ParcelWeighed("2", "new"), Token);
@@ -123,7 +132,9 @@ public sealed class InterfaceSubscriptionTests
                     bus.Publishes<OrderPlaced>().Subscribe<IParcelEvent>("all", (_, _, _) => Task.CompletedTask);
                     break;
                 case "two":
-                    bus.Publishes<ParcelOpened>().Subscribe("all", s => s.On<IParcelEvent>((_, _, _) => Task.CompletedTask).On<IAudited>((_, _, _) => Task.CompletedTask));
+                    bus.Publishes<ParcelOpened>().Subscribe(
+                        "all",
+                        s => s.On<IParcelEvent>((_, _, _) => Task.CompletedTask).On<IAudited>((_, _, _) => Task.CompletedTask));
                     break;
                 case "publishes":
                     bus.Publishes<IParcelEvent>();
@@ -151,7 +162,8 @@ public sealed class InterfaceSubscriptionTests
     [InlineData("*.*")]
     public async Task Pattern_ThatCanMatchTwoWords_Starts(string pattern)
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().SubscribePattern("all", pattern, (_, _) => Task.CompletedTask));
+        await using var running =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().SubscribePattern("all", pattern, (_, _) => Task.CompletedTask));
 
         Assert.NotNull(running.Bus);
     }

@@ -31,7 +31,9 @@ public sealed class RegistrationTests
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", Note(seen, "default")),
-            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", Note(seen, "billing"))));
+            services: services => services.AddKeyedEventBus(
+                "billing",
+                bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", Note(seen, "billing"))));
         var billing = running.Services.GetRequiredKeyedService<IEventBus>("billing");
 
         await billing.PublishAsync(new OrderPlaced("1"), Token);
@@ -66,7 +68,8 @@ public sealed class RegistrationTests
     {
         var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(
             bus => bus.UseInMemory(),
-            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory()).AddKeyedEventBus("billing", bus => bus.UseInMemory())));
+            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory())
+                .AddKeyedEventBus("billing", bus => bus.UseInMemory())));
 
         Assert.Contains("another bus under a key other than 'billing'", error.Message, StringComparison.Ordinal);
     }
@@ -76,7 +79,8 @@ public sealed class RegistrationTests
     {
         var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(
             bus => bus.UseInMemory(),
-            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory()).AddKeyedEventBus("Billing", bus => bus.UseInMemory())));
+            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory())
+                .AddKeyedEventBus("Billing", bus => bus.UseInMemory())));
 
         Assert.Contains("'billing'", error.Message, StringComparison.Ordinal);
         Assert.Contains("'Billing'", error.Message, StringComparison.Ordinal);
@@ -86,7 +90,9 @@ public sealed class RegistrationTests
     public async Task Subscribe_HandlerNotRegistered_IsScopedToTheEvent()
     {
         var seen = new Seen();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced, CountsItsUses>(), services: services => services.AddSingleton(seen));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Subscribe<OrderPlaced, CountsItsUses>(),
+            services: services => services.AddSingleton(seen));
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
@@ -100,7 +106,8 @@ public sealed class RegistrationTests
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Subscribe<OrderPlaced, CountsItsUses>(), services: services => services.AddSingleton(seen).AddSingleton<CountsItsUses>());
+            bus => bus.UseInMemory().Subscribe<OrderPlaced, CountsItsUses>(),
+            services: services => services.AddSingleton(seen).AddSingleton<CountsItsUses>());
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
@@ -162,7 +169,9 @@ public sealed class RegistrationTests
 
         var options = host.Services.GetRequiredService<IOptions<EventBusOptions>>().Value;
 
-        Assert.Equal(("shop", TimeSpan.FromSeconds(3), 4, false), (options.ServiceName, options.PublishTimeout, options.Concurrency, options.Consume));
+        Assert.Equal(
+            ("shop", TimeSpan.FromSeconds(3), 4, false),
+            (options.ServiceName, options.PublishTimeout, options.Concurrency, options.Consume));
         Assert.Equal((5, TimeSpan.FromSeconds(1)), (options.Retry.MaxRetryAttempts, options.Retry.Delay));
         Assert.Equal(2, options.Subscriptions["send-receipt.order-placed"].Concurrency);
     }
@@ -171,7 +180,8 @@ public sealed class RegistrationTests
     public async Task Consume_Off_PublishesOnly()
     {
         var seen = new Seen();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Configure(o => o.Consume = false).Subscribe<OrderPlaced>("mail", Note(seen, "handled")));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Configure(o => o.Consume = false).Subscribe<OrderPlaced>("mail", Note(seen, "handled")));
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();

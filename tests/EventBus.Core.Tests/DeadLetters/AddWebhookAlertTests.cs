@@ -18,7 +18,8 @@ public sealed class AddWebhookAlertTests
     {
         await using var shaky = new WebhookServer(number => number == 1 ? Refused : WebhookServer.Ok);
         await using var sound = new WebhookServer(_ => WebhookServer.Ok);
-        await using var running = await StartAsync(bus => bus.AddWebhookAlert(shaky.Url).AddWebhookAlert(sound.Url).Configure(options => options.ServiceName = "shop"));
+        await using var running = await StartAsync(
+            bus => bus.AddWebhookAlert(shaky.Url).AddWebhookAlert(sound.Url).Configure(options => options.ServiceName = "shop"));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "1" }, Token);
         var (first, again) = (await shaky.NextAsync(), await shaky.NextAsync());
@@ -35,14 +36,18 @@ public sealed class AddWebhookAlertTests
     {
         await using var server = new WebhookServer(_ => null);
         var running = await StartAsync(
-            bus => bus.AddWebhookAlert(server.Url, webhook => webhook.Timeout = TimeSpan.FromSeconds(30)).AddAlert<Noting>().Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)),
+            bus => bus.AddWebhookAlert(server.Url, webhook => webhook.Timeout = TimeSpan.FromSeconds(30))
+                .AddAlert<Noting>()
+                .Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)),
             services => services.AddSingleton(seen));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "1" }, Token);
         await server.NextAsync();
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "2" }, Token);
         await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
-        await UntilAsync(() => seen.Items.Contains("good") && seen.Items.Contains("alert mail~1"), "an event and another alert get through");
+        await UntilAsync(
+            () => seen.Items.Contains("good") && seen.Items.Contains("alert mail~1"),
+            "an event and another alert get through");
         await running.DisposeAsync().AsTask().WaitAsync(RunningBus.Patience, Token);
 
         // One call at a time: the second dead letter waited for the first.
@@ -63,7 +68,9 @@ public sealed class AddWebhookAlertTests
         var isMended = false;
         await using var server = new WebhookServer(_ => Volatile.Read(ref isMended) ? WebhookServer.Ok : answer);
         await using var running = await StartAsync(
-            bus => bus.AddWebhookAlert(new Uri($"{server.Url}/S3CRET?key=S3CRET#S3CRET"), webhook => webhook.Headers["Authorization"] = "Bearer S3CRET"),
+            bus => bus.AddWebhookAlert(
+                new Uri($"{server.Url}/S3CRET?key=S3CRET#S3CRET"),
+                webhook => webhook.Headers["Authorization"] = "Bearer S3CRET"),
             services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log)));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
@@ -72,7 +79,10 @@ public sealed class AddWebhookAlertTests
         // The stop tries once more.
         Volatile.Write(ref isMended, true);
         await running.StopAsync();
-        Assert.Contains("The webhook at 127.0.0.1", log.Lines.First(line => line.Contains("The alert", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(
+            "The webhook at 127.0.0.1",
+            log.Lines.First(line => line.Contains("The alert", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
         Assert.DoesNotContain(log.Lines, line => line.Contains("S3CRET", StringComparison.Ordinal));
     }
 
@@ -86,16 +96,22 @@ public sealed class AddWebhookAlertTests
     [InlineData("https://pager.example.com/S3CRET", "'X-Größe'", 8, "X-Größe")]
     [InlineData("https://pager.example.com/S3CRET", "'X-Key'", 8, "X-Key", "S3CRET\r\nX-Other: S3CRET")]
     [InlineData("https://pager.example.com/S3CRET", "'X-Key'", 8, "X-Key", "S3CRET ß")]
-    public async Task Start_WebhookThatCannotWork_SaysWhatToChangeAndNoSecret(string url, string expected, int timeout = 8, string? header = null, string value = "S3CRET")
+    public async Task Start_WebhookThatCannotWork_SaysWhatToChangeAndNoSecret(
+        string url,
+        string expected,
+        int timeout = 8,
+        string? header = null,
+        string value = "S3CRET")
     {
-        var problem = (await Assert.ThrowsAsync<EventBusConfigurationException>(() => StartAsync(bus => bus.AddWebhookAlert(new Uri(url, UriKind.RelativeOrAbsolute), webhook =>
-        {
-            webhook.Timeout = TimeSpan.FromSeconds(timeout);
-            if (header is not null)
+        var problem = (await Assert.ThrowsAsync<EventBusConfigurationException>(
+            () => StartAsync(bus => bus.AddWebhookAlert(new Uri(url, UriKind.RelativeOrAbsolute), webhook =>
             {
-                webhook.Headers[header] = value;
-            }
-        })))).ToString();
+                webhook.Timeout = TimeSpan.FromSeconds(timeout);
+                if (header is not null)
+                {
+                    webhook.Headers[header] = value;
+                }
+            })))).ToString();
 
         Assert.Contains(expected, problem, StringComparison.Ordinal);
         Assert.DoesNotContain("S3CRET", problem, StringComparison.Ordinal);
@@ -107,18 +123,20 @@ public sealed class AddWebhookAlertTests
     [InlineData("http://pager.example.com/hooks/1", true)]
     public async Task Start_WebhookThatCanWork_Starts(string url, bool allowInsecure)
     {
-        await using var running = await StartAsync(bus => bus.AddWebhookAlert(new Uri(url), webhook => webhook.AllowInsecure = allowInsecure));
+        await using var running =
+            await StartAsync(bus => bus.AddWebhookAlert(new Uri(url), webhook => webhook.AllowInsecure = allowInsecure));
 
         Assert.NotNull(running.Bus);
     }
 
-    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) => RunningBus.StartAsync(
-        bus => configure(bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (e, _, _) =>
-        {
-            seen.Add(e.OrderId);
-            return e.OrderId == "bad" ? throw new IOException("no mail server") : Task.CompletedTask;
-        })),
-        services: services);
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) =>
+        RunningBus.StartAsync(
+            bus => configure(bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (e, _, _) =>
+            {
+                seen.Add(e.OrderId);
+                return e.OrderId == "bad" ? throw new IOException("no mail server") : Task.CompletedTask;
+            })),
+            services: services);
 
     /// <summary>Writes down every trace that ends.</summary>
     private static ActivityListener Listen(WholeLog log)
@@ -172,7 +190,12 @@ public sealed class AddWebhookAlertTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             var values = state is IEnumerable<KeyValuePair<string, object?>> pairs ? string.Join(' ', pairs) : "";
             Write($"{formatter(state, exception)} {values} {exception}");

@@ -25,21 +25,32 @@ public sealed class AlertReasonTests : IAsyncDisposable
     {
         var alert = reason switch
         {
-            DeadLetterReason.HandlerFailed => await KillAsync(bus => bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
-            DeadLetterReason.PermanentFailure => await KillAsync(bus => bus.DeadLetterOn<IOException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
+            DeadLetterReason.HandlerFailed => await KillAsync(
+                bus => bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")),
+                ["1"]),
+            DeadLetterReason.PermanentFailure => await KillAsync(
+                bus => bus.DeadLetterOn<IOException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")),
+                ["1"]),
             DeadLetterReason.Unreadable => await KillAsync(Fine, ["1"], body: "no JSON"),
             DeadLetterReason.UnknownEvent => await KillAsync(Fine, ["1"], name: "order.lost"),
             DeadLetterReason.TooLarge => await KillAsync(bus => Fine(bus.Configure(options => options.MaxBodyBytes = 10)), ["1"]),
             DeadLetterReason.KeyBlocked => await KillAsync(
-                bus => bus.Configure(options => options.MaxParkedPerKey = 1).Retry(1, TimeSpan.FromHours(1)).Subscribe("mail", s => s.Ordered().On<OrderPlaced>((_, _, _) => throw new IOException("down"))), ["1", "2", "3"]),
+                bus => bus.Configure(options => options.MaxParkedPerKey = 1)
+                    .Retry(1, TimeSpan.FromHours(1))
+                    .Subscribe("mail", s => s.Ordered().On<OrderPlaced>((_, _, _) => throw new IOException("down"))), ["1", "2", "3"]),
             DeadLetterReason.OutOfOrder => await KillAsync(
-                bus => bus.Subscribe("mail", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Sequenced<OrderPlaced>(e => 2, configure: options => options.Timeout = TimeSpan.FromMilliseconds(20))), ["1"]),
+                bus => bus.Subscribe("mail", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask)
+                    .Sequenced<OrderPlaced>(e => 2, configure: options => options.Timeout = TimeSpan.FromMilliseconds(20))), ["1"]),
             DeadLetterReason.ProcessEnded => await KillAsync(Fine, ["1"], startsBefore: 6),
-            DeadLetterReason.IdReused => await KillAsync(bus => bus.Subscribe("mail", s => s.Idempotent().On<OrderPlaced>((_, _, _) => Task.CompletedTask)), ["1", "1"]),
+            DeadLetterReason.IdReused => await KillAsync(
+                bus => bus.Subscribe("mail", s => s.Idempotent().On<OrderPlaced>((_, _, _) => Task.CompletedTask)),
+                ["1", "1"]),
             DeadLetterReason.Unstorable => await KillAsync(
                 bus =>
                 {
-                    store.BeforeKeeping = entry => _ = entry.Status == FailedEventStatus.Dead ? 0 : throw new StoreRefusedException(StoreScope.Entry, "on purpose");
+                    store.BeforeKeeping = entry => _ = entry.Status == FailedEventStatus.Dead
+                        ? 0
+                        : throw new StoreRefusedException(StoreScope.Entry, "on purpose");
                     return bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down"));
                 },
                 ["1"]),
@@ -51,17 +62,33 @@ public sealed class AlertReasonTests : IAsyncDisposable
 
         Assert.Equal((reason, 1), (alert.First.Reason, alert.Count));
         Assert.Equal([alert.First.Id], alert.Ids);
-        Assert.Equal(reason switch { DeadLetterReason.SagaNeedsAttention => "book-trip", DeadLetterReason.Unpublishable => "eventbus/delayed", _ => "mail" }, alert.First.Subscription);
+        Assert.Equal(reason switch
+        {
+            DeadLetterReason.SagaNeedsAttention =>
+            "book-trip",
+            DeadLetterReason.Unpublishable => "eventbus/delayed",
+            _ => "mail"
+        }, alert.First.Subscription);
         Assert.False(string.IsNullOrWhiteSpace(alert.First.Error));
     }
 
     private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
 
     /// <summary>Events arrive, and an alert for their first dead letter is sent.</summary>
-    private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0, string? givenUp = null)
+    private async Task<DeadLetterAlert> KillAsync(
+        Func<EventBusBuilder, EventBusBuilder> configure,
+        string[] ids,
+        string? body = null,
+        string name = "order.placed",
+        int startsBefore = 0,
+        string? givenUp = null)
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
-            bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
+            bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new TestBusStores(
+                "picky",
+                durable: false,
+                failures: store,
+                processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
                 .AddAlert<AlertInbox>().Retry(0)));
         for (var i = 0; i < startsBefore; i++)
         {
@@ -71,12 +98,19 @@ public sealed class AlertReasonTests : IAsyncDisposable
         transport.EarlierDeliveries = startsBefore;
         for (var i = 0; i < ids.Length; i++)
         {
-            await transport.DeliverAsync((new EnvelopeAttributes { Id = ids[i], Name = name, Key = "k" }, Encoding.UTF8.GetBytes(body ?? $$"""{"orderId":"{{i}}"}""")));
+            await transport.DeliverAsync((
+                new EnvelopeAttributes { Id = ids[i], Name = name, Key = "k" },
+                Encoding.UTF8.GetBytes(body ?? $$"""{"orderId":"{{i}}"}""")));
         }
 
         if (givenUp is not null)
         {
-            await transport.GiveUpAsync("mail", DeadLetterReason.DroppedByBroker, "expired", new EnvelopeAttributes { Id = givenUp, Name = name }, "{}"u8.ToArray());
+            await transport.GiveUpAsync(
+                "mail",
+                DeadLetterReason.DroppedByBroker,
+                "expired",
+                new EnvelopeAttributes { Id = givenUp, Name = name },
+                "{}"u8.ToArray());
         }
 
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("an event became a dead letter");
@@ -85,8 +119,12 @@ public sealed class AlertReasonTests : IAsyncDisposable
     private static async Task<DeadLetterAlert> RefuseDelayedAsync()
     {
         await using var refusing = new RefusingTransport { Outcome = PublishOutcome.Rejected(new InvalidOperationException("no")) };
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseRefusing()", _ => refusing).StoreInMemory().Publishes<OrderPlaced>().AddAlert<AlertInbox>());
-        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddMilliseconds(20) }, Token);
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseTransport("UseRefusing()", _ => refusing).StoreInMemory().Publishes<OrderPlaced>().AddAlert<AlertInbox>());
+        await running.Bus.PublishAsync(
+            new OrderPlaced("1"),
+            new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddMilliseconds(20) },
+            Token);
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("a delayed event was refused");
     }
 

@@ -21,7 +21,9 @@ public sealed class WebhookNotifierTests
 
         var post = await server.NextAsync();
         Assert.Equal("POST /hook/a%20b?key=1 HTTP/1.1", post.Request);
-        Assert.Equal(("application/json; charset=utf-8", "Bearer abc", "ops"), (post.Headers["Content-Type"], post.Headers["Authorization"], post.Headers["X-Team"]));
+        Assert.Equal(
+            ("application/json; charset=utf-8", "Bearer abc", "ops"),
+            (post.Headers["Content-Type"], post.Headers["Authorization"], post.Headers["X-Team"]));
         AssertJson(
             """
             {
@@ -62,27 +64,38 @@ public sealed class WebhookNotifierTests
         await webhook.NotifyAsync(Alert("first\r\nsecond\tthird\u0085\u2028\u2029fourth, half an emoji: \ud83d"), Token);
 
         using var json = JsonDocument.Parse((await server.NextAsync()).Body);
-        Assert.EndsWith(": first  second third   fourth, half an emoji: \ufffd", json.RootElement.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            ": first  second third   fourth, half an emoji: \ufffd",
+            json.RootElement.GetProperty("text").GetString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Post_ForeignTexts_AreNoMarkupInTheTextAndWholeBesideIt()
     {
-        const string Markup = "<!channel> <https://evil.example|click> [x](http://evil.example) @everyone *b* _i_ ~s~ `c` :fire: #a | & > $x^2$ www.evil.example {{h}} \u202e";
+        const string Markup = "<!channel> <https://evil.example|click> [x](http://evil.example) @everyone *b* _i_ ~s~ `c` :fire: #a | & "
+            + "> $x^2$ www.evil.example {{h}} \u202e";
         await using var server = new WebhookServer(_ => WebhookServer.Ok);
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions { IncludeError = true }, time);
         Assert.InRange(Markup.Length, 1, 150);
         var alert = Alert($"Failed: {Markup}");
-        alert = new DeadLetterAlert(alert.First with { Id = $"mail~{Markup}", EventId = Markup, EventName = $"order.{Markup}" }, [$"mail~{Markup}"]);
+        alert = new DeadLetterAlert(
+            alert.First with { Id = $"mail~{Markup}", EventId = Markup, EventName = $"order.{Markup}" },
+            [$"mail~{Markup}"]);
 
         await webhook.NotifyAsync(alert, Token);
 
         using var json = JsonDocument.Parse((await server.NextAsync()).Body);
         var text = json.RootElement.GetProperty("text").GetString()!;
-        Assert.True(text.Contains("dead letter mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? ?x?2? www?evil.example ??h?? ", StringComparison.Ordinal), text);
+        Assert.True(text.Contains(
+            "dead letter mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? "
+                + "?x?2? www?evil.example ??h?? ",
+            StringComparison.Ordinal), text);
         Assert.Equal(1, text.Count(c => c == '~'));
         Assert.True(text.IndexOfAny([.. "<>*`@#[]|&$^{}\\/_\u202e"]) < 0, text);
-        Assert.Equal(($"mail~{Markup}", $"Failed: {Markup}"), (json.RootElement.GetProperty("firstId").GetString(), json.RootElement.GetProperty("error").GetString()));
+        Assert.Equal(
+            ($"mail~{Markup}", $"Failed: {Markup}"),
+            (json.RootElement.GetProperty("firstId").GetString(), json.RootElement.GetProperty("error").GetString()));
     }
 
     [Fact]
@@ -161,7 +174,10 @@ public sealed class WebhookNotifierTests
         await using var server = new WebhookServer(_ => $"{status}\r\nLocation: {other.Url}");
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
 
-        Assert.Contains($"answered {status[..3]}", (await FailureOfAsync(webhook.NotifyAsync(Alert(), Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"answered {status[..3]}",
+            (await FailureOfAsync(webhook.NotifyAsync(Alert(), Token))).Message,
+            StringComparison.Ordinal);
         Assert.Equal(0, other.Received);
     }
 
@@ -172,7 +188,8 @@ public sealed class WebhookNotifierTests
     [InlineData("soon", 1)]
     public async Task RetryAfter_Short_IsKept(string asked, int seconds)
     {
-        await using var server = new WebhookServer(number => number == 1 ? $"503 Service Unavailable\r\nRetry-After: {asked}" : WebhookServer.Ok);
+        await using var server =
+            new WebhookServer(number => number == 1 ? $"503 Service Unavailable\r\nRetry-After: {asked}" : WebhookServer.Ok);
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
 
         var alerting = webhook.NotifyAsync(Alert(), Token);

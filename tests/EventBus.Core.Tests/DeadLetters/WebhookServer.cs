@@ -110,7 +110,9 @@ internal sealed class WebhookServer : IAsyncDisposable
                     return;
                 }
 
-                await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {response}\r\n{(response.Contains("Content-Length", StringComparison.Ordinal) ? "" : "Content-Length: 0\r\n")}\r\n"), stop.Token);
+                await stream.WriteAsync(Encoding.ASCII.GetBytes(
+                    $"HTTP/1.1 {response}\r\n{(response.Contains("Content-Length", StringComparison.Ordinal) ? "" : "Content-Length: 0\r\n")}\r\n"),
+                        stop.Token);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
@@ -150,7 +152,8 @@ internal sealed class WebhookServer : IAsyncDisposable
         }
 
         var lines = head.ToString().Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
-        var headers = lines[1..].Select(line => line.Split(": ", 2)).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
+        var headers = lines[1..].Select(line => line.Split(": ", 2))
+            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
         var body = new byte[int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture)];
         await stream.ReadExactlyAsync(body, stop.Token);
         return new WebhookPost(lines[0], headers, Encoding.UTF8.GetString(body));

@@ -5,14 +5,18 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What a handler that is not async leaves in its flow (a tenant, a culture, an activity) is not there for the next event.</summary>
+/// <summary>
+/// What a handler that is not async leaves in its flow (a tenant, a culture, an activity) is not there for the next
+/// event.
+/// </summary>
 public sealed class AmbientStateTests
 {
     private static readonly AsyncLocal<string?> Tenant = new();
 
     private readonly Seen seen = new();
 
-    public static TheoryData<string> Subscriptions => new(["plain", "idempotent", "ordered", "guarded", "paused-when-failing", "middleware", "blocking"]);
+    public static TheoryData<string> Subscriptions =>
+        new(["plain", "idempotent", "ordered", "guarded", "paused-when-failing", "middleware", "blocking"]);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -60,11 +64,13 @@ public sealed class AmbientStateTests
     public async Task Handler_LeavesAmbientStateAndFails_RetriesAndOthersDoNotSeeIt()
     {
         var time = new FakeTimeProvider();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)).Subscribe("mail", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) =>
-        {
-            LookAndLeave();
-            throw new InvalidOperationException("mail server down");
-        })), time);
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Retry(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1))
+            .Subscribe("mail", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) =>
+            {
+                LookAndLeave();
+                throw new InvalidOperationException("mail server down");
+            })), time);
 
         await running.Bus.PublishManyAsync([.. Enumerable.Range(0, 5).Select(i => new OrderPlaced($"{i}"))], cancellationToken: Token);
         await running.WhenIdleAsync();
@@ -92,7 +98,9 @@ public sealed class AmbientStateTests
     [Fact]
     public async Task Saga_StepLeavesAmbientState_NextStepDoesNotSeeIt()
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<LeavingSaga, LeavingState>(), services: services => services.AddSingleton(this));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().StoreInMemory().AddSaga<LeavingSaga, LeavingState>(),
+            services: services => services.AddSingleton(this));
         var sagas = running.Services.GetRequiredService<ISagas>();
 
         await sagas.RunAsync(new LeavingState("1"), cancellationToken: Token);

@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>A drain takes all slots, and must not take one that its holder has only lent: that handler has not finished.</summary>
+/// <summary>
+/// A drain takes all slots, and must not take one that its holder has only lent: that handler has not finished.
+/// </summary>
 public sealed class ConcurrencyLimiterTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -54,11 +54,12 @@ public sealed class ContextTests
     public async Task Headers_ChangedAfterThePublish_ArriveAsTheyWere()
     {
         var go = new TaskCompletionSource();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("reads", async (_, context, _) =>
-        {
-            await go.Task;
-            seen.Add(context.Headers["tenant"]);
-        }));
+        await using var running =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("reads", async (_, context, _) =>
+            {
+                await go.Task;
+                seen.Add(context.Headers["tenant"]);
+            }));
         var headers = new Dictionary<string, string> { ["tenant"] = "a" };
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = headers }, Token);
@@ -73,12 +74,14 @@ public sealed class ContextTests
     public async Task Stop_TokenCallbackThrowsAndHandlerHangs_EndsAllTheSame()
     {
         var started = new TaskCompletionSource();
-        var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Configure(o => o.DrainTimeout = TimeSpan.FromMilliseconds(20)).Subscribe<OrderPlaced>("hangs", (_, _, token) =>
-        {
-            token.Register(() => throw new InvalidOperationException("a callback of the handler's"));
-            started.TrySetResult();
-            return new TaskCompletionSource().Task;
-        }));
+        var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Configure(o => o.DrainTimeout = TimeSpan.FromMilliseconds(20))
+            .Subscribe<OrderPlaced>("hangs", (_, _, token) =>
+            {
+                token.Register(() => throw new InvalidOperationException("a callback of the handler's"));
+                started.TrySetResult();
+                return new TaskCompletionSource().Task;
+            }));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await started.Task.WaitAsync(RunningBus.Patience, Token);
 
@@ -104,7 +107,8 @@ public sealed class ContextTests
             bus.Event<OrderPlaced>().RequireSubscriber();
         });
 
-        var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.MaxValue }, Token));
+        var exception = await Assert.ThrowsAsync<PublishException>(
+            () => running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.MaxValue }, Token));
 
         Assert.Equal(PublishFailure.NoSubscriber, exception.Failure);
     }
@@ -113,7 +117,9 @@ public sealed class ContextTests
     public async Task Publish_FullAndToldToFail_FailsAtOnceAndNamesTheSubscription()
     {
         var hold = new TaskCompletionSource();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => (o.Capacity, o.QueueFullMode) = (1, QueueFullMode.Fail)).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => (
+            o.Capacity,
+            o.QueueFullMode) = (1, QueueFullMode.Fail)).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
         PublishException? refusal = null;
         for (var i = 0; i < 10 && refusal is null; i++)
         {

@@ -37,7 +37,9 @@ public sealed class DeliveryPipelineTests : IDisposable
     {
         var context = NewContext();
 
-        Assert.Equal(DeliveryOutcome.Handled, await Compose(async (_, _) => await Task.Yield()).InvokeAsync(context, CancellationToken.None));
+        Assert.Equal(
+            DeliveryOutcome.Handled,
+            await Compose(async (_, _) => await Task.Yield()).InvokeAsync(context, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(() => context.PublishAsync(new OrderPlaced("2"), Token));
     }
 
@@ -54,11 +56,15 @@ public sealed class DeliveryPipelineTests : IDisposable
     [Fact]
     public async Task InvokeAsync_UnreadableEvent_IsRejectedWithoutTheHandler()
     {
-        var context = new DeliveryContext(new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Defect = "broken" }, []), NewSubscription());
+        var context = new DeliveryContext(
+            new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Defect = "broken" }, []),
+            NewSubscription());
 
         var outcome = await Compose((_, _) => throw new FormatException()).InvokeAsync(context, CancellationToken.None);
 
-        Assert.Equal((DeliveryStatus.Rejected, DeadLetterReason.Unreadable), (outcome.Status, (outcome.Failure as Rejected)?.Rejection.Reason));
+        Assert.Equal(
+            (DeliveryStatus.Rejected, DeadLetterReason.Unreadable),
+            (outcome.Status, (outcome.Failure as Rejected)?.Rejection.Reason));
     }
 
     [Fact]

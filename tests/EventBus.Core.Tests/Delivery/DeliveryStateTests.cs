@@ -17,18 +17,19 @@ public sealed class DeliveryStateTests
     {
         var (running, most) = (0, 0);
         var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("limited", s => s.Concurrency(4).On<OrderPlaced>(async (_, _, token) =>
-        {
-            var now = Interlocked.Increment(ref running);
-            InterlockedMax(ref most, now);
-            if (now == 4)
+        await using var bus = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Subscribe("limited", s => s.Concurrency(4).On<OrderPlaced>(async (_, _, token) =>
             {
-                full.TrySetResult();
-            }
+                var now = Interlocked.Increment(ref running);
+                InterlockedMax(ref most, now);
+                if (now == 4)
+                {
+                    full.TrySetResult();
+                }
 
-            await full.Task.WaitAsync(token);
-            Interlocked.Decrement(ref running);
-        })));
+                await full.Task.WaitAsync(token);
+                Interlocked.Decrement(ref running);
+            })));
 
         await bus.Bus.PublishManyAsync([.. Enumerable.Range(0, 50).Select(i => new OrderPlaced("x"))], cancellationToken: Token);
         await bus.WhenIdleAsync();
@@ -42,19 +43,20 @@ public sealed class DeliveryStateTests
         // Four handlers meet at a barrier, each on a thread of its own: with one thread they never would.
         using var barrier = new Barrier(4);
         var first = true;
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("blocking", s => s.Concurrency(4).On<OrderPlaced>((e, _, token) =>
-        {
-            if (first)
+        await using var bus = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Subscribe("blocking", s => s.Concurrency(4).On<OrderPlaced>((e, _, token) =>
             {
-                // Seen to hold its thread once, so that helpers are called.
-                first = false;
-                SpinWait.SpinUntil(() => false, 20);
-                return Task.CompletedTask;
-            }
+                if (first)
+                {
+                    // Seen to hold its thread once, so that helpers are called.
+                    first = false;
+                    SpinWait.SpinUntil(() => false, 20);
+                    return Task.CompletedTask;
+                }
 
-            seen.Add(barrier.SignalAndWait(RunningBus.Patience, token) ? "met" : "alone");
-            return Task.CompletedTask;
-        })));
+                seen.Add(barrier.SignalAndWait(RunningBus.Patience, token) ? "met" : "alone");
+                return Task.CompletedTask;
+            })));
 
         await bus.Bus.PublishManyAsync([.. Enumerable.Range(0, 5).Select(i => new OrderPlaced("x"))], cancellationToken: Token);
         await bus.WhenIdleAsync();
@@ -66,7 +68,10 @@ public sealed class DeliveryStateTests
     public async Task SubscribeAny_Wildcard_SeesNameEventAndBody()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory()
-            .SubscribePattern("audit", "order.*", (context, _) => Note($"{context.EventName} {context.Event?.GetType().Name} {context.Body.Length > 2}")));
+            .SubscribePattern(
+                "audit",
+                "order.*",
+                (context, _) => Note($"{context.EventName} {context.Event?.GetType().Name} {context.Body.Length > 2}")));
 
         await bus.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await bus.Bus.PublishAsync(new ReceiptSent("1"), Token);
@@ -105,7 +110,9 @@ public sealed class DeliveryStateTests
         await bus.PassAsync(time, TimeSpan.FromSeconds(7));
 
         Assert.Equal(["1 process parent"], seen.Items);
-        Assert.Equal(EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "parent", "receipts", 0).ToString("D"), Assert.Single(ids));
+        Assert.Equal(
+            EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "parent", "receipts", 0).ToString("D"),
+            Assert.Single(ids));
     }
 
     [Fact]
@@ -137,7 +144,9 @@ public sealed class DeliveryStateTests
     public async Task Ordered_DeadLetter_BlocksItsKeyUntilPeopleDecide()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Configure(o => o.MaxParkedPerKey = 2)
-            .Subscribe("fulfilment", s => s.Ordered().On<OrderPlaced>((e, _, _) => e.OrderId == "1" ? throw new IOException() : Note(e.OrderId))));
+            .Subscribe(
+                "fulfilment",
+                s => s.Ordered().On<OrderPlaced>((e, _, _) => e.OrderId == "1" ? throw new IOException() : Note(e.OrderId))));
 
         foreach (var id in new[] { "1", "2", "3", "4" })
         {
@@ -146,7 +155,9 @@ public sealed class DeliveryStateTests
 
         await bus.WhenIdleAsync();
         Assert.Empty(seen.Items);
-        Assert.Equal([("4", DeadLetterReason.KeyBlocked), ("1", DeadLetterReason.HandlerFailed)], (await bus.DeadLetters.ListAsync(cancellationToken: Token)).Select(d => (d.EventId, d.Reason)));
+        Assert.Equal(
+            [("4", DeadLetterReason.KeyBlocked), ("1", DeadLetterReason.HandlerFailed)],
+            (await bus.DeadLetters.ListAsync(cancellationToken: Token)).Select(d => (d.EventId, d.Reason)));
 
         await bus.DeadLetters.DiscardAsync("fulfilment~1", "a test", Token);
         await bus.WhenIdleAsync();
@@ -163,11 +174,12 @@ public sealed class DeliveryStateTests
     [Fact]
     public async Task Stop_WorkIsQueued_IsHandledFirst()
     {
-        var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>(async (e, _, _) =>
-        {
-            await Task.Yield();
-            await Note(e.OrderId);
-        })));
+        var bus =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>(async (e, _, _) =>
+            {
+                await Task.Yield();
+                await Note(e.OrderId);
+            })));
         await bus.Bus.PublishManyAsync([.. Enumerable.Range(0, 100).Select(i => new OrderPlaced($"{i}"))], cancellationToken: Token);
 
         await bus.DisposeAsync();
@@ -181,11 +193,13 @@ public sealed class DeliveryStateTests
         using var logs = new LogMemory();
         var started = new TaskCompletionSource();
         var bus = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Configure(o => o.DrainTimeout = TimeSpan.FromMilliseconds(50)).Subscribe("stuck", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) =>
-            {
-                started.TrySetResult();
-                return new TaskCompletionSource().Task;
-            })),
+            bus => bus.UseInMemory()
+                .Configure(o => o.DrainTimeout = TimeSpan.FromMilliseconds(50))
+                .Subscribe("stuck", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) =>
+                {
+                    started.TrySetResult();
+                    return new TaskCompletionSource().Task;
+                })),
             services: services => services.AddLogging(logging => logging.AddProvider(logs)));
         await bus.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await bus.Bus.PublishAsync(new OrderPlaced("2"), Token);
@@ -211,7 +225,14 @@ public sealed class DeliveryStateTests
 
         await context.PublishAsync(new ReceiptSent("1"), cancellationToken: Token);
 
-        Assert.Equal(("e", "order.placed", "k", "v", "e", "test", 3), (context.EventId, context.EventName, context.Key, context.Headers["h"], context.CorrelationId, context.Subscription, context.Attempt));
+        Assert.Equal(("e", "order.placed", "k", "v", "e", "test", 3), (
+            context.EventId,
+            context.EventName,
+            context.Key,
+            context.Headers["h"],
+            context.CorrelationId,
+            context.Subscription,
+            context.Attempt));
         Assert.Equal([new ReceiptSent("1")], context.Published);
         Assert.Throws<InvalidOperationException>(() => context.Services);
     }
@@ -220,7 +241,8 @@ public sealed class DeliveryStateTests
     public async Task WhenIdle_BusyBus_TimesOutAndSaysWhatIsOpen()
     {
         var release = new TaskCompletionSource();
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("waiting", (_, _, _) => release.Task));
+        await using var bus =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("waiting", (_, _, _) => release.Task));
         await bus.Bus.PublishAsync(new OrderPlaced("1"), Token);
 
         var exception = await Assert.ThrowsAsync<TimeoutException>(() => bus.Bus.WhenIdleAsync(TimeSpan.FromMilliseconds(20), Token));

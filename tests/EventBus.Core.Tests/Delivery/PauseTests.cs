@@ -36,7 +36,9 @@ public sealed class PauseTests : IDisposable
         time.Advance(TimeSpan.FromSeconds(30));
         await starts.UntilAsync(items => items.Count == 4, "the first probe ran");
         Assert.Equal(["0:1", "1:1", "2:1", "0:2"], starts.Items);
-        await UntilAsync(() => logs.At(LogLevel.Warning).Count(text => text.Contains("failed to handle", StringComparison.Ordinal)) == 4, "the failed probe is recorded");
+        await UntilAsync(
+            () => logs.At(LogLevel.Warning).Count(text => text.Contains("failed to handle", StringComparison.Ordinal)) == 4,
+            "the failed probe is recorded");
 
         up = true;
         await UntilAsync(
@@ -49,7 +51,9 @@ public sealed class PauseTests : IDisposable
         Assert.Equal("3:1", starts.Items[4]);
         await running.PassAsync(time, Minute);
 
-        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"{i}"), starts.Items.Skip(4).Select(item => item.Split(':')[0]).Distinct().Order());
+        Assert.Equal(
+            Enumerable.Range(0, 10).Select(i => $"{i}"),
+            starts.Items.Skip(4).Select(item => item.Split(':')[0]).Distinct().Order());
         Assert.Contains("0:2", starts.Items.Skip(4));
         Assert.Equal(HealthStatus.Healthy, await HealthAsync(running));
         Assert.Single(logs.At(LogLevel.Information), IsGoingOn);
@@ -91,7 +95,8 @@ public sealed class PauseTests : IDisposable
     public async Task Pause_OneEventCanNeverSucceed_HoldsUpNobodyAndDiesInTheEnd()
     {
         up = true;
-        await using var running = await StartAsync(s => Mail(s, ordered: false, item => item == "bad").Concurrency(1).CircuitBreaker(1, Minute));
+        await using var running =
+            await StartAsync(s => Mail(s, ordered: false, item => item == "bad").Concurrency(1).CircuitBreaker(1, Minute));
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
         var published = 0;
@@ -124,7 +129,8 @@ public sealed class PauseTests : IDisposable
     {
         await using var running = await StartAsync(
             s => Mail(s, ordered: false),
-            bus => bus.CircuitBreaker(3, Minute).Subscribe("stock", s => s.CircuitBreaker(0, Minute).Concurrency(1).On<OrderPlaced>((_, _, _) => throw new IOException())));
+            bus => bus.CircuitBreaker(3, Minute)
+                .Subscribe("stock", s => s.CircuitBreaker(0, Minute).Concurrency(1).On<OrderPlaced>((_, _, _) => throw new IOException())));
         await PublishAsync(running, 20);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
 
@@ -149,7 +155,10 @@ public sealed class PauseTests : IDisposable
     public async Task Stop_OfADurableQueueWhilePaused_StartsNothingMore()
     {
         var queue = new ScriptedQueue(time, TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
-        await using var running = await StartAsync(s => Mail(s, ordered: false).Concurrency(1).CircuitBreaker(3, Minute), bus => bus.UseTransport("Scripted()", _ => queue).StoreInMemory(), inMemory: false);
+        await using var running = await StartAsync(
+            s => Mail(s, ordered: false).Concurrency(1).CircuitBreaker(3, Minute),
+            bus => bus.UseTransport("Scripted()", _ => queue).StoreInMemory(),
+            inMemory: false);
         await PublishAsync(running, 10);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
         await queue.Events.UntilAsync(items => items.Count == 3, "the failures are recorded");
@@ -165,7 +174,10 @@ public sealed class PauseTests : IDisposable
     {
         var log = new ScriptedLog(1);
         var owner = log.Connect();
-        await using var running = await StartAsync(s => Mail(s, ordered: true).Concurrency(2).CircuitBreaker(3, Minute), bus => bus.UseTransport("Scripted()", _ => owner).StoreInMemory(), inMemory: false);
+        await using var running = await StartAsync(
+            s => Mail(s, ordered: true).Concurrency(2).CircuitBreaker(3, Minute),
+            bus => bus.UseTransport("Scripted()", _ => owner).StoreInMemory(),
+            inMemory: false);
         log.Assign(0, owner);
         await PublishAsync(running, 300);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
@@ -203,13 +215,15 @@ public sealed class PauseTests : IDisposable
 
     public void Dispose() => logs.Dispose();
 
-    private static bool IsPaused(RunningBus running, string subscription = "mail") => new BusStatus(((BusClient)running.Bus).Running()).PausedSubscriptions.Contains(subscription);
+    private static bool IsPaused(RunningBus running, string subscription = "mail") =>
+        new BusStatus(((BusClient)running.Bus).Running()).PausedSubscriptions.Contains(subscription);
 
     private static bool IsGoingOn(string text) => text.Contains("is resumed", StringComparison.Ordinal);
 
     private bool HasGoneOn() => logs.At(LogLevel.Information).Any(IsGoingOn);
 
-    private static async Task<HealthStatus> HealthAsync(RunningBus running) => (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Status;
+    private static async Task<HealthStatus> HealthAsync(RunningBus running) =>
+        (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Status;
 
     private static async Task PublishAsync(RunningBus running, int count)
     {
@@ -226,7 +240,9 @@ public sealed class PauseTests : IDisposable
         using var limit = new CancellationTokenSource(RunningBus.Patience);
         while (!await condition())
         {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join("\n", logs.Entries.TakeLast(25))} {time.GetUtcNow()}");
+            Assert.False(
+                limit.IsCancellationRequested,
+                $"Waited too long until {reason}. {string.Join("\n", logs.Entries.TakeLast(25))} {time.GetUtcNow()}");
             await Task.Yield();
         }
     }
@@ -241,7 +257,10 @@ public sealed class PauseTests : IDisposable
         });
     }
 
-    private Task<RunningBus> StartAsync(Func<SubscriptionBuilder, SubscriptionBuilder> mail, Action<EventBusBuilder>? more = null, bool inMemory = true) =>
+    private Task<RunningBus> StartAsync(
+        Func<SubscriptionBuilder, SubscriptionBuilder> mail,
+        Action<EventBusBuilder>? more = null,
+        bool inMemory = true) =>
         RunningBus.StartAsync(
             bus =>
             {

@@ -69,7 +69,8 @@ public sealed class SuspectTests
         for (var death = 0; death < 4; death++)
         {
             // Harmless events of another subscription run concurrently and after it, until the process ends.
-            await using var process = await StartAsync((job, ct) => job == "deadly" || job == $"slow {death}" ? Never(ct) : Task.CompletedTask);
+            await using var process =
+                await StartAsync((job, ct) => job == "deadly" || job == $"slow {death}" ? Never(ct) : Task.CompletedTask);
             process.HandOut("stock", $"slow {death}");
             process.HandOut("mail", "deadly");
             if (death < 3)
@@ -82,7 +83,9 @@ public sealed class SuspectTests
             }
         }
 
-        Assert.Equal(["mail deadly 2", "mail deadly 3", "mail deadly 4"], seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["mail deadly 2", "mail deadly 3", "mail deadly 4"],
+            seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
         var dead = Assert.Single(await store.DeadLetters.ListAsync(new DeadLetterFilter(), Token));
         Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.Id, dead.Reason, dead.Attempts));
 
@@ -134,7 +137,9 @@ public sealed class SuspectTests
         await seen.HasAsync("stock b 2");
 
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var second = await StartAsync((job, ct) => job == "runs" ? Never(ct) : job == "fresh" ? released.Task : Task.CompletedTask, concurrency: 1);
+        await using var second = await StartAsync(
+            (job, ct) => job == "runs" ? Never(ct) : job == "fresh" ? released.Task : Task.CompletedTask,
+            concurrency: 1);
         second.HandOut("other", "runs");
         await seen.HasAsync("other runs 2");
         second.HandOut("mail", "alone");
@@ -208,7 +213,11 @@ public sealed class SuspectTests
             bus =>
             {
                 bus.UseTransport("Redelivering()", _ => transport).UseStores(_ => new TestBusStores("kept", durable: true, failures: store))
-                    .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter, options.HandlerTimeout) = (Lease, TimeSpan.Zero, 0, TimeSpan.FromHours(1)));
+                    .Configure(options => (
+                        options.Lease,
+                        options.DrainTimeout,
+                        options.Retry.Jitter,
+                        options.HandlerTimeout) = (Lease, TimeSpan.Zero, 0, TimeSpan.FromHours(1)));
                 foreach (var subscription in new[] { "mail", "stock", "other" })
                 {
                     bus.Subscribe(subscription, s => s.Concurrency(concurrency).On<OrderPlaced>(async (e, context, ct) =>
@@ -229,7 +238,9 @@ public sealed class SuspectTests
         public Journal Acknowledged => transport.Acknowledged;
 
         public void HandOut(string subscription, string job, int earlier = 1) => transport.Receivers[subscription].HandOut(
-            new Delivery(new Envelope(new EnvelopeAttributes { Id = job, Name = "order.placed" }, System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, earlier, CancellationToken.None));
+            new Delivery(new Envelope(
+                new EnvelopeAttributes { Id = job, Name = "order.placed" },
+                System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, earlier, CancellationToken.None));
 
         public ValueTask DisposeAsync() => running.DisposeAsync();
     }
@@ -240,7 +251,10 @@ public sealed class SuspectTests
 
         public Journal Acknowledged { get; } = new();
 
-        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => throw new NotSupportedException();
+        public override ValueTask PublishAsync(
+            ReadOnlyMemory<Envelope> batch,
+            Memory<PublishOutcome> outcomes,
+            CancellationToken deadline) => throw new NotSupportedException();
 
         public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
             ValueTask.FromResult<Receiver>(Receivers[subscription.Name] = new ScriptedReceiver(_ => { }));

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>When an event is acknowledged: after it was handled, or after its failure was kept, and never before.</summary>
+/// <summary>
+/// When an event is acknowledged: after it was handled, or after its failure was kept, and never before.
+/// </summary>
 public sealed class SettlementTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -42,7 +44,10 @@ public sealed class SettlementTests : IDisposable
         Assert.Equal(["start 1"], handled.Items);
     }
 
-    /// <summary>The store has room for one entry: the failure of the second event can be kept when the first one has gone through.</summary>
+    /// <summary>
+    /// The store has room for one entry: the failure of the second event can be kept when the first one has gone
+    /// through.
+    /// </summary>
     [Fact]
     public async Task Handler_FailsAndTheStoreRefuses_NothingIsAcknowledgedUntilItIsKept()
     {
@@ -51,7 +56,9 @@ public sealed class SettlementTests : IDisposable
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await queue.Events.HasAsync("0 acknowledged");
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
-        await UntilAsync(() => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the store has refused a write");
+        await UntilAsync(
+            () => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)),
+            "the store has refused a write");
         Assert.Single(queue.Events.Items);
 
         healed = true;
@@ -78,13 +85,14 @@ public sealed class SettlementTests : IDisposable
     }
 
     private Task<RunningBus> StartAsync(int capacity, Func<OrderPlaced, Task> handle) => RunningBus.StartAsync(
-        bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new TestBusStores("small", durable: false, failures: new InMemoryFailureStore(capacity)))
-            .Configure(options => options.Retry.Jitter = 0)
-            .Subscribe<OrderPlaced>("mail", (e, _, _) =>
-            {
-                handled.Add($"start {e.OrderId}");
-                return handle(e);
-            }),
+        bus => bus.UseTransport("Scripted()", _ => queue)
+            .UseStores(_ => new TestBusStores("small", durable: false, failures: new InMemoryFailureStore(capacity)))
+                .Configure(options => options.Retry.Jitter = 0)
+                .Subscribe<OrderPlaced>("mail", (e, _, _) =>
+                {
+                    handled.Add($"start {e.OrderId}");
+                    return handle(e);
+                }),
         time,
         services => services.AddSingleton<ILoggerProvider>(logs));
 }

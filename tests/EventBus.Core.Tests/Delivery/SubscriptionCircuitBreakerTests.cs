@@ -180,5 +180,10 @@ public sealed class SubscriptionCircuitBreakerTests
     }
 
     private SubscriptionCircuitBreaker CircuitBreaker(int count) =>
-        new("mail", new CircuitBreakerSettings(count, TimeSpan.FromMinutes(1)), new RetryPolicy(RetrySettings.Merge(), [exception => exception is FormatException], new RandomSource(1), NullLogger.Instance), new WakeSignal(), TestServices.Create(time));
+        new(
+            "mail",
+            new CircuitBreakerSettings(count, TimeSpan.FromMinutes(1)),
+            new RetryPolicy(RetrySettings.Merge(), [exception => exception is FormatException], new RandomSource(1), NullLogger.Instance),
+            new WakeSignal(),
+            TestServices.Create(time));
 }

@@ -17,13 +17,20 @@ public sealed class ExceptionTextTests
         _ = ExceptionText.IsPlain(exception);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        string[] texts = [ExceptionText.MessageOf(exception), ExceptionText.Of(exception), ExceptionText.DetailsOf(exception), ReadFailure.Describe(exception)];
+        string[] texts = [
+            ExceptionText.MessageOf(exception),
+            ExceptionText.Of(exception),
+            ExceptionText.DetailsOf(exception),
+            ReadFailure.Describe(exception)
+        ];
         var shown = new PrintableException(exception);
         var plain = ExceptionText.IsPlain(exception);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
         Assert.All(texts, text => Assert.InRange(text.Length, 1, ExceptionText.MaxDetails + ExceptionText.MaxMessage));
-        Assert.All([texts[0], texts[1], shown.Message], text => Assert.True(text.Length <= ExceptionText.MaxMessage && PrintableText.IsShown(text)));
+        Assert.All(
+            [texts[0], texts[1], shown.Message],
+            text => Assert.True(text.Length <= ExceptionText.MaxMessage && PrintableText.IsShown(text)));
         Assert.All(shown.ToString().Split('\n').Skip(1), line => Assert.True(line[0] == ' ' && PrintableText.IsShown(line)));
         Assert.StartsWith(exception.GetType().ToString(), shown.ToString(), StringComparison.Ordinal);
         Assert.Equal(which is "foreign cancellation", plain);
@@ -32,11 +39,13 @@ public sealed class ExceptionTextTests
     [Fact]
     public void Details_OfAChain_NameEveryTypeAndWhereItWasThrown()
     {
-        var exception = Assert.Throws<InvalidOperationException>(() => Throw("outer\nsecond line", Assert.Throws<InvalidOperationException>(() => Throw("inner", null))));
+        var exception = Assert.Throws<InvalidOperationException>(
+            () => Throw("outer\nsecond line", Assert.Throws<InvalidOperationException>(() => Throw("inner", null))));
 
         var details = ExceptionText.DetailsOf(exception);
 
-        Assert.Equal(2, details.Split($"   at EventBus.{nameof(ExceptionTextTests)}.<{nameof(Details_OfAChain_NameEveryTypeAndWhereItWasThrown)}>g__Throw").Length - 1);
+        Assert.Equal(2, details.Split(
+            $"   at EventBus.{nameof(ExceptionTextTests)}.<{nameof(Details_OfAChain_NameEveryTypeAndWhereItWasThrown)}>g__Throw").Length - 1);
         Assert.Contains(@"System.InvalidOperationException: outer\u000Asecond line", details, StringComparison.Ordinal);
         Assert.Contains("\n ---> System.InvalidOperationException: inner\n   at ", details, StringComparison.Ordinal);
 
@@ -46,7 +55,8 @@ public sealed class ExceptionTextTests
     [Fact]
     public void Message_WithAPathOfTheSerializer_IsToldWithoutIt()
     {
-        var json = Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, int>>>("""{"map":{"someone@example.com":"x"}}"""));
+        var json = Assert.Throws<JsonException>(
+            () => JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, int>>>("""{"map":{"someone@example.com":"x"}}"""));
         var wrapped = new IOException($"The file is broken. {json.Message}", json);
 
         Assert.Equal("System.Text.Json.JsonException: at line 1, byte 34", ExceptionText.Of(json));
@@ -59,7 +69,9 @@ public sealed class ExceptionTextTests
     public void Logger_OfAPlainException_PassesItOnAsItIs()
     {
         var sink = new Sink();
-        var plain = Assert.Throws<IOException>((Action)(() => throw new IOException("It failed.", new AggregateException(new InvalidOperationException("inner"), new TimeoutException()))));
+        var plain = Assert.Throws<IOException>((Action)(() => throw new IOException(
+            "It failed.",
+            new AggregateException(new InvalidOperationException("inner"), new TimeoutException()))));
 
         BackendLog.Create(sink, "test").LogError(plain, "It failed for {Name}", "mail");
 
@@ -71,16 +83,25 @@ public sealed class ExceptionTextTests
     public void Logger_OfAnExceptionWithLines_PassesOnPrintableLinesAndItsType()
     {
         var sink = new Sink();
-        var foreign = Assert.Throws<IOException>((Action)(() => throw new IOException("outer", new InvalidOperationException("The server said: \r\nforged: line\u001b[2J"))));
+        var foreign = Assert.Throws<IOException>(
+            (Action)(() => throw new IOException("outer", new InvalidOperationException("The server said: \r\nforged: line\u001b[2J"))));
 
         BackendLog.Create(sink, "test").LogError(foreign, "It failed for {Name}", "mail");
 
         Assert.Equal("It failed for mail", sink.Message);
         Assert.Equal(["ExceptionType", "Name", "{OriginalFormat}"], sink.Values.Select(value => value.Key));
         Assert.Equal("System.IO.IOException", sink.Values[0].Value);
-        Assert.Equal((foreign.HResult, "System.IO.IOException: outer", null), (sink.Exception!.HResult, sink.Exception.Message, sink.Exception.InnerException));
-        Assert.Contains(@" ---> System.InvalidOperationException: The server said: \u000D\u000Aforged: line\u001B[2J", sink.Exception.ToString(), StringComparison.Ordinal);
-        Assert.Contains(nameof(Logger_OfAnExceptionWithLines_PassesOnPrintableLinesAndItsType), sink.Exception.StackTrace, StringComparison.Ordinal);
+        Assert.Equal(
+            (foreign.HResult, "System.IO.IOException: outer", null),
+            (sink.Exception!.HResult, sink.Exception.Message, sink.Exception.InnerException));
+        Assert.Contains(
+            @" ---> System.InvalidOperationException: The server said: \u000D\u000Aforged: line\u001B[2J",
+            sink.Exception.ToString(),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            nameof(Logger_OfAnExceptionWithLines_PassesOnPrintableLinesAndItsType),
+            sink.Exception.StackTrace,
+            StringComparison.Ordinal);
     }
 
     private sealed class Sink : ILoggerFactory, ILogger
@@ -102,8 +123,16 @@ public sealed class ExceptionTextTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            (Exception, Message, Values) = (exception, formatter(state, exception), [.. (IEnumerable<KeyValuePair<string, object?>>)state!]);
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
+            (
+                Exception,
+                Message,
+                Values) = (exception, formatter(state, exception), [.. (IEnumerable<KeyValuePair<string, object?>>)state!]);
 
         public void Dispose()
         {

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What others wrote is in no log, alert or error beyond names and ids, and these begin no lines of their own.</summary>
+/// <summary>
+/// What others wrote is in no log, alert or error beyond names and ids, and these begin no lines of their own.
+/// </summary>
 public sealed class ForeignTextTests : IAsyncDisposable
 {
     private const string Secret = "someone@example.com";
@@ -44,7 +46,8 @@ public sealed class ForeignTextTests : IAsyncDisposable
     {
         await using var bus = await StartAsync();
 
-        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "contact.imported" }, System.Text.Encoding.UTF8.GetBytes(body)));
+        await transport.DeliverAsync(
+            (new EnvelopeAttributes { Id = "1", Name = "contact.imported" }, System.Text.Encoding.UTF8.GetBytes(body)));
 
         var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync($"{what} became a dead letter")).First;
         Assert.Equal(DeadLetterReason.Unreadable, letter.Reason);
@@ -61,14 +64,18 @@ public sealed class ForeignTextTests : IAsyncDisposable
 
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "contact.imported" }, "{\n  \"number\": x }"u8.ToArray()));
 
-        Assert.Equal($"The body cannot be read as {typeof(ContactImported)}: System.Text.Json.JsonException at line 2, byte 13.", (await bus.DeadLetters.ListAsync(cancellationToken: Token)).Single().Error);
+        Assert.Equal(
+            $"The body cannot be read as {typeof(ContactImported)}: System.Text.Json.JsonException at line 2, byte 13.",
+            (await bus.DeadLetters.ListAsync(cancellationToken: Token)).Single().Error);
     }
 
     [Fact]
     public async Task HandlersException_WithLinesAndEscapes_IsOneLineInTheMessageAndTheError()
     {
         await using var bus = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).AddAlert<AlertInbox>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("a\u2028crit: forged\u001b[2J\u202e\nsecond")),
+            bus => bus.UseInMemory().Retry(0).AddAlert<AlertInbox>().Subscribe<OrderPlaced>(
+                "mail",
+                (_, _, _) => throw new InvalidOperationException("a\u2028crit: forged\u001b[2J\u202e\nsecond")),
             services: services => services.AddLogging(logging => logging.AddProvider(log)));
 
         await bus.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -100,15 +107,21 @@ public sealed class ForeignTextTests : IAsyncDisposable
             }
         });
         listener.Start();
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().Publishes<OrderShipped>()
-            .SubscribePattern("foreign-metrics", "#", (context, _) => context.EventName.StartsWith("bad", StringComparison.Ordinal) ? throw new InvalidOperationException() : Task.CompletedTask).Retry(0));
+        await using var bus =
+            await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().Publishes<OrderShipped>()
+                .SubscribePattern("foreign-metrics", "#", (context, _) => context.EventName.StartsWith("bad", StringComparison.Ordinal)
+                    ? throw new InvalidOperationException()
+                    : Task.CompletedTask).Retry(0));
 
-        await transport.DeliverAsync([.. Enumerable.Range(0, 10).Select(i => (new EnvelopeAttributes { Id = $"{i}", Name = i == 0 ? "order.shipped" : i % 2 == 0 ? $"bad.name{i}" : $"good.name{i}" }, """{"orderId":"1"}"""u8.ToArray()))]);
+        await transport.DeliverAsync([.. Enumerable.Range(0, 10).Select(i => (
+            new EnvelopeAttributes { Id = $"{i}", Name = i == 0 ? "order.shipped" : i % 2 == 0 ? $"bad.name{i}" : $"good.name{i}" },
+            """{"orderId":"1"}"""u8.ToArray()))]);
 
         Assert.Equal(["_OTHER", "order.shipped"], Of("messaging.client.consumed.messages"));
         Assert.Equal(["_OTHER"], Of("eventbus.dead_letters"));
 
-        IEnumerable<string?> Of(string instrument) => names.Where(name => name.Instrument == instrument).Select(name => name.Name).Distinct().Order(StringComparer.Ordinal);
+        IEnumerable<string?> Of(string instrument) =>
+            names.Where(name => name.Instrument == instrument).Select(name => name.Name).Distinct().Order(StringComparer.Ordinal);
     }
 
     [Fact]
@@ -116,11 +129,17 @@ public sealed class ForeignTextTests : IAsyncDisposable
     {
         var time = new FakeTimeProvider();
         await using var bus = await RunningBus.StartAsync(
-            bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Publishes<OrderShipped>().SubscribePattern("all", "#", (_, _) => throw new InvalidOperationException("planned")).Retry(0),
+            bus => bus.UseTransport("UseScript()", _ => transport)
+                .StoreInMemory()
+                .AddAlert<AlertInbox>()
+                .Publishes<OrderShipped>()
+                .SubscribePattern("all", "#", (_, _) => throw new InvalidOperationException("planned"))
+                .Retry(0),
             time);
         var inbox = bus.Services.GetRequiredService<AlertInbox>();
 
-        await transport.DeliverAsync([.. Enumerable.Range(0, 100).Select(i => (new EnvelopeAttributes { Id = $"{i}", Name = $"invented.name{i}" }, "{}"u8.ToArray()))]);
+        await transport.DeliverAsync([.. Enumerable.Range(0, 100)
+            .Select(i => (new EnvelopeAttributes { Id = $"{i}", Name = $"invented.name{i}" }, "{}"u8.ToArray()))]);
         var first = await inbox.NextAsync("an event of an invented name failed");
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "known", Name = "order.shipped" }, """{"orderId":"1"}"""u8.ToArray()));
         var known = await inbox.NextAsync("an event of a declared name failed");
@@ -154,8 +173,12 @@ public sealed class ForeignTextTests : IAsyncDisposable
     public void PrintableText_OfHalfACharacter_IsItsCode() => Assert.Equal(@"a\uD800b\uDC00", PrintableText.Of("a\ud800b\udc00"));
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Subscribe<ContactMoved>("contacts", (_, _, _) => Task.CompletedTask).Publishes<ContactImported>()
-            .Upcast<ContactImported, ContactMoved>(old => throw new InvalidOperationException($"Cannot move {old.Upcast}")),
+        bus => bus.UseTransport("UseScript()", _ => transport)
+            .StoreInMemory()
+            .AddAlert<AlertInbox>()
+            .Subscribe<ContactMoved>("contacts", (_, _, _) => Task.CompletedTask)
+            .Publishes<ContactImported>()
+                .Upcast<ContactImported, ContactMoved>(old => throw new InvalidOperationException($"Cannot move {old.Upcast}")),
         services: services => services.AddLogging(logging => logging.AddProvider(log)));
 
     /// <summary>Everything that a log provider gets: messages, values and exceptions.</summary>
@@ -192,11 +215,18 @@ public sealed class ForeignTextTests : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             lock (entries)
             {
-                entries.Add((formatter(state, exception), $"{string.Join(' ', state as IEnumerable<KeyValuePair<string, object?>> ?? [])} {exception}"));
+                entries.Add((
+                    formatter(state, exception),
+                    $"{string.Join(' ', state as IEnumerable<KeyValuePair<string, object?>> ?? [])} {exception}"));
             }
         }
 
@@ -226,7 +256,8 @@ public sealed record ContactMoved(int Number);
 
 public sealed class RefusingConverter : JsonConverter<string>
 {
-    public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new FormatException($"Odd: {reader.GetString()}");
+    public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        throw new FormatException($"Odd: {reader.GetString()}");
 
     public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
 }

@@ -17,12 +17,16 @@ public sealed class TelemetryTests
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "EventBus",
-            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            Sample = (ref options) => options.TraceId == root.TraceId
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
             ActivityStopped = spans.Add,
         };
         ActivitySource.AddActivityListener(listener);
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
-            .Subscribe<OrderPlaced>("receipts", (e, context, token) => context.PublishAsync(new ReceiptSent(e.OrderId), cancellationToken: token))
+            .Subscribe<OrderPlaced>(
+                "receipts",
+                (e, context, token) => context.PublishAsync(new ReceiptSent(e.OrderId), cancellationToken: token))
             .Subscribe<ReceiptSent>("archive", (_, _, _) => Task.CompletedTask));
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
@@ -37,7 +41,12 @@ public sealed class TelemetryTests
         var process = byName["process order.placed"];
         Assert.Equal(
             (ActivityKind.Consumer, "in_memory", "order.placed", "receipts", "e1"),
-            (process.Kind, process.GetTagItem("messaging.system"), process.GetTagItem("messaging.destination.name"), process.GetTagItem("messaging.consumer.group.name"), process.GetTagItem("messaging.message.id")));
+            (
+                process.Kind,
+                process.GetTagItem("messaging.system"),
+                process.GetTagItem("messaging.destination.name"),
+                process.GetTagItem("messaging.consumer.group.name"),
+                process.GetTagItem("messaging.message.id")));
     }
 
     [Fact]
@@ -48,11 +57,14 @@ public sealed class TelemetryTests
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "EventBus",
-            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            Sample = (ref options) => options.TraceId == root.TraceId
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
             ActivityStopped = spans.Add,
         };
         ActivitySource.AddActivityListener(listener);
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
+        await using var running =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
 
         await running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("2")], cancellationToken: Token);
         await running.WhenIdleAsync();
@@ -74,11 +86,14 @@ public sealed class TelemetryTests
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "EventBus",
-            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            Sample = (ref options) => options.TraceId == root.TraceId
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
             ActivityStopped = spans.Add,
         };
         ActivitySource.AddActivityListener(listener);
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("x")));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("x")));
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
@@ -134,7 +149,8 @@ public sealed class TelemetryTests
     {
         var measured = new ConcurrentBag<(string Instrument, object? Name, object? Bus)>();
         var spans = new ConcurrentBag<Activity>();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, listening) => listening.EnableMeasurementEvents(instrument) };
+        using var listener =
+            new MeterListener { InstrumentPublished = (instrument, listening) => listening.EnableMeasurementEvents(instrument) };
         listener.SetMeasurementEventCallback<long>((instrument, _, tags, _) => Add(instrument, tags));
         listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Add(instrument, tags));
         listener.Start();
@@ -142,11 +158,15 @@ public sealed class TelemetryTests
         using var tracing = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "EventBus",
-            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            Sample = (ref options) => options.TraceId == root.TraceId
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
             ActivityStopped = spans.Add,
         };
         ActivitySource.AddActivityListener(tracing);
-        await using var running = await RunningBus.StartAsync(Configure, services: services => services.AddKeyedEventBus("billing", Configure));
+        await using var running = await RunningBus.StartAsync(
+            Configure,
+            services: services => services.AddKeyedEventBus("billing", Configure));
         var billing = running.Services.GetRequiredKeyedService<IEventBus>("billing");
 
         await running.Bus.PublishAsync(new BusMeasured(), Token);
@@ -155,19 +175,38 @@ public sealed class TelemetryTests
         await billing.PublishAsync(new BusUnheard(), Token);
         await billing.WhenIdleAsync(RunningBus.Patience, Token);
 
-        string[] instruments = ["eventbus.dead_letters", "eventbus.retries", "messaging.client.consumed.messages", "messaging.client.operation.duration", "messaging.client.sent.messages", "messaging.process.duration"];
-        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: null }).Select(item => item.Instrument).Distinct().Order(StringComparer.Ordinal));
-        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: "billing" }).Select(item => item.Instrument).Distinct().Order(StringComparer.Ordinal));
+        string[] instruments = [
+            "eventbus.dead_letters",
+            "eventbus.retries",
+            "messaging.client.consumed.messages",
+            "messaging.client.operation.duration",
+            "messaging.client.sent.messages",
+            "messaging.process.duration"
+        ];
+        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: null })
+            .Select(item => item.Instrument)
+            .Distinct()
+            .Order(StringComparer.Ordinal));
+        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: "billing" })
+            .Select(item => item.Instrument)
+            .Distinct()
+            .Order(StringComparer.Ordinal));
         Assert.Contains(("eventbus.unrouted", "bus.unheard", "billing"), measured);
-        Assert.Equal([null, "billing"], spans.Where(span => span.DisplayName == "publish bus.measured").OrderBy(span => span.StartTimeUtc).Select(span => span.GetTagItem("eventbus.bus")));
+        Assert.Equal([null, "billing"], spans.Where(span => span.DisplayName == "publish bus.measured")
+            .OrderBy(span => span.StartTimeUtc)
+            .Select(span => span.GetTagItem("eventbus.bus")));
         Assert.Contains(spans, span => span.DisplayName == "process bus.measured" && (string?)span.GetTagItem("eventbus.bus") == "billing");
 
-        static void Configure(EventBusBuilder bus) => bus.UseInMemory().Retry(1, TimeSpan.Zero).Publishes<BusUnheard>().Subscribe<BusMeasured>("meter", (_, _, _) => throw new IOException());
+        static void Configure(EventBusBuilder bus) => bus.UseInMemory()
+            .Retry(1, TimeSpan.Zero)
+            .Publishes<BusUnheard>()
+            .Subscribe<BusMeasured>("meter", (_, _, _) => throw new IOException());
 
         void Add(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
             var all = tags.ToArray().ToDictionary();
-            if (instrument.Meter.Name == "EventBus" && all.GetValueOrDefault("messaging.destination.name") is "bus.measured" or "bus.unheard")
+            if (instrument.Meter.Name == "EventBus"
+                && all.GetValueOrDefault("messaging.destination.name") is "bus.measured" or "bus.unheard")
             {
                 measured.Add((instrument.Name, all["messaging.destination.name"], all.GetValueOrDefault("eventbus.bus")));
             }

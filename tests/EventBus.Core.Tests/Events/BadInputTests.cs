@@ -4,7 +4,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What no publisher should send arrives all the same: it is refused whole or handled whole, and never stops the subscription.</summary>
+/// <summary>
+/// What no publisher should send arrives all the same: it is refused whole or handled whole, and never stops the
+/// subscription.
+/// </summary>
 public sealed class BadInputTests : IAsyncDisposable
 {
     private const string Name = "parcel.weighed";
@@ -38,7 +41,10 @@ public sealed class BadInputTests : IAsyncDisposable
     public async Task Unknown_NameInAWildcardSubscription_IsHandledAsItsBytes()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory()
-            .SubscribePattern("audit", "parcel.#", (context, _) => Note($"{context.EventName} {context.Event is null} {Encoding.UTF8.GetString(context.Body.Span)}")));
+            .SubscribePattern(
+                "audit",
+                "parcel.#",
+                (context, _) => Note($"{context.EventName} {context.Event is null} {Encoding.UTF8.GetString(context.Body.Span)}")));
 
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "parcel.lost", Version = 7 }, Bytes("{")));
 
@@ -83,7 +89,8 @@ public sealed class BadInputTests : IAsyncDisposable
     {
         await using var bus = await StartAsync();
 
-        await transport.DeliverAsync([.. Enumerable.Range(0, Good.Length).Select(length => Message($"cut-{length}", Bytes(Good[..length])))]);
+        await transport.DeliverAsync(
+            [.. Enumerable.Range(0, Good.Length).Select(length => Message($"cut-{length}", Bytes(Good[..length])))]);
 
         Assert.Equal(Good.Length, await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
         Assert.Empty(seen.Items);
@@ -111,7 +118,9 @@ public sealed class BadInputTests : IAsyncDisposable
 
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType }, Bytes(Good)));
 
-        Assert.Equal(readable ? 0 : 1, await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
+        Assert.Equal(
+            readable ? 0 : 1,
+            await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
         Assert.Equal(readable ? 1 : 0, seen.Items.Count);
     }
 
@@ -134,7 +143,9 @@ public sealed class BadInputTests : IAsyncDisposable
         await using var bus = await StartAsync();
         var encoding = Encoding.GetEncoding(charset);
 
-        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType }, [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes(Good)]));
+        await transport.DeliverAsync((
+            new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType },
+            [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes(Good)]));
 
         Assert.Equal(0, await bus.DeadLetters.CountAsync(cancellationToken: Token));
         Assert.Single(seen.Items);
@@ -162,7 +173,9 @@ public sealed class BadInputTests : IAsyncDisposable
         await transport.DeliverAsync(Message("1", Bytes(body)));
 
         var letters = await bus.DeadLetters.ListAsync(cancellationToken: Token);
-        Assert.True(letters.FirstOrDefault()?.Reason == expected, $"{what}: {letters.FirstOrDefault()?.Reason} {letters.FirstOrDefault()?.Error}");
+        Assert.True(
+            letters.FirstOrDefault()?.Reason == expected,
+            $"{what}: {letters.FirstOrDefault()?.Reason} {letters.FirstOrDefault()?.Error}");
         Assert.Equal(expected is null ? 1 : 0, seen.Items.Count);
         await AssertGoesOnAsync();
     }
@@ -183,7 +196,8 @@ public sealed class BadInputTests : IAsyncDisposable
 
         foreach (var headers in bombs)
         {
-            var exception = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new ParcelWeighed("p1", 1), new PublishOptions { Headers = headers }, Token));
+            var exception = await Assert.ThrowsAsync<PublishException>(
+                () => bus.Bus.PublishAsync(new ParcelWeighed("p1", 1), new PublishOptions { Headers = headers }, Token));
             Assert.Equal(PublishFailure.Rejected, exception.Failure);
             Assert.True(exception.Message.Length < 1_000, "the refusal repeats the bomb");
         }
@@ -211,7 +225,9 @@ public sealed class BadInputTests : IAsyncDisposable
         await transport.DeliverAsync(Message("1", Bytes(body)));
 
         Assert.Equal(handledAs is null ? [] : [handledAs], seen.Items);
-        Assert.Equal(handledAs is null ? 1 : 0, await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
+        Assert.Equal(
+            handledAs is null ? 1 : 0,
+            await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
     }
 
     /// <summary>EVENTBUS_FUZZ_SEED repeats a run.</summary>
@@ -219,7 +235,9 @@ public sealed class BadInputTests : IAsyncDisposable
     public async Task Fuzz_ThousandsOfMutatedMessages_AreEachHandledOrKeptWithTheirBytes()
     {
         const int Count = 5_000;
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("EVENTBUS_FUZZ_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("EVENTBUS_FUZZ_SEED"), CultureInfo.InvariantCulture, out var given)
+            ? given
+            : Random.Shared.Next();
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
         await using var bus = await StartAsync();
         var mutation = new Mutation(seed, Name, Bytes(Good));
@@ -228,11 +246,19 @@ public sealed class BadInputTests : IAsyncDisposable
         await transport.DeliverAsync([.. messages.Values.Select(message => (message.Attributes, (byte[])message.Body.Clone()))]);
 
         var kept = await KeptAsync(bus);
-        Assert.True(seen.Items.Count + kept.Count == Count, $"seed {seed}: {seen.Items.Count} were handled and {kept.Count} are kept, of {Count}");
-        Assert.True(transport.Acknowledged.Count == Count && transport.Acknowledged.Values.All(times => times == 1) && transport.Released == 0, $"seed {seed}: not each is settled once");
-        Assert.All(kept, letter => Assert.True(letter.Body.Span.SequenceEqual(messages[letter.EventId].Body), $"seed {seed}: {letter.EventId} has other bytes"));
+        Assert.True(
+            seen.Items.Count + kept.Count == Count,
+            $"seed {seed}: {seen.Items.Count} were handled and {kept.Count} are kept, of {Count}");
+        Assert.True(
+            transport.Acknowledged.Count == Count && transport.Acknowledged.Values.All(times => times == 1) && transport.Released == 0,
+            $"seed {seed}: not each is settled once");
+        Assert.All(kept, letter => Assert.True(
+            letter.Body.Span.SequenceEqual(messages[letter.EventId].Body),
+            $"seed {seed}: {letter.EventId} has other bytes"));
         Assert.All(kept, letter => Assert.True(letter.Attempts == 0, $"seed {seed}: {letter.EventId} started a handler"));
-        Assert.All(kept, letter => Assert.True(letter.Reason is DeadLetterReason.Unreadable or DeadLetterReason.UnknownEvent, $"seed {seed}: {letter.EventId} is {letter.Reason}"));
+        Assert.All(kept, letter => Assert.True(
+            letter.Reason is DeadLetterReason.Unreadable or DeadLetterReason.UnknownEvent,
+            $"seed {seed}: {letter.EventId} is {letter.Reason}"));
         Assert.True(kept.Count > Count / 10 && seen.Items.Count > Count / 10, $"seed {seed}: the mutations are too mild or too wild");
         await AssertGoesOnAsync();
     }
@@ -282,7 +308,8 @@ public sealed class BadInputTests : IAsyncDisposable
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    private static (EnvelopeAttributes Attributes, byte[] Body) Message(string id, byte[] body) => (new EnvelopeAttributes { Id = id, Name = Name }, body);
+    private static (EnvelopeAttributes Attributes, byte[] Body) Message(string id, byte[] body) =>
+        (new EnvelopeAttributes { Id = id, Name = Name }, body);
 }
 
 public enum ParcelSize

@@ -8,7 +8,8 @@ public sealed class EventNameTests
     [InlineData(typeof(HTTPRequestFailed), "http-request.failed")]
     [InlineData(typeof(CartAbandonedEvent), "cart.abandoned")]
     [InlineData(typeof(DomainEvent), "domain.event")]
-    public void FromType_PascalWords_LastWordIsTheAction(Type type, string expected) => Assert.Equal(expected, EventNameRules.FromType(type));
+    public void FromType_PascalWords_LastWordIsTheAction(Type type, string expected) =>
+        Assert.Equal(expected, EventNameRules.FromType(type));
 
     [Theory]
     [InlineData(typeof(Placed))]
@@ -31,10 +32,12 @@ public sealed class EventNameTests
     [InlineData("order.-placed", "'-placed'")]
     [InlineData("order.*", "'*'")]
     [InlineData("order placed.now", "'order placed'")]
-    public void Problem_BadName_NamesTheFault(string name, string expected) => Assert.Contains(expected, EventNameRules.Problem(name), StringComparison.Ordinal);
+    public void Problem_BadName_NamesTheFault(string name, string expected) =>
+        Assert.Contains(expected, EventNameRules.Problem(name), StringComparison.Ordinal);
 
     [Fact]
-    public void Problem_TooLong_SaysTheLimit() => Assert.Contains("200", EventNameRules.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
+    public void Problem_TooLong_SaysTheLimit() =>
+        Assert.Contains("200", EventNameRules.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(typeof(SendReceipt), typeof(OrderPlaced), "send-receipt.order-placed")]

@@ -9,7 +9,12 @@ public sealed class JsonSizeEstimatorTests
     [
         new(new Flat(Guid.NewGuid(), "o-1", null, 12.34m, long.MinValue, true, DateTimeOffset.MaxValue, 1.7976931348623157E+308, 'x')),
         new(new Flat(Guid.Empty, "\u0001\u2028\"\\äöü𝄞", new string('ß', 50), decimal.MinValue, 0, null, default, -0.1, '"')),
-        new(new Nested("n", new Inner("deep", [1, 2, 3]), [new Inner("a", []), null, new Inner("b", [int.MinValue])], [1, 2, 3], ["x", null, "\u0000"])),
+        new(new Nested(
+            "n",
+            new Inner("deep", [1, 2, 3]),
+            [new Inner("a", []), null, new Inner("b", [int.MinValue])],
+            [1, 2, 3],
+            ["x", null, "\u0000"])),
     ];
 
     [Theory]
@@ -23,7 +28,9 @@ public sealed class JsonSizeEstimatorTests
         Assert.InRange(probe.UpperBound(value), JsonSerializer.SerializeToUtf8Bytes(value, info).Length, 5_000);
     }
 
-    /// <summary>A long text of plain characters is known to take one byte each; of any others as much as they may.</summary>
+    /// <summary>
+    /// A long text of plain characters is known to take one byte each; of any others as much as they may.
+    /// </summary>
     [Theory]
     [InlineData('x', 0, 100_000)]
     [InlineData('x', 100, 100_600)]
@@ -43,9 +50,19 @@ public sealed class JsonSizeEstimatorTests
     [InlineData(typeof(WithMap))]
     [InlineData(typeof(WithConverter))]
     [InlineData(typeof(WithAnything))]
-    public void For_UnboundedType_GivesNoProbe(Type type) => Assert.Null(JsonSizeEstimator.For(JsonSerializerOptions.Web.GetTypeInfo(type)));
+    public void For_UnboundedType_GivesNoProbe(Type type) =>
+        Assert.Null(JsonSizeEstimator.For(JsonSerializerOptions.Web.GetTypeInfo(type)));
 
-    private sealed record Flat(Guid Id, string Text, string? Maybe, decimal Money, long Number, bool? Flag, DateTimeOffset Time, double Real, char Letter);
+    private sealed record Flat(
+        Guid Id,
+        string Text,
+        string? Maybe,
+        decimal Money,
+        long Number,
+        bool? Flag,
+        DateTimeOffset Time,
+        double Real,
+        char Letter);
 
     private sealed record Inner(string Name, IReadOnlyList<int> Numbers);
 

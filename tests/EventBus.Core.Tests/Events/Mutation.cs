@@ -9,7 +9,24 @@ internal sealed class Mutation(int seed, string name, byte[] body)
     private static readonly byte[] Syntax = Encoding.UTF8.GetBytes("{}[]\":,\\-+.eE0123456789 \t\ntruefalsn");
 
     private static readonly string[] Texts =
-        ["null", "true", "\"\"", "[]", "{}", "-1", "1e999", "99999999999999999999", "\"\\ud800\"", "\"\\u0000\"", "[[[[[[[[", "\"$type\":\"a\",", "\uFEFF", "NaN", "//", "\"grams\":1,"];
+        [
+            "null",
+            "true",
+            "\"\"",
+            "[]",
+            "{}",
+            "-1",
+            "1e999",
+            "99999999999999999999",
+            "\"\\ud800\"",
+            "\"\\u0000\"",
+            "[[[[[[[[",
+            "\"$type\":\"a\",",
+            "\uFEFF",
+            "NaN",
+            "//",
+            "\"grams\":1,"
+        ];
 
     private static readonly string[] ContentTypes = ["text/plain", "", ";", "application/json;", "+json", "application/json\u0000"];
 

@@ -91,7 +91,8 @@ public sealed class OtherMembersTests : IAsyncDisposable
     [InlineData("[1]")]
     [InlineData("1")]
     [InlineData("\"text\"")]
-    public void Judge_OfWhatIsNoObject_LeavesItToTheReader(string body) => Assert.Null(EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!.Judge(Encoding.UTF8.GetBytes(body)));
+    public void Judge_OfWhatIsNoObject_LeavesItToTheReader(string body) =>
+        Assert.Null(EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!.Judge(Encoding.UTF8.GetBytes(body)));
 
     [Fact]
     public async Task Envelope_OfAnotherBus_IsADeadLetterThatNamesTheMembersAndNotTheLog()
@@ -103,8 +104,12 @@ public sealed class OtherMembersTests : IAsyncDisposable
 
         var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an envelope of another bus came")).First;
         Assert.Equal((DeadLetterReason.Unreadable, 0, body), (letter.Reason, letter.Attempts, Encoding.UTF8.GetString(letter.Body.Span)));
-        Assert.Equal($"The body is an object without any member of {typeof(SizeMeasured)}: expected is one of height, größe, at.", letter.Error);
-        Assert.Equal($"{letter.Error} Its members are messageId, messageType, message, sentTime, headers and 2 more.", (await bus.DeadLetters.FindAsync(letter.Id, TestContext.Current.CancellationToken))!.Error);
+        Assert.Equal(
+            $"The body is an object without any member of {typeof(SizeMeasured)}: expected is one of height, größe, at.",
+            letter.Error);
+        Assert.Equal(
+            $"{letter.Error} Its members are messageId, messageType, message, sentTime, headers and 2 more.",
+            (await bus.DeadLetters.FindAsync(letter.Id, TestContext.Current.CancellationToken))!.Error);
         Assert.Equal(["7"], handled.Items);
         Assert.Contains("expected is one of height", Assert.Single(log.At(LogLevel.Critical)), StringComparison.Ordinal);
         Assert.DoesNotContain(log.Entries, entry => entry.Text.Contains("messageId", StringComparison.Ordinal));
@@ -115,12 +120,17 @@ public sealed class OtherMembersTests : IAsyncDisposable
     {
         await using var bus = await StartAsync();
 
-        await transport.DeliverAsync((Attributes("1"), Encoding.UTF8.GetBytes($$"""{"someone@example.com":1,"a\nb":2,"{{new string('x', 100_000)}}":3,"@class":4}""")));
+        await transport.DeliverAsync((
+            Attributes("1"),
+            Encoding.UTF8.GetBytes($$"""{"someone@example.com":1,"a\nb":2,"{{new string('x', 100_000)}}":3,"@class":4}""")));
 
         var alerted = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an object of other members came")).First;
         Assert.EndsWith("expected is one of height, größe, at.", alerted.Error, StringComparison.Ordinal);
         var letter = (await bus.DeadLetters.FindAsync(alerted.Id, TestContext.Current.CancellationToken))!;
-        Assert.EndsWith($"Its members are (a name of 19 characters), (a name of 3 characters), {new string('x', 64)}..., @class.", letter.Error, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"Its members are (a name of 19 characters), (a name of 3 characters), {new string('x', 64)}..., @class.",
+            letter.Error,
+            StringComparison.Ordinal);
     }
 
     /// <summary>The keys of a dictionary look like names of members.</summary>
@@ -135,17 +145,23 @@ public sealed class OtherMembersTests : IAsyncDisposable
         Assert.DoesNotContain("4915112345678", alert.First.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("john", alert.First.Error, StringComparison.Ordinal);
         Assert.DoesNotContain(log.Entries, entry => entry.Text.Contains("4915112345678", StringComparison.Ordinal));
-        Assert.EndsWith("Its members are 4915112345678, john.doe.", Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: TestContext.Current.CancellationToken)).Error, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "Its members are 4915112345678, john.doe.",
+            Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: TestContext.Current.CancellationToken)).Error,
+            StringComparison.Ordinal);
     }
 
     private static EnvelopeAttributes Attributes(string id) => new() { Id = id, Name = "size.measured" };
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Subscribe<SizeMeasured>("sizes", (e, _, _) =>
-        {
-            handled.Add($"{e.Height}");
-            return Task.CompletedTask;
-        }),
+        bus => bus.UseTransport("UseScript()", _ => transport)
+            .StoreInMemory()
+            .AddAlert<AlertInbox>()
+            .Subscribe<SizeMeasured>("sizes", (e, _, _) =>
+            {
+                handled.Add($"{e.Height}");
+                return Task.CompletedTask;
+            }),
         services: services => services.AddLogging(logging => logging.AddProvider(log)));
 
     internal sealed record SizeMeasured(int Height, [property: JsonPropertyName("größe")] int? Size = null)

@@ -10,19 +10,23 @@ public sealed class SourceTests
     {
         var (transport, seen) = (new HandOverTransport(), new Seen());
         var retried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport).StoreInMemory().Retry(TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, context, _) =>
-        {
-            seen.Add($"{context.Source} {context.Attempt}");
-            if (context.Attempt == 1)
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport)
+            .StoreInMemory()
+            .Retry(TimeSpan.Zero)
+            .Subscribe<OrderPlaced>("mail", (_, context, _) =>
             {
-                throw new InvalidOperationException("The handler fails on purpose.");
-            }
+                seen.Add($"{context.Source} {context.Attempt}");
+                if (context.Attempt == 1)
+                {
+                    throw new InvalidOperationException("The handler fails on purpose.");
+                }
 
-            retried.SetResult();
-            return Task.CompletedTask;
-        }));
+                retried.SetResult();
+                return Task.CompletedTask;
+            }));
 
-        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "order.placed", Source = "/shop" }, Encoding.UTF8.GetBytes("""{"orderId":"1"}""")));
+        await transport.DeliverAsync(
+            (new EnvelopeAttributes { Id = "1", Name = "order.placed", Source = "/shop" }, Encoding.UTF8.GetBytes("""{"orderId":"1"}""")));
         await retried.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
 
         Assert.Equal(["/shop 1", "/shop 2"], seen.Items);

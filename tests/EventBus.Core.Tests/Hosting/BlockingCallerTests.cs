@@ -5,10 +5,12 @@ namespace EventBus;
 public sealed class BlockingCallerTests
 {
     [Fact]
-    public Task Calls_OfABlockedThreadWithAContext_End() => BlockingCaller.RunInContextAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<BlockingSaga, BlockingState>(), sagas: true);
+    public Task Calls_OfABlockedThreadWithAContext_End() =>
+        BlockingCaller.RunInContextAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<BlockingSaga, BlockingState>(), sagas: true);
 
     [Fact]
-    public Task Calls_UnderASchedulerOfOneThread_End() => BlockingCaller.RunInSchedulerAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<BlockingSaga, BlockingState>(), sagas: true);
+    public Task Calls_UnderASchedulerOfOneThread_End() =>
+        BlockingCaller.RunInSchedulerAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<BlockingSaga, BlockingState>(), sagas: true);
 
     [Fact]
     public async Task Calls_FromTheBusesOwnContext_StayInIt()
@@ -16,7 +18,8 @@ public sealed class BlockingCallerTests
         // A program that is run step by step must get every continuation.
         var home = new CountingContext();
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Concurrency(1)),
+            bus => bus.UseInMemory(o => o.Capacity = 1)
+                .Subscribe("slow", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Concurrency(1)),
             services: services => services.AddSingleton(new CallerContext { Home = home }));
 
         var before = SynchronizationContext.Current;
@@ -24,7 +27,9 @@ public sealed class BlockingCallerTests
         Task publishing;
         try
         {
-            publishing = running.Bus.PublishManyAsync([.. Enumerable.Range(0, 500).Select(i => new OrderPlaced("x"))], cancellationToken: CancellationToken.None);
+            publishing = running.Bus.PublishManyAsync(
+                [.. Enumerable.Range(0, 500).Select(i => new OrderPlaced("x"))],
+                cancellationToken: CancellationToken.None);
         }
         finally
         {

@@ -32,7 +32,12 @@ public sealed class CleanStopTests
         store.Keep = _ => new ValueTask<bool>(answer.Task);
         var (recorder, _) = TestServices.CreateRecorder(store, TestServices.Create(time));
 
-        var givingBack = recorder.ReleaseAtStopAsync(new FailedEvent { Subscription = "mail", Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []), Status = FailedEventStatus.Waiting });
+        var givingBack = recorder.ReleaseAtStopAsync(new FailedEvent
+        {
+            Subscription = "mail",
+            Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []),
+            Status = FailedEventStatus.Waiting
+        });
         time.Advance(TimeSpan.FromSeconds(1));
         await givingBack.WaitAsync(RunningBus.Patience, Token);
         answer.SetException(new InvalidOperationException(Marker));
@@ -71,15 +76,18 @@ public sealed class CleanStopTests
     [InlineData(true)]
     public async Task Publish_FromAHandlerWhileTheBusStops_IsAccepted(bool ordered)
     {
-        var (begun, stopping) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (begun, stopping) = (
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
+            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         IEventBus? bus = null;
         Exception? error = null;
-        var running = await RunningBus.StartAsync(builder => builder.UseInMemory().Subscribe("mail", s => (ordered ? s.Ordered() : s).On<OrderPlaced>(async (_, _, _) =>
-        {
-            begun.SetResult();
-            await stopping.Task;
-            error = await Record.ExceptionAsync(() => bus!.PublishAsync(new OrderShipped("1"), Token));
-        })));
+        var running = await RunningBus.StartAsync(
+            builder => builder.UseInMemory().Subscribe("mail", s => (ordered ? s.Ordered() : s).On<OrderPlaced>(async (_, _, _) =>
+            {
+                begun.SetResult();
+                await stopping.Task;
+                error = await Record.ExceptionAsync(() => bus!.PublishAsync(new OrderShipped("1"), Token));
+            })));
         bus = running.Bus;
         await bus.PublishAsync(new OrderPlaced("1"), Token);
         await begun.Task.WaitAsync(RunningBus.Patience, Token);
@@ -102,7 +110,8 @@ public sealed class CleanStopTests
     public async Task Provider_DisposedWithoutAStop_SaysWhatHappened()
     {
         using var logs = new LogMemory();
-        var services = new ServiceCollection().AddLogging(logging => logging.AddProvider(logs)).AddEventBus(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, token) => Task.Delay(Timeout.Infinite, token)));
+        var services = new ServiceCollection().AddLogging(logging => logging.AddProvider(logs))
+            .AddEventBus(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, token) => Task.Delay(Timeout.Infinite, token)));
         var provider = services.BuildServiceProvider();
         foreach (var service in provider.GetServices<IHostedService>())
         {
@@ -112,7 +121,9 @@ public sealed class CleanStopTests
         await provider.GetRequiredService<IEventBus>().PublishAsync(new OrderPlaced("1"), Token);
         ((IDisposable)provider).Dispose();
 
-        Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains("disposed of while the event bus was running", StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
+        Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains(
+            "disposed of while the event bus was running",
+            StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
     }
 
     private static async Task<IReadOnlyCollection<string>> UnobservedOfAsync(Func<Task> run)
@@ -153,13 +164,15 @@ public sealed class CleanStopTests
     {
         var end = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)).Subscribe("mail", s => s.On<OrderPlaced>(async (_, _, token) =>
-        {
-            token.Register(() => throw new InvalidOperationException(Marker));
-            started.SetResult();
-            await end.Task;
-            throw new InvalidOperationException(Marker);
-        })));
+        var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100))
+            .Subscribe("mail", s => s.On<OrderPlaced>(async (_, _, token) =>
+            {
+                token.Register(() => throw new InvalidOperationException(Marker));
+                started.SetResult();
+                await end.Task;
+                throw new InvalidOperationException(Marker);
+            })));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await started.Task.WaitAsync(RunningBus.Patience, Token);
         await running.DisposeAsync();

@@ -18,7 +18,11 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     private readonly Names names = new();
     private readonly LeftoverWatch watch;
 
-    public LeftoverWatchTests() => watch = new LeftoverWatch(transport, names, new OwnSubscriptions("shop", ["mail"], new HashSet<string> { "mail", "elsewhere" }), TestServices.Create(time, log));
+    public LeftoverWatchTests() => watch = new LeftoverWatch(
+        transport,
+        names,
+        new OwnSubscriptions("shop", ["mail"], new HashSet<string> { "mail", "elsewhere" }),
+        TestServices.Create(time, log));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -41,7 +45,10 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         }
 
         var warning = Assert.Single(log.At(LogLevel.Warning));
-        Assert.Contains("consumes the queue shop:old of the subscription old, which this instance does not register", warning, StringComparison.Ordinal);
+        Assert.Contains(
+            "consumes the queue shop:old of the subscription old, which this instance does not register",
+            warning,
+            StringComparison.Ordinal);
         Assert.Contains("call ISubscriptionManager.RetireAsync(\"old\")", warning, StringComparison.Ordinal);
         var data = Assert.Single(watch.Data);
         Assert.Equal("shop:old", data.Key);
@@ -130,7 +137,11 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         var data = Assert.Single(watch.Data);
         Assert.Equal("old-shop:mail", data.Key);
-        Assert.Contains("ISubscriptionManager.RetireAsync(\"mail\") in an application whose service name is 'old-shop', or, if that is gone, remove old-shop:mail", (string)data.Value, StringComparison.Ordinal);
+        Assert.Contains(
+            "ISubscriptionManager.RetireAsync(\"mail\") in an application whose service name is 'old-shop', or, if that is gone, remove "
+                + "old-shop:mail",
+            (string)data.Value,
+            StringComparison.Ordinal);
         Assert.Empty(log.At(LogLevel.Warning));
 
         time.Advance(Week);
@@ -187,7 +198,11 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
     private void Keep(string service, string subscription, long consumers = 0, long waiting = 0, bool seen = true)
     {
-        transport.Kept[(service, subscription)] = new KeptSubscription($"{service}:{subscription}", consumers, waiting, $"remove {service}:{subscription}");
+        transport.Kept[(service, subscription)] = new KeptSubscription(
+            $"{service}:{subscription}",
+            consumers,
+            waiting,
+            $"remove {service}:{subscription}");
         if (seen)
         {
             names.Seen[(service, subscription)] = time.GetUtcNow();
@@ -200,7 +215,8 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         public Exception? Error { get; set; }
 
-        public IEnumerable<string> Of(string service) => Seen.Keys.Where(each => each.Service == service).Select(each => each.Name).Order(StringComparer.Ordinal);
+        public IEnumerable<string> Of(string service) =>
+            Seen.Keys.Where(each => each.Service == service).Select(each => each.Name).Order(StringComparer.Ordinal);
 
         public void Note(string service, IReadOnlyCollection<string> subscriptions, DateTimeOffset now)
         {
@@ -210,7 +226,11 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
             }
         }
 
-        public override ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+        public override ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+            string backend,
+            IReadOnlyCollection<string> subscriptions,
+            DateTimeOffset now,
+            CancellationToken cancellationToken)
         {
             Assert.Equal("keeping", backend);
             if (Error is not null)
@@ -219,7 +239,8 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
             }
 
             Note("shop", subscriptions, now);
-            return ValueTask.FromResult<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>>([.. Seen.Select(each => (each.Key.Service, each.Key.Name, each.Value))]);
+            return ValueTask.FromResult<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>>(
+                [.. Seen.Select(each => (each.Key.Service, each.Key.Name, each.Value))]);
         }
 
         public override ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken)
@@ -241,9 +262,13 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => ValueTask.CompletedTask;
+        public override ValueTask PublishAsync(
+            ReadOnlyMemory<Envelope> batch,
+            Memory<PublishOutcome> outcomes,
+            CancellationToken deadline) => ValueTask.CompletedTask;
 
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("never subscribed");
 
         public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken)
         {

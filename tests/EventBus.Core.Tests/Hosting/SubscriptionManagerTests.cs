@@ -93,7 +93,9 @@ public sealed class SubscriptionManagerTests
     public async Task List_CircuitBreakerIsOpen_SaysSo()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().CircuitBreaker(1, TimeSpan.FromMinutes(1)).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("down")), time);
+            bus => bus.UseInMemory()
+                .CircuitBreaker(1, TimeSpan.FromMinutes(1))
+                .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("down")), time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await UntilAsync(async () => (await Manager(running).ListAsync(Token)).Single().Problem is not null);
 
@@ -107,7 +109,10 @@ public sealed class SubscriptionManagerTests
 
         foreach (var call in new Func<string, CancellationToken, Task>[] { Manager(running).PauseAsync, Manager(running).ResumeAsync })
         {
-            Assert.Contains("'mail', 'other'", (await Assert.ThrowsAsync<ArgumentException>(() => call("unknown", Token))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "'mail', 'other'",
+                (await Assert.ThrowsAsync<ArgumentException>(() => call("unknown", Token))).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -116,7 +121,9 @@ public sealed class SubscriptionManagerTests
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask),
-            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory().Subscribe<OrderPlaced>("invoices", (_, _, _) => Task.CompletedTask)));
+            services: services => services.AddKeyedEventBus(
+                "billing",
+                bus => bus.UseInMemory().Subscribe<OrderPlaced>("invoices", (_, _, _) => Task.CompletedTask)));
 
         var keyed = running.Services.GetRequiredKeyedService<ISubscriptionManager>("billing");
 

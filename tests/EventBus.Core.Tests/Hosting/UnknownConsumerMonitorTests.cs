@@ -82,7 +82,10 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         Assert.Contains("'mail', 'stock'", watch.Complaint, StringComparison.Ordinal);
         Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Complaint, StringComparison.Ordinal);
-        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", Assert.Single(log.At(LogLevel.Warning)), StringComparison.Ordinal);
+        Assert.Contains(
+            "bus.StoreInRedis(...)), or run one instance only",
+            Assert.Single(log.At(LogLevel.Warning)),
+            StringComparison.Ordinal);
 
         transport.Others = null;
         await LookAsync(looks: 3);
@@ -149,11 +152,17 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         public Task NextAsync() => (looked = new TaskCompletionSource()).Task;
 
-        public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken)
+        public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+            string instance,
+            IReadOnlyCollection<string> subscriptions,
+            DateTimeOffset now,
+            TimeSpan validFor,
+            CancellationToken cancellationToken)
         {
             looked?.TrySetResult();
             return Error is null
-                ? ValueTask.FromResult<IReadOnlyDictionary<string, int>>(subscriptions.ToDictionary(subscription => subscription, _ => Count))
+                ? ValueTask.FromResult<IReadOnlyDictionary<string, int>>(
+                    subscriptions.ToDictionary(subscription => subscription, _ => Count))
                 : throw Error;
         }
 
@@ -168,11 +177,17 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => ValueTask.CompletedTask;
+        public override ValueTask PublishAsync(
+            ReadOnlyMemory<Envelope> batch,
+            Memory<PublishOutcome> outcomes,
+            CancellationToken deadline) => ValueTask.CompletedTask;
 
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            throw new InvalidOperationException("never subscribed");
 
-        public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+        public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+            string subscription,
+            CancellationToken cancellationToken) =>
             ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(Others is { } count ? (count, DeadFor) : null);
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;

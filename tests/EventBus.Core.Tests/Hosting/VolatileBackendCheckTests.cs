@@ -12,8 +12,12 @@ public sealed class VolatileBackendCheckTests
         using var log = new LogMemory();
         await using var running = await StartAsync(new LossyTransport(new() { System = "lossy" }), log);
 
-        Assert.Equal(["once is idempotent, and lossy loses events", "guarded has a guard, and lossy loses events"], log.At(LogLevel.Warning).Select(text => text[..text.IndexOf(':', StringComparison.Ordinal)]));
-        Assert.Contains(log.At(LogLevel.Information), text => text.StartsWith("lossy delivers an event only to instances", StringComparison.Ordinal));
+        Assert.Equal(
+            ["once is idempotent, and lossy loses events", "guarded has a guard, and lossy loses events"],
+            log.At(LogLevel.Warning).Select(text => text[..text.IndexOf(':', StringComparison.Ordinal)]));
+        Assert.Contains(
+            log.At(LogLevel.Information),
+            text => text.StartsWith("lossy delivers an event only to instances", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -22,9 +26,13 @@ public sealed class VolatileBackendCheckTests
     public async Task Start_OnABackendThatKeepsOrRedelivers_SaysNothing(bool durable, bool redelivers)
     {
         using var log = new LogMemory();
-        await using var running = await StartAsync(new LossyTransport(new() { System = "kept", Durable = durable, Redelivers = redelivers }), log);
+        await using var running = await StartAsync(
+            new LossyTransport(new() { System = "kept", Durable = durable, Redelivers = redelivers }),
+            log);
 
-        Assert.DoesNotContain(log.Entries, entry => entry.Text.Contains("kept hands", StringComparison.Ordinal) || entry.Level > LogLevel.Information);
+        Assert.DoesNotContain(
+            log.Entries,
+            entry => entry.Text.Contains("kept hands", StringComparison.Ordinal) || entry.Level > LogLevel.Information);
     }
 
     private static Task<RunningBus> StartAsync(LossyTransport transport, LogMemory log) => RunningBus.StartAsync(
@@ -46,6 +54,7 @@ public sealed class VolatileBackendCheckTests
             return ValueTask.CompletedTask;
         }
 
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => ValueTask.FromResult<Receiver>(new ScriptedReceiver(_ => { }));
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<Receiver>(new ScriptedReceiver(_ => { }));
     }
 }

@@ -27,13 +27,16 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
     }
 
     /// <summary>Publishes an event in the usual way: it is delivered, and not sent.</summary>
-    public Task DeliverAsync(RunningBus running, OrderPlaced @event) => running.Bus.PublishAsync(@event, TestContext.Current.CancellationToken);
+    public Task DeliverAsync(RunningBus running, OrderPlaced @event) =>
+        running.Bus.PublishAsync(@event, TestContext.Current.CancellationToken);
 
     /// <summary>Delivers an event from a wire, and waits until it is settled.</summary>
     public Task DeliverBytesAsync(string id, string json, bool idIsDerived = false)
     {
         settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        receiver!.HandOut(new Delivery(new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed", IdIsDerived = idIsDerived }, Encoding.UTF8.GetBytes(json)), this));
+        receiver!.HandOut(new Delivery(new Envelope(
+            new EnvelopeAttributes { Id = id, Name = "order.placed", IdIsDerived = idIsDerived },
+            Encoding.UTF8.GetBytes(json)), this));
         return settled.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 

@@ -71,7 +71,9 @@ public sealed class IdempotencyTests
         Assert.Equal((2, 1), (runs, seen.Items.Count));
     }
 
-    /// <summary>A copy that waits for the first attempt goes on only after the events of that attempt are marked as sent.</summary>
+    /// <summary>
+    /// A copy that waits for the first attempt goes on only after the events of that attempt are marked as sent.
+    /// </summary>
     [Fact]
     public async Task Idempotent_CopyWhileTheEventsOfTheHandlerAreSent_SendsNoneAgain()
     {
@@ -113,14 +115,15 @@ public sealed class IdempotencyTests
         var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var store = new ScriptedProcessedStore();
         var queue = new ScriptedQueue(TimeProvider.System, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(2));
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => Stores(store)).Subscribe("points", s => s
-            .On<OrderPlaced>(async (_, _, _) =>
-            {
-                began.SetResult();
-                await finish.Task;
-                seen.Add("credited");
-            })
-            .Idempotent().Concurrency(1)));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => Stores(store)).Subscribe("points", s => s
+                .On<OrderPlaced>(async (_, _, _) =>
+                {
+                    began.SetResult();
+                    await finish.Task;
+                    seen.Add("credited");
+                })
+                .Idempotent().Concurrency(1)));
         await PublishAsync(running, "1");
         await began.Task;
         await PublishAsync(running, "1");
@@ -188,7 +191,8 @@ public sealed class IdempotencyTests
     public async Task Idempotent_KeyedAlikeForTwoTypes_HandlesBothAndGivesEachItsKey()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("points", s => s
-            .On<OrderPlaced>((_, context, _) => Note(context.IdempotencyKey)).On<OrderShipped>((_, context, _) => Note(context.IdempotencyKey))
+            .On<OrderPlaced>((_, context, _) => Note(context.IdempotencyKey))
+            .On<OrderShipped>((_, context, _) => Note(context.IdempotencyKey))
             .Idempotent(options => options.KeyBy<OrderPlaced>(e => e.OrderId).KeyBy<OrderShipped>(e => e.OrderId))));
         await running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("1")], cancellationToken: Token);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
@@ -305,13 +309,15 @@ public sealed class IdempotencyTests
     {
         var transport = new FailingFollowUps();
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseTransport("UseFailing()", _ => transport).UseStores(_ => Stores(new ScriptedProcessedStore())).Subscribe("points", s => s
-                .On<OrderPlaced>((e, context, ct) =>
-                {
-                    seen.Add("handled");
-                    return context.PublishAsync(new ReceiptSent(e.OrderId), ct);
-                })
-                .Idempotent()),
+            bus => bus.UseTransport("UseFailing()", _ => transport)
+                .UseStores(_ => Stores(new ScriptedProcessedStore()))
+                .Subscribe("points", s => s
+                    .On<OrderPlaced>((e, context, ct) =>
+                    {
+                        seen.Add("handled");
+                        return context.PublishAsync(new ReceiptSent(e.OrderId), ct);
+                    })
+                    .Idempotent()),
             time);
         await transport.DeliverAsync(running, new OrderPlaced("1"));
         await transport.Refused.WaitAsync(RunningBus.Patience, Token);
@@ -349,7 +355,9 @@ public sealed class IdempotencyTests
         await begun.Task.WaitAsync(RunningBus.Patience, Token);
         await running.Bus.PublishAsync(new ReceiptSent("b"), Token);
         await PublishAsync(running, "1");
-        await AdvanceUntilAsync(() => running.DeadLetters.CountAsync(cancellationToken: Token).GetAwaiter().GetResult() == 1, "the event whose follow-up could not be sent is a dead letter");
+        await AdvanceUntilAsync(
+            () => running.DeadLetters.CountAsync(cancellationToken: Token).GetAwaiter().GetResult() == 1,
+            "the event whose follow-up could not be sent is a dead letter");
 
         full.SetResult();
         await running.WhenIdleAsync();
@@ -366,7 +374,9 @@ public sealed class IdempotencyTests
     public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingToken()
     {
         var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var (first, second) = (new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (first, second) = (
+            new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously),
+            new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Subscribe("points", s => s
                 .On<OrderPlaced>(async (_, context, _) =>
@@ -415,7 +425,8 @@ public sealed class IdempotencyTests
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Subscribe("points", s => s
-            .On<OrderPlaced>((e, context, _) => healed ? Note($"{e.OrderId} {context.IsManualRetry}") : throw new IOException("down")).Idempotent()));
+            .On<OrderPlaced>((e, context, _) => healed ? Note($"{e.OrderId} {context.IsManualRetry}") : throw new IOException("down"))
+            .Idempotent()));
         await PublishAsync(running, "1");
         await running.WhenIdleAsync();
 
@@ -432,8 +443,10 @@ public sealed class IdempotencyTests
     public async Task Idempotent_SameIdOtherContent_IsADeadLetter()
     {
         var transport = new FailingFollowUps();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseFailing()", _ => transport).UseStores(_ => Stores(new ScriptedProcessedStore())).Subscribe("points", s => s
-            .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent()));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseFailing()", _ => transport)
+            .UseStores(_ => Stores(new ScriptedProcessedStore()))
+            .Subscribe("points", s => s
+                .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent()));
         await transport.DeliverBytesAsync("same", """{"OrderId":"1"}""");
         await transport.DeliverBytesAsync("same", """{"OrderId":"1"}""");
         await transport.DeliverBytesAsync("same", """{"OrderId":"2"}""");
@@ -446,8 +459,10 @@ public sealed class IdempotencyTests
     public async Task Idempotent_DerivedIdOtherContent_IsACopy()
     {
         var transport = new FailingFollowUps();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseFailing()", _ => transport).UseStores(_ => Stores(new ScriptedProcessedStore())).Subscribe("points", s => s
-            .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent()));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseFailing()", _ => transport)
+            .UseStores(_ => Stores(new ScriptedProcessedStore()))
+            .Subscribe("points", s => s
+                .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent()));
         await transport.DeliverBytesAsync("same", """{"OrderId":"1"}""", idIsDerived: true);
         await transport.DeliverBytesAsync("same", """{"OrderId":"2"}""", idIsDerived: true);
 
@@ -492,7 +507,8 @@ public sealed class IdempotencyTests
     public async Task Idempotent_CopyAfterTheRetention_RunsAgain()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Subscribe("points", s => s.On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent(options => options.Retention = TimeSpan.FromHours(1))), time);
+            bus => bus.UseInMemory().Subscribe("points", s => s.On<OrderPlaced>((e, _, _) => Note(e.OrderId))
+                .Idempotent(options => options.Retention = TimeSpan.FromHours(1))), time);
         await PublishAsync(running, "1");
         await running.WhenIdleAsync();
         time.Advance(TimeSpan.FromMinutes(59));
@@ -536,11 +552,14 @@ public sealed class IdempotencyTests
     public async Task OnCommit_OverAStoreWithTransactionsButNotIdempotent_Throws()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).UseStores(_ => Stores(new ScriptedProcessedStore { Transactions = true })).Subscribe<OrderPlaced>("plain", (_, context, _) =>
-            {
-                seen.Add(Assert.Throws<InvalidOperationException>(() => context.OnCommit((_, _) => Task.CompletedTask)).Message);
-                return Task.CompletedTask;
-            }));
+            bus => bus.UseInMemory()
+                .Retry(0)
+                .UseStores(_ => Stores(new ScriptedProcessedStore { Transactions = true }))
+                .Subscribe<OrderPlaced>("plain", (_, context, _) =>
+                {
+                    seen.Add(Assert.Throws<InvalidOperationException>(() => context.OnCommit((_, _) => Task.CompletedTask)).Message);
+                    return Task.CompletedTask;
+                }));
         await PublishAsync(running, "1");
         await running.WhenIdleAsync();
 
@@ -552,17 +571,23 @@ public sealed class IdempotencyTests
     {
         var problem = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(bus => bus.UseInMemory()
             .UseStores(_ => new TestBusStores("forgetful", failures: Stores(null).Failures))
-            .Subscribe("points", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Idempotent(options => options.Retention = TimeSpan.Zero))));
+            .Subscribe(
+                "points",
+                s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Idempotent(options => options.Retention = TimeSpan.Zero))));
         Assert.Contains("the store 'forgetful' does not remember what was handled", problem.Message, StringComparison.Ordinal);
         Assert.Contains("Subscription 'points'.Idempotent.Retention", problem.Message, StringComparison.Ordinal);
     }
 
-    private static Task PublishAsync(RunningBus running, string id) => running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
+    private static Task PublishAsync(RunningBus running, string id) =>
+        running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
 
-    private static TestBusStores Stores(ProcessedEventStore? processed) => new("scripted", durable: false, failures: new InMemoryFailureStore(1_000), processed: processed);
+    private static TestBusStores Stores(ProcessedEventStore? processed) =>
+        new("scripted", durable: false, failures: new InMemoryFailureStore(1_000), processed: processed);
 
     private Task<RunningBus> StartAsync(ProcessedEventStore store, Func<OrderPlaced, EventContext, Task> handler) => RunningBus.StartAsync(
-        bus => bus.UseInMemory().UseStores(_ => Stores(store)).Subscribe("points", s => s.On<OrderPlaced>((e, context, _) => handler(e, context)).Idempotent()), time);
+        bus => bus.UseInMemory()
+            .UseStores(_ => Stores(store))
+            .Subscribe("points", s => s.On<OrderPlaced>((e, context, _) => handler(e, context)).Idempotent()), time);
 
     /// <summary>Lets the waits between looks at the store pass, until nothing is left to do.</summary>
     private async Task AdvanceUntilIdleAsync(RunningBus running)

@@ -38,11 +38,22 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>Another instance takes the key over and completes it.</summary>
     public void CompleteElsewhere(ProcessedKey key)
     {
-        var claim = inner.ClaimAsync(key, 0, DateTimeOffset.MaxValue, TimeSpan.Zero, CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        inner.CompleteAsync(key, claim.Fence, new Completion([], [], DateTimeOffset.MaxValue), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        var claim = inner.ClaimAsync(key, 0, DateTimeOffset.MaxValue, TimeSpan.Zero, CancellationToken.None)
+            .AsTask()
+            .GetAwaiter()
+            .GetResult();
+        inner.CompleteAsync(key, claim.Fence, new Completion([], [], DateTimeOffset.MaxValue), CancellationToken.None)
+            .AsTask()
+            .GetAwaiter()
+            .GetResult();
     }
 
-    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    public override ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken)
     {
         Check();
         if (InProgressAnswers > 0)
@@ -83,7 +94,8 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
         return inner.ReleaseAsync(key, fence, cancellationToken);
     }
 
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.SweepAsync(now, max, cancellationToken);
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 

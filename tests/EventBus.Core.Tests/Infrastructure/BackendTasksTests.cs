@@ -7,7 +7,9 @@ public sealed class BackendTasksTests
     [Fact]
     public async Task Task_AwaitedQuietly_ThrowsNeitherItsErrorNorItsCancellation()
     {
-        var (failed, cancelled) = (Task.FromException<int>(new IOException("gone")), Task.FromCanceled(new CancellationToken(canceled: true)));
+        var (failed, cancelled) = (
+            Task.FromException<int>(new IOException("gone")),
+            Task.FromCanceled(new CancellationToken(canceled: true)));
 
         await failed.Quietly();
         await cancelled.Quietly();

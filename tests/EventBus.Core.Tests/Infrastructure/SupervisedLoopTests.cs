@@ -134,7 +134,12 @@ public sealed class SupervisedLoopTests : IDisposable
     public async Task Failure_ThatIsReportedElsewhere_IsLoggedAtTheLevelDebugOnly()
     {
         var logs = new Entries();
-        var supervised = new SupervisedLoop("reading", time, BackendLog.Create(logs, "test", time), (_, delay, _) => delays.Add(delay)) { IsReportedElsewhere = error => error is TimeoutException };
+        var supervised = new SupervisedLoop(
+            "reading",
+            time,
+            BackendLog.Create(logs, "test", time),
+            (_, delay, _) => delays.Add(delay))
+        { IsReportedElsewhere = error => error is TimeoutException };
         var running = supervised.RunAsync(_ => throw new TimeoutException("no answer"), stop.Token);
         await NextWaitAsync();
         await StopAsync(running);
@@ -142,14 +147,20 @@ public sealed class SupervisedLoopTests : IDisposable
         Assert.Empty(delays);
         Assert.Null(supervised.LastError);
         Assert.Equal(1, supervised.Failures);
-        Assert.Contains((LogLevel.Debug, "reading"), logs.All.Select(entry => (entry.Level, entry.Text.Contains("reading", StringComparison.Ordinal) ? "reading" : entry.Text)));
+        Assert.Contains(
+            (LogLevel.Debug, "reading"),
+            logs.All.Select(entry => (entry.Level, entry.Text.Contains("reading", StringComparison.Ordinal) ? "reading" : entry.Text)));
     }
 
     [Fact]
     public async Task Logger_ThatThrows_DoesNotEndTheLoop()
     {
         var attempts = 0;
-        var supervised = new SupervisedLoop("reading", time, NullLogger.Instance, (_, _, _) => throw new InvalidOperationException("no disk"));
+        var supervised = new SupervisedLoop(
+            "reading",
+            time,
+            NullLogger.Instance,
+            (_, _, _) => throw new InvalidOperationException("no disk"));
         var running = supervised.RunAsync(
             _ =>
             {
@@ -174,7 +185,10 @@ public sealed class SupervisedLoopTests : IDisposable
             FirstDelay = TimeSpan.FromSeconds(1),
             MaxDelay = TimeSpan.FromSeconds(1),
         };
-        var running = supervised.RepeatAsync(_ => ++passes is 2 or 3 ? throw new IOException("no server") : Task.CompletedTask, TimeSpan.FromMinutes(1), stop.Token);
+        var running = supervised.RepeatAsync(
+            _ => ++passes is 2 or 3 ? throw new IOException("no server") : Task.CompletedTask,
+            TimeSpan.FromMinutes(1),
+            stop.Token);
 
         await NextWaitAsync();
         Assert.Equal(1, passes);
@@ -227,7 +241,12 @@ public sealed class SupervisedLoopTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) =>
             All.Add((logLevel, formatter(state, exception)));
 
         public ILogger CreateLogger(string categoryName) => this;

@@ -2,7 +2,15 @@ namespace EventBus;
 
 public sealed class NearNamesTests
 {
-    private static readonly string[] Names = ["ClaimAfter", "IdleGroupAfter", "KeyPrefix", "MaxLength", "MaxUnreadLength", "Trim", "TrimPeriod"];
+    private static readonly string[] Names = [
+        "ClaimAfter",
+        "IdleGroupAfter",
+        "KeyPrefix",
+        "MaxLength",
+        "MaxUnreadLength",
+        "Trim",
+        "TrimPeriod"
+    ];
 
     [Theory]
     [InlineData("ClaimAfer", "ClaimAfter")]

@@ -88,7 +88,8 @@ public sealed class OrderGuardTests
     public async Task Guard_WithoutAHandlerForItsEvent_IsAStartUpError()
     {
         var problem = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(
-            bus => bus.UseInMemory().Subscribe("fulfilment", s => s.On<OrderPaid>((_, _, _) => Task.CompletedTask).Guard<OrderShipped, ShippedAfterPaid>())));
+            bus => bus.UseInMemory()
+                .Subscribe("fulfilment", s => s.On<OrderPaid>((_, _, _) => Task.CompletedTask).Guard<OrderShipped, ShippedAfterPaid>())));
         Assert.Contains("has a guard for EventBus.OrderShipped, and no handler for it", problem.Message, StringComparison.Ordinal);
     }
 
@@ -277,7 +278,9 @@ public sealed class OrderGuardTests
     private sealed class ScopedGuard(Scoped scoped, PaidOrders paid) : IOrderGuard<OrderShipped>
     {
         public Task<OrderDecision> DecideAsync(OrderShipped e, EventContext context, CancellationToken ct) =>
-            Task.FromResult(e.OrderId == "cancelled" || scoped is null ? OrderDecision.Skip : paid.Contains(e.OrderId) ? OrderDecision.Proceed : OrderDecision.Defer);
+            Task.FromResult(e.OrderId == "cancelled" || scoped is null ? OrderDecision.Skip
+                : paid.Contains(e.OrderId) ? OrderDecision.Proceed
+                : OrderDecision.Defer);
     }
 
     private sealed class ShippedAfterPaid(PaidOrders paid) : IOrderGuard<OrderShipped>

@@ -21,7 +21,9 @@ public sealed class SequenceTests
         await using var running = await StartAsync((e, _) => Note($"{e.OrderId} {e.Number}"));
         for (var number = 1; number <= Count; number += 10)
         {
-            var window = (from key in Enumerable.Range(0, Keys) from n in Enumerable.Range(number, 10) select new StepTaken($"k{key}", n)).ToArray();
+            var window = (from key in Enumerable.Range(0, Keys)
+                          from n in Enumerable.Range(number, 10)
+                          select new StepTaken($"k{key}", n)).ToArray();
             random.Shuffle(window);
             await running.Bus.PublishManyAsync(window, cancellationToken: Token);
         }
@@ -29,7 +31,9 @@ public sealed class SequenceTests
         await running.WhenIdleAsync();
         foreach (var key in Enumerable.Range(0, Keys).Select(key => $"k{key}"))
         {
-            Assert.Equal(Enumerable.Range(1, Count).Select(n => $"{key} {n}"), seen.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)));
+            Assert.Equal(
+                Enumerable.Range(1, Count).Select(n => $"{key} {n}"),
+                seen.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)));
         }
 
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
@@ -54,7 +58,9 @@ public sealed class SequenceTests
     public async Task Sequenced_HighestNumber_IsHandledAndStaleWhenItIsRepeated()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Subscribe("counts", s => s.On<StepCounted>((e, _, _) => Note($"{e.Number}")).Sequenced<StepCounted>(e => e.Number, first: long.MaxValue - 1)),
+            bus => bus.UseInMemory().Subscribe(
+                "counts",
+                s => s.On<StepCounted>((e, _, _) => Note($"{e.Number}")).Sequenced<StepCounted>(e => e.Number, first: long.MaxValue - 1)),
             time);
         foreach (var number in new[] { long.MaxValue, long.MaxValue - 1, long.MaxValue, long.MinValue, 1 })
         {
@@ -100,7 +106,9 @@ public sealed class SequenceTests
 
         // The second alert of the same kind waits for the end of the interval.
         await running.PassAsync(time, TimeSpan.FromMinutes(1));
-        Assert.Equal(2, seen.Items.Where(item => item.StartsWith("alert", StringComparison.Ordinal)).Sum(item => item.Split(' ').Length - 1));
+        Assert.Equal(
+            2,
+            seen.Items.Where(item => item.StartsWith("alert", StringComparison.Ordinal)).Sum(item => item.Split(' ').Length - 1));
 
         Assert.Equal(2, await running.DeadLetters.RetryAllAsync(cancellationToken: Token));
         await running.WhenIdleAsync();
@@ -131,7 +139,8 @@ public sealed class SequenceTests
     {
         var healed = false;
         await using var running = await StartAsync(
-            (e, _) => e.Number == 2 && !healed ? throw new IOException("down") : Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue).Retry(0));
+            (e, _) => e.Number == 2 && !healed ? throw new IOException("down") : Note($"{e.Number}"),
+            s => s.OnBlockedKey(BlockedKeyBehavior.Continue).Retry(0));
         await PublishAsync(running, 1, 2, 3);
         await running.WhenIdleAsync();
         Assert.Equal(["1", "3"], seen.Items.Where(item => !item.StartsWith("alert", StringComparison.Ordinal)));
@@ -146,7 +155,10 @@ public sealed class SequenceTests
     [Fact]
     public async Task Sequenced_WhenBlockedContinueAndTooManyWait_HandlesThoseThatWait()
     {
-        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue), bus => bus.Configure(options => options.MaxParkedPerKey = 3));
+        await using var running = await StartAsync(
+            (e, _) => Note($"{e.Number}"),
+            s => s.OnBlockedKey(BlockedKeyBehavior.Continue),
+            bus => bus.Configure(options => options.MaxParkedPerKey = 3));
         await PublishAsync(running, 2, 3, 4, 5);
         await running.WhenIdleAsync();
         Assert.Equal(DeadLetterReason.KeyBlocked, Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Reason);
@@ -212,7 +224,9 @@ public sealed class SequenceTests
     [Fact]
     public async Task Sequenced_TooManyWait_LaterOnesAreDeadAsKeyBlocked()
     {
-        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), bus: bus => bus.Configure(options => options.MaxParkedPerKey = 3));
+        await using var running = await StartAsync(
+            (e, _) => Note($"{e.Number}"),
+            bus: bus => bus.Configure(options => options.MaxParkedPerKey = 3));
         await PublishAsync(running, 2, 3, 4, 5);
         await running.WhenIdleAsync();
 
@@ -227,7 +241,10 @@ public sealed class SequenceTests
     private static Task PublishAsync(RunningBus running, params int[] numbers) =>
         running.Bus.PublishManyAsync([.. numbers.Select(number => new StepTaken("k", number))], cancellationToken: Token);
 
-    private Task<RunningBus> StartAsync(Func<StepTaken, EventContext, Task> handler, Action<SubscriptionBuilder>? subscription = null, Action<EventBusBuilder>? bus = null) =>
+    private Task<RunningBus> StartAsync(
+        Func<StepTaken, EventContext, Task> handler,
+        Action<SubscriptionBuilder>? subscription = null,
+        Action<EventBusBuilder>? bus = null) =>
         RunningBus.StartAsync(
             builder =>
             {

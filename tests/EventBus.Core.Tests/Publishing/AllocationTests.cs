@@ -2,7 +2,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>The allocation promises: what an event costs in memory, in bytes. Alone, because every thread's allocations count.</summary>
+/// <summary>
+/// The allocation promises: what an event costs in memory, in bytes. Alone, because every thread's allocations count.
+/// </summary>
 [Collection(nameof(Alone))]
 public sealed class AllocationTests
 {
@@ -25,7 +27,8 @@ public sealed class AllocationTests
     public async Task Publish_NoSubscription_AllocatesNothing() => Assert.InRange(await BytesPerEventAsync(0), 0, 0.5);
 
     [Fact]
-    public async Task Publish_LargeEvents_AreNotWrittenOnceThatWasSaid() => Assert.InRange(await BytesPerEventAsync(1, text: new string('x', 100_000)), 1, 1_000);
+    public async Task Publish_LargeEvents_AreNotWrittenOnceThatWasSaid() =>
+        Assert.InRange(await BytesPerEventAsync(1, text: new string('x', 100_000)), 1, 1_000);
 
     private static async Task<double> BytesPerEventAsync(int subscriptions, string text = "1")
     {

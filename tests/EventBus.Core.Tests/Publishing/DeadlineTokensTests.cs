@@ -48,7 +48,8 @@ public sealed class DeadlineTokensTests
         Assert.True(token.IsCancellationRequested);
     }
 
-    private DeadlineTokens Make(TimeSpan timeout, CancellationToken parent) => new(time, timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, parent);
+    private DeadlineTokens Make(TimeSpan timeout, CancellationToken parent) =>
+        new(time, timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, parent);
 
     private long Now() => time.GetUtcNow().UtcTicks;
 }

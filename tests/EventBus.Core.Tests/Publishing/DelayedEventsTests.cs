@@ -29,7 +29,8 @@ public sealed class DelayedEventsTests
     public async Task Publish_WithAnInvalidDelay_IsRejected(int seconds, bool notBefore)
     {
         await using var running = await StartAsync();
-        var options = new PublishOptions { Delay = TimeSpan.FromSeconds(seconds), NotBefore = notBefore ? time.GetUtcNow().AddDays(1) : null };
+        var options =
+            new PublishOptions { Delay = TimeSpan.FromSeconds(seconds), NotBefore = notBefore ? time.GetUtcNow().AddDays(1) : null };
 
         var error = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced("1"), options, Token));
 
@@ -56,7 +57,9 @@ public sealed class DelayedEventsTests
 
         var listed = await Delayed(running).ListAsync(1, Token);
 
-        Assert.Equal([new DelayedEvent { EventId = "soon", EventName = "order.placed", Key = "k", DueAt = time.GetUtcNow().AddSeconds(10) }], listed);
+        Assert.Equal(
+            [new DelayedEvent { EventId = "soon", EventName = "order.placed", Key = "k", DueAt = time.GetUtcNow().AddSeconds(10) }],
+            listed);
         Assert.Equal(["soon", "late"], (await Delayed(running).ListAsync(cancellationToken: Token)).Select(each => each.EventId));
     }
 
@@ -80,7 +83,9 @@ public sealed class DelayedEventsTests
     public async Task Cancel_WithoutAStoreOfDelayedEvents_NamesAStore()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(100))).Publishes<OrderPlaced>(), time);
+            bus => bus.UseInMemory()
+                .UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(100)))
+                .Publishes<OrderPlaced>(), time);
 
         var error = await Assert.ThrowsAsync<EventBusException>(() => Delayed(running).CancelAsync("1", Token));
 

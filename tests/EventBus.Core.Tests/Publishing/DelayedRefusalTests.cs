@@ -23,7 +23,10 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     {
         await using var running = await StartAsync();
         transport.Outcome = PublishOutcome.Rejected(new InvalidOperationException("The broker refuses it."));
-        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay }, Token);
+        await running.Bus.PublishAsync(
+            new OrderPlaced("1"),
+            new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay },
+            Token);
         time.Advance(Delay);
 
         var alert = await alerts.NextAsync();
@@ -51,7 +54,10 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     {
         await using var running = await StartAsync();
         transport.Outcome = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
-        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay }, Token);
+        await running.Bus.PublishAsync(
+            new OrderPlaced("1"),
+            new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay },
+            Token);
         time.Advance(Delay);
         Assert.Equal(1, await transport.NextAsync());
 
@@ -67,7 +73,11 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     }
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseRefusing()", _ => transport).StoreInMemory().Publishes<OrderPlaced>().AddAlert<Alerts>().Configure(options => options.AlertInterval = TimeSpan.Zero),
+        bus => bus.UseTransport("UseRefusing()", _ => transport)
+            .StoreInMemory()
+            .Publishes<OrderPlaced>()
+            .AddAlert<Alerts>()
+            .Configure(options => options.AlertInterval = TimeSpan.Zero),
         time,
         services => services.AddSingleton(alerts));
 
@@ -77,6 +87,7 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
 
         public async Task<DeadLetter> NextAsync() => await came.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
 
-        public async Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => await came.Writer.WriteAsync(alert.First, cancellationToken);
+        public async Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
+            await came.Writer.WriteAsync(alert.First, cancellationToken);
     }
 }

@@ -11,7 +11,8 @@ public sealed class DelayedStoreTests
     public async Task Publish_StoreTakesNothingForAWhile_IsRepeatedUntilItDoes()
     {
         var calls = 0;
-        await using var running = await StartAsync(() => ++calls <= 3 ? throw new StoreRefusedException(StoreScope.Store, "It is full.") : Task.CompletedTask);
+        await using var running =
+            await StartAsync(() => ++calls <= 3 ? throw new StoreRefusedException(StoreScope.Store, "It is full.") : Task.CompletedTask);
 
         await PublishAsync(running, TimeSpan.FromMinutes(1));
 
@@ -61,11 +62,16 @@ public sealed class DelayedStoreTests
         });
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.Bus.PublishAsync(
-            new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = TimeSpan.FromMinutes(1) }, caller.Token));
+            new OrderPlaced("1"),
+            new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = TimeSpan.FromMinutes(1) },
+            caller.Token));
     }
 
     private static Task PublishAsync(RunningBus running, TimeSpan timeout) =>
-        running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = timeout }, Token).WaitAsync(RunningBus.Patience, Token);
+        running.Bus.PublishAsync(
+            new OrderPlaced("1"),
+            new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = timeout },
+            Token).WaitAsync(RunningBus.Patience, Token);
 
     private static Task<RunningBus> StartAsync(Func<Task> answering) => RunningBus.StartAsync(bus => bus.UseInMemory()
         .UseStores(_ => new TestBusStores("scripted", delays: new SilentDelayStore(new InMemoryDelayStore(100), answering)))

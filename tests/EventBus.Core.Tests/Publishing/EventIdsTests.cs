@@ -20,14 +20,17 @@ public sealed class EventIdsTests
     {
         var (first, second) = (new EventIds(new RandomSource()), new EventIds(new RandomSource()));
 
-        Assert.Empty(Enumerable.Range(0, 1_000).Select(_ => first.Next(0)).Intersect(Enumerable.Range(0, 1_000).Select(_ => second.Next(0))));
+        Assert.Empty(
+            Enumerable.Range(0, 1_000).Select(_ => first.Next(0)).Intersect(Enumerable.Range(0, 1_000).Select(_ => second.Next(0))));
     }
 
     [Fact]
-    public void Next_SameSeed_SameIds() => Assert.Equal(new EventIds(new RandomSource(42)).Next(0), new EventIds(new RandomSource(42)).Next(0));
+    public void Next_SameSeed_SameIds() =>
+        Assert.Equal(new EventIds(new RandomSource(42)).Next(0), new EventIds(new RandomSource(42)).Next(0));
 
     [Fact]
-    public void Derive_SameInput_SameId() => Assert.Equal(EventIds.Derive("shop", "event", "subscription", 1), EventIds.Derive("shop", "event", "subscription", 1));
+    public void Derive_SameInput_SameId() =>
+        Assert.Equal(EventIds.Derive("shop", "event", "subscription", 1), EventIds.Derive("shop", "event", "subscription", 1));
 
     [Theory]
     [InlineData("shop", "event", "subscription", 2)]

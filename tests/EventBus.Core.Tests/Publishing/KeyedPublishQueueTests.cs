@@ -9,7 +9,10 @@ public sealed class KeyedPublishQueueTests
 
     private readonly KeyedPublishQueue lines = new();
 
-    /// <summary>The lines are behind one lock: a step that walks the calls of a key would hold up every publisher of the process. With such a step this takes minutes.</summary>
+    /// <summary>
+    /// The lines are behind one lock: a step that walks the calls of a key would hold up every publisher of the
+    /// process. With such a step this takes minutes.
+    /// </summary>
     [Theory, InlineData(false), InlineData(true)]
     public void Line_ManyCallsAtOnce_CostTheSameEach(bool latestFirst)
     {

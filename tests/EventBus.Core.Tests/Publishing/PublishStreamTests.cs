@@ -129,9 +129,10 @@ public sealed class PublishStreamTests
         }
     }
 
-    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("orders", orders => orders.Ordered().Concurrency(1).On<OrderPlaced>((e, _, _) =>
-    {
-        seen.Add(e.OrderId);
-        return Task.CompletedTask;
-    })));
+    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
+        bus => bus.UseInMemory().Subscribe("orders", orders => orders.Ordered().Concurrency(1).On<OrderPlaced>((e, _, _) =>
+        {
+            seen.Add(e.OrderId);
+            return Task.CompletedTask;
+        })));
 }

@@ -17,12 +17,20 @@ public sealed class PublishTests
 
         await running.Bus.PublishAsync(
             new OrderPlaced("1"),
-            new PublishOptions { Key = "k", EventId = "my-id", CorrelationId = "c", Headers = new Dictionary<string, string> { ["tenant"] = "a" } },
+            new PublishOptions
+            {
+                Key = "k",
+                EventId = "my-id",
+                CorrelationId = "c",
+                Headers = new Dictionary<string, string> { ["tenant"] = "a" }
+            },
             Token);
         await running.WhenIdleAsync();
 
         Assert.NotNull(got);
-        Assert.Equal(("my-id", "order.placed", 1, "k", "c", null), (got.EventId, got.EventName, got.EventVersion, got.Key, got.CorrelationId, got.CausationId));
+        Assert.Equal(
+            ("my-id", "order.placed", 1, "k", "c", null),
+            (got.EventId, got.EventName, got.EventVersion, got.Key, got.CorrelationId, got.CausationId));
         Assert.Equal("a", got.Headers["tenant"]);
         Assert.Equal(time.GetUtcNow(), got.Time);
         Assert.Equal(("mail", 1), (got.Subscription, got.Attempt));
@@ -84,8 +92,16 @@ public sealed class PublishTests
         IReadOnlyDictionary<string, string>? got = null;
         await using var running = await RunningBus.StartAsync(Handle(context => got = context.Headers));
 
-        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = new ShiftyHeaders(() => [new("tenant", "a")], () => [new("ce-id", "forged\r\n")]) }, Token);
-        await running.Bus.PublishAsync(new OrderPlaced("2"), new PublishOptions { Headers = new ShiftyHeaders(() => [new("tenant", "a")], () => throw new InvalidOperationException("Changed.")) }, Token);
+        await running.Bus.PublishAsync(
+            new OrderPlaced("1"),
+            new PublishOptions { Headers = new ShiftyHeaders(() => [new("tenant", "a")], () => [new("ce-id", "forged\r\n")]) },
+            Token);
+        await running.Bus.PublishAsync(new OrderPlaced("2"), new PublishOptions
+        {
+            Headers = new ShiftyHeaders(
+            () => [new("tenant", "a")],
+            () => throw new InvalidOperationException("Changed."))
+        }, Token);
         await running.WhenIdleAsync();
 
         Assert.Equal("a", Assert.Single(got!).Value);
@@ -95,11 +111,15 @@ public sealed class PublishTests
     public async Task Publish_HeadersThatNeverEndOrRepeat_AreRefused()
     {
         await using var running = await RunningBus.StartAsync(Handle(_ => { }));
-        ShiftyHeaders[] bad = [new(() => Enumerable.Range(0, int.MaxValue).Select(i => KeyValuePair.Create($"h{i}", "v"))), new(() => [new("a", "1"), new("a", "2")])];
+        ShiftyHeaders[] bad = [
+            new(() => Enumerable.Range(0, int.MaxValue).Select(i => KeyValuePair.Create($"h{i}", "v"))),
+            new(() => [new("a", "1"), new("a", "2")])
+        ];
 
         foreach (var headers in bad)
         {
-            var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = headers }, Token));
+            var exception = await Assert.ThrowsAsync<PublishException>(
+                () => running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = headers }, Token));
             Assert.Equal(PublishFailure.Rejected, exception.Failure);
         }
     }
@@ -109,7 +129,8 @@ public sealed class PublishTests
     {
         await using var running = await RunningBus.StartAsync(Handle(_ => { }));
 
-        var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishManyAsync(new Uncountable(), cancellationToken: Token));
+        var exception =
+            await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishManyAsync(new Uncountable(), cancellationToken: Token));
 
         Assert.Equal(PublishFailure.Rejected, exception.Failure);
     }
@@ -141,7 +162,8 @@ public sealed class PublishTests
     {
         await using var running = await RunningBus.StartAsync(Handle(_ => { }));
 
-        var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced(new string('x', 256 * 1024)), Token));
+        var exception =
+            await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced(new string('x', 256 * 1024)), Token));
 
         Assert.Contains("262,144", exception.Message, StringComparison.Ordinal);
         Assert.Contains("Events carry ids, not whole objects", exception.Message, StringComparison.Ordinal);
@@ -151,7 +173,9 @@ public sealed class PublishTests
     public async Task Publish_Large_IsWarnedOfOncePerType()
     {
         using var logs = new LogMemory();
-        await using var running = await RunningBus.StartAsync(Handle(_ => { }), services: services => services.AddLogging(logging => logging.AddProvider(logs)));
+        await using var running = await RunningBus.StartAsync(
+            Handle(_ => { }),
+            services: services => services.AddLogging(logging => logging.AddProvider(logs)));
 
         await running.Bus.PublishAsync(new OrderPlaced(new string('x', 65 * 1024)), Token);
         await running.Bus.PublishAsync(new OrderPlaced(new string('x', 66 * 1024)), Token);
@@ -163,7 +187,9 @@ public sealed class PublishTests
     public async Task Publish_NoSubscription_SucceedsAndIsWarnedOfOnce()
     {
         using var logs = new LogMemory();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(), services: services => services.AddLogging(logging => logging.AddProvider(logs)));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory(),
+            services: services => services.AddLogging(logging => logging.AddProvider(logs)));
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
@@ -191,7 +217,8 @@ public sealed class PublishTests
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(Handle(_ => seen.Add("handled")));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.Bus.PublishAsync(new OrderPlaced("1"), new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => running.Bus.PublishAsync(new OrderPlaced("1"), new CancellationToken(true)));
         await running.WhenIdleAsync();
 
         Assert.Empty(seen.Items);
@@ -235,10 +262,13 @@ public sealed class PublishTests
     public async Task PublishMany_NoRoomInTime_EndsAfterOneTimeOutAndReportsEach()
     {
         var hold = new TaskCompletionSource();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
 
         var exception = await Assert.ThrowsAsync<PublishManyException>(() => running.Bus.PublishManyAsync(
-            [.. Enumerable.Range(0, 2_000).Select(i => new OrderPlaced("x"))], new PublishOptions { Timeout = TimeSpan.FromMilliseconds(50) }, Token).WaitAsync(RunningBus.Patience, Token));
+            [.. Enumerable.Range(0, 2_000).Select(i => new OrderPlaced("x"))],
+            new PublishOptions { Timeout = TimeSpan.FromMilliseconds(50) },
+            Token).WaitAsync(RunningBus.Patience, Token));
         hold.SetResult();
 
         Assert.Equal(2_000, exception.Items.Count);
@@ -253,7 +283,10 @@ public sealed class PublishTests
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 10).Subscribe(
             "ordered", s => s.On<OrderPlaced>((e, _, _) => Add(seen, e)).Ordered()));
 
-        await running.Bus.PublishManyAsync([.. Enumerable.Range(0, 3_000).Select(i => new OrderPlaced(i.ToString("D4", null)))], new PublishOptions { Key = "one" }, Token);
+        await running.Bus.PublishManyAsync(
+            [.. Enumerable.Range(0, 3_000).Select(i => new OrderPlaced(i.ToString("D4", null)))],
+            new PublishOptions { Key = "one" },
+            Token);
         await running.WhenIdleAsync();
 
         Assert.Equal(Enumerable.Range(0, 3_000).Select(i => i.ToString("D4", null)), seen.Items);
@@ -263,13 +296,16 @@ public sealed class PublishTests
     public async Task Publish_FromASynchronizationContext_LeavesIt()
     {
         var context = new CountingContext();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Concurrency(1)));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 1)
+            .Subscribe("slow", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Concurrency(1)));
         Task publishing;
         var before = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(context);
         try
         {
-            publishing = running.Bus.PublishManyAsync([.. Enumerable.Range(0, 500).Select(i => new OrderPlaced("x"))], cancellationToken: CancellationToken.None);
+            publishing = running.Bus.PublishManyAsync(
+                [.. Enumerable.Range(0, 500).Select(i => new OrderPlaced("x"))],
+                cancellationToken: CancellationToken.None);
             Assert.Same(context, SynchronizationContext.Current);
         }
         finally
@@ -289,11 +325,12 @@ public sealed class PublishTests
 
     private static Dictionary<string, string> Header(string name, string value) => new() { [name] = value };
 
-    private static Action<EventBusBuilder> Handle(Action<EventContext> handle) => bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, context, _) =>
-    {
-        handle(context);
-        return Task.CompletedTask;
-    });
+    private static Action<EventBusBuilder> Handle(Action<EventContext> handle) =>
+        bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, context, _) =>
+        {
+            handle(context);
+            return Task.CompletedTask;
+        });
 
     private sealed class Uncountable : IReadOnlyList<OrderPlaced>
     {
@@ -307,7 +344,9 @@ public sealed class PublishTests
     }
 
     /// <summary>Headers that say one thing when they are read for the first time, and another later.</summary>
-    private sealed class ShiftyHeaders(Func<IEnumerable<KeyValuePair<string, string>>> first, Func<IEnumerable<KeyValuePair<string, string>>>? then = null) : IReadOnlyDictionary<string, string>
+    private sealed class ShiftyHeaders(
+        Func<IEnumerable<KeyValuePair<string, string>>> first,
+        Func<IEnumerable<KeyValuePair<string, string>>>? then = null) : IReadOnlyDictionary<string, string>
     {
         private int reads;
 
@@ -327,7 +366,8 @@ public sealed class PublishTests
             return true;
         }
 
-        public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => (reads++ == 0 || then is null ? first() : then()).GetEnumerator();
+        public IEnumerator<KeyValuePair<string, string>> GetEnumerator() =>
+            (reads++ == 0 || then is null ? first() : then()).GetEnumerator();
 
         System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }

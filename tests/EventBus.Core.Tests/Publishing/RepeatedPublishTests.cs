@@ -126,7 +126,10 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     public async Task PublishMany_PartlyNotSent_SendsTheRestAgainAndNothingBehindWhatWasRefused()
     {
         await using var running = await StartAsync();
-        var publishing = running.Bus.PublishManyAsync([.. new[] { "a1", "b1", "c1", "a2", "b2", "c2" }.Select(id => new OrderPlaced(id))], null, Token);
+        var publishing = running.Bus.PublishManyAsync(
+            [.. new[] { "a1", "b1", "c1", "a2", "b2", "c2" }.Select(id => new OrderPlaced(id))],
+            null,
+            Token);
 
         var attempt = await wire.NextAsync();
         attempt.Answer(NotSent, Refused, PublishOutcome.Accepted, NotSent, NotSent, NotSent);
@@ -137,7 +140,10 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
     }
 
-    /// <summary>The list stays in the line of the key, because its second event is sent again; its first one has been taken all the same.</summary>
+    /// <summary>
+    /// The list stays in the line of the key, because its second event is sent again; its first one has been taken all
+    /// the same.
+    /// </summary>
     [Theory, InlineData(false), InlineData(true)]
     public async Task PublishMany_PartlyTakenAfterAnEarlierEventOfTheKey_EarlierOneIsNotSentAgain(bool earlierAnswersLast)
     {
@@ -168,7 +174,10 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     {
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
-        var list = running.Bus.PublishManyAsync([new OrderPlaced("a2"), new OrderPlaced("a3")], new PublishOptions { Timeout = TimeSpan.FromMilliseconds(1) }, Token);
+        var list = running.Bus.PublishManyAsync(
+            [new OrderPlaced("a2"), new OrderPlaced("a3")],
+            new PublishOptions { Timeout = TimeSpan.FromMilliseconds(1) },
+            Token);
         var (one, many) = (await wire.NextAsync("a1"), await wire.NextAsync());
 
         many.Answer(PublishOutcome.Accepted, NotSent);
@@ -186,7 +195,10 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         await using var running = await StartAsync(time);
         var dueAt = time.GetUtcNow() + TimeSpan.FromMinutes(1);
         await running.Bus.PublishAsync(new OrderPlaced("a1"), new PublishOptions { EventId = "a1", NotBefore = dueAt }, Token);
-        await running.Bus.PublishAsync(new OrderPlaced("b1"), new PublishOptions { EventId = "b1", NotBefore = dueAt.AddMilliseconds(1) }, Token);
+        await running.Bus.PublishAsync(
+            new OrderPlaced("b1"),
+            new PublishOptions { EventId = "b1", NotBefore = dueAt.AddMilliseconds(1) },
+            Token);
 
         time.Advance(TimeSpan.FromMinutes(1));
         (await wire.NextAsync("a1")).Answer(NotSent);
@@ -200,8 +212,11 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     [Fact]
     public void Transport_EveryMember_IsPassedOn()
     {
-        var missing = typeof(Transport).GetMethods(BindingFlags.Instance | BindingFlags.Public).Where(method => method.IsVirtual && method.DeclaringType == typeof(Transport)).Select(method => method.Name)
-            .Except(typeof(RetryingTransport).GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly).Select(method => method.Name));
+        var missing = typeof(Transport).GetMethods(BindingFlags.Instance | BindingFlags.Public)
+            .Where(method => method.IsVirtual && method.DeclaringType == typeof(Transport))
+            .Select(method => method.Name)
+                .Except(typeof(RetryingTransport).GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly)
+                    .Select(method => method.Name));
 
         Assert.Empty(missing);
     }
@@ -209,7 +224,10 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     public ValueTask DisposeAsync() => wire.DisposeAsync();
 
     private static Task PublishAsync(RunningBus running, string id, TimeSpan? timeout = null) =>
-        running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id, Timeout = timeout ?? TimeSpan.FromMinutes(1) }, Token);
+        running.Bus.PublishAsync(
+            new OrderPlaced(id),
+            new PublishOptions { EventId = id, Timeout = timeout ?? TimeSpan.FromMinutes(1) },
+            Token);
 
     private Task<RunningBus> StartAsync(TimeProvider? time = null) => RunningBus.StartAsync(bus =>
     {

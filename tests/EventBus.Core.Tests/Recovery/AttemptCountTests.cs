@@ -5,13 +5,19 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A write that is held lends the handler slot of its caller. What others wait for is the write and not the slot, which a hanging event may hold by then.</summary>
+/// <summary>
+/// A write that is held lends the handler slot of its caller. What others wait for is the write and not the slot, which
+/// a hanging event may hold by then.
+/// </summary>
 public sealed class AttemptCountTests
 {
     private readonly FakeTimeProvider time = new();
     private readonly PickyStore store = new();
     private readonly ConcurrencyLimiter slots = new(1);
-    private readonly FailurePolicy policy = new("mail", false, new RetryPolicy(RetrySettings.Merge(), [], new RandomSource(), NullLogger.Instance));
+    private readonly FailurePolicy policy = new(
+        "mail",
+        false,
+        new RetryPolicy(RetrySettings.Merge(), [], new RandomSource(), NullLogger.Instance));
     private readonly Envelope envelope = new(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray());
     private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly AttemptCounter attempts;
@@ -24,7 +30,9 @@ public sealed class AttemptCountTests
 
     [Fact]
     public Task Count_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync(
+            "count",
+            () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
 
     [Fact]
     public Task Mark_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>

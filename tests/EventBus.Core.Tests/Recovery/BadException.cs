@@ -14,7 +14,8 @@ internal sealed class BadException : Exception
     private readonly Func<string?> trace;
 
     private BadException(Func<string?>? text = null, Func<string?>? whole = null, Func<string?>? trace = null, Exception? inner = null)
-        : base("bad", inner) => (this.text, this.whole, this.trace) = (text ?? (() => "bad"), whole ?? (() => "bad as text"), trace ?? (() => base.StackTrace));
+        : base("bad", inner) =>
+            (this.text, this.whole, this.trace) = (text ?? (() => "bad"), whole ?? (() => "bad as text"), trace ?? (() => base.StackTrace));
 
     public static IReadOnlyDictionary<string, Func<Exception>> All { get; } = new Dictionary<string, Func<Exception>>
     {
@@ -32,7 +33,9 @@ internal sealed class BadException : Exception
         ["huge stack trace"] = () => new BadException(trace: () => Huge.Value),
         ["forged stack trace"] = () => new BadException(trace: () => "   at First()\nforged: second"),
         ["bad inner"] = () => new InvalidOperationException("outer", new BadException(() => throw new NullReferenceException())),
-        ["bad in an aggregate"] = () => new AggregateException(new BadException(() => throw new NullReferenceException()), new BadException(() => Huge.Value)),
+        ["bad in an aggregate"] = () => new AggregateException(
+            new BadException(() => throw new NullReferenceException()),
+            new BadException(() => Huge.Value)),
         ["deep chain"] = () => Nest(10_000, inner => new InvalidOperationException("nested", inner)),
         ["deep aggregate"] = () => Nest(10_000, inner => new AggregateException(inner)),
         ["wide aggregate"] = () => new AggregateException(Enumerable.Repeat(new BadException(), 100_000)),

@@ -40,7 +40,9 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         Assert.Equal("{\"orderId\":\"1\"}", Encoding.UTF8.GetString(dead.Body.Span));
     }
 
-    /// <summary>It came again, because its process ended between the two; or its subscription is no longer in the code.</summary>
+    /// <summary>
+    /// It came again, because its process ended between the two; or its subscription is no longer in the code.
+    /// </summary>
     [Fact]
     public async Task GivenUp_KeptAlreadyOrOfAnotherVersion_IsOneDeadLetterEach()
     {
@@ -50,11 +52,16 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         await GiveUpAsync("mail", "1");
         await GiveUpAsync("removed", "1");
 
-        Assert.Equal(["mail~1", "removed~1"], (await running.DeadLetters.ListAsync(cancellationToken: Token)).Select(dead => dead.Id).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["mail~1", "removed~1"],
+            (await running.DeadLetters.ListAsync(cancellationToken: Token)).Select(dead => dead.Id).Order(StringComparer.Ordinal));
         Assert.Equal(3, transport.Acknowledged["1"]);
     }
 
-    /// <summary>The store has no room for one subscription: health names it, the others are kept, and its own follow in order once there is room.</summary>
+    /// <summary>
+    /// The store has no room for one subscription: health names it, the others are kept, and its own follow in order
+    /// once there is room.
+    /// </summary>
     [Fact]
     public async Task GivenUp_NoRoomForOneSubscription_OthersAreKeptAndHealthNamesIt()
     {
@@ -70,7 +77,12 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         await using var running = await StartAsync();
         for (var i = 1; i <= 200; i++)
         {
-            transport.AddGivenUp("mail", DeadLetterReason.DroppedByBroker, "expired", new EnvelopeAttributes { Id = $"m{i}", Name = "order.placed" }, "{}"u8.ToArray());
+            transport.AddGivenUp(
+                "mail",
+                DeadLetterReason.DroppedByBroker,
+                "expired",
+                new EnvelopeAttributes { Id = $"m{i}", Name = "order.placed" },
+                "{}"u8.ToArray());
         }
 
         await GiveUpAsync("ship", "1");
@@ -78,20 +90,34 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         Assert.Equal("ship~1", Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Id);
         var report = (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
         Assert.Equal(HealthStatus.Degraded, report.Status);
-        Assert.Contains("Events of mail that the broker dead-lettered cannot be stored: no room for mail", report.Description, StringComparison.Ordinal);
+        Assert.Contains(
+            "Events of mail that the broker dead-lettered cannot be stored: no room for mail",
+            report.Description,
+            StringComparison.Ordinal);
         Assert.All(refused, id => Assert.Equal("mail~m1", id));
 
         var kept = transport.WhenAcknowledgedAsync(200);
         Volatile.Write(ref isFull, false);
         await kept;
         var letters = await running.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "mail", Take = 200 }, Token);
-        Assert.Equal(Enumerable.Range(1, 200).Select(i => $"mail~m{i}"), letters.OrderBy(letter => letter.Number).Select(letter => letter.Id));
+        Assert.Equal(
+            Enumerable.Range(1, 200).Select(i => $"mail~m{i}"),
+            letters.OrderBy(letter => letter.Number).Select(letter => letter.Id));
     }
 
     private Task GiveUpAsync(string subscription, string id) =>
-        transport.GiveUpAsync(subscription, DeadLetterReason.DroppedByBroker, "expired", new EnvelopeAttributes { Id = id, Name = "order.placed" }, Encoding.UTF8.GetBytes($$"""{"orderId":"{{id}}"}"""));
+        transport.GiveUpAsync(
+            subscription,
+            DeadLetterReason.DroppedByBroker,
+            "expired",
+            new EnvelopeAttributes { Id = id, Name = "order.placed" },
+            Encoding.UTF8.GetBytes($$"""{"orderId":"{{id}}"}"""));
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport)
-        .UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
+        .UseStores(_ => new TestBusStores(
+            "picky",
+            durable: false,
+            failures: store,
+            processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
         .Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask), services: services => services.AddHealthChecks());
 }

@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>What was planned before the clock of the machine was set back by an hour runs when its time has elapsed.</summary>
+/// <summary>
+/// What was planned before the clock of the machine was set back by an hour runs when its time has elapsed.
+/// </summary>
 public sealed class ClockSetBackTests
 {
     private static readonly TimeSpan Back = TimeSpan.FromHours(-1);
@@ -17,11 +19,13 @@ public sealed class ClockSetBackTests
     [Fact]
     public async Task Retry_PlannedBefore_RunsInTime()
     {
-        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)).Configure(o => o.Retry.Jitter = 0).Subscribe<OrderPlaced>("mail", (_, context, _) =>
-        {
-            seen.Add($"start {context.Attempt}");
-            throw new InvalidOperationException("mail server down");
-        }));
+        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10))
+            .Configure(o => o.Retry.Jitter = 0)
+            .Subscribe<OrderPlaced>("mail", (_, context, _) =>
+            {
+                seen.Add($"start {context.Attempt}");
+                throw new InvalidOperationException("mail server down");
+            }));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
         await time.PassAsync(running, TimeSpan.FromSeconds(5));
@@ -43,7 +47,10 @@ public sealed class ClockSetBackTests
     public async Task Delay_PlannedBeforeOrAfter_RunsInTime()
     {
         await using var running = await StartAsync(bus => bus.Subscribe<OrderPlaced>("mail", (e, _, _) => Note(e.OrderId)));
-        await running.Bus.PublishAsync(new OrderPlaced("before"), new PublishOptions { NotBefore = time.GetUtcNow().AddSeconds(20) }, Token);
+        await running.Bus.PublishAsync(
+            new OrderPlaced("before"),
+            new PublishOptions { NotBefore = time.GetUtcNow().AddSeconds(20) },
+            Token);
 
         time.Set(Back);
         await running.Bus.PublishAsync(new OrderPlaced("after"), new PublishOptions { NotBefore = time.GetUtcNow().AddSeconds(10) }, Token);
@@ -58,11 +65,12 @@ public sealed class ClockSetBackTests
     [Fact]
     public async Task Probe_OfAPausedSubscription_RunsInTime()
     {
-        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromHours(2)).Subscribe("mail", s => s.Concurrency(1).CircuitBreaker(2, TimeSpan.FromSeconds(10)).On<OrderPlaced>((e, _, _) =>
-        {
-            seen.Add(e.OrderId);
-            return e.OrderId is "1" or "2" ? throw new InvalidOperationException("mail server down") : Task.CompletedTask;
-        })));
+        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromHours(2))
+            .Subscribe("mail", s => s.Concurrency(1).CircuitBreaker(2, TimeSpan.FromSeconds(10)).On<OrderPlaced>((e, _, _) =>
+            {
+                seen.Add(e.OrderId);
+                return e.OrderId is "1" or "2" ? throw new InvalidOperationException("mail server down") : Task.CompletedTask;
+            })));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
         await running.WhenIdleAsync();
@@ -79,7 +87,9 @@ public sealed class ClockSetBackTests
     public async Task Alert_ThatFailedBefore_IsSentInTime()
     {
         await using var running = await StartAsync(
-            bus => bus.Retry(0).AddAlert<FailingAlert>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
+            bus => bus.Retry(0)
+                .AddAlert<FailingAlert>()
+                .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
             services => services.AddSingleton(seen));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
@@ -118,7 +128,11 @@ public sealed class ClockSetBackTests
         };
         var stores = new TestBusStores("in queues", failures: new PickyQueue(queue)) { Opened = setup => clock = setup.Time };
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().UseStores(_ => stores).Retry(TimeSpan.FromMinutes(1)).Configure(o => o.Retry.Jitter = 0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
+            bus => bus.UseInMemory()
+                .UseStores(_ => stores)
+                .Retry(TimeSpan.FromMinutes(1))
+                .Configure(o => o.Retry.Jitter = 0)
+                .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
             time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await PassUntilAsync(() => tries > 0);
@@ -134,8 +148,10 @@ public sealed class ClockSetBackTests
     {
         var failures = new InMemoryFailureStore(100);
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().UseStores(_ => new TestBusStores("elsewhere", failures: failures) { Clock = machine => new OtherTime(machine, Back) })
-                .Subscribe("mail", mail => mail.On<StepTaken>((_, _, _) => Task.CompletedTask).Sequenced<StepTaken>(e => e.Number, configure: guard => guard.Timeout = TimeSpan.FromSeconds(10))),
+            bus => bus.UseInMemory()
+                .UseStores(_ => new TestBusStores("elsewhere", failures: failures) { Clock = machine => new OtherTime(machine, Back) })
+                    .Subscribe("mail", mail => mail.On<StepTaken>((_, _, _) => Task.CompletedTask)
+                        .Sequenced<StepTaken>(e => e.Number, configure: guard => guard.Timeout = TimeSpan.FromSeconds(10))),
             time);
         await running.Bus.PublishAsync(new StepTaken("1", 2), new PublishOptions { Key = "1" }, Token);
         await running.WhenIdleAsync();
@@ -155,14 +171,15 @@ public sealed class ClockSetBackTests
         }
     }
 
-    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) => RunningBus.StartAsync(
-        bus =>
-        {
-            bus.UseInMemory().StoreInMemory();
-            configure(bus);
-        },
-        time,
-        services);
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) =>
+        RunningBus.StartAsync(
+            bus =>
+            {
+                bus.UseInMemory().StoreInMemory();
+                configure(bus);
+            },
+            time,
+            services);
 
     private Task Note(string text)
     {
@@ -188,7 +205,8 @@ public sealed class ClockSetBackTests
 
         public override long GetTimestamp() => inner.GetTimestamp();
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            inner.CreateTimer(callback, state, dueTime, period);
     }
 
     private sealed record WaitingState(string Name);

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A write is at fault only where the store takes other writes before and after it, several times in a row.</summary>
+/// <summary>
+/// A write is at fault only where the store takes other writes before and after it, several times in a row.
+/// </summary>
 public sealed class DurableWriterTests
 {
     private const int Whole = 0;
@@ -35,7 +37,9 @@ public sealed class DurableWriterTests
     [Fact]
     public async Task Write_WhileTheStoreRefusesEverythingInBetween_IsNeverJudged()
     {
-        Assert.Equal(Whole, await WriteAsync(count => count > 50 ? null : count % 3 == 0 ? new StoreRefusedException(StoreScope.Store, "full") : new InvalidOperationException("no")));
+        Assert.Equal(Whole, await WriteAsync(count => count > 50 ? null
+            : count % 3 == 0 ? new StoreRefusedException(StoreScope.Store, "full")
+            : new InvalidOperationException("no")));
         Assert.Equal(0, written[WithBody]);
     }
 
@@ -55,7 +59,9 @@ public sealed class DurableWriterTests
     {
         var start = time.GetTimestamp();
 
-        Assert.Equal(Whole, await WriteAsync(_ => time.GetElapsedTime(start) < TimeSpan.FromSeconds(29) ? new EventBusException("no", (Exception)Activator.CreateInstance(type)!) : null));
+        Assert.Equal(Whole, await WriteAsync(_ => time.GetElapsedTime(start) < TimeSpan.FromSeconds(29)
+            ? new EventBusException("no", (Exception)Activator.CreateInstance(type)!)
+            : null));
         Assert.Equal(0, written[WithBody]);
     }
 
@@ -68,7 +74,9 @@ public sealed class DurableWriterTests
         Assert.InRange(time.GetElapsedTime(start), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(90));
     }
 
-    /// <summary>The store is away for a moment after each try: that is no outage of its own, and ends with a verdict.</summary>
+    /// <summary>
+    /// The store is away for a moment after each try: that is no outage of its own, and ends with a verdict.
+    /// </summary>
     [Theory]
     [InlineData(0.05)]
     [InlineData(2)]
@@ -107,21 +115,27 @@ public sealed class DurableWriterTests
     [Fact]
     public async Task Body_OfAReducedEntryFailsOnce_IsKept()
     {
-        Assert.Equal(WithBody, await WriteAsync(_ => new InvalidOperationException("no"), count => count == 1 ? new InvalidOperationException("once") : null));
+        Assert.Equal(
+            WithBody,
+            await WriteAsync(_ => new InvalidOperationException("no"), count => count == 1 ? new InvalidOperationException("once") : null));
         Assert.Equal(0, written[WithoutBody]);
     }
 
     [Fact]
     public async Task Body_OfAReducedEntryTimesOut_IsNeverLeftOut()
     {
-        Assert.Equal(WithBody, await WriteAsync(_ => new InvalidOperationException("no"), count => count <= 40 ? new TimeoutException() : null));
+        Assert.Equal(
+            WithBody,
+            await WriteAsync(_ => new InvalidOperationException("no"), count => count <= 40 ? new TimeoutException() : null));
         Assert.Equal(0, written[WithoutBody]);
     }
 
     [Fact]
     public async Task Entry_IsTakenAfterAll_IsWrittenWhole()
     {
-        Assert.Equal(Whole, await WriteAsync(count => count <= 8 ? new InvalidOperationException("no") : null, _ => new InvalidOperationException("no")));
+        Assert.Equal(
+            Whole,
+            await WriteAsync(count => count <= 8 ? new InvalidOperationException("no") : null, _ => new InvalidOperationException("no")));
     }
 
     [Fact]
@@ -138,7 +152,9 @@ public sealed class DurableWriterTests
         var answer = new TaskCompletionSource();
         probe = _ => answer.Task;
         var down = true;
-        var writes = Enumerable.Range(0, 10).Select(_ => WriteAsync(_ => down ? new InvalidOperationException("no") : null, advance: false)).ToArray();
+        var writes = Enumerable.Range(0, 10)
+            .Select(_ => WriteAsync(_ => down ? new InvalidOperationException("no") : null, advance: false))
+            .ToArray();
 
         Assert.Equal((true, 1), (writer.StoreIsDown, probes));
         Assert.False(writer.WhenWritableAsync(slots).IsCompleted);
@@ -153,11 +169,20 @@ public sealed class DurableWriterTests
         Assert.False(writer.StoreIsDown);
     }
 
-    private async Task<int> WriteAsync(Func<int, Exception?> whole, Func<int, Exception?>? withBody = null, bool probeWrites = true, bool advance = true)
+    private async Task<int> WriteAsync(
+        Func<int, Exception?> whole,
+        Func<int, Exception?>? withBody = null,
+        bool probeWrites = true,
+        bool advance = true)
     {
         await slots.TakeAsync();
         var subject = new WriteSubject("mail", "order.placed", "1", ProbeAsync) { ProbeWrites = probeWrites };
-        var writing = writer.WriteAsync(subject, slots, _ => Write(Whole, whole), _ => Write(WithBody, withBody ?? (_ => null)), _ => Write(WithoutBody, _ => null));
+        var writing = writer.WriteAsync(
+            subject,
+            slots,
+            _ => Write(Whole, whole),
+            _ => Write(WithBody, withBody ?? (_ => null)),
+            _ => Write(WithoutBody, _ => null));
         if (advance)
         {
             await AdvanceUntilAsync(() => writing.IsCompleted);
@@ -172,7 +197,8 @@ public sealed class DurableWriterTests
         return probe(cancellationToken);
     }
 
-    private ValueTask Write(int form, Func<int, Exception?> outcome) => outcome(++written[form]) is { } error ? ValueTask.FromException(error) : ValueTask.CompletedTask;
+    private ValueTask Write(int form, Func<int, Exception?> outcome) =>
+        outcome(++written[form]) is { } error ? ValueTask.FromException(error) : ValueTask.CompletedTask;
 
     private async Task AdvanceUntilAsync(Func<bool> condition)
     {

@@ -7,9 +7,13 @@ namespace EventBus;
 public sealed class FailureClassifierTests
 {
     private static readonly DateTimeOffset Now = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly RetrySettings Retry = RetrySettings.Merge(new RetryOptions { MaxRetryAttempts = 1, Delay = TimeSpan.FromSeconds(5), Jitter = 0 });
+    private static readonly RetrySettings Retry =
+        RetrySettings.Merge(new RetryOptions { MaxRetryAttempts = 1, Delay = TimeSpan.FromSeconds(5), Jitter = 0 });
 
-    private readonly FailurePolicy policy = new("mail", Ordered: true, new RetryPolicy(Retry, [exception => exception is FormatException], new RandomSource(1), NullLogger.Instance));
+    private readonly FailurePolicy policy = new(
+        "mail",
+        Ordered: true,
+        new RetryPolicy(Retry, [exception => exception is FormatException], new RandomSource(1), NullLogger.Instance));
     private readonly Envelope envelope = new(new EnvelopeAttributes { Id = "1", Name = "order.placed", Key = "order-1" }, "{}"u8.ToArray());
 
     [Fact]
@@ -40,7 +44,11 @@ public sealed class FailureClassifierTests
     [Fact]
     public void Classify_FailureThatDoesNotCount_IsRetriedWithoutAnAttempt()
     {
-        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, starts: 2), new Threw(new IOException("no")) { Counts = false }, Now);
+        var entry = FailureClassifier.Classify(
+            policy,
+            policy.Fresh(envelope, starts: 2),
+            new Threw(new IOException("no")) { Counts = false },
+            Now);
 
         Assert.Equal((FailedEventStatus.Waiting, 1), (entry.Status, entry.Attempts));
     }
@@ -50,7 +58,11 @@ public sealed class FailureClassifierTests
     {
         var continues = policy with { ContinueWhenBlocked = true };
 
-        var entry = FailureClassifier.Classify(continues, continues.Fresh(envelope, starts: 0), new Rejected(new Rejection(DeadLetterReason.Unreadable, "no JSON")), Now);
+        var entry = FailureClassifier.Classify(
+            continues,
+            continues.Fresh(envelope, starts: 0),
+            new Rejected(new Rejection(DeadLetterReason.Unreadable, "no JSON")),
+            Now);
 
         Assert.Equal((FailedEventStatus.Dead, DeadLetterReason.Unreadable, "no JSON"), (entry.Status, entry.Reason, entry.Error));
         Assert.Null(entry.LineKey);

@@ -21,7 +21,10 @@ internal sealed class PickyStore : DelegatingFailureStore
 
     public override DeadLetterStore DeadLetters { get; }
 
-    /// <summary>Called with the step and the id of each entry that it concerns, before the step. What it throws is what the step throws.</summary>
+    /// <summary>
+    /// Called with the step and the id of each entry that it concerns, before the step. What it throws is what the step
+    /// throws.
+    /// </summary>
     public Action<string, string> Before { get; set; } = (_, _) => { };
 
     /// <summary>Called with what is to be kept, before the step.</summary>
@@ -36,7 +39,12 @@ internal sealed class PickyStore : DelegatingFailureStore
         return Keep?.Invoke(entry) ?? inner.RecordAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<AttemptCount?> CountAttemptAsync(
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         Before("count", FailedEvent.MakeId(subscription, eventId));
         return inner.CountAttemptAsync(subscription, eventId, added, now, cancellationToken);
@@ -54,7 +62,12 @@ internal sealed class PickyStore : DelegatingFailureStore
         return inner.TryParkAsync(entry, limit, cancellationToken);
     }
 
-    public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         foreach (var subscription in subscriptions)
         {
@@ -70,7 +83,10 @@ internal sealed class PickyStore : DelegatingFailureStore
         return inner.BeginAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken)
     {
         foreach (var entry in claimed)
         {
@@ -98,13 +114,22 @@ internal sealed class PickyStore : DelegatingFailureStore
         return inner.DeferAsync(entry, stamp, limit, cancellationToken);
     }
 
-    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<bool> AdvanceAsync(
+        string subscription,
+        string orderKey,
+        long? position,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         Before("advance", orderKey);
         return inner.AdvanceAsync(subscription, orderKey, position, now, cancellationToken);
     }
 
-    public override ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
+    public override ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken)
     {
         Before("sweep", "");
         return inner.SweepAsync(attemptsBefore, orderBefore, max, cancellationToken);

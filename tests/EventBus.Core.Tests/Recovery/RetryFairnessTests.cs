@@ -22,7 +22,9 @@ public sealed class RetryFairnessTests
         var alive = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Configure(o => o.Retry.Jitter = 0)
-                .Subscribe("stuck", s => s.Concurrency(1).On<OrderPlaced>((_, context, _) => context.Attempt == 1 ? throw new IOException() : hang.Task))
+                .Subscribe(
+                    "stuck",
+                    s => s.Concurrency(1).On<OrderPlaced>((_, context, _) => context.Attempt == 1 ? throw new IOException() : hang.Task))
                 .Subscribe<OrderShipped>("alive", (_, context, _) =>
                 {
                     if (context.Attempt == 1)
@@ -48,7 +50,9 @@ public sealed class RetryFairnessTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    /// <summary>A deployment costs no retry: what was claimed and found no slot before the stop goes back as it was.</summary>
+    /// <summary>
+    /// A deployment costs no retry: what was claimed and found no slot before the stop goes back as it was.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -94,20 +98,22 @@ public sealed class RetryFairnessTests
     public async Task Retry_UnderEndlessLoad_StillRuns()
     {
         var retried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 64).Retry(1, TimeSpan.Zero).Subscribe("busy", s => s.Concurrency(1).On<OrderPlaced>((e, context, _) =>
-        {
-            if (e.OrderId == "bad" && context.Attempt == 1)
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 64)
+            .Retry(1, TimeSpan.Zero)
+            .Subscribe("busy", s => s.Concurrency(1).On<OrderPlaced>((e, context, _) =>
             {
-                throw new IOException();
-            }
+                if (e.OrderId == "bad" && context.Attempt == 1)
+                {
+                    throw new IOException();
+                }
 
-            if (e.OrderId == "bad")
-            {
-                retried.SetResult();
-            }
+                if (e.OrderId == "bad")
+                {
+                    retried.SetResult();
+                }
 
-            return Task.CompletedTask;
-        })));
+                return Task.CompletedTask;
+            })));
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
 
         using var limit = new CancellationTokenSource(RunningBus.Patience);
@@ -123,7 +129,9 @@ public sealed class RetryFairnessTests
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory(o => o.StoreCapacity = 3).Configure(o => o.Retry.Jitter = 0).Subscribe("mail", s => s.Concurrency(2).On<OrderPlaced>((e, _, _) => healed ? Note(e.OrderId) : throw new IOException())),
+            bus => bus.UseInMemory(o => o.StoreCapacity = 3)
+                .Configure(o => o.Retry.Jitter = 0)
+                .Subscribe("mail", s => s.Concurrency(2).On<OrderPlaced>((e, _, _) => healed ? Note(e.OrderId) : throw new IOException())),
             time,
             services => services.AddLogging().AddHealthChecks());
         var health = running.Services.GetRequiredService<HealthCheckService>();
@@ -132,7 +140,9 @@ public sealed class RetryFairnessTests
             await running.Bus.PublishAsync(new OrderPlaced($"{id}"), Token);
         }
 
-        await UntilAsync(async () => (await health.CheckHealthAsync(Token)).Status == HealthStatus.Degraded, "the health check shows that the subscription has no room");
+        await UntilAsync(
+            async () => (await health.CheckHealthAsync(Token)).Status == HealthStatus.Degraded,
+            "the health check shows that the subscription has no room");
         healed = true;
         await UntilAsync(
             () =>
@@ -154,20 +164,24 @@ public sealed class RetryFairnessTests
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
-                bus.UseInMemory().Retry(2, TimeSpan.Zero).Subscribe("line", s => s.Ordered().Concurrency(1).On<OrderPlaced>(async (_, context, _) =>
-                {
-                    most = Math.Max(most, Interlocked.Increment(ref inside));
-                    await Task.Yield();
-                    Interlocked.Decrement(ref inside);
-                    if (context.Attempt == 1)
+                bus.UseInMemory()
+                    .Retry(2, TimeSpan.Zero)
+                    .Subscribe("line", s => s.Ordered().Concurrency(1).On<OrderPlaced>(async (_, context, _) =>
                     {
-                        throw new IOException();
-                    }
-                }));
+                        most = Math.Max(most, Interlocked.Increment(ref inside));
+                        await Task.Yield();
+                        Interlocked.Decrement(ref inside);
+                        if (context.Attempt == 1)
+                        {
+                            throw new IOException();
+                        }
+                    }));
                 bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId);
             });
 
-        await running.Bus.PublishManyAsync([.. Enumerable.Range(0, 200).Select(i => new OrderPlaced($"{i % 20}"))], cancellationToken: Token);
+        await running.Bus.PublishManyAsync(
+            [.. Enumerable.Range(0, 200).Select(i => new OrderPlaced($"{i % 20}"))],
+            cancellationToken: Token);
         await running.WhenIdleAsync();
 
         Assert.Equal(1, most);
@@ -180,14 +194,15 @@ public sealed class RetryFairnessTests
     public async Task FromTheWire_ConstructorThrows_IsADeadLetterAndTheSubscriptionGoesOn(bool ordered)
     {
         var transport = new InMemoryTransport(new InMemoryOptions());
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport).StoreInMemory().Subscribe("fragile", s =>
-        {
-            s.Concurrency(1).On<FragileBroken>((e, _, _) => Note(e.Id));
-            if (ordered)
+        await using var running =
+            await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport).StoreInMemory().Subscribe("fragile", s =>
             {
-                s.Ordered();
-            }
-        }));
+                s.Concurrency(1).On<FragileBroken>((e, _, _) => Note(e.Id));
+                if (ordered)
+                {
+                    s.Ordered();
+                }
+            }));
         Envelope[] batch = [Wire("bad", "{}"), Wire("good", """{"id":" x "}""")];
 
         await transport.PublishAsync(batch, new PublishOutcome[2], Token);
@@ -198,7 +213,8 @@ public sealed class RetryFairnessTests
         Assert.Equal(("bad", DeadLetterReason.Unreadable, "{}"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span)));
     }
 
-    private static Envelope Wire(string id, string json) => new(new EnvelopeAttributes { Id = id, Name = "fragile.broken" }, Encoding.UTF8.GetBytes(json));
+    private static Envelope Wire(string id, string json) =>
+        new(new EnvelopeAttributes { Id = id, Name = "fragile.broken" }, Encoding.UTF8.GetBytes(json));
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
     {

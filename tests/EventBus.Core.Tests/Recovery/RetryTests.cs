@@ -37,7 +37,9 @@ public sealed class RetryTests
 
         Assert.Equal(["start 1", "start 2", "start 3", "start 4", "alert mail~e1"], seen.Items);
         var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal(("mail~e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4), (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Attempts));
+        Assert.Equal(
+            ("mail~e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4),
+            (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Attempts));
         Assert.Equal("System.InvalidOperationException: mail server down", dead.Error);
         Assert.Contains("   at ", dead.ErrorDetails, StringComparison.Ordinal);
         Assert.Equal("""{"orderId":"1","total":1}""", Encoding.UTF8.GetString(dead.Body.Span));
@@ -48,11 +50,14 @@ public sealed class RetryTests
     public async Task Retry_OfASubscription_ChangesOnlyWhatItMentions()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Configure(NoJitter).Retry(3, TimeSpan.FromMinutes(1)).Subscribe("mail", s => s.Retry(1).On<OrderPlaced>((_, context, _) =>
-            {
-                seen.Add($"start {context.Attempt}");
-                throw new IOException();
-            })),
+            bus => bus.UseInMemory()
+                .Configure(NoJitter)
+                .Retry(3, TimeSpan.FromMinutes(1))
+                .Subscribe("mail", s => s.Retry(1).On<OrderPlaced>((_, context, _) =>
+                {
+                    seen.Add($"start {context.Attempt}");
+                    throw new IOException();
+                })),
             time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -71,7 +76,9 @@ public sealed class RetryTests
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Configure(NoJitter)
                 .Subscribe<OrderPlaced>("good", (_, _, _) => Note("good"))
-                .Subscribe<OrderPlaced>("shaky", (_, context, _) => context.Attempt == 1 ? throw new TimeoutException() : Note($"shaky {context.Attempt}")),
+                .Subscribe<OrderPlaced>(
+                    "shaky",
+                    (_, context, _) => context.Attempt == 1 ? throw new TimeoutException() : Note($"shaky {context.Attempt}")),
             time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -82,21 +89,24 @@ public sealed class RetryTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    public static IEnumerable<TheoryDataRow<string>> WaysToThrow => [new("sync"), new("async"), new("aggregate"), new("foreign cancellation"), new("null task")];
+    public static IEnumerable<TheoryDataRow<string>> WaysToThrow =>
+        [new("sync"), new("async"), new("aggregate"), new("foreign cancellation"), new("null task")];
 
     [Theory]
     [MemberData(nameof(WaysToThrow))]
     public async Task Handler_ThrowsInAnyWay_IsRetried(string way)
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Configure(NoJitter).Subscribe<OrderPlaced>("mail", (_, context, _) => context.Attempt > 1 ? Note("done") : way switch
-            {
-                "sync" => throw new InvalidOperationException(),
-                "async" => Task.FromException(new InvalidOperationException()),
-                "aggregate" => throw new AggregateException(new IOException(), new TimeoutException()),
-                "foreign cancellation" => Task.FromCanceled(new CancellationToken(true)),
-                _ => null!,
-            }),
+            bus => bus.UseInMemory()
+                .Configure(NoJitter)
+                .Subscribe<OrderPlaced>("mail", (_, context, _) => context.Attempt > 1 ? Note("done") : way switch
+                {
+                    "sync" => throw new InvalidOperationException(),
+                    "async" => Task.FromException(new InvalidOperationException()),
+                    "aggregate" => throw new AggregateException(new IOException(), new TimeoutException()),
+                    "foreign cancellation" => Task.FromCanceled(new CancellationToken(true)),
+                    _ => null!,
+                }),
             time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -110,7 +120,9 @@ public sealed class RetryTests
     public async Task Handler_ThrowsWhatWasDeclaredPermanent_IsDeadAtOnce()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().DeadLetterOn<FormatException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new FormatException("no such address")), time);
+            bus => bus.UseInMemory()
+                .DeadLetterOn<FormatException>()
+                .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new FormatException("no such address")), time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
@@ -149,7 +161,9 @@ public sealed class RetryTests
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (_, context, _) => healed ? Note($"{context.EventId} {context.Attempt}") : throw new IOException()), time);
+            bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>(
+                "mail",
+                (_, context, _) => healed ? Note($"{context.EventId} {context.Attempt}") : throw new IOException()), time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
         await running.WhenIdleAsync();
 
@@ -185,7 +199,9 @@ public sealed class RetryTests
         Assert.Equal((4, 3), (await letters.CountAsync(cancellationToken: Token), await letters.CountAsync(mail, Token)));
         Assert.Equal(["3", "2", "1"], (await letters.ListAsync(mail, Token)).Select(letter => letter.EventId));
         var latest = Assert.Single(await letters.ListAsync(mail with { Take = 1 }, Token));
-        Assert.Equal(["2"], (await letters.ListAsync(mail with { Before = latest.Number, Take = 1 }, Token)).Select(letter => letter.EventId));
+        Assert.Equal(
+            ["2"],
+            (await letters.ListAsync(mail with { Before = latest.Number, Take = 1 }, Token)).Select(letter => letter.EventId));
         Assert.Equal("4", Assert.Single(await letters.ListAsync(new DeadLetterFilter { EventName = "order.shipped" }, Token)).EventId);
         Assert.Empty(await letters.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
         Assert.True(await letters.DiscardAsync("mail~2", "a test order", Token));
@@ -204,7 +220,10 @@ public sealed class RetryTests
     public async Task Alert_Fails_IsTriedAgainAndNeverBlocksTheBus()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).AddAlert<ShakyAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => e.OrderId == "bad" ? throw new IOException() : Note("good")),
+            bus => bus.UseInMemory()
+                .Retry(0)
+                .AddAlert<ShakyAlert>()
+                .Subscribe<OrderPlaced>("mail", (e, _, _) => e.OrderId == "bad" ? throw new IOException() : Note("good")),
             time,
             services => services.AddSingleton(seen));
 
@@ -240,7 +259,8 @@ public sealed class RetryTests
     [Fact]
     public async Task Upcast_Missing_IsADeadLetterThatNamesTheCall()
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<InvoiceIssued>("books", (_, _, _) => Note("handled")));
+        await using var running =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<InvoiceIssued>("books", (_, _, _) => Note("handled")));
 
         await running.Bus.PublishAsync(new InvoiceIssuedOld("Ada Lovelace"), Token);
         await running.WhenIdleAsync();

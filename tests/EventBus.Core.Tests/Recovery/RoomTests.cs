@@ -19,9 +19,13 @@ public sealed class RoomTests : IDisposable
     [Fact]
     public async Task Marks_OfOneSubscriptionFillItsRoom_OthersGoOnAndItDoesWhenThereIsRoom()
     {
-        await using var running = await StartAsync(capacity: 10, mail => mail.Idempotent(options => options.Retention = TimeSpan.FromHours(1)), _ => Task.CompletedTask);
+        await using var running = await StartAsync(
+            capacity: 10,
+            mail => mail.Idempotent(options => options.Retention = TimeSpan.FromHours(1)),
+            _ => Task.CompletedTask);
         await PublishAsync(running, 1, 11);
-        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(
+            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
         Assert.Equal(10, seen.Items.Count(item => item.StartsWith("mail", StringComparison.Ordinal)));
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "handled events"));
 
@@ -37,17 +41,26 @@ public sealed class RoomTests : IDisposable
     [Fact]
     public async Task Failures_OfOneSubscriptionFillItsRoom_OthersFailAndAreKept()
     {
-        await using var running = await StartAsync(capacity: 10, _ => { }, _ => throw new InvalidDataException("never"), ship: _ => throw new InvalidDataException("never"));
+        await using var running = await StartAsync(
+            capacity: 10,
+            _ => { },
+            _ => throw new InvalidDataException("never"),
+            ship: _ => throw new InvalidDataException("never"));
         await PublishAsync(running, 1, 12);
-        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(
+            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
-        await UntilAsync(() => logs.At(LogLevel.Critical).Any(text => text.StartsWith("ship", StringComparison.Ordinal)), "its failure is kept");
+        await UntilAsync(
+            () => logs.At(LogLevel.Critical).Any(text => text.StartsWith("ship", StringComparison.Ordinal)),
+            "its failure is kept");
 
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "failed and waiting events"));
         var letter = (await running.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "mail" }, Token))[0];
         await running.DeadLetters.DiscardAsync(letter.Id, "enough", Token);
-        await UntilAsync(() => logs.At(LogLevel.Critical).Count(text => text.StartsWith("mail", StringComparison.Ordinal)) == 11, "the room is used");
+        await UntilAsync(
+            () => logs.At(LogLevel.Critical).Count(text => text.StartsWith("mail", StringComparison.Ordinal)) == 11,
+            "the room is used");
     }
 
     /// <summary>A retry that becomes a dead letter needs no room, and one that succeeds makes some.</summary>
@@ -67,7 +80,8 @@ public sealed class RoomTests : IDisposable
             return Task.CompletedTask;
         });
         await PublishAsync(running, 1, 8);
-        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(
+            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
 
         healed = true;
         await UntilAsync(() => handled.Items.Distinct().Count() == 8, "all are handled");
@@ -85,7 +99,9 @@ public sealed class RoomTests : IDisposable
     public async Task Room_UsedToFourFifths_IsAWarningAndDegradedHealthThatNamesWhatFillsIt(bool idempotent, string what)
     {
         await using var running = await StartAsync(
-            capacity: 10, mail => _ = idempotent ? mail.Idempotent() : mail, _ => idempotent ? Task.CompletedTask : throw new InvalidDataException("never"));
+            capacity: 10,
+            mail => _ = idempotent ? mail.Idempotent() : mail,
+            _ => idempotent ? Task.CompletedTask : throw new InvalidDataException("never"));
         await PublishAsync(running, 1, 7);
         await running.WhenIdleAsync();
         Assert.Equal(HealthStatus.Healthy, (await ReportAsync(running)).Status);
@@ -93,7 +109,11 @@ public sealed class RoomTests : IDisposable
 
         await PublishAsync(running, 8, 9);
         await running.WhenIdleAsync();
-        Assert.Equal($"The in-memory store keeps 8 {what} of mail, and has room for 10.", Assert.Single(logs.At(LogLevel.Warning), text => text.StartsWith("The in-memory store keeps", StringComparison.Ordinal))[..($"The in-memory store keeps 8 {what} of mail, and has room for 10.".Length)]);
+        Assert.Equal(
+            $"The in-memory store keeps 8 {what} of mail, and has room for 10.",
+            Assert.Single(logs.At(LogLevel.Warning), text => text.StartsWith(
+                "The in-memory store keeps",
+                StringComparison.Ordinal))[..($"The in-memory store keeps 8 {what} of mail, and has room for 10.".Length)]);
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", what));
     }
 
@@ -107,7 +127,8 @@ public sealed class RoomTests : IDisposable
         }
     }
 
-    private static async Task<HealthReportEntry> ReportAsync(RunningBus running) => (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+    private static async Task<HealthReportEntry> ReportAsync(RunningBus running) =>
+        (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
 
     private static async Task<HealthStatus> HealthAsync(RunningBus running, params string[] named)
     {
@@ -116,7 +137,11 @@ public sealed class RoomTests : IDisposable
         return report.Status;
     }
 
-    private Task<RunningBus> StartAsync(int capacity, Action<SubscriptionBuilder> configure, Func<OrderPlaced, Task> mail, Func<OrderShipped, Task>? ship = null) => RunningBus.StartAsync(
+    private Task<RunningBus> StartAsync(
+        int capacity,
+        Action<SubscriptionBuilder> configure,
+        Func<OrderPlaced, Task> mail,
+        Func<OrderShipped, Task>? ship = null) => RunningBus.StartAsync(
         bus => bus.UseInMemory(options => options.StoreCapacity = capacity)
             .DeadLetterOn<InvalidDataException>()
             .Configure(options => (options.Retry.Jitter, options.DrainTimeout) = (0, TimeSpan.Zero))

@@ -33,7 +33,9 @@ public sealed class UnstorableTests : IDisposable
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
 
         var letter = Assert.Single(await running.DeadLetters.ListAsync(null, Token));
-        Assert.Equal((DeadLetterReason.Unstorable, "mail", "bad", 1), (letter.Reason, letter.Subscription, letter.EventId, letter.Attempts));
+        Assert.Equal(
+            (DeadLetterReason.Unstorable, "mail", "bad", 1),
+            (letter.Reason, letter.Subscription, letter.EventId, letter.Attempts));
         Assert.Contains("down", letter.Error, StringComparison.Ordinal);
         Assert.Contains("bad", System.Text.Encoding.UTF8.GetString(letter.Body.Span), StringComparison.Ordinal);
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "its alert is sent");
@@ -76,7 +78,9 @@ public sealed class UnstorableTests : IDisposable
         await using var running = await StartAsync(_ => throw new IOException("down"));
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried often");
-        Assert.Contains(logs.At(LogLevel.Error), text => text.Contains("entry of mail for", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal));
+        Assert.Contains(
+            logs.At(LogLevel.Error),
+            text => text.Contains("entry of mail for", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal));
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 1")), "the other subscription continues");
 
@@ -102,7 +106,9 @@ public sealed class UnstorableTests : IDisposable
         Assert.Single(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take a write", StringComparison.Ordinal));
 
         down = false;
-        await UntilAsync(async () => await store.CountAsync(Token) == 0 && seen.Items.Count(item => item == "mail bad") == 2, "it was kept and handled again");
+        await UntilAsync(
+            async () => await store.CountAsync(Token) == 0 && seen.Items.Count(item => item == "mail bad") == 2,
+            "it was kept and handled again");
         Assert.Equal(0, await running.DeadLetters.CountAsync(null, Token));
     }
 
@@ -130,12 +136,16 @@ public sealed class UnstorableTests : IDisposable
     public async Task Park_OfAHealthyEventFails_IsADeadLetterOfItsLine(bool typed)
     {
         store.Before = (step, id) => Refuse(step == "park" && id == Bad, typed);
-        await using var running = await StartAsync(e => e.OrderId == "first" ? throw new IOException("down") : Task.CompletedTask, mail => mail.Ordered());
+        await using var running = await StartAsync(
+            e => e.OrderId == "first" ? throw new IOException("down") : Task.CompletedTask,
+            mail => mail.Ordered());
         await PublishAsync(running, "first");
         await PublishAsync(running, "bad");
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 2, "both are dead letters");
 
-        Assert.Equal([DeadLetterReason.Unstorable, DeadLetterReason.HandlerFailed], (await running.DeadLetters.ListAsync(null, Token)).OrderBy(letter => letter.EventId).Select(letter => letter.Reason));
+        Assert.Equal(
+            [DeadLetterReason.Unstorable, DeadLetterReason.HandlerFailed],
+            (await running.DeadLetters.ListAsync(null, Token)).OrderBy(letter => letter.EventId).Select(letter => letter.Reason));
         Assert.DoesNotContain("mail bad", seen.Items);
         await ExpectOthersGoOnAsync(running, fails: false);
     }
@@ -150,11 +160,15 @@ public sealed class UnstorableTests : IDisposable
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
-                Configure(bus).Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Guard<OrderPlaced, Gate>());
+                Configure(bus).Subscribe(
+                    "mail",
+                    mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Guard<OrderPlaced, Gate>());
                 bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId);
             },
             time,
-            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddSingleton(new Gate(failing == "defer" ? "bad" : "")));
+            services => services.AddSingleton<ILoggerProvider>(logs)
+                .AddSingleton(seen)
+                .AddSingleton(new Gate(failing == "defer" ? "bad" : "")));
         await PublishAsync(running, "bad");
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
 
@@ -222,7 +236,9 @@ public sealed class UnstorableTests : IDisposable
     {
         var down = true;
         store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", typed: false);
-        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
+        await using var running = await StartAsync(
+            _ => down ? throw new InvalidDataException("never") : Task.CompletedTask,
+            mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in new[] { "first", "second", "third" })
         {
             await PublishAsync(running, id);
@@ -233,7 +249,8 @@ public sealed class UnstorableTests : IDisposable
         var exception = await Assert.ThrowsAsync<EventBusException>(() => running.DeadLetters.RetryAllAsync(null, Token));
 
         Assert.StartsWith("2 dead letters are due again, and 1 could not be retried", exception.Message, StringComparison.Ordinal);
-        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1 && seen.Items.Count(item => item.StartsWith("mail ", StringComparison.Ordinal)) == 5, "the others are handled");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1
+            && seen.Items.Count(item => item.StartsWith("mail ", StringComparison.Ordinal)) == 5, "the others are handled");
         Assert.Equal(bad, await FirstAsync(running, letter => letter.EventId));
     }
 
@@ -246,7 +263,9 @@ public sealed class UnstorableTests : IDisposable
         const int Bad = 50;
         var down = true;
         store.Before = (step, id) => Refuse(step == "revive" && id.StartsWith("mail~bad", StringComparison.Ordinal), typed);
-        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
+        await using var running = await StartAsync(
+            _ => down ? throw new InvalidDataException("never") : Task.CompletedTask,
+            mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in Enumerable.Range(1, Bad).Select(i => $"bad{i}").Append("good"))
         {
             await PublishAsync(running, id);
@@ -278,7 +297,8 @@ public sealed class UnstorableTests : IDisposable
             throw new IOException($"no answer to {step}");
         };
 
-        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.DeadLetters.RetryAllAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
+        var exception = await Assert.ThrowsAsync<IOException>(
+            async () => await store.DeadLetters.RetryAllAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
 
         Assert.Equal(("no answer to count dead", 20), (exception.Message, attempts));
     }
@@ -292,12 +312,18 @@ public sealed class UnstorableTests : IDisposable
         var refuses = true;
         var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", typed: false) };
         await using var running = await RunningBus.StartAsync(
-            bus => Configure(bus).Retry(1, TimeSpan.Zero).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
-                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, _) => e.OrderId == "bad" && context.Attempt == 1 ? throw new IOException("down") : Note($"mail {e.OrderId}")).Idempotent()),
+            bus => Configure(bus)
+                .Retry(1, TimeSpan.Zero)
+                .UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
+                    .Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, _) => e.OrderId == "bad" && context.Attempt == 1
+                        ? throw new IOException("down")
+                        : Note($"mail {e.OrderId}")).Idempotent()),
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
         await PublishAsync(running, "bad");
-        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Any(text => text.Contains("entry of mail for", StringComparison.Ordinal))), "its mark is held");
+        await UntilAsync(
+            () => Task.FromResult(logs.At(LogLevel.Error).Any(text => text.Contains("entry of mail for", StringComparison.Ordinal))),
+            "its mark is held");
 
         await PublishAsync(running, "good");
 
@@ -333,7 +359,9 @@ public sealed class UnstorableTests : IDisposable
     public async Task Alert_OfOneDeadLetterCannotBeReadOrMarked_OthersAreSent()
     {
         store.Before = (step, id) => Refuse(step is "find" or "alerted" && id == Bad, typed: false);
-        await using var running = await StartAsync(_ => throw new InvalidDataException("never"), mail => mail.DeadLetterOn<InvalidDataException>());
+        await using var running = await StartAsync(
+            _ => throw new InvalidDataException("never"),
+            mail => mail.DeadLetterOn<InvalidDataException>());
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "an alert with the known parts is sent");
 
@@ -349,7 +377,8 @@ public sealed class UnstorableTests : IDisposable
         var processed = new PickyProcessedStore();
         await using var running = await RunningBus.StartAsync(
             bus => Configure(bus).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
-                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent(options => options.Retention = TimeSpan.FromHours(1))),
+                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}"))
+                    .Idempotent(options => options.Retention = TimeSpan.FromHours(1))),
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
         await PublishAsync(running, "1");
@@ -384,9 +413,11 @@ public sealed class UnstorableTests : IDisposable
         }
     }
 
-    private static async Task<T> FirstAsync<T>(RunningBus running, Func<DeadLetter, T> select) => select((await running.DeadLetters.ListAsync(null, Token))[0]);
+    private static async Task<T> FirstAsync<T>(RunningBus running, Func<DeadLetter, T> select) =>
+        select((await running.DeadLetters.ListAsync(null, Token))[0]);
 
-    private static Task PublishAsync(RunningBus running, string id) => running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
+    private static Task PublishAsync(RunningBus running, string id) =>
+        running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
 
     private Task Note(string what)
     {
@@ -399,7 +430,11 @@ public sealed class UnstorableTests : IDisposable
         .AddAlert<Alert>()
         .Configure(options => options.Retry.Jitter = 0);
 
-    private Task<RunningBus> StartAsync(Func<OrderPlaced, Task> handle, Action<SubscriptionBuilder>? mail = null, Func<OrderShipped, Task>? ship = null, bool durable = false) => RunningBus.StartAsync(
+    private Task<RunningBus> StartAsync(
+        Func<OrderPlaced, Task> handle,
+        Action<SubscriptionBuilder>? mail = null,
+        Func<OrderShipped, Task>? ship = null,
+        bool durable = false) => RunningBus.StartAsync(
         bus => Configure(bus)
             .UseStores(_ => new TestBusStores("picky", durable: durable, failures: store))
             .Subscribe("mail", s =>
@@ -424,7 +459,9 @@ public sealed class UnstorableTests : IDisposable
     {
         await running.Bus.PublishAsync(new OrderPlaced("good"), new PublishOptions { EventId = "good", Key = "good" }, Token);
         await running.Bus.PublishAsync(new OrderShipped("2"), Token);
-        await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 2") && seen.Items.Count(item => item == "mail good") == (fails ? 4 : 1)), "others go on");
+        await UntilAsync(
+            () => Task.FromResult(seen.Items.Contains("ship 2") && seen.Items.Count(item => item == "mail good") == (fails ? 4 : 1)),
+            "others go on");
     }
 
     private async Task UntilAsync(Func<Task<bool>> condition, string reason)
@@ -467,25 +504,41 @@ public sealed class UnstorableTests : IDisposable
 
         public Action<string> BeforeCompleting { get; init; } = _ => { };
 
-        public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+        public override ValueTask<ProcessedClaim> ClaimAsync(
+            ProcessedKey key,
+            long fingerprint,
+            DateTimeOffset now,
+            TimeSpan lease,
+            CancellationToken cancellationToken)
         {
             Before(key.Key);
             return inner.ClaimAsync(key, fingerprint, now, lease, cancellationToken);
         }
 
-        public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
+        public override ValueTask<bool> RenewAsync(
+            ProcessedKey key,
+            long fence,
+            DateTimeOffset until,
+            CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
 
-        public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+        public override ValueTask<bool> CompleteAsync(
+            ProcessedKey key,
+            long fence,
+            Completion completion,
+            CancellationToken cancellationToken)
         {
             BeforeCompleting(key.Key);
             return inner.CompleteAsync(key, fence, completion, cancellationToken);
         }
 
-        public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) => inner.DispatchedAsync(key, cancellationToken);
+        public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+            inner.DispatchedAsync(key, cancellationToken);
 
-        public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) => inner.ReleaseAsync(key, fence, cancellationToken);
+        public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
+            inner.ReleaseAsync(key, fence, cancellationToken);
 
-        public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+        public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+            inner.SweepAsync(now, max, cancellationToken);
 
         public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
     }

@@ -9,7 +9,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Code of the application that fails where the bus touches it is a failure of that event alone: retried, kept, reported, and passed by all others.</summary>
+/// <summary>
+/// Code of the application that fails where the bus touches it is a failure of that event alone: retried, kept,
+/// reported, and passed by all others.
+/// </summary>
 public sealed class UsersCodeTests : IDisposable
 {
     private readonly FakeTimeProvider time = new();
@@ -27,24 +30,36 @@ public sealed class UsersCodeTests : IDisposable
     [MemberData(nameof(Exceptions))]
     public async Task Handler_ThrowsWhatCannotBeDescribed_FailsAloneAndIsKept(string which)
     {
-        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Ordered()
+            .OnBlockedKey(BlockedKeyBehavior.Continue)
+            .On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
 
         var letter = await FailAndGoOnAsync(bus);
 
         Assert.StartsWith(BadException.All[which]().GetType().ToString(), letter.Error, StringComparison.Ordinal);
         Assert.Equal(letter.Error, Assert.Single(letter.History.Select(start => start.Error).Distinct()));
         Assert.DoesNotContain("secret", $"{letter.Error} {letter.ErrorDetails}", StringComparison.Ordinal);
-        Assert.DoesNotContain(log.Lines, line => line.StartsWith("forged", StringComparison.Ordinal) || line.Contains("secret", StringComparison.Ordinal) || line.Any(char.IsControl) || line.Length > 100_000);
-        Assert.Equal(2, log.Lines.Count(line => line.Contains("for good on order.placed", StringComparison.Ordinal) || line.Contains("failed to handle order.placed", StringComparison.Ordinal)));
+        Assert.DoesNotContain(log.Lines, line => line.StartsWith("forged", StringComparison.Ordinal)
+            || line.Contains("secret", StringComparison.Ordinal)
+            || line.Any(char.IsControl)
+            || line.Length > 100_000);
+        Assert.Equal(2, log.Lines.Count(line => line.Contains("for good on order.placed", StringComparison.Ordinal)
+            || line.Contains("failed to handle order.placed", StringComparison.Ordinal)));
     }
 
     [Theory]
     [MemberData(nameof(Exceptions))]
     public async Task Handler_ThrowsWhatCannotBeDescribedUnderATrace_FailsAloneAndIsKept(string which)
     {
-        using var listener = new ActivityListener { ShouldListenTo = source => source.Name == BusDiagnostics.Name, Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded };
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == BusDiagnostics.Name,
+            Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded
+        };
         ActivitySource.AddActivityListener(listener);
-        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().CircuitBreaker(50, TimeSpan.FromMinutes(1)).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent()
+            .CircuitBreaker(50, TimeSpan.FromMinutes(1))
+            .On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
 
         Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
     }
@@ -53,7 +68,9 @@ public sealed class UsersCodeTests : IDisposable
     [MemberData(nameof(Exceptions))]
     public async Task Handler_OnTheQuickWayThrowsWhatCannotBeDescribed_FailsAloneAndIsKept(string which)
     {
-        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().On<OrderPlaced>((e, _, _) => HandleAsync(e, () => new EffectException(BadException.All[which]())))));
+        await using var bus = await StartAsync(bus => bus.Subscribe(
+            "mail",
+            s => s.Idempotent().On<OrderPlaced>((e, _, _) => HandleAsync(e, () => new EffectException(BadException.All[which]())))));
 
         Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
     }
@@ -82,15 +99,22 @@ public sealed class UsersCodeTests : IDisposable
         // The first event fails, at each of its two starts.
         var trap = new Trap(place);
         await using var bus = await StartAsync(
-            bus => bus.Use((context, next, token) => context.Subscription == "mail" ? trap.AroundAsync(() => next(context, token)) : next(context, token)).Subscribe("mail", s => (place switch
-            {
-                "number" => s.Sequenced<OrderPlaced>(e => trap.IsSprung("number") ? throw new BadThing() : e.OrderId == "bad" ? 1 : 2, configure: options => options.Timeout = TimeSpan.FromSeconds(1)),
-                "idempotency key" => s.Idempotent(options => options.KeyBy<OrderPlaced>(e => trap.IsSprung("idempotency key") ? throw new BadThing() : e.OrderId)),
-                _ when place.StartsWith("guard", StringComparison.Ordinal) => s.Guard<OrderPlaced, OddGuard>(),
-                _ => s,
-            }).On<OrderPlaced, OddHandler>()),
+            bus => bus.Use((context, next, token) => context.Subscription == "mail"
+                ? trap.AroundAsync(() => next(context, token))
+                : next(context, token)).Subscribe("mail", s => (place switch
+                {
+                    "number" => s.Sequenced<OrderPlaced>(
+                        e => trap.IsSprung("number") ? throw new BadThing() : e.OrderId == "bad" ? 1 : 2,
+                        configure: options => options.Timeout = TimeSpan.FromSeconds(1)),
+                    "idempotency key" => s.Idempotent(
+                        options => options.KeyBy<OrderPlaced>(e => trap.IsSprung("idempotency key") ? throw new BadThing() : e.OrderId)),
+                    _ when place.StartsWith("guard", StringComparison.Ordinal) => s.Guard<OrderPlaced, OddGuard>(),
+                    _ => s,
+                }).On<OrderPlaced, OddHandler>()),
             services => services.AddSingleton(trap).AddSingleton(mailed).AddScoped<OddGuard>().AddScoped<OddHandler>(provider =>
-                trap.IsSprung("constructor") ? throw new BadThing() : trap.IsSprung("factory returns null") ? null! : new OddHandler(trap, mailed)));
+                trap.IsSprung("constructor") ? throw new BadThing()
+                    : trap.IsSprung("factory returns null") ? null!
+                    : new OddHandler(trap, mailed)));
 
         var letter = await FailAndGoOnAsync(bus, goesOn: place != "number");
 
@@ -157,7 +181,10 @@ public sealed class UsersCodeTests : IDisposable
         Assert.Equal(SagaStatus.NeedsAttention, result.Status);
         Assert.Equal(["+flight", "+hotel", "-hotel", "-flight", "-flight"], script.Calls);
         var alert = await bus.Services.GetRequiredService<AlertInbox>().NextAsync("a compensation failed for good");
-        Assert.StartsWith($"The compensation of 'flight' failed: {BadException.All[which]().GetType().Name}", alert.First.Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"The compensation of 'flight' failed: {BadException.All[which]().GetType().Name}",
+            alert.First.Error,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -172,21 +199,31 @@ public sealed class UsersCodeTests : IDisposable
 
         foreach (var place in (string[])["getter", "key"])
         {
-            var refused = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OddEvent(place, BadException.All[which]), Token));
+            var refused =
+                await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OddEvent(place, BadException.All[which]), Token));
             Assert.Equal(PublishFailure.Rejected, refused.Failure);
             Assert.Contains("odd.event", refused.Message, StringComparison.Ordinal);
             Assert.True(refused.Message.Length < 2_000, "The message of the refusal is too long.");
         }
 
-        var headers = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OddEvent("fine", BadException.All[which]), new PublishOptions { Headers = new OddHeaders(BadException.All[which]) }, Token));
+        var headers = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(
+            new OddEvent("fine", BadException.All[which]),
+            new PublishOptions { Headers = new OddHeaders(BadException.All[which]) },
+            Token));
         Assert.Contains("Headers cannot be read", headers.Message, StringComparison.Ordinal);
         var several = await Assert.ThrowsAsync<PublishManyException>(() => bus.Bus.PublishManyAsync<OddEvent>(
-            [new("first", BadException.All[which]), new("getter", BadException.All[which]), new("key", BadException.All[which]), new("last", BadException.All[which])], cancellationToken: Token));
+            [
+                new("first", BadException.All[which]),
+                new("getter", BadException.All[which]),
+                new("key", BadException.All[which]),
+                new("last", BadException.All[which])
+            ], cancellationToken: Token));
         await bus.WhenIdleAsync();
 
         Assert.Equal([null, PublishFailure.Rejected, PublishFailure.Rejected, null], several.Items.Select(item => item?.Failure));
         Assert.Equal(["first", "last"], mailed.Items);
-        var holes = await Assert.ThrowsAsync<PublishManyException>(() => bus.Bus.PublishManyAsync(new OddList(BadException.All[which]), cancellationToken: Token));
+        var holes = await Assert.ThrowsAsync<PublishManyException>(
+            () => bus.Bus.PublishManyAsync(new OddList(BadException.All[which]), cancellationToken: Token));
         await bus.WhenIdleAsync();
         Assert.Equal([null, PublishFailure.Rejected, null], holes.Items.Select(item => item?.Failure));
         Assert.Equal(["first", "last", "0", "2"], mailed.Items);
@@ -206,25 +243,35 @@ public sealed class UsersCodeTests : IDisposable
         Assert.Equal(["bad", "later"], other.Items);
         Assert.Equal(goesOn ? ["later"] : [], mailed.Items.Where(item => item == "later"));
         var letter = Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((letter.Id, "bad", DeadLetterReason.HandlerFailed, 2), (alert.First.Id, letter.EventId, letter.Reason, letter.Attempts));
-        Assert.True(letter is { Error.Length: <= 1_024 and > 0, ErrorDetails.Length: <= 8_192 and > 0 } && !letter.Error.Any(char.IsControl), letter.Error);
+        Assert.Equal(
+            (letter.Id, "bad", DeadLetterReason.HandlerFailed, 2),
+            (alert.First.Id, letter.EventId, letter.Reason, letter.Attempts));
+        Assert.True(
+            letter is { Error.Length: <= 1_024 and > 0, ErrorDetails.Length: <= 8_192 and > 0 } && !letter.Error.Any(char.IsControl),
+            letter.Error);
         return letter;
     }
 
-    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? more = null) => RunningBus.StartAsync(
-        bus =>
-        {
-            bus.UseInMemory().Configure(options => options.Retry.Jitter = 0).Retry(1, TimeSpan.FromSeconds(5)).AddAlert<AlertInbox>().Subscribe<OrderPlaced>("other", (e, _, _) => Note(other, e.OrderId));
-            configure(bus);
-        },
-        time,
-        services =>
-        {
-            services.AddSingleton<AlertInbox>().AddLogging(logging => logging.AddProvider(log)).AddHealthChecks();
-            more?.Invoke(services);
-        });
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? more = null) =>
+        RunningBus.StartAsync(
+            bus =>
+            {
+                bus.UseInMemory()
+                    .Configure(options => options.Retry.Jitter = 0)
+                    .Retry(1, TimeSpan.FromSeconds(5))
+                    .AddAlert<AlertInbox>()
+                    .Subscribe<OrderPlaced>("other", (e, _, _) => Note(other, e.OrderId));
+                configure(bus);
+            },
+            time,
+            services =>
+            {
+                services.AddSingleton<AlertInbox>().AddLogging(logging => logging.AddProvider(log)).AddHealthChecks();
+                more?.Invoke(services);
+            });
 
-    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) => (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) =>
+        (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
 
     private Task HandleAsync(OrderPlaced e, Func<Exception> exception)
     {
@@ -276,7 +323,8 @@ public sealed class UsersCodeTests : IDisposable
 
     private sealed class OddHandler(Trap trap, Seen seen) : IEventHandler<OrderPlaced>, IDisposable
     {
-        public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) => trap.IsSprung("handler returns null") ? null! : Note(seen, @event.OrderId);
+        public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
+            trap.IsSprung("handler returns null") ? null! : Note(seen, @event.OrderId);
 
         public void Dispose()
         {
@@ -289,7 +337,8 @@ public sealed class UsersCodeTests : IDisposable
 
     private sealed class OddAlert(Trap trap, Seen seen) : IDeadLetterNotifier
     {
-        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => trap.IsSprung("alert") ? throw trap.Exception() : Note(seen, "alert");
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
+            trap.IsSprung("alert") ? throw trap.Exception() : Note(seen, "alert");
     }
 
     private sealed record OddEvent(string Place, [property: System.Text.Json.Serialization.JsonIgnore] Func<Exception> Exception)
@@ -297,7 +346,8 @@ public sealed class UsersCodeTests : IDisposable
         public string Getter => Place == "getter" ? throw Exception() : "fine";
     }
 
-    private sealed class OddHeaders(Func<Exception> exception) : ReadOnlyDictionary<string, string>(new Dictionary<string, string> { ["a"] = "b" }), IReadOnlyDictionary<string, string>
+    private sealed class OddHeaders(Func<Exception> exception)
+        : ReadOnlyDictionary<string, string>(new Dictionary<string, string> { ["a"] = "b" }), IReadOnlyDictionary<string, string>
     {
         int IReadOnlyCollection<KeyValuePair<string, string>>.Count => throw exception();
     }
@@ -313,7 +363,10 @@ public sealed class UsersCodeTests : IDisposable
         System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
-    /// <summary>Writes what the console logger writes: the message, then the exception, line by line. Looks at what other log providers look at, too.</summary>
+    /// <summary>
+    /// Writes what the console logger writes: the message, then the exception, line by line. Looks at what other log
+    /// providers look at, too.
+    /// </summary>
     private sealed class ConsoleLog : ILoggerProvider, ILogger
     {
         private readonly List<string> lines = [];
@@ -336,7 +389,12 @@ public sealed class UsersCodeTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             var text = $"{formatter(state, exception)}\n{exception?.ToString().ReplaceLineEndings("\n")}\n{exception?.StackTrace?.ReplaceLineEndings("\n")}\n{exception?.Message}\n{exception?.InnerException?.Message}";
             lock (lines)

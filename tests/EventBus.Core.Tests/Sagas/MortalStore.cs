@@ -39,9 +39,11 @@ internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : Sag
         };
     }
 
-    public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken) => WriteAsync(entry, inner.CreateAsync, cancellationToken);
+    public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken) =>
+        WriteAsync(entry, inner.CreateAsync, cancellationToken);
 
-    public override ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken) => WriteAsync(entry, inner.SaveAsync, cancellationToken);
+    public override ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken) =>
+        WriteAsync(entry, inner.SaveAsync, cancellationToken);
 
     public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken)
     {
@@ -49,23 +51,35 @@ internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : Sag
         return await inner.FindAsync(id, cancellationToken);
     }
 
-    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
         await LiveAsync(cancellationToken);
         return await inner.ListDueAsync(sagas, now, max, cancellationToken);
     }
 
-    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.ListAlertsAsync(now, max, cancellationToken);
+    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.ListAlertsAsync(now, max, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) => inner.FindWaitingAsync(waitKey, max, cancellationToken);
+    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
+        inner.FindWaitingAsync(waitKey, max, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.ListAsync(filter, cancellationToken);
+    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.ListAsync(filter, cancellationToken);
 
-    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.CountAsync(filter, cancellationToken);
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.CountAsync(filter, cancellationToken);
 
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.SweepAsync(now, max, cancellationToken);
 
-    private async ValueTask<bool> WriteAsync(SagaEntry entry, Func<SagaEntry, CancellationToken, ValueTask<bool>> write, CancellationToken cancellationToken)
+    private async ValueTask<bool> WriteAsync(
+        SagaEntry entry,
+        Func<SagaEntry, CancellationToken, ValueTask<bool>> write,
+        CancellationToken cancellationToken)
     {
         await LiveAsync(cancellationToken);
         if (Failures > 0)

@@ -17,7 +17,8 @@ internal sealed class PickySagaStore(SagaStore inner, ConcurrentDictionary<strin
         return inner.CreateAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => inner.FindAsync(id, cancellationToken);
+    public override ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
+        inner.FindAsync(id, cancellationToken);
 
     public override ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
@@ -25,16 +26,25 @@ internal sealed class PickySagaStore(SagaStore inner, ConcurrentDictionary<strin
         return inner.SaveAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken) =>
         inner.ListDueAsync(sagas, now, max, cancellationToken);
 
-    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.ListAlertsAsync(now, max, cancellationToken);
+    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.ListAlertsAsync(now, max, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) => inner.FindWaitingAsync(waitKey, max, cancellationToken);
+    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
+        inner.FindWaitingAsync(waitKey, max, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.ListAsync(filter, cancellationToken);
+    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.ListAsync(filter, cancellationToken);
 
-    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.CountAsync(filter, cancellationToken);
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.CountAsync(filter, cancellationToken);
 
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.SweepAsync(now, max, cancellationToken);
 }

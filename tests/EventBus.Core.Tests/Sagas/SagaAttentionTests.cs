@@ -25,7 +25,9 @@ public sealed class SagaAttentionTests
         Assert.Equal("The compensation of 'hotel' failed: InvalidOperationException: planned", result.Error);
         Assert.Equal(["-payment", "-hotel", "-hotel", "-hotel"], script.Calls.Where(call => call[0] == '-'));
         var alert = Assert.Single(pager.Alerts);
-        Assert.Equal(("book-trip", "trip-1", DeadLetterReason.SagaNeedsAttention, "saga.needs-attention"), (alert.First.Subscription, alert.First.EventId, alert.First.Reason, alert.First.EventName));
+        Assert.Equal(
+            ("book-trip", "trip-1", DeadLetterReason.SagaNeedsAttention, "saga.needs-attention"),
+            (alert.First.Subscription, alert.First.EventId, alert.First.Reason, alert.First.EventName));
         Assert.Equal(["trip-1"], alert.Ids);
         Assert.Contains("compensation of 'hotel'", alert.First.Error, StringComparison.Ordinal);
         Assert.Null((await bus.Sagas().FindAsync("trip-1", Token))!.DueAt);
@@ -92,7 +94,9 @@ public sealed class SagaAttentionTests
         Assert.Equal(SagaStatus.Compensated, result.Status);
         Assert.Equal(["payment", "flight"], result.Compensated);
         Assert.Equal(["hotel"], Assert.Single(failed).Skipped);
-        Assert.Contains((await bus.Sagas().FindAsync("trip-1", Token))!.History, entry => entry is { Step: "hotel", Text: "skipped by an operator: called the hotel" });
+        Assert.Contains(
+            (await bus.Sagas().FindAsync("trip-1", Token))!.History,
+            entry => entry is { Step: "hotel", Text: "skipped by an operator: called the hotel" });
     }
 
     [Fact]
@@ -164,7 +168,9 @@ public sealed class SagaAttentionTests
         Assert.True(await bus.SagaManager().SkipAsync("trip-1", "it went through", Token));
         await bus.WhenIdleAsync();
 
-        Assert.Equal((SagaStatus.NeedsAttention, "confirmation"), (await bus.Sagas().FindAsync("trip-1", Token))! is var info ? (info.Status, info.FailedStep) : default);
+        Assert.Equal(
+            (SagaStatus.NeedsAttention, "confirmation"),
+            (await bus.Sagas().FindAsync("trip-1", Token))! is var info ? (info.Status, info.FailedStep) : default);
         Assert.DoesNotContain("-flight", script.Calls);
     }
 
@@ -172,7 +178,9 @@ public sealed class SagaAttentionTests
     public async Task Rejection_AfterAStartThatMayHaveHadAnEffect_IsUndoneToo()
     {
         var starts = 0;
-        script.Doing = (run, _, _) => run != "+hotel" ? Task.CompletedTask : throw (++starts == 1 ? new TimeoutException("lost") : new DeclinedException());
+        script.Doing = (run, _, _) => run != "+hotel"
+            ? Task.CompletedTask
+            : throw (++starts == 1 ? new TimeoutException("lost") : new DeclinedException());
         await using var bus = await StartAsync(define: (saga, s) =>
         {
             saga.Step("flight", s, undo: true);
@@ -186,7 +194,9 @@ public sealed class SagaAttentionTests
     [Fact]
     public async Task Events_ThatNeverCanBeSent_NeedAttentionAndAreSentOrDroppedByPeople()
     {
-        script.Doing = (run, context, ct) => run == "+flight" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask;
+        script.Doing = (run, context, ct) => run == "+flight"
+            ? context.PublishAsync(new PaymentRequested(context.SagaId), ct)
+            : Task.CompletedTask;
         await using var bus = await StartAsync(bus => bus.Event<PaymentRequested>().RequireSubscriber());
 
         var result = await bus.RunTripAsync();
@@ -206,7 +216,9 @@ public sealed class SagaAttentionTests
     public async Task Events_RefusedAtTheEnd_AreDroppedAndTheOthersSentOnce()
     {
         var completed = 0;
-        script.Doing = (run, context, ct) => run == "+payment" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask;
+        script.Doing = (run, context, ct) => run == "+payment"
+            ? context.PublishAsync(new PaymentRequested(context.SagaId), ct)
+            : Task.CompletedTask;
         await using var bus = await StartAsync(bus =>
         {
             bus.Event<PaymentRequested>().RequireSubscriber();
@@ -254,7 +266,10 @@ public sealed class SagaAttentionTests
         }
     }
 
-    private Task<RunningBus> StartAsync(Action<EventBusBuilder>? configure = null, Action<SagaBuilder<Trip>, Script>? define = null, TimeProvider? time = null) => script.StartTripsAsync(
+    private Task<RunningBus> StartAsync(
+        Action<EventBusBuilder>? configure = null,
+        Action<SagaBuilder<Trip>, Script>? define = null,
+        TimeProvider? time = null) => script.StartTripsAsync(
         define ?? Retrying,
         bus =>
         {

@@ -146,7 +146,8 @@ public sealed class SagaCrashTests
         wake.SetResult();
         release();
         using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!first.Log.At(Microsoft.Extensions.Logging.LogLevel.Warning).Any(text => text.Contains("taken over", StringComparison.Ordinal)))
+        while (!first.Log.At(Microsoft.Extensions.Logging.LogLevel.Warning)
+            .Any(text => text.Contains("taken over", StringComparison.Ordinal)))
         {
             Assert.False(patience.IsCancellationRequested, "It did not notice.");
             await Task.Yield();
@@ -186,7 +187,9 @@ public sealed class SagaCrashTests
     public async Task Stop_InALongStep_GivesItBackAtOnceAndUncounted()
     {
         var inStep = new TaskCompletionSource();
-        script.Doing = (run, _, ct) => run == "+hotel" && inStep.TrySetResult() ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : Task.CompletedTask;
+        script.Doing = (run, _, ct) => run == "+hotel" && inStep.TrySetResult()
+            ? Task.Delay(Timeout.InfiniteTimeSpan, ct)
+            : Task.CompletedTask;
         await using var first = await Node.StartAsync(store, script, time);
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await inStep.Task.WaitAsync(RunningBus.Patience, Token);
@@ -288,9 +291,20 @@ public sealed class SagaCrashTests
     {
         var now = time.GetUtcNow();
         var (services, lease) = (TestServices.Create(time), TimeSpan.FromSeconds(30));
-        var renewer = new SagaLeaseRenewer(new SagaRepository(store, new SagaRefusals(store, services, CancellationToken.None), lease, services, CancellationToken.None), lease, services);
+        var renewer = new SagaLeaseRenewer(
+            new SagaRepository(store, new SagaRefusals(store, services, CancellationToken.None), lease, services, CancellationToken.None),
+            lease,
+            services);
         var progress = new SagaProgress { Held = true };
-        var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
+        var entry = new SagaEntry
+        {
+            Id = "trip-1",
+            Saga = "book-trip",
+            Status = SagaStatus.Running,
+            StartedAt = now,
+            ChangedAt = now,
+            Content = progress.Write()
+        };
         Assert.True(await store.CreateAsync(entry, Token));
 
         // At the look after ten seconds it has 16 left; at the one after that only 6 would be.
@@ -309,8 +323,21 @@ public sealed class SagaCrashTests
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
         var services = TestServices.Create(time);
-        var repository = new SagaRepository(store, new SagaRefusals(store, services, CancellationToken.None), TimeSpan.FromSeconds(30), services, CancellationToken.None);
-        await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
+        var repository = new SagaRepository(
+            store,
+            new SagaRefusals(store, services, CancellationToken.None),
+            TimeSpan.FromSeconds(30),
+            services,
+            CancellationToken.None);
+        await store.CreateAsync(new SagaEntry
+        {
+            Id = "s",
+            Saga = "x",
+            Status = SagaStatus.Running,
+            StartedAt = default,
+            ChangedAt = default,
+            Content = new byte[1]
+        }, Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
             async () =>

@@ -33,7 +33,9 @@ public sealed class SagaDefinitionTests
     public async Task Define_WithoutSteps_IsAnError() => Expect(await ProblemsAsync(_ => { }), "has 0 steps");
 
     [Fact]
-    public async Task Define_Throws_IsAnErrorThatNamesTheSaga() => Expect(await ProblemsAsync(_ => throw new InvalidOperationException("no luck")), "The saga 'book-trip' (EventBus.Sagas.BookTrip) cannot be made and asked for its steps: no luck");
+    public async Task Define_Throws_IsAnErrorThatNamesTheSaga() => Expect(
+        await ProblemsAsync(_ => throw new InvalidOperationException("no luck")),
+        "The saga 'book-trip' (EventBus.Sagas.BookTrip) cannot be made and asked for its steps: no luck");
 
     [Fact]
     public async Task AddSaga_TwiceUnderOneNameOrState_IsAnError()
@@ -42,17 +44,23 @@ public sealed class SagaDefinitionTests
 
         Expect(problems, "are all the saga 'book-trip'");
         Expect(problems, "share the state EventBus.Sagas.Trip");
-        Expect(await ProblemsAsync(Good, bus => bus.AddSaga<SagaTests.OtherSaga, SagaTests.Other>("two words")), "The saga name 'two words' is invalid");
+        Expect(
+            await ProblemsAsync(Good, bus => bus.AddSaga<SagaTests.OtherSaga, SagaTests.Other>("two words")),
+            "The saga name 'two words' is invalid");
     }
 
     [Fact]
     public async Task Sagas_WithoutAStoreForThem_NamesTheCallsThatMendIt() =>
-        Expect(await ProblemsAsync(Good, bus => bus.UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(1)))), "the store 'poor' does not. Add one that does: bus.StoreInSqlite(...)");
+        Expect(
+            await ProblemsAsync(Good, bus => bus.UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(1)))),
+            "the store 'poor' does not. Add one that does: bus.StoreInSqlite(...)");
 
     [Fact]
     public async Task Options_OutOfRange_AreErrors()
     {
-        var problems = await ProblemsAsync(Good, bus => bus.Configure(o => (o.Sagas.Concurrency, o.Sagas.StepTimeout, o.Sagas.Retention) = (0, TimeSpan.Zero, TimeSpan.Zero)));
+        var problems = await ProblemsAsync(
+            Good,
+            bus => bus.Configure(o => (o.Sagas.Concurrency, o.Sagas.StepTimeout, o.Sagas.Retention) = (0, TimeSpan.Zero, TimeSpan.Zero)));
 
         Expect(problems, "EventBusOptions.Sagas.Concurrency is 0");
         Expect(problems, "EventBusOptions.Sagas.StepTimeout");
@@ -61,16 +69,21 @@ public sealed class SagaDefinitionTests
 
     [Fact]
     public async Task Subscription_NamedLikeThatOfTheReplies_IsAnError() => Expect(
-        await ProblemsAsync(saga => saga.Step("payment", Nothing).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1)), bus => bus.Subscribe<PaymentSettled>("saga.book-trip", (_, _, _) => Task.CompletedTask)),
+        await ProblemsAsync(
+            saga => saga.Step("payment", Nothing).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1)),
+            bus => bus.Subscribe<PaymentSettled>("saga.book-trip", (_, _, _) => Task.CompletedTask)),
         "The subscription name 'saga.book-trip' is that of the replies to the saga 'book-trip'");
 
     private static void Good(SagaBuilder<Trip> saga) => saga.Step("flight", Nothing);
 
     private static Task Nothing(SagaContext<Trip> context, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static void Expect(IReadOnlyList<string> problems, string text) => Assert.Contains(problems, problem => problem.Contains(text, StringComparison.Ordinal));
+    private static void Expect(IReadOnlyList<string> problems, string text) =>
+        Assert.Contains(problems, problem => problem.Contains(text, StringComparison.Ordinal));
 
-    private static async Task<IReadOnlyList<string>> ProblemsAsync(Action<SagaBuilder<Trip>> define, Action<EventBusBuilder>? configure = null) => (await Assert.ThrowsAsync<EventBusConfigurationException>(async () =>
+    private static async Task<IReadOnlyList<string>> ProblemsAsync(
+        Action<SagaBuilder<Trip>> define,
+        Action<EventBusBuilder>? configure = null) => (await Assert.ThrowsAsync<EventBusConfigurationException>(async () =>
     {
         await using var bus = await new Script().StartTripsAsync((saga, _) => define(saga), configure);
     })).Problems;

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>A rejection means "no effect" only while no earlier run of the step may have had one, whatever became of that run and of its budget.</summary>
+/// <summary>
+/// A rejection means "no effect" only while no earlier run of the step may have had one, whatever became of that run
+/// and of its budget.
+/// </summary>
 public sealed class SagaDoubtTests
 {
     private readonly InMemorySagaStore store = new(1_000);
@@ -17,7 +20,9 @@ public sealed class SagaDoubtTests
     public async Task Stop_InAStepThatIsThenRejected_UndoesItToo()
     {
         var runs = 0;
-        script.Doing = (run, _, ct) => run != "+hotel" ? Task.CompletedTask : ++runs == 1 ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : throw new DeclinedException();
+        script.Doing = (run, _, ct) => run != "+hotel" ? Task.CompletedTask
+            : ++runs == 1 ? Task.Delay(Timeout.InfiniteTimeSpan, ct)
+            : throw new DeclinedException();
         await StartAndStopAsync(() => runs == 1);
 
         var (result, info) = await GoOnAsync();
@@ -81,7 +86,9 @@ public sealed class SagaDoubtTests
     public async Task Stop_WhileAReplyIsHandledThatIsThenRejected_UndoesItToo()
     {
         var runs = 0;
-        script.Doing = (run, context, ct) => run == "+payment" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask;
+        script.Doing = (run, context, ct) => run == "+payment"
+            ? context.PublishAsync(new PaymentRequested(context.SagaId), ct)
+            : Task.CompletedTask;
         var define = Declining((_, ct) => ++runs == 1 ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : throw new DeclinedException());
         await StartAndStopAsync(() => runs == 1, define);
 
@@ -101,7 +108,8 @@ public sealed class SagaDoubtTests
         {
             if (run == "+payment")
             {
-                await answering!.Services.GetRequiredService<IEventBus>().PublishAsync(new PaymentSettled(context.SagaId, "early"), new PublishOptions { CorrelationId = context.SagaId }, ct);
+                await answering!.Services.GetRequiredService<IEventBus>()
+                    .PublishAsync(new PaymentSettled(context.SagaId, "early"), new PublishOptions { CorrelationId = context.SagaId }, ct);
                 using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
                 while (SagaProgress.Read((await store.FindAsync(context.SagaId, ct))!.Content, out _)!.Inbox.Count == 0)
                 {
@@ -176,7 +184,9 @@ public sealed class SagaDoubtTests
             (saga, s) =>
             {
                 saga.Step("flight", s, undo: true);
-                saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).RejectedBy<DeclinedException>().WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10));
+                saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct))
+                    .RejectedBy<DeclinedException>()
+                    .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10));
             },
             time: time);
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
@@ -261,7 +271,9 @@ public sealed class SagaDoubtTests
         saga.Pivot("payment", (context, ct) => script.RunAsync("+payment", context, ct)).Retry(0).RejectedBy<DeclinedException>();
     }
 
-    /// <summary>A client that reports the cancellation of its call by the exception that its service's refusals have too.</summary>
+    /// <summary>
+    /// A client that reports the cancellation of its call by the exception that its service's refusals have too.
+    /// </summary>
     private static async Task DeclineWhenCutOffAsync(CancellationToken cancellationToken)
     {
         try
@@ -277,14 +289,23 @@ public sealed class SagaDoubtTests
     private static Action<SagaBuilder<Trip>, Script> Declining(Func<SagaContext<Trip>, CancellationToken, Task> onReply) => (saga, s) =>
     {
         saga.Step("flight", s, undo: true);
-        saga.Step("payment", s, undo: true).RejectedBy<DeclinedException>().WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), (_, context, ct) => onReply(context, ct));
+        saga.Step("payment", s, undo: true)
+            .RejectedBy<DeclinedException>()
+            .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), (_, context, ct) => onReply(context, ct));
     };
 
-    private async Task<IHost> StartAsync(Action<SagaBuilder<Trip>, Script>? define = null, SagaStore? sagas = null, TimeProvider? time = null)
+    private async Task<IHost> StartAsync(
+        Action<SagaBuilder<Trip>, Script>? define = null,
+        SagaStore? sagas = null,
+        TimeProvider? time = null)
     {
         var host = RunningBus.Build(
-            bus => bus.UseInMemory().UseStores(_ => new TestBusStores("shared", failures: new InMemoryFailureStore(1_000), sagas: sagas ?? store)).AddSaga<BookTrip, Trip>()
-                .Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)),
+            bus => bus.UseInMemory()
+                .UseStores(_ => new TestBusStores("shared", failures: new InMemoryFailureStore(1_000), sagas: sagas ?? store))
+                .AddSaga<BookTrip, Trip>()
+                    .Subscribe<PaymentRequested>(
+                        "payments",
+                        (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)),
             time,
             services => services.AddScoped(_ => new BookTrip(script, define)));
         await host.StartAsync(Token);

@@ -13,7 +13,9 @@ public sealed class SagaReplyTests
     [Fact]
     public async Task Reply_OfAHandlerThatAnswersThroughItsContext_EndsTheStep()
     {
-        await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)));
+        await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>(
+            "payments",
+            (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)));
 
         var result = await bus.RunTripAsync();
 
@@ -32,7 +34,9 @@ public sealed class SagaReplyTests
 
         // Longer than any lease.
         await bus.PassAsync(time, TimeSpan.FromMinutes(5));
-        Assert.All(await bus.SagaManager().ListAsync(cancellationToken: Token), info => Assert.Equal(SagaStepStatus.Waiting, info.Steps[^1].Status));
+        Assert.All(
+            await bus.SagaManager().ListAsync(cancellationToken: Token),
+            info => Assert.Equal(SagaStepStatus.Waiting, info.Steps[^1].Status));
         await bus.Bus.PublishAsync(new PaymentSettled("two", "r"), new PublishOptions { CorrelationId = "two" }, Token);
         await bus.WhenIdleAsync();
 
@@ -49,7 +53,10 @@ public sealed class SagaReplyTests
             if (run == "+payment")
             {
                 // An impatient service: it was asked in another way, and answers while the step is still running.
-                await bus!.Bus.PublishAsync(new PaymentSettled(context.SagaId, "early"), new PublishOptions { CorrelationId = context.SagaId }, Token);
+                await bus!.Bus.PublishAsync(
+                    new PaymentSettled(context.SagaId, "early"),
+                    new PublishOptions { CorrelationId = context.SagaId },
+                    Token);
                 using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
                 while ((await bus.SagaStore().FindAsync(context.SagaId, Token))!.Version < 3)
                 {
@@ -85,19 +92,26 @@ public sealed class SagaReplyTests
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "late"), new PublishOptions { CorrelationId = "trip-1" }, Token);
         await bus.WhenIdleAsync();
         Assert.Equal(ended.History, (await bus.Sagas().FindAsync("trip-1", Token))!.History);
-        Assert.Single(log.At(LogLevel.Information), text => text.Contains("for the saga book-trip trip-1 is ignored", StringComparison.Ordinal));
+        Assert.Single(
+            log.At(LogLevel.Information),
+            text => text.Contains("for the saga book-trip trip-1 is ignored", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Replies_StartsAndTimersAfterTheEnd_BringNothingToLifeAgain()
     {
         var time = new FakeTimeProvider();
-        await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)), time);
+        await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>(
+            "payments",
+            (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)), time);
         Assert.True((await bus.RunTripAsync()).IsCompleted);
         var ended = (await bus.Sagas().FindAsync("trip-1", Token))!;
 
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "again"), new PublishOptions { CorrelationId = "trip-1" }, Token);
-        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "again"), new PublishOptions { CorrelationId = "unknown", Key = "unknown" }, Token);
+        await bus.Bus.PublishAsync(
+            new PaymentSettled("trip-1", "again"),
+            new PublishOptions { CorrelationId = "unknown", Key = "unknown" },
+            Token);
         await bus.Sagas().StartAsync(new Trip("eve"), "trip-1", Token);
         await bus.PassAsync(time, TimeSpan.FromHours(1));
 
@@ -121,7 +135,9 @@ public sealed class SagaReplyTests
         await bus.WhenIdleAsync();
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "1"), options, Token);
         await bus.WhenIdleAsync();
-        Assert.Equal(("second", SagaStepStatus.Waiting), (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[^1] is var step ? (step.Name, step.Status) : default);
+        Assert.Equal(
+            ("second", SagaStepStatus.Waiting),
+            (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[^1] is var step ? (step.Name, step.Status) : default);
 
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), new PublishOptions { CorrelationId = "trip-1" }, Token);
         Assert.Equal(["+first", "receipt 1", "+second", "receipt 2"], (await bus.RunTripAsync()).State.Done);
@@ -144,16 +160,24 @@ public sealed class SagaReplyTests
         });
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
         await bus.WhenIdleAsync();
-        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "1"), new PublishOptions { CorrelationId = "trip-1", EventId = "first" }, Token);
+        await bus.Bus.PublishAsync(
+            new PaymentSettled("trip-1", "1"),
+            new PublishOptions { CorrelationId = "trip-1", EventId = "first" },
+            Token);
         await UntilAsync(progress => progress.Active() is { Name: "next", Status: SagaStepStatus.Waiting });
         await bus.WhenIdleAsync();
 
         // Neither it nor a copy of it, which comes when the next step waits.
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), second, Token);
         await bus.WhenIdleAsync();
-        Assert.Equal(("next", SagaStepStatus.Waiting), (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[^1] is var step ? (step.Name, step.Status) : default);
+        Assert.Equal(
+            ("next", SagaStepStatus.Waiting),
+            (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[^1] is var step ? (step.Name, step.Status) : default);
 
-        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "3"), new PublishOptions { CorrelationId = "trip-1", EventId = "third" }, Token);
+        await bus.Bus.PublishAsync(
+            new PaymentSettled("trip-1", "3"),
+            new PublishOptions { CorrelationId = "trip-1", EventId = "third" },
+            Token);
         Assert.Equal(["+first", "receipt 1", "+next", "receipt 3"], (await bus.RunTripAsync()).State.Done);
 
         async Task UntilAsync(Func<SagaProgress, bool> reached)
@@ -182,7 +206,9 @@ public sealed class SagaReplyTests
             bus =>
             {
                 Log(bus, log);
-                bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => asked.TripId == "+first" ? context.PublishAsync(new PaymentSettled("trip-1", "1"), ct) : Task.CompletedTask);
+                bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => asked.TripId == "+first"
+                    ? context.PublishAsync(new PaymentSettled("trip-1", "1"), ct)
+                    : Task.CompletedTask);
                 bus.Subscribe<PaymentRequested>("late", LateAsync);
             });
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
@@ -190,25 +216,31 @@ public sealed class SagaReplyTests
 
         var info = (await bus.Sagas().FindAsync("trip-1", Token))!;
         Assert.Equal(("next", SagaStepStatus.Waiting), (info.Steps[^1].Name, info.Steps[^1].Status));
-        Assert.Single(log.At(LogLevel.Information), text => text.Contains("for the saga book-trip trip-1 is ignored", StringComparison.Ordinal));
+        Assert.Single(
+            log.At(LogLevel.Information),
+            text => text.Contains("for the saga book-trip trip-1 is ignored", StringComparison.Ordinal));
 
         async Task LateAsync(PaymentRequested asked, EventContext context, CancellationToken cancellationToken)
         {
             using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-            while (asked.TripId == "+first" && (await bus!.Sagas().FindAsync("trip-1", cancellationToken))!.Steps is not [_, { Status: SagaStepStatus.Waiting }])
+            while (asked.TripId == "+first"
+                && (await bus!.Sagas().FindAsync("trip-1", cancellationToken))!.Steps is not [_, { Status: SagaStepStatus.Waiting }])
             {
                 Assert.False(patience.IsCancellationRequested, "The next step does not wait.");
                 await Task.Yield();
             }
 
-            await (asked.TripId == "+first" ? context.PublishAsync(new PaymentSettled("trip-1", "2"), cancellationToken) : Task.CompletedTask);
+            await (asked.TripId == "+first"
+                ? context.PublishAsync(new PaymentSettled("trip-1", "2"), cancellationToken)
+                : Task.CompletedTask);
         }
     }
 
     [Fact]
     public async Task Reply_ByAKeyOfItsOwn_FindsTheSagasThatWaitForItAndNoOther()
     {
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => $"traveller-{trip.Traveller}"));
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s)
+            .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => $"traveller-{trip.Traveller}"));
         await bus.Sagas().StartAsync(new Trip("ada"), "a", Token);
         await bus.Sagas().StartAsync(new Trip("bob"), "b", Token);
         await bus.WhenIdleAsync();
@@ -229,9 +261,13 @@ public sealed class SagaReplyTests
             (saga, s) =>
             {
                 saga.Step("flight", s, undo: true);
-                saga.Step("payment", s, undo: true).RejectedBy<DeclinedException>().WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), (_, _, _) => throw new DeclinedException());
+                saga.Step("payment", s, undo: true)
+                    .RejectedBy<DeclinedException>()
+                    .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), (_, _, _) => throw new DeclinedException());
             },
-            bus => bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "no"), ct)));
+            bus => bus.Subscribe<PaymentRequested>(
+                "payments",
+                (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "no"), ct)));
 
         var result = await bus.RunTripAsync();
 
@@ -244,7 +280,9 @@ public sealed class SagaReplyTests
     {
         var (asked, failures) = (0, 1);
         await using var bus = await script.StartTripsAsync(
-            (saga, s) => saga.Step("payment", s).Retry(1, TimeSpan.Zero).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), (reply, context, ct) => failures-- > 0 ? throw new InvalidOperationException("once") : Receive(reply, context, ct)),
+            (saga, s) => saga.Step("payment", s).Retry(1, TimeSpan.Zero).WaitFor<PaymentSettled>(
+                TimeSpan.FromMinutes(10),
+                (reply, context, ct) => failures-- > 0 ? throw new InvalidOperationException("once") : Receive(reply, context, ct)),
             bus => bus.Subscribe<PaymentRequested>("payments", (request, context, ct) =>
             {
                 asked++;
@@ -260,7 +298,10 @@ public sealed class SagaReplyTests
     [Fact]
     public async Task Key_ThatCannotBeMade_FailsTheStepLikeAnyError()
     {
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).Retry(0).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => trip.Traveller == "ada" ? throw new InvalidOperationException("no key") : ""));
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).Retry(0).WaitFor<PaymentSettled>(
+            TimeSpan.FromMinutes(10),
+            Receive,
+            trip => trip.Traveller == "ada" ? throw new InvalidOperationException("no key") : ""));
 
         Assert.Equal("InvalidOperationException: no key", (await bus.RunTripAsync()).Error);
         Assert.Contains("1 to 256 are allowed", (await bus.Sagas().RunAsync(new Trip("bob"), "b", Token)).Error, StringComparison.Ordinal);
@@ -271,7 +312,9 @@ public sealed class SagaReplyTests
     public async Task Pivot_WhoseReplyDoesNotCome_NeedsAttentionAndAsksAgainWhenRetried()
     {
         var time = new FakeTimeProvider();
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot(
+            "payment",
+            (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
         await bus.WhenIdleAsync();
         await bus.PassAsync(time, TimeSpan.FromMinutes(10));
@@ -289,7 +332,9 @@ public sealed class SagaReplyTests
     public async Task Reply_ThatComesWhileThePivotNeedsAttention_IsWhatARetryFinds()
     {
         var time = new FakeTimeProvider();
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot(
+            "payment",
+            (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
         await bus.WhenIdleAsync();
         await bus.PassAsync(time, TimeSpan.FromMinutes(10));
@@ -310,7 +355,8 @@ public sealed class SagaReplyTests
         await using var bus = await script.StartTripsAsync(
             (saga, s) =>
             {
-                saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), key: _ => "first");
+                saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct))
+                    .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), key: _ => "first");
                 saga.Step("refund", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, _ => "second");
             },
             time: time);
@@ -332,7 +378,8 @@ public sealed class SagaReplyTests
         saga.Step("confirmation", script);
     }
 
-    private static void Waiting(SagaBuilder<Trip> saga, Script script, string name) => saga.Step(name, script, undo: true).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive);
+    private static void Waiting(SagaBuilder<Trip> saga, Script script, string name) =>
+        saga.Step(name, script, undo: true).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive);
 
     private static Task Ask(string run, SagaContext<Trip> context, CancellationToken cancellationToken) =>
         run is "+payment" ? context.PublishAsync(new PaymentRequested(context.SagaId), cancellationToken) : Task.CompletedTask;
@@ -343,5 +390,8 @@ public sealed class SagaReplyTests
         return Task.CompletedTask;
     }
 
-    private static void Log(EventBusBuilder bus, LogMemory log) => Microsoft.Extensions.DependencyInjection.LoggingServiceCollectionExtensions.AddLogging(bus.Services, logging => logging.AddProvider(log));
+    private static void Log(EventBusBuilder bus, LogMemory log) =>
+        Microsoft.Extensions.DependencyInjection.LoggingServiceCollectionExtensions.AddLogging(
+            bus.Services,
+            logging => logging.AddProvider(log));
 }

@@ -58,7 +58,9 @@ public sealed class SagaStateTests
         await using var bus = await StartAsync(new Journey { Ready = true });
         await bus.WhenIdleAsync();
 
-        Assert.Equal([("old", SagaStatus.Completed), ("broken", SagaStatus.NeedsAttention)], (await bus.SagaManager().ListAsync(cancellationToken: Token)).Select(info => (info.Id, info.Status)));
+        Assert.Equal(
+            [("old", SagaStatus.Completed), ("broken", SagaStatus.NeedsAttention)],
+            (await bus.SagaManager().ListAsync(cancellationToken: Token)).Select(info => (info.Id, info.Status)));
         Assert.Contains("cannot be read", (await bus.Sagas().FindAsync("broken", Token))!.Error, StringComparison.Ordinal);
         await Assert.ThrowsAsync<EventBusException>(() => bus.SagaManager().SkipAsync("broken", "no idea", Token));
         Assert.True(await bus.SagaManager().FinishAsync("broken", "lost", Token));
@@ -76,7 +78,10 @@ public sealed class SagaStateTests
         await store.SaveAsync(entry with { Content = "{"u8.ToArray() }, Token);
         await bus.PassAsync(time, TimeSpan.FromMinutes(1));
 
-        Assert.Contains("cannot be read", (await Assert.ThrowsAsync<EventBusException>(() => waiting.WaitAsync(RunningBus.Patience, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be read",
+            (await Assert.ThrowsAsync<EventBusException>(() => waiting.WaitAsync(RunningBus.Patience, Token))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -138,7 +143,13 @@ public sealed class SagaStateTests
     {
         var script = new Script();
         var waiting = new SagaProgress { StateVersion = 1, State = JsonSerializer.SerializeToElement(new Trip("ada")) };
-        waiting.Steps.Add(new SagaStepProgress { Name = "payment", Status = SagaStepStatus.Waiting, WaitsSince = time.GetUtcNow().AddHours(-2), WaitsUntil = time.GetUtcNow().AddHours(-1) });
+        waiting.Steps.Add(new SagaStepProgress
+        {
+            Name = "payment",
+            Status = SagaStepStatus.Waiting,
+            WaitsSince = time.GetUtcNow().AddHours(-2),
+            WaitsUntil = time.GetUtcNow().AddHours(-1)
+        });
         await store.CreateAsync(Entry("trip-1", waiting.Write(), "book-trip") with { DueAt = time.GetUtcNow().AddHours(-1) }, Token);
         await using var bus = await script.StartTripsAsync(
             (saga, s) => saga.Step("payment", s, undo: true).WaitFor<PaymentSettled>(TimeSpan.FromHours(1)),
@@ -159,7 +170,16 @@ public sealed class SagaStateTests
     }
 
     private SagaEntry Entry(string id, byte[] content, string saga = "journey") =>
-        new() { Id = id, Saga = saga, Status = SagaStatus.Running, DueAt = time.GetUtcNow(), StartedAt = time.GetUtcNow(), ChangedAt = time.GetUtcNow(), Content = content };
+        new()
+        {
+            Id = id,
+            Saga = saga,
+            Status = SagaStatus.Running,
+            DueAt = time.GetUtcNow(),
+            StartedAt = time.GetUtcNow(),
+            ChangedAt = time.GetUtcNow(),
+            Content = content
+        };
 
     private Task<RunningBus> StartAsync(Journey journey) => RunningBus.StartAsync(
         bus => bus.UseInMemory().UseStores(_ => new TestBusStores("shared", sagas: store)).AddSaga<Journey, Route>(),
@@ -181,7 +201,9 @@ public sealed class SagaStateTests
         });
 
         protected internal override Route Upgrade(int version, JsonElement state) =>
-            Ready ? new Route(state.GetProperty("name").GetString()!, state.GetProperty("count").ValueKind == JsonValueKind.Number ? state.GetProperty("count").GetInt32() : 0) : throw new NotSupportedException("not yet");
+            Ready ? new Route(state.GetProperty("name").GetString()!, state.GetProperty("count").ValueKind == JsonValueKind.Number
+                ? state.GetProperty("count").GetInt32()
+                : 0) : throw new NotSupportedException("not yet");
     }
 
     /// <summary>A wall clock that can be set, and a separate clock that only counts.</summary>

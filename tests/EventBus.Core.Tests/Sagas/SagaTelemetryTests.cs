@@ -14,11 +14,18 @@ public sealed class SagaTelemetryTests
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "EventBus",
-            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            Sample = (ref options) => options.TraceId == root.TraceId
+                ? ActivitySamplingResult.AllDataAndRecorded
+                : ActivitySamplingResult.None,
             ActivityStopped = spans.Add,
         };
         ActivitySource.AddActivityListener(listener);
-        var script = new Script { Doing = (run, context, ct) => run == "+payment" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask };
+        var script = new Script
+        {
+            Doing = (run, context, ct) => run == "+payment"
+            ? context.PublishAsync(new PaymentRequested(context.SagaId), ct)
+            : Task.CompletedTask
+        };
         script.Fail("+confirmation");
         await using var bus = await script.StartTripsAsync(
             (saga, s) =>
@@ -26,7 +33,9 @@ public sealed class SagaTelemetryTests
                 saga.Step("payment", s, undo: true).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1));
                 saga.Step("confirmation", s).Retry(0);
             },
-            bus => bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r"), ct)));
+            bus => bus.Subscribe<PaymentRequested>(
+                "payments",
+                (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r"), ct)));
 
         await bus.RunTripAsync();
         await bus.WhenIdleAsync();
@@ -68,15 +77,20 @@ public sealed class SagaTelemetryTests
         var script = new Script();
         await using var bus = await RunningBus.StartAsync(
             bus => bus.UseInMemory().AddSaga<BookTrip, Trip>("measured-trip"),
-            services: services => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddScoped(services, _ => new BookTrip(script)));
+            services: services => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddScoped(
+                services,
+                _ => new BookTrip(script)));
         await bus.RunTripAsync("good");
         script.Fail("+hotel");
         await bus.RunTripAsync("bad");
 
-        (string, string)[] mine = [.. measured.Where(item => item.Saga == "measured-trip").Select(item => (item.Name, item.Status)).Order()];
+        (string, string)[] mine =
+            [.. measured.Where(item => item.Saga == "measured-trip").Select(item => (item.Name, item.Status)).Order()];
         Assert.Equal(
             [
-                ("eventbus.saga.state.duration", "Compensating"), ("eventbus.saga.state.duration", "Running"), ("eventbus.saga.state.duration", "Running"),
+                ("eventbus.saga.state.duration", "Compensating"),
+                ("eventbus.saga.state.duration", "Running"),
+                ("eventbus.saga.state.duration", "Running"),
                 ("eventbus.sagas.ended", "Compensated"), ("eventbus.sagas.ended", "Completed"),
             ],
             mine);

@@ -32,7 +32,9 @@ public sealed class SagaTests
 
         var result = await bus.RunTripAsync();
 
-        Assert.Equal((SagaStatus.Compensated, "hotel", "InvalidOperationException: planned"), (result.Status, result.FailedStep, result.Error));
+        Assert.Equal(
+            (SagaStatus.Compensated, "hotel", "InvalidOperationException: planned"),
+            (result.Status, result.FailedStep, result.Error));
         Assert.Equal(["hotel", "flight"], result.Compensated);
         Assert.Equal(["+flight", "+hotel", "-hotel", "-flight"], script.Calls);
         Assert.Equal("trip-1/flight/compensate", script.Keys[^1]);
@@ -61,7 +63,10 @@ public sealed class SagaTests
     {
         var time = new FakeTimeProvider();
         script.Fail("+flight", times: 2);
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("flight", s, undo: true).Retry(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(60)), bus => bus.Configure(o => o.Retry.Jitter = 0), time);
+        await using var bus = await script.StartTripsAsync(
+            (saga, s) => saga.Step("flight", s, undo: true).Retry(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(60)),
+            bus => bus.Configure(o => o.Retry.Jitter = 0),
+            time);
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
 
         await bus.WhenIdleAsync();
@@ -137,7 +142,11 @@ public sealed class SagaTests
     {
         await using var bus = await script.StartTripsAsync();
 
-        var ids = new[] { await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token), await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token) };
+        var ids = new[]
+        {
+            await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token),
+            await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token)
+        };
 
         Assert.Equal(2, ids.Distinct().Count());
         Assert.True((await bus.Sagas().WaitAsync<Trip>(ids[1], Token)).IsCompleted);
@@ -152,7 +161,10 @@ public sealed class SagaTests
     {
         await using var bus = await script.StartTripsAsync();
 
-        Assert.Contains("letters, digits", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Trip("ada"), id, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "letters, digits",
+            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Trip("ada"), id, Token))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -161,10 +173,22 @@ public sealed class SagaTests
         await using var bus = await script.StartTripsAsync(configure: bus => bus.AddSaga<OtherSaga, Other>());
         await bus.RunTripAsync("same");
 
-        Assert.Contains("'book-trip'", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Other(1), "same", Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("'book-trip'", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("same", Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("AddSaga", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync("text", null, Token))).Message, StringComparison.Ordinal);
-        Assert.Contains("no saga 'unknown'", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("unknown", Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'book-trip'",
+            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Other(1), "same", Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "'book-trip'",
+            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("same", Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "AddSaga",
+            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync("text", null, Token))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "no saga 'unknown'",
+            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("unknown", Token))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -179,7 +203,8 @@ public sealed class SagaTests
 
         var result = await bus.RunTripAsync();
         Assert.Contains("Keep ids in it", result.Error, StringComparison.Ordinal);
-        Assert.Contains("Keep ids in it", (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Trip(new string('x', 300_000)), null, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("Keep ids in it", (await Assert.ThrowsAsync<ArgumentException>(
+            () => bus.Sagas().StartAsync(new Trip(new string('x', 300_000)), null, Token))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -196,11 +221,13 @@ public sealed class SagaTests
                 throw new InvalidOperationException("after it has published");
             }
         };
-        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).Retry(1, TimeSpan.Zero), bus => bus.Subscribe<PaymentRequested>("payments", (_, context, _) =>
-        {
-            heard.Add(context);
-            return Task.CompletedTask;
-        }));
+        await using var bus = await script.StartTripsAsync(
+            (saga, s) => saga.Step("payment", s).Retry(1, TimeSpan.Zero),
+            bus => bus.Subscribe<PaymentRequested>("payments", (_, context, _) =>
+            {
+                heard.Add(context);
+                return Task.CompletedTask;
+            }));
 
         await bus.RunTripAsync();
         await bus.WhenIdleAsync();
@@ -231,23 +258,29 @@ public sealed class SagaTests
         var events = heard.Select(item => item.Event).ToList();
 
         // In whatever order: the subscription is not an ordered one.
-        Assert.Equal(["flight", "hotel", "payment"], events.OfType<SagaStepCompleted>().Where(e => e.SagaId == "good").Select(e => e.Step).Order());
+        Assert.Equal(
+            ["flight", "hotel", "payment"],
+            events.OfType<SagaStepCompleted>().Where(e => e.SagaId == "good").Select(e => e.Step).Order());
         Assert.Equal(new SagaCompleted("good", "book-trip"), Assert.Single(events.OfType<SagaCompleted>()));
         var failed = Assert.Single(events.OfType<SagaFailed>());
-        Assert.Equal(("bad", "compensated", "payment", typeof(InvalidOperationException).FullName), (failed.SagaId, failed.Status, failed.FailedStep, failed.Error));
+        Assert.Equal(
+            ("bad", "compensated", "payment", typeof(InvalidOperationException).FullName),
+            (failed.SagaId, failed.Status, failed.FailedStep, failed.Error));
         Assert.Equal(["payment", "hotel", "flight"], failed.Compensated);
-        Assert.Equal(EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "good", "book-trip/completed", 1).ToString(), heard.Single(item => item.Event is SagaCompleted).Id);
+        Assert.Equal(EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "good", "book-trip/completed", 1)
+            .ToString(), heard.Single(item => item.Event is SagaCompleted).Id);
     }
 
     [Fact]
     public async Task Sagas_ThatNobodyShallHearOf_PublishNothing()
     {
         var heard = 0;
-        await using var bus = await script.StartTripsAsync(configure: bus => bus.Configure(o => o.Sagas.PublishEvents = false).SubscribePattern("ends", "saga.#", (_, _) =>
-        {
-            heard++;
-            return Task.CompletedTask;
-        }));
+        await using var bus = await script.StartTripsAsync(
+            configure: bus => bus.Configure(o => o.Sagas.PublishEvents = false).SubscribePattern("ends", "saga.#", (_, _) =>
+            {
+                heard++;
+                return Task.CompletedTask;
+            }));
 
         await bus.RunTripAsync();
         await bus.WhenIdleAsync();
@@ -267,11 +300,14 @@ public sealed class SagaTests
         await bus.RunTripAsync("d");
         var done = await bus.SagaManager().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Take = 2 }, Token);
         Assert.Equal(["c", "b"], done.Select(info => info.Id));
-        Assert.Equal(["a"], (await bus.SagaManager().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Before = done[^1].Number }, Token)).Select(info => info.Id));
+        Assert.Equal(["a"], (await bus.SagaManager()
+            .ListAsync(new SagaFilter { Status = SagaStatus.Completed, Before = done[^1].Number }, Token)).Select(info => info.Id));
         Assert.Equal(3, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "book-trip", Status = SagaStatus.Completed }, Token));
         Assert.Equal(0, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "other" }, Token));
         var info = (await bus.Sagas().FindAsync("d", Token))!;
-        Assert.Equal(["started", "failed for good: InvalidOperationException: planned", "may have had an effect", "compensated", "compensated"], info.History.Select(entry => entry.Text));
+        Assert.Equal(
+            ["started", "failed for good: InvalidOperationException: planned", "may have had an effect", "compensated", "compensated"],
+            info.History.Select(entry => entry.Text));
         Assert.Null(await bus.Sagas().FindAsync("unknown", Token));
     }
 
@@ -295,7 +331,10 @@ public sealed class SagaTests
         using var host = RunningBus.Build(bus => bus.UseInMemory());
         var sagas = (ISagas)host.Services.GetService(typeof(ISagas))!;
 
-        Assert.Contains("AddSaga", (await Assert.ThrowsAsync<EventBusException>(() => sagas.StartAsync(new Trip("ada"), null, Token))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "AddSaga",
+            (await Assert.ThrowsAsync<EventBusException>(() => sagas.StartAsync(new Trip("ada"), null, Token))).Message,
+            StringComparison.Ordinal);
     }
 
     internal sealed record Other(int Number);

@@ -34,7 +34,8 @@ public sealed class SagaUnstorableTests : IDisposable
     [Theory, MemberData(nameof(Typed))]
     public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionAsItWasSavedLastAndOthersComplete(bool typed)
     {
-        store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span).Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), typed);
+        store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span)
+            .Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), typed);
         await using var bus = await StartAsync();
 
         await ExpectAttentionAsync(bus);
@@ -45,7 +46,9 @@ public sealed class SagaUnstorableTests : IDisposable
 
         store.Before = _ => { };
         Assert.True(await bus.SagaManager().RetryAsync(Bad, Token));
-        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "the saga continues when it is retried");
+        await UntilAsync(
+            async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed,
+            "the saga continues when it is retried");
     }
 
     [Theory, MemberData(nameof(Typed))]
@@ -64,19 +67,26 @@ public sealed class SagaUnstorableTests : IDisposable
         store.Before = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, typed);
         await using var bus = await StartAsync();
         await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
-        await UntilAsync(async () => (await HealthAsync(bus)).Description?.Contains(Bad, StringComparison.Ordinal) == true, "the health check names the saga");
+        await UntilAsync(
+            async () => (await HealthAsync(bus)).Description?.Contains(Bad, StringComparison.Ordinal) == true,
+            "the health check names the saga");
         await bus.Sagas().StartAsync(new Trip("eve"), "trip-good", Token);
-        await UntilAsync(async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed, "the other saga completes");
+        await UntilAsync(
+            async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed,
+            "the other saga completes");
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried again after its lease");
         Assert.InRange(logs.At(LogLevel.Error).Count(text => text.Contains(Bad, StringComparison.Ordinal)), 1, 4);
 
         var health = await HealthAsync(bus);
         Assert.Equal(HealthStatus.Degraded, health.Status);
         Assert.Contains("does not take 1 sagas", health.Description, StringComparison.Ordinal);
-        Assert.DoesNotContain(logs.Entries, entry => entry.Text.Contains("'sagas'", StringComparison.Ordinal) && entry.Level == LogLevel.Error && !entry.Text.Contains(Bad, StringComparison.Ordinal));
+        Assert.DoesNotContain(logs.Entries, entry => entry.Text.Contains("'sagas'", StringComparison.Ordinal)
+            && entry.Level == LogLevel.Error
+            && !entry.Text.Contains(Bad, StringComparison.Ordinal));
 
         refuses = false;
-        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention || (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "it continues");
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention
+            || (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "it continues");
         await UntilAsync(async () => (await HealthAsync(bus)).Status == HealthStatus.Healthy, "the health check is content");
     }
 
@@ -87,10 +97,14 @@ public sealed class SagaUnstorableTests : IDisposable
         script.Error = new InvalidOperationException("planned");
         script.Fail("+flight");
         script.Fail("-flight");
-        store.Before = entry => Refuse(entry is { Id: Bad, Status: SagaStatus.NeedsAttention, DueAt: null } && entry.AlertAt > time.GetUtcNow(), typed: true);
+        store.Before = entry => Refuse(
+            entry is { Id: Bad, Status: SagaStatus.NeedsAttention, DueAt: null } && entry.AlertAt > time.GetUtcNow(),
+            typed: true);
         await using var bus = await StartAsync();
         await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
-        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention, "the first needs attention");
+        await UntilAsync(
+            async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention,
+            "the first needs attention");
         await bus.Sagas().StartAsync(new Trip("eve"), "trip-2", Token);
 
         await UntilAsync(() => Task.FromResult(pager.Alerts.Count > 0), "the alert of the other was sent");
@@ -116,13 +130,16 @@ public sealed class SagaUnstorableTests : IDisposable
                 return pager.Alerts.Count > 0;
             },
             "the operator is alerted");
-        await UntilAsync(async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed, "the other saga completes");
+        await UntilAsync(
+            async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed,
+            "the other saga completes");
         Assert.Equal([Bad], Assert.Single(pager.Alerts).Ids);
         Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync(Bad, Token))!.Status);
         Assert.Equal(HealthStatus.Healthy, (await HealthAsync(bus)).Status);
     }
 
-    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) => (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) =>
+        (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
 
     private async Task UntilAsync(Func<Task<bool>> condition, string reason)
     {
@@ -138,7 +155,9 @@ public sealed class SagaUnstorableTests : IDisposable
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
         bus =>
         {
-            bus.UseInMemory().UseStores(_ => new TestBusStores("picky", durable: false, failures: new InMemoryFailureStore(100), sagas: store)).AddSaga<BookTrip, Trip>();
+            bus.UseInMemory()
+                .UseStores(_ => new TestBusStores("picky", durable: false, failures: new InMemoryFailureStore(100), sagas: store))
+                .AddSaga<BookTrip, Trip>();
             bus.Services.AddSingleton(pager);
             bus.AddAlert<SagaAttentionTests.Pager>();
         },

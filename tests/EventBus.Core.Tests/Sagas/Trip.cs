@@ -95,7 +95,10 @@ internal sealed record PaymentSettled(string TripId, string Receipt);
 internal static class SagaTestExtensions
 {
     public static SagaStepBuilder<Trip> Step(this SagaBuilder<Trip> saga, string name, Script script, bool undo = false) => undo
-        ? saga.Step(name, (context, ct) => script.RunAsync($"+{name}", context, ct), (context, ct) => script.RunAsync($"-{name}", context, ct))
+        ? saga.Step(
+            name,
+            (context, ct) => script.RunAsync($"+{name}", context, ct),
+            (context, ct) => script.RunAsync($"-{name}", context, ct))
         : saga.Step(name, (context, ct) => script.RunAsync($"+{name}", context, ct));
 
     /// <summary>Where a bus keeps its sagas.</summary>
@@ -105,9 +108,14 @@ internal static class SagaTestExtensions
 
     public static SagaManager SagaManager(this RunningBus bus) => bus.Services.GetRequiredService<SagaManager>();
 
-    public static Task<SagaResult<Trip>> RunTripAsync(this RunningBus bus, string id = "trip-1") => bus.Sagas().RunAsync(new Trip("ada"), id, TestContext.Current.CancellationToken).WaitAsync(RunningBus.Patience);
+    public static Task<SagaResult<Trip>> RunTripAsync(this RunningBus bus, string id = "trip-1") =>
+        bus.Sagas().RunAsync(new Trip("ada"), id, TestContext.Current.CancellationToken).WaitAsync(RunningBus.Patience);
 
-    public static Task<RunningBus> StartTripsAsync(this Script script, Action<SagaBuilder<Trip>, Script>? define = null, Action<EventBusBuilder>? configure = null, TimeProvider? time = null) => RunningBus.StartAsync(
+    public static Task<RunningBus> StartTripsAsync(
+        this Script script,
+        Action<SagaBuilder<Trip>, Script>? define = null,
+        Action<EventBusBuilder>? configure = null,
+        TimeProvider? time = null) => RunningBus.StartAsync(
         bus =>
         {
             bus.UseInMemory().AddSaga<BookTrip, Trip>();

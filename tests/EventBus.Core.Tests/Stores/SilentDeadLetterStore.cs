@@ -9,7 +9,10 @@ internal sealed class SilentDeadLetterStore(DeadLetterStore inner, Func<Task> an
         return await base.ListAsync(filter, cancellationToken);
     }
 
-    public override async ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(
+        DeadLetterFilter filter,
+        long after,
+        CancellationToken cancellationToken)
     {
         await answering();
         return await base.ListIdsAsync(filter, after, cancellationToken);

@@ -13,9 +13,14 @@ internal sealed class SilentDelayStore(DelayStore inner, Func<Task> answering) :
         await inner.AddAsync(envelope, dueAt, cancellationToken);
     }
 
-    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => inner.ClaimDueAsync(now, lease, max, cancellationToken);
+    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken) => inner.ClaimDueAsync(now, lease, max, cancellationToken);
 
-    public override ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) => inner.RemoveAsync(envelope, cancellationToken);
+    public override ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
+        inner.RemoveAsync(envelope, cancellationToken);
 
     public override async ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken)
     {
@@ -31,5 +36,6 @@ internal sealed class SilentDelayStore(DelayStore inner, Func<Task> answering) :
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 
-    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => inner.CountDueAsync(now, cancellationToken);
+    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        inner.CountDueAsync(now, cancellationToken);
 }

@@ -29,7 +29,11 @@ internal sealed class SilentSagaStore(SagaStore inner, Func<Task> answering) : S
         return await inner.SaveAsync(entry, cancellationToken);
     }
 
-    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
         await answering();
         return await inner.ListDueAsync(sagas, now, max, cancellationToken);

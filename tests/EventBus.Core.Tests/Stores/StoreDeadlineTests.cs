@@ -16,7 +16,17 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
 
     public static TheoryData<string> Calls =>
     [
-        "publish", "publish many", "saga start", "saga run", "saga wait", "saga find", "saga list", "saga count", "saga retry", "saga skip", "saga finish",
+        "publish",
+        "publish many",
+        "saga start",
+        "saga run",
+        "saga wait",
+        "saga find",
+        "saga list",
+        "saga count",
+        "saga retry",
+        "saga skip",
+        "saga finish",
         "letter list", "letter find", "letter count", "letter retry", "letter retry all", "letter discard",
     ];
 
@@ -72,7 +82,8 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
         await StartAsync(Deadline);
         sagas!.Denies = true;
 
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => Sagas.StartAsync(new Trip("ada"), "trip-1", Token).WaitAsync(RunningBus.Patience, Token));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => Sagas.StartAsync(new Trip("ada"), "trip-1", Token).WaitAsync(RunningBus.Patience, Token));
 
         Assert.Contains("was not started", exception.Message, StringComparison.Ordinal);
         Assert.InRange(sagas.Creates, 2, 10);
@@ -81,10 +92,13 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
     [Fact]
     public async Task Start_FirstAnswerIsLostAndThenTheStoreIsFull_IsInDoubt()
     {
-        await StartAsync(Deadline, () => sagas!.Creates <= 1 ? throw new IOException("the answer was lost") : throw new InvalidOperationException("it is full"));
+        await StartAsync(
+            Deadline,
+            () => sagas!.Creates <= 1 ? throw new IOException("the answer was lost") : throw new InvalidOperationException("it is full"));
         isSilent = true;
 
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => Sagas.StartAsync(new Trip("ada"), "trip-1", Token).WaitAsync(RunningBus.Patience, Token));
+        var exception = await Assert.ThrowsAsync<EventBusException>(
+            () => Sagas.StartAsync(new Trip("ada"), "trip-1", Token).WaitAsync(RunningBus.Patience, Token));
 
         Assert.Contains("in doubt", exception.Message, StringComparison.Ordinal);
         Assert.InRange(sagas!.Creates, 2, 10);
@@ -100,7 +114,11 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
         sagas = new SilentSagaStore(new InMemorySagaStore(100), Answering);
         running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
-                .UseStores(_ => new TestBusStores("silent", failures: new SilentFailureStore(new InMemoryFailureStore(100), Answering), delays: new SilentDelayStore(new InMemoryDelayStore(100), Answering), sagas: sagas))
+                .UseStores(_ => new TestBusStores(
+                    "silent",
+                    failures: new SilentFailureStore(new InMemoryFailureStore(100), Answering),
+                    delays: new SilentDelayStore(new InMemoryDelayStore(100), Answering),
+                    sagas: sagas))
                 .Configure(options => options.PublishTimeout = deadline)
                 .AddSaga<BookTrip, Trip>()
                 .Subscribe<OrderPlaced>("orders", (_, _, _) => Task.CompletedTask),
@@ -114,7 +132,8 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
         return call switch
         {
             "publish" => running.Bus.PublishAsync(new OrderPlaced("1"), later, token),
-            "publish many" => running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("2"), new OrderPlaced("3")], later, token),
+            "publish many" =>
+                running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("2"), new OrderPlaced("3")], later, token),
             "saga start" => Sagas.StartAsync(new Trip("ada"), "trip-1", token),
             "saga run" => Sagas.RunAsync(new Trip("ada"), "trip-1", token),
             "saga wait" => Sagas.WaitAsync<Trip>("trip-1", token),

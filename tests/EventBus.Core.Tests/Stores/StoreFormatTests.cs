@@ -16,7 +16,9 @@ public sealed class StoreFormatTests
     {
         var read = StoreFormat.ReadOutbox(StoreFormat.WriteOutbox(Events), "owner");
 
-        Assert.Equal(["1 order.placed o-1 {}", "2 order.paid  "], read.Select(e => $"{e.Id} {e.Name} {e.Key} {System.Text.Encoding.UTF8.GetString(e.Body.Span)}"));
+        Assert.Equal(
+            ["1 order.placed o-1 {}", "2 order.paid  "],
+            read.Select(e => $"{e.Id} {e.Name} {e.Key} {System.Text.Encoding.UTF8.GetString(e.Body.Span)}"));
         Assert.Equal("blue", read[1].Headers["tenant"]);
         Assert.All(read, envelope => Assert.Null(envelope.Defect));
     }

@@ -34,13 +34,27 @@ public sealed class EnvelopeLimitsTests
             []);
 
         Assert.Null(envelope.Defect);
-        Assert.Equal((1_024, 200, 1_024, 1_024, 1_024), (envelope.Id.Length, envelope.Name.Length, envelope.Key!.Length, envelope.CorrelationId.Length, envelope.CausationId!.Length));
-        Assert.Equal((1_024, 255, 512, Trace, 64), (envelope.Source!.Length, envelope.ContentType.Length, envelope.TraceState!.Length, envelope.TraceParent, envelope.Headers.Count));
+        Assert.Equal(
+            (1_024, 200, 1_024, 1_024, 1_024),
+            (envelope.Id.Length, envelope.Name.Length, envelope.Key!.Length, envelope.CorrelationId.Length, envelope.CausationId!.Length));
+        Assert.Equal((1_024, 255, 512, Trace, 64), (
+            envelope.Source!.Length,
+            envelope.ContentType.Length,
+            envelope.TraceState!.Length,
+            envelope.TraceParent,
+            envelope.Headers.Count));
     }
 
     public static TheoryData<string, int> Bounds => new()
     {
-        { "id", 1_024 }, { "type", 200 }, { "partitionkey", 1_024 }, { "correlationid", 1_024 }, { "causationid", 1_024 }, { "source", 1_024 }, { "datacontenttype", 255 }, { "tracestate", 512 },
+        { "id", 1_024 },
+    { "type", 200 },
+    { "partitionkey", 1_024 },
+    { "correlationid", 1_024 },
+    { "causationid", 1_024 },
+    { "source", 1_024 },
+    { "datacontenttype", 255 },
+    { "tracestate", 512 },
     };
 
     [Theory]
@@ -69,7 +83,10 @@ public sealed class EnvelopeLimitsTests
                 continue;
             }
 
-            Assert.Contains($"'{attribute}' has 3 characters, and the one at 1 is not allowed: U+{(int)c:X4}", envelope.Defect, StringComparison.Ordinal);
+            Assert.Contains(
+                $"'{attribute}' has 3 characters, and the one at 1 is not allowed: U+{(int)c:X4}",
+                envelope.Defect,
+                StringComparison.Ordinal);
             AssertWithinBounds(envelope);
         }
     }
@@ -77,14 +94,19 @@ public sealed class EnvelopeLimitsTests
     [Theory]
     [InlineData("日本 😀 'a' \"b\" \\ <c> a\u0308")]
     [InlineData("")]
-    public void Attribute_WithUnusualCharacters_IsKept(string text) => Assert.Null(new Envelope(Plain with { CorrelationId = text, Key = text }, []).Defect);
+    public void Attribute_WithUnusualCharacters_IsKept(string text) =>
+        Assert.Null(new Envelope(Plain with { CorrelationId = text, Key = text }, []).Defect);
 
     [Theory]
     [InlineData(65, 1, "65 headers")]
     [InlineData(64, 1_021, "65,600 bytes")]
     public void Headers_BeyondTheirBounds_AreLeftOutAndCounted(int count, int length, string expected)
     {
-        var envelope = new Envelope(Plain with { Headers = Enumerable.Range(0, count).ToDictionary(i => $"h{i:D3}", _ => new string('v', length), StringComparer.Ordinal) }, []);
+        var envelope = new Envelope(Plain with
+        {
+            Headers = Enumerable.Range(0, count)
+            .ToDictionary(i => $"h{i:D3}", _ => new string('v', length), StringComparer.Ordinal)
+        }, []);
 
         Assert.Contains(expected, envelope.Defect, StringComparison.Ordinal);
         AssertWithinBounds(envelope);
@@ -132,22 +154,32 @@ public sealed class EnvelopeLimitsTests
 
         var read = StoreFormat.Read(StoreFormat.WriteAttributes(envelope), [1], "other", "other.name");
 
-        Assert.Equal((envelope.Defect, envelope.Id, envelope.CorrelationId, envelope.Key), (read.Defect, read.Id, read.CorrelationId, read.Key));
+        Assert.Equal(
+            (envelope.Defect, envelope.Id, envelope.CorrelationId, envelope.Key),
+            (read.Defect, read.Id, read.CorrelationId, read.Key));
     }
 
     [Fact]
     public async Task DeadLetter_OfAnOverlongId_IsFoundAndFailsAgainWhenRetried()
     {
         var transport = new HandOverTransport();
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Configure(options => options.AlertInterval = TimeSpan.Zero)
-            .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("Not to be called.")));
+        await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport)
+            .StoreInMemory()
+            .AddAlert<AlertInbox>()
+            .Configure(options => options.AlertInterval = TimeSpan.Zero)
+                .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("Not to be called.")));
         var alerts = bus.Services.GetRequiredService<AlertInbox>();
         var cancel = TestContext.Current.CancellationToken;
 
-        await transport.DeliverAsync((Plain with { Id = Long(1_025) }, "{}"u8.ToArray()), (Plain with { Id = Long(1_026) }, "{}"u8.ToArray()));
+        await transport.DeliverAsync(
+            (Plain with { Id = Long(1_025) }, "{}"u8.ToArray()),
+            (Plain with { Id = Long(1_026) }, "{}"u8.ToArray()));
 
         var letters = await bus.DeadLetters.ListAsync(cancellationToken: cancel);
-        Assert.Equal(["The attribute 'id' has 1,025 characters; at most 1,024 are read.", "The attribute 'id' has 1,026 characters; at most 1,024 are read."], letters.Select(letter => letter.Error).Order(StringComparer.Ordinal));
+        Assert.Equal([
+            "The attribute 'id' has 1,025 characters; at most 1,024 are read.",
+            "The attribute 'id' has 1,026 characters; at most 1,024 are read."
+        ], letters.Select(letter => letter.Error).Order(StringComparer.Ordinal));
         foreach (var letter in letters)
         {
             Assert.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts));
@@ -170,7 +202,9 @@ public sealed class EnvelopeLimitsTests
     {
         var headers = Enumerable.Range(0, 16).ToDictionary(i => $"h{i}", _ => new string('漢', 1_000), StringComparer.Ordinal);
 
-        var envelope = new Envelope(Plain with { Id = new string('漢', 128), CorrelationId = new string('漢', 128), Key = new string('漢', 256), Headers = headers }, []);
+        var envelope = new Envelope(
+            Plain with { Id = new string('漢', 128), CorrelationId = new string('漢', 128), Key = new string('漢', 256), Headers = headers },
+            []);
 
         Assert.Null(envelope.Defect);
     }
@@ -179,11 +213,18 @@ public sealed class EnvelopeLimitsTests
     public async Task PublishOptions_WithWhatNoReaderTakes_AreRefused()
     {
         string[] texts = ["a\u2028b", "a\ud800b", "a\u0085b"];
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
+        await using var bus =
+            await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
 
-        foreach (var options in texts.SelectMany(text => new[] { new PublishOptions { EventId = text }, new PublishOptions { CorrelationId = text }, new PublishOptions { Key = text } }))
+        foreach (var options in texts.SelectMany(text => new[]
         {
-            var refused = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OrderPlaced("1"), options, TestContext.Current.CancellationToken));
+            new PublishOptions { EventId = text },
+            new PublishOptions { CorrelationId = text },
+            new PublishOptions { Key = text }
+        }))
+        {
+            var refused = await Assert.ThrowsAsync<PublishException>(
+                () => bus.Bus.PublishAsync(new OrderPlaced("1"), options, TestContext.Current.CancellationToken));
             Assert.Equal(PublishFailure.Rejected, refused.Failure);
         }
     }
@@ -204,10 +245,25 @@ public sealed class EnvelopeLimitsTests
 
     private static void AssertWithinBounds(Envelope envelope)
     {
-        string?[] texts = [envelope.Id, envelope.Name, envelope.Key, envelope.CorrelationId, envelope.CausationId, envelope.Source, envelope.ContentType, envelope.TraceState, envelope.Defect];
+        string?[] texts = [
+            envelope.Id,
+            envelope.Name,
+            envelope.Key,
+            envelope.CorrelationId,
+            envelope.CausationId,
+            envelope.Source,
+            envelope.ContentType,
+            envelope.TraceState,
+            envelope.Defect
+        ];
         Assert.All(texts.OfType<string>(), text => Assert.True(text.Length <= 1_024 && EnvelopeLimits.IndexOfForbidden(text) < 0, text));
         Assert.InRange(envelope.Headers.Count, 0, 64);
-        Assert.InRange(envelope.Headers.Sum(header => Encoding.UTF8.GetByteCount(header.Key) + Encoding.UTF8.GetByteCount(header.Value)), 0, 65_536);
-        Assert.Equal((true, true, true), (envelope.Name.Length <= 200, envelope.ContentType.Length <= 255, envelope.TraceState is not { Length: > 512 }));
+        Assert.InRange(
+            envelope.Headers.Sum(header => Encoding.UTF8.GetByteCount(header.Key) + Encoding.UTF8.GetByteCount(header.Value)),
+            0,
+            65_536);
+        Assert.Equal(
+            (true, true, true),
+            (envelope.Name.Length <= 200, envelope.ContentType.Length <= 255, envelope.TraceState is not { Length: > 512 }));
     }
 }

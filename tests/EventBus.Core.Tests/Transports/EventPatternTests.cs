@@ -22,7 +22,8 @@ public sealed class EventPatternTests
     [InlineData("*.#", "order.placed", true)]
     [InlineData("*.*.*", "order.placed", false)]
     [InlineData("order.placed.#", "order.placed", true)]
-    public void Matches_Grammar_IsThatOfTopicExchanges(string pattern, string name, bool expected) => Assert.Equal(expected, EventPattern.Parse(pattern).Matches(name));
+    public void Matches_Grammar_IsThatOfTopicExchanges(string pattern, string name, bool expected) =>
+        Assert.Equal(expected, EventPattern.Parse(pattern).Matches(name));
 
     [Theory]
     [InlineData("")]
@@ -30,7 +31,8 @@ public sealed class EventPatternTests
     [InlineData("order.**")]
     [InlineData("order.")]
     [InlineData("order.pl*")]
-    public void Parse_BadPattern_SaysWhy(string pattern) => Assert.Contains("pattern", Assert.Throws<FormatException>(() => EventPattern.Parse(pattern)).Message, StringComparison.Ordinal);
+    public void Parse_BadPattern_SaysWhy(string pattern) =>
+        Assert.Contains("pattern", Assert.Throws<FormatException>(() => EventPattern.Parse(pattern)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Matches_ManyWildcards_StaysQuick()

@@ -35,7 +35,8 @@ public sealed class OutageTests : IDisposable
 
         Assert.Equal((1, 4, 1), (InFull, Summaries, Ends));
         var summary = logs.Entries.First(entry => entry.Text.Contains("more failures", StringComparison.Ordinal));
-        Assert.Equal("60 more failures since 2026-01-01T00:00:00.0000000+00:00, not logged one by one. The last: reading: System.IO.IOException: no answer", summary.Text);
+        Assert.Equal("60 more failures since 2026-01-01T00:00:00.0000000+00:00, not logged one by one. The last: reading: "
+            + "System.IO.IOException: no answer", summary.Text);
         Assert.Null(summary.Exception);
         Assert.Contains("after 300 failures in 00:05:00", logs.Entries[^1].Text, StringComparison.Ordinal);
     }
@@ -175,7 +176,12 @@ public sealed class OutageTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Entries.Add((formatter(state, exception), exception));
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) => Entries.Add((formatter(state, exception), exception));
 
         public void Dispose()
         {

@@ -13,7 +13,9 @@ internal sealed class RefusingTransport : Transport
 
     public override TransportFeatures Features { get; } = new() { System = "refusing", Durable = true };
 
-    public async Task<int> NextAsync() => await published.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
+    public async Task<int> NextAsync() => await published.Reader.ReadAsync(TestContext.Current.CancellationToken)
+        .AsTask()
+        .WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
 
     public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
@@ -24,7 +26,8 @@ internal sealed class RefusingTransport : Transport
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        throw new InvalidOperationException("never subscribed");
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -24,7 +24,9 @@ public sealed class RevocationTests
         await journal.HasAsync("first 2 is cancelled");
         await log.Commits.HasAsync("0:6");
         await first.Running.StopAsync();
-        Assert.Equal(["second 2", "second 3", "second 4", "second 5"], journal.Items.Where(item => item.StartsWith("second", StringComparison.Ordinal) && !item.EndsWith('s')));
+        Assert.Equal(
+            ["second 2", "second 3", "second 4", "second 5"],
+            journal.Items.Where(item => item.StartsWith("second", StringComparison.Ordinal) && !item.EndsWith('s')));
         Assert.DoesNotContain("first 3", journal.Items);
         Assert.Equal(0, log.LateAcks);
         AssertNothingFailed(first, second);
@@ -39,14 +41,18 @@ public sealed class RevocationTests
         await using var second = await Owner.StartAsync(log, "second", journal, ordered: false);
         log.Assign(0, first.Connection);
         await PublishAsync(first, 4);
-        await journal.UntilAsync(items => items.Contains("first 3") && items.Contains("first 1 begins") && items.Contains("first 2"), "all but the held event are handled");
+        await journal.UntilAsync(
+            items => items.Contains("first 3") && items.Contains("first 1 begins") && items.Contains("first 2"),
+            "all but the held event are handled");
         await log.Commits.UntilAsync(items => items.Count == 3, "three acknowledgements");
         Assert.Equal(1, log.Committed(0));
 
         log.Assign(0, second.Connection);
 
         await log.Commits.HasAsync("0:4");
-        Assert.Equal(["second 1", "second 2", "second 3"], journal.Items.Where(item => item is "second 1" or "second 2" or "second 3").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["second 1", "second 2", "second 3"],
+            journal.Items.Where(item => item is "second 1" or "second 2" or "second 3").Order(StringComparer.Ordinal));
         Assert.Equal(0, log.LateAcks);
         AssertNothingFailed(first, second);
     }
@@ -67,7 +73,9 @@ public sealed class RevocationTests
         await journal.HasAsync("first 0 is cancelled");
         await log.Commits.HasAsync("0:5");
         await first.Running.StopAsync();
-        Assert.Equal(["first 0 begins", "first 0 is cancelled"], journal.Items.Where(item => item.StartsWith("first", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["first 0 begins", "first 0 is cancelled"],
+            journal.Items.Where(item => item.StartsWith("first", StringComparison.Ordinal)));
         AssertNothingFailed(first, second);
     }
 
@@ -156,21 +164,30 @@ public sealed class RevocationTests
 
         public required LogMemory Logs { get; init; }
 
-        public static async Task<Owner> StartAsync(ScriptedLog log, string name, Journal journal, bool ordered, string? hold = null, int concurrency = 16, Task? stubborn = null)
+        public static async Task<Owner> StartAsync(
+            ScriptedLog log,
+            string name,
+            Journal journal,
+            bool ordered,
+            string? hold = null,
+            int concurrency = 16,
+            Task? stubborn = null)
         {
             var (connection, logs) = (log.Connect(), new LogMemory());
             var running = await RunningBus.StartAsync(
-                bus => bus.UseTransport("Scripted()", _ => connection).StoreInMemory().Subscribe("sub", s => (ordered ? s.Ordered() : s).Concurrency(concurrency).On<OrderPlaced>(async (e, _, token) =>
-                {
-                    var item = $"{name} {e.OrderId}";
-                    if (item == hold)
+                bus => bus.UseTransport("Scripted()", _ => connection)
+                    .StoreInMemory()
+                    .Subscribe("sub", s => (ordered ? s.Ordered() : s).Concurrency(concurrency).On<OrderPlaced>(async (e, _, token) =>
                     {
-                        hold = null;
-                        await HoldAsync(item, token);
-                    }
+                        var item = $"{name} {e.OrderId}";
+                        if (item == hold)
+                        {
+                            hold = null;
+                            await HoldAsync(item, token);
+                        }
 
-                    journal.Add(item);
-                })),
+                        journal.Add(item);
+                    })),
                 services: services => services.AddSingleton<ILoggerProvider>(logs));
             return new Owner { Connection = connection, Running = running, Logs = logs };
 

@@ -2,8 +2,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A log as Kafka keeps it: events are put into partitions by key; each partition has one owner at a time, and a committed offset that moves over contiguous acknowledgements only.</summary>
-/// <remarks>When a partition changes hands its epoch ends: what is in flight is lost, what is settled late does nothing, and the next owner starts at the committed offset.</remarks>
+/// <summary>
+/// A log as Kafka keeps it: events are put into partitions by key; each partition has one owner at a time, and a
+/// committed offset that moves over contiguous acknowledgements only.
+/// </summary>
+/// <remarks>
+/// When a partition changes hands its epoch ends: what is in flight is lost, what is settled late does nothing, and the
+/// next owner starts at the committed offset.
+/// </remarks>
 internal sealed class ScriptedLog(int partitions)
 {
     private readonly Lock gate = new();
@@ -132,7 +138,8 @@ internal sealed class ScriptedLog(int partitions)
 
         public HashSet<int> Done { get; } = [];
 
-        public void HandOut(Envelope envelope, int offset) => owner.Receiver!.HandOut(new Delivery(envelope, this, offset, lost: Lost.Token));
+        public void HandOut(Envelope envelope, int offset) =>
+            owner.Receiver!.HandOut(new Delivery(envelope, this, offset, lost: Lost.Token));
 
         public ValueTask AckAsync(in Delivery delivery)
         {

@@ -27,8 +27,9 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            var outcome = heldBack.Contains(envelope.Key ?? "") ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Payload!).OrderId, PublishOutcome.Accepted);
+            var outcome = heldBack.Contains(envelope.Key ?? "")
+                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+                    : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Payload!).OrderId, PublishOutcome.Accepted);
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.Accepted)
             {

@@ -6,7 +6,8 @@ namespace EventBus;
 /// <summary>A transport whose backend is played by a test.</summary>
 internal abstract class ScriptedTransport : Transport
 {
-    public override TransportFeatures Features { get; } = new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true };
+    public override TransportFeatures Features { get; } =
+        new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true };
 
     public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 

@@ -11,7 +11,10 @@ internal sealed class ScriptedWire : ScriptedTransport
     /// <summary>Whether a call waits for its answer.</summary>
     public bool HasAttempt => attempts.Reader.TryPeek(out _);
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override async ValueTask PublishAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         var attempt = new Attempt([.. batch.ToArray().Select(envelope => envelope.Id)]);
         attempts.Writer.TryWrite(attempt);
@@ -19,10 +22,12 @@ internal sealed class ScriptedWire : ScriptedTransport
         answers.CopyTo(outcomes);
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => ValueTask.FromResult<Receiver>(new ScriptedReceiver(_ => { }));
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<Receiver>(new ScriptedReceiver(_ => { }));
 
     /// <summary>The next call that publishes.</summary>
-    public Task<Attempt> NextAsync() => attempts.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(RunningBus.Patience);
+    public Task<Attempt> NextAsync() =>
+        attempts.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(RunningBus.Patience);
 
     /// <summary>The next call, which must publish these ids.</summary>
     public async Task<Attempt> NextAsync(params string[] ids)

@@ -39,7 +39,9 @@ public sealed class VisibilityTests : IDisposable
     public async Task Visibility_BeyondTheMaximum_CancelsTheHandlerAndTheEventIsHandledAgain()
     {
         var queue = new ScriptedQueue(time, Visibility, MaxHandling);
-        await using var running = await StartAsync(queue, (start, token) => start == 1 ? new TaskCompletionSource().Task.WaitAsync(token) : Task.CompletedTask);
+        await using var running = await StartAsync(
+            queue,
+            (start, token) => start == 1 ? new TaskCompletionSource().Task.WaitAsync(token) : Task.CompletedTask);
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await handled.HasAsync("start 1");
 
@@ -94,11 +96,16 @@ public sealed class VisibilityTests : IDisposable
         queue.Refusals["c1"] = PublishOutcome.InDoubt(new TimeoutException("No answer."));
         await using var running = await StartAsync(queue, (_, _) => Task.CompletedTask);
 
-        var publishing = running.Bus.PublishManyAsync([.. new[] { "a1", "b1", "c1", "a2", "b2", "c2" }.Select(id => new OrderPlaced(id))], null, Token);
+        var publishing = running.Bus.PublishManyAsync(
+            [.. new[] { "a1", "b1", "c1", "a2", "b2", "c2" }.Select(id => new OrderPlaced(id))],
+            null,
+            Token);
         time.Advance(new EventBusOptions().PublishTimeout * 2);
         var failure = await Assert.ThrowsAsync<PublishManyException>(() => publishing);
 
-        Assert.Equal([null, PublishFailure.Failed, PublishFailure.InDoubt, null, PublishFailure.Failed, PublishFailure.Failed], failure.Items.Select(item => item?.Failure));
+        Assert.Equal(
+            [null, PublishFailure.Failed, PublishFailure.InDoubt, null, PublishFailure.Failed, PublishFailure.Failed],
+            failure.Items.Select(item => item?.Failure));
         await queue.Events.UntilAsync(items => items.Count == 2, "the two accepted events are acknowledged");
     }
 

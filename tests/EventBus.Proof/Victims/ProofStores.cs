@@ -3,7 +3,11 @@ using EventBus.Stores;
 namespace EventBus.Proof;
 
 /// <summary>The stores of a bus, of which a proof replaces some.</summary>
-internal sealed class ProofStores(BusStores inner, RetryStore? failures = null, ProcessedEventStore? processed = null, SagaStore? sagas = null) : BusStores
+internal sealed class ProofStores(
+    BusStores inner,
+    RetryStore? failures = null,
+    ProcessedEventStore? processed = null,
+    SagaStore? sagas = null) : BusStores
 {
     public override string Name => inner.Name;
 

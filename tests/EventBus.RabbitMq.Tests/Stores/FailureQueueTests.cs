@@ -23,7 +23,10 @@ public sealed class FailureQueueTests
             started.Add(context.Attempt);
             throw new InvalidOperationException($"no {e.Number}");
         });
-        await app.Bus.PublishAsync(new TestHappened(7), new PublishOptions { EventId = "seven", Headers = new Dictionary<string, string> { ["tenant"] = "a" } }, Cancel);
+        await app.Bus.PublishAsync(
+            new TestHappened(7),
+            new PublishOptions { EventId = "seven", Headers = new Dictionary<string, string> { ["tenant"] = "a" } },
+            Cancel);
         for (var attempt = 1; attempt <= 4; attempt++)
         {
             Assert.Equal(attempt, await started.NextAsync($"start {attempt}"));
@@ -37,7 +40,10 @@ public sealed class FailureQueueTests
         Assert.Equal(("tests", "seven", 4, DeadLetterReason.HandlerFailed), (dead.Subscription, dead.EventId, dead.Attempts, dead.Reason));
         Assert.Equal("a", dead.Headers["tenant"]);
         Assert.Equal("{\"number\":7}", Encoding.UTF8.GetString(dead.Body.Span));
-        Assert.Contains(nameof(Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert), dead.ErrorDetails!, StringComparison.Ordinal);
+        Assert.Contains(
+            nameof(Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert),
+            dead.ErrorDetails!,
+            StringComparison.Ordinal);
 
         // Looking at it took nothing away, and other tools can read it.
         var raw = await GetAsync($"{name}.dead-letters");
@@ -152,7 +158,8 @@ public sealed class FailureQueueTests
 
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
 
-        static Task<bool> ExistsAsync(IConnection connection, string queue) => AnswersAsync(connection, channel => channel.QueueDeclarePassiveAsync(queue, Cancel));
+        static Task<bool> ExistsAsync(IConnection connection, string queue) =>
+            AnswersAsync(connection, channel => channel.QueueDeclarePassiveAsync(queue, Cancel));
 
         static async Task<bool> AnswersAsync(IConnection connection, Func<IChannel, Task> ask)
         {
@@ -194,7 +201,11 @@ public sealed class FailureQueueTests
             started.Add(e.Number);
             return Task.CompletedTask;
         });
-        await TestBroker.PublishForeignAsync(name, "test.happened", "{ not json"u8.ToArray(), new BasicProperties { Headers = new Dictionary<string, object?> { [header] = new string(letter, length), ["tenant"] = "a" } });
+        await TestBroker.PublishForeignAsync(
+            name,
+            "test.happened",
+            "{ not json"u8.ToArray(),
+            new BasicProperties { Headers = new Dictionary<string, object?> { [header] = new string(letter, length), ["tenant"] = "a" } });
         await app.Bus.PublishAsync(new TestHappened(5), Cancel);
 
         Assert.Equal(5, await started.NextAsync("the good event"));
@@ -256,7 +267,11 @@ public sealed class FailureQueueTests
         {
         }
 
-        await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
+        await TestBroker.PublishForeignAsync(
+            name,
+            "test.happened",
+            "{\"number\":5}"u8.ToArray(),
+            new BasicProperties { MessageId = "five" });
         await TakeAndGoAsync($"{name}:tests");
         await using var app = await StartAsync((e, context) =>
         {
@@ -278,14 +293,32 @@ public sealed class FailureQueueTests
         {
         }
 
-        await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
+        await TestBroker.PublishForeignAsync(
+            name,
+            "test.happened",
+            "{\"number\":5}"u8.ToArray(),
+            new BasicProperties { MessageId = "five" });
         await TakeAndGoAsync($"{name}:tests");
         await using (var connection = await ConnectAsync())
         await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel))
         {
             // As the bus does with it, and then three processes that end while they run it.
             var taken = await channel.BasicGetAsync($"{name}:tests", autoAck: true, Cancel);
-            await channel.BasicPublishAsync("", $"{name}:tests:retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "tests", ["eventbus-starts"] = 1, ["eventbus-suspect"] = "true", ["cloudEvents_type"] = "test.happened" } }, taken!.Body, Cancel);
+            await channel.BasicPublishAsync(
+                "",
+                $"{name}:tests:retries",
+                true,
+                new BasicProperties
+                {
+                    MessageId = "five",
+                    Headers = new Dictionary<string, object?>
+                    {
+                        ["eventbus-subscription"] = "tests",
+                        ["eventbus-starts"] = 1,
+                        ["eventbus-suspect"] = "true",
+                        ["cloudEvents_type"] = "test.happened"
+                    }
+                }, taken!.Body, Cancel);
         }
 
         for (var i = 0; i < 3; i++)
@@ -320,7 +353,12 @@ public sealed class FailureQueueTests
     public async Task Record_OfAContentTypeThatAmqpCannotHold_KeepsTheEntryWithoutIt()
     {
         await using var stores = await OpenStoresAsync("mail");
-        var bad = Failed("mail", "bad") with { Envelope = new Envelope(new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) }, "{}"u8.ToArray()) };
+        var bad = Failed("mail", "bad") with
+        {
+            Envelope = new Envelope(
+            new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) },
+            "{}"u8.ToArray())
+        };
 
         Assert.True(await stores.Failures.RecordAsync(bad with { Status = FailedEventStatus.Waiting }, Cancel));
         Assert.True(await stores.Failures.RecordAsync(bad with { Status = FailedEventStatus.Dead }, Cancel));
@@ -335,7 +373,11 @@ public sealed class FailureQueueTests
         await using (var connection = await ConnectAsync())
         {
             await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
-            await channel.BasicPublishAsync("", $"{name}:mail:retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" } }, "{}"u8.ToArray(), Cancel);
+            await channel.BasicPublishAsync("", $"{name}:mail:retries", true, new BasicProperties
+            {
+                MessageId = "five",
+                Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" }
+            }, "{}"u8.ToArray(), Cancel);
         }
 
         Assert.Equal("mail", Assert.Single((await ClaimAsync(stores, "mail")).Entries).Subscription);
@@ -354,12 +396,14 @@ public sealed class FailureQueueTests
 
     private async Task<OpenStores> OpenStoresAsync(params string[] subscriptions)
     {
-        var stores = new RabbitMqStores(RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
+        var stores = new RabbitMqStores(
+            RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
         await stores.OpenAsync(new StoreSetup(name, TimeProvider.System) { Subscriptions = subscriptions }, Cancel);
         return new OpenStores(stores);
     }
 
-    private static async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+    private static async Task<IConnection> ConnectAsync() =>
+        await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
 
     private static async Task TakeAndGoAsync(string queue)
     {
@@ -393,12 +437,16 @@ public sealed class FailureQueueTests
         bus.Services.AddSingleton(alerted);
         Rabbit(bus)
             .Retry(3, TimeSpan.FromMilliseconds(100))
-            .Configure(options => (options.Retry.MaxDelay, options.AlertInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)))
+            .Configure(options => (
+                options.Retry.MaxDelay,
+                options.AlertInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)))
             .AddAlert<Alert>()
             .Subscribe<TestHappened>("tests", (e, context, _) => handle(e, context));
     });
 
-    private EventBusBuilder Rabbit(EventBusBuilder bus) => bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5)]));
+    private EventBusBuilder Rabbit(EventBusBuilder bus) => bus.UseRabbitMq(
+        TestBroker.Uri.AbsoluteUri,
+        options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5)]));
 
     private sealed class OpenStores(BusStores stores) : IAsyncDisposable
     {

@@ -5,7 +5,9 @@ namespace EventBus.Redis.Tests;
 /// <summary>Lets Redis carry out a call whose answer never arrives.</summary>
 internal static class LostReply
 {
-    /// <summary>Loses the answer of the first call, and repeats the call, as the bus does, until it is answered.</summary>
+    /// <summary>
+    /// Loses the answer of the first call, and repeats the call, as the bus does, until it is answered.
+    /// </summary>
     public static async Task<T> RepeatAsync<T>(ReplyValve valve, Func<Task<T>> call)
     {
         valve.Close();
@@ -29,7 +31,8 @@ internal static class LostReply
             }
             catch (Exception exception) when (exception is RedisException or TimeoutException && !limit.IsCancellationRequested)
             {
-                // The client refuses calls at once until it is connected. A call in a tight loop would slow down what connects it.
+                // The client refuses calls at once until it is connected. A call in a tight loop would slow down what
+                // connects it.
                 await tick.WaitForNextTickAsync(CancellationToken.None);
             }
         }

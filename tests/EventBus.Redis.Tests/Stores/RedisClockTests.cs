@@ -13,7 +13,8 @@ public sealed class RedisClockTests
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
-    // How late what is due in two seconds may be on a busy machine, and how far apart clocks: far from the hour by which they would be.
+    // How late what is due in two seconds may be on a busy machine, and how far apart clocks: far from the hour by
+    // which they would be.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly SettableTime time = new();
@@ -41,7 +42,8 @@ public sealed class RedisClockTests
 
                 return Saw($"{parcel.Number}");
             }))
-            .Subscribe("dead", subscription => subscription.Retry(0).On<ParcelSent>((parcel, _, _) => parcel.Number == 1 ? throw new InvalidOperationException("Dead.") : Task.CompletedTask)));
+            .Subscribe("dead", subscription => subscription.Retry(0)
+                .On<ParcelSent>((parcel, _, _) => parcel.Number == 1 ? throw new InvalidOperationException("Dead.") : Task.CompletedTask)));
         await host.StartAsync(Token);
         var bus = host.Services.GetRequiredService<IEventBus>();
         var sagas = host.Services.GetRequiredService<ISagas>();
@@ -137,7 +139,9 @@ public sealed class RedisClockTests
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddSingleton<TimeProvider>(time).AddSingleton(seen);
-        builder.Services.AddEventBus(bus => configure(bus.UseInMemory().StoreInRedis(TestRedis.Address, options => options.KeyPrefix = prefix).Configure(options => (options.ServiceName, options.Retry.Jitter) = (TestStores.Service, 0))));
+        builder.Services.AddEventBus(bus => configure(bus.UseInMemory()
+            .StoreInRedis(TestRedis.Address, options => options.KeyPrefix = prefix)
+            .Configure(options => (options.ServiceName, options.Retry.Jitter) = (TestStores.Service, 0))));
         return builder.Build();
     }
 
@@ -152,7 +156,9 @@ public sealed class RedisClockTests
 
         public static async Task<ClockOf> OpenAsync(string prefix, TimeProvider time)
         {
-            var link = new RedisStoreLink(new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log), prefix);
+            var link = new RedisStoreLink(
+                new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log),
+                prefix);
             var clock = new ClockOf(link, (RedisClock)link.PlanBy(time));
             await link.OpenAsync(new StoreSetup(TestStores.Service, time) { FailFast = true }, Token);
             return clock;

@@ -24,7 +24,9 @@ public sealed class RedisDelayStoreTests
         Assert.Equal((3, 2), (await stores.Delays.CountAsync(Token), await stores.Delays.CountDueAsync(TestStores.Now, Token)));
         Assert.Empty((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
         await stores.Delays.RemoveAsync(due.Entries[0], Token);
-        Assert.Equal("second", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).Id);
+        Assert.Equal(
+            "second",
+            Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).Id);
         Assert.Equal("röd", due.Entries[0].Headers["Colour"]);
     }
 
@@ -35,13 +37,15 @@ public sealed class RedisDelayStoreTests
         await using var server = new PrivateRedis();
         await server.StartAsync();
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
-        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "narrow", "on", ">secret", "+@all", $"~{TestStores.Key(redis.Prefix, "[^d]*")}");
+        await admin.GetDatabase()
+            .ExecuteAsync("ACL", "SETUSER", "narrow", "on", ">secret", "+@all", $"~{TestStores.Key(redis.Prefix, "[^d]*")}");
         var address = $"{server.EndPoint},user=narrow,password=secret";
         await using var publisher = await TestStores.OpenAsync(redis.Prefix, address);
         await using var service = await TestStores.OpenAsync(redis.Prefix, address, "mail");
 
         Assert.Empty((await publisher.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
-        await Assert.ThrowsAsync<StoreRefusedException>(async () => await service.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token));
+        await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await service.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token));
     }
 
     [Fact]
@@ -54,7 +58,9 @@ public sealed class RedisDelayStoreTests
             await stores.Delays.AddAsync(TestStores.Event(id), TestStores.Now, Token);
         }
 
-        await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "delayed:event"), [new("broken", "{"), new("foreign", """{"id":"other","name":"parcel.sent"}""")]);
+        await redis.Database.HashSetAsync(
+            TestStores.Key(redis.Prefix, "delayed:event"),
+            [new("broken", "{"), new("foreign", """{"id":"other","name":"parcel.sent"}""")]);
         await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:body"), "empty");
         await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:event"), "gone");
         await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:body"), "gone");

@@ -11,7 +11,10 @@ public sealed class RedisFailureStoreTests
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
-        var kept = TestStores.Waiting("p-1", "key~with~tildes") with { OrderKey = "", Position = -5, Deadline = TestStores.Now.AddTicks(9), ManualRetries = 2 };
+        var kept = TestStores.Waiting(
+            "p-1",
+            "key~with~tildes") with
+        { OrderKey = "", Position = -5, Deadline = TestStores.Now.AddTicks(9), ManualRetries = 2 };
 
         Assert.True(await stores.RecordAsync(kept));
         Assert.False(await stores.RecordAsync(kept));
@@ -72,7 +75,8 @@ public sealed class RedisFailureStoreTests
         Assert.Equal(["other", "p-1"], heads.Select(entry => entry.Envelope.Id).Order());
         var head = heads.Single(entry => entry.LineKey == "k");
         Assert.True(await stores.RecordAsync(head with { Status = FailedEventStatus.Dead }));
-        Assert.Empty(await stores.ClaimAsync(TestStores.Now.AddDays(1)).ContinueWith(claimed => claimed.Result.Where(entry => entry.LineKey == "k"), TaskScheduler.Default));
+        Assert.Empty(await stores.ClaimAsync(TestStores.Now.AddDays(1))
+            .ContinueWith(claimed => claimed.Result.Where(entry => entry.LineKey == "k"), TaskScheduler.Default));
         Assert.True(await stores.Failures.DeadLetters.DiscardAsync(head.Id, Token));
 
         var second = Assert.Single(await stores.ClaimAsync());
@@ -103,14 +107,20 @@ public sealed class RedisFailureStoreTests
         var first = await stores.ListAsync(new DeadLetterFilter { Take = 100 });
         var rest = await stores.ListAsync(new DeadLetterFilter { Take = 100, Before = first[^1].Number });
 
-        Assert.Equal(Enumerable.Range(0, Count).Reverse().Select(number => $"p-{number}"), first.Concat(rest).Select(entry => entry.Envelope.Id));
+        Assert.Equal(
+            Enumerable.Range(0, Count).Reverse().Select(number => $"p-{number}"),
+            first.Concat(rest).Select(entry => entry.Envelope.Id));
         Assert.Equal(Count / 2, (await stores.ListAsync(new DeadLetterFilter { Subscription = "print" })).Count);
         Assert.Equal(Count / 10, (await stores.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.TooLarge })).Count);
         Assert.Equal(Count, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventName = "parcel.sent" }, Token));
         Assert.Equal(0, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventName = "parcel.lost" }, Token));
         Assert.Equal("print~p-7", Assert.Single(await stores.ListAsync(new DeadLetterFilter { EventId = "p-7" })).Id);
-        Assert.Equal(1, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "print" }, Token));
-        Assert.Equal(0, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "mail" }, Token));
+        Assert.Equal(
+            1,
+            await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "print" }, Token));
+        Assert.Equal(
+            0,
+            await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "mail" }, Token));
 
         Assert.Equal(Count - 1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, Count - 1, Token));
         Assert.Equal(1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, Count, Token));
@@ -131,7 +141,8 @@ public sealed class RedisFailureStoreTests
         Assert.Equal(TestStores.Now + TestStores.Lease, claimed.NextDue);
         Assert.Empty((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
         await stores.Failures.DeadLetters.AlertedAsync([claimed.Entries[0], claimed.Entries[1] with { Number = 0 }], Token);
-        var again = Assert.Single((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries);
+        var again = Assert.Single(
+            (await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries);
         Assert.Equal(claimed.Entries[1], again);
         Assert.Equal([true, false], (await stores.ListAsync()).Select(entry => entry.NeedsAlert));
     }
@@ -160,7 +171,8 @@ public sealed class RedisFailureStoreTests
         Assert.Equal(3, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Position);
         Assert.All(woken, entry => Assert.Equal(FailedEventStatus.Deferred, entry.Status));
 
-        var lost = woken.Single(entry => entry.Position == 5) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.OutOfOrder };
+        var lost =
+            woken.Single(entry => entry.Position == 5) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.OutOfOrder };
         Assert.True(await stores.RecordAsync(lost));
         Assert.True(await stores.Failures.DeadLetters.RetryAsync(lost.Id, TestStores.Now, Token));
         Assert.Equal(4, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Position);
@@ -169,7 +181,14 @@ public sealed class RedisFailureStoreTests
         Assert.NotEqual(0, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Stamp);
 
         FailedEvent Deferred(string id, long? position) =>
-            TestStores.Waiting(id) with { Status = FailedEventStatus.Deferred, OrderKey = "k", Position = position, DueAt = later, Deadline = later };
+            TestStores.Waiting(id) with
+            {
+                Status = FailedEventStatus.Deferred,
+                OrderKey = "k",
+                Position = position,
+                DueAt = later,
+                Deadline = later
+            };
     }
 
     [Fact]
@@ -191,7 +210,8 @@ public sealed class RedisFailureStoreTests
         await stores.Failures.SweepAsync(TestStores.Now.AddTicks(100), TestStores.Now, 10, Token);
         Assert.Equal(2, await CountAsync("p-2"));
 
-        async Task<int?> CountAsync(string id) => (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
+        async Task<int?> CountAsync(string id) =>
+            (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
     }
 
     private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(Transports.Envelope envelope) =>

@@ -7,7 +7,15 @@ public sealed class RedisGarbageTests
 {
     private static readonly string[] BadStates =
     [
-        "", "{", "[]", "7", "null", "\"text\"", "{}", """{"status":"dead"}""", """{"status":"unknown","starts":1,"replays":0,"claim":0,"number":0,"due":"1","first":"1","last":"1"}""",
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        "\"text\"",
+        "{}",
+        """{"status":"dead"}""",
+        """{"status":"unknown","starts":1,"replays":0,"claim":0,"number":0,"due":"1","first":"1","last":"1"}""",
         """{"status":"waiting","starts":"many","replays":0,"claim":0,"number":0,"due":"1","first":"1","last":"1"}""",
         """{"status":"waiting","starts":1.5,"replays":0,"claim":0,"number":0,"due":"1","first":"1","last":"1"}""",
         """{"status":"waiting","starts":1,"replays":0,"claim":null,"number":0,"due":"1","first":"1","last":"1"}""",
@@ -39,7 +47,8 @@ public sealed class RedisGarbageTests
         var bad = claimed.Single(entry => entry.Envelope.Id == "bad");
         Assert.NotNull(bad.Envelope.Defect);
         Assert.Equal("""{"Number":1}"""u8.ToArray(), bad.Envelope.Body.ToArray());
-        Assert.True(await stores.RecordAsync(bad with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable, LastFailedAt = TestStores.Now }));
+        Assert.True(await stores.RecordAsync(
+            bad with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable, LastFailedAt = TestStores.Now }));
 
         // It still stands in its line; and as the event itself was whole, reviving it repairs the entry.
         Assert.Equal("k", bad.LineKey);
@@ -101,7 +110,9 @@ public sealed class RedisGarbageTests
         foreach (var subscription in new[] { "mail", "print" })
         {
             var events = TestStores.Key(redis.Prefix, "failed:event");
-            await redis.Database.HashSetAsync(events, [new($"{subscription}~broken", "{\"id\":"), new($"{subscription}~foreign", """{"id":"other","name":"parcel.sent"}""")]);
+            await redis.Database.HashSetAsync(
+                events,
+                [new($"{subscription}~broken", "{\"id\":"), new($"{subscription}~foreign", """{"id":"other","name":"parcel.sent"}""")]);
             await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "failed:body"), $"{subscription}~bodiless");
             await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "failed:state"), $"{subscription}~stateless");
             await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "failed:errors"), $"{subscription}~good", "{]");
@@ -146,7 +157,9 @@ public sealed class RedisGarbageTests
         await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~next", 2);
 
         Assert.Equal("next", Assert.Single(await stores.ClaimAsync(max: 5)).Envelope.Id);
-        Assert.Equal("mail~dead", Assert.Single((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);
+        Assert.Equal(
+            "mail~dead",
+            Assert.Single((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);
         Assert.Equal("dead", (await stores.ListAsync()).First(entry => entry.Envelope.Defect is null).Envelope.Id);
         Assert.Equal(1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, 100, Token));
     }

@@ -53,5 +53,7 @@ public sealed class RedisLargeClaimTests
         Assert.Equal(Enumerable.Range(0, Count).Select(number => $"p-{number}"), claimed.Order(StringComparer.Ordinal));
     }
 
-    private static Envelope Large(int number) => new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Time = DateTimeOffset.UnixEpoch }, new byte[3 * 1024 * 1024]);
+    private static Envelope Large(int number) => new(
+        new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Time = DateTimeOffset.UnixEpoch },
+        new byte[3 * 1024 * 1024]);
 }

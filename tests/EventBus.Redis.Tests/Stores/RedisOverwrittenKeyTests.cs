@@ -3,12 +3,25 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis does not undo what a script wrote before it failed. A key of another type must stop a script before its first write, so that no repeat takes a half for the whole.</summary>
+/// <summary>
+/// Redis does not undo what a script wrote before it failed. A key of another type must stop a script before its first
+/// write, so that no repeat takes a half for the whole.
+/// </summary>
 public sealed class RedisOverwrittenKeyTests
 {
     private static readonly string[] FailureKeys =
     [
-        "failed:state", "failed:event", "failed:body", "failed:errors", "counters", "lines", "lines:parked", "orders:deferred", "orders:positions", "orders", "orders:touched",
+        "failed:state",
+        "failed:event",
+        "failed:body",
+        "failed:errors",
+        "counters",
+        "lines",
+        "lines:parked",
+        "orders:deferred",
+        "orders:positions",
+        "orders",
+        "orders:touched",
         "due", "dead", "dead:last", "alerts", "starts", "starts:counted", "subscriptions", "due:of:mail", "dead:of:mail",
     ];
 
@@ -18,10 +31,14 @@ public sealed class RedisOverwrittenKeyTests
 
     public static TheoryData<string, string[]> Steps =>
     [
-        .. new[] { "record", "settle", "park", "defer", "start", "advance", "claim", "revive", "discard" }.Select(step => new TheoryDataRow<string, string[]>(step, FailureKeys)),
+        .. new[] { "record", "settle", "park", "defer", "start", "advance", "claim", "revive", "discard" }.Select(
+            step => new TheoryDataRow<string, string[]>(step, FailureKeys)),
         new("delay", ["delayed:event", "delayed:body", "delayed:due", "delayed:turn"]),
-        .. new[] { "mark", "done" }.Select(step => new TheoryDataRow<string, string[]>(step, ["processed", "processed:outbox", "processed:ends", "processed:claims", "counters"])),
-        .. new[] { "create", "save" }.Select(step => new TheoryDataRow<string, string[]>(step, ["sagas", "sagas:content", "sagas:place", "sagas:index", "counters"])),
+        .. new[] { "mark", "done" }.Select(step => new TheoryDataRow<string, string[]>(
+            step,
+            ["processed", "processed:outbox", "processed:ends", "processed:claims", "counters"])),
+        .. new[] { "create", "save" }.Select(
+            step => new TheoryDataRow<string, string[]>(step, ["sagas", "sagas:content", "sagas:place", "sagas:index", "counters"])),
     ];
 
     [Theory]
@@ -99,7 +116,8 @@ public sealed class RedisOverwrittenKeyTests
             case "defer":
                 return async () => await stores.Failures.DeferAsync(deferred, 0, 10, Token) == DeferOutcome.Deferred;
             case "start":
-                return async () => (await stores.Failures.CountAttemptAsync("mail", "p-1", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts == 2;
+                return async () =>
+                    (await stores.Failures.CountAttemptAsync("mail", "p-1", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts == 2;
             case "advance":
                 await stores.Failures.DeferAsync(deferred with { DueAt = TestStores.Now.AddHours(1) }, 0, 10, Token);
                 return () => stores.Failures.AdvanceAsync("mail", "o", 1, TestStores.Now, Token).AsTask();
@@ -122,19 +140,26 @@ public sealed class RedisOverwrittenKeyTests
                 return async () => (await ClaimAsync(stores)).State == ProcessedState.New;
             case "done":
                 var claim = await ClaimAsync(stores);
-                return async () => await stores.Processed.CompleteAsync(Handled, claim.Fence, new Completion([TestStores.Event("out")], [], TestStores.Now), Token)
+                return async () => await stores.Processed.CompleteAsync(
+                    Handled,
+                    claim.Fence,
+                    new Completion([TestStores.Event("out")], [], TestStores.Now),
+                    Token)
                     && (await ClaimAsync(stores)).Outbox.Count == 1;
             case "create":
                 return async () => await stores.Sagas.CreateAsync(TestStores.Saga("s-1"), Token) && await IsDueAsync(stores);
             default:
                 await stores.Sagas.CreateAsync(TestStores.Saga("s-1") with { DueAt = null }, Token);
-                return async () => await stores.Sagas.SaveAsync(TestStores.Saga("s-1") with { Version = 1 }, Token) && await IsDueAsync(stores);
+                return async () => await stores.Sagas.SaveAsync(TestStores.Saga("s-1") with { Version = 1 }, Token)
+                    && await IsDueAsync(stores);
         }
     }
 
-    private static async Task<ProcessedClaim> ClaimAsync(TestStores stores) => await stores.Processed.ClaimAsync(Handled, 1, TestStores.Now, TestStores.Lease, Token);
+    private static async Task<ProcessedClaim> ClaimAsync(TestStores stores) =>
+        await stores.Processed.ClaimAsync(Handled, 1, TestStores.Now, TestStores.Lease, Token);
 
-    private static async Task<bool> IsDueAsync(TestStores stores) => (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 10, Token)).Entries.Count == 1;
+    private static async Task<bool> IsDueAsync(TestStores stores) =>
+        (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 10, Token)).Entries.Count == 1;
 
     private static async Task<string[]> DumpAsync(TestRedis redis, RedisKey[] keys) =>
         Array.ConvertAll(await Task.WhenAll(keys.Select(key => redis.Database.KeyDumpAsync(key))), dump => Convert.ToHexString(dump ?? []));

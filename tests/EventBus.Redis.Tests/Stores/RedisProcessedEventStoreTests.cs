@@ -71,7 +71,8 @@ public sealed class RedisProcessedEventStoreTests
         Assert.Equal(ProcessedState.InProgress, (await StateAsync(stores, TestStores.Now)).State);
 
         var completion = new Completion([], [], KeepUntil);
-        Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.Processed.CompleteAsync(Key, claim.Fence, completion, Token)));
+        Assert.True(
+            await LostReply.RepeatAsync(valve, async () => await stores.Processed.CompleteAsync(Key, claim.Fence, completion, Token)));
     }
 
     [Fact]
@@ -89,12 +90,16 @@ public sealed class RedisProcessedEventStoreTests
         }
 
         await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "processed"), "mail~p-1", $"done 7 {new string('8', 40)} 9");
-        await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "processed:outbox"), "mail~p-1", new byte[] { 255, 255, 255, 127, 1 });
+        await redis.Database.HashSetAsync(
+            TestStores.Key(redis.Prefix, "processed:outbox"),
+            "mail~p-1",
+            new byte[] { 255, 255, 255, 127, 1 });
         var done = await ClaimAsync(stores, TestStores.Now);
         Assert.Equal((ProcessedState.Done, 0), (done.State, done.Fingerprint));
         Assert.NotNull(Assert.Single(done.Outbox).Defect);
         await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "counters"), "fence", "many");
-        Assert.True((await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-2"), 0, TestStores.Now, TestStores.Lease, Token)).Fence > 1_000);
+        Assert.True(
+            (await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-2"), 0, TestStores.Now, TestStores.Lease, Token)).Fence > 1_000);
     }
 
     private static async Task<ProcessedClaim> ClaimAsync(TestStores stores, DateTimeOffset now, long fingerprint = 1) =>

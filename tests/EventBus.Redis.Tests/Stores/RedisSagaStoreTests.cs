@@ -7,7 +7,16 @@ public sealed class RedisSagaStoreTests
 {
     private static readonly string[] BadPlaces = ["", "{", "1", "1 2 3", "1 2 3 trip", "x 1 2 trip all/"];
 
-    private static readonly string[] BadRows = ["", "{", "0 1 - - -", "0 1 - - - soon -", "77 1 - - - 1 -", "0 many - - - 1 -", "0 1 99999999999999999999 - - 1 -", "0 1 - - - 1 k"];
+    private static readonly string[] BadRows = [
+        "",
+        "{",
+        "0 1 - - -",
+        "0 1 - - - soon -",
+        "77 1 - - - 1 -",
+        "0 many - - - 1 -",
+        "0 1 99999999999999999999 - - 1 -",
+        "0 1 - - - 1 k"
+    ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -25,7 +34,9 @@ public sealed class RedisSagaStoreTests
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
         foreach (var id in new[] { "first", "bad", "last" })
         {
-            await stores.Sagas.CreateAsync(TestStores.Saga(id) with { AlertAt = TestStores.Now, KeepUntil = TestStores.Now.AddDays(1) }, Token);
+            await stores.Sagas.CreateAsync(
+                TestStores.Saga(id) with { AlertAt = TestStores.Now, KeepUntil = TestStores.Now.AddDays(1) },
+                Token);
         }
 
         await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, hash), "bad", garbage);
@@ -40,10 +51,16 @@ public sealed class RedisSagaStoreTests
         Assert.False(await stores.Sagas.CreateAsync(TestStores.Saga("bad"), Token));
 
         // An alert is sent, and the remains of its earlier state are removed.
-        Assert.True(await stores.Sagas.SaveAsync(due[1] with { DueAt = null, AlertAt = null, KeepUntil = null, WaitKey = null, ChangedAt = TestStores.Now }, Token));
-        Assert.Equal(["first", "last"], (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 2, Token)).Entries.Select(entry => entry.Id));
+        Assert.True(await stores.Sagas.SaveAsync(
+            due[1] with { DueAt = null, AlertAt = null, KeepUntil = null, WaitKey = null, ChangedAt = TestStores.Now },
+            Token));
+        Assert.Equal(
+            ["first", "last"],
+            (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 2, Token)).Entries.Select(entry => entry.Id));
         Assert.Equal(["first", "last"], (await stores.Sagas.ListAlertsAsync(TestStores.Now, 2, Token)).Entries.Select(entry => entry.Id));
-        Assert.Equal(["last", "first"], (await stores.Sagas.ListAsync(new SagaFilter { Status = SagaStatus.Running }, Token)).Select(entry => entry.Id));
+        Assert.Equal(
+            ["last", "first"],
+            (await stores.Sagas.ListAsync(new SagaFilter { Status = SagaStatus.Running }, Token)).Select(entry => entry.Id));
         Assert.Equal("bad", Assert.Single(await stores.Sagas.ListAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, Token)).Id);
         Assert.Equal(2, await stores.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token));
         Assert.Equal(2, await stores.Sagas.SweepAsync(TestStores.Now.AddDays(2), 10, Token));
@@ -84,7 +101,9 @@ public sealed class RedisSagaStoreTests
         var saga = TestStores.Saga("1", "a/b @%") with { AlertAt = TestStores.Now };
         await stores.Sagas.CreateAsync(saga, Token);
         Assert.Equal("a/b @%", Assert.Single((await stores.Sagas.ListDueAsync([saga.Saga], TestStores.Now, 10, Token)).Entries).Saga);
-        await stores.Sagas.SaveAsync(saga with { Version = 1, Status = SagaStatus.Finished, WaitKey = "another", KeepUntil = TestStores.Now }, Token);
+        await stores.Sagas.SaveAsync(
+            saga with { Version = 1, Status = SagaStatus.Finished, WaitKey = "another", KeepUntil = TestStores.Now },
+            Token);
         Assert.Equal(8, await redis.Database.SortedSetLengthAsync(TestStores.Key(redis.Prefix, "sagas:index")));
 
         Assert.Equal(1, await stores.Sagas.SweepAsync(TestStores.Now, 10, Token));
@@ -124,9 +143,11 @@ public sealed class RedisSagaStoreTests
         await stores.Sagas.CreateAsync(TestStores.Saga("1"), Token);
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1");
 
-        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Sagas.CreateAsync(TestStores.Saga("2"), Token));
+        var refused =
+            await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Sagas.CreateAsync(TestStores.Saga("2"), Token));
         Assert.Equal(StoreScope.Store, refused.Scope);
-        await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Sagas.SaveAsync(TestStores.Saga("1") with { Version = 1, DueAt = null }, Token));
+        await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await stores.Sagas.SaveAsync(TestStores.Saga("1") with { Version = 1, DueAt = null }, Token));
 
         Assert.Contains("full", refused.Message, StringComparison.Ordinal);
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "0");

@@ -18,7 +18,11 @@ public sealed class RedisStoreFaultTests
         await stores.RecordAsync(TestStores.Waiting("waiting", "k"));
         await stores.Delays.AddAsync(TestStores.Event("delayed"), TestStores.Now, Token);
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "done"), 1, TestStores.Now, TestStores.Lease, Token);
-        await stores.Processed.CompleteAsync(new ProcessedKey("mail", "done"), claim.Fence, new Completion([TestStores.Event("out")], [], TestStores.Now), Token);
+        await stores.Processed.CompleteAsync(
+            new ProcessedKey("mail", "done"),
+            claim.Fence,
+            new Completion([TestStores.Event("out")], [], TestStores.Now),
+            Token);
         var held = Assert.Single(await stores.ClaimAsync());
 
         await server.KillAsync();
@@ -53,7 +57,8 @@ public sealed class RedisStoreFaultTests
         while (error is not StoreRefusedException)
         {
             Assert.False(patience.IsCancellationRequested, $"The store did not refuse: {error}");
-            error = await Record.ExceptionAsync(async () => await stores.Delays.AddAsync(TestStores.Event("delayed"), TestStores.Now, patience.Token));
+            error = await Record.ExceptionAsync(
+                async () => await stores.Delays.AddAsync(TestStores.Event("delayed"), TestStores.Now, patience.Token));
         }
 
         Assert.Equal(StoreScope.Store, ((StoreRefusedException)error).Scope);
@@ -69,7 +74,8 @@ public sealed class RedisStoreFaultTests
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
         await redis.Database.StringSetAsync(TestStores.Key(redis.Prefix, "delayed:event"), "mine");
 
-        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Delays.AddAsync(TestStores.Event("1"), TestStores.Now, Token));
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await stores.Delays.AddAsync(TestStores.Event("1"), TestStores.Now, Token));
 
         Assert.Equal(StoreScope.Entry, refused.Scope);
     }
@@ -77,7 +83,8 @@ public sealed class RedisStoreFaultTests
     [Fact]
     public async Task Open_WithoutAServer_FailsAndSaysWhatToDo()
     {
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync("none", $"{TestRedis.Through(1)},connectTimeout=500"));
+        var exception =
+            await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync("none", $"{TestRedis.Through(1)},connectTimeout=500"));
 
         Assert.Contains("bus.StoreInRedis", exception.Message, StringComparison.Ordinal);
     }
@@ -116,7 +123,9 @@ public sealed class RedisStoreFaultTests
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(dead)));
         Assert.False(await stores.RecordAsync(dead));
         Assert.Equal(1, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(2, await LostReply.RepeatAsync(valve, async () => (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts));
+        Assert.Equal(2, await LostReply.RepeatAsync(
+            valve,
+            async () => (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts));
         Assert.Equal(3, (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts);
     }
 
@@ -161,13 +170,21 @@ public sealed class RedisStoreFaultTests
         await stores.RecordAsync(TestStores.Dead("{p}-1", "{k}", "print"));
         await stores.RecordAsync(TestStores.Waiting("p-2", "k"));
         await stores.Failures.TryParkAsync(TestStores.Waiting("p-3", "k") with { Status = FailedEventStatus.Parked }, 1, Token);
-        await stores.Failures.DeferAsync(TestStores.Waiting("p-4") with { Status = FailedEventStatus.Deferred, OrderKey = "o", Position = 1 }, 0, 1, Token);
+        await stores.Failures.DeferAsync(
+            TestStores.Waiting("p-4") with { Status = FailedEventStatus.Deferred, OrderKey = "o", Position = 1 },
+            0,
+            1,
+            Token);
         await stores.Failures.AdvanceAsync("mail", "o", 1, TestStores.Now, Token);
         await stores.Failures.CountAttemptAsync("mail", "p-5", new AttemptCount(1, 0), TestStores.Now, Token);
         await stores.ClaimAsync(null, 1);
         await stores.Delays.AddAsync(TestStores.Event("p-6"), TestStores.Now, Token);
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-7"), 0, TestStores.Now, TestStores.Lease, Token);
-        await stores.Processed.CompleteAsync(new ProcessedKey("mail", "p-7"), claim.Fence, new Completion([TestStores.Event("out")], [], TestStores.Now), Token);
+        await stores.Processed.CompleteAsync(
+            new ProcessedKey("mail", "p-7"),
+            claim.Fence,
+            new Completion([TestStores.Event("out")], [], TestStores.Now),
+            Token);
 
         await stores.Sagas.CreateAsync(TestStores.Saga("{p}-8", "{s}"), Token);
 
@@ -192,7 +209,8 @@ public sealed class RedisStoreFaultTests
         await using var redis = await TestRedis.OpenAsync();
         await using var first = await TestStores.OpenAsync(redis.Prefix);
         await using var second = await TestStores.OpenAsync(redis.Prefix);
-        await Task.WhenAll(Enumerable.Range(0, Count).Select(number => first.RecordAsync(TestStores.Waiting($"p-{number}", number % 3 == 0 ? $"k-{number % 7}" : null)).AsTask()));
+        await Task.WhenAll(Enumerable.Range(0, Count)
+            .Select(number => first.RecordAsync(TestStores.Waiting($"p-{number}", number % 3 == 0 ? $"k-{number % 7}" : null)).AsTask()));
 
         var taken = await Task.WhenAll(DrainAsync(first), DrainAsync(second), DrainAsync(first), DrainAsync(second));
 

@@ -58,14 +58,19 @@ public sealed class RedisStoresTests
         await connector.ReleaseAsync();
     }
 
-    private static IHost Build(string prefix, Func<ParcelSent, EventContext, CancellationToken, Task> handler, TaskCompletionSource<DeadLetter>? failed = null)
+    private static IHost Build(
+        string prefix,
+        Func<ParcelSent, EventContext, CancellationToken, Task> handler,
+        TaskCompletionSource<DeadLetter>? failed = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.AddProvider(Canary.Log);
         builder.Services.AddSingleton(new Listener(failed));
         builder.Services.AddEventBus(bus =>
         {
-            bus.UseRedis(TestRedis.Address, redis => redis.KeyPrefix = prefix).Configure(options => options.ServiceName = "app").Retry(0, TimeSpan.Zero);
+            bus.UseRedis(TestRedis.Address, redis => redis.KeyPrefix = prefix)
+                .Configure(options => options.ServiceName = "app")
+                .Retry(0, TimeSpan.Zero);
             bus.Subscribe("parcels", handler);
             bus.AddAlert<Listener>();
         });

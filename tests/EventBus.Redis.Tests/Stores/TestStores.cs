@@ -5,7 +5,9 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>The stores of one instance of an application, on a connection of its own, and what the tests keep in them.</summary>
+/// <summary>
+/// The stores of one instance of an application, on a connection of its own, and what the tests keep in them.
+/// </summary>
 internal sealed class TestStores : IAsyncDisposable
 {
     public const string Service = "app";
@@ -31,7 +33,10 @@ internal sealed class TestStores : IAsyncDisposable
 
     public static async Task<TestStores> OpenAsync(string prefix, string? address = null, params string[] subscriptions)
     {
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log);
+        var connector = new RedisConnector(
+            ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"),
+            "bus.StoreInRedis(...)",
+            Canary.Log);
         var stores = new RedisStores(connector, prefix, Canary.Log);
         await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true, Subscriptions = subscriptions }, Token);
         return new TestStores(stores);
@@ -69,7 +74,11 @@ internal sealed class TestStores : IAsyncDisposable
     };
 
     public static FailedEvent Dead(string id, string? line = null, string subscription = "mail") =>
-        Waiting(id, line, subscription) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure, NeedsAlert = true };
+        Waiting(
+            id,
+            line,
+            subscription) with
+        { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure, NeedsAlert = true };
 
     public static SagaEntry Saga(string id, string saga = "trip") => new()
     {
@@ -89,7 +98,8 @@ internal sealed class TestStores : IAsyncDisposable
     public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(DateTimeOffset? now = null, int max = 100, params string[] subscriptions) =>
         (await Failures.ClaimDueAsync(subscriptions.Length == 0 ? ["mail"] : subscriptions, now ?? Now, Lease, max, Token)).Entries;
 
-    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter? filter = null) => await Failures.DeadLetters.ListAsync(filter ?? new DeadLetterFilter(), Token);
+    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter? filter = null) =>
+        await Failures.DeadLetters.ListAsync(filter ?? new DeadLetterFilter(), Token);
 
     public async ValueTask DisposeAsync() => await stores.CloseAsync();
 }

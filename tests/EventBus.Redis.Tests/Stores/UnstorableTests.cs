@@ -46,7 +46,9 @@ public sealed class UnstorableTests
         // By now no operation of the event that cuts the connection is repeated.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
         Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Attempts));
-        Assert.Equal((DeadLetterReason.HandlerFailed, false, 2), (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Attempts));
+        Assert.Equal(
+            (DeadLetterReason.HandlerFailed, false, 2),
+            (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Attempts));
         await host.StopAsync(Token);
     }
 
@@ -59,9 +61,12 @@ public sealed class UnstorableTests
         await using var stores = await TestStores.OpenAsync("full", server.Address);
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1");
 
-        var record = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Failures.RecordAsync(TestStores.Waiting("1"), Token));
-        var claim = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, TestStores.Now, TestStores.Lease, Token));
-        var delay = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Delays.AddAsync(TestStores.Event("1"), TestStores.Now, Token));
+        var record =
+            await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Failures.RecordAsync(TestStores.Waiting("1"), Token));
+        var claim = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await stores.Processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, TestStores.Now, TestStores.Lease, Token));
+        var delay = await Assert.ThrowsAsync<StoreRefusedException>(
+            async () => await stores.Delays.AddAsync(TestStores.Event("1"), TestStores.Now, Token));
 
         Assert.All([record, claim, delay], refused => Assert.Equal(StoreScope.Store, refused.Scope));
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "0");

@@ -165,7 +165,10 @@ public sealed class SqlClockTests
             }
         }
 
-        return [.. delays.Select(envelope => envelope.Id).Concat(failures.Select(entry => entry.Envelope.Id)).Concat(sagas.Select(saga => saga.Id)).Order(StringComparer.Ordinal)];
+        return [.. delays.Select(envelope => envelope.Id)
+            .Concat(failures.Select(entry => entry.Envelope.Id))
+            .Concat(sagas.Select(saga => saga.Id))
+            .Order(StringComparer.Ordinal)];
     }
 
     /// <summary>The system's clock, set by a test.</summary>

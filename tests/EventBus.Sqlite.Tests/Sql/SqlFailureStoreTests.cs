@@ -43,7 +43,9 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
         Assert.Equal(entry.History, kept.History);
         Assert.Equal(entry.Envelope.Body.ToArray(), kept.Envelope.Body.ToArray());
-        Assert.Equal((entry.Envelope.Id, entry.Envelope.Name, entry.Envelope.Time), (kept.Envelope.Id, kept.Envelope.Name, kept.Envelope.Time));
+        Assert.Equal(
+            (entry.Envelope.Id, entry.Envelope.Name, entry.Envelope.Time),
+            (kept.Envelope.Id, kept.Envelope.Name, kept.Envelope.Time));
         Assert.Null(kept.Envelope.Defect);
         Assert.Equal(entry with { Number = 1 }, kept with { Envelope = entry.Envelope, History = entry.History });
     }
@@ -175,14 +177,24 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     {
         for (var i = 0; i < 40; i++)
         {
-            var dead = Dead($"{i}") with { Subscription = i % 2 == 0 ? "mail" : "stock", Reason = i % 4 == 0 ? DeadLetterReason.Unreadable : DeadLetterReason.HandlerFailed };
+            var dead = Dead($"{i}") with
+            {
+                Subscription = i % 2 == 0 ? "mail" : "stock",
+                Reason = i % 4 == 0 ? DeadLetterReason.Unreadable : DeadLetterReason.HandlerFailed
+            };
             Assert.True(await Failures.RecordAsync(dead, Token));
         }
 
         foreach (var (filter, expected) in new (DeadLetterFilter, int)[]
         {
-            (new(), 40), (new() { Subscription = "mail" }, 20), (new() { Reason = DeadLetterReason.Unreadable }, 10), (new() { EventName = "order.placed" }, 40), (new() { EventName = "no.such" }, 0),
-            (new() { EventId = "3" }, 1), (new() { Subscription = "stock", Reason = DeadLetterReason.Unreadable }, 0), (new() { EventId = "4", Subscription = "mail", EventName = "order.placed" }, 1),
+            (new(), 40),
+            (new() { Subscription = "mail" }, 20),
+            (new() { Reason = DeadLetterReason.Unreadable }, 10),
+            (new() { EventName = "order.placed" }, 40),
+            (new() { EventName = "no.such" }, 0),
+            (new() { EventId = "3" }, 1),
+            (new() { Subscription = "stock", Reason = DeadLetterReason.Unreadable }, 0),
+            (new() { EventId = "4", Subscription = "mail", EventName = "order.placed" }, 1),
         })
         {
             Assert.Equal(expected, await Failures.DeadLetters.CountAsync(filter, Token));
@@ -219,8 +231,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
         using var connection = Connect(folder["bus.db"]);
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await Failures.CountAsync(Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures WHERE status = 2"), await Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
+        Assert.Equal(
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_failures WHERE status = 2"),
+            await Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"),
+            await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
         Assert.Equal(0, await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_counts WHERE n <= 0"));
     }
 
@@ -235,7 +251,11 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         var due = (await Failures.DeadLetters.ClaimAlertsAsync(Now + Lease, Lease, 10, Token)).Entries;
         Assert.Equal(["mail~1", "mail~2"], due.Select(alert => alert.Id));
         await Failures.DeadLetters.RetryAsync("mail~1", Now, Token);
-        await Failures.RecordAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries) with { Status = FailedEventStatus.Dead, NeedsAlert = true }, Token);
+        await Failures.RecordAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries) with
+        {
+            Status = FailedEventStatus.Dead,
+            NeedsAlert = true
+        }, Token);
         await Failures.DeadLetters.AlertedAsync(due, Token);
 
         var left = Assert.Single((await Failures.DeadLetters.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
@@ -257,9 +277,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     [Fact]
     public async Task Sweep_ManyOldEntries_RemovesThemInBatchesAndNothingElse()
     {
-        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = i < 430 ? Now : Now.AddDays(1) }, Token)));
-        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
-        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountAttemptAsync("other", $"{i}", new AttemptCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450)
+            .Select(async i => await Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = i < 430 ? Now : Now.AddDays(1) }, Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450)
+            .Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(
+            async i => await Failures.CountAttemptAsync("other", $"{i}", new AttemptCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
         await Failures.DeferAsync(Deferred("waits", 2) with { OrderKey = "1" }, 1, 10, Token);
         var before = Now.AddHours(1);
 
@@ -278,5 +301,8 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     private static FailedEvent Deferred(string id, long? position) =>
-        Failed(id, Now.AddHours(1)) with { Status = FailedEventStatus.Deferred, OrderKey = "k", Position = position, Deadline = Now.AddDays(1) };
+        Failed(
+            id,
+            Now.AddHours(1)) with
+        { Status = FailedEventStatus.Deferred, OrderKey = "k", Position = position, Deadline = Now.AddDays(1) };
 }

@@ -27,8 +27,11 @@ public sealed class SqlInstanceStoreTests : IDisposable
         await second.Instances.ForgetAsync("b", Token);
         Assert.Equal([("mail", 1)], Sorted(await first.Instances.NoteAsync("a", ["mail"], now, Valid, Token)));
         await second.Instances.NoteAsync("b", ["mail"], now, Valid, Token);
-        Assert.Equal([("mail", 1)], Sorted(await first.Instances.NoteAsync("a", ["mail"], now + Valid + TimeSpan.FromSeconds(1), Valid, Token)));
+        Assert.Equal(
+            [("mail", 1)],
+            Sorted(await first.Instances.NoteAsync("a", ["mail"], now + Valid + TimeSpan.FromSeconds(1), Valid, Token)));
     }
 
-    private static IEnumerable<(string, int)> Sorted(IReadOnlyDictionary<string, int> counts) => counts.Select(each => (each.Key, each.Value)).Order();
+    private static IEnumerable<(string, int)> Sorted(IReadOnlyDictionary<string, int> counts) =>
+        counts.Select(each => (each.Key, each.Value)).Order();
 }

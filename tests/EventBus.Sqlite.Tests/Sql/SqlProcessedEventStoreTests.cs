@@ -115,7 +115,8 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         await holds.Task.WaitAsync(Patience, Token);
         var others = Enumerable.Range(1, 8).Select(i => Processed.CompleteAsync(keys[i], fences[i], Done(
             (transaction, token) => Effects.InsertAsync(transaction, keys[i].Key, token),
-            (transaction, token) => i == 4 ? Effects.InsertAsync(transaction, null, token) : Task.CompletedTask), Token).AsTask()).ToArray();
+            (transaction, token) => i == 4 ? Effects.InsertAsync(transaction, null, token) : Task.CompletedTask), Token).AsTask())
+                .ToArray();
         var record = stores.Failures.RecordAsync(Failed("1"), Token).AsTask();
         hold.SetResult();
 
@@ -166,7 +167,11 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         }), Token).AsTask();
         await holds.Task.WaitAsync(Patience, Token);
         var record = stores.Failures.RecordAsync(Failed("1"), Token).AsTask();
-        var enders = new[] { 1, 2 }.Select(i => Processed.CompleteAsync(keys[i], fences[i], Done((transaction, token) => transaction.RollbackAsync(token)), Token).AsTask()).ToArray();
+        var enders = new[] { 1, 2 }.Select(i => Processed.CompleteAsync(
+            keys[i],
+            fences[i],
+            Done((transaction, token) => transaction.RollbackAsync(token)),
+            Token).AsTask()).ToArray();
         hold.SetResult();
 
         Assert.Equal(StoreScope.Store, (await Assert.ThrowsAsync<StoreRefusedException>(() => record)).Scope);
@@ -233,7 +238,11 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
             await never.Task;
         }), Token).AsTask();
         await started.Task.WaitAsync(Patience, Token);
-        var behind = Processed.CompleteAsync(other, otherFence, Done((transaction, token) => Effects.InsertAsync(transaction, "2", token)), Token).AsTask();
+        var behind = Processed.CompleteAsync(
+            other,
+            otherFence,
+            Done((transaction, token) => Effects.InsertAsync(transaction, "2", token)),
+            Token).AsTask();
 
         // First its time, then what it gets to end in: the second is started when the first has passed.
         while (!completing.IsCompleted)
@@ -270,7 +279,8 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         }
 
         await Assert.ThrowsAsync<EffectException>(() => completing);
-        Assert.True(await Processed.CompleteAsync(Key, fence, Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)), Token));
+        Assert.True(
+            await Processed.CompleteAsync(Key, fence, Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)), Token));
     }
 
     [Fact]

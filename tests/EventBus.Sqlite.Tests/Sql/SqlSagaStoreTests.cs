@@ -30,7 +30,13 @@ public sealed class SqlSagaStoreTests : IDisposable
         await store.ListAlertsAsync(Now, 10, Token);
         await store.FindWaitingAsync("k", 10, Token);
         await store.SweepAsync(Now, 10, Token);
-        foreach (var filter in new[] { new SagaFilter(), new SagaFilter { Saga = "trip" }, new SagaFilter { Status = SagaStatus.Running }, new SagaFilter { Saga = "trip", Status = SagaStatus.Running } })
+        foreach (var filter in new[]
+        {
+            new SagaFilter(),
+            new SagaFilter { Saga = "trip" },
+            new SagaFilter { Status = SagaStatus.Running },
+            new SagaFilter { Saga = "trip", Status = SagaStatus.Running }
+        })
         {
             await store.ListAsync(filter, Token);
             await store.ListAsync(filter with { Before = 5 }, Token);
@@ -45,7 +51,8 @@ public sealed class SqlSagaStoreTests : IDisposable
             Assert.False(plan.Any(line => line.Contains("SCAN eventbus", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
 
             // Only the few that are due first of each name are put in order.
-            Assert.True(sql.Contains("UNION ALL", StringComparison.Ordinal) || !plan.Any(line => line.Contains("TEMP B-TREE", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
+            Assert.True(sql.Contains("UNION ALL", StringComparison.Ordinal)
+                || !plan.Any(line => line.Contains("TEMP B-TREE", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
         }
     }
 
@@ -63,7 +70,9 @@ public sealed class SqlSagaStoreTests : IDisposable
 
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(replace(replace(sql, 'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 5)', '') WHERE type = 'table'; PRAGMA writable_schema = RESET");
+            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(replace(replace(sql, "
+                + "'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 5)', '') WHERE type = 'table'; PRAGMA writable_schema = "
+                + "RESET");
             await RunAsync(connection, """
                 UPDATE eventbus_sagas SET status = 77 WHERE id = 'status'; UPDATE eventbus_sagas SET started_at = 'long ago' WHERE id = 'started'; UPDATE eventbus_sagas SET due_at = -1 WHERE id = 'due';
                 UPDATE eventbus_sagas SET content = NULL WHERE id = 'content'; UPDATE eventbus_sagas SET wait_key = x'00' WHERE id = 'key'
@@ -78,11 +87,14 @@ public sealed class SqlSagaStoreTests : IDisposable
         Assert.All(due.Where(entry => entry.Defect is not null), entry => Assert.Equal((0, "trip"), (entry.Content.Length, entry.Saga)));
         foreach (var entry in due.Where(entry => entry.Defect is not null))
         {
-            Assert.True(await again.Sagas.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, DueAt = null, WaitKey = null }, Token));
+            Assert.True(
+                await again.Sagas.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, DueAt = null, WaitKey = null }, Token));
         }
 
         Assert.Equal("good", Assert.Single((await again.Sagas.ListDueAsync(["trip"], Now, 100, Token)).Entries).Id);
-        Assert.Equal((1, 5), (await again.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token), await again.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, Token)));
+        Assert.Equal((1, 5), (
+            await again.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token),
+            await again.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, Token)));
         foreach (var id in new[] { "status", "due", "key" })
         {
             Assert.Equal("{}"u8.ToArray(), (await again.Sagas.FindAsync(id, Token))!.Content.ToArray());
@@ -92,7 +104,9 @@ public sealed class SqlSagaStoreTests : IDisposable
     private static List<(string Sql, List<string> Plan)> Plans(sqlite3 database)
     {
         var plans = new List<(string, List<string>)>();
-        for (var statement = raw.sqlite3_next_stmt(database, null); statement is not null; statement = raw.sqlite3_next_stmt(database, statement))
+        for (var statement = raw.sqlite3_next_stmt(database, null); statement is not null; statement = raw.sqlite3_next_stmt(
+            database,
+            statement))
         {
             var sql = raw.sqlite3_sql(statement).utf8_to_string();
             if (!sql.Contains("eventbus_saga", StringComparison.Ordinal) || sql.StartsWith("EXPLAIN", StringComparison.Ordinal))
@@ -121,10 +135,15 @@ public sealed class SqlSagaStoreTests : IDisposable
 
         public override string Prefix => "eventbus_";
 
-        public override ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken) => step(session);
+        public override ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken) =>
+            step(session);
 
-        public override ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken) => step(session);
+        public override ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken) =>
+            step(session);
 
-        public override ValueTask RunEffectsAsync(SqlSession _, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public override ValueTask RunEffectsAsync(
+            SqlSession _,
+            IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
+            CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }

@@ -38,10 +38,12 @@ public sealed class SqlWriterTests
         await first.WaitAsync(TestStores.Patience, Token);
         await writer.CloseAsync();
 
-        static async Task<Exception?> Record(Task<int> step) => await Xunit.Record.ExceptionAsync(() => step.WaitAsync(TestStores.Patience, Token));
+        static async Task<Exception?> Record(Task<int> step) =>
+            await Xunit.Record.ExceptionAsync(() => step.WaitAsync(TestStores.Patience, Token));
     }
 
-    private static Task<int> Bad(SqlWriter writer) => writer.RunAsync<int>(_ => throw new InvalidDataException("a damaged page"), Token).AsTask();
+    private static Task<int> Bad(SqlWriter writer) =>
+        writer.RunAsync<int>(_ => throw new InvalidDataException("a damaged page"), Token).AsTask();
 
     private static async ValueTask<SqlSession> OpenAsync()
     {

@@ -54,17 +54,28 @@ internal sealed class AlertCoordinator
         (time, log, idle) = (services.StoreTime, services.Log, services.Idle);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
         marking = $"marking alerts of {source.Name} as sent";
-        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, services))];
+        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(
+            alert,
+            $"alert {index + 1} of {source.Name}, {alert.GetType()}",
+            source,
+            settings,
+            services))];
         taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, due, services);
         sending = [.. dispatchers.Select(_ => new WakeSignal())];
-        loops = [.. dispatchers.Zip(sending, (dispatcher, wake) => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, wake, services))];
+        loops = [.. dispatchers.Zip(sending, (dispatcher, wake) => new ScheduledLoop(
+            $"the loop of {dispatcher.Name}",
+            stop => SendAsync(dispatcher, stop),
+            Timeout.InfiniteTimeSpan,
+            wake,
+            services))];
     }
 
     /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => dispatchers.Count > 0;
 
     /// <summary>The loops; the caller runs them concurrently.</summary>
-    public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? loops.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
+    public IEnumerable<Func<CancellationToken, Task>> Loops =>
+        IsWanted ? loops.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
 
     /// <summary>
     /// True if every alert that was raised in this process is sent, or waits for the end of an interval or of a
@@ -75,7 +86,9 @@ internal sealed class AlertCoordinator
         get
         {
             // The checks follow the order of processing, so that no alert moves past them unseen.
-            if (Volatile.Read(ref beingReported) != 0 || Interlocked.Read(ref raised) != Interlocked.Read(ref looked) || !dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle))
+            if (Volatile.Read(ref beingReported) != 0
+                || Interlocked.Read(ref raised) != Interlocked.Read(ref looked)
+                || !dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle))
             {
                 return false;
             }

@@ -12,7 +12,12 @@ namespace EventBus;
 /// are sent together when the interval ends. All event names that the application did not declare count as one name: a
 /// sender of invented names creates neither more groups nor more alerts.
 /// </remarks>
-internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity, AlertSource source, AlertSettings settings, BusServices services)
+internal sealed class AlertDispatcher(
+    IDeadLetterNotifier sink,
+    string activity,
+    AlertSource source,
+    AlertSettings settings,
+    BusServices services)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
@@ -107,7 +112,9 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
                 groups.Remove(name);
             }
 
-            var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now).OrderBy(entry => entry.Value.NotBefore).FirstOrDefault();
+            var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now)
+                .OrderBy(entry => entry.Value.NotBefore)
+                .FirstOrDefault();
             if (due is not null)
             {
                 groups[key] = new AlertGroup { NotBefore = TimeSpan.MaxValue };
@@ -128,12 +135,18 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
             var since = groups[name].Waiting;
             groups[name] = sent
                 ? new AlertGroup { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
-                : new AlertGroup { Waiting = [.. group.Waiting, .. since], NotBefore = now + BackoffAfter(group.Failures), Failures = group.Failures + 1 };
+                : new AlertGroup
+                {
+                    Waiting = [.. group.Waiting, .. since],
+                    NotBefore = now + BackoffAfter(group.Failures),
+                    Failures = group.Failures + 1
+                };
             isSending = false;
         }
     }
 
-    private (string Subscription, string? EventName) NameOf(PendingAlert alert) => (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
+    private (string Subscription, string? EventName) NameOf(PendingAlert alert) =>
+        (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
 
     /// <summary>Sends a group as one alert, or nothing if none of its alerts is needed any longer.</summary>
     /// <returns>False if it failed.</returns>
@@ -146,8 +159,12 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
             {
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
-                var alert = new DeadLetterAlert(first, [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
-                await (sink.NotifyAsync(alert, either.Token) ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
+                var alert = new DeadLetterAlert(
+                    first,
+                    [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
+                { ServiceName = settings.ServiceName };
+                await (sink.NotifyAsync(alert, either.Token)
+                    ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
             }
 
             services.Log.Working(activity);
@@ -188,13 +205,17 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
             }
         }
 
-        return unread is [var (first, error), ..] ? failures >= FailuresUntilUnread ? Unread(first) : throw new EventBusException($"The dead letter {first.Id} could not be read.", error) : null;
+        return unread is [var (first, error), ..] ? failures >= FailuresUntilUnread
+            ? Unread(first)
+            : throw new EventBusException($"The dead letter {first.Id} could not be read.", error) : null;
     }
 
     private static DeadLetter Unread(PendingAlert alert) => DeadLetterMapper.Show(new FailedEvent
     {
         Subscription = alert.Subscription,
-        Envelope = new Envelope(new EnvelopeAttributes { Id = alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..], Name = alert.EventName }, []),
+        Envelope = new Envelope(
+            new EnvelopeAttributes { Id = alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..], Name = alert.EventName },
+            []),
         Status = FailedEventStatus.Dead,
         Reason = DeadLetterReason.Unstorable,
         Error = "The store cannot read this dead letter.",

@@ -14,7 +14,11 @@ internal abstract class AlertSource
     public abstract TimeSpan PollInterval { get; }
 
     /// <summary>Claims pending alerts for the duration of the lease, the oldest first.</summary>
-    public abstract ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
+    public abstract ValueTask<DueBatch<PendingAlert>> ClaimAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken);
 
     /// <summary>Marks alerts as sent.</summary>
     public abstract ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);

@@ -9,7 +9,11 @@ internal sealed class DeadLetterAlertSource(RetryStore store) : AlertSource
 
     public override TimeSpan PollInterval => store.PollInterval;
 
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
+    public override ValueTask<DueBatch<PendingAlert>> ClaimAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken) =>
         store.DeadLetters.ClaimAlertsAsync(now, lease, max, cancellationToken);
 
     public override ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>

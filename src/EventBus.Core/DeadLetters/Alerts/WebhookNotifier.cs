@@ -24,7 +24,12 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
         // Connections are renewed, so that DNS changes take effect. Redirects are off: the headers are meant for this
         // host only. Tracing of the request is off: traces would contain the URL.
-        client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, ActivityHeadersPropagator = null })
+        client = new HttpClient(new SocketsHttpHandler
+        {
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null
+        })
         {
             Timeout = System.Threading.Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = 64 * 1024,
@@ -56,7 +61,10 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
     /// <returns>
     /// The error, null for success; and the delay before the next attempt, null when a retry is pointless.
     /// </returns>
-    private async Task<(EventBusException? Failure, TimeSpan? Wait)> TryPostAsync(byte[] body, TimeSpan backoff, CancellationToken cancellationToken)
+    private async Task<(EventBusException? Failure, TimeSpan? Wait)> TryPostAsync(
+        byte[] body,
+        TimeSpan backoff,
+        CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.Timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -95,7 +103,8 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         return request;
     }
 
-    private static bool IsTransient(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
+    private static bool IsTransient(HttpStatusCode status) =>
+        status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
 
     /// <summary>Returns the delay that the server asks for, at least the backoff; null when it is too long.</summary>
     private TimeSpan? WaitAfter(RetryConditionHeaderValue? asked, TimeSpan backoff)

@@ -3,7 +3,12 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Claims due sagas, so that only one instance at a time processes each of them.</summary>
-internal sealed class DueSagaReader(SagaStore store, SagaRepository repository, SagaRefusals refusals, SagaNotifier notifier, BusServices services)
+internal sealed class DueSagaReader(
+    SagaStore store,
+    SagaRepository repository,
+    SagaRefusals refusals,
+    SagaNotifier notifier,
+    BusServices services)
 {
     // The delay that leaves a saga of a newer application version to the newer instances.
     private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
@@ -68,7 +73,8 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository repository, 
 
         if (progress.Active() is { } active)
         {
-            var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(active, definition.Find(active.Name)?.ReplyName) is null;
+            var waits = active.Status == SagaStepStatus.Waiting
+                && progress.ReplyFor(active, definition.Find(active.Name)?.ReplyName) is null;
             if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
             {
                 await store.SaveAsync(entry with { DueAt = later }, repository.Closing);
@@ -83,7 +89,9 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository repository, 
         progress.Held = true;
         var until = repository.LeaseFrom(now);
         var claimed = entry with { Claim = entry.Claim + 1, DueAt = until, ChangedAt = now, Content = progress.Write() };
-        return await store.SaveAsync(claimed, repository.Closing) ? new LeasedSaga(definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
+        return await store.SaveAsync(claimed, repository.Closing)
+            ? new LeasedSaga(definition, claimed with { Version = claimed.Version + 1 }, progress, until)
+            : null;
     }
 
     /// <summary>
@@ -96,7 +104,15 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository repository, 
             async () =>
             {
                 var now = time.GetUtcNow();
-                return await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, KeepUntil = null, AlertAt = notifier.WantsAlerts ? now : null, ChangedAt = now }, repository.Closing);
+                return await store.SaveAsync(entry with
+                {
+                    Status = SagaStatus.NeedsAttention,
+                    Claim = entry.Claim + 1,
+                    DueAt = null,
+                    KeepUntil = null,
+                    AlertAt = notifier.WantsAlerts ? now : null,
+                    ChangedAt = now
+                }, repository.Closing);
             },
             entry.Id);
     }

@@ -18,7 +18,8 @@ internal sealed class SagaAccess(CallerContext context)
     public Task<T> EnterAsync<T>(Func<SagaOperations, Task<T>> operation) => context.EnterAsync(async () => await operation(Running()));
 
     /// <summary>Processes a reply to a saga.</summary>
-    public Task ReceiveAsync(string saga, EventContext reply, CancellationToken cancellationToken) => Running().ReceiveAsync(saga, reply, cancellationToken);
+    public Task ReceiveAsync(string saga, EventContext reply, CancellationToken cancellationToken) =>
+        Running().ReceiveAsync(saga, reply, cancellationToken);
 
     private SagaOperations Running() => running ?? throw new EventBusException(NotRunning);
 }

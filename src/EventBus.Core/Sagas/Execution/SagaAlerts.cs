@@ -15,7 +15,11 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
 
     public override TimeSpan PollInterval => store.PollInterval;
 
-    public override async ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         var due = await store.ListAlertsAsync(now, max, cancellationToken);
         var claimed = new List<PendingAlert>();
@@ -48,7 +52,10 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
     {
         foreach (var alert in sent)
         {
-            await repository.ChangeAsync(alert.Id, entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null, cancellationToken);
+            await repository.ChangeAsync(
+                alert.Id,
+                entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null,
+                cancellationToken);
         }
     }
 
@@ -70,7 +77,9 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             Headers = ReadOnlyDictionary<string, string>.Empty,
             Reason = DeadLetterReason.SagaNeedsAttention,
             Error = info.Error,
-            Attempts = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0) is { } step ? step.Failures + step.Interruptions : 0,
+            Attempts = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0) is { } step
+                ? step.Failures + step.Interruptions
+                : 0,
             FirstFailedAt = entry.ChangedAt,
             LastFailedAt = entry.ChangedAt,
             Number = entry.Number,
@@ -82,5 +91,6 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
     /// True if the alert still applies. A saga that was retried since has another claim, and gets a new alert if it
     /// needs attention again.
     /// </summary>
-    private static bool IsMeant(SagaEntry entry, PendingAlert alert) => entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
+    private static bool IsMeant(SagaEntry entry, PendingAlert alert) =>
+        entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
 }

@@ -5,7 +5,9 @@ namespace EventBus;
 /// <summary>Contains the sagas of a bus. Immutable.</summary>
 internal sealed class SagaCatalog(IEnumerable<SagaRuntime> sagas)
 {
-    private readonly FrozenDictionary<string, SagaRuntime> byName = sagas.ToFrozenDictionary(saga => saga.Definition.Name, StringComparer.Ordinal);
+    private readonly FrozenDictionary<string, SagaRuntime> byName = sagas.ToFrozenDictionary(
+        saga => saga.Definition.Name,
+        StringComparer.Ordinal);
 
     public IReadOnlyList<string> Names => byName.Keys;
 

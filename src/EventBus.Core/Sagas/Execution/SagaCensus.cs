@@ -6,7 +6,8 @@ namespace EventBus;
 internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServices services)
 {
     /// <summary>True if any saga is due now, on any instance.</summary>
-    public async Task<bool> IsAnyDueAsync() => (await store.ListDueAsync(catalog.Names, services.StoreTime.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
+    public async Task<bool> IsAnyDueAsync() =>
+        (await store.ListDueAsync(catalog.Names, services.StoreTime.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
 
     /// <summary>Counts the sagas that have not ended.</summary>
     public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
@@ -19,7 +20,9 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
     {
         try
         {
-            if (await CountAsync(null, stop) - (await Task.WhenAll(catalog.Names.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
+            if (await CountAsync(
+                null,
+                stop) - (await Task.WhenAll(catalog.Names.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
             {
                 services.Log.SagasUnknown(unknown);
             }

@@ -7,7 +7,8 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
 {
     private const int MaxId = 100;
 
-    private static readonly SearchValues<char> IdChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:~");
+    private static readonly SearchValues<char> IdChars =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:~");
 
     public Task<string> StartAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull
@@ -41,7 +42,8 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
     public Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return sagas.EnterAsync(async running => await running.FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.Show(entry) : null);
+        return sagas.EnterAsync(
+            async running => await running.FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.Show(entry) : null);
     }
 
     private static void Check(string? id)
@@ -49,7 +51,8 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
         if (id is not null && (id.Length is 0 or > MaxId || id.AsSpan().ContainsAnyExcept(IdChars)))
         {
             throw new ArgumentException(
-                $"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ make an id. "
+                $"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ "
+                    + "make an id. "
                 + "Use an id of your domain, for instance that of the order, or leave it out.",
                 nameof(id));
         }

@@ -45,7 +45,9 @@ internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger
         lock (gate)
         {
             var disturbed = disturbedOn ?? startedOn;
-            return waitsSince >= disturbed || time.GetUtcNow() >= disturbed + Grace ? null : disturbed + (Grace * (1 + (entropy.NextDouble() / 10)));
+            return waitsSince >= disturbed || time.GetUtcNow() >= disturbed + Grace
+                ? null
+                : disturbed + (Grace * (1 + (entropy.NextDouble() / 10)));
         }
     }
 }

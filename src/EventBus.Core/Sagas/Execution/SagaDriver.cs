@@ -40,7 +40,10 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     {
         if (await refusals.RefuseAsync(entry, exception))
         {
-            await HaltAsync(saga, new LeasedSaga(saga.Definition, entry, new SagaProgress(), entry.DueAt ?? services.StoreTime.GetUtcNow()), exception);
+            await HaltAsync(
+                saga,
+                new LeasedSaga(saga.Definition, entry, new SagaProgress(), entry.DueAt ?? services.StoreTime.GetUtcNow()),
+                exception);
         }
     }
 

@@ -16,7 +16,8 @@ internal sealed class SagaEngine(SagaComponents parts, SagaCensus census)
     public bool IsIdle => parts.Slots.IsEmpty && parts.Alerts?.IsIdle != false;
 
     /// <summary>The loops to run concurrently while the bus runs.</summary>
-    public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops => (parts.Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", parts.Leases.RunAsync));
+    public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops =>
+        (parts.Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", parts.Leases.RunAsync));
 
     /// <summary>Processes due sagas until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stop)

@@ -11,7 +11,8 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public string EffectPrefix => publishing.EffectPrefix;
 
-    public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) => Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
+    public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) =>
+        Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
 
     public IEnumerable<StoredSagaEvent> Ended(string sagaId, SagaStatus status, SagaProgress progress) => status == SagaStatus.Completed
         ? Make(new SagaCompleted(sagaId, saga), sagaId, "completed", progress.TraceParent)
@@ -33,9 +34,11 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
         publishing.Envelopes.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
     /// <summary>Derives the id of an event that a step publishes without an id of its own.</summary>
-    public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
+    public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
+        envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
 
-    public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
+    public static StoredSagaEvent Keep(Envelope envelope) =>
+        new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
     private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
 

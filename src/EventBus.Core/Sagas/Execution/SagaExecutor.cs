@@ -6,7 +6,12 @@ namespace EventBus;
 /// <param name="steps">Executes a step.</param>
 /// <param name="writer">Saves the saga.</param>
 /// <param name="draining">Cancelled while the bus stops: sagas between two steps are left to other instances.</param>
-internal sealed class SagaExecutor(SagaDefinition definition, SagaOutboxSender outbox, SagaStepExecutor steps, SagaStateWriter writer, CancellationToken draining)
+internal sealed class SagaExecutor(
+    SagaDefinition definition,
+    SagaOutboxSender outbox,
+    SagaStepExecutor steps,
+    SagaStateWriter writer,
+    CancellationToken draining)
 {
     /// <summary>Processes the saga until nothing is left to do now.</summary>
     public async Task ExecuteAsync(LeasedSaga hold)
@@ -51,9 +56,17 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaOutboxSender o
             return false;
         }
 
-        if (progress.Active() is not { } active || definition.Find(active.Name) is not { } step || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
+        if (progress.Active() is not { } active
+            || definition.Find(active.Name) is not { } step
+            || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
         {
-            await writer.HaltAsync(hold, $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be {(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then retry the saga.", null, static (halted, _) => SagaStateWriter.NotBegun(halted));
+            await writer.HaltAsync(
+                hold,
+                $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be "
+                    + $"{(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then "
+                    + "retry the saga.",
+                null,
+                static (halted, _) => SagaStateWriter.NotBegun(halted));
             return false;
         }
 

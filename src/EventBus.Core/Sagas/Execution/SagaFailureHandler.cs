@@ -33,7 +33,11 @@ internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransiti
 
         if (direction == SagaDirection.Compensate)
         {
-            await writer.HaltAsync(hold, $"The compensation of '{step.Name}' failed: {SagaStateWriter.OneLine(error)}", error, (progress, now) => Blame(progress, active, failure, rejected, now));
+            await writer.HaltAsync(
+                hold,
+                $"The compensation of '{step.Name}' failed: {SagaStateWriter.OneLine(error)}",
+                error,
+                (progress, now) => Blame(progress, active, failure, rejected, now));
             return false;
         }
 
@@ -66,7 +70,11 @@ internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransiti
             hold,
             progress =>
             {
-                (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, true, SagaStateWriter.OneLine(error));
+                (
+                    active.Failures,
+                    active.Begun,
+                    active.MayHaveEffect,
+                    active.Error) = (active.Failures + 1, false, true, SagaStateWriter.OneLine(error));
                 progress.Note(time.GetUtcNow(), step.Name, $"failed: {SagaStateWriter.OneLine(error)}");
             },
             dueAt);
@@ -76,7 +84,11 @@ internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransiti
     {
         var error = failure.Error;
         var isCompensation = active.Status == SagaStepStatus.Compensating;
-        (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, !rejected, SagaStateWriter.OneLine(error));
+        (
+            active.Failures,
+            active.Begun,
+            active.MayHaveEffect,
+            active.Error) = (active.Failures + 1, false, !rejected, SagaStateWriter.OneLine(error));
         progress.Note(now, active.Name, $"failed for good: {SagaStateWriter.OneLine(error)}");
         if (!isCompensation)
         {

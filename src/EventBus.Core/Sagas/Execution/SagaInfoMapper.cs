@@ -23,9 +23,12 @@ internal static class SagaInfoMapper
             ChangedAt = entry.ChangedAt,
             DueAt = entry.DueAt,
             Number = entry.Number,
-            Steps = progress?.Steps.ConvertAll(step => new SagaStepInfo(step.Name, step.Status, step.Failures, step.Interruptions, step.Error)) ?? [],
+            Steps = progress?.Steps.ConvertAll(
+                step => new SagaStepInfo(step.Name, step.Status, step.Failures, step.Interruptions, step.Error)) ?? [],
             History = progress?.History ?? [],
-            State = progress is { State.ValueKind: not JsonValueKind.Undefined } ? JsonMarshal.GetRawUtf8Value(progress.State).ToArray() : ReadOnlyMemory<byte>.Empty,
+            State = progress is { State.ValueKind: not JsonValueKind.Undefined }
+                ? JsonMarshal.GetRawUtf8Value(progress.State).ToArray()
+                : ReadOnlyMemory<byte>.Empty,
         };
     }
 

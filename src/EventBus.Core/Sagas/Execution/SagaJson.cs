@@ -4,7 +4,10 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>Defines the JSON serialization of stored sagas and of their events.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, MaxDepth = 1_000)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    MaxDepth = 1_000)]
 [JsonSerializable(typeof(SagaProgress))]
 [JsonSerializable(typeof(SagaStepCompleted))]
 [JsonSerializable(typeof(SagaCompleted))]

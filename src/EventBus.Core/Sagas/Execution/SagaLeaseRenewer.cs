@@ -36,7 +36,9 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
                 var now = time.GetUtcNow();
                 if (hold.Renewing.IsCompleted)
                 {
-                    hold.Renewing = hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested ? Task.CompletedTask : RenewAsync(hold);
+                    hold.Renewing = hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested
+                        ? Task.CompletedTask
+                        : RenewAsync(hold);
                 }
                 else if (hold.LeaseEnd <= now + (lease / 6))
                 {

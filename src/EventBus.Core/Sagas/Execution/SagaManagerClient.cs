@@ -6,7 +6,8 @@ internal sealed class SagaManagerClient(SagaAccess sagas) : SagaManager
     private const int MaxTake = 1_000;
 
     public override Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        sagas.EnterAsync<IReadOnlyList<SagaInfo>>(async running => [.. (await running.ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.Show)]);
+        sagas.EnterAsync<IReadOnlyList<SagaInfo>>(
+            async running => [.. (await running.ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.Show)]);
 
     public override Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
         sagas.EnterAsync(running => running.CountAsync(Check(filter), cancellationToken));

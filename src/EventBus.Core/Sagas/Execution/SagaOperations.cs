@@ -17,13 +17,17 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
 
     public SagaStore Store => parts.Store;
 
-    public Task<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.ListAsync(filter, token), "list the sagas", cancellationToken);
+    public Task<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        calls.AskAsync(token => Store.ListAsync(filter, token), "list the sagas", cancellationToken);
 
-    public Task<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => calls.AskAsync(token => Store.FindAsync(id, token), "find a saga", cancellationToken);
+    public Task<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
+        calls.AskAsync(token => Store.FindAsync(id, token), "find a saga", cancellationToken);
 
-    public Task<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.CountAsync(filter, token), "count the sagas", cancellationToken);
+    public Task<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        calls.AskAsync(token => Store.CountAsync(filter, token), "count the sagas", cancellationToken);
 
-    public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => parts.Replies.ReceiveAsync(parts.Catalog[saga].Definition, context, cancellationToken);
+    public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) =>
+        parts.Replies.ReceiveAsync(parts.Catalog[saga].Definition, context, cancellationToken);
 
     public async Task<string> StartAsync<TState>(TState state, string? given, CancellationToken cancellationToken)
         where TState : notnull
@@ -82,7 +86,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         {
             // Registered before the read, so that an end after it is not missed.
             using var waiter = parts.Waiters.Wait(id);
-            var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
+            var entry = await FindAsync(id, cancellationToken)
+                ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
             if (entry.Saga != saga.Definition.Name)
             {
                 throw new ArgumentException($"The saga '{id}' is one of '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
@@ -99,7 +104,11 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
 
     public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken)
     {
-        var changed = await ChangeAsync(id, static (saga, entry, progress, now) => saga.Moves.Retry(progress, now), RetryDead, cancellationToken);
+        var changed = await ChangeAsync(
+            id,
+            static (saga, entry, progress, now) => saga.Moves.Retry(progress, now),
+            RetryDead,
+            cancellationToken);
         if (changed is not null)
         {
             services.Log.SagaRetried(changed.Saga, id);
@@ -121,7 +130,9 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 step = progress.Active()?.Name;
                 return saga.Moves.Skip(progress, entry, reason, now);
             },
-            entry => throw new EventBusException($"The stored state of the saga '{entry.Id}' cannot be read, so its next step is unknown. Finish it, or retry it with an application that can read it."),
+            entry => throw new EventBusException(
+                $"The stored state of the saga '{entry.Id}' cannot be read, so its next step is unknown. Finish it, or retry it with an "
+                    + "application that can read it."),
             cancellationToken);
         if (changed is not null)
         {
@@ -134,7 +145,11 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     public async Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention }, cancellationToken);
+        var changed = await ChangeAsync(
+            id,
+            (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at),
+            entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention },
+            cancellationToken);
         if (changed is not null)
         {
             services.Log.SagaFinished(changed.Saga, id, reason);
@@ -148,7 +163,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     /// Reserves a slot for a saga that is being started, so that this instance can process it at once; false if no slot
     /// is free.
     /// </summary>
-    private bool TryReserve(string id) => options.Consume && !parts.Draining.IsCancellationRequested && parts.Slots.Free > 0 && parts.Slots.TryReserve(id);
+    private bool TryReserve(string id) =>
+        options.Consume && !parts.Draining.IsCancellationRequested && parts.Slots.Free > 0 && parts.Slots.TryReserve(id);
 
     private static JsonElement Write<TState>(TState state, SagaRuntime saga)
     {
@@ -158,12 +174,16 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
         catch (Exception exception)
         {
-            throw new ArgumentException($"The saga '{saga.Definition.Name}' cannot begin with this state: {ExceptionText.MessageOf(exception)}", nameof(state), exception);
+            throw new ArgumentException(
+                $"The saga '{saga.Definition.Name}' cannot begin with this state: {ExceptionText.MessageOf(exception)}",
+                nameof(state),
+                exception);
         }
     }
 
     private SagaRuntime SagaOf<TState>() =>
-        parts.Catalog.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
+        parts.Catalog.Find(typeof(TState)) ?? throw new ArgumentException(
+            $"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
 
     /// <summary>
     /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects
@@ -187,7 +207,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 if (await AskAsync(token => Store.FindAsync(entry.Id, token)) is { } known)
                 {
                     return known.Saga != entry.Saga
-                        ? throw new ArgumentException($"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
+                        ? throw new ArgumentException(
+                            $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
                         : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
                 }
 
@@ -196,7 +217,9 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             }
             catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {
-                throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}", exception);
+                throw new EventBusException(
+                    $"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}",
+                    exception);
             }
             catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
             {
@@ -214,15 +237,18 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
                 throw doubt is null
-                    ? new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: the store says that the id is taken, and does not find it.")
+                    ? new EventBusException(
+                        $"The saga '{entry.Saga}' {entry.Id} was not started: the store says that the id is taken, and does not find it.")
                     : InDoubt(doubt);
             }
         }
 
         EventBusException InDoubt(Exception cause) => new(
-            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
+            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: "
+                + $"{ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
 
-        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
+        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) =>
+            StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
     }
 
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
@@ -253,7 +279,11 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 var since = progress.StatusSince;
                 var status = turn(saga, entry, progress, now);
                 turned = (status, now - since);
-                return saga.Moves.With(due, status, progress, now) with { WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null, Content = progress.Write() };
+                return saga.Moves.With(due, status, progress, now) with
+                {
+                    WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null,
+                    Content = progress.Write()
+                };
             },
             token), "change a saga", cancellationToken);
         if (changed is not null)
@@ -282,7 +312,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It continues after the next start of the bus; wait for it again with its id.");
+            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It continues after the next start of the bus; "
+                + "wait for it again with its id.");
         }
     }
 }

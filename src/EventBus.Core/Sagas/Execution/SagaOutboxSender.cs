@@ -23,7 +23,8 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         }
 
         var kept = hold.Progress.Outbox;
-        var problems = await batches.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
+        var problems =
+            await batches.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
         var left = kept.Zip(problems).Where(item => item.Second is not null).ToList();
         if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {

@@ -59,10 +59,12 @@ internal sealed class SagaProgress
     public List<SagaHistoryEntry> History { get; set; } = [];
 
     /// <summary>Gets the step that is being executed, waited for or compensated; null if there is none.</summary>
-    public SagaStepProgress? Active() => Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
+    public SagaStepProgress? Active() =>
+        Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
 
     /// <summary>Gets the reply that a step waits for; null if it has not arrived.</summary>
-    public SagaReply? ReplyFor(SagaStepProgress step, string? eventName) => eventName is null ? null : Inbox.Find(reply => reply.Step == step.Name && reply.EventName == eventName);
+    public SagaReply? ReplyFor(SagaStepProgress step, string? eventName) =>
+        eventName is null ? null : Inbox.Find(reply => reply.Step == step.Name && reply.EventName == eventName);
 
     /// <summary>True if a reply with this id was received before.</summary>
     public bool Knows(string eventId) => Inbox.Exists(reply => reply.EventId == eventId) || UsedReplies.Contains(eventId);
@@ -71,7 +73,9 @@ internal sealed class SagaProgress
     /// <param name="reply">The reply.</param>
     /// <param name="waitKey">The key that the step waits for; null for the saga's id.</param>
     public bool Concerns(SagaReply reply, string? waitKey) =>
-        Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active && active.Name == reply.Step && (waitKey is null || waitKey == reply.WaitKey);
+        Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active
+            && active.Name == reply.Step
+            && (waitKey is null || waitKey == reply.WaitKey);
 
     /// <summary>Removes a reply, and remembers its id so that no step accepts a duplicate of it.</summary>
     public void Forget(SagaReply reply)
@@ -88,7 +92,8 @@ internal sealed class SagaProgress
     public void ForgetReplies() => Inbox.ToList().ForEach(Forget);
 
     /// <summary>Gets the compensated steps, in the order of their compensation.</summary>
-    public IReadOnlyList<string> Undone() => [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
+    public IReadOnlyList<string> Undone() =>
+        [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
 
     public void Note(DateTimeOffset at, string? step, string text)
     {

@@ -31,7 +31,8 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     public bool IsClosing => closing.IsCancellationRequested;
 
     /// <summary>The ids of the sagas that the store refuses in any form while it accepts others.</summary>
-    public IReadOnlyList<string> Ids => [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Ids =>
+        [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
 
     /// <summary>Records that a saga could be written, which ends its refusal.</summary>
     public void Accept(string id)

@@ -27,7 +27,13 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
     /// <param name="reply">The type information of the reply; null for none.</param>
     /// <param name="token">Cancelled at the timeout, when the lease is lost, or when the bus aborts.</param>
     /// <returns>The state after the step.</returns>
-    public abstract Task<JsonElement> InvokeAsync(IServiceProvider scope, SagaCall call, StoredState state, JsonTypeInfo json, JsonTypeInfo? reply, CancellationToken token);
+    public abstract Task<JsonElement> InvokeAsync(
+        IServiceProvider scope,
+        SagaCall call,
+        StoredState state,
+        JsonTypeInfo json,
+        JsonTypeInfo? reply,
+        CancellationToken token);
 
     /// <summary>Deserializes a stored state, after an upgrade if it has an older version.</summary>
     public abstract object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json);
@@ -38,7 +44,8 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
     public abstract string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json);
 }
 
-internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string name) : SagaRegistration(name, typeof(TSaga), typeof(TState))
+internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
+    DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string name) : SagaRegistration(name, typeof(TSaga), typeof(TState))
     where TSaga : Saga<TState>
     where TState : notnull
 {
@@ -48,7 +55,13 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
         return (saga.StateVersion, [.. StepsOf(saga).Select(step => step.Model)]);
     }
 
-    public override async Task<JsonElement> InvokeAsync(IServiceProvider scope, SagaCall call, StoredState state, JsonTypeInfo json, JsonTypeInfo? reply, CancellationToken token)
+    public override async Task<JsonElement> InvokeAsync(
+        IServiceProvider scope,
+        SagaCall call,
+        StoredState state,
+        JsonTypeInfo json,
+        JsonTypeInfo? reply,
+        CancellationToken token)
     {
         var saga = scope.GetRequiredService<TSaga>();
         var step = StepOf(saga, call.Step);
@@ -61,10 +74,13 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
         };
         await (running ?? throw new InvalidOperationException($"The step '{call.Step}' returned null instead of a task."));
         call.Succeed();
-        return JsonSerializer.SerializeToElement(context.State ?? throw new InvalidOperationException($"The step '{call.Step}' set the state to null."), json);
+        return JsonSerializer.SerializeToElement(
+            context.State ?? throw new InvalidOperationException($"The step '{call.Step}' set the state to null."),
+            json);
     }
 
-    public override object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json) => Read(scope.GetRequiredService<TSaga>(), state, json);
+    public override object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json) =>
+        Read(scope.GetRequiredService<TSaga>(), state, json);
 
     public override string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json)
     {
@@ -80,7 +96,8 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
     }
 
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
-        StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException($"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must define the same steps each time.");
+        StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException(
+            $"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must define the same steps each time.");
 
     private static object ReadReply(SagaCall call, JsonTypeInfo reply)
     {
@@ -90,7 +107,8 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
         }
         catch (Exception exception)
         {
-            throw new EventBusException($"The reply to the step '{call.Step}' cannot be read as {reply.Type}: {ReadFailure.Describe(exception)}.");
+            throw new EventBusException(
+                $"The reply to the step '{call.Step}' cannot be read as {reply.Type}: {ReadFailure.Describe(exception)}.");
         }
     }
 
@@ -104,11 +122,15 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
         catch (Exception exception) when (state.Version == saga.StateVersion || exception is JsonException)
         {
             // The original message may contain parts of the state.
-            throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.", null);
+            throw new SagaStateException(
+                $"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.",
+                null);
         }
         catch (Exception exception)
         {
-            throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {ExceptionText.MessageOf(exception)}", exception);
+            throw new SagaStateException(
+                $"The state, written in version {state.Version}, cannot be read: {ExceptionText.MessageOf(exception)}",
+                exception);
         }
     }
 }

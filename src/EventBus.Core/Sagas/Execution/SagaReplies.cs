@@ -4,7 +4,12 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Receives reply events and adds each to the inbox of the saga that waits for it.</summary>
-internal sealed class SagaReplies(SagaStore store, SagaRepository repository, EnvelopeFactory envelopes, WakeSignal due, BusServices services)
+internal sealed class SagaReplies(
+    SagaStore store,
+    SagaRepository repository,
+    EnvelopeFactory envelopes,
+    WakeSignal due,
+    BusServices services)
 {
     private const int MaxFound = 100;
 
@@ -43,7 +48,12 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository repository, En
     }
 
     /// <returns>True if the saga exists.</returns>
-    private async Task<bool> TakeInAsync(SagaDefinition definition, string id, EventContext context, SagaReply reply, CancellationToken cancellationToken)
+    private async Task<bool> TakeInAsync(
+        SagaDefinition definition,
+        string id,
+        EventContext context,
+        SagaReply reply,
+        CancellationToken cancellationToken)
     {
         var (exists, waits) = (false, false);
         await repository.ChangeAsync(
@@ -51,7 +61,10 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository repository, En
             entry =>
             {
                 (exists, waits) = (entry.Saga == definition.Name, false);
-                if (!exists || SagaProgress.Read(entry.Content, out _) is not { } progress || !WaitsFor(definition, entry, progress, context.Key, reply.EventName) || AnswersAnother(definition, entry, progress, context.CausationId, reply.EventName))
+                if (!exists
+                    || SagaProgress.Read(entry.Content, out _) is not { } progress
+                    || !WaitsFor(definition, entry, progress, context.Key, reply.EventName)
+                    || AnswersAnother(definition, entry, progress, context.CausationId, reply.EventName))
                 {
                     return null;
                 }
@@ -66,7 +79,9 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository repository, En
                 progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
                 // The holder of the saga checks the inbox before it releases the saga.
-                var waiting = !progress.Held && entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Waiting };
+                var waiting = !progress.Held
+                    && entry.Status == SagaStatus.Running
+                    && progress.Active() is { Status: SagaStepStatus.Waiting };
                 return entry with { ChangedAt = now, DueAt = waiting ? now : entry.DueAt, Content = progress.Write() };
             },
             cancellationToken);
@@ -105,5 +120,11 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository repository, En
     private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
         Guid.TryParseExact(causationId, "D", out var question)
         && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
-            && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(envelopes, definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
+            && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(
+                envelopes,
+                definition.Name,
+                entry.Id,
+                step.Name,
+                SagaDirection.Execute,
+                ordinal) == question));
 }

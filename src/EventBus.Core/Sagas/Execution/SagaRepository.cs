@@ -13,7 +13,12 @@ namespace EventBus;
 /// <param name="closing">
 /// Cancelled when the bus closes: a little later than the steps are cancelled, so that their results can be saved.
 /// </param>
-internal sealed class SagaRepository(SagaStore store, SagaRefusals refusals, TimeSpan lease, BusServices services, CancellationToken closing)
+internal sealed class SagaRepository(
+    SagaStore store,
+    SagaRefusals refusals,
+    TimeSpan lease,
+    BusServices services,
+    CancellationToken closing)
 {
     private const string Saves = "saves of sagas";
 
@@ -42,7 +47,10 @@ internal sealed class SagaRepository(SagaStore store, SagaRefusals refusals, Tim
     /// <exception cref="SagaLeaseLostException">Another instance has claimed it: nothing was changed.</exception>
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     /// <exception cref="OperationCanceledException">The bus closed before the store accepted the write.</exception>
-    public async Task SaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    public async Task SaveAsync(
+        LeasedSaga hold,
+        Action<SagaProgress> change,
+        Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         await hold.Gate.WaitAsync(closing);
         try
@@ -138,7 +146,10 @@ internal sealed class SagaRepository(SagaStore store, SagaRefusals refusals, Tim
                 var concernsEntry = await refusals.ConcernsEntryAsync(hold.Entry, exception);
                 if (concernsEntry && (exception is StoreRefusedException || ++proofs == SagaRefusals.Proofs))
                 {
-                    throw exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other sagas and not this one ({exception.GetType()}).", exception);
+                    throw exception as StoreRefusedException ?? new StoreRefusedException(
+                        StoreScope.Entry,
+                        $"The store takes other sagas and not this one ({exception.GetType()}).",
+                        exception);
                 }
 
                 await WaitAsync(backoff, concernsEntry);

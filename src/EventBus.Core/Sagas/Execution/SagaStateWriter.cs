@@ -5,7 +5,12 @@ namespace EventBus;
 /// <summary>
 /// Saves the status of a leased saga: a new status, a release until a due time, or that it needs attention.
 /// </summary>
-internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaRepository repository, SagaNotifier notifier, BusServices services)
+internal sealed class SagaStateWriter(
+    SagaDefinition definition,
+    SagaTransitions moves,
+    SagaRepository repository,
+    SagaNotifier notifier,
+    BusServices services)
 {
     private readonly TimeProvider time = services.StoreTime;
 
@@ -138,7 +143,8 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     }
 
     /// <summary>Formats an error for storage, in one line.</summary>
-    public static string OneLine(Exception exception) => PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
+    public static string OneLine(Exception exception) =>
+        PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
 
     /// <summary>
     /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
@@ -148,7 +154,9 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         hold.Id,
         entry =>
         {
-            if (entry.Claim != hold.Entry.Claim || SagaTransitions.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+            if (entry.Claim != hold.Entry.Claim
+                || SagaTransitions.IsEnd(entry.Status)
+                || SagaProgress.Read(entry.Content, out _) is not { } progress)
             {
                 return null;
             }

@@ -7,7 +7,12 @@ namespace EventBus;
 /// Executes the active step of a leased saga. Before a step runs, the store records that it may have run. The result of
 /// a step is saved in the same write as the beginning of the next.
 /// </summary>
-internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner runner, SagaStateWriter writer, SagaFailureHandler failures, BusServices services)
+internal sealed class SagaStepExecutor(
+    SagaTransitions moves,
+    SagaStepRunner runner,
+    SagaStateWriter writer,
+    SagaFailureHandler failures,
+    BusServices services)
 {
     private const int MaxInterruptions = 10;
     private const int MaxKey = 256;
@@ -19,7 +24,10 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
     /// <returns>True if another step follows now.</returns>
     public Task<bool> ContinueAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active) =>
         active.Interruptions > MaxInterruptions
-            ? failures.FailAsync(hold, step, active, new SagaFailure(new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."), active.Interruptions, SagaAttemptEnding.Final))
+            ? failures.FailAsync(hold, step, active, new SagaFailure(
+                new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."),
+                active.Interruptions,
+                SagaAttemptEnding.Final))
         : active.Status == SagaStepStatus.Waiting && hold.Progress.ReplyFor(active, step.ReplyName) is null ? WaitAsync(hold, step, active)
         : RunAsync(hold, step, active);
 
@@ -28,11 +36,17 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
     {
         if (active.WaitsUntil <= time.GetUtcNow())
         {
-            return await failures.FailAsync(hold, step, active, new SagaFailure(new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."), 1, SagaAttemptEnding.Final));
+            return await failures.FailAsync(hold, step, active, new SagaFailure(
+                new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."),
+                1,
+                SagaAttemptEnding.Final));
         }
 
         // A reply may arrive during this save.
-        await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
+        await writer.LeaveAsync(
+            hold,
+            _ => { },
+            progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
         return false;
     }
 
@@ -55,7 +69,11 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
             }
             catch (Exception exception)
             {
-                return await failures.FailAsync(hold, step, active, new SagaFailure(exception, active.Failures + 1, EndingOf(step, direction, exception)));
+                return await failures.FailAsync(
+                    hold,
+                    step,
+                    active,
+                    new SagaFailure(exception, active.Failures + 1, EndingOf(step, direction, exception)));
             }
 
             await writer.BeginAsync(hold, active, key);
@@ -66,7 +84,12 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
             await writer.BeginAsync(hold, active);
         }
 
-        var call = runner.CreateCall(hold, step, active, direction, reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray());
+        var call = runner.CreateCall(
+            hold,
+            step,
+            active,
+            direction,
+            reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray());
         var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
         if (outcome.IsInterrupted)
         {
@@ -76,7 +99,11 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
 
         if (outcome.Error is { } error)
         {
-            return await failures.FailAsync(hold, step, active, new SagaFailure(error, call.Attempt, outcome.IsAnswer ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
+            return await failures.FailAsync(
+                hold,
+                step,
+                active,
+                new SagaFailure(error, call.Attempt, outcome.IsAnswer ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
         }
 
         await SaveAsync(hold, step, active, reply, new StepResult(direction, outcome.State, call.Outbox.ConvertAll(SagaEventFactory.Keep)));
@@ -99,7 +126,11 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
             if (result.Direction == SagaDirection.Execute && step.ReplyName is not null)
             {
                 // A reply that has already arrived is processed next.
-                (active.Status, active.Failures, active.Interruptions, active.Published) = (SagaStepStatus.Waiting, 0, 0, result.Outbox.Count);
+                (
+                    active.Status,
+                    active.Failures,
+                    active.Interruptions,
+                    active.Published) = (SagaStepStatus.Waiting, 0, 0, result.Outbox.Count);
                 active.Begun = progress.ReplyFor(active, step.ReplyName) is not null;
                 (active.WaitsSince, active.WaitsUntil) = (now, now + step.ReplyTimeout);
                 progress.Note(now, step.Name, $"waits for {step.ReplyName}");
@@ -120,7 +151,8 @@ internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner run
     private async Task<string?> WaitKeyOfAsync(SagaStepDefinition step, StoredState state) => await runner.WaitKeyAsync(step, state) switch
     {
         null => null,
-        { Length: 0 or > MaxKey } key => throw new InvalidOperationException($"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
+        { Length: 0 or > MaxKey } key => throw new InvalidOperationException(
+            $"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
         var key => SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key),
     };
 

@@ -6,13 +6,23 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Runs a step of a saga in its own scope, within its timeout, and returns its result.</summary>
-internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory events, int maxStateBytes, IServiceScopeFactory scopes, BusServices services)
+internal sealed class SagaStepRunner(
+    SagaDefinition definition,
+    SagaEventFactory events,
+    int maxStateBytes,
+    IServiceScopeFactory scopes,
+    BusServices services)
 {
     // The time for a step that ignores its cancelled token to end. After it the step is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates the data of the next attempt of a step.</summary>
-    public SagaCall CreateCall(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaDirection direction, ReadOnlyMemory<byte> reply)
+    public SagaCall CreateCall(
+        LeasedSaga hold,
+        SagaStepDefinition step,
+        SagaStepProgress active,
+        SagaDirection direction,
+        ReadOnlyMemory<byte> reply)
     {
         SagaCall? call = null;
         return call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
@@ -29,9 +39,20 @@ internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory
     /// <param name="state">The state before the step.</param>
     /// <param name="traceParent">The trace parent of the saga.</param>
     /// <param name="lost">Cancelled when another instance may have claimed the saga.</param>
-    public async Task<SagaOutcome> RunAsync(SagaStepDefinition step, SagaCall call, StoredState state, string? traceParent, CancellationToken lost)
+    public async Task<SagaOutcome> RunAsync(
+        SagaStepDefinition step,
+        SagaCall call,
+        StoredState state,
+        string? traceParent,
+        CancellationToken lost)
     {
-        using var activity = services.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
+        using var activity = services.Diagnostics.StartSagaStep(
+            definition.Name,
+            call.SagaId,
+            call.Step,
+            call.Direction.ToString().ToLowerInvariant(),
+            call.Attempt,
+            traceParent);
         using var timeout = new CancellationTokenSource(step.Timeout, services.StoreTime);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, services.Abort);
         var running = InvokeAsync(step, call, state, either.Token);
@@ -52,7 +73,8 @@ internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory
     {
         var size = JsonMarshal.GetRawUtf8Value(state).Length;
         return size <= maxStateBytes ? state : throw new InvalidOperationException(
-            $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+            $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise "
+                + $"{nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
     }
 
     /// <summary>Gets the key of the reply that a step will wait for; null for the saga's id.</summary>
@@ -68,7 +90,13 @@ internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory
         return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
 
-    private async Task<SagaOutcome> OutcomeAsync(SagaStepDefinition step, SagaCall call, Task<JsonElement> running, CancellationToken timeout, CancellationToken lost, CancellationToken either)
+    private async Task<SagaOutcome> OutcomeAsync(
+        SagaStepDefinition step,
+        SagaCall call,
+        Task<JsonElement> running,
+        CancellationToken timeout,
+        CancellationToken lost,
+        CancellationToken either)
     {
         const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
         await ((Task)running).WaitAsync(either).ConfigureAwait(Quietly);
@@ -96,7 +124,9 @@ internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
         {
-            return new SagaOutcome(default, new TimeoutException($"The step '{step.Name}' did not end within its timeout of {step.Timeout}: it is unknown whether it had an effect.", exception));
+            return new SagaOutcome(default, new TimeoutException(
+                $"The step '{step.Name}' did not end within its timeout of {step.Timeout}: it is unknown whether it had an effect.",
+                exception));
         }
         catch (Exception exception)
         {

@@ -41,7 +41,8 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// Returns why a saga whose step failed needs attention instead of a compensation; null if it can be compensated.
     /// </summary>
     public string? NeedsPeople(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
-        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone."
+        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped
+            && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone."
         : step.IsPivot && !rejected ? "It is unknown whether the pivot had its effect, which cannot be undone."
         : null;
 
@@ -136,7 +137,10 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// running.
     /// </summary>
     private static SagaStatus Resumed(SagaProgress progress) =>
-        progress.Steps.Exists(step => step.Status is SagaStepStatus.Rejected or SagaStepStatus.InDoubt or SagaStepStatus.Compensating or SagaStepStatus.Compensated) ? SagaStatus.Compensating : SagaStatus.Running;
+        progress.Steps.Exists(step => step.Status is SagaStepStatus.Rejected
+            or SagaStepStatus.InDoubt
+            or SagaStepStatus.Compensating
+            or SagaStepStatus.Compensated) ? SagaStatus.Compensating : SagaStatus.Running;
 
     private static void Start(SagaProgress progress, SagaStepDefinition step) =>
         progress.Steps.Add(new SagaStepProgress { Name = step.Name, Status = SagaStepStatus.Executing, Begun = true });
@@ -162,7 +166,8 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// </summary>
     private SagaStatus Back(SagaProgress progress, SagaEntry entry, DateTimeOffset now)
     {
-        foreach (var step in Enumerable.Reverse(progress.Steps).Where(step => step.Status is SagaStepStatus.Executed or SagaStepStatus.InDoubt))
+        foreach (var step in Enumerable.Reverse(progress.Steps)
+            .Where(step => step.Status is SagaStepStatus.Executed or SagaStepStatus.InDoubt))
         {
             // A step that this application no longer knows is begun too: the saga then needs attention, instead of
             // skipping the compensation silently.

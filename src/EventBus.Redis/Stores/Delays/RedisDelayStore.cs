@@ -12,13 +12,18 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     private bool isUsed;
     private int saidThatNoneIsPublished;
 
-    private RedisKey[] Keys => keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
+    private RedisKey[] Keys =>
+        keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
 
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
         try
         {
-            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.Id, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+            await link.RunAsync(
+                RedisDelayScripts.Add,
+                Keys,
+                [envelope.Id, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body],
+                cancellationToken);
         }
         catch (Exception exception) when (RefusalOf(exception) is { } refusal)
         {
@@ -28,14 +33,23 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         isUsed = true;
     }
 
-    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         RedisResult[] rows;
         try
         {
-            rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+            rows = (RedisResult[])(await link.RunAsync(
+                RedisDelayScripts.Claim,
+                Keys,
+                [RedisTime.Write(now), RedisTime.Write(now + lease), max],
+                cancellationToken))!;
         }
-        catch (StoreRefusedException exception) when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisErrors.IsDenied(refusal))
+        catch (StoreRefusedException exception)
+            when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisErrors.IsDenied(refusal))
         {
             // A process that only publishes, and without delays, does not need the permission for this command. A
             // process with subscriptions publishes the events that others have delayed, also after a restart.
@@ -60,7 +74,13 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         {
             var id = (string)row[0]!;
             var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, StoreFormat.UnreadableName);
-            return new DelayedEvent { EventId = id, EventName = envelope.Name, Key = envelope.Key, DueAt = RedisTime.ReadScore(row[1])!.Value };
+            return new DelayedEvent
+            {
+                EventId = id,
+                EventName = envelope.Name,
+                Key = envelope.Key,
+                DueAt = RedisTime.ReadScore(row[1])!.Value
+            };
         })];
     }
 
@@ -71,7 +91,9 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
-        await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+        await link.AskAsync(
+            database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)),
+            cancellationToken);
 
     /// <summary>
     /// Returns a refusal for a failure that certainly had no effect, so that the publish is retried within its
@@ -82,7 +104,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
         return !RedisErrors.IsWithoutEffect(cause) ? null
             : RedisErrors.IsForGood(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
-            : exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
+            : exception as StoreRefusedException
+                ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
     }
 
     /// <summary>
@@ -94,7 +117,13 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
         var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, StoreFormat.UnreadableName);
         return body is not null && envelope.Id == id ? envelope : new Envelope(
-            new EnvelopeAttributes { Id = id, Name = StoreFormat.UnreadableName, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
+            new EnvelopeAttributes
+            {
+                Id = id,
+                Name = StoreFormat.UnreadableName,
+                Defect = envelope.Defect
+                ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.")
+            },
             body ?? []);
     }
 }

@@ -18,7 +18,9 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         if (filter.EventId is { } eventId)
         {
             var found = await LoadAsync(await IdsOfAsync(eventId, filter.Subscription, cancellationToken), cancellationToken);
-            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.Name, entry)).OrderByDescending(entry => entry.Number).Take(filter.Take)];
+            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.Name, entry))
+                .OrderByDescending(entry => entry.Number)
+                .Take(filter.Take)];
         }
 
         var listed = new List<FailedEvent>();
@@ -57,7 +59,9 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         {
             var size = Math.Min(ScanPage, IsIndexed(filter) ? filter.Take - listed.Count : ScanPage);
             RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
-            var page = Found(await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken), filter);
+            var page = Found(
+                await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken),
+                filter);
             listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
             {
@@ -71,7 +75,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     }
 
     public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
-        (long)await link.RunAsync(RedisDeadLetterScripts.Measure, [keys.Large], [FailedEvent.MakeId(subscription, ""), above], cancellationToken);
+        (long)await link.RunAsync(
+            RedisDeadLetterScripts.Measure,
+            [keys.Large],
+            [FailedEvent.MakeId(subscription, ""), above],
+            cancellationToken);
 
     public override async ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
@@ -109,7 +117,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     public override async ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, ""], cancellationToken);
 
-    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         var rows = (RedisResult[])(await link.RunAsync(
             RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
@@ -117,7 +129,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     }
 
     public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisDeadLetterScripts.Alerted, keys.For(), [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })], cancellationToken);
+        await link.RunAsync(
+            RedisDeadLetterScripts.Alerted,
+            keys.For(),
+            [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })],
+            cancellationToken);
 
     /// <summary>Reads the dead letters with the given ids. Ids without a dead letter are skipped.</summary>
     private async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
@@ -127,9 +143,15 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             return [];
         }
 
-        var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Load, keys.Load, [.. ids.Select(id => (RedisValue)id)], cancellationToken))!;
+        var rows = (RedisResult[])(await link.RunAsync(
+            RedisDeadLetterScripts.Load,
+            keys.Load,
+            [.. ids.Select(id => (RedisValue)id)],
+            cancellationToken))!;
         return [.. rows
-            .Select(row => (Entry: RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[2], row[3], row[4], row[5])), Number: (long)(double)row[1]))
+            .Select(row => (
+                Entry: RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[2], row[3], row[4], row[5])),
+                Number: (long)(double)row[1]))
             .Where(found => found.Entry.Status == FailedEventStatus.Dead)
             .Select(found => found.Entry with { Number = found.Number })];
     }
@@ -143,7 +165,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         while (removed < max)
         {
             var size = Math.Min(SweepPage, max - removed);
-            var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Oldest, [keys.Dying, .. keys.Load[..4]], [RedisTime.Write(before), size], cancellationToken))!;
+            var rows = (RedisResult[])(await link.RunAsync(
+                RedisDeadLetterScripts.Oldest,
+                [keys.Dying, .. keys.Load[..4]],
+                [RedisTime.Write(before), size],
+                cancellationToken))!;
             var done = await Task.WhenAll(rows.Select(row => SweepAsync(row, before, cancellationToken)));
             var gone = done.Count(each => each);
             removed += gone;
@@ -163,7 +189,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var id = (string)row[0]!;
         if (!row[1].IsNull && RedisFailureFormat.IsReadable(id, row[2], row[3]))
         {
-            return (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, RedisTime.Write(before)], cancellationToken);
+            return (bool)await link.RunAsync(
+                RedisDeadLetterScripts.Discard,
+                keys.ForEntry(id),
+                [id, RedisTime.Write(before)],
+                cancellationToken);
         }
 
         await link.AskAsync(database => database.SortedSetRemoveAsync(keys.Dying, id), cancellationToken);
@@ -185,8 +215,16 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
     private RedisKey IndexOf(DeadLetterFilter filter) => filter.Subscription is { } subscription ? keys.DeadOf(subscription) : keys.Dead;
 
-    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(DeadLetterFilter filter, long? before, int size, CancellationToken cancellationToken) =>
-        Found(await link.RunAsync(RedisDeadLetterScripts.Page, [IndexOf(filter), keys.States], [before is { } number ? $"({number}" : "+inf", size], cancellationToken), filter);
+    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(
+        DeadLetterFilter filter,
+        long? before,
+        int size,
+        CancellationToken cancellationToken) =>
+        Found(await link.RunAsync(
+            RedisDeadLetterScripts.Page,
+            [IndexOf(filter), keys.States],
+            [before is { } number ? $"({number}" : "+inf", size],
+            cancellationToken), filter);
 
     private static IReadOnlyList<(string Id, long Number, bool Matches)> Found(RedisResult rows, DeadLetterFilter filter) =>
         [.. ((RedisResult[])rows!).Select(row =>
@@ -197,7 +235,9 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         })];
 
     /// <summary>Gets the ids that the entries of an event can have: one for each subscription.</summary>
-    private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) => subscription is not null
-        ? [FailedEvent.MakeId(subscription, eventId)]
-        : [.. (await link.AskAsync(database => database.SetMembersAsync(keys.Subscriptions), cancellationToken)).Select(name => FailedEvent.MakeId(name!, eventId))];
+    private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) =>
+        subscription is not null
+            ? [FailedEvent.MakeId(subscription, eventId)]
+            : [.. (await link.AskAsync(database => database.SetMembersAsync(keys.Subscriptions), cancellationToken)).Select(
+                name => FailedEvent.MakeId(name!, eventId))];
 }

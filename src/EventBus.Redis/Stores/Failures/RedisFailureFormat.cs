@@ -93,7 +93,9 @@ internal static class RedisFailureFormat
 
     /// <summary>Reads a position; returns null if the text is not a position.</summary>
     public static long? ReadRank(string rank) =>
-        ulong.TryParse(rank, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? unchecked((long)(value ^ (1UL << 63))) : null;
+        ulong.TryParse(rank, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? unchecked((long)(value ^ (1UL << 63)))
+            : null;
 
     /// <summary>
     /// Reads an entry; never throws. If the entry cannot be read, returns a placeholder that says so.
@@ -105,7 +107,9 @@ internal static class RedisFailureFormat
         var name = state?.Name is { Length: > 0 } known ? known : StoreFormat.UnreadableName;
         var body = (byte[]?)stored.Body;
         var envelope = StoreFormat.Read((byte[]?)stored.Event ?? [], body ?? [], eventId, name);
-        defect ??= body is null ? "The stored body is missing." : envelope.Id != eventId ? "The stored attributes are those of another event." : null;
+        defect ??= body is null ? "The stored body is missing."
+            : envelope.Id != eventId ? "The stored attributes are those of another event."
+            : null;
         if (defect is not null)
         {
             envelope = new Envelope(new EnvelopeAttributes { Id = eventId, Name = name, Defect = defect }, body ?? []);
@@ -113,7 +117,14 @@ internal static class RedisFailureFormat
 
         var (error, details, history) = ReadErrors((byte[]?)stored.Errors ?? []);
         var entry = state?.Entry ?? Placeholder;
-        return entry with { Subscription = subscription, Envelope = envelope, Error = error ?? defect, ErrorDetails = details, History = history };
+        return entry with
+        {
+            Subscription = subscription,
+            Envelope = envelope,
+            Error = error ?? defect,
+            ErrorDetails = details,
+            History = history
+        };
     }
 
     /// <summary>Returns true if an entry is readable as far as can be seen without its body.</summary>
@@ -122,7 +133,9 @@ internal static class RedisFailureFormat
         var (subscription, eventId) = Split(id);
 
         // For attributes that cannot be read, StoreFormat.Read returns the given id, which is empty here.
-        return ReadState(subscription, state, out var defect) is not null && defect is null && StoreFormat.Read((byte[]?)attributes ?? [], [], "", "").Id == eventId;
+        return ReadState(subscription, state, out var defect) is not null
+            && defect is null
+            && StoreFormat.Read((byte[]?)attributes ?? [], [], "", "").Id == eventId;
     }
 
     /// <summary>Reads the state of an entry; returns null if it cannot be read.</summary>
@@ -148,7 +161,9 @@ internal static class RedisFailureFormat
                 Concurrent = state.TryGetProperty("accompanied", out var accompanied) ? accompanied.GetInt32() : 0,
                 ManualRetries = state.GetProperty("replays").GetInt32(),
                 Claim = state.GetProperty("claim").GetInt64(),
-                WasInterrupted = isHeld && state.TryGetProperty("interrupted", out var interrupted) && interrupted.ValueKind == JsonValueKind.True,
+                WasInterrupted = isHeld
+                    && state.TryGetProperty("interrupted", out var interrupted)
+                    && interrupted.ValueKind == JsonValueKind.True,
                 Number = state.GetProperty("number").GetInt64(),
                 DueAt = RedisTime.ReadText(Text("due") ?? ""),
                 FirstFailedAt = RedisTime.ReadText(Text("first") ?? ""),
@@ -168,9 +183,11 @@ internal static class RedisFailureFormat
 
             return new StoredState(Text("name") ?? "", isHeld ? entry : entry with { Claim = 0 });
 
-            string? Text(string property) => state.TryGetProperty(property, out var value) && value.ValueKind != JsonValueKind.Null ? value.GetString() : null;
+            string? Text(string property) =>
+                state.TryGetProperty(property, out var value) && value.ValueKind != JsonValueKind.Null ? value.GetString() : null;
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception)
+            when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             // The message of a JsonException contains parts of the data.
             defect = $"The stored state cannot be read: {(exception is JsonException ? "it is no JSON" : exception.Message)}";
@@ -199,7 +216,10 @@ internal static class RedisFailureFormat
         {
             using var document = JsonDocument.Parse(errors);
             var root = document.RootElement;
-            return (root.GetProperty("error").GetString(), root.GetProperty("details").GetString(), StoreFormat.ReadHistory(Encoding.UTF8.GetBytes(root.GetProperty("history").GetRawText())));
+            return (
+                root.GetProperty("error").GetString(),
+                root.GetProperty("details").GetString(),
+                StoreFormat.ReadHistory(Encoding.UTF8.GetBytes(root.GetProperty("history").GetRawText())));
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
         {

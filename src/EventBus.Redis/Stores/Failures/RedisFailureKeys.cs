@@ -9,7 +9,17 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     // positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout and large.
     private readonly string[] names =
     [
-        "failed:state", "failed:event", "failed:body", "failed:errors", "counters", "lines", "lines:parked", "orders:deferred", "orders:positions", "orders", "orders:touched",
+        "failed:state",
+        "failed:event",
+        "failed:body",
+        "failed:errors",
+        "counters",
+        "lines",
+        "lines:parked",
+        "orders:deferred",
+        "orders:positions",
+        "orders",
+        "orders:touched",
         "due", "dead", "dead:last", "alerts", "starts", "starts:counted", "subscriptions",
     ];
 
@@ -43,7 +53,8 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
 
     /// <summary>Gets the keys for a script that concerns some subscriptions.</summary>
-    public RedisKey[] For(params IEnumerable<string> subscriptions) => [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:of:{name}"), DeadOf(name) })];
+    public RedisKey[] For(params IEnumerable<string> subscriptions) =>
+        [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:of:{name}"), DeadOf(name) })];
 
     /// <summary>Gets the keys for a script that concerns one entry.</summary>
     public RedisKey[] ForEntry(string id) => For(RedisFailureFormat.Split(id).Subscription);

@@ -37,7 +37,11 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             _ => ParkOutcome.LineFull,
         };
 
-    public override async ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken) =>
+    public override async ValueTask<DeferOutcome> DeferAsync(
+        FailedEvent entry,
+        long stamp,
+        int limit,
+        CancellationToken cancellationToken) =>
         await KeepAsync(RedisFailureScripts.Defer, "defer", entry with { LineKey = null }, [limit, stamp], cancellationToken) switch
         {
             0 => DeferOutcome.Deferred,
@@ -45,16 +49,28 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             _ => DeferOutcome.Full,
         };
 
-    public override async ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<AttemptCount?> CountAttemptAsync(
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         var id = FailedEvent.MakeId(subscription, eventId);
         var count = (int[]?)await repeats.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
-            RedisDeadLetterScripts.CountStart, keys.For(subscription), [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent], cancellationToken));
+            RedisDeadLetterScripts.CountStart,
+            keys.For(subscription),
+            [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent],
+            cancellationToken));
         return count is [var starts, var accompanied] ? new AttemptCount(starts, accompanied) : null;
     }
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisDeadLetterScripts.ForgetStarts, keys.For(subscription), [FailedEvent.MakeId(subscription, eventId)], cancellationToken);
+        await link.RunAsync(
+            RedisDeadLetterScripts.ForgetStarts,
+            keys.For(subscription),
+            [FailedEvent.MakeId(subscription, eventId)],
+            cancellationToken);
 
     public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
         IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
@@ -78,16 +94,28 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     }
 
     public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        (bool)await link.RunAsync(RedisFailureScripts.Begin, keys.For(entry.Subscription), [entry.Id, entry.Claim, entry.Attempts, entry.Concurrent], cancellationToken);
+        (bool)await link.RunAsync(
+            RedisFailureScripts.Begin,
+            keys.For(entry.Subscription),
+            [entry.Id, entry.Claim, entry.Attempts, entry.Concurrent],
+            cancellationToken);
 
-    public override async ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken)
     {
         var lost = new List<string>();
         foreach (var page in claimed.Chunk(RenewPage))
         {
             List<string> subscriptions = [.. page.Select(entry => entry.Subscription).Distinct(StringComparer.Ordinal)];
-            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(entry.Subscription)) });
-            lost.AddRange((string[])(await link.RunAsync(RedisFailureScripts.Renew, keys.For(subscriptions), [RedisTime.Write(until), .. values], cancellationToken))!);
+            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, keys.FirstOfSubscriptions
+                + (2 * subscriptions.IndexOf(entry.Subscription)) });
+            lost.AddRange((string[])(await link.RunAsync(
+                RedisFailureScripts.Renew,
+                keys.For(subscriptions),
+                [RedisTime.Write(until), .. values],
+                cancellationToken))!);
         }
 
         return lost;
@@ -98,27 +126,48 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
     public override async ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
     {
-        var stored = (string?)await link.AskAsync(database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)), cancellationToken);
+        var stored = (string?)await link.AskAsync(
+            database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)),
+            cancellationToken);
         return stored?.Split(' ') is [var text, var rank] && long.TryParse(text, out var stamp)
             ? new OrderState(stamp, RedisFailureFormat.ReadRank(rank))
             : default;
     }
 
-    public override async ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken) =>
+    public override async ValueTask<bool> AdvanceAsync(
+        string subscription,
+        string orderKey,
+        long? position,
+        DateTimeOffset now,
+        CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
             RedisDeadLetterScripts.Advance,
             keys.For(subscription),
-            [RedisFailureKeys.Prefix(subscription, orderKey), position is { } number ? RedisFailureFormat.WriteRank(number) : "", RedisTime.Write(now)],
+            [
+                RedisFailureKeys.Prefix(subscription, orderKey),
+                position is { } number ? RedisFailureFormat.WriteRank(number) : "",
+                RedisTime.Write(now)
+            ],
             cancellationToken);
 
-    public override async ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisDeadLetterScripts.Sweep, keys.For(), [RedisTime.Write(attemptsBefore), RedisTime.Write(orderBefore), max], cancellationToken);
+    public override async ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken) =>
+        await link.RunAsync(
+            RedisDeadLetterScripts.Sweep,
+            keys.For(),
+            [RedisTime.Write(attemptsBefore), RedisTime.Write(orderBefore), max],
+            cancellationToken);
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(keys.States), cancellationToken);
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
-        await link.AskAsync(database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+        await link.AskAsync(
+            database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)),
+            cancellationToken);
 
     /// <summary>
     /// Undoes the last claim if its reply was lost: entries that were not received were not attempted.
@@ -150,12 +199,22 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         return (int)await repeats.RunAsync($"{step} {entry.Id} {entry.Claim} {entry.LastFailedAt.UtcTicks}", token => link.RunAsync(
             script,
             keys.For(entry.Subscription),
-            [entry.Id, entry.Subscription, entry.Claim, RedisFailureFormat.WriteState(entry, token), RedisFailureFormat.WriteErrors(entry), attributes, body, .. more],
+            [
+                entry.Id,
+                entry.Subscription,
+                entry.Claim,
+                RedisFailureFormat.WriteState(entry, token),
+                RedisFailureFormat.WriteErrors(entry),
+                attributes,
+                body,
+                .. more
+            ],
             cancellationToken));
     }
 
     private static FailedEvent ReadClaimed(RedisResult row) =>
-        RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6])) is var entry && entry.Status == FailedEventStatus.Dead
+        RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6])) is var entry
+            && entry.Status == FailedEventStatus.Dead
             ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
             : entry;
 

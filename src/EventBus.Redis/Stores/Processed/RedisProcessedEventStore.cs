@@ -19,9 +19,20 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
     private readonly RedisCallDeduplicator repeats = new();
     private RedisKey[]? keys;
 
-    private RedisKey[] Keys => keys ??= [link.Key("processed"), link.Key("processed:outbox"), link.Key("processed:ends"), link.Key("processed:claims"), link.Key("counters")];
+    private RedisKey[] Keys => keys ??= [
+        link.Key("processed"),
+        link.Key("processed:outbox"),
+        link.Key("processed:ends"),
+        link.Key("processed:claims"),
+        link.Key("counters")
+    ];
 
-    public override async ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    public override async ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken)
     {
         var id = IdOf(key);
         var until = now + lease;
@@ -42,10 +53,22 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : StoreFormat.ReadOutbox((byte[])claim[3]!, key.Key));
     }
 
-    public override async ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
-        (bool)await link.RunAsync(RedisProcessedScripts.Renew, Keys, [IdOf(key), fence, RedisTime.Write(until), RedisTime.Write(until + Abandoned)], cancellationToken);
+    public override async ValueTask<bool> RenewAsync(
+        ProcessedKey key,
+        long fence,
+        DateTimeOffset until,
+        CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(
+            RedisProcessedScripts.Renew,
+            Keys,
+            [IdOf(key), fence, RedisTime.Write(until), RedisTime.Write(until + Abandoned)],
+            cancellationToken);
 
-    public override async ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    public override async ValueTask<bool> CompleteAsync(
+        ProcessedKey key,
+        long fence,
+        Completion completion,
+        CancellationToken cancellationToken)
     {
         if (completion.Effects.Count > 0)
         {
@@ -53,7 +76,11 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         }
 
         RedisValue outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : "";
-        return (bool)await link.RunAsync(RedisProcessedScripts.Complete, Keys, [IdOf(key), fence, RedisTime.Write(completion.KeepUntil), outbox], cancellationToken);
+        return (bool)await link.RunAsync(
+            RedisProcessedScripts.Complete,
+            Keys,
+            [IdOf(key), fence, RedisTime.Write(completion.KeepUntil), outbox],
+            cancellationToken);
     }
 
     public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>

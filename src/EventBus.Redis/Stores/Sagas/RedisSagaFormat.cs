@@ -87,7 +87,15 @@ internal static class RedisSagaFormat
     public static SagaEntry Read(RedisResult saga)
     {
         var (id, place, row, content, mark) = ((string)saga[0]!, (string?)saga[1], (string?)saga[2], (byte[]?)saga[3], (string)saga[4]!);
-        var entry = new SagaEntry { Id = id, Saga = "", Status = SagaStatus.NeedsAttention, StartedAt = DateTimeOffset.MinValue, ChangedAt = DateTimeOffset.MinValue, Content = ReadOnlyMemory<byte>.Empty };
+        var entry = new SagaEntry
+        {
+            Id = id,
+            Saga = "",
+            Status = SagaStatus.NeedsAttention,
+            StartedAt = DateTimeOffset.MinValue,
+            ChangedAt = DateTimeOffset.MinValue,
+            Content = ReadOnlyMemory<byte>.Empty
+        };
         var defect = ReadPlace(ref entry, place, mark) ? null : "its position is invalid";
         defect ??= row is not null && ReadRow(ref entry, row) ? null : "its description is invalid";
         defect ??= content is not null ? null : "its content is missing";
@@ -96,7 +104,10 @@ internal static class RedisSagaFormat
 
     private static bool ReadPlace(ref SagaEntry entry, string? place, string mark)
     {
-        if (place?.Split(' ', 5) is [var version, var number, var started, var name, _] && TryNumber(version, out var v) && TryNumber(number, out var n) && TryTime(started, out var start))
+        if (place?.Split(' ', 5) is [var version, var number, var started, var name, _]
+            && TryNumber(version, out var v)
+            && TryNumber(number, out var n)
+            && TryTime(started, out var start))
         {
             entry = entry with { Version = v, Number = n, StartedAt = start, Saga = Uri.UnescapeDataString(name) };
             return true;
@@ -111,12 +122,24 @@ internal static class RedisSagaFormat
     {
         if (row.Split(' ') is not [var status, var claim, var due, var alert, var until, var changed, ['=', ..] or "-"] words
             || !Enum.TryParse<SagaStatus>(status, out var s) || !Enum.IsDefined(s) || !TryNumber(claim, out var c)
-            || !TryTimeOrNothing(due, out var dueAt) || !TryTimeOrNothing(alert, out var alertAt) || !TryTimeOrNothing(until, out var keepUntil) || !TryTime(changed, out var changedAt))
+            || !TryTimeOrNothing(due, out var dueAt)
+            || !TryTimeOrNothing(alert, out var alertAt)
+            || !TryTimeOrNothing(until, out var keepUntil)
+            || !TryTime(changed, out var changedAt))
         {
             return false;
         }
 
-        entry = entry with { Status = s, Claim = c, DueAt = dueAt, AlertAt = alertAt, KeepUntil = keepUntil, ChangedAt = changedAt, WaitKey = words[6] == "-" ? null : Uri.UnescapeDataString(words[6][1..]) };
+        entry = entry with
+        {
+            Status = s,
+            Claim = c,
+            DueAt = dueAt,
+            AlertAt = alertAt,
+            KeepUntil = keepUntil,
+            ChangedAt = changedAt,
+            WaitKey = words[6] == "-" ? null : Uri.UnescapeDataString(words[6][1..])
+        };
         return true;
     }
 
@@ -125,11 +148,13 @@ internal static class RedisSagaFormat
 
     private static string TimeOrNothing(DateTimeOffset? time) => time is { } at ? Time(at) : "-";
 
-    private static bool TryNumber(string text, out long number) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
+    private static bool TryNumber(string text, out long number) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
 
     private static bool TryTime(string text, out DateTimeOffset time)
     {
-        var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) && ticks <= DateTimeOffset.MaxValue.UtcTicks;
+        var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
+            && ticks <= DateTimeOffset.MaxValue.UtcTicks;
         time = valid ? new DateTimeOffset(ticks, TimeSpan.Zero) : DateTimeOffset.MinValue;
         return valid;
     }

@@ -10,7 +10,8 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
 
     private RedisKey[]? keys;
 
-    private RedisKey[] Keys => keys ??= [link.Key("sagas"), link.Key("sagas:content"), link.Key("sagas:place"), link.Key("sagas:index"), link.Key("counters")];
+    private RedisKey[] Keys =>
+        keys ??= [link.Key("sagas"), link.Key("sagas:content"), link.Key("sagas:place"), link.Key("sagas:index"), link.Key("counters")];
 
     private RedisKey Index => Keys[3];
 
@@ -26,7 +27,11 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
     public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(RedisSagaScripts.Save, Keys, Arguments(entry), cancellationToken);
 
-    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken) =>
         ListDueAsync(sagas.Distinct(StringComparer.Ordinal).Select(RedisSagaFormat.Due), now, max, cancellationToken);
 
     public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
@@ -35,21 +40,29 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
     public override async ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken)
     {
         var mark = RedisSagaFormat.Waiting(waitKey);
-        var found = await link.AskAsync(database => database.SortedSetRangeByValueAsync(Index, mark, EndOf(mark), Exclude.Stop, take: max), cancellationToken);
+        var found = await link.AskAsync(
+            database => database.SortedSetRangeByValueAsync(Index, mark, EndOf(mark), Exclude.Stop, take: max),
+            cancellationToken);
         return [.. found.Select(member => RedisSagaFormat.IdOf((string)member!, mark))];
     }
 
     public override async ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken)
     {
         var before = filter.Before is { } number ? RedisSagaFormat.Number(number) : "";
-        var found = (RedisResult[])(await link.RunAsync(RedisSagaScripts.List, Keys, [RedisSagaFormat.Matching(filter), before, filter.Take], cancellationToken))!;
+        var found = (RedisResult[])(await link.RunAsync(
+            RedisSagaScripts.List,
+            Keys,
+            [RedisSagaFormat.Matching(filter), before, filter.Take],
+            cancellationToken))!;
         return [.. found.Select(RedisSagaFormat.Read)];
     }
 
     public override async ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken)
     {
         var mark = RedisSagaFormat.Matching(filter);
-        return await link.AskAsync(database => database.SortedSetLengthByValueAsync(Index, mark, EndOf(mark), Exclude.Stop), cancellationToken);
+        return await link.AskAsync(
+            database => database.SortedSetLengthByValueAsync(Index, mark, EndOf(mark), Exclude.Stop),
+            cancellationToken);
     }
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
@@ -69,9 +82,17 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         return removed;
     }
 
-    private async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IEnumerable<string> kinds, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    private async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IEnumerable<string> kinds,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
-        var found = (RedisResult[])(await link.RunAsync(RedisSagaScripts.ListDue, Keys, [RedisSagaFormat.Time(now), max, .. kinds.Select(kind => (RedisValue)kind)], cancellationToken))!;
+        var found = (RedisResult[])(await link.RunAsync(
+            RedisSagaScripts.ListDue,
+            Keys,
+            [RedisSagaFormat.Time(now), max, .. kinds.Select(kind => (RedisValue)kind)],
+            cancellationToken))!;
         return new DueBatch<SagaEntry>([.. found.Skip(1).Select(RedisSagaFormat.Read)], RedisSagaFormat.ReadTime(found[0]));
     }
 

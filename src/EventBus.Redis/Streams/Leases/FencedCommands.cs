@@ -58,14 +58,18 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         """;
 
     /// <summary>True if another instance held the lease when the command arrived: nothing was changed.</summary>
-    public static bool IsRefusal(Exception exception) => exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
+    public static bool IsRefusal(Exception exception) =>
+        exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
 
     /// <summary>
     /// Makes this consumer the owner of the entries that are pending for the whole group, one page at a time.
     /// </summary>
     public async Task<RedisTakeover> TakeOverAsync(IDatabase reading, string token, RedisKey stream, RedisValue after, int count)
     {
-        var answer = await reading.ScriptEvaluateAsync(TakeOverScript, [lease, stream], [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
+        var answer = await reading.ScriptEvaluateAsync(
+            TakeOverScript,
+            [lease, stream],
+            [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
         var counts = new Dictionary<RedisValue, int>();
         var last = RedisValue.Null;
         for (var i = 0; i < answer[0].Length; i++)
@@ -89,6 +93,10 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
     /// <param name="token">The fencing token of the lease.</param>
     /// <param name="streams">The streams.</param>
     /// <param name="count">The maximum number of entries of each stream.</param>
-    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase reading, string token, IReadOnlyList<RedisKey> streams, int count) =>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(
+        IDatabase reading,
+        string token,
+        IReadOnlyList<RedisKey> streams,
+        int count) =>
         RedisGroup.ToEntries(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }

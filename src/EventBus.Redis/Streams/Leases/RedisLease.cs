@@ -97,7 +97,10 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     {
         var sentAt = names.Time.GetTimestamp();
         var before = Token;
-        var answer = await database.ScriptEvaluateAsync(TakeScript, [Key, names.FenceOf(group)], [consumer, (long)claimAfter.TotalMilliseconds]);
+        var answer = await database.ScriptEvaluateAsync(
+            TakeScript,
+            [Key, names.FenceOf(group)],
+            [consumer, (long)claimAfter.TotalMilliseconds]);
         if (answer.IsNull)
         {
             Drop(before);
@@ -133,7 +136,9 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
 
     /// <summary>Gets the consumer that holds the lease, if it is another one.</summary>
     public async Task<IReadOnlyCollection<string>> OtherHoldersAsync() =>
-        (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer ? [holder] : [];
+        (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer
+            ? [holder]
+            : [];
 
     /// <summary>
     /// Releases the lease for the next instance that requests it, also if the answer to a request of this instance is

@@ -24,7 +24,11 @@ internal sealed class MaintenanceLoop
         (this.consumer, this.purpose, this.period) = (consumer, purpose, period);
         var retryDelay = period < MaxRetryDelay ? period : MaxRetryDelay;
         var name = consumer.Subscription.Name;
-        supervisor = new SupervisedLoop($"{name}: {purpose}", consumer.Time, consumer.Log, (full, _, error) => full.UpkeepFails(name, purpose, error))
+        supervisor = new SupervisedLoop(
+            $"{name}: {purpose}",
+            consumer.Time,
+            consumer.Log,
+            (full, _, error) => full.UpkeepFails(name, purpose, error))
         {
             FirstDelay = retryDelay,
             MaxDelay = retryDelay,

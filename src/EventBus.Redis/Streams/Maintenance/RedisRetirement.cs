@@ -56,14 +56,16 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog dir
         var consumers = await database.StreamConsumerInfoAsync(stream, group.Name);
         if (consumers.Any(consumer => TimeSpan.FromMilliseconds(consumer.IdleTimeInMilliseconds) < claimAfter))
         {
-            throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were there less than {claimAfter} ago. Stop the instances that subscribe to '{subscription}' first.");
+            throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were there less "
+                + $"than {claimAfter} ago. Stop the instances that subscribe to '{subscription}' first.");
         }
 
         // Entries that were read and not acknowledged, and entries after the last one that was read.
         var next = await database.StreamRangeAsync(stream, $"({group.LastDeliveredId}", count: 1);
         if (!discardWaiting && (group.PendingMessageCount > 0 || next.Length > 0))
         {
-            throw new EventBusException($"Events wait in the consumer group '{group.Name}' of the stream '{stream}'. Let them be handled, or discard them (discardWaiting: true).");
+            throw new EventBusException($"Events wait in the consumer group '{group.Name}' of the stream '{stream}'. Let them be "
+                + "handled, or discard them (discardWaiting: true).");
         }
     }
 }

@@ -25,7 +25,11 @@ internal sealed class RedisStreamDiscovery
     {
         this.consumer = consumer;
         var name = consumer.Subscription.Name;
-        supervisor = new SupervisedLoop($"{name}: {Purpose}", consumer.Time, consumer.Log, (full, _, error) => full.UpkeepFails(name, Purpose, error))
+        supervisor = new SupervisedLoop(
+            $"{name}: {Purpose}",
+            consumer.Time,
+            consumer.Log,
+            (full, _, error) => full.UpkeepFails(name, Purpose, error))
         {
             FirstDelay = AskPeriod,
             MaxDelay = AskPeriod,
@@ -55,7 +59,9 @@ internal sealed class RedisStreamDiscovery
     {
         while (true)
         {
-            var known = IsOpen ? await consumer.Connector.AnswerAsync(consumer.Place.Directory.KnownAsync(), stop) : [.. consumer.Place.LeftOut];
+            var known = IsOpen
+                ? await consumer.Connector.AnswerAsync(consumer.Place.Directory.KnownAsync(), stop)
+                : [.. consumer.Place.LeftOut];
             await AddAsync(known, stop);
             var isScanDue = IsOpen && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
             if (isScanDue)

@@ -21,7 +21,13 @@ namespace EventBus;
 /// <param name="names">The names, and the clock.</param>
 /// <param name="options">The settings.</param>
 /// <param name="log">The log for warnings.</param>
-internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog directory, Func<IEnumerable<RedisKey>> published, RedisTopology names, RedisOptions options, ILogger log)
+internal sealed class RedisTrimmer(
+    IDatabase database,
+    RedisStreamCatalog directory,
+    Func<IEnumerable<RedisKey>> published,
+    RedisTopology names,
+    RedisOptions options,
+    ILogger log)
 {
     // The multiple of ClaimAfter after which a consumer counts as gone. An active consumer reads every second.
     private const int GoneAfter = 10;
@@ -49,22 +55,35 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     /// The data of the health check about streams and groups that are not used, by the name of stream or group.
     /// </summary>
     public IReadOnlyDictionary<string, object> Data => unread
-        .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off lately."))
-        .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
+        .Select(each => KeyValuePair.Create<string, object>(
+            each.Key,
+            $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are "
+                + $"kept; {each.Value.Cut} were cut off lately."))
+        .Concat(gone.Select(each => KeyValuePair.Create<string, object>(
+            $"{each.Stream} {each.Group}",
+            $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
 
     private TimeSpan CutFor => options.TrimPeriod * CutRounds is var rounds && rounds > CutMemory ? rounds : CutMemory;
 
     private string? UnreadComplaint => unread.Where(each => each.Value.Cut > 0)
-        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond {options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop publishing them.")
+        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond "
+            + $"{options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop "
+            + "publishing them.")
         .FirstOrDefault();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}")) : findings.Count == 0 ? UnreadComplaint : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
-    {
-        { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
-        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has not read its events for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
-    }));
+    public string? Complaint =>
+        failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}"))
+            : findings.Count == 0 ? UnreadComplaint
+            : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
+            {
+                { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group "
+                    + $"'{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
+                _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has not read its events for more than "
+                    + $"{options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: "
+                    + $"{names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
+            }));
 
     public Task RunAsync(CancellationToken stop)
     {
@@ -93,7 +112,8 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
             if (!isRefused)
             {
                 isRefused = true;
-                log.NotChecked($"whether streams must be trimmed; a stream that no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
+                log.NotChecked("whether streams must be trimmed; a stream that no group reads is kept within "
+                    + $"{nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
             }
         }
     }
@@ -166,11 +186,26 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     }
 
     /// <returns>True if there may be more to trim.</returns>
-    private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow, CancellationToken stop)
+    private async Task<bool> TrimAsync(
+        RedisKey stream,
+        Dictionary<(string Stream, string Group), Finding> found,
+        Dictionary<string, (long Length, long Cut)> unreadNow,
+        HashSet<(string Stream, string Group)> goneNow,
+        CancellationToken stop)
     {
         RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups, names.CutOf(stream)];
-        RedisValue[] values = [self, (long)options.TrimPeriod.TotalMilliseconds, (long)options.IdleGroupAfter.TotalMilliseconds, options.Trim ? 1 : 0, options.MaxLength ?? 0, options.MaxUnreadLength ?? 0, (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds, (long)CutFor.TotalMilliseconds];
-        var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        RedisValue[] values = [
+            self,
+            (long)options.TrimPeriod.TotalMilliseconds,
+            (long)options.IdleGroupAfter.TotalMilliseconds,
+            options.Trim ? 1 : 0,
+            options.MaxLength ?? 0,
+            options.MaxUnreadLength ?? 0,
+            (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds,
+            (long)CutFor.TotalMilliseconds
+        ];
+        var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values)
+            .WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var group in (string[])answer[0]!)
         {
             found.TryAdd((stream!, group), new Finding(0));

@@ -16,15 +16,20 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         ON CONFLICT (app, event_id) DO NOTHING
         """;
 
-    private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
-    private readonly string dueSeqs = $"SELECT seq FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
-    private readonly string one = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND seq = @seq";
+    private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND "
+        + "turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string dueSeqs =
+        $"SELECT seq FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string one =
+        $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND seq = @seq";
     private readonly string claim = $"UPDATE {database.Prefix}delays SET claimed = 1, turn = @until WHERE seq = @seq";
     private readonly string next = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
     private readonly string remove = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event";
     private readonly string cancel = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event AND claimed = 0";
-    private readonly string list = $"SELECT event_id, event_name, turn, attributes FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
-    private readonly string listBare = $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
+    private readonly string list = $"SELECT event_id, event_name, turn, attributes FROM {database.Prefix}delays WHERE app = @app AND "
+        + "claimed = 0 ORDER BY turn, seq LIMIT @max";
+    private readonly string listBare =
+        $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
     private readonly string count = $"SELECT n FROM {database.Prefix}delay_counts WHERE app = @app";
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
@@ -34,23 +39,38 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
 
     /// <summary>Gets the problems of the file; empty if there are none.</summary>
     public IReadOnlyCollection<string> Problems => damaged is { Count: > 0 } found
-        ? [$"The SQLite database is damaged where {found.Count} delayed events are kept (table {database.Prefix}delays, seq {string.Join(", ", found.Take(MostNamed))}): they are not published. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program."]
+        ? [$"The SQLite database is damaged where {found.Count} delayed events are kept (table {database.Prefix}delays, seq "
+            + $"{string.Join(", ", found.Take(MostNamed))}): they are not published. Restore it from a backup, or recover what is left "
+            + "with '.recover' of the sqlite3 program."]
         : [];
 
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
         var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
         await database.WriteOrWithdrawAsync(
-            session => session.Prepare(add).Set("@event", envelope.Id).Set("@name", envelope.Name).Set("@due", dueAt).Set("@attributes", attributes).Set("@body", body).ExecuteAsync(),
+            session => session.Prepare(add)
+                .Set("@event", envelope.Id)
+                .Set("@name", envelope.Name)
+                .Set("@due", dueAt)
+                .Set("@attributes", attributes)
+                .Set("@body", body)
+                .ExecuteAsync(),
             cancellationToken);
     }
 
-    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         try
         {
             var batch = await database.WriteAsync(
-                session => ClaimAsync(session, () => session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(Read), now.Plus(lease)), cancellationToken);
+                session => ClaimAsync(
+                    session,
+                    () => session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(Read),
+                    now.Plus(lease)), cancellationToken);
             if (damaged.Count > 0)
             {
                 damaged = new HashSet<long>();
@@ -64,7 +84,10 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         }
     }
 
-    private async ValueTask<DueBatch<Envelope>> ClaimAsync(SqlSession session, Func<ValueTask<List<(long Seq, Envelope Envelope)>>> find, DateTimeOffset until)
+    private async ValueTask<DueBatch<Envelope>> ClaimAsync(
+        SqlSession session,
+        Func<ValueTask<List<(long Seq, Envelope Envelope)>>> find,
+        DateTimeOffset until)
     {
         var found = await find();
         foreach (var (seq, _) in found)
@@ -79,15 +102,23 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     /// Claims the due rows one by one. A row that is damaged on the disk cannot be leased, so it is not returned: it
     /// stays for a recovery of the file, and the other rows are claimed as usual.
     /// </summary>
-    private async ValueTask<DueBatch<Envelope>> ClaimOneByOneAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    private async ValueTask<DueBatch<Envelope>> ClaimOneByOneAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         var claimed = new List<Envelope>();
         var found = new HashSet<long>();
-        foreach (var seq in await database.ReadAsync(session => session.Prepare(dueSeqs).Set("@now", now).Set("@max", int.MaxValue).ListAsync(static reader => reader.GetInt64(0)), cancellationToken))
+        foreach (var seq in await database.ReadAsync(
+            session => session.Prepare(dueSeqs).Set("@now", now).Set("@max", int.MaxValue).ListAsync(static reader => reader.GetInt64(0)),
+            cancellationToken))
         {
             try
             {
-                claimed.AddRange((await database.WriteAsync(session => ClaimAsync(session, () => session.Prepare(one).Set("@seq", seq).ListAsync(Read), now.Plus(lease)), cancellationToken)).Entries);
+                claimed.AddRange((await database.WriteAsync(
+                    session => ClaimAsync(session, () => session.Prepare(one).Set("@seq", seq).ListAsync(Read), now.Plus(lease)),
+                    cancellationToken)).Entries);
             }
             catch (Exception exception) when (database.IsDamage(exception))
             {
@@ -148,5 +179,6 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
 
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => database.ReadAsync(
-        async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0) + (await session.Prepare(countLeased).Set("@now", now).NumberAsync() ?? 0), cancellationToken);
+        async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0)
+            + (await session.Prepare(countLeased).Set("@now", now).NumberAsync() ?? 0), cancellationToken);
 }

@@ -6,7 +6,8 @@ namespace EventBus;
 /// <summary>Counts the attempts of events that are not stored as entries. Each method is part of a step.</summary>
 internal sealed class AttemptTable(string prefix)
 {
-    private readonly string find = $"SELECT starts, accompanied FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
+    private readonly string find =
+        $"SELECT starts, accompanied FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
 
     private readonly string keep =
         $"""
@@ -22,9 +23,17 @@ internal sealed class AttemptTable(string prefix)
             SELECT subscription, event_id FROM {prefix}starts WHERE app = @app AND counted_at < @before ORDER BY counted_at LIMIT @max)
         """;
 
-    public async ValueTask<AttemptCount> CountAsync(SqlSession session, string subscription, string eventId, AttemptCount added, DateTimeOffset now)
+    public async ValueTask<AttemptCount> CountAsync(
+        SqlSession session,
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now)
     {
-        var kept = await session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<AttemptCount?>(reader => Read(reader));
+        var kept = await session.Prepare(find)
+            .Set("@subscription", subscription)
+            .Set("@event", eventId)
+            .FirstAsync<AttemptCount?>(reader => Read(reader));
 
         // The first attempt is not written to the table.
         var before = kept ?? new AttemptCount(1, 0);
@@ -34,14 +43,21 @@ internal sealed class AttemptTable(string prefix)
         }
 
         var count = new AttemptCount(before.Attempts + added.Attempts, before.Concurrent + added.Concurrent);
-        await session.Prepare(keep).Set("@subscription", subscription).Set("@event", eventId).Set("@starts", count.Attempts).Set("@accompanied", count.Concurrent).Set("@now", now).ExecuteAsync();
+        await session.Prepare(keep)
+            .Set("@subscription", subscription)
+            .Set("@event", eventId)
+            .Set("@starts", count.Attempts)
+            .Set("@accompanied", count.Concurrent)
+            .Set("@now", now)
+            .ExecuteAsync();
         return count;
     }
 
     public ValueTask<int> ForgetAsync(SqlSession session, string subscription, string eventId) =>
         session.Prepare(forget).Set("@subscription", subscription).Set("@event", eventId).ExecuteAsync();
 
-    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) => session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
+    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) =>
+        session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
 
     private static AttemptCount Read(DbDataReader reader)
     {

@@ -12,7 +12,8 @@ internal sealed class DeadLetterTable(string prefix)
 
     private readonly string kept = $"f.app = @app AND f.status = {Dead}";
 
-    private readonly string places = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead} AND f.number > @after";
+    private readonly string places = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND "
+        + $"f.status = {Dead} AND f.number > @after";
 
     private readonly string measured =
         $"""
@@ -33,20 +34,28 @@ internal sealed class DeadLetterTable(string prefix)
         WHERE app = @app AND alert_at IS NOT NULL AND +alert_at <= @now ORDER BY number LIMIT @max
         """;
 
-    private readonly string leaseAlert = $"UPDATE {prefix}failures SET alert_at = @until WHERE app = @app AND subscription = @subscription AND event_id = @event";
+    private readonly string leaseAlert =
+        $"UPDATE {prefix}failures SET alert_at = @until WHERE app = @app AND subscription = @subscription AND event_id = @event";
 
-    private readonly string nextAlert = $"SELECT alert_at FROM {prefix}failures WHERE app = @app AND alert_at IS NOT NULL ORDER BY alert_at LIMIT 1";
+    private readonly string nextAlert =
+        $"SELECT alert_at FROM {prefix}failures WHERE app = @app AND alert_at IS NOT NULL ORDER BY alert_at LIMIT 1";
 
-    private readonly string settleAlert = $"UPDATE {prefix}failures SET alert_at = NULL WHERE app = @app AND subscription = @subscription AND event_id = @event AND number = @number AND status = {Dead}";
+    private readonly string settleAlert =
+        $"UPDATE {prefix}failures SET alert_at = NULL WHERE app = @app AND subscription = @subscription AND event_id = @event AND number "
+            + $"= @number AND status = {Dead}";
 
-    private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
+    private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND "
+        + "last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
 
     /// <summary>Lists the matching dead letters, the latest first.</summary>
     public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
         return await KeptFailure.Rows(prefix, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
-            .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), static reader => KeptFailure.Read(reader).Event);
+            .ListAsync(
+                session,
+                statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take),
+                static reader => KeptFailure.Read(reader).Event);
     }
 
     /// <summary>Lists the ids and numbers of the matching dead letters, the oldest first.</summary>
@@ -69,7 +78,10 @@ internal sealed class DeadLetterTable(string prefix)
 
     public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
         (await KeptFailure.Rows(prefix, $"{kept} AND f.subscription = @subscription AND f.event_id = @event")
-            .ListAsync(session, statement => statement.Set("@subscription", subscription).Set("@event", eventId), static reader => KeptFailure.Read(reader).Event)).FirstOrDefault();
+            .ListAsync(
+                session,
+                statement => statement.Set("@subscription", subscription).Set("@event", eventId),
+                static reader => KeptFailure.Read(reader).Event)).FirstOrDefault();
 
     public async ValueTask<long> CountAsync(SqlSession session, DeadLetterFilter filter) =>
         await Filtered(session.Prepare((filter.EventId is null ? counted : countedOne) + Where(filter)), filter).NumberAsync() ?? 0;
@@ -84,21 +96,32 @@ internal sealed class DeadLetterTable(string prefix)
         });
         foreach (var (eventId, alert) in found)
         {
-            await session.Prepare(leaseAlert).Set("@subscription", alert.Subscription).Set("@event", eventId).Set("@until", until).ExecuteAsync();
+            await session.Prepare(leaseAlert)
+                .Set("@subscription", alert.Subscription)
+                .Set("@event", eventId)
+                .Set("@until", until)
+                .ExecuteAsync();
         }
 
         return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], (await session.Prepare(nextAlert).NumberAsync()).ToTime());
     }
 
     public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
-        await session.Prepare(settleAlert).Set("@subscription", alert.Subscription).Set("@event", alert.Id[(alert.Subscription.Length + 1)..]).Set("@number", alert.Number).ExecuteAsync();
+        await session.Prepare(settleAlert)
+            .Set("@subscription", alert.Subscription)
+            .Set("@event", alert.Id[(alert.Subscription.Length + 1)..])
+            .Set("@number", alert.Number)
+            .ExecuteAsync();
 
     /// <summary>Lists dead letters whose last failure is before a time, the oldest first.</summary>
     public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
         session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
 
     private static SqlStatement Filtered(SqlStatement statement, DeadLetterFilter filter) =>
-        statement.Set("@subscription", filter.Subscription).Set("@name", filter.EventName).Set("@event", filter.EventId).Set("@reason", (long?)filter.Reason);
+        statement.Set("@subscription", filter.Subscription)
+            .Set("@name", filter.EventName)
+            .Set("@event", filter.EventId)
+            .Set("@reason", (long?)filter.Reason);
 
     private static string Where(DeadLetterFilter filter) =>
         (filter.Subscription is null ? "" : " AND f.subscription = @subscription")

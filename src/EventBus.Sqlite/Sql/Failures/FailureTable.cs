@@ -11,7 +11,8 @@ internal sealed class FailureTable(string prefix)
 
     private readonly SqlCounters counters = new(prefix);
 
-    private readonly string find = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND event_id = @event";
+    private readonly string find =
+        $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND event_id = @event";
 
     // An entry joins its line at the end. It may be claimed only if the line was empty.
     private readonly string insert =
@@ -26,7 +27,9 @@ internal sealed class FailureTable(string prefix)
         RETURNING seq
         """;
 
-    private readonly string insertContents = $"INSERT INTO {prefix}failure_contents (seq, attributes, body, history, error_details) VALUES (@seq, @attributes, @body, @history, @details)";
+    private readonly string insertContents =
+        $"INSERT INTO {prefix}failure_contents (seq, attributes, body, history, error_details) VALUES (@seq, @attributes, @body, "
+            + "@history, @details)";
 
     private readonly string update =
         $"""
@@ -38,7 +41,9 @@ internal sealed class FailureTable(string prefix)
         WHERE seq = @seq
         """;
 
-    private readonly string updateContents = $"UPDATE {prefix}failure_contents SET attributes = @attributes, body = @body, history = @history, error_details = @details WHERE seq = @seq";
+    private readonly string updateContents =
+        $"UPDATE {prefix}failure_contents SET attributes = @attributes, body = @body, history = @history, error_details = @details WHERE "
+            + "seq = @seq";
 
     private readonly string remove = $"DELETE FROM {prefix}failures WHERE seq = @seq";
 
@@ -52,10 +57,12 @@ internal sealed class FailureTable(string prefix)
         WHERE seq = (SELECT seq FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line ORDER BY seq LIMIT 1) AND turn IS NULL AND status <> {Dead}
         """;
 
-    private readonly string lineOf = $"SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line LIMIT 1";
+    private readonly string lineOf =
+        $"SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line LIMIT 1";
 
     private readonly string parked =
-        $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND status = {Parked} LIMIT @limit) AS found";
+        $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line "
+            + $"AND status = {Parked} LIMIT @limit) AS found";
 
     private readonly string due = KeptFailure.Select(prefix, Due);
 
@@ -63,13 +70,17 @@ internal sealed class FailureTable(string prefix)
 
     private readonly SqlRows one = KeptFailure.Rows(prefix, "f.seq = @seq");
 
-    private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
+    private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, "
+        + "claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
 
-    private readonly string begin = $"UPDATE {prefix}failures SET starts = @starts, accompanied = @accompanied WHERE app = @app AND subscription = @subscription AND event_id = @event AND claim = @claim";
+    private readonly string begin = $"UPDATE {prefix}failures SET starts = @starts, accompanied = @accompanied WHERE app = @app AND "
+        + "subscription = @subscription AND event_id = @event AND claim = @claim";
 
-    private readonly string nextTurn = $"SELECT turn FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND turn IS NOT NULL ORDER BY turn LIMIT 1";
+    private readonly string nextTurn =
+        $"SELECT turn FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND turn IS NOT NULL ORDER BY turn LIMIT 1";
 
-    private readonly string renew = $"UPDATE {prefix}failures SET turn = @until WHERE app = @app AND subscription = @subscription AND event_id = @event AND claim = @claim";
+    private readonly string renew = $"UPDATE {prefix}failures SET turn = @until WHERE app = @app AND subscription = @subscription AND "
+        + "event_id = @event AND claim = @claim";
 
     private readonly string revive =
         $"""
@@ -127,15 +138,26 @@ internal sealed class FailureTable(string prefix)
         }
     }
 
-    public async ValueTask<bool> HasLineAsync(SqlSession session, string subscription, string line) => await OfLine(session, lineOf, subscription, line).NumberAsync() is not null;
+    public async ValueTask<bool> HasLineAsync(SqlSession session, string subscription, string line) =>
+        await OfLine(session, lineOf, subscription, line).NumberAsync() is not null;
 
     /// <summary>Counts the parked entries of a line, up to a limit.</summary>
     public async ValueTask<long> CountParkedAsync(SqlSession session, string subscription, string line, int limit) =>
         await OfLine(session, parked, subscription, line).Set("@limit", limit).NumberAsync() ?? 0;
 
-    public async ValueTask<List<KeptFailure>> ClaimAsync(SqlSession session, string subscription, DateTimeOffset now, DateTimeOffset until, int max, bool bare)
+    public async ValueTask<List<KeptFailure>> ClaimAsync(
+        SqlSession session,
+        string subscription,
+        DateTimeOffset now,
+        DateTimeOffset until,
+        int max,
+        bool bare)
     {
-        var found = await session.Prepare(bare ? dueBare : due).Set("@subscription", subscription).Set("@now", now).Set("@max", max).ListAsync(KeptFailure.Read);
+        var found = await session.Prepare(bare ? dueBare : due)
+            .Set("@subscription", subscription)
+            .Set("@now", now)
+            .Set("@max", max)
+            .ListAsync(KeptFailure.Read);
         for (var i = 0; i < found.Count; i++)
         {
             var (seq, turn, kept) = found[i];
@@ -159,30 +181,61 @@ internal sealed class FailureTable(string prefix)
     public async ValueTask<KeptFailure> FillAsync(SqlSession session, KeptFailure bare)
     {
         var whole = (await one.ListAsync(session, statement => statement.Set("@seq", bare.Seq), KeptFailure.Read)).FirstOrDefault(bare);
-        return bare with { Event = bare.Event with { Envelope = whole.Event.Envelope, History = whole.Event.History, ErrorDetails = whole.Event.ErrorDetails } };
+        return bare with
+        {
+            Event = bare.Event with
+            {
+                Envelope = whole.Event.Envelope,
+                History = whole.Event.History,
+                ErrorDetails = whole.Event.ErrorDetails
+            }
+        };
     }
 
     /// <summary>Updates the attempt counts of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> BeginAsync(SqlSession session, FailedEvent entry) =>
-        await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@claim", entry.Claim).Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).ExecuteAsync() > 0;
+        await session.Prepare(begin)
+            .Set("@subscription", entry.Subscription)
+            .Set("@event", entry.Envelope.Id)
+            .Set("@claim", entry.Claim)
+            .Set("@starts", entry.Attempts)
+            .Set("@accompanied", entry.Concurrent)
+            .ExecuteAsync() > 0;
 
     /// <summary>
     /// Gets the time at which the next entry of a subscription may be claimed or the next lease ends; null if there is
     /// none.
     /// </summary>
-    public ValueTask<long?> NextTurnAsync(SqlSession session, string subscription) => session.Prepare(nextTurn).Set("@subscription", subscription).NumberAsync();
+    public ValueTask<long?> NextTurnAsync(SqlSession session, string subscription) =>
+        session.Prepare(nextTurn).Set("@subscription", subscription).NumberAsync();
 
     /// <summary>Renews the lease of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> RenewAsync(SqlSession session, FailedEvent entry, DateTimeOffset until) =>
-        await session.Prepare(renew).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@claim", entry.Claim).Set("@until", until).ExecuteAsync() > 0;
+        await session.Prepare(renew)
+            .Set("@subscription", entry.Subscription)
+            .Set("@event", entry.Envelope.Id)
+            .Set("@claim", entry.Claim)
+            .Set("@until", until)
+            .ExecuteAsync() > 0;
 
     public async ValueTask RetryDeadAsync(SqlSession session, FailureRow dead, DateTimeOffset now) =>
-        await session.Prepare(revive).Set("@seq", dead.Seq).Set("@subscription", dead.Subscription).Set("@line", dead.LineKey).Set("@now", now).ExecuteAsync();
+        await session.Prepare(revive)
+            .Set("@seq", dead.Seq)
+            .Set("@subscription", dead.Subscription)
+            .Set("@line", dead.LineKey)
+            .Set("@now", now)
+            .ExecuteAsync();
 
-    private static SqlStatement OfLine(SqlSession session, string sql, string subscription, string line) => session.Prepare(sql).Set("@subscription", subscription).Set("@line", line);
+    private static SqlStatement OfLine(SqlSession session, string sql, string subscription, string line) =>
+        session.Prepare(sql).Set("@subscription", subscription).Set("@line", line);
 
-    private static SqlStatement FillContents(SqlSession session, string sql, long seq, FailedEvent entry, FailureContents contents) => session.Prepare(sql)
-        .Set("@seq", seq).Set("@attributes", contents.Attributes).Set("@body", contents.Body).Set("@history", contents.History).Set("@details", entry.ErrorDetails);
+    private static SqlStatement FillContents(SqlSession session, string sql, long seq, FailedEvent entry, FailureContents contents) =>
+        session.Prepare(sql)
+            .Set("@seq", seq)
+            .Set("@attributes", contents.Attributes)
+            .Set("@body", contents.Body)
+            .Set("@history", contents.History)
+            .Set("@details", entry.ErrorDetails);
 
     private async ValueTask<SqlStatement> FillAsync(SqlSession session, string sql, FailedEvent entry)
     {
@@ -193,7 +246,10 @@ internal sealed class FailureTable(string prefix)
             .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@name", entry.Envelope.Name)
             .Set("@status", (long)entry.Status).Set("@turn", turn).Set("@due", entry.DueAt).Set("@deadline", entry.Deadline)
             .Set("@line", entry.LineKey).Set("@order", entry.OrderKey).Set("@position", entry.Position)
-            .Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).Set("@replays", entry.ManualRetries).Set("@reason", (long)entry.Reason)
+            .Set("@starts", entry.Attempts)
+            .Set("@accompanied", entry.Concurrent)
+            .Set("@replays", entry.ManualRetries)
+            .Set("@reason", (long)entry.Reason)
             .Set("@number", number).Set("@alert", isDead && entry.NeedsAlert ? 0 : null)
             .Set("@first", entry.FirstFailedAt).Set("@last", entry.LastFailedAt).Set("@error", entry.Error);
     }

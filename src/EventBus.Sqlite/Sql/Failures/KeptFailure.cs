@@ -15,16 +15,22 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
     /// <summary>
     /// Returns the statement that selects entries by a condition. The condition ends with the order and the limit.
     /// </summary>
-    public static string Select(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {which}";
+    public static string Select(string prefix, string which) =>
+        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {which}";
 
     /// <summary>
     /// Returns the same statement without the columns of the contents table, which take up most pages of the file.
     /// </summary>
-    public static string SelectBare(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {which}";
+    public static string SelectBare(string prefix, string which) =>
+        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {which}";
 
     /// <summary>Returns the statements that select entries by a condition even if some rows are damaged.</summary>
     public static SqlRows Rows(string prefix, string which) =>
-        new(Select(prefix, which), $"SELECT f.seq FROM {prefix}failures f WHERE {which}", Select(prefix, "f.seq = @row"), SelectBare(prefix, "f.seq = @row"));
+        new(
+            Select(prefix, which),
+            $"SELECT f.seq FROM {prefix}failures f WHERE {which}",
+            Select(prefix, "f.seq = @row"),
+            SelectBare(prefix, "f.seq = @row"));
 
     /// <summary>Reads an entry; returns a placeholder if it cannot be read.</summary>
     public static KeptFailure Read(DbDataReader reader)

@@ -10,7 +10,8 @@ internal sealed class OrderTable(string prefix)
 {
     private const int Deferred = (int)FailedEventStatus.Deferred;
 
-    private readonly string state = $"SELECT stamp, position FROM {prefix}order_keys WHERE app = @app AND subscription = @subscription AND order_key = @order";
+    private readonly string state =
+        $"SELECT stamp, position FROM {prefix}order_keys WHERE app = @app AND subscription = @subscription AND order_key = @order";
 
     private readonly string raise =
         $"""
@@ -21,7 +22,8 @@ internal sealed class OrderTable(string prefix)
         """;
 
     private readonly string deferred =
-        $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} LIMIT @limit) AS found";
+        $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND order_key = @order "
+            + $"AND status = {Deferred} LIMIT @limit) AS found";
 
     private readonly string lower =
         $"""
@@ -48,7 +50,8 @@ internal sealed class OrderTable(string prefix)
             ORDER BY o.changed_at LIMIT @max)
         """;
 
-    private static string Judged => $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
+    private static string Judged =>
+        $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
 
     public ValueTask<OrderState> StateAsync(SqlSession session, string subscription, string orderKey) =>
         OfKey(session, state, subscription, orderKey).FirstAsync(static reader =>
@@ -75,7 +78,9 @@ internal sealed class OrderTable(string prefix)
     public async ValueTask<bool> WakeAsync(SqlSession session, string subscription, string orderKey, DateTimeOffset now) =>
         await OfKey(session, wake, subscription, orderKey).Set("@now", now).ExecuteAsync() > 0;
 
-    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) => session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
+    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) =>
+        session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
 
-    private static SqlStatement OfKey(SqlSession session, string sql, string subscription, string orderKey) => session.Prepare(sql).Set("@subscription", subscription).Set("@order", orderKey);
+    private static SqlStatement OfKey(SqlSession session, string sql, string subscription, string orderKey) =>
+        session.Prepare(sql).Set("@subscription", subscription).Set("@order", orderKey);
 }

@@ -18,36 +18,46 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         database.ReadAsync(session => dead.MeasureAsync(session, subscription, above), cancellationToken);
 
     public override async ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken) =>
-        Split(id) is var (subscription, eventId) ? await database.ReadAsync(session => dead.FindAsync(session, subscription, eventId), cancellationToken) : null;
+        Split(id) is var (subscription, eventId)
+            ? await database.ReadAsync(session => dead.FindAsync(session, subscription, eventId), cancellationToken)
+            : null;
 
-    public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => ChangeAsync(id, async (session, kept) =>
-    {
-        if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
+    public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        ChangeAsync(id, async (session, kept) =>
         {
-            // Gives up the gap before the entry.
-            await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
-        }
+            if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
+                && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
+            {
+                // Gives up the gap before the entry.
+                await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
+            }
 
-        await table.RetryDeadAsync(session, kept, now);
-    }, cancellationToken);
+            await table.RetryDeadAsync(session, kept, now);
+        }, cancellationToken);
 
-    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, table.RemoveAsync, cancellationToken);
+    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
+        ChangeAsync(id, table.RemoveAsync, cancellationToken);
 
     public override ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
 
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
+    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken) =>
         database.WriteAsync(session => dead.ClaimAlertsAsync(session, now, now.Plus(lease), max), cancellationToken);
 
-    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => await database.WriteAsync(async session =>
-    {
-        foreach (var alert in sent)
+    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+        await database.WriteAsync(async session =>
         {
-            await dead.SettleAlertAsync(session, alert);
-        }
+            foreach (var alert in sent)
+            {
+                await dead.SettleAlertAsync(session, alert);
+            }
 
-        return sent.Count;
-    }, cancellationToken);
+            return sent.Count;
+        }, cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
@@ -71,13 +81,21 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }
         catch (Exception exception) when (database.IsDamage(exception))
         {
-            throw new StoreRefusedException(StoreScope.Entry, $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 program.", exception);
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 "
+                    + "program.",
+                exception);
         }
     }
 
-    private static (string Subscription, string EventId)? Split(string id) => id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
+    private static (string Subscription, string EventId)? Split(string id) =>
+        id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
 
-    private async ValueTask<bool> ChangeAsync(string id, Func<SqlSession, FailureRow, ValueTask> change, CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
+    private async ValueTask<bool> ChangeAsync(
+        string id,
+        Func<SqlSession, FailureRow, ValueTask> change,
+        CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
         && await RemovingAsync(id, async session =>
         {
             if (await table.FindAsync(session, subscription, eventId) is not { Status: FailedEventStatus.Dead } kept)

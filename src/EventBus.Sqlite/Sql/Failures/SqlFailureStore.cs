@@ -51,12 +51,20 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         ValueTask<bool> RecordAsync(FailureContents? contents) => database.WriteAsync(async session =>
         {
             var kept = await FindAsync(session, entry);
-            return IsUnsettled(kept, entry) && await KeepAsync(session, kept, contents is null ? entry with { LineKey = kept!.LineKey } : entry, contents);
+            return IsUnsettled(kept, entry)
+                && await KeepAsync(session, kept, contents is null ? entry with { LineKey = kept!.LineKey } : entry, contents);
         }, cancellationToken);
     }
 
-    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync<AttemptCount?>(
-        async session => await table.FindAsync(session, subscription, eventId) is null ? await starts.CountAsync(session, subscription, eventId, added, now) : null, cancellationToken);
+    public override ValueTask<AttemptCount?> CountAttemptAsync(
+        string subscription,
+        string eventId,
+        AttemptCount added,
+        DateTimeOffset now,
+        CancellationToken cancellationToken) => database.WriteAsync<AttemptCount?>(
+        async session => await table.FindAsync(session, subscription, eventId) is null
+            ? await starts.CountAsync(session, subscription, eventId, added, now)
+            : null, cancellationToken);
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => starts.ForgetAsync(session, subscription, eventId), cancellationToken);
@@ -83,7 +91,12 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }, cancellationToken);
     }
 
-    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -95,7 +108,13 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }
     }
 
-    private async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, bool bare, CancellationToken cancellationToken)
+    private async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions,
+        DateTimeOffset now,
+        TimeSpan lease,
+        int max,
+        bool bare,
+        CancellationToken cancellationToken)
     {
         var (due, next) = await database.WriteAsync(async session =>
         {
@@ -121,7 +140,10 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         database.WriteAsync(session => table.BeginAsync(session, entry), cancellationToken);
 
-    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) =>
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(
+        IReadOnlyCollection<FailedEvent> claimed,
+        DateTimeOffset until,
+        CancellationToken cancellationToken) =>
         database.WriteAsync<IReadOnlyList<string>>(async session =>
         {
             var lost = new List<string>();
@@ -136,7 +158,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             return lost;
         }, cancellationToken);
 
-    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await dead.RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        await dead.RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
 
     private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
     {
@@ -172,7 +195,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             }
 
             // A claimed entry that was deferred before is counted already.
-            if (kept?.Status != FailedEventStatus.Deferred && await orders.CountDeferredAsync(session, entry.Subscription, entry.OrderKey!, limit) >= limit)
+            if (kept?.Status != FailedEventStatus.Deferred
+                && await orders.CountDeferredAsync(session, entry.Subscription, entry.OrderKey!, limit) >= limit)
             {
                 return DeferOutcome.Full;
             }
@@ -182,13 +206,22 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }, cancellationToken);
     }
 
-    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync(async session =>
+    public override ValueTask<bool> AdvanceAsync(
+        string subscription,
+        string orderKey,
+        long? position,
+        DateTimeOffset now,
+        CancellationToken cancellationToken) => database.WriteAsync(async session =>
     {
         await orders.RaiseAsync(session, subscription, orderKey, position, now);
         return await orders.WakeAsync(session, subscription, orderKey, now);
     }, cancellationToken);
 
-    public override async ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
+    public override async ValueTask SweepAsync(
+        DateTimeOffset attemptsBefore,
+        DateTimeOffset orderBefore,
+        int max,
+        CancellationToken cancellationToken)
     {
         await database.SweepAsync((session, size) => starts.SweepAsync(session, attemptsBefore, size), max, cancellationToken);
         await database.SweepAsync((session, size) => orders.SweepAsync(session, orderBefore, size), max, cancellationToken);
@@ -198,14 +231,16 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
 
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0) + (await session.Prepare(countClaimed).NumberAsync() ?? 0), cancellationToken);
+        database.ReadAsync(async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0)
+            + (await session.Prepare(countClaimed).NumberAsync() ?? 0), cancellationToken);
 
     /// <summary>
     /// Returns true if the caller may still change the entry: it is not stored yet, or the caller holds its claim.
     /// </summary>
     private static bool IsUnsettled(FailureRow? kept, FailedEvent entry) => entry.Claim == 0 ? kept is null : kept?.Claim == entry.Claim;
 
-    private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) => table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
+    private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) =>
+        table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
 
     private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {

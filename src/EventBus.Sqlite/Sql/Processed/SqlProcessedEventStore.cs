@@ -16,7 +16,8 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly SqlCounters counters = new(database.Prefix);
-    private readonly string find = $"SELECT fence, fingerprint, done, until, outbox FROM {database.Prefix}processed WHERE app = @app AND subscription = @subscription AND event_key = @key";
+    private readonly string find = $"SELECT fence, fingerprint, done, until, outbox FROM {database.Prefix}processed WHERE app = @app AND "
+        + "subscription = @subscription AND event_key = @key";
 
     private readonly string claim =
         $"""
@@ -27,7 +28,9 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
     private readonly string renew = $"UPDATE {database.Prefix}processed SET until = @until {Held}";
     private readonly string complete = $"UPDATE {database.Prefix}processed SET done = 1, until = @until, outbox = @outbox {Held}";
     private readonly string release = $"DELETE FROM {database.Prefix}processed {Held}";
-    private readonly string dispatched = $"UPDATE {database.Prefix}processed SET outbox = NULL WHERE app = @app AND subscription = @subscription AND event_key = @key AND done = 1 AND outbox IS NOT NULL";
+    private readonly string dispatched =
+        $"UPDATE {database.Prefix}processed SET outbox = NULL WHERE app = @app AND subscription = @subscription AND event_key = @key AND "
+            + "done = 1 AND outbox IS NOT NULL";
 
     private readonly string sweepDone = Sweep(database.Prefix, "done = 1 AND outbox IS NULL");
     private readonly string sweepAbandoned = Sweep(database.Prefix, "done = 0");
@@ -38,29 +41,52 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     private static string Held => "WHERE app = @app AND subscription = @subscription AND event_key = @key AND fence = @fence AND done = 0";
 
-    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken) =>
+    public override ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken) =>
         database.WriteAsync(async session =>
         {
             var kept = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
             if (kept is { IsDone: true } || kept?.Until > now.UtcTicks)
             {
-                return new ProcessedClaim(kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, kept.Fingerprint, kept.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
+                return new ProcessedClaim(
+                    kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
+                    0,
+                    kept.Fingerprint,
+                    kept.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
             }
 
             var fence = await counters.NextAsync(session, SqlSchema.FenceNumber);
-            await OfKey(session, claim, key).Set("@fence", fence).Set("@fingerprint", fingerprint).Set("@until", now.Plus(lease)).ExecuteAsync();
+            await OfKey(session, claim, key)
+                .Set("@fence", fence)
+                .Set("@fingerprint", fingerprint)
+                .Set("@until", now.Plus(lease))
+                .ExecuteAsync();
             return new ProcessedClaim(ProcessedState.New, fence, fingerprint, []);
         }, cancellationToken);
 
-    public override async ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => OfKey(session, renew, key).Set("@fence", fence).Set("@until", until).ExecuteAsync(), cancellationToken) > 0;
+    public override async ValueTask<bool> RenewAsync(
+        ProcessedKey key,
+        long fence,
+        DateTimeOffset until,
+        CancellationToken cancellationToken) =>
+        await database.WriteAsync(
+            session => OfKey(session, renew, key).Set("@fence", fence).Set("@until", until).ExecuteAsync(),
+            cancellationToken) > 0;
 
     public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
     {
         var outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : null;
         return database.WriteAsync(async session =>
         {
-            if (await OfKey(session, complete, key).Set("@fence", fence).Set("@until", completion.KeepUntil).Set("@outbox", outbox).ExecuteAsync() > 0)
+            if (await OfKey(session, complete, key)
+                .Set("@fence", fence)
+                .Set("@until", completion.KeepUntil)
+                .Set("@outbox", outbox)
+                .ExecuteAsync() > 0)
             {
                 if (completion.Effects.Count > 0)
                 {
@@ -94,7 +120,9 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
         for (var swept = 0; ;)
         {
             var size = Math.Min(max - swept, SweepBatch);
-            var removed = size > 0 ? await database.WriteAsync(session => session.Prepare(statement).Set("@before", before).Set("@max", size).ExecuteAsync(), cancellationToken) : 0;
+            var removed = size > 0 ? await database.WriteAsync(
+                session => session.Prepare(statement).Set("@before", before).Set("@max", size).ExecuteAsync(),
+                cancellationToken) : 0;
             swept += removed;
             if (removed < SweepBatch)
             {
@@ -112,13 +140,16 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
             SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {which} AND until <= @before ORDER BY until LIMIT @max)
         """;
 
-    private static SqlStatement OfKey(SqlSession session, string sql, ProcessedKey key) => session.Prepare(sql).Set("@subscription", key.Subscription).Set("@key", key.Key);
+    private static SqlStatement OfKey(SqlSession session, string sql, ProcessedKey key) =>
+        session.Prepare(sql).Set("@subscription", key.Subscription).Set("@key", key.Key);
 
     private static Kept Read(DbDataReader reader, ProcessedKey key)
     {
         var row = new SqlRow(reader);
         var kept = new Kept(row.Number(), row.Number(), row.Number() != 0, row.Number(), row.BytesOrNull());
-        return row.Defect is null ? kept : throw new StoreRefusedException(StoreScope.Entry, $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be judged. {row.Defect}");
+        return row.Defect is null ? kept : throw new StoreRefusedException(
+            StoreScope.Entry,
+            $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be judged. {row.Defect}");
     }
 
     private sealed record Kept(long Fence, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);

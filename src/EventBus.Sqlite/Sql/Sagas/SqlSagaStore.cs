@@ -6,7 +6,8 @@ namespace EventBus;
 /// <summary>Stores sagas in a database.</summary>
 internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 {
-    private const string Columns = "id, saga, status, version, number, claim, due_at, alert_at, wait_key, started_at, changed_at, keep_until";
+    private const string Columns =
+        "id, saga, status, version, number, claim, due_at, alert_at, wait_key, started_at, changed_at, keep_until";
     private const int SweepBatch = 200;
 
     private readonly SqlCounters counters = new(database.Prefix);
@@ -37,10 +38,12 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             AND alert_at IS NOT DISTINCT FROM @alert AND wait_key IS NOT DISTINCT FROM @wait AND keep_until IS NOT DISTINCT FROM @keep
         """;
 
-    private readonly string waiting = $"SELECT id FROM {database.Prefix}sagas WHERE app = @app AND wait_key = @wait ORDER BY number LIMIT @max";
+    private readonly string waiting =
+        $"SELECT id FROM {database.Prefix}sagas WHERE app = @app AND wait_key = @wait ORDER BY number LIMIT @max";
 
     private readonly string sweep =
-        $"DELETE FROM {database.Prefix}sagas WHERE number IN (SELECT number FROM {database.Prefix}sagas WHERE app = @app AND keep_until <= @now ORDER BY keep_until LIMIT @max)";
+        $"DELETE FROM {database.Prefix}sagas WHERE number IN (SELECT number FROM {database.Prefix}sagas WHERE app = @app AND keep_until "
+            + "<= @now ORDER BY keep_until LIMIT @max)";
 
     public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
@@ -53,23 +56,36 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             }
 
             var number = await counters.NextAsync(session, SqlSchema.SagaNumber);
-            await Write(session, create, entry, content).Set("@saga", entry.Saga).Set("@number", number).Set("@started", entry.StartedAt).ExecuteAsync();
+            await Write(session, create, entry, content)
+                .Set("@saga", entry.Saga)
+                .Set("@number", number)
+                .Set("@started", entry.StartedAt)
+                .ExecuteAsync();
             return true;
         }, cancellationToken);
     }
 
     public override ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => (await find.ListAsync(session, statement => statement.Set("@id", id), Read)).FirstOrDefault(), cancellationToken);
+        database.ReadAsync(
+            async session => (await find.ListAsync(session, statement => statement.Set("@id", id), Read)).FirstOrDefault(),
+            cancellationToken);
 
     public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         var content = entry.Defect is null ? entry.Content.ToArray() : null;
-        return await database.WriteAsync(async session => await SaveAsync(session, goOn) || await SaveAsync(session, turn), cancellationToken);
+        return await database.WriteAsync(
+            async session => await SaveAsync(session, goOn) || await SaveAsync(session, turn),
+            cancellationToken);
 
-        async ValueTask<bool> SaveAsync(SqlSession session, string sql) => await Write(session, sql, entry, content).Set("@version", entry.Version).ExecuteAsync() > 0;
+        async ValueTask<bool> SaveAsync(SqlSession session, string sql) =>
+            await Write(session, sql, entry, content).Set("@version", entry.Version).ExecuteAsync() > 0;
     }
 
-    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
         var names = sagas.Distinct(StringComparer.Ordinal).ToList();
         if (names.Count == 0)
@@ -81,17 +97,33 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         // them. Instances poll often, and most of the sagas that they find are their own.
         var firsts = names.SelectMany((_, i) => (string[])[FirstOf(i, "<= @now", "@max"), FirstOf(i, "> @now", "1")]);
         var which = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max)";
-        return BatchAsync(First("due_at", which), statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)), entry => entry.DueAt, now, max, cancellationToken);
+        return BatchAsync(
+            First("due_at", which),
+            statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)),
+            entry => entry.DueAt,
+            now,
+            max,
+            cancellationToken);
 
         string FirstOf(int name, string time, string count) =>
-            $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{name} AND due_at {time} ORDER BY due_at, number LIMIT {count}) AS s";
+            $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{name} AND due_at {time} ORDER BY "
+                + $"due_at, number LIMIT {count}) AS s";
     }
 
     public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
-        BatchAsync(First("alert_at", "app = @app AND alert_at IS NOT NULL"), static statement => statement, entry => entry.AlertAt, now, max, cancellationToken);
+        BatchAsync(
+            First("alert_at", "app = @app AND alert_at IS NOT NULL"),
+            static statement => statement,
+            entry => entry.AlertAt,
+            now,
+            max,
+            cancellationToken);
 
     public override async ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => session.Prepare(waiting).Set("@wait", waitKey).Set("@max", max).ListAsync(static reader => new SqlRow(reader).Text()), cancellationToken);
+        await database.ReadAsync(session => session.Prepare(waiting)
+            .Set("@wait", waitKey)
+            .Set("@max", max)
+            .ListAsync(static reader => new SqlRow(reader).Text()), cancellationToken);
 
     public override async ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken)
     {
@@ -103,7 +135,9 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     }
 
     public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await Filtered(session.Prepare($"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}"), filter).NumberAsync() ?? 0, cancellationToken);
+        database.ReadAsync(async session => await Filtered(
+            session.Prepare($"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}"),
+            filter).NumberAsync() ?? 0, cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
@@ -111,7 +145,9 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         for (var swept = 0; ;)
         {
             var size = Math.Min(max - swept, SweepBatch);
-            var removed = size > 0 ? await database.WriteAsync(session => session.Prepare(sweep).Set("@now", now).Set("@max", size).ExecuteAsync(), cancellationToken) : 0;
+            var removed = size > 0 ? await database.WriteAsync(
+                session => session.Prepare(sweep).Set("@now", now).Set("@max", size).ExecuteAsync(),
+                cancellationToken) : 0;
             swept += removed;
             if (removed < SweepBatch)
             {
@@ -121,7 +157,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     }
 
     // The saga that is due next is read without its content.
-    private SqlRows First(string time, string which) => Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{which} ORDER BY {time}, number LIMIT @max");
+    private SqlRows First(string time, string which) =>
+        Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{which} ORDER BY {time}, number LIMIT @max");
 
     private static SqlRows Rows(string table, string content, string which) => new(
         $"SELECT {Columns}, {content} FROM {table} WHERE {which}",
@@ -129,21 +166,36 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         $"SELECT {Columns}, content FROM {table} WHERE number = @row",
         $"SELECT {Columns}, NULL AS content FROM {table} WHERE number = @row");
 
-    private async ValueTask<DueBatch<SagaEntry>> BatchAsync(SqlRows rows, Func<SqlStatement, SqlStatement> set, Func<SagaEntry, DateTimeOffset?> time, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    private async ValueTask<DueBatch<SagaEntry>> BatchAsync(
+        SqlRows rows,
+        Func<SqlStatement, SqlStatement> set,
+        Func<SagaEntry, DateTimeOffset?> time,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken)
     {
         // Reads one saga more than requested, to get the next due time.
-        var first = await database.ReadAsync(session => rows.ListAsync(session, statement => set(statement).Set("@now", now).Set("@max", max + 1L), Read), cancellationToken);
+        var first = await database.ReadAsync(
+            session => rows.ListAsync(session, statement => set(statement).Set("@now", now).Set("@max", max + 1L), Read),
+            cancellationToken);
         var ready = first.Take(max).TakeWhile(entry => time(entry) <= now).ToList();
         return new DueBatch<SagaEntry>(ready, first.Count > ready.Count ? time(first[ready.Count]) : null);
     }
 
     private static SqlStatement Write(SqlSession session, string sql, SagaEntry entry, byte[]? content) => session.Prepare(sql)
-        .Set("@id", entry.Id).Set("@status", (long)entry.Status).Set("@claim", entry.Claim).Set("@due", entry.DueAt).Set("@alert", entry.AlertAt).Set("@wait", entry.WaitKey)
+        .Set("@id", entry.Id)
+        .Set("@status", (long)entry.Status)
+        .Set("@claim", entry.Claim)
+        .Set("@due", entry.DueAt)
+        .Set("@alert", entry.AlertAt)
+        .Set("@wait", entry.WaitKey)
         .Set("@changed", entry.ChangedAt).Set("@keep", entry.KeepUntil).Set("@content", content);
 
-    private static SqlStatement Filtered(SqlStatement statement, SagaFilter filter) => statement.Set("@saga", filter.Saga).Set("@status", (long?)filter.Status);
+    private static SqlStatement Filtered(SqlStatement statement, SagaFilter filter) =>
+        statement.Set("@saga", filter.Saga).Set("@status", (long?)filter.Status);
 
-    private static string Where(SagaFilter filter) => (filter.Saga is null ? "" : " AND saga = @saga") + (filter.Status is null ? "" : " AND status = @status");
+    private static string Where(SagaFilter filter) =>
+        (filter.Saga is null ? "" : " AND saga = @saga") + (filter.Status is null ? "" : " AND status = @status");
 
     private static SagaEntry Read(DbDataReader reader)
     {
