@@ -25,7 +25,7 @@ public sealed class FailureTableTests
             let name = code.Groups["name"].Value
             let exists = name.Split('.') is [var type, var method] ? HasTest(type, method)
                 : code.Groups["proof"].Success ? Names(proofs, name)
-                : scenarios.Contains($"new(\"{name}\"", StringComparison.Ordinal)
+                : Regex.IsMatch(scenarios, $"new\\(\\s*\"{Regex.Escape(name)}\"")
             where !exists
             select $"{row.Row}: {name}",
             $"{Document} names what there is not. A name with a dot is Class.Method of a test, others are scenarios of "

@@ -68,7 +68,7 @@ public sealed class RedisProcessedEventStoreTests
 
         var claim = await LostReply.RepeatAsync(valve, () => ClaimAsync(stores, TestStores.Now));
         Assert.Equal(ProcessedState.New, claim.State);
-        Assert.Equal(ProcessedState.InProgress, (await StateAsync(stores, TestStores.Now)).State);
+        Assert.Equal(ProcessedState.InProgress, (await LostReply.AnsweredAsync(() => StateAsync(stores, TestStores.Now))).State);
 
         var completion = new Completion([], [], KeepUntil);
         Assert.True(

@@ -126,10 +126,10 @@ public sealed class RedisSagaStoreTests
         await stores.Sagas.SaveAsync(TestStores.Saga("warm") with { Version = 1 }, Token);
 
         Assert.False(await LostReply.RepeatAsync(valve, async () => await stores.Sagas.CreateAsync(TestStores.Saga("1"), Token)));
-        Assert.Equal(1, (await stores.Sagas.FindAsync("1", Token))!.Version);
+        Assert.Equal(1, (await LostReply.AnsweredAsync(async () => await stores.Sagas.FindAsync("1", Token)))!.Version);
         var saved = TestStores.Saga("1") with { Version = 1, Claim = 2, Content = "[]"u8.ToArray() };
         Assert.False(await LostReply.RepeatAsync(valve, async () => await stores.Sagas.SaveAsync(saved, Token)));
-        var found = (await stores.Sagas.FindAsync("1", Token))!;
+        var found = (await LostReply.AnsweredAsync(async () => await stores.Sagas.FindAsync("1", Token)))!;
         Assert.Equal((2, 2, "[]"), (found.Version, found.Claim, System.Text.Encoding.UTF8.GetString(found.Content.Span)));
     }
 

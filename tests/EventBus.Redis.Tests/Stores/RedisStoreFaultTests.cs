@@ -34,10 +34,13 @@ public sealed class RedisStoreFaultTests
         await server.StartAsync();
 
         Assert.True(await LostReply.AnsweredAsync(async () => await stores.RecordAsync(held with { DueAt = TestStores.Now })));
-        Assert.True(Assert.Single(await stores.ClaimAsync()).Claim > held.Claim);
-        Assert.Equal("dead", Assert.Single(await stores.ListAsync()).Envelope.Id);
-        Assert.Equal("delayed", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries).Id);
-        var done = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "done"), 1, TestStores.Now, TestStores.Lease, Token);
+        Assert.True(Assert.Single(await LostReply.AnsweredAsync(() => stores.ClaimAsync())).Claim > held.Claim);
+        Assert.Equal("dead", Assert.Single(await LostReply.AnsweredAsync(() => stores.ListAsync())).Envelope.Id);
+        var due = await LostReply.AnsweredAsync(
+            async () => await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token));
+        Assert.Equal("delayed", Assert.Single(due.Entries).Id);
+        var done = await LostReply.AnsweredAsync(async () => await stores.Processed.ClaimAsync(
+            new ProcessedKey("mail", "done"), 1, TestStores.Now, TestStores.Lease, Token));
         Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).Id));
     }
 
@@ -117,16 +120,19 @@ public sealed class RedisStoreFaultTests
         await stores.Failures.CountAttemptAsync("mail", "warm", new AttemptCount(1, 0), TestStores.Now, Token);
 
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(entry)));
-        Assert.False(await stores.RecordAsync(entry));
+        Assert.False(await LostReply.AnsweredAsync(async () => await stores.RecordAsync(entry)));
 
-        var dead = Assert.Single(await stores.ClaimAsync()) with { Status = FailedEventStatus.Dead };
+        var dead = Assert.Single(await LostReply.AnsweredAsync(() => stores.ClaimAsync())) with { Status = FailedEventStatus.Dead };
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(dead)));
-        Assert.False(await stores.RecordAsync(dead));
-        Assert.Equal(1, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(2, await LostReply.RepeatAsync(
-            valve,
-            async () => (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts));
-        Assert.Equal(3, (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts);
+        Assert.False(await LostReply.AnsweredAsync(async () => await stores.RecordAsync(dead)));
+        Assert.Equal(
+            1,
+            await LostReply.AnsweredAsync(async () => await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token)));
+        Assert.Equal(2, await LostReply.RepeatAsync(valve, CountAsync));
+        Assert.Equal(3, await LostReply.AnsweredAsync(CountAsync));
+
+        async Task<int?> CountAsync() =>
+            (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
     }
 
     [Fact]
@@ -143,7 +149,7 @@ public sealed class RedisStoreFaultTests
 
         Assert.Equal(["p-1", "p-2"], claimed.Select(entry => entry.Envelope.Id).Order());
         Assert.All(claimed, entry => Assert.Equal((2, false), (entry.Attempts, entry.WasInterrupted)));
-        Assert.Empty(await stores.ClaimAsync(null, 10, "mail", "print"));
+        Assert.Empty(await LostReply.AnsweredAsync(() => stores.ClaimAsync(null, 10, "mail", "print")));
     }
 
     [Fact]
