@@ -8,8 +8,7 @@ namespace EventBus.Conformance;
 /// </summary>
 /// <remarks>
 /// Three members are required: the name, a method that creates transports that share one server, and the stores that
-/// the backend is used with.
-/// The abilities are optional: each pair of a property and a method enables more scenarios.
+/// the backend is used with. The abilities are optional: each pair of a property and a method enables more scenarios.
 /// </remarks>
 public abstract class Backend
 {

@@ -15,9 +15,9 @@ public static class RabbitMqBuilderExtensions
     /// </summary>
     /// <remarks>
     /// Without a store, retries wait in queues with fixed delays. Events that fail permanently go to the queue
-    /// <c>{service}.dead-letters</c>, which can be counted, listed and retried as a whole.
-    /// RabbitMQ cannot find messages by key. Idempotent, ordered or guarded subscriptions and delayed events need a
-    /// store in addition: <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
+    /// <c>{service}.dead-letters</c>, which can be counted, listed and retried as a whole. RabbitMQ cannot find
+    /// messages by key. Idempotent, ordered or guarded subscriptions and delayed events need a store in addition:
+    /// <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">

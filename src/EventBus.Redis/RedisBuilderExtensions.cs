@@ -107,8 +107,8 @@ public static class RedisBuilderExtensions
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
-    /// The section of <see cref="RedisStoreOptions"/>, for instance
-    /// <c>configuration.GetSection("EventBus:Redis")</c>. A key that is not a setting is an error when the bus starts.
+    /// The section of <see cref="RedisStoreOptions"/>, for instance <c>configuration.GetSection("EventBus:Redis")</c>.
+    /// A key that is not a setting is an error when the bus starts.
     /// </param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, IConfiguration section)
     {

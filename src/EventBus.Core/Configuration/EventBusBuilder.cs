@@ -140,8 +140,7 @@ public sealed class EventBusBuilder
 
     /// <summary>
     /// Subscribes a handler class to every event whose name matches a pattern, whether or not this application knows
-    /// the
-    /// event type. The handler is registered as scoped, unless the application has registered it already.
+    /// the event type. The handler is registered as scoped, unless the application has registered it already.
     /// </summary>
     /// <param name="name">
     /// The name of the subscription: unique on this bus, and the same in all versions of the application.

@@ -5,8 +5,7 @@ namespace EventBus;
 
 /// <summary>
 /// Runs attempts of a subscription through its pipeline, and settles each by its outcome: acknowledges it, records it
-/// in
-/// the store, or releases it.
+/// in the store, or releases it.
 /// </summary>
 internal sealed class AttemptRunner(SubscriptionRuntime subscription, DeliveryStep pipeline, FailureRecorder failures)
 {

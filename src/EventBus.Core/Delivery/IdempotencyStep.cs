@@ -4,8 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Ensures that only one attempt of the subscription handles an event: claims the event before the handler, and marks
-/// it
-/// as handled afterwards, in one commit with the events and effects of the handler.
+/// it as handled afterwards, in one commit with the events and effects of the handler.
 /// </summary>
 internal sealed class IdempotencyStep(
     SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)

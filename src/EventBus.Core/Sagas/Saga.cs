@@ -4,8 +4,8 @@ namespace EventBus;
 
 /// <summary>
 /// Runs a transaction as a sequence of steps: if one fails, the steps before it are compensated in reverse order.
-/// Derive from it, declare the steps in <see cref="Define"/>, and register it with
-/// <c>bus.AddSaga&lt;TSaga, TState&gt;()</c>.
+/// Derive from it, declare the steps in <see cref="Define"/>, and register it with <c>bus.AddSaga&lt;TSaga,
+/// TState&gt;()</c>.
 /// </summary>
 /// <remarks>
 /// <para>

@@ -7,8 +7,7 @@ namespace EventBus;
 /// <remarks>
 /// A class instead of an interface, so that members can be added. Each call of the store is limited by
 /// <see cref="EventBusOptions.PublishTimeout"/> (default 10 s). If the store does not answer in time, the call throws
-/// an
-/// <see cref="EventBusException"/>. The outcome is then in doubt, and the call may be repeated.
+/// an <see cref="EventBusException"/>. The outcome is then in doubt, and the call may be repeated.
 /// </remarks>
 public abstract class SagaManager
 {

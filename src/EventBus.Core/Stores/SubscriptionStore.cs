@@ -13,8 +13,7 @@ public abstract class SubscriptionStore
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
     /// All stored subscriptions of the backend, of every application, in any order: the name of the application, the
-    /// name
-    /// of the subscription, and the time at which an instance last recorded that it consumes it.
+    /// name of the subscription, and the time at which an instance last recorded that it consumes it.
     /// </returns>
     public abstract ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
         string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken);

@@ -2,8 +2,7 @@ namespace EventBus;
 
 /// <summary>
 /// Lists the subscriptions of this instance, pauses and resumes them, and removes what a backend keeps for
-/// subscriptions
-/// that were removed from the code. For operators; resolve it from the container. Thread-safe.
+/// subscriptions that were removed from the code. For operators; resolve it from the container. Thread-safe.
 /// </summary>
 /// <remarks>Every member throws an <see cref="EventBusException"/> if the bus is not running.</remarks>
 public interface ISubscriptionManager
@@ -18,9 +17,8 @@ public interface ISubscriptionManager
     /// </summary>
     /// <remarks>
     /// Nothing is lost: events wait on the backend, and retries in the store. Other instances continue, and this one
-    /// may
-    /// hold the few events that it has prefetched. The health check reports degraded. The pause ends with the process;
-    /// when the bus stops, events in a queue that ends with the process are still handled.
+    /// may hold the few events that it has prefetched. The health check reports degraded. The pause ends with the
+    /// process; when the bus stops, events in a queue that ends with the process are still handled.
     /// </remarks>
     /// <param name="subscription">The name of the subscription.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -51,8 +49,7 @@ public interface ISubscriptionManager
     /// <exception cref="ArgumentException">The application still has a subscription of this name.</exception>
     /// <exception cref="EventBusException">
     /// Events wait in the subscription, an instance consumes it, or the backend could not remove it or keeps nothing
-    /// for
-    /// subscriptions.
+    /// for subscriptions.
     /// </exception>
     Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default);
 }

@@ -113,8 +113,7 @@ public abstract class Transport : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
     /// The number of receivers other than that of this transport, in any process, and the time for which the backend
-    /// may
-    /// still count a receiver whose process has ended. Null while they are not known.
+    /// may still count a receiver whose process has ended. Null while they are not known.
     /// </returns>
     public virtual ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
         ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(null);

@@ -65,14 +65,14 @@ public sealed class RabbitMqOptions
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The time without data from the broker after which a connection is closed and replaced. Default 3 s; 100 ms to
-    /// 5 min. The bus sends a request every second. Every received byte counts, except a heartbeat that arrives alone.
+    /// The time without data from the broker after which a connection is closed and replaced. Default 3 s; 100 ms to 5
+    /// min. The bus sends a request every second. Every received byte counts, except a heartbeat that arrives alone.
     /// The value must be longer than the transfer of the largest published event takes. On an
     /// <see cref="RabbitMQ.Client.IConnection"/> of the application, whose bytes the bus does not see, it must be
     /// longer than the transfer of any event takes. A connection that the broker blocks, because it is short of memory
     /// or disk, is not checked. The first attempt to open a connection has the same timeout, which doubles after each
-    /// attempt without an answer, up to <see cref="CallTimeout"/>. After the broker has
-    /// closed channels, a third of this time applies to the next request, because the client may have stopped reading.
+    /// attempt without an answer, up to <see cref="CallTimeout"/>. After the broker has closed channels, a third of
+    /// this time applies to the next request, because the client may have stopped reading.
     /// </summary>
     [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan SilenceTimeout { get; set; } = TimeSpan.FromSeconds(3);

@@ -6,14 +6,12 @@ namespace EventBus;
 
 /// <summary>
 /// Receives the events of one subscription: creates the parts of the receive path, and starts and stops their loops.
-/// The
-/// parts do not know the receiver.
+/// The parts do not know the receiver.
 /// </summary>
 /// <remarks>
 /// <para>
 /// An entry moves in one direction. <see cref="RedisReadLoop"/> reads it, <see cref="EntryDispatcher"/> converts it,
-/// and
-/// <see cref="UnackedEntries"/> holds it and offers its delivery to the bus. The settler of the delivery
+/// and <see cref="UnackedEntries"/> holds it and offers its delivery to the bus. The settler of the delivery
 /// (<see cref="UnackedEntry"/>) adds it to the <see cref="RedisAckQueue"/>, which acknowledges it.
 /// <see cref="PendingEntryMaintenance"/> renews the entries that are held, and takes over those of dead consumers.
 /// </para>

@@ -104,8 +104,8 @@ internal sealed class SqliteFile
                     exception),
 
             // The damage may concern one page or the whole file, and it is unknown what was written before a disk
-            // failed.
-            // So neither error is a refusal of the store: the bus checks by itself what the store still accepts.
+            // failed. So neither error is a refusal of the store: the bus checks by itself what the store still
+            // accepts.
             raw.SQLITE_CORRUPT =>
                 Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
             raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),

@@ -7,9 +7,9 @@ namespace EventBus;
 /// <remarks>
 /// If the machine's clock is set forward, this clock follows, and the leases in the database are moved forward by the
 /// same amount. If the machine's clock is set back later, entries that were planned before it was set forward are
-/// postponed by the same amount, so that they are due at their original time.
-/// The anchors of the clock are stored in the database. A process that starts after the clock was set back continues
-/// from the time of the other processes, and only one process moves the entries.
+/// postponed by the same amount, so that they are due at their original time. The anchors of the clock are stored in
+/// the database. A process that starts after the clock was set back continues from the time of the other processes, and
+/// only one process moves the entries.
 /// </remarks>
 /// <param name="inner">The clock of the machine.</param>
 /// <param name="prefix">The prefix of the table names.</param>
