@@ -64,7 +64,7 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>True if a listener observes handling.</summary>
     public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
 
-    /// <summary>Sets the values for the tags.</summary>
+    /// <summary>Sets the values that the tags need and that are known only after the bus was planned.</summary>
     /// <param name="messagingSystem">The backend.</param>
     /// <param name="busKey">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">
@@ -74,7 +74,9 @@ internal sealed class BusDiagnostics : IDisposable
     public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) =>
         (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
 
-    /// <summary>Returns the trace context for an event: that of the current activity; null if there is none.</summary>
+    /// <summary>
+    /// Returns the id of the current activity, which becomes the trace context of an event; null if there is none.
+    /// </summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
     public Activity? StartPublish(string eventName, string? traceParent, string? traceState)
@@ -91,7 +93,7 @@ internal sealed class BusDiagnostics : IDisposable
         activity?.SetTag("messaging.system", system)
             .SetTag("messaging.operation.name", "publish")
             .SetTag("messaging.operation.type", "send")
-                .SetTag("messaging.destination.name", eventName);
+            .SetTag("messaging.destination.name", eventName);
         return activity;
     }
 
@@ -99,9 +101,9 @@ internal sealed class BusDiagnostics : IDisposable
     {
         var tags = Tags(new()
         {
-        { "messaging.system", system },
-        { "messaging.operation.name", "publish" },
-        { "messaging.destination.name", eventName }
+            { "messaging.system", system },
+            { "messaging.operation.name", "publish" },
+            { "messaging.destination.name", eventName }
         });
         if (error is not null)
         {
@@ -122,9 +124,11 @@ internal sealed class BusDiagnostics : IDisposable
         activity?.SetTag("messaging.system", system)
             .SetTag("messaging.operation.name", "process")
             .SetTag("messaging.operation.type", "process")
-                .SetTag("messaging.destination.name", handled.EventName).SetTag("messaging.consumer.group.name", handled.Subscription)
-                .SetTag("messaging.message.id", handled.EventId).SetTag("messaging.message.conversation_id", handled.CorrelationId)
-                .SetTag("eventbus.attempt", handled.Attempt);
+            .SetTag("messaging.destination.name", handled.EventName)
+            .SetTag("messaging.consumer.group.name", handled.Subscription)
+            .SetTag("messaging.message.id", handled.EventId)
+            .SetTag("messaging.message.conversation_id", handled.CorrelationId)
+            .SetTag("eventbus.attempt", handled.Attempt);
         return activity;
     }
 
@@ -216,7 +220,7 @@ internal sealed class BusDiagnostics : IDisposable
         { "messaging.consumer.group.name", subscription },
     });
 
-    /// <summary>Adds the tag of a keyed bus to the tags of a measurement.</summary>
+    /// <summary>Adds the tag with the key of the bus, if the bus has a key.</summary>
     private TagList Tags(TagList tags)
     {
         if (bus is not null)
@@ -234,8 +238,8 @@ internal sealed class BusDiagnostics : IDisposable
     }
 
     /// <summary>
-    /// Returns the event name if it is declared, otherwise the value of the OpenTelemetry conventions for unknown
-    /// values.
+    /// Returns the event name if the application declared it. Otherwise returns <c>_OTHER</c>, which the OpenTelemetry
+    /// conventions define for values that are not known.
     /// </summary>
     private string Bounded(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
 }

@@ -76,7 +76,7 @@ internal static class ExceptionText
                 && chain.TrueForAll(HasPlainMessage)
                 && chain.TrueForAll(HasPlainTrace)
                 && chain.TrueForAll(HasPlainRest)
-                    && HasPlainLines(exception.ToString());
+                && HasPlainLines(exception.ToString());
         }
         catch (Exception)
         {

@@ -14,7 +14,8 @@ internal sealed class Outage(TimeProvider time)
 
     private static readonly TimeSpan SummaryPeriod = TimeSpan.FromMinutes(1);
 
-    // The outage of an activity that has not failed for this time is over: the activity may not be tried again.
+    // If an activity has not failed for this time, its outage counts as over, even without a success: the activity may
+    // have been given up.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
@@ -75,7 +76,8 @@ internal sealed class Outage(TimeProvider time)
             isOver = --failing == 0;
             unsaid = isOver ? 0 : unsaid;
 
-            // The end is not logged if the failure was not logged in full.
+            // The end is logged only if the failure was logged in full, and if no end was logged within the last
+            // minute.
             if (!state.IsInFull || (state.SaidOverAt is { } last && time.GetElapsedTime(last) < SummaryPeriod))
             {
                 return;
@@ -118,7 +120,9 @@ internal sealed class Outage(TimeProvider time)
     private bool IsForgotten(Activity state) =>
         state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
 
-    /// <summary>Removes outages that are over, at most once per minute.</summary>
+    /// <summary>
+    /// Removes the activities whose outage is over. Does nothing if it did so within the last minute.
+    /// </summary>
     private void Tidy()
     {
         if (time.GetElapsedTime(tidiedAt) < SummaryPeriod)

@@ -5,13 +5,13 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>
-/// Makes foreign text printable on one line: characters that do not print are replaced by their code, <c>\u000A</c> for
-/// a line feed.
+/// Converts text that other programs or exceptions provide to one printable line. Each character that cannot be printed
+/// is replaced by its code: a line feed by <c>\u000A</c>.
 /// </summary>
 /// <remarks>
 /// Replaces control characters, line and paragraph separators, format characters (which change the writing direction or
-/// are invisible), unpaired surrogates, and unassigned and private-use characters. Making a printable text printable
-/// again does not change it.
+/// are invisible), unpaired surrogates, and unassigned and private-use characters. A text that is already printable is
+/// not changed.
 /// </remarks>
 internal static class PrintableText
 {
@@ -57,7 +57,7 @@ internal static class PrintableText
     public static string Start(string text, int max) =>
         text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
 
-    /// <summary>Returns true if nothing has to be replaced.</summary>
+    /// <summary>Returns true if the text is printable on one line as it is.</summary>
     /// <param name="text">Any text.</param>
     public static bool IsShown(ReadOnlySpan<char> text) => IndexOfHidden(text) < 0;
 

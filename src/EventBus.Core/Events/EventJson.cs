@@ -41,7 +41,7 @@ internal sealed class EventJson
             }
             catch (InvalidOperationException) when (reflection)
             {
-                // A type that reflection cannot describe is treated like a type that no context contains.
+                // Reflection cannot describe the type. The result is the same as for a type that no context contains.
             }
         }
 

@@ -78,7 +78,7 @@ internal sealed class EventMembers
             return null;
         }
 
-        // Created only if a name is unknown.
+        // The list is created only if a name is unknown.
         var (found, count) = ((List<string>?)null, 0);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {

@@ -34,7 +34,7 @@ internal readonly ref struct JsonContent
         var mediaType = contentType.AsSpan(0, end < 0 ? contentType.Length : end).Trim();
         var isJson = mediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase)
             || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
-                || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+            || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }
 
@@ -61,11 +61,12 @@ internal readonly ref struct JsonContent
     }
 
     /// <summary>
-    /// Returns the encoding of the byte order mark of a body; null for none. JSON text never begins with the character
-    /// of a byte order mark.
+    /// Returns the encoding of the byte order mark at the beginning of a body; null if there is none. The mark cannot
+    /// be mistaken for content, because JSON text never begins with it.
     /// </summary>
     private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
     {
+        // UTF-32 comes first: its little-endian mark begins with the mark of UTF-16.
         [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),
         [0x00, 0x00, 0xFE, 0xFF, ..] => new UTF32Encoding(true, true, true),
         [0xFF, 0xFE, ..] => new UnicodeEncoding(false, true, true),
@@ -73,7 +74,9 @@ internal readonly ref struct JsonContent
         _ => null,
     };
 
-    /// <summary>Returns the encoding that the media type names; null if the body is UTF-8.</summary>
+    /// <summary>
+    /// Returns the encoding that the media type names; null if the body needs no conversion, because it is UTF-8.
+    /// </summary>
     private Encoding? Named(ReadOnlySpan<byte> body)
     {
         if (charset.IsEmpty

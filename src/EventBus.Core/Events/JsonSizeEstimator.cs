@@ -198,6 +198,8 @@ internal sealed class JsonSizeEstimator
             || type == typeof(Guid)
             || type == typeof(DateTime)
             || type == typeof(DateTimeOffset)
-                || type == typeof(DateOnly) || type == typeof(TimeOnly) || type == typeof(TimeSpan);
+            || type == typeof(DateOnly)
+            || type == typeof(TimeOnly)
+            || type == typeof(TimeSpan);
     }
 }

@@ -33,7 +33,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     public bool HasTransactions => store.SupportsTransactions;
 
     /// <summary>
-    /// Claims an event on the quick path, in a local store. False: use <see cref="ClaimAsync"/>, which finds out the
+    /// Claims an event on the quick path, in a local store. If it returns false, <see cref="ClaimAsync"/> finds out the
     /// reason.
     /// </summary>
     /// <param name="envelope">The event.</param>
@@ -114,7 +114,8 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
                 return found;
             }
 
-            // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
+            // A local store signals when the other claim is settled, which always happens. Other stores are polled,
+            // because the process that holds the claim may end.
             await (local is not null
                 ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort)
                 : Task.Delay(poll, services.StoreTime, cancellationToken));
@@ -192,7 +193,8 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // This is not a failure of the store. If the store has committed nevertheless, the next attempt finds that.
+            // The caller cancelled the call, so this is no failure of the store. If the store has committed
+            // nevertheless, the next attempt finds the event done.
             return false;
         }
     }

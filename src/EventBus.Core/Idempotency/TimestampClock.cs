@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Converts timestamps that were taken anyway to wall clock time, without reading the wall clock each time.
+/// Converts timestamps of the monotonic clock to wall clock time, without reading the wall clock each time.
 /// Thread-safe.
 /// </summary>
 internal sealed class TimestampClock(TimeProvider time)

@@ -48,8 +48,8 @@ internal sealed class CallerContext
                 return start();
             }
 
-            // A task of the default scheduler that runs synchronously is the only way to leave another scheduler
-            // without moving the call to another thread.
+            // Only a task that runs synchronously on the default scheduler leaves another scheduler without moving the
+            // call to another thread.
             TTask? started = null;
             new Task(() => started = start()).RunSynchronously(TaskScheduler.Default);
             return started!;

@@ -47,7 +47,8 @@ internal sealed class ConcurrencyLimiter(int limit)
     public void GiveBack() => free.Release();
 
     /// <summary>
-    /// Lends the slot of the caller to others while it waits for a task, which may need that slot to continue.
+    /// Waits for a task without the slot of the caller: the slot is free for others until the task has ended, because
+    /// the task may need it to continue.
     /// </summary>
     /// <param name="other">The task to wait for.</param>
     /// <param name="abort">
@@ -90,7 +91,7 @@ internal sealed class ConcurrencyLimiter(int limit)
         }
     }
 
-    /// <summary>Takes all slots. Completes when no caller holds a slot or has lent one.</summary>
+    /// <summary>Takes all slots. Completes when no caller holds a slot or waits to take its slot again.</summary>
     public async Task TakeAllAsync()
     {
         while (true)

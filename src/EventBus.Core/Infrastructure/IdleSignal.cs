@@ -7,7 +7,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class IdleSignal(TimeProvider time)
 {
-    // A fallback for the one change without a signal: an event that a transport settles by itself.
+    // The bus is checked this often without a signal, because an event that the transport settles by itself causes
+    // none.
     private static readonly TimeSpan Recheck = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock gate = new();
@@ -29,7 +30,7 @@ internal sealed class IdleSignal(TimeProvider time)
     {
         while (true)
         {
-            // Armed before the check, so that an event that is settled after it is not missed.
+            // The signal is created before the check, so that an event that is settled after the check is not missed.
             var signal = Arm();
             if (await isIdle().Observed().WaitAsync(cancellationToken))
             {

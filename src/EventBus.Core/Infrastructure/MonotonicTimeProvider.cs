@@ -10,7 +10,7 @@ namespace EventBus;
 /// </remarks>
 internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
 {
-    // Clocks are continuously adjusted by less than this, and such adjustments are followed.
+    // Operating systems continuously adjust their clocks by less than this time. Such adjustments are followed.
     private static readonly long Slack = TimeSpan.FromSeconds(1).Ticks;
 
     // The difference between the wall clock and the timestamps, in ticks.
@@ -43,7 +43,7 @@ internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
         var known = Volatile.Read(ref ahead);
         if (now > known - Slack && now != known)
         {
-            // If another thread wins, it has already followed the clock.
+            // If another thread has changed the value first, that thread has already followed the clock.
             Interlocked.CompareExchange(ref ahead, now, known);
         }
     }

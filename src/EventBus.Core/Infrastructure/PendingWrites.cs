@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Tracks the writes that a store does not accept, and lets callers wait until there are none. Thread-safe.
+/// Tracks the held writes: writes that a store has not accepted yet, and that their callers repeat. Lets other callers
+/// wait until there are none. Thread-safe.
 /// </summary>
 internal sealed class PendingWrites
 {
@@ -35,7 +36,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>Removes a held write with this reason.</summary>
+    /// <summary>Removes one held write that was added with this reason.</summary>
     public void Leave(string reason)
     {
         lock (gate)

@@ -59,7 +59,7 @@ internal sealed class ScheduledLoop(
         using var timer = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
 
-        // If the clock has moved since it was read, the timer would fire too late by that much: the step runs again and
+        // The clock may have moved since it was read. The timer would then fire too late, so the step runs again and
         // returns a new time.
         if (time.GetUtcNow() - now > Slack)
         {

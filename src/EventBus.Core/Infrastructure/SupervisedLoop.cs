@@ -91,7 +91,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
-                // The error does not matter: the owner has closed what the loop uses.
+                // The loop was stopped: its owner closes what the loop uses, so the error has no meaning.
                 return;
             }
             catch (Exception exception)

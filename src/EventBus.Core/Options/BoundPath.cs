@@ -7,7 +7,8 @@ namespace EventBus;
 internal sealed record BoundPath(string Path)
 {
     /// <summary>
-    /// Returns a function that returns true for the paths that are bound to options, and for those above them.
+    /// Returns a function that returns true for the paths that are bound to options, and for the parents of these
+    /// paths.
     /// </summary>
     /// <param name="services">The services of the application, which contain the bound paths.</param>
     public static Func<string, bool> In(IServiceCollection services)

@@ -17,7 +17,8 @@ internal sealed record OptionsKey(Type Type)
         Section is null && NamedSections is null && (Type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(Type));
 
     /// <summary>
-    /// Says that a section holds one value instead of several, or the other way round. Null if neither.
+    /// Describes a section that holds one value instead of several, or several instead of one. Null if neither is the
+    /// case.
     /// </summary>
     public string? ShapeProblem(IConfigurationSection section) => (HoldsOne, section.GetChildren().Any()) switch
     {

@@ -58,8 +58,8 @@ internal sealed class OptionsKeys
     }
 
     /// <summary>
-    /// Finds the keys that are unknown, and those that hold a section instead of a value or the other way round. The
-    /// texts contain keys and never values.
+    /// Finds the keys that are unknown, the keys that hold a section instead of a value, and the keys that hold a value
+    /// instead of a section. The texts contain keys and never values.
     /// </summary>
     /// <param name="section">The configuration section.</param>
     /// <param name="isOther">Returns true for a path that is bound to other options.</param>

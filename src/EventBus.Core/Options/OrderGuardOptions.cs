@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Options for how long events wait at an order guard.</summary>
+/// <summary>The options of an order guard, which define how long events wait.</summary>
 public sealed class OrderGuardOptions
 {
     /// <summary>
@@ -11,8 +11,8 @@ public sealed class OrderGuardOptions
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// The time after which the guard is called again although this subscription has handled no event of the key. It
-    /// serves guards that depend on other state. Default 30 s; 10 ms to 30 days.
+    /// The time after which the guard is called again for a deferred event, even if this subscription has handled no
+    /// other event of the key. It is for guards that depend on other state. Default 30 s; 10 ms to 30 days.
     /// </summary>
     [AllowedRange("00:00:00.01", "30.00:00:00")]
     public TimeSpan RecheckAfter { get; set; } = TimeSpan.FromSeconds(30);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
-/// <summary>The options of one subscription. A null value means the value of the bus.</summary>
+/// <summary>The options of one subscription. A value that is null is taken from the bus.</summary>
 public sealed class SubscriptionOptions
 {
     /// <summary>

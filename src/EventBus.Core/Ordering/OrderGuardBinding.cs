@@ -15,7 +15,7 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
     /// </summary>
     public bool IsFor(Type type) => EventType == type || (EventType.IsAbstract && EventType.IsAssignableFrom(type));
 
-    /// <summary>True if the guard decides by sequence numbers alone.</summary>
+    /// <summary>True if the decision of the guard depends only on sequence numbers.</summary>
     public virtual bool Counts => false;
 
     /// <summary>Returns the sequence number of an event; null if the guard does not use sequence numbers.</summary>

@@ -33,7 +33,7 @@ internal sealed class OrderGuardEvaluator(
         Func<CancellationToken> deadline,
         CancellationToken lost)
     {
-        // Events without a guard pass here too, because guarded events may wait for them.
+        // Events without a guard are also processed here, because guarded events may wait for them.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
         {
             return new OrderEvaluation(OrderDecision.Proceed, null, null);
@@ -65,8 +65,8 @@ internal sealed class OrderGuardEvaluator(
         order.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
 
     /// <summary>
-    /// Creates the wait of a deferred event. A sequence guard depends on the sequence numbers only, so it is not
-    /// evaluated again without cause before the wait ends.
+    /// Creates the wait of a deferred event. The decision of a sequence guard changes only when an event of the key is
+    /// handled, so the guard is not called again at an interval.
     /// </summary>
     private static Deferred Wait(OrderGuardBinding guard, long? position, OrderState state) =>
         new(state.Stamp, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout) { Position = position };

@@ -27,9 +27,9 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
             isNext ? OrderDecision.Proceed
             : isLater ? OrderDecision.Defer
 
-            // A dead letter that an operator retries was given up before, and later events have passed it. The same
-            // holds for a kept event of a subscription that continues past dead letters. Such an event is handled now,
-            // not skipped.
+            // Later events may have passed a dead letter that an operator retries, and a stored event of a subscription
+            // that continues past dead letters. Such an event is handled now and not skipped, although its number is
+            // too low.
             : context.IsManualRetry || mayBePassed ? OrderDecision.Proceed
             : OrderDecision.Skip);
     }

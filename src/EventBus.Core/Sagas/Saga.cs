@@ -39,8 +39,9 @@ public abstract class Saga<TState>
 
     /// <summary>Converts a state that an older version of the application stored.</summary>
     /// <remarks>
-    /// If it throws, the saga needs attention; retry it after the application is fixed. Sagas with a state of a newer
-    /// version are left to newer instances.
+    /// If this method throws, the saga needs attention; retry it after the application is fixed. If the stored state
+    /// has a higher version than <see cref="StateVersion"/>, this instance does not process the saga; an instance of a
+    /// newer version of the application does.
     /// </remarks>
     /// <param name="version">The version of the stored state, lower than <see cref="StateVersion"/>.</param>
     /// <param name="state">The stored state.</param>

@@ -56,7 +56,10 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
         published.Add(@event);
     }
 
-    /// <summary>True if the step has ended without an error. A later error says nothing about its effect.</summary>
+    /// <summary>
+    /// True if the code of the step has ended without an error. An error that occurs afterwards says nothing about the
+    /// effect of the step.
+    /// </summary>
     public bool HasSucceeded { get; private set; }
 
     /// <summary>Marks the step as ended.</summary>

@@ -26,13 +26,13 @@ public sealed class SagaStepBuilder<TState>
     internal Func<TState, string?>? WaitKey { get; private set; }
 
     /// <summary>
-    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about
-    /// 2 min.
+    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about 2
+    /// min.
     /// </summary>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
     /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus
-    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
+    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: the delay of the bus.
     /// </param>
     public SagaStepBuilder<TState> Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
@@ -52,9 +52,7 @@ public sealed class SagaStepBuilder<TState>
         return this;
     }
 
-    /// <summary>
-    /// Sets the retries of the step after a failure. A value that is not set is that of the bus.
-    /// </summary>
+    /// <summary>Sets the retries of the step after a failure. Values that are not set are taken from the bus.</summary>
     /// <param name="configure">Changes the options.</param>
     public SagaStepBuilder<TState> Retry(Action<RetryOptions> configure)
     {
@@ -70,7 +68,7 @@ public sealed class SagaStepBuilder<TState>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
     /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus
-    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
+    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: the delay of the bus.
     /// </param>
     public SagaStepBuilder<TState> RetryCompensation(int maxRetryAttempts, TimeSpan? delay = null)
     {
@@ -91,7 +89,7 @@ public sealed class SagaStepBuilder<TState>
     }
 
     /// <summary>
-    /// Sets the retries of the compensation after a failure. A value that is not set is that of the bus.
+    /// Sets the retries of the compensation after a failure. Values that are not set are taken from the bus.
     /// </summary>
     /// <param name="configure">Changes the options.</param>
     public SagaStepBuilder<TState> RetryCompensation(Action<RetryOptions> configure)

@@ -1,6 +1,8 @@
 namespace EventBus.Stores;
 
-/// <summary>Counts the attempts of an event, and those of them that may have ended because of another event.</summary>
+/// <summary>
+/// Contains the number of attempts of an event, and the number of them that may have ended because of another event.
+/// </summary>
 /// <param name="Attempts">The number of attempts, including the first one, which is not counted when it begins.</param>
 /// <param name="Concurrent">
 /// The number of these attempts during which another redelivered event, whose earlier attempt may have ended the

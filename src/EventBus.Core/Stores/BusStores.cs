@@ -31,8 +31,8 @@ public abstract class BusStores
     public virtual SagaStore? Sagas => null;
 
     /// <summary>
-    /// The store of the instances that use the other stores, if only processes of this machine can reach them. Null,
-    /// the default, if every instance of the application uses the same stores.
+    /// The record of the instances that use these stores, for stores that only processes of this machine can reach.
+    /// Null, the default, if every instance of the application uses the same stores.
     /// </summary>
     public virtual InstanceStore? Instances => null;
 
@@ -44,8 +44,8 @@ public abstract class BusStores
     public virtual SubscriptionStore? Subscriptions => null;
 
     /// <summary>
-    /// The problems of the stores, and the data for which they will soon have no space, as one sentence each that names
-    /// what is affected. The health check is then degraded and shows the sentences. Default none.
+    /// The problems of the stores, and the kinds of data for which they will soon have no space: one sentence each,
+    /// which names what is affected. If there are any, the health check is degraded and shows them. Default none.
     /// </summary>
     public virtual IReadOnlyCollection<string> Shortages => [];
 

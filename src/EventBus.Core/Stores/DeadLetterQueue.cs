@@ -6,7 +6,7 @@ namespace EventBus.Stores;
 /// </summary>
 /// <remarks>
 /// A store that finds dead letters by id derives from <see cref="DeadLetterStore"/>. For a plain queue, the bus rejects
-/// with an error what only such a store can do.
+/// the operations that only such a store supports with an error.
 /// </remarks>
 public abstract class DeadLetterQueue
 {

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus.Stores;
 
 /// <summary>
-/// Represents an event that failed for one subscription, or that waits there for its order, as a store keeps it.
-/// Immutable: every change creates a new instance.
+/// Represents the stored form of an event that one subscription has not handled: the event failed, or it waits for
+/// another event of its key. Immutable: every change creates a new instance.
 /// </summary>
 public sealed record FailedEvent
 {
@@ -20,7 +20,10 @@ public sealed record FailedEvent
     /// <summary>The status: waiting, parked, dead or deferred.</summary>
     public required FailedEventStatus Status { get; init; }
 
-    /// <summary>The key of the line in which the entry waits; null if it is in no line.</summary>
+    /// <summary>
+    /// The key of the line in which the entry waits: a failed event of a key, and the events that wait behind it. Null
+    /// if the entry is in no line.
+    /// </summary>
     public string? LineKey { get; init; }
 
     /// <summary>The key that the order guard uses; null without a guard.</summary>
@@ -33,8 +36,8 @@ public sealed record FailedEvent
     public int Attempts { get; init; }
 
     /// <summary>
-    /// The number of <see cref="Attempts"/> that ended with the process while another redelivered event, whose earlier
-    /// attempt may have ended the process, was also running. 0 once an attempt has ended in another way. Valid only if
+    /// The number of <see cref="Attempts"/> that ended with the process while another redelivered event was running,
+    /// which may have ended the process instead. Reset to 0 when an attempt ends in any other way. Valid only if
     /// <see cref="WasInterrupted"/> is true.
     /// </summary>
     public int Concurrent { get; init; }
@@ -43,8 +46,8 @@ public sealed record FailedEvent
     public int ManualRetries { get; init; }
 
     /// <summary>
-    /// The time at which the next attempt is due. For a deferred entry, the latest time at which the guard is called
-    /// again. Valid only if the entry is waiting or deferred.
+    /// The time at which the next attempt is due. A deferred entry is evaluated by its guard again at this time, if no
+    /// event of its key makes it due earlier. Valid only if the entry is waiting or deferred.
     /// </summary>
     public DateTimeOffset DueAt { get; init; }
 
@@ -58,8 +61,8 @@ public sealed record FailedEvent
     public DateTimeOffset LastFailedAt { get; init; }
 
     /// <summary>
-    /// The reason that the entry is dead, or was dead before an operator requested a retry. Valid only if the entry is
-    /// dead or <see cref="ManualRetries"/> is above zero.
+    /// The reason why the entry became a dead letter. It remains after an operator has requested a retry. Valid only if
+    /// the entry is dead or <see cref="ManualRetries"/> is above zero.
     /// </summary>
     public DeadLetterReason Reason { get; init; }
 
@@ -81,7 +84,8 @@ public sealed record FailedEvent
     public long Claim { get; init; }
 
     /// <summary>
-    /// True if the previous claim was never settled: its process has probably ended in the handler. Set by the store.
+    /// True if the previous claim was never settled: the process that held it has probably ended during the handler.
+    /// Set by the store.
     /// </summary>
     public bool WasInterrupted { get; init; }
 
@@ -91,7 +95,7 @@ public sealed record FailedEvent
     /// </summary>
     public long Number { get; init; }
 
-    /// <summary>True if an alert for this dead letter is still to be sent.</summary>
+    /// <summary>True if the alert for this dead letter was not sent yet.</summary>
     public bool NeedsAlert { get; init; }
 
     /// <summary>The id of the entry: the same for the same event and subscription.</summary>

@@ -40,7 +40,7 @@ public abstract class KeyedFailureStore : RetryStore
     /// <param name="now">The current time.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
-    /// The new count. It starts with one attempt, which is not counted when it begins. Null if the event is already
+    /// The new count. It includes the first attempt, for which this method is not called. Null if the event is already
     /// stored as an entry, and needs no attempt.
     /// </returns>
     public abstract ValueTask<AttemptCount?> CountAttemptAsync(
@@ -93,7 +93,8 @@ public abstract class KeyedFailureStore : RetryStore
         string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Removes counted attempts and order keys that were not used for long. Order keys with deferred entries stay.
+    /// Removes attempt counts and order keys that have not changed for a long time. Order keys with deferred entries
+    /// stay.
     /// </summary>
     /// <param name="attemptsBefore">Attempts that were last counted before this time are removed.</param>
     /// <param name="orderBefore">Order keys that were last settled before this time are removed.</param>

@@ -7,7 +7,7 @@ namespace EventBus.Stores;
 /// <param name="time">The clock.</param>
 internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
 {
-    // A store that cancels a call before it begins reports this right after the deadline.
+    // The time after the deadline in which a store can still report that it cancelled the call before it began.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Calls the store and waits for its answer until the timeout.</summary>

@@ -4,19 +4,20 @@ namespace EventBus.Stores;
 public enum StoreScope
 {
     /// <summary>
-    /// Every write: the store is full, locked, read-only or loading. The bus takes no new events until the write
-    /// succeeds.
+    /// The store refuses every write: it is full, locked, read-only or loading. The bus takes no new events until the
+    /// write succeeds.
     /// </summary>
     Store,
 
     /// <summary>
-    /// New data of one subscription: there is no space for it. The bus takes no new events of that subscription until
-    /// there is space.
+    /// The store refuses new data of one subscription, because it has no space for it. The bus takes no new events of
+    /// that subscription until there is space.
     /// </summary>
     Subscription,
 
     /// <summary>
-    /// This entry: it can never be written or read. The bus makes it a dead letter, reduced to what can be written.
+    /// The store refuses this entry, which it can never write or read. The bus stores a dead letter in its place,
+    /// reduced to the parts that can be written.
     /// </summary>
     Entry,
 }

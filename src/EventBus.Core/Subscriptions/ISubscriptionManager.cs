@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Lists the subscriptions of this instance, pauses and resumes them, and removes what a backend keeps for
+/// Lists, pauses and resumes the subscriptions of this instance. Removes the queues and consumer groups of
 /// subscriptions that were removed from the code. For operators; resolve it from the container. Thread-safe.
 /// </summary>
 /// <remarks>Every member throws an <see cref="EventBusException"/> if the bus is not running.</remarks>
@@ -12,33 +12,35 @@ public interface ISubscriptionManager
     Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Pauses a subscription on this instance: no event and no retry of it begins until <see cref="ResumeAsync"/>.
-    /// Handlers that run now finish. Has no effect if it is paused already.
+    /// Pauses a subscription on this instance: it begins to handle no event, new or retried, until
+    /// <see cref="ResumeAsync"/>. Handlers that are running finish. Has no effect if the subscription is paused
+    /// already.
     /// </summary>
     /// <remarks>
-    /// Nothing is lost: events wait on the backend, and retries in the store. Other instances continue, and this one
-    /// may hold the few events that it has prefetched. The health check reports degraded. The pause ends with the
-    /// process; when the bus stops, events in a queue that ends with the process are still handled.
+    /// No event is lost: new events wait on the backend, and retries wait in the store. Other instances continue. This
+    /// instance may hold the few events that it has already received. The health check reports degraded. The pause ends
+    /// when the process ends. If the queue exists only in this process (in memory), the bus handles its events when it
+    /// stops.
     /// </remarks>
     /// <param name="subscription">The name of the subscription.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="ArgumentException">This instance has no such subscription.</exception>
     Task PauseAsync(string subscription, CancellationToken cancellationToken = default);
 
-    /// <summary>Resumes a paused subscription. Has no effect if it is not paused.</summary>
+    /// <summary>Resumes a paused subscription. Has no effect if the subscription is not paused.</summary>
     /// <param name="subscription">The name of the subscription.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="ArgumentException">This instance has no such subscription.</exception>
     Task ResumeAsync(string subscription, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Removes what a durable backend keeps for a subscription that this application no longer has: its queue or its
-    /// consumer group, which would grow without limit.
+    /// Removes the queue or the consumer group of a subscription that this application no longer has, from a durable
+    /// backend. Otherwise its events would accumulate without limit.
     /// </summary>
     /// <remarks>
-    /// Does nothing if the backend keeps nothing for the subscription. Its failed events and dead letters stay in the
-    /// store. Call this only when no instance of an older version runs: such an instance would lose its queue, and
-    /// create it again empty.
+    /// Does nothing if the backend has no queue or consumer group of the subscription. The failed events and dead
+    /// letters of the subscription stay in the store. Call this only when no instance of an older version runs: such an
+    /// instance would lose its queue, and create it again empty.
     /// </remarks>
     /// <param name="subscription">The name of the subscription, as it was in the code.</param>
     /// <param name="discardWaiting">
@@ -48,8 +50,8 @@ public interface ISubscriptionManager
     /// <param name="cancellationToken">Cancels the wait. The backend may still carry out the request.</param>
     /// <exception cref="ArgumentException">The application still has a subscription of this name.</exception>
     /// <exception cref="EventBusException">
-    /// Events wait in the subscription, an instance consumes it, or the backend could not remove it or keeps nothing
-    /// for subscriptions.
+    /// Events wait in the subscription, an instance consumes it, the backend could not remove it, or the backend has no
+    /// queues or consumer groups that could be removed.
     /// </exception>
     Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default);
 }

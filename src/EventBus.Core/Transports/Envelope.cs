@@ -10,8 +10,8 @@ namespace EventBus.Transports;
 /// <remarks>Thread-safe, and immutable for a transport.</remarks>
 public sealed class Envelope
 {
-    // An event in memory costs an envelope of 104 bytes, and a DeliveryContext of 32 bytes for each subscription. For
-    // that size, two fields hold one of several things.
+    // An event in memory costs an envelope of 104 bytes, and a DeliveryContext of 32 bytes for each subscription. To
+    // keep that size, two fields each hold one of several kinds of values.
     private readonly Guid guid;
     private readonly long ticks;
 

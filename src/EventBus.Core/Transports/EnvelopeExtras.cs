@@ -11,7 +11,7 @@ internal sealed class EnvelopeExtras
 
     public string? Source { get; init; }
 
-    /// <summary>The user's headers; null for none. An event with headers pays for a dictionary anyway.</summary>
+    /// <summary>The user's headers; null for none.</summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
     public string? ContentType { get; init; }

@@ -46,8 +46,8 @@ internal static class EnvelopeLimits
     {
         ArgumentNullException.ThrowIfNull(given.Id);
         ArgumentNullException.ThrowIfNull(given.Name);
-        // Invalid trace attributes are ignored, as W3C Trace Context requires, and do not make the event defective. A
-        // tracestate that is too long does.
+        // Invalid trace attributes are ignored, as W3C Trace Context requires. They do not make the event defective,
+        // except a tracestate that is too long.
         var fitted = given with
         {
             TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null,

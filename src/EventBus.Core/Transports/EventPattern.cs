@@ -18,7 +18,7 @@ public sealed record EventPattern
         Text = text;
         IsExact = !text.AsSpan().ContainsAny('*', '#');
 
-        // An exact pattern is compared as a whole.
+        // A pattern without wildcards needs no words: it is compared as a whole.
         words = IsExact ? [] : text.Split('.');
     }
 

@@ -6,13 +6,13 @@ namespace EventBus.Transports;
 public abstract class Receiver : IAsyncDisposable
 {
     /// <summary>
-    /// The deliveries. The bus waits for them in one place at a time, and may take them from several threads.
+    /// The deliveries. Several threads may read from the channel, but at most one of them waits for the next delivery.
     /// </summary>
     /// <remarks>
     /// The channel is bounded: the number of buffered and unsettled deliveries together is a small multiple of
     /// <see cref="Subscription.Concurrency"/>. The channel completes after <see cref="StopIntakeAsync"/> or disposal; a
-    /// lost connection does not complete it. Deliveries that were lost while buffered may stay in it: the bus skips and
-    /// releases them, which settles nothing.
+    /// lost connection does not complete it. Deliveries that were lost while they were buffered may stay in the
+    /// channel: the bus does not handle them. It releases them, which has no effect on a lost delivery.
     /// </remarks>
     public abstract ChannelReader<Delivery> Deliveries { get; }
 
@@ -22,9 +22,9 @@ public abstract class Receiver : IAsyncDisposable
     /// </summary>
     /// <remarks>
     /// Deliveries that are buffered and not yet taken are released. This happens at once, so that another instance can
-    /// handle them; in an ordered subscription it happens only when the receiver is disposed, so that no other instance
-    /// begins before this one has ended. If there is no backend that could redeliver them, the remaining events are
-    /// delivered before <see cref="Deliveries"/> completes, and later publishes are refused.
+    /// handle them. In an ordered subscription it happens only when the receiver is disposed, so that no other instance
+    /// begins before this one has ended. A transport that cannot redeliver events, because they exist only in this
+    /// process, delivers the remaining events before <see cref="Deliveries"/> completes, and refuses later publishes.
     /// </remarks>
     public abstract ValueTask StopIntakeAsync();
 

@@ -28,6 +28,9 @@ internal sealed class FailedEntry(FailedEvent failed, long order)
 
     public bool IsScheduled { get; set; }
 
-    /// <summary>The time at which its alert is to be sent, or sent again. Valid only while it needs an alert.</summary>
+    /// <summary>
+    /// The time at which the alert is due: at once for a new one, at the end of the lease for a claimed one. Valid only
+    /// while the entry needs an alert.
+    /// </summary>
     public DateTimeOffset AlertAt { get; set; }
 }

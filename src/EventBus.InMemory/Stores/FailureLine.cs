@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Holds the failed event of a key and the later events of the key that wait behind it.</summary>
+/// <summary>
+/// Holds the line of a key: the failed event of the key, and the later events of the key that wait behind it.
+/// </summary>
 internal sealed class FailureLine
 {
     public LinkedList<FailedEntry> Entries { get; } = [];

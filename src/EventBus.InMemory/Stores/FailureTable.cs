@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Indexes the entries of the store by id, by line, by the schedule of their subscription, and by dead-letter number.
-/// Not thread-safe.
+/// Holds the entries of the failure store, with an index for each way of finding them: the id, the line, the due time
+/// in their subscription, and the number of a dead letter. Not thread-safe.
 /// </summary>
 internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
 {
@@ -98,7 +98,9 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         room.Give(entry.Event.Subscription);
     }
 
-    /// <summary>Resets the fields that the store sets for an entry without a claim.</summary>
+    /// <summary>
+    /// Sets the fields that belong to the store: the entry has no claim, and a dead letter gets the next number.
+    /// </summary>
     private FailedEvent Settled(FailedEvent failed) =>
         failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
 
@@ -151,6 +153,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
             Dead.Add(entry);
             if (entry.Event.NeedsAlert)
             {
+                // The earliest possible time: the alert is due at once.
                 entry.AlertAt = default;
                 Alerts.Add(entry);
             }
@@ -158,6 +161,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         else
         {
             var isParked = entry is { Event.Status: FailedEventStatus.Parked, Line: not null };
+            // A parked entry at the head may run at once. All others wait for their due time.
             entry.Line?.Parked += isParked ? 1 : 0;
             if (entry.IsHead)
             {

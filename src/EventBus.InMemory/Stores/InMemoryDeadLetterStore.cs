@@ -44,7 +44,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     {
         lock (gate)
         {
-            // Only these dead letters hold their original bytes.
+            // Only dead letters with these reasons hold bytes that could not be read.
             return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
                 .Where(dead => dead.Subscription == subscription
                     && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
@@ -72,7 +72,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
             var dead = entry.Event;
             if (dead is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && orders.IsLowest(entry))
             {
-                // The positions missing before it are given up.
+                // The sequence continues without the positions that are missing before this entry.
                 orders.Raise(dead.Subscription, key, position - 1, now);
             }
 

@@ -9,7 +9,7 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
 
-    // Ordered by due time; claimed entries by the end of their lease.
+    // The entries in the order of their due times. For a claimed entry, the end of its lease counts as its due time.
     private readonly SortedSet<Entry> waiting = new(Comparer<Entry>.Create((a, b) => (a.Turn, a.Order).CompareTo((b.Turn, b.Order))));
     private long order;
     private long claimed;

@@ -27,7 +27,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     // One sequence for all keys, so that a key that is claimed again after a release gets a higher fencing token.
     private long fences;
 
-    // The key that reaches the shortage threshold takes the slow path (ClaimAsync), which logs the shortage.
+    // From this number of keys on, a claim takes the slow path (ClaimAsync), which logs the shortage.
     private int FirstLimit => room.ShortFrom - 1;
 
     public override bool TryClaim(in ProcessedKey key, out long fence)
@@ -162,7 +162,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
                 Complete(key);
             }
 
-            // A repeated call returns the same result as the first one.
+            // The key is done already: the repeat of a call returns the same result as the first call.
             return ValueTask.FromResult(place >= 0);
         }
     }

@@ -41,7 +41,8 @@ internal sealed class OrderKeyTable(StoreCapacity room)
     {
         if (StateOf(subscription, name).Stamp == 0)
         {
-            // Keys without a state exist only because of their entries, which count against their own capacity.
+            // A key counts against the capacity from its first state on. Before, it exists only for its entries, which
+            // count against another capacity.
             room.Take(subscription);
         }
 

@@ -16,7 +16,7 @@ internal struct ProcessedPlace
     public int Next;
 
     /// <summary>
-    /// The place that expires next, once this one is done; <see cref="ProcessedTable.NotDone"/> before.
+    /// The place that expires after this one; <see cref="ProcessedTable.NotDone"/> while the event is not done.
     /// </summary>
     public int NextDone;
 

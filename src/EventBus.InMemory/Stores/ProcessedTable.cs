@@ -16,7 +16,7 @@ namespace EventBus;
 /// </remarks>
 internal sealed class ProcessedTable
 {
-    /// <summary>No place.</summary>
+    /// <summary>The value that stands for no place.</summary>
     public const int None = -1;
 
     /// <summary>The value of <see cref="ProcessedPlace.NextDone"/> for an event that is not done.</summary>
@@ -25,15 +25,15 @@ internal sealed class ProcessedTable
     private const int PieceBits = 12;
     private const int PieceSize = 1 << PieceBits;
 
-    // The first piece grows until it has the full size: most subscriptions handle few events.
+    // The initial size of the first piece. It grows up to the full size, because most subscriptions handle few events.
     private const int FirstSize = 64;
 
-    // A chain of this length does not occur by chance.
+    // From this length on, a chain is taken for an attack: it does not occur by chance.
     private const int LongestChain = 100;
 
     private readonly List<ProcessedPlace[]> pieces = [];
 
-    // By place.
+    // The additional data, by place.
     private readonly Dictionary<int, ProcessedRest> rests = [];
     private int[] buckets = NewBuckets(64);
     private int used;
@@ -262,7 +262,8 @@ internal sealed class ProcessedTable
     {
         if (isSpread)
         {
-            // Not Guid.GetHashCode, which is the same in every process.
+            // Does not use Guid.GetHashCode, whose result is the same in every process, so that a publisher could
+            // predict it.
             var parts = MemoryMarshal.Cast<Guid, int>(MemoryMarshal.CreateReadOnlySpan(in uuid, 1));
             return HashCode.Combine(parts[0], parts[1], parts[2], parts[3]) & (buckets.Length - 1);
         }

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Limits how many entries of one kind the in-memory stores keep per subscription. Not thread-safe.</summary>
+/// <summary>
+/// Limits the number of entries of one kind that an in-memory store keeps for each subscription. Not thread-safe.
+/// </summary>
 /// <param name="what">The kind, in the plural.</param>
 /// <param name="advice">The advice that is logged for making room.</param>
 /// <param name="capacity">The maximum number of entries per subscription.</param>

@@ -16,7 +16,7 @@ internal struct AdaptiveSpin
     private const int Spins = 200;
     private const int MostLeftOut = 4_096;
 
-    // Fewer events than this do not justify a busy processor.
+    // A spin that makes at least this number of events available counts as successful.
     private const int Worthwhile = 8;
 
     // On a single processor the other side makes no progress during a spin.

@@ -52,8 +52,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     {
         get
         {
-            // Read the smaller number first: an event that is enqueued and delivered between the two reads must not
-            // make the count negative.
+            // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
+            // make the difference negative.
             var gone = consumer.Delivered;
             return (int)(Volatile.Read(ref counts.Accepted) - gone) + released.Count;
         }
@@ -66,8 +66,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     {
         get
         {
-            // Read the settled count first: an event that is accepted and settled between the two reads must not count
-            // as settled but not accepted.
+            // The settled count is read first: an event that is accepted and settled between the two reads must not
+            // count as settled but not accepted.
             var done = consumer.Settled;
             lock (gate)
             {
@@ -137,7 +137,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         [FieldOffset(QueueConsumerState.Apart)]
         public long Accepted;
 
-        /// <summary>The number of those that the readers have fetched.</summary>
+        /// <summary>The number of accepted events that the readers have fetched.</summary>
         [FieldOffset(QueueConsumerState.Apart + 8)]
         public long Fetched;
 

@@ -47,7 +47,8 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     {
         lock (gate)
         {
-            // Replaced, never changed: publishers read it without a lock.
+            // The table of receivers is replaced as a whole and never changed, because publishers read it without a
+            // lock.
             var receiver = new InMemoryReceiver(subscription, new DeliveryQueue(options.Capacity, options.HandlerReserve));
             receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
             routes = new Dictionary<string, Route>(StringComparer.Ordinal);
@@ -102,8 +103,8 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         var order = default(KeyOrder);
         for (; position < batch.Length; position++, from = 0)
         {
-            // The constructor of Fanout joins the waiters before the first await, so that every queue has the order of
-            // the calls.
+            // The constructor of Fanout adds the publisher to the waiting publishers of each queue, before the first
+            // await, so that every queue keeps the order of the calls.
             var envelope = batch.Span[position];
             var outcome = order.IsHeldBack(envelope.Key)
                 ? KeyOrder.NotSent

@@ -32,7 +32,7 @@ internal sealed class SqliteFile
         busyTimeout = options.BusyTimeout;
         Check();
         connection.Pooling = false;
-        // Seconds. The client retries by itself for at least this long, after SQLite has waited for the busy_timeout
+        // In seconds. The client itself retries for at least this time, after SQLite has waited for the busy_timeout
         // that OpenAsync sets.
         connection.DefaultTimeout = 1;
     }
@@ -84,7 +84,7 @@ internal sealed class SqliteFile
             raw.SQLITE_FULL =>
                 Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
 
-            // A transaction takes the write lock when it begins, so nothing was written.
+            // Nothing was written, because a transaction takes the write lock when it begins.
             raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused(
                 $"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise "
                     + "SqliteStoreOptions.BusyTimeout.",

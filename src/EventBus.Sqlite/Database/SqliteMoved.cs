@@ -5,18 +5,19 @@ using SQLitePCL;
 namespace EventBus;
 
 /// <summary>
-/// Checks that the file of a connection is still the file at its path. Data written to a deleted or replaced file is
-/// lost when the connection is closed.
+/// Detects that the file of an open connection was deleted, moved or replaced. Data written to such a file is lost when
+/// the connection is closed.
 /// </summary>
 internal static partial class SqliteMoved
 {
     private const string Library = "e_sqlite3";
     private const int HasMoved = 20;
 
-    // With another build of SQLite, only a missing file is detected. Windows refuses to delete a file that is open.
+    // True if SQLite itself can be asked. It cannot if the application uses another build of SQLite: then only a
+    // missing file is detected, not a replaced one. On Windows an open file cannot be deleted.
     private static readonly bool CanAsk = IsUsual();
 
-    /// <summary>Gets the reason why the connection can no longer be used; null if it can be used.</summary>
+    /// <summary>Gets what happened to the file of a connection; null if the connection can still be used.</summary>
     public static string? Of(SqliteConnection connection)
     {
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();

@@ -130,7 +130,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
             return known;
         }
 
-        // If another thread wins the race, that thread has followed the clock.
+        // If another thread has changed the value first, that thread has already followed the clock.
         Interlocked.CompareExchange(ref ahead, now, known);
         return Volatile.Read(ref ahead);
     }

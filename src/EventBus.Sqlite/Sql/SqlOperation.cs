@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>A step that is queued for the database, with a caller that waits for its result.</summary>
+/// <summary>
+/// Represents a step: an operation on the database that waits in a queue and runs in one transaction with others, while
+/// its caller waits for the result.
+/// </summary>
 internal abstract class SqlOperation
 {
     private int state;

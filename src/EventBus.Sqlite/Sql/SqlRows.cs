@@ -3,8 +3,8 @@ using System.Data.Common;
 namespace EventBus;
 
 /// <summary>
-/// Lists rows even if some of them are damaged on the disk. The database aborts the whole statement at a damaged row.
-/// The rows are then read one by one, and a damaged row without its large columns.
+/// Lists rows even if some of them are damaged on the disk. The database aborts a whole statement at a damaged row.
+/// Then this class reads the rows one by one, and a damaged row without its large columns.
 /// </summary>
 /// <param name="whole">Selects all columns of all rows.</param>
 /// <param name="keys">Selects the keys of all rows, in the same order.</param>

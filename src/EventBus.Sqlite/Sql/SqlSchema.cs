@@ -29,7 +29,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                     + "Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
         }
 
-        // Tables and columns of an older version are not changed.
+        // The statements of each version only add tables and columns.
         foreach (var statement in (IEnumerable<string>)[
             .. version < 1 ? First() : [],
             .. version < 2 ? Sagas() : [],

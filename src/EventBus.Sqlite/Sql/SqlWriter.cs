@@ -90,8 +90,8 @@ internal sealed class SqlWriter(
     }
 
     /// <summary>
-    /// Returns the exception for the steps that did not end the transaction themselves. Nothing of them was written,
-    /// and they are not at fault: the bus tries them again.
+    /// Returns the exception for the steps that are undone because another step has ended the transaction. Nothing of
+    /// them was written, and the bus tries them again.
     /// </summary>
     private static StoreRefusedException NotItsOwn(Exception cause) =>
         cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(

@@ -16,7 +16,8 @@ internal sealed class AlertCoordinator
 {
     private const int ClaimSize = 1_000;
 
-    // After this number of consecutive failures, the cause may be a single alert and not the store.
+    // When marking has failed this number of times in a row, the alerts are marked one by one: a single alert may be
+    // the cause.
     private const int MostInVain = 3;
 
     // Beyond this number, alerts stay in the store until there is room.
@@ -110,7 +111,8 @@ internal sealed class AlertCoordinator
     {
         if (IsWanted)
         {
-            // Only a claim that begins after the entry was recorded counts.
+            // The counter increases after the entry was recorded: a pass that began earlier may have missed the entry,
+            // and must not make this class idle.
             Interlocked.Increment(ref raised);
             due.Pulse();
         }
@@ -166,7 +168,8 @@ internal sealed class AlertCoordinator
             var isSent = await dispatcher.TrySendAsync(group, stop);
             if (isSent)
             {
-                // Before the dispatcher settles the group: the bus is not idle until the alerts are marked.
+                // This must precede Settle: between the two, the dispatcher counts as busy, so that IsIdle stays false
+                // until the alerts are marked.
                 AddSent(group.Waiting);
             }
 
@@ -238,7 +241,7 @@ internal sealed class AlertCoordinator
         {
             if (failed.Count == MostInVain && failed.SetEquals(sent.Take(MostInVain)))
             {
-                // The store accepts no mark at all: trying the others would be useless.
+                // None of the first alerts could be marked, so the store accepts no marks at present.
                 return [.. sent];
             }
 

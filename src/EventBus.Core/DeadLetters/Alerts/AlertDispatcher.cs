@@ -23,10 +23,10 @@ internal sealed class AlertDispatcher(
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
 
-    // The number of failed reads after which an attempt stops reading.
+    // When this number of dead letters could not be read in one attempt, the attempt reads no more of them.
     private const int MostUnread = 3;
 
-    // The number of failed attempts after which dead letters that cannot be read are reported without their content.
+    // When this number of attempts has failed, a dead letter that cannot be read is reported without its content.
     private const int FailuresUntilUnread = 3;
 
     private readonly Lock gate = new();
@@ -39,7 +39,7 @@ internal sealed class AlertDispatcher(
     public string Name => activity;
 
     /// <summary>
-    /// True if nothing is to be sent now: all alerts wait for the end of an interval or of a backoff.
+    /// True if no alert can be sent now: there is none, or all wait for the end of an interval or of a backoff.
     /// </summary>
     public bool IsIdle
     {
@@ -179,9 +179,9 @@ internal sealed class AlertDispatcher(
     }
 
     /// <summary>
-    /// Gets the first dead letter that still needs an alert; null when none does. A dead letter that cannot be read
-    /// delays the others no longer than a store outage would: after some failed attempts, a placeholder with the known
-    /// data is returned.
+    /// Gets the first dead letter that still needs an alert; null when none does. If the dead letters cannot be read,
+    /// throws in the first attempts, because the store may be unavailable. Later attempts return a placeholder with the
+    /// known data, so that a damaged dead letter does not delay the others without end.
     /// </summary>
     private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, int failures, CancellationToken stop)
     {

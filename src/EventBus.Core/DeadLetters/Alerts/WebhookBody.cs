@@ -60,11 +60,10 @@ internal static class WebhookBody
             .Append(first.Subscription)
             .Append(" failed for good on ")
             .Append(Plain(first.EventName, MaxIdInText))
-                .Append(
-                    alert.Count == 1 ? $" ({first.Reason}), dead letter " : $" ({first.Reason}), {alert.Count} dead letters, the first is ")
-                .Append(first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
-                    ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText))
-                    : Plain(first.Id, MaxIdInText));
+            .Append(alert.Count == 1 ? $" ({first.Reason}), dead letter " : $" ({first.Reason}), {alert.Count} dead letters, the first is ")
+            .Append(first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
+                ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText))
+                : Plain(first.Id, MaxIdInText));
         if (error is not null)
         {
             text.Append(": ").Append(Plain(error, MaxErrorInText));

@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>Gives the clients of the container access to the sagas while the bus runs.</summary>
+/// <summary>
+/// Gives the services that applications resolve (<see cref="ISagas"/>, <see cref="SagaManager"/>) access to the sagas
+/// while the bus runs.
+/// </summary>
 internal sealed class SagaAccess(CallerContext context)
 {
     private const string NotRunning =

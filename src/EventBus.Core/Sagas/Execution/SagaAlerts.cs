@@ -88,8 +88,8 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
     }
 
     /// <summary>
-    /// True if the alert still applies. A saga that was retried since has another claim, and gets a new alert if it
-    /// needs attention again.
+    /// True if the saga still needs the attention that the alert is about. A saga that was retried since then has
+    /// another claim, and gets a new alert if it needs attention again.
     /// </summary>
     private static bool IsMeant(SagaEntry entry, PendingAlert alert) =>
         entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;

@@ -13,8 +13,8 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
     public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
 
     /// <summary>
-    /// Logs the number of stored sagas that this application does not know. When a saga's class is renamed, the sagas
-    /// stored under the old name would otherwise stop without a notice.
+    /// Logs the number of stored sagas whose names this application does not know. Without this, the sagas that were
+    /// stored under the old name of a renamed class would stop without notice.
     /// </summary>
     public async Task ReportUnknownAsync(CancellationToken stop)
     {

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace EventBus;
 
-/// <summary>Implements <see cref="ISagas"/> for the container.</summary>
+/// <summary>
+/// Checks the arguments of <see cref="ISagas"/>, and passes each call to the sagas of the running bus.
+/// </summary>
 internal sealed class SagaClient(SagaAccess sagas) : ISagas
 {
     private const int MaxId = 100;

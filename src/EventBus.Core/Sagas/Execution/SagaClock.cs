@@ -8,8 +8,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger log)
 {
-    // After a start of the instance or a jump of its clock, the expected replies are probably in transit. The order
-    // guards use the same time.
+    // The time after a start, or after a jump of the clock, in which no wait times out: expected replies may be in
+    // transit. The order guards use the same time.
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
     // Smaller adjustments of clocks are normal.

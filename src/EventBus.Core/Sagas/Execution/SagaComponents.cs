@@ -23,7 +23,7 @@ internal sealed record SagaComponents
 
     public required SagaReplies Replies { get; init; }
 
-    /// <summary>Pulsed when a saga may be due.</summary>
+    /// <summary>Wakes the loop of due sagas, when one may be due.</summary>
     public required WakeSignal Due { get; init; }
 
     /// <summary>Starts the sagas that are due; null if this instance processes none.</summary>

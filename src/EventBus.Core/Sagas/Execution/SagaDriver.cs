@@ -34,7 +34,8 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     }
 
     /// <summary>
-    /// Delays a saga whose claim failed. It needs attention after it is certain that the store accepts others.
+    /// Delays a saga whose claim failed. Marks it as needing attention once it is certain that the store accepts the
+    /// writes of other sagas.
     /// </summary>
     public async Task RefuseAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
     {

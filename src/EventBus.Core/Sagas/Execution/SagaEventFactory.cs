@@ -3,9 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>
-/// Creates the events that report the progress of a saga, in the form in which its outbox stores them.
-/// </summary>
+/// <summary>Creates the events that report the progress of a saga, and the events that its steps publish.</summary>
 internal sealed class SagaEventFactory(string saga, PublishComponents publishing, bool isWanted)
 {
     /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
@@ -33,7 +31,7 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
         publishing.Envelopes.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
-    /// <summary>Derives the id of an event that a step publishes without an id of its own.</summary>
+    /// <summary>Derives the id of an event that a step publishes without setting an id.</summary>
     public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
         envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
 

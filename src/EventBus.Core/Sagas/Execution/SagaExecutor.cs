@@ -31,7 +31,7 @@ internal sealed class SagaExecutor(
         var progress = hold.Progress;
         if (SagaTransitions.IsEnd(hold.Entry.Status))
         {
-            // It has ended, even if its events are not sent yet.
+            // The saga has ended, even if its events are not sent yet.
             writer.ReportEnd(hold);
         }
 

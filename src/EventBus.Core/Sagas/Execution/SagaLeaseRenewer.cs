@@ -59,7 +59,7 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
         }
         catch (Exception exception) when (exception is SagaLeaseLostException || repository.Closing.IsCancellationRequested)
         {
-            // The bus closes, or the processing of the saga is cancelled by the saga's Lost token.
+            // The bus closes, or the lease of this saga is lost, which its Lost token reports.
         }
         catch (Exception exception)
         {

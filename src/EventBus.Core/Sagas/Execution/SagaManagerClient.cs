@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Implements <see cref="SagaManager"/> for the container.</summary>
+/// <summary>
+/// Checks the arguments of <see cref="SagaManager"/>, and passes each call to the sagas of the running bus.
+/// </summary>
 internal sealed class SagaManagerClient(SagaAccess sagas) : SagaManager
 {
     private const int MaxTake = 1_000;

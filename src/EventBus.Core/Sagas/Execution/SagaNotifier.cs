@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Reports changes of sagas: to the loop of due sagas, to callers that wait for an end, and to the alerts.
 /// </summary>
-/// <param name="due">Pulsed when a saga may be due.</param>
+/// <param name="due">Wakes the loop of due sagas, when one may be due.</param>
 /// <param name="waiters">The callers that wait for the end of a saga.</param>
 /// <param name="alerts">Sends alerts for sagas that need attention; null if no notifier is registered.</param>
 internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoordinator? alerts)

@@ -44,7 +44,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         {
             if (!reserved)
             {
-                // Left to the next instance that has a free slot.
+                // No slot is free here: the saga is left to the next instance that has one.
                 (progress.Held, progress.Active()!.Begun) = (false, false);
             }
 
@@ -116,7 +116,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
 
         return changed is not null;
 
-        // It continues with an application that can read it.
+        // The content stays as it is: the saga continues when an instance can read it.
         static SagaEntry RetryDead(SagaEntry entry) => entry with { Status = SagaStatus.Running };
     }
 
@@ -212,8 +212,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                         : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
                 }
 
-                // It was removed in between, because its retention has just ended. Otherwise the answers of the store
-                // contradict each other.
+                // The saga was removed between the two calls, because its retention has just ended. Otherwise the
+                // answers of the store contradict each other.
             }
             catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {
@@ -308,7 +308,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
         catch (TimeoutException)
         {
-            // Another instance may have ended it.
+            // Another instance may have ended the saga, so the caller reads it.
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

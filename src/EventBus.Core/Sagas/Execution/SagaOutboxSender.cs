@@ -53,7 +53,7 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
             return false;
         }
 
-        // After the end of the saga no operator can decide about them.
+        // The saga has ended, so it cannot need attention: the events are dropped, and that is logged.
         left.ForEach(item => services.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
         return hold.IsDispatched = true;
     }

@@ -13,8 +13,8 @@ internal readonly record struct SagaOutcome(JsonElement State, Exception? Error)
     public bool IsInterrupted { get; private init; }
 
     /// <summary>
-    /// True if the error comes from the step itself. A timeout, or a state that cannot be stored, does not come from a
-    /// service and proves nothing about the effect.
+    /// True if the step itself threw the error, so that the error may say that there was no effect. False for a timeout
+    /// and for a state that cannot be stored, which say nothing about the effect.
     /// </summary>
     public bool IsAnswer { get; init; }
 }

@@ -21,7 +21,9 @@ internal sealed class SagaProgress
     /// </summary>
     public string? Start { get; set; }
 
-    /// <summary>True while an instance processes it: the entry is due when its lease ends.</summary>
+    /// <summary>
+    /// True while an instance processes the saga. The due time of the entry is then the end of the lease.
+    /// </summary>
     public bool Held { get; set; }
 
     /// <summary>The steps that have begun, in the order in which they began.</summary>
@@ -91,7 +93,7 @@ internal sealed class SagaProgress
     /// <summary>Removes all replies.</summary>
     public void ForgetReplies() => Inbox.ToList().ForEach(Forget);
 
-    /// <summary>Gets the compensated steps, in the order of their compensation.</summary>
+    /// <summary>Gets the names of the compensated steps, in the order of their compensation.</summary>
     public IReadOnlyList<string> Undone() =>
         [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
 

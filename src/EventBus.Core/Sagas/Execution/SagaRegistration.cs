@@ -39,7 +39,7 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
     public abstract object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json);
 
     /// <summary>
-    /// Gets the key of the reply that a step will wait for, before the step runs; null for the saga's id.
+    /// Gets the key by which the step will find its reply, before the step runs; null if the saga's id is used.
     /// </summary>
     public abstract string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json);
 }

@@ -16,7 +16,7 @@ internal sealed class SagaReplies(
     /// <summary>Builds the key by which a reply finds a saga that waits for an event with a key.</summary>
     public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
 
-    /// <summary>Adds a reply to every saga that it is for.</summary>
+    /// <summary>Adds a reply to every saga that waits for it.</summary>
     public async Task ReceiveAsync(SagaDefinition definition, EventContext context, CancellationToken cancellationToken)
     {
         var found = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
@@ -107,7 +107,8 @@ internal sealed class SagaReplies(
         // A saga whose wait has timed out and that needs attention accepts a reply until an operator retries it.
         && (entry.Status == SagaStatus.Running || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting))
 
-        // A step that only a newer version of the application knows may wait for the event.
+        // This application may not know the step, because a newer version of the application has added it. Such a step
+        // may wait for the event.
         && (progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is not { } step || step.ReplyName == eventName)
 
         // A saga that waits for a specific key does not accept replies by its id.

@@ -88,8 +88,8 @@ internal sealed class SagaRepository(
                 return changed with { Version = changed.Version + 1 };
             }
 
-            // However often the store reports a conflict, the loop neither blocks the caller's thread nor exceeds its
-            // deadline.
+            // Even if the store reports a conflict again and again, the loop does not block the thread of the caller
+            // and ends at the deadline.
             await Task.Yield();
             cancellationToken.ThrowIfCancellationRequested();
         }
@@ -198,7 +198,7 @@ internal sealed class SagaRepository(
 
             if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
-                // It was saved but the answer was lost. Its alert may have been claimed since.
+                // The saga was saved, but the answer was lost. Its alert may have been claimed since.
                 (hold.Entry, hold.LeaseEnd) = (current, current.DueAt ?? until);
                 return;
             }

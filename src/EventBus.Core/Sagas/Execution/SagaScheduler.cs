@@ -19,8 +19,8 @@ internal sealed class SagaScheduler(SagaCatalog catalog, DueSagaReader reader, S
             return null;
         }
 
-        // Sagas in progress are due only after their lease has ended. A paused process may see that before it renews
-        // them, so they are added to the number requested.
+        // Sagas in progress are due only after their lease has ended. After a pause of the process they may be due
+        // before they are renewed, so their number is added to the requested one.
         var due = await reader.ListDueAsync(catalog.Names, room + slots.Count, stop);
         var taking = due.Entries.Where(entry => slots.TryReserve(entry.Id)).Take(room).ToList();
         await Task.WhenAll(taking.Select(TakeAsync));
@@ -56,7 +56,7 @@ internal sealed class SagaScheduler(SagaCatalog catalog, DueSagaReader reader, S
             return;
         }
 
-        // It was postponed, or another instance claimed it first: the next due time has changed.
+        // The saga was postponed, or another instance claimed it first. In both cases the next due time has changed.
         driver.Skip(entry.Id);
     }
 }

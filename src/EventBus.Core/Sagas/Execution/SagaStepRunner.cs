@@ -13,7 +13,7 @@ internal sealed class SagaStepRunner(
     IServiceScopeFactory scopes,
     BusServices services)
 {
-    // The time for a step that ignores its cancelled token to end. After it the step is abandoned.
+    // The time in which a step must end after its token was cancelled. A step that does not end is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates the data of the next attempt of a step.</summary>
@@ -24,6 +24,7 @@ internal sealed class SagaStepRunner(
         SagaDirection direction,
         ReadOnlyMemory<byte> reply)
     {
+        // The delegate needs the call that it belongs to, so the variable exists before the call is created.
         SagaCall? call = null;
         return call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
         {
@@ -68,7 +69,7 @@ internal sealed class SagaStepRunner(
         return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
     }
 
-    /// <summary>Returns the state, or throws if it is too large to be stored with every step.</summary>
+    /// <summary>Returns the state unchanged. Throws if it is too large to be stored with every step.</summary>
     public JsonElement Checked(JsonElement state)
     {
         var size = JsonMarshal.GetRawUtf8Value(state).Length;
@@ -77,7 +78,7 @@ internal sealed class SagaStepRunner(
                 + $"{nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
     }
 
-    /// <summary>Gets the key of the reply that a step will wait for; null for the saga's id.</summary>
+    /// <summary>Gets the key by which the step will find its reply; null if the saga's id is used.</summary>
     public async Task<string?> WaitKeyAsync(SagaStepDefinition step, StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -99,6 +100,7 @@ internal sealed class SagaStepRunner(
         CancellationToken either)
     {
         const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        // Neither wait throws: the task is examined afterwards.
         await ((Task)running).WaitAsync(either).ConfigureAwait(Quietly);
         if (!running.IsCompleted)
         {
@@ -119,7 +121,8 @@ internal sealed class SagaStepRunner(
         }
         catch (Exception) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
         {
-            // Any exception type: clients wrap the cancellation of their calls in their own exceptions.
+            // The bus aborts, or the lease is lost. The exception may be of any type, because clients wrap the
+            // cancellation of their calls in their own exceptions.
             return lost.IsCancellationRequested ? throw new SagaLeaseLostException() : SagaOutcome.Interrupted;
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)

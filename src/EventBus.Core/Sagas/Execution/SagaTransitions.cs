@@ -71,12 +71,12 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         progress.Note(now, progress.Active()?.Name, "retried by an operator");
         if (progress.Active() is { } step)
         {
-            // The retries are counted anew. The knowledge about effects of earlier attempts stays.
+            // The retries are counted from zero. The information that an earlier attempt may have had an effect stays.
             (step.Failures, step.Interruptions) = (0, 0);
             step.CutOff();
             if (step.Status == SagaStepStatus.Waiting && progress.ReplyFor(step, definition.Find(step.Name)?.ReplyName) is null)
             {
-                // The wait for the reply has timed out: the step is executed again.
+                // The saga needed attention because the wait for the reply had timed out: the step is executed again.
                 (step.Status, step.WaitsSince, step.WaitsUntil) = (SagaStepStatus.Executing, null, null);
             }
         }

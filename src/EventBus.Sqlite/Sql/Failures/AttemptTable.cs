@@ -3,7 +3,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Counts the attempts of events that are not stored as entries. Each method is part of a step.</summary>
+/// <summary>
+/// Counts the attempts of events that are not stored as entries. Each method runs inside an operation that the writer
+/// or a reader has queued (<see cref="SqlOperation"/>).
+/// </summary>
 internal sealed class AttemptTable(string prefix)
 {
     private readonly string find =

@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Lists, counts and sweeps the dead letters among the failed events, and claims their alerts. Each method is part of a
-/// step.
+/// Runs the SQL statements that list, count and sweep the dead letters among the failed events, and claim their alerts.
+/// Each method runs inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
 internal sealed class DeadLetterTable(string prefix)
 {
@@ -71,7 +71,8 @@ internal sealed class DeadLetterTable(string prefix)
     }
 
     /// <summary>
-    /// Gets the total size in bytes of the bodies that could not be read and are larger than <paramref name="above"/>.
+    /// Gets the total size in bytes of the bodies that are larger than <paramref name="above"/> among the dead letters
+    /// that could not be read.
     /// </summary>
     public async ValueTask<long> MeasureAsync(SqlSession session, string subscription, int above) =>
         await session.Prepare(measured).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;

@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Stores the state of the order guards for each order key, and finds the deferred entries of a key. Each method is
-/// part of a step.
+/// Stores the state of the order guards for each order key, and finds the deferred entries of a key. Each method runs
+/// inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
 internal sealed class OrderTable(string prefix)
 {

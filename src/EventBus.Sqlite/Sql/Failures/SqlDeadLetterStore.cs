@@ -28,7 +28,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
                 && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
             {
-                // Gives up the gap before the entry.
+                // The sequence continues without the positions that are missing before this entry.
                 await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
             }
 

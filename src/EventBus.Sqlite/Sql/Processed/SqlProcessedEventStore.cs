@@ -96,8 +96,8 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
                 return true;
             }
 
-            // The same call may be repeated after an error that hid its success. It gets the same answer as the first
-            // call.
+            // The call may be a repeat: the first call succeeded, but its answer was lost. The repeat gets the same
+            // answer.
             return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept && kept.Fence == fence;
         }, cancellationToken);
     }
