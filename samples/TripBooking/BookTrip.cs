@@ -17,7 +17,7 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         saga.Step("hotel", BookRoomAsync, CancelRoomAsync).Timeout(TimeSpan.FromSeconds(2)).Retry(1, TimeSpan.FromMilliseconds(200));
 
         // Then the step that is costly to undo. A declined card has had no effect: nothing to retry, nothing to refund.
-        // If it could not be refunded, it would be the pivot.
+        // If a payment could not be refunded, this step would be the pivot: the step that cannot be undone.
         saga.Step("payment", ChargeAsync, RefundAsync).RejectedBy<PaymentDeclinedException>();
 
         // Last the step that cannot be undone: the traveller has read the e-mail. From here on the trip is not
@@ -32,7 +32,7 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         trip.State = trip.State with { Flight = code };
     }
 
-    // By the trip, not by the code in the state: if the answer was lost, there is a seat and no code.
+    // Cancels by the id of the trip and not by the booking code: if the answer was lost, a seat is booked without a code.
     private Task CancelFlightAsync(SagaContext<Trip> trip, CancellationToken cancellationToken) =>
         flights.CancelAsync(trip.SagaId, trip.IdempotencyKey, cancellationToken);
     #endregion
