@@ -57,7 +57,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         try
         {
             var body = json.ToUtf8(envelope.Body).Span;
-            if (descriptor.Members?.Judge(body) is { } rejection)
+            if (descriptor.Members?.Check(body) is { } rejection)
             {
                 return rejection;
             }

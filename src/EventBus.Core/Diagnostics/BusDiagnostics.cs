@@ -120,7 +120,7 @@ internal sealed class BusDiagnostics : IDisposable
     {
         // The handler's span is a child of the publish span, so that one business process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
-        var activity = Start($"process {Bounded(handled.EventName)}", ActivityKind.Consumer, parent);
+        var activity = Start($"process {DeclaredOrOther(handled.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system)
             .SetTag("messaging.operation.name", "process")
             .SetTag("messaging.operation.type", "process")
@@ -216,7 +216,7 @@ internal sealed class BusDiagnostics : IDisposable
     private TagList SubscriptionTags(string eventName, string subscription) => Tags(new()
     {
         { "messaging.system", system },
-        { "messaging.destination.name", Bounded(eventName) },
+        { "messaging.destination.name", DeclaredOrOther(eventName) },
         { "messaging.consumer.group.name", subscription },
     });
 
@@ -241,5 +241,5 @@ internal sealed class BusDiagnostics : IDisposable
     /// Returns the event name if the application declared it. Otherwise returns <c>_OTHER</c>, which the OpenTelemetry
     /// conventions define for values that are not known.
     /// </summary>
-    private string Bounded(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
+    private string DeclaredOrOther(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
 }

@@ -164,7 +164,7 @@ internal static class ExceptionText
     private static bool HasPlainMessage(Exception exception) => exception is AggregateException
         || (exception is not JsonException
             && exception.Message is { Length: <= MaxMessage } message
-            && PrintableText.IsShown(message)
+            && PrintableText.IsPrintable(message)
             && !message.Contains(PathInMessage, StringComparison.Ordinal));
 
     private static bool HasPlainTrace(Exception exception) =>
@@ -175,8 +175,8 @@ internal static class ExceptionText
     /// enough that the data can be read.
     /// </summary>
     private static bool HasPlainRest(Exception exception) =>
-        (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from)))
-            && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
+        (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsPrintable(from)))
+            && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsPrintable(link)))
             && exception.Data is { Count: >= 0 };
 
     private static bool HasPlainLines(string? text)
@@ -194,7 +194,7 @@ internal static class ExceptionText
                 || line.IsEmpty
                 || line[0] == ' '
                 || line.StartsWith("--- End of ", StringComparison.Ordinal);
-            if (!isOurs || !PrintableText.IsShown(line))
+            if (!isOurs || !PrintableText.IsPrintable(line))
             {
                 return false;
             }

@@ -9,24 +9,24 @@ namespace EventBus.Transports;
 internal sealed class Outage(TimeProvider time)
 {
     // The maximum number of full entries per minute, over all activities.
-    private const int MaxInFull = 10;
+    private const int MaxFullEntries = 10;
     private const int MaxErrorLength = 300;
 
     private static readonly TimeSpan SummaryPeriod = TimeSpan.FromMinutes(1);
 
     // If an activity has not failed for this time, its outage counts as over, even without a success: the activity may
     // have been given up.
-    private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan ForgottenAfter = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Activity> activities = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ActivityState> activities = new(StringComparer.Ordinal);
     private volatile bool isOver = true;
-    private int failing;
-    private int inFull;
-    private long inFullSince = time.GetTimestamp();
-    private long tidiedAt = time.GetTimestamp();
-    private long spokeAt;
-    private long unsaid;
+    private int failingCount;
+    private int fullEntries;
+    private long fullEntriesSince = time.GetTimestamp();
+    private long removedAt = time.GetTimestamp();
+    private long loggedAt;
+    private long unlogged;
 
     /// <summary>True if no activity fails.</summary>
     public bool IsOver => isOver;
@@ -40,20 +40,20 @@ internal sealed class Outage(TimeProvider time)
         lock (gate)
         {
             var state = Begin(activity);
-            if (state.Causes.Add(exception.GetType()) && MayBeInFull())
+            if (state.Causes.Add(exception.GetType()) && MayLogInFull())
             {
-                state.IsInFull = true;
-                spokeAt = unsaid == 0 ? time.GetTimestamp() : spokeAt;
+                state.IsLoggedInFull = true;
+                loggedAt = unlogged == 0 ? time.GetTimestamp() : loggedAt;
                 return true;
             }
 
-            unsaid++;
-            if (time.GetElapsedTime(spokeAt) < SummaryPeriod)
+            unlogged++;
+            if (time.GetElapsedTime(loggedAt) < SummaryPeriod)
             {
                 return false;
             }
 
-            (count, unsaid, spokeAt) = (unsaid, 0, time.GetTimestamp());
+            (count, unlogged, loggedAt) = (unlogged, 0, time.GetTimestamp());
             since = activities.Values.Where(each => each.EndedAt is null).Min(each => each.Since);
         }
 
@@ -73,17 +73,17 @@ internal sealed class Outage(TimeProvider time)
             }
 
             state.EndedAt = time.GetTimestamp();
-            isOver = --failing == 0;
-            unsaid = isOver ? 0 : unsaid;
+            isOver = --failingCount == 0;
+            unlogged = isOver ? 0 : unlogged;
 
             // The end is logged only if the failure was logged in full, and if no end was logged within the last
             // minute.
-            if (!state.IsInFull || (state.SaidOverAt is { } last && time.GetElapsedTime(last) < SummaryPeriod))
+            if (!state.IsLoggedInFull || (state.EndLoggedAt is { } last && time.GetElapsedTime(last) < SummaryPeriod))
             {
                 return;
             }
 
-            state.SaidOverAt = state.EndedAt;
+            state.EndLoggedAt = state.EndedAt;
             (lasted, count) = (time.GetElapsedTime(state.StartedAt), state.Failures);
         }
 
@@ -96,18 +96,18 @@ internal sealed class Outage(TimeProvider time)
         return PrintableText.Start(text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text, MaxErrorLength);
     }
 
-    private Activity Begin(string name)
+    private ActivityState Begin(string name)
     {
         if (!activities.TryGetValue(name, out var state) || IsForgotten(state))
         {
-            failing += state is { EndedAt: null } ? 0 : 1;
-            Tidy();
-            activities[name] = state = new Activity { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
+            failingCount += state is { EndedAt: null } ? 0 : 1;
+            RemoveEnded();
+            activities[name] = state = new ActivityState { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
         }
         else if (state.EndedAt is not null)
         {
             // The failure belongs to the previous outage, which ended less than a minute ago.
-            failing++;
+            failingCount++;
             state.EndedAt = null;
         }
 
@@ -117,39 +117,43 @@ internal sealed class Outage(TimeProvider time)
         return state;
     }
 
-    private bool IsForgotten(Activity state) =>
-        state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
+    /// <summary>
+    /// Returns true if the next failure of an activity begins a new outage: the last outage ended at least a minute ago,
+    /// or the activity has not failed for ten minutes.
+    /// </summary>
+    private bool IsForgotten(ActivityState state) =>
+        state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= ForgottenAfter;
 
     /// <summary>
     /// Removes the activities whose outage is over. Does nothing if it did so within the last minute.
     /// </summary>
-    private void Tidy()
+    private void RemoveEnded()
     {
-        if (time.GetElapsedTime(tidiedAt) < SummaryPeriod)
+        if (time.GetElapsedTime(removedAt) < SummaryPeriod)
         {
             return;
         }
 
-        tidiedAt = time.GetTimestamp();
+        removedAt = time.GetTimestamp();
         foreach (var (name, state) in activities.Where(each => IsForgotten(each.Value)).ToList())
         {
             activities.Remove(name);
-            failing -= state.EndedAt is null ? 1 : 0;
+            failingCount -= state.EndedAt is null ? 1 : 0;
         }
     }
 
-    private bool MayBeInFull()
+    private bool MayLogInFull()
     {
-        if (time.GetElapsedTime(inFullSince) >= SummaryPeriod)
+        if (time.GetElapsedTime(fullEntriesSince) >= SummaryPeriod)
         {
-            (inFull, inFullSince) = (0, time.GetTimestamp());
+            (fullEntries, fullEntriesSince) = (0, time.GetTimestamp());
         }
 
-        return ++inFull <= MaxInFull;
+        return ++fullEntries <= MaxFullEntries;
     }
 
     /// <summary>The state of a repeated operation that fails or failed recently.</summary>
-    private sealed class Activity
+    private sealed class ActivityState
     {
         public required DateTimeOffset Since { get; init; }
 
@@ -159,7 +163,7 @@ internal sealed class Outage(TimeProvider time)
         public HashSet<Type> Causes { get; } = [];
 
         /// <summary>True if at least one cause was logged in full.</summary>
-        public bool IsInFull { get; set; }
+        public bool IsLoggedInFull { get; set; }
 
         public long Failures { get; set; }
 
@@ -168,6 +172,6 @@ internal sealed class Outage(TimeProvider time)
         /// <summary>The time at which it succeeded again; null while it fails.</summary>
         public long? EndedAt { get; set; }
 
-        public long? SaidOverAt { get; set; }
+        public long? EndLoggedAt { get; set; }
     }
 }

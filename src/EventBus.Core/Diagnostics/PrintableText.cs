@@ -19,7 +19,7 @@ internal static class PrintableText
     /// <param name="text">Any text.</param>
     public static string Of(string text)
     {
-        var first = IndexOfHidden(text);
+        var first = IndexOfUnprintable(text);
         if (first < 0)
         {
             return text;
@@ -30,7 +30,7 @@ internal static class PrintableText
         {
             var isRune = Rune.TryGetRuneAt(text, i, out var rune);
             var length = isRune ? rune.Utf16SequenceLength : 1;
-            if (isRune && IsShown(rune))
+            if (isRune && IsPrintable(rune))
             {
                 printable.Append(text, i, length);
             }
@@ -59,9 +59,9 @@ internal static class PrintableText
 
     /// <summary>Returns true if the text is printable on one line as it is.</summary>
     /// <param name="text">Any text.</param>
-    public static bool IsShown(ReadOnlySpan<char> text) => IndexOfHidden(text) < 0;
+    public static bool IsPrintable(ReadOnlySpan<char> text) => IndexOfUnprintable(text) < 0;
 
-    private static int IndexOfHidden(ReadOnlySpan<char> text)
+    private static int IndexOfUnprintable(ReadOnlySpan<char> text)
     {
         for (var i = 0; i < text.Length; i++)
         {
@@ -70,7 +70,7 @@ internal static class PrintableText
                 continue;
             }
 
-            if (Rune.DecodeFromUtf16(text[i..], out var rune, out var length) != OperationStatus.Done || !IsShown(rune))
+            if (Rune.DecodeFromUtf16(text[i..], out var rune, out var length) != OperationStatus.Done || !IsPrintable(rune))
             {
                 return i;
             }
@@ -81,7 +81,7 @@ internal static class PrintableText
         return -1;
     }
 
-    private static bool IsShown(Rune rune) =>
+    private static bool IsPrintable(Rune rune) =>
         Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
             or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
 }

@@ -70,7 +70,7 @@ internal sealed class EventMembers
     /// The reason that the body is not an event of this type; null if it may be one, or if it is not an object.
     /// </returns>
     /// <exception cref="JsonException">The body is not valid JSON.</exception>
-    public Rejection? Judge(ReadOnlySpan<byte> body)
+    public Rejection? Check(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body, reading);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)

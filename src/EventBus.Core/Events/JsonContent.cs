@@ -50,7 +50,7 @@ internal readonly ref struct JsonContent
             return body[Utf8Mark.Length..];
         }
 
-        if ((MarkedAs(body.Span) ?? Named(body.Span)) is not { } encoding)
+        if ((EncodingOfMark(body.Span) ?? EncodingOfMediaType(body.Span)) is not { } encoding)
         {
             return body;
         }
@@ -64,7 +64,7 @@ internal readonly ref struct JsonContent
     /// Returns the encoding of the byte order mark at the beginning of a body; null if there is none. The mark cannot
     /// be mistaken for content, because JSON text never begins with it.
     /// </summary>
-    private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
+    private static Encoding? EncodingOfMark(ReadOnlySpan<byte> body) => body switch
     {
         // UTF-32 comes first: its little-endian mark begins with the mark of UTF-16.
         [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),
@@ -77,7 +77,7 @@ internal readonly ref struct JsonContent
     /// <summary>
     /// Returns the encoding that the media type names; null if the body needs no conversion, because it is UTF-8.
     /// </summary>
-    private Encoding? Named(ReadOnlySpan<byte> body)
+    private Encoding? EncodingOfMediaType(ReadOnlySpan<byte> body)
     {
         if (charset.IsEmpty
             || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)

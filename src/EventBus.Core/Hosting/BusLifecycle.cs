@@ -201,8 +201,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         if (parts.Stores is { Durable: false })
         {
             var (deadLetters, attention) = (parts.Recovery?.Alerts, sagas?.Alerts);
-            deadLetters?.Hurry();
-            attention?.Hurry();
+            deadLetters?.Flush();
+            attention?.Flush();
             await WithinCloseTimeoutAsync(() => deadLetters?.IsIdle != false && attention?.IsIdle != false, hostGivesUp);
         }
     }

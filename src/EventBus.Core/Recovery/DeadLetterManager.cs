@@ -30,7 +30,7 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
                     : Store(access, "filters and pages").ListAsync(filter, token),
                 "list the dead letters",
                 cancellationToken);
-            return [.. found.Select(DeadLetterMapper.Show)];
+            return [.. found.Select(DeadLetterMapper.ToDeadLetter)];
         });
 
     public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
@@ -41,7 +41,7 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             var access = Opened();
             var store = Store(access, "finding one");
             return await access.Calls.AskAsync(token => store.FindAsync(id, token), "find a dead letter", cancellationToken) is { } entry
-                ? DeadLetterMapper.Show(entry)
+                ? DeadLetterMapper.ToDeadLetter(entry)
                 : null;
         });
     }

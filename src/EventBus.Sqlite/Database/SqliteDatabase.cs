@@ -173,9 +173,9 @@ internal sealed class SqliteDatabase : SqlDatabase
     private StoreRefusedException? MovedOf(SqlSession session)
     {
         var connection = (SqliteConnection)session.Connection;
-        if (SqliteMoved.Of(connection) is not { } what)
+        if (SqliteFileCheck.Of(connection) is not { } what)
         {
-            writer.Problem = session.HasWritten && SqliteMoved.IsLogMissing(connection)
+            writer.Problem = session.HasWritten && SqliteFileCheck.IsLogMissing(connection)
                 ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process "
                     + "that uses the database, which saves what is in it, and start again."
                 : null;
@@ -196,7 +196,7 @@ internal sealed class SqliteDatabase : SqlDatabase
     /// </summary>
     private async ValueTask<bool> LeaveMovedAsync(SqlSession session)
     {
-        if (SqliteMoved.Of((SqliteConnection)session.Connection) is null)
+        if (SqliteFileCheck.Of((SqliteConnection)session.Connection) is null)
         {
             return false;
         }

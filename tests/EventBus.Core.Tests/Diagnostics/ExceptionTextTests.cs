@@ -30,8 +30,8 @@ public sealed class ExceptionTextTests
         Assert.All(texts, text => Assert.InRange(text.Length, 1, ExceptionText.MaxDetails + ExceptionText.MaxMessage));
         Assert.All(
             [texts[0], texts[1], shown.Message],
-            text => Assert.True(text.Length <= ExceptionText.MaxMessage && PrintableText.IsShown(text)));
-        Assert.All(shown.ToString().Split('\n').Skip(1), line => Assert.True(line[0] == ' ' && PrintableText.IsShown(line)));
+            text => Assert.True(text.Length <= ExceptionText.MaxMessage && PrintableText.IsPrintable(text)));
+        Assert.All(shown.ToString().Split('\n').Skip(1), line => Assert.True(line[0] == ' ' && PrintableText.IsPrintable(line)));
         Assert.StartsWith(exception.GetType().ToString(), shown.ToString(), StringComparison.Ordinal);
         Assert.Equal(which is "foreign cancellation", plain);
     }

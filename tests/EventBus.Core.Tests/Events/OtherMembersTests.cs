@@ -53,7 +53,7 @@ public sealed class OtherMembersTests : IAsyncDisposable
     {
         var info = new EventJson([], 32).Find(type)!;
 
-        var rejection = EventMembers.For(info)?.Judge(Encoding.UTF8.GetBytes(body));
+        var rejection = EventMembers.For(info)?.Check(Encoding.UTF8.GetBytes(body));
 
         Assert.Equal(isFine, rejection is null);
         if (isFine)
@@ -71,7 +71,7 @@ public sealed class OtherMembersTests : IAsyncDisposable
     {
         var info = new EventJson([OtherMembersJson.Default], 32).Find(typeof(HeightMeasured))!;
 
-        Assert.Equal(isFine, EventMembers.For(info)!.Judge(Encoding.UTF8.GetBytes(body)) is null);
+        Assert.Equal(isFine, EventMembers.For(info)!.Check(Encoding.UTF8.GetBytes(body)) is null);
     }
 
     [Fact]
@@ -79,10 +79,10 @@ public sealed class OtherMembersTests : IAsyncDisposable
     {
         var members = EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!;
         var body = """{"height":1,"other":2}"""u8.ToArray();
-        _ = members.Judge(body);
+        _ = members.Check(body);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        _ = members.Judge(body);
+        _ = members.Check(body);
 
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
@@ -92,7 +92,7 @@ public sealed class OtherMembersTests : IAsyncDisposable
     [InlineData("1")]
     [InlineData("\"text\"")]
     public void Judge_OfWhatIsNoObject_LeavesItToTheReader(string body) =>
-        Assert.Null(EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!.Judge(Encoding.UTF8.GetBytes(body)));
+        Assert.Null(EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!.Check(Encoding.UTF8.GetBytes(body)));
 
     [Fact]
     public async Task Envelope_OfAnotherBus_IsADeadLetterThatNamesTheMembersAndNotTheLog()

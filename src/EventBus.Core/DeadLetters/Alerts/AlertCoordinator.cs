@@ -18,7 +18,7 @@ internal sealed class AlertCoordinator
 
     // When marking has failed this number of times in a row, the alerts are marked one by one: a single alert may be
     // the cause.
-    private const int MostInVain = 3;
+    private const int FailuresBeforeOneByOne = 3;
 
     // Beyond this number, alerts stay in the store until there is room.
     private const int MaxHeld = 100_000;
@@ -124,11 +124,11 @@ internal sealed class AlertCoordinator
     /// Sends all alerts without waiting for the end of an interval. Called when the bus stops and its store is not
     /// durable.
     /// </summary>
-    public void Hurry()
+    public void Flush()
     {
         foreach (var (dispatcher, wake) in dispatchers.Zip(sending))
         {
-            dispatcher.Hurry();
+            dispatcher.Flush();
             wake.Pulse();
         }
     }
@@ -219,12 +219,12 @@ internal sealed class AlertCoordinator
     {
         try
         {
-            await source.ToldAsync(sent, stop);
+            await source.MarkSentAsync(sent, stop);
             markFailures = 0;
             log.Working(marking);
             return [];
         }
-        catch (Exception) when (++markFailures >= MostInVain && !stop.IsCancellationRequested)
+        catch (Exception) when (++markFailures >= FailuresBeforeOneByOne && !stop.IsCancellationRequested)
         {
             return await MarkOneByOneAsync(sent, stop);
         }
@@ -239,7 +239,7 @@ internal sealed class AlertCoordinator
         var failed = new HashSet<PendingAlert>();
         foreach (var alert in sent)
         {
-            if (failed.Count == MostInVain && failed.SetEquals(sent.Take(MostInVain)))
+            if (failed.Count == FailuresBeforeOneByOne && failed.SetEquals(sent.Take(FailuresBeforeOneByOne)))
             {
                 // None of the first alerts could be marked, so the store accepts no marks at present.
                 return [.. sent];
@@ -247,7 +247,7 @@ internal sealed class AlertCoordinator
 
             try
             {
-                await source.ToldAsync([alert], stop);
+                await source.MarkSentAsync([alert], stop);
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {

@@ -24,16 +24,16 @@ internal sealed class AlertDispatcher(
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
 
     // When this number of dead letters could not be read in one attempt, the attempt reads no more of them.
-    private const int MostUnread = 3;
+    private const int MaxUnreadable = 3;
 
     // When this number of attempts has failed, a dead letter that cannot be read is reported without its content.
-    private const int FailuresUntilUnread = 3;
+    private const int FailuresBeforePlaceholder = 3;
 
     private readonly Lock gate = new();
     private readonly TimeProvider time = services.StoreTime;
     private readonly Dictionary<(string Subscription, string? EventName), AlertGroup> groups = [];
     private bool isSending;
-    private bool hurries;
+    private bool isFlushing;
 
     /// <summary>The name of this dispatcher in logs; unique.</summary>
     public string Name => activity;
@@ -71,11 +71,11 @@ internal sealed class AlertDispatcher(
     /// <summary>
     /// Stops waiting for the end of intervals from now on, and immediately retries failed alerts once.
     /// </summary>
-    public void Hurry()
+    public void Flush()
     {
         lock (gate)
         {
-            hurries = true;
+            isFlushing = true;
             foreach (var group in groups.Values)
             {
                 group.NotBefore = default;
@@ -107,7 +107,7 @@ internal sealed class AlertDispatcher(
         lock (gate)
         {
             var now = Elapsed;
-            foreach (var (name, over) in groups.Where(entry => entry.Value.Waiting.Count == 0 && entry.Value.NotBefore <= now).ToList())
+            foreach (var (name, empty) in groups.Where(entry => entry.Value.Waiting.Count == 0 && entry.Value.NotBefore <= now).ToList())
             {
                 groups.Remove(name);
             }
@@ -117,6 +117,7 @@ internal sealed class AlertDispatcher(
                 .FirstOrDefault();
             if (due is not null)
             {
+                // Not due until Settle sets its time.
                 groups[key] = new AlertGroup { NotBefore = TimeSpan.MaxValue };
                 isSending = true;
             }
@@ -132,12 +133,12 @@ internal sealed class AlertDispatcher(
         {
             var name = NameOf(group.Waiting[0]);
             var now = Elapsed;
-            var since = groups[name].Waiting;
+            var added = groups[name].Waiting;
             groups[name] = sent
-                ? new AlertGroup { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
+                ? new AlertGroup { Waiting = added, NotBefore = isFlushing ? now : now + settings.Interval }
                 : new AlertGroup
                 {
-                    Waiting = [.. group.Waiting, .. since],
+                    Waiting = [.. group.Waiting, .. added],
                     NotBefore = now + BackoffAfter(group.Failures),
                     Failures = group.Failures + 1
                 };
@@ -185,7 +186,7 @@ internal sealed class AlertDispatcher(
     /// </summary>
     private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, int failures, CancellationToken stop)
     {
-        var unread = new List<(PendingAlert Alert, Exception Error)>();
+        var unreadable = new List<(PendingAlert Alert, Exception Error)>();
         foreach (var alert in pending)
         {
             try
@@ -195,22 +196,27 @@ internal sealed class AlertDispatcher(
                     return letter;
                 }
             }
-            catch (Exception exception) when (!stop.IsCancellationRequested && unread.Count + 1 < MostUnread)
+            catch (Exception exception) when (!stop.IsCancellationRequested && unreadable.Count + 1 < MaxUnreadable)
             {
-                unread.Add((alert, exception));
+                unreadable.Add((alert, exception));
             }
-            catch (Exception) when (!stop.IsCancellationRequested && failures >= FailuresUntilUnread)
+            catch (Exception) when (!stop.IsCancellationRequested && failures >= FailuresBeforePlaceholder)
             {
-                return Unread(alert);
+                return Placeholder(alert);
             }
         }
 
-        return unread is [var (first, error), ..] ? failures >= FailuresUntilUnread
-            ? Unread(first)
-            : throw new EventBusException($"The dead letter {first.Id} could not be read.", error) : null;
+        if (unreadable is not [var (first, error), ..])
+        {
+            return null;
+        }
+
+        return failures >= FailuresBeforePlaceholder
+            ? Placeholder(first)
+            : throw new EventBusException($"The dead letter {first.Id} could not be read.", error);
     }
 
-    private static DeadLetter Unread(PendingAlert alert) => DeadLetterMapper.Show(new FailedEvent
+    private static DeadLetter Placeholder(PendingAlert alert) => DeadLetterMapper.ToDeadLetter(new FailedEvent
     {
         Subscription = alert.Subscription,
         Envelope = new Envelope(

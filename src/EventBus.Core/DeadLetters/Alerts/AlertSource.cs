@@ -21,7 +21,7 @@ internal abstract class AlertSource
         CancellationToken cancellationToken);
 
     /// <summary>Marks alerts as sent.</summary>
-    public abstract ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
+    public abstract ValueTask MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
 
     /// <summary>Gets the dead letter to report; null when it no longer needs an alert.</summary>
     public abstract ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken);

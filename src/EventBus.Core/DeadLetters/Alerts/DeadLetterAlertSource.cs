@@ -16,7 +16,7 @@ internal sealed class DeadLetterAlertSource(RetryStore store) : AlertSource
         CancellationToken cancellationToken) =>
         store.DeadLetters.ClaimAlertsAsync(now, lease, max, cancellationToken);
 
-    public override ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+    public override ValueTask MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         store.DeadLetters.AlertedAsync(sent, cancellationToken);
 
     /// <summary>
@@ -25,6 +25,6 @@ internal sealed class DeadLetterAlertSource(RetryStore store) : AlertSource
     /// </summary>
     public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
         await store.DeadLetters.FindAsync(alert, cancellationToken) is { } entry
-            ? DeadLetterMapper.Show(entry with { Error = Rejection.WithoutForeign(entry.Error) })
+            ? DeadLetterMapper.ToDeadLetter(entry with { Error = Rejection.WithoutForeign(entry.Error) })
             : null;
 }

@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>Maps entries of the failure store to dead letters, as alerts and operators see them.</summary>
 internal static class DeadLetterMapper
 {
-    public static DeadLetter Show(FailedEvent entry) => new()
+    public static DeadLetter ToDeadLetter(FailedEvent entry) => new()
     {
         Id = entry.Id,
         Subscription = entry.Subscription,

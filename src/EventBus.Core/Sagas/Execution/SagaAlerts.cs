@@ -48,7 +48,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
         return new DueBatch<PendingAlert>(claimed, next);
     }
 
-    public override async ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    public override async ValueTask MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
     {
         foreach (var alert in sent)
         {

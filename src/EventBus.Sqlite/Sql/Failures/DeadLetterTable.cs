@@ -10,25 +10,25 @@ internal sealed class DeadLetterTable(string prefix)
 {
     private const int Dead = (int)FailedEventStatus.Dead;
 
-    private readonly string kept = $"f.app = @app AND f.status = {Dead}";
+    private readonly string isDead = $"f.app = @app AND f.status = {Dead}";
 
-    private readonly string places = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND "
+    private readonly string selectIds = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND "
         + $"f.status = {Dead} AND f.number > @after";
 
-    private readonly string measured =
+    private readonly string selectSize =
         $"""
         SELECT sum(length(c.body)) FROM {prefix}failures f JOIN {prefix}failure_contents c ON c.seq = f.seq
         WHERE f.app = @app AND f.status = {Dead} AND f.subscription = @subscription AND f.reason IN ({(int)DeadLetterReason.Unreadable}, {(int)DeadLetterReason.TooLarge}, {(int)DeadLetterReason.UnknownEvent})
         AND length(c.body) > @above
         """;
 
-    private readonly string counted = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
+    private readonly string selectCount = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
 
-    private readonly string countedOne = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
+    private readonly string selectCountOfEvent = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
 
     // The unary plus prevents SQLite from using the index by time and then sorting all alerts: few alerts are leased,
     // and the oldest are read first.
-    private readonly string alerts =
+    private readonly string selectAlerts =
         $"""
         SELECT event_id, number, subscription, event_name FROM {prefix}failures
         WHERE app = @app AND alert_at IS NOT NULL AND +alert_at <= @now ORDER BY number LIMIT @max
@@ -37,21 +37,21 @@ internal sealed class DeadLetterTable(string prefix)
     private readonly string leaseAlert =
         $"UPDATE {prefix}failures SET alert_at = @until WHERE app = @app AND subscription = @subscription AND event_id = @event";
 
-    private readonly string nextAlert =
+    private readonly string selectNextAlert =
         $"SELECT alert_at FROM {prefix}failures WHERE app = @app AND alert_at IS NOT NULL ORDER BY alert_at LIMIT 1";
 
     private readonly string settleAlert =
         $"UPDATE {prefix}failures SET alert_at = NULL WHERE app = @app AND subscription = @subscription AND event_id = @event AND number "
             + $"= @number AND status = {Dead}";
 
-    private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND "
+    private readonly string selectOld = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND "
         + "last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
 
     /// <summary>Lists the matching dead letters, the latest first.</summary>
     public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
-        return await KeptFailure.Rows(prefix, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
+        return await KeptFailure.Rows(prefix, $"{isDead}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
             .ListAsync(
                 session,
                 statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take),
@@ -62,7 +62,7 @@ internal sealed class DeadLetterTable(string prefix)
     public async ValueTask<List<(string Id, long Number)>> ListIdsAsync(SqlSession session, DeadLetterFilter filter, long after)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
-        return await Filtered(session.Prepare($"{places}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
+        return await Filtered(session.Prepare($"{selectIds}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
             .Set("@after", after).Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(static reader =>
             {
                 var row = new SqlRow(reader);
@@ -75,21 +75,22 @@ internal sealed class DeadLetterTable(string prefix)
     /// that could not be read.
     /// </summary>
     public async ValueTask<long> MeasureAsync(SqlSession session, string subscription, int above) =>
-        await session.Prepare(measured).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;
+        await session.Prepare(selectSize).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;
 
     public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
-        (await KeptFailure.Rows(prefix, $"{kept} AND f.subscription = @subscription AND f.event_id = @event")
+        (await KeptFailure.Rows(prefix, $"{isDead} AND f.subscription = @subscription AND f.event_id = @event")
             .ListAsync(
                 session,
                 statement => statement.Set("@subscription", subscription).Set("@event", eventId),
                 static reader => KeptFailure.Read(reader).Event)).FirstOrDefault();
 
     public async ValueTask<long> CountAsync(SqlSession session, DeadLetterFilter filter) =>
-        await Filtered(session.Prepare((filter.EventId is null ? counted : countedOne) + Where(filter)), filter).NumberAsync() ?? 0;
+        await Filtered(session.Prepare((filter.EventId is null ? selectCount : selectCountOfEvent) + Where(filter)), filter)
+            .NumberAsync() ?? 0;
 
     public async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(SqlSession session, DateTimeOffset now, DateTimeOffset until, int max)
     {
-        var found = await session.Prepare(alerts).Set("@now", now).Set("@max", max).ListAsync(static reader =>
+        var found = await session.Prepare(selectAlerts).Set("@now", now).Set("@max", max).ListAsync(static reader =>
         {
             var row = new SqlRow(reader);
             var (eventId, number, subscription, name) = (row.Text(), row.Number(), row.Text(), row.Text());
@@ -104,7 +105,8 @@ internal sealed class DeadLetterTable(string prefix)
                 .ExecuteAsync();
         }
 
-        return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], (await session.Prepare(nextAlert).NumberAsync()).ToTime());
+        var next = await session.Prepare(selectNextAlert).NumberAsync();
+        return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], next.ToTime());
     }
 
     public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
@@ -115,8 +117,8 @@ internal sealed class DeadLetterTable(string prefix)
             .ExecuteAsync();
 
     /// <summary>Lists dead letters whose last failure is before a time, the oldest first.</summary>
-    public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
-        session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
+    public ValueTask<List<FailureRow>> ListOldAsync(SqlSession session, DateTimeOffset before, int max) =>
+        session.Prepare(selectOld).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
 
     private static SqlStatement Filtered(SqlStatement statement, DeadLetterFilter filter) =>
         statement.Set("@subscription", filter.Subscription)

@@ -111,7 +111,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
     private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
         var removed = 0;
-        foreach (var old in await database.ReadAsync(session => dead.OldAsync(session, before, max), cancellationToken))
+        foreach (var old in await database.ReadAsync(session => dead.ListOldAsync(session, before, max), cancellationToken))
         {
             try
             {
@@ -128,7 +128,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
 
     private async ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max)
     {
-        var old = await dead.OldAsync(session, before, max);
+        var old = await dead.ListOldAsync(session, before, max);
         foreach (var kept in old)
         {
             await table.RemoveAsync(session, kept);

@@ -22,7 +22,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         """;
 
     // If the entry could not be read, its stored content is left unchanged.
-    private readonly string turn =
+    private readonly string saveWithIndexes =
         $"""
         UPDATE {database.Prefix}sagas SET
             status = @status, version = version + 1, claim = @claim, due_at = @due, alert_at = @alert, wait_key = @wait, changed_at = @changed, keep_until = @keep, content = coalesce(@content, content)
@@ -31,7 +31,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 
     // Most saves change no column of the other indexes. An UPDATE that names these columns would still write their
     // indexes: that doubles the writes to the log, and takes half as much processor time again.
-    private readonly string goOn =
+    private readonly string saveKeepingIndexes =
         $"""
         UPDATE {database.Prefix}sagas SET version = version + 1, claim = @claim, due_at = @due, changed_at = @changed, content = coalesce(@content, content)
         WHERE app = @app AND id = @id AND version = @version AND status = @status
@@ -74,7 +74,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     {
         var content = entry.Defect is null ? entry.Content.ToArray() : null;
         return await database.WriteAsync(
-            async session => await SaveAsync(session, goOn) || await SaveAsync(session, turn),
+            async session => await SaveAsync(session, saveKeepingIndexes) || await SaveAsync(session, saveWithIndexes),
             cancellationToken);
 
         async ValueTask<bool> SaveAsync(SqlSession session, string sql) =>

@@ -8,25 +8,32 @@ namespace EventBus;
 /// Detects that the file of an open connection was deleted, moved or replaced. Data written to such a file is lost when
 /// the connection is closed.
 /// </summary>
-internal static partial class SqliteMoved
+internal static partial class SqliteFileCheck
 {
     private const string Library = "e_sqlite3";
-    private const int HasMoved = 20;
+
+    // SQLITE_FCNTL_HAS_MOVED of the C interface: asks whether the file was moved, renamed or deleted.
+    private const int FileControlHasMoved = 20;
 
     // True if SQLite itself can be asked. It cannot if the application uses another build of SQLite: then only a
     // missing file is detected, not a replaced one. On Windows an open file cannot be deleted.
-    private static readonly bool CanAsk = IsUsual();
+    private static readonly bool CanAskSqlite = IsBundledSqlite();
 
     /// <summary>Gets what happened to the file of a connection; null if the connection can still be used.</summary>
     public static string? Of(SqliteConnection connection)
     {
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
+        if (!File.Exists(path))
+        {
+            return "was deleted or moved away while the stores used it";
+        }
+
         var moved = 0;
-        return !File.Exists(path) ? "was deleted or moved away while the stores used it"
-            : CanAsk
-                && sqlite3_file_control(connection.Handle!, 0, HasMoved, ref moved) == raw.SQLITE_OK
-                && moved != 0 ? "was replaced by another file while the stores used it"
-            : null;
+        return CanAskSqlite
+            && sqlite3_file_control(connection.Handle!, 0, FileControlHasMoved, ref moved) == raw.SQLITE_OK
+            && moved != 0
+                ? "was replaced by another file while the stores used it"
+                : null;
     }
 
     /// <summary>
@@ -35,7 +42,7 @@ internal static partial class SqliteMoved
     public static bool IsLogMissing(SqliteConnection connection) =>
         !File.Exists($"{raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string()}-wal");
 
-    private static bool IsUsual()
+    private static bool IsBundledSqlite()
     {
         try
         {
