@@ -95,7 +95,7 @@ public sealed class OptionsTests
             $"The key '{property.Name}s' in the section '{Section}' is not a setting. Did you mean '{property.Name}'",
             StringComparison.Ordinal));
         Assert.Contains(problems, problem => problem.StartsWith(
-            $"The key 'Whatever' in the section '{Section}' is not a setting. The settings there are: ",
+            $"The key 'Whatever' in the section '{Section}' is not a setting. The settings of this section are: ",
             StringComparison.Ordinal));
         Assert.DoesNotContain(problems, problem => problem.Contains("s3cret", StringComparison.Ordinal));
     }

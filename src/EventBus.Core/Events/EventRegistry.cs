@@ -60,7 +60,7 @@ internal sealed class EventRegistry
         var attribute = model.Type.GetCustomAttribute<EventNameAttribute>();
         var name = attribute?.Name ?? EventNameRules.FromType(model.Type);
         problem = name is null
-            ? $"The type {model.Type} has no event name: by convention a name needs at least two Pascal words and no type parameters. "
+            ? $"The type {model.Type} has no event name: by convention a name needs two words in Pascal case and no type parameters. "
                 + "Add [EventName(\"entity.action\")] to it."
             : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {model.Type}: correct its [EventName]."
             : attribute?.Version < 1 ? $"The version {attribute.Version} of {model.Type} is invalid. Versions count from 1: correct its "
@@ -95,7 +95,7 @@ internal sealed class EventRegistry
             ?? throw new PublishException(problem!, PublishFailure.Rejected, null);
         return Find(descriptor.Name, descriptor.Version) is { } other
             ? throw new PublishException(
-                $"The event name '{descriptor.Name}' in version {descriptor.Version} already means {other.Type}, so {type} cannot be "
+                $"The event name '{descriptor.Name}' in version {descriptor.Version} is the name of {other.Type}, so {type} cannot be "
                     + "published under it. Give one of them another [EventName].",
                 PublishFailure.Rejected,
                 null)

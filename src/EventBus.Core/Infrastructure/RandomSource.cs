@@ -15,7 +15,7 @@ internal sealed class RandomSource(int? seed = null)
     /// <summary>
     /// Returns a random number from 0 up to, but not including, 2 to the power of <paramref name="bits"/>.
     /// </summary>
-    [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the injected source, and where no seed was given, the system's.")]
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The only class that uses the random numbers of the system.")]
     public long NextBits(int bits)
     {
         Span<byte> bytes = stackalloc byte[sizeof(long)];

@@ -96,6 +96,8 @@ internal sealed class OptionsKeys
     private string Advice(string key)
     {
         string[] near = [.. NearNames.Of(key, keys.Keys).Select(each => $"'{each}'")];
-        return near.Length > 0 ? $"Did you mean {string.Join(" or ", near)}?" : $"The settings there are: {string.Join(", ", keys.Keys)}.";
+        return near.Length > 0
+            ? $"Did you mean {string.Join(" or ", near)}?"
+            : $"The settings of this section are: {string.Join(", ", keys.Keys)}.";
     }
 }

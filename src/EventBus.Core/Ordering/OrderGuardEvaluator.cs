@@ -48,7 +48,7 @@ internal sealed class OrderGuardEvaluator(
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
                 throw new InvalidOperationException(
-                    $"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");
+                    $"A guard of {guard.EventType} decided {decision}, which is not a value of {nameof(OrderDecision)}.");
             }
 
             if (decision != OrderDecision.Proceed)

@@ -46,6 +46,7 @@ public abstract class Saga<TState>
     /// <param name="version">The version of the stored state, lower than <see cref="StateVersion"/>.</param>
     /// <param name="state">The stored state.</param>
     protected internal virtual TState Upgrade(int version, JsonElement state) =>
-        throw new EventBusException($"The state of {GetType()} was written in version {version}, and is in version {StateVersion} now. "
-            + $"Override {nameof(Upgrade)} to carry it forward, then retry the saga.");
+        throw new EventBusException(
+            $"The stored state of {GetType()} has version {version}, and this application uses version {StateVersion}. "
+                + $"Override {nameof(Upgrade)} to convert the state, then retry the saga.");
 }

@@ -26,7 +26,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         [
             new StoreCapacity("failed and waiting events", "Retry or discard its dead letters", capacity, log),
             new StoreCapacity("order keys", "Use fewer keys", capacity, log),
-            new StoreCapacity("counted starts", "Find out why its events are delivered again", capacity, log),
+            new StoreCapacity("attempt counts", "Find out why its events are delivered again", capacity, log),
         ];
         orders = new OrderKeyTable(rooms[1]);
         table = new FailureTable(rooms[0], orders);

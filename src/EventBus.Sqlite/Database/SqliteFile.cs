@@ -129,8 +129,8 @@ internal sealed class SqliteFile
         if (source.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
         {
             source = folder.Length > 0 ? source[DataDirectory.Length..] : throw new ArgumentException(
-                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has named none. "
-                    + "Name it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
+                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has not set it. "
+                    + "Set it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
                     + "itself.");
         }
 
@@ -152,13 +152,13 @@ internal sealed class SqliteFile
         if (connection.Mode == SqliteOpenMode.ReadOnly)
         {
             throw new ArgumentException(
-                "The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Remove it.");
+                "The connection string given to StoreInSqlite(...) contains Mode=ReadOnly, but the stores must write. Remove it.");
         }
 
         if (connection.Cache == SqliteCacheMode.Shared)
         {
             throw new ArgumentException(
-                "The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Remove it.");
+                "The connection string given to StoreInSqlite(...) contains Cache=Shared, which lets readers block writers. Remove it.");
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class BoundOptionsTests
         "The key 'Dealy' in the section 'EventBus:Subscriptions:mail:Retry' is not a setting. Did you mean 'Delay'?")]
     [InlineData(
         """{ "Sagas": { "Wings": 2 } }""",
-        "The key 'Wings' in the section 'EventBus:Sagas' is not a setting. The settings there are: Concurrency, PublishEvents, "
+        "The key 'Wings' in the section 'EventBus:Sagas' is not a setting. The settings of this section are: Concurrency, PublishEvents, "
             + "Retention, StepTimeout.")]
     [InlineData(
         """{ "Concurrency": { "Value": 2 } }""",
@@ -72,7 +72,7 @@ public sealed class BoundOptionsTests
                 "EventBusOptions.PublishTimeout is 00:00:00; 00:00:00.01 to 01:00:00 are allowed.",
                 "Subscription 'mail'.Concurrency is 0; 1 to 1,000 are allowed.",
                 "The key 'Conncurrency' in the section 'EventBus' is not a setting. Did you mean 'Concurrency'?",
-                "The key 'Reserve' in the section 'EventBus:InMemory' is not a setting. The settings there are: Capacity, "
+                "The key 'Reserve' in the section 'EventBus:InMemory' is not a setting. The settings of this section are: Capacity, "
                     + "HandlerReserve, QueueFullMode, StoreCapacity.",
                 "The value of 'EventBus:InMemory:Capacity' cannot be read; a whole number is expected.",
                 "The value of 'EventBus:MaxDepth' cannot be read; a whole number is expected.",

@@ -79,7 +79,7 @@ public sealed class UsersCodeTests : IDisposable
     {
         { "guard throws", "BadThing" },
         { "guard returns null", "returned null instead of a task" },
-        { "guard decides nonsense", "which is no OrderDecision" },
+        { "guard decides nonsense", "which is not a value of OrderDecision" },
         { "number", "BadThing" },
         { "idempotency key", "BadThing" },
         { "middleware throws", "BadThing" },

@@ -164,8 +164,9 @@ internal sealed class AlertDispatcher(
                     first,
                     [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
                 { ServiceName = settings.ServiceName };
-                await (sink.NotifyAsync(alert, either.Token)
-                    ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
+                var sending = sink.NotifyAsync(alert, either.Token)
+                    ?? throw new InvalidOperationException($"The notifier {sink.GetType()} returned null instead of a task.");
+                await sending.Observed().WaitAsync(either.Token);
             }
 
             services.Log.Working(activity);

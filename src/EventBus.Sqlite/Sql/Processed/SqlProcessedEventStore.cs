@@ -149,7 +149,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
         var kept = new Kept(row.Number(), row.Number(), row.Number() != 0, row.Number(), row.BytesOrNull());
         return row.Defect is null ? kept : throw new StoreRefusedException(
             StoreScope.Entry,
-            $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be judged. {row.Defect}");
+            $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be read. {row.Defect}");
     }
 
     private sealed record Kept(long Fence, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
