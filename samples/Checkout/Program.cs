@@ -58,7 +58,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
         };
 
         // The sample fails at once if a server is missing. A real shop would start and wait for it.
-        bus.Configure(options => options.Startup = StartupMode.FailFast);
+        bus.Configure(options => options.FailFast = true);
         bus.UseJson(AppJson.Default);
 
         #region subscriptions

@@ -46,7 +46,7 @@ static IHost Build(Settings settings, string folder, Action<Moment> show)
         bus.Configure(options =>
         {
             options.Lease = TimeSpan.FromSeconds(2);
-            options.Startup = StartupMode.FailFast;
+            options.FailFast = true;
             options.ServiceName = "trip-booking";
         });
         bus.UseJson(AppJson.Default);

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client.Exceptions;
 
@@ -140,7 +141,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
         Started(givenUp).TakeAsync(cancellationToken);
 
-    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
+    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {
         RabbitMqReceiver? silent;
         string? poison;
@@ -151,21 +152,21 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new TransportHealth(
-                TransportState.Unhealthy,
+            publisher is not { IsOpen: true } ? new HealthCheckResult(
+                HealthStatus.Unhealthy,
                 $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting"}")
-            : poison is not null ? new TransportHealth(
-                TransportState.Unhealthy,
+            : poison is not null ? new HealthCheckResult(
+                HealthStatus.Unhealthy,
                 $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
-            : silent is not null ? new TransportHealth(
-                TransportState.Unhealthy,
+            : silent is not null ? new HealthCheckResult(
+                HealthStatus.Unhealthy,
                 $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqErrors.CauseOf(silent.LastError)}".TrimEnd())
-            : upkeep?.Problem is { } missing ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
-            : connector.Publishing.IsBlocked ? new TransportHealth(
-                TransportState.Degraded,
+            : upkeep?.Problem is { } missing ? new HealthCheckResult(HealthStatus.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
+            : connector.Publishing.IsBlocked ? new HealthCheckResult(
+                HealthStatus.Degraded,
                 "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
-            : givenUp?.Problem is { } problem ? new TransportHealth(TransportState.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
-            : TransportHealth.Healthy);
+            : givenUp?.Problem is { } problem ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
+            : HealthCheckResult.Healthy());
     }
 
     public override async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
@@ -87,7 +88,7 @@ public sealed class PublishTests
         await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
         wire.Refuse = true;
         wire.Sever();
-        while ((await transport.CheckHealthAsync(Cancel)).State != TransportState.Unhealthy)
+        while ((await transport.CheckHealthAsync(Cancel)).Status != HealthStatus.Unhealthy)
         {
             await Task.Yield();
         }

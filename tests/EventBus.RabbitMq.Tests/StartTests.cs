@@ -129,15 +129,15 @@ public sealed class StartTests
         var healthy = await transport.CheckHealthAsync(Cancel);
         wire.Refuse = true;
         wire.Sever();
-        TransportHealth broken;
+        HealthCheckResult broken;
         using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while ((broken = await transport.CheckHealthAsync(Cancel)).State == TransportState.Healthy)
+        while ((broken = await transport.CheckHealthAsync(Cancel)).Status == HealthStatus.Healthy)
         {
             Assert.False(patience.IsCancellationRequested, "The transport stayed healthy although its broker was gone.");
             await Task.Yield();
         }
 
-        object[] shown = [healthy, broken, transport, transport.Features, source, source.Place, new RabbitMqOptions()];
+        object[] shown = [$"{healthy.Description} {broken.Description} {broken.Exception}", transport, transport.Features, source, source.Place, new RabbitMqOptions()];
 
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }

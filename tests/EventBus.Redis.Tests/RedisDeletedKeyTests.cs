@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -52,7 +53,7 @@ public sealed class RedisDeletedKeyTests
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
         await ArrivesAsync(receiver, "p-2");
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -15,15 +16,15 @@ public sealed class RedisHealthTests
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(subscriptions: [subscription]);
         var receiver = await redis.SubscribeAsync(transport, subscription);
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status);
 
         await redis.Database.StringSetAsync(redis.ParcelStream, "no stream");
         Assert.Contains(
             "'parcels'",
-            (await TestRedis.HealthAsync(transport, TransportState.Unhealthy)).Description,
+            (await TestRedis.HealthAsync(transport, HealthStatus.Unhealthy)).Description,
             StringComparison.Ordinal);
         await redis.Database.KeyDeleteAsync(redis.ParcelStream);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
@@ -45,7 +46,7 @@ public sealed class RedisHealthTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
     }
 
     [Theory]
@@ -68,7 +69,7 @@ public sealed class RedisHealthTests
         Assert.Contains(":aaa", await redis.Log.LineAsync("is not a stream"), StringComparison.Ordinal);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
 
         await redis.Database.KeyDeleteAsync(stray);
         await redis.Database.StreamAddAsync(stray, [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
@@ -112,13 +113,13 @@ public sealed class RedisHealthTests
             await delivery.AckAsync();
         }
 
-        Assert.Contains(":letter", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(":letter", (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
 
         // It comes back as soon as it is a stream again.
         await redis.Database.KeyDeleteAsync(letters);
         await redis.Database.StreamAddAsync(letters, [new("type", "letter.sent"), new("id", "again"), new("data", "1")]);
         Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
     }
 
     [Fact]
@@ -155,7 +156,7 @@ public sealed class RedisHealthTests
 
         Assert.Contains(
             "cannot take over",
-            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description,
             StringComparison.Ordinal);
         await redis.Log.LineAsync("cannot take over");
     }

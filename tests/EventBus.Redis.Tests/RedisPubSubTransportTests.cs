@@ -1,5 +1,6 @@
 using System.Text;
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -61,7 +62,7 @@ public sealed class RedisPubSubTransportTests
         }
 
         Assert.Equal(PublishStatus.Failed, outcomes[0].Status);
-        Assert.Equal(TransportState.Unhealthy, (await app.HealthAsync()).State);
+        Assert.Equal(HealthStatus.Unhealthy, (await app.HealthAsync()).Status);
     }
 
     [Fact]
@@ -75,7 +76,7 @@ public sealed class RedisPubSubTransportTests
         await app.PublishUntilDeliveredAsync(receiver);
 
         using var limit = new CancellationTokenSource(TestRedis.Patience);
-        while ((await app.HealthAsync()).State != TransportState.Healthy)
+        while ((await app.HealthAsync()).Status != HealthStatus.Healthy)
         {
             Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although its connection is back.");
         }
@@ -133,7 +134,7 @@ public sealed class RedisPubSubTransportTests
         await receiver.StopIntakeAsync();
         Assert.False(await receiver.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken));
         Assert.Equal(["p-1", "p-2", "p-3"], held.Select(delivery => delivery.Envelope.Id));
-        Assert.Equal(TransportState.Degraded, (await app.HealthAsync()).State);
+        Assert.Equal(HealthStatus.Degraded, (await app.HealthAsync()).Status);
         Assert.Equal(7, app.Warnings.Sum(
             text => int.Parse(text[..text.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)));
 
@@ -161,7 +162,7 @@ public sealed class RedisPubSubTransportTests
             await delivery.AckAsync();
         }
 
-        Assert.Equal(TransportState.Healthy, (await app.HealthAsync()).State);
+        Assert.Equal(HealthStatus.Healthy, (await app.HealthAsync()).Status);
     }
 
     [Fact]
@@ -263,7 +264,7 @@ public sealed class RedisPubSubTransportTests
         await using var late = new PrivateRedis();
         await using var app = await TestPubSub.StartAsync(redis, $"{late.Address},connectTimeout=500");
         var receiver = await app.SubscribeAsync("parcel.*");
-        Assert.Equal(TransportState.Unhealthy, (await app.HealthAsync()).State);
+        Assert.Equal(HealthStatus.Unhealthy, (await app.HealthAsync()).Status);
         Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1)))[0].Status);
 
         await late.StartAsync();

@@ -33,7 +33,7 @@ public sealed partial class RedisRightsTests
 
         await redis.Log.LineAsync("Could not check", "appendonly");
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("whether its version", StringComparison.Ordinal));
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(Token)).Status);
     }
 
     [Theory]
@@ -142,7 +142,7 @@ public sealed partial class RedisRightsTests
         }
 
         Assert.Single(redis.Log.Lines, line => line.Contains("whether streams must be trimmed", StringComparison.Ordinal));
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(Token)).Status);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -34,12 +35,12 @@ public sealed class RedisStrayKeyTests
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent"));
         await TakeAsync(receiver, "p-1", "p-2");
-        Assert.Contains(key!, (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(key!, (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
         string[] said = name == "trimmer:parcel" ? ["parcel cannot be trimmed"] : ["which is not a stream, cannot be used", key!];
         await redis.Log.LineAsync(said);
 
         await redis.Database.KeyDeleteAsync(key);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         if (name != "trimmer:parcel")
         {
             // What the trimmer says is bounded by the logger of the bus, which this transport does not have.
@@ -66,11 +67,11 @@ public sealed class RedisStrayKeyTests
         var transport = await redis.StartAsync(subscriptions: [line]);
         var receiver = await redis.SubscribeAsync(transport, line);
 
-        Assert.Contains(key!, (await TestRedis.HealthAsync(transport, TransportState.Unhealthy)).Description, StringComparison.Ordinal);
+        Assert.Contains(key!, (await TestRedis.HealthAsync(transport, HealthStatus.Unhealthy)).Description, StringComparison.Ordinal);
         await redis.Database.KeyDeleteAsync(key);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         await TakeAsync(receiver, "p-1");
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
     }
 
     [Theory]
@@ -118,7 +119,7 @@ public sealed class RedisStrayKeyTests
         await TakeAsync(receiver, "p-1", "p-2");
         Assert.Contains(
             $":{name}'",
-            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description,
             StringComparison.Ordinal);
         await redis.Log.LineAsync("right", $":{name}");
 
@@ -140,7 +141,7 @@ public sealed class RedisStrayKeyTests
         {
         }
 
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
 
         // What is left are the rights to all other keys.
         Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. new[]
@@ -177,12 +178,12 @@ public sealed class RedisStrayKeyTests
         await delivery.AckAsync();
         Assert.Contains(
             "cannot acknowledge",
-            (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description,
+            (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description,
             StringComparison.Ordinal);
         await redis.Log.LineAsync("cannot acknowledge", redis.ParcelStream!);
         await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "limited", "+xack");
 
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         Assert.Equal(0, (await admin.GetDatabase().StreamPendingAsync(redis.ParcelStream, "app:parcels")).PendingMessageCount);
         Assert.Single(redis.Log.Lines, line => line.Contains("cannot acknowledge", StringComparison.Ordinal));
     }

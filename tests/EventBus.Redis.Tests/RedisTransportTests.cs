@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using EventBus.Conformance;
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -62,7 +63,7 @@ public sealed class RedisTransportTests
         }
 
         Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Failed, outcome.Status));
-        Assert.Equal(TransportState.Unhealthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+        Assert.Equal(HealthStatus.Unhealthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status);
     }
 
     [Fact]
@@ -251,7 +252,7 @@ public sealed class RedisTransportTests
         Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
         Assert.Contains("proto-max-bulk-len", outcomes[0].Error!.Message, StringComparison.Ordinal);
         Assert.All(outcomes[1..], outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status);
     }
 
     [Fact]
@@ -307,7 +308,7 @@ public sealed class RedisTransportTests
         await using var late = new PrivateRedis();
         var transport = await redis.StartAsync(address: $"{late.Address},connectTimeout=500");
         var receiver = await redis.SubscribeAsync(transport);
-        Assert.Equal(TransportState.Unhealthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+        Assert.Equal(HealthStatus.Unhealthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status);
         Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(transport, TestRedis.Parcel(1)))[0].Status);
 
         await late.StartAsync();
@@ -318,7 +319,7 @@ public sealed class RedisTransportTests
             Assert.False(limit.IsCancellationRequested, "The subscription did not make its group although Redis is there.");
         }
 
-        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State != TransportState.Healthy)
+        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status != HealthStatus.Healthy)
         {
             Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although Redis is there.");
         }
@@ -354,7 +355,7 @@ public sealed class RedisTransportTests
         await using var late = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true,abortConnect=false");
         Assert.Contains("loading:1", (string?)await late.GetDatabase().ExecuteAsync("INFO", "persistence"), StringComparison.Ordinal);
         await late.GetDatabase().ExecuteAsync("CONFIG", "SET", "key-load-delay", "0");
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
         Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
@@ -408,7 +409,7 @@ public sealed class RedisTransportTests
             new RedisPubSubOptions()
         ];
 
-        Assert.Equal((TransportState.Healthy, TransportState.Unhealthy), (healthy.State, broken.State));
+        Assert.Equal((HealthStatus.Healthy, HealthStatus.Unhealthy), (healthy.Status, broken.Status));
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }
 

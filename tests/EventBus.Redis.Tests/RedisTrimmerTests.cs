@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -85,19 +86,19 @@ public sealed class RedisTrimmerTests
             redis,
             options => (options.IdleGroupAfter, options.ClaimAfter) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
         await (await redis.SubscribeAsync(transport)).DisposeAsync();
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestToken)).Status);
         await PublishAsync(transport);
 
         Assert.Contains(
             "ISubscriptionManager.RetireAsync(\"parcels\")",
             await redis.Log.LineAsync("has not read its events"),
             StringComparison.Ordinal);
-        var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        var health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
         Assert.Contains("'app:parcels'", health.Description, StringComparison.Ordinal);
         Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
 
         await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
 
@@ -109,7 +110,7 @@ public sealed class RedisTrimmerTests
         await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "billing.invoices", "$");
         await PublishAsync(transport);
 
-        var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        var health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
         Assert.Contains($"XGROUP DESTROY {redis.ParcelStream} billing.invoices", health.Description, StringComparison.Ordinal);
         Assert.Contains(
             "in the application that it belongs to",
@@ -129,7 +130,7 @@ public sealed class RedisTrimmerTests
         await HandleAsync(receiver, 0, Count);
 
         await LengthAsync(redis, length => length <= 100);
-        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
         Assert.Contains(":aaa", await redis.Log.LineAsync("cannot be trimmed"), StringComparison.Ordinal);
     }
 
@@ -180,14 +181,14 @@ public sealed class RedisTrimmerTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(0, name));
         await redis.Log.LineAsync("No consumer group reads", stream!);
         var health = await transport.CheckHealthAsync(TestToken);
-        Assert.Equal((TransportState.Healthy, true), (health.State, health.Data.ContainsKey(stream!)));
+        Assert.Equal((HealthStatus.Healthy, true), (health.Status, health.Data.ContainsKey(stream!)));
 
         foreach (var batch in Enumerable.Range(1, Count).Chunk(50))
         {
             await TestRedis.PublishAcceptedAsync(transport, [.. batch.Select(number => TestRedis.Event(number, name))]);
         }
 
-        health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
         Assert.Contains(stream!, health.Description, StringComparison.Ordinal);
         Assert.Contains("cut off", (string)health.Data[stream!], StringComparison.Ordinal);
         Assert.Equal(Limit, await LengthAsync(redis, length => length == Limit, stream));
@@ -198,7 +199,7 @@ public sealed class RedisTrimmerTests
 
         // A group that is there takes part from then on, and what it has not read stays.
         await redis.Database.StreamCreateConsumerGroupAsync(stream, "app:parcels", "0-0");
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(Count + 1, name));
         await RoundAsync(redis, name.Split('.')[0]);
         await RoundAsync(redis, name.Split('.')[0]);
@@ -217,7 +218,7 @@ public sealed class RedisTrimmerTests
         RedisKey stream = $"{{{redis.Prefix}}}:saga";
         Assert.Equal(20, await LengthAsync(redis, length => length <= 20, stream));
         var health = await transport.CheckHealthAsync(TestToken);
-        Assert.Equal((TransportState.Healthy, 0), (health.State, health.Data.Count));
+        Assert.Equal((HealthStatus.Healthy, 0), (health.Status, health.Data.Count));
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains(":saga", StringComparison.Ordinal));
     }
 
@@ -243,7 +244,7 @@ public sealed class RedisTrimmerTests
         await RoundAsync(redis);
         await RoundAsync(redis);
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
+        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestToken)).Status);
         Assert.Equal(ours ? 1 : 0, redis.Log.Lines.Count(line => line.Contains(group, StringComparison.Ordinal)));
     }
 
@@ -282,7 +283,7 @@ public sealed class RedisTrimmerTests
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
         await PublishAsync(transport);
-        await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
 
         RedisKey cut = $"{{{redis.Prefix}}}:cut:parcel";
         Assert.InRange(
@@ -290,7 +291,7 @@ public sealed class RedisTrimmerTests
             TimeSpan.FromMinutes(9),
             TimeSpan.FromMinutes(10));
         await redis.Database.KeyDeleteAsync(redis.ParcelStream);
-        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         Assert.False(await redis.Database.KeyExistsAsync(cut));
     }
 

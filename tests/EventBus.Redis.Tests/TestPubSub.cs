@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EventBus.Conformance;
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -50,7 +51,7 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
         return receiver;
     }
 
-    public async Task<TransportHealth> HealthAsync() => await Transport.CheckHealthAsync(TestContext.Current.CancellationToken);
+    public async Task<HealthCheckResult> HealthAsync() => await Transport.CheckHealthAsync(TestContext.Current.CancellationToken);
 
     /// <summary>
     /// Publishes again and again until something arrives: for when nothing says that the subscription is back.

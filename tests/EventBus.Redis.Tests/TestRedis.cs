@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -149,18 +150,18 @@ internal sealed class TestRedis : IAsyncDisposable
     }
 
     /// <summary>Waits until the health is as it should be.</summary>
-    public static async Task<TransportHealth> HealthAsync(Transport transport, TransportState state)
+    public static async Task<HealthCheckResult> HealthAsync(Transport transport, HealthStatus state)
     {
         using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
         while (true)
         {
             var health = await transport.CheckHealthAsync(CancellationToken.None);
-            if (health.State == state)
+            if (health.Status == state)
             {
                 return health;
             }
 
-            Assert.False(limit.IsCancellationRequested, $"The health is {health}.");
+            Assert.False(limit.IsCancellationRequested, $"The health is {health.Status}: {health.Description}.");
         }
     }
 

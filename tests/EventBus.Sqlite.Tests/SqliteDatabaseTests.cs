@@ -38,7 +38,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal("dead", Assert.Single(await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(3, await again.Failures.CountAsync(Token));
         Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
-        Assert.Equal(new OrderState(1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
+        Assert.Equal((1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
         Assert.Equal(3, (await again.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token))?.Attempts);
         Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).Id);
         Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).Id);

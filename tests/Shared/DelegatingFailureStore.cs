@@ -45,7 +45,8 @@ internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedF
     public override ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         inner.CompleteAsync(entry, cancellationToken);
 
-    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken) =>
+    public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken) =>
         inner.GetOrderAsync(subscription, orderKey, cancellationToken);
 
     public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken) =>

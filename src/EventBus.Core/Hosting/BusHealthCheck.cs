@@ -42,7 +42,7 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
 
         var health = await running.Transport.CheckHealthAsync(cancellationToken);
         var description = health.Description is { } text ? PrintableText.Of(text) : null;
-        if (health.State is not (TransportState.Healthy or TransportState.Degraded))
+        if (health.Status is not (HealthStatus.Healthy or HealthStatus.Degraded))
         {
             return new HealthCheckResult(context.Registration.FailureStatus, description);
         }
@@ -84,7 +84,7 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
         return complaints.Count > 0 ? HealthCheckResult.Degraded(
             PrintableText.Of($"{string.Join(' ', complaints)} {description}".TrimEnd()),
             data: data)
-            : health.State == TransportState.Healthy ? HealthCheckResult.Healthy(description, data)
+            : health.Status == HealthStatus.Healthy ? HealthCheckResult.Healthy(description, data)
             : HealthCheckResult.Degraded(description, data: data);
     }
 }

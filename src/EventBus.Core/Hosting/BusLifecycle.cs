@@ -24,7 +24,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     /// <summary>Connects the stores and the transport, and subscribes. Publishing is possible afterwards.</summary>
     public async Task ConnectAsync(CancellationToken cancellationToken)
     {
-        var failFast = plan.Options.Startup == StartupMode.FailFast;
+        var failFast = plan.Options.FailFast;
         if (parts.Stores is not null)
         {
             await parts.Stores.OpenAsync(new StoreSetup(plan.ServiceName, services.StoreTime)

@@ -42,11 +42,12 @@ public sealed class EventBusOptions
     public int Concurrency { get; set; } = 16;
 
     /// <summary>
-    /// The behavior when the broker, or the server of the stores, is unreachable at start: start and keep trying, or
-    /// fail. Mistakes in the registration, in credentials or in what exists on the server always fail the start.
-    /// Default <see cref="StartupMode.Degraded"/>.
+    /// True if the start fails when the broker, or the server of the stores, is unreachable. False if the host starts,
+    /// and the bus keeps trying to connect: until it succeeds, its health check is unhealthy and publishes fail at their
+    /// deadline. Default false. Mistakes in the registration, in credentials or in what exists on the server always fail
+    /// the start.
     /// </summary>
-    public StartupMode Startup { get; set; } = StartupMode.Degraded;
+    public bool FailFast { get; set; }
 
     /// <summary>True if this instance handles events; false if it only publishes. Default true.</summary>
     public bool Consume { get; set; } = true;

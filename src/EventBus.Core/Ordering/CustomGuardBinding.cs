@@ -1,4 +1,3 @@
-using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
@@ -13,7 +12,7 @@ internal sealed class CustomGuardBinding<TEvent, TGuard>(OrderGuardOptions optio
     public override Task<OrderDecision> DecideAsync(
         object @event,
         EventContext context,
-        OrderState state,
+        long? highest,
         bool mayBePassed,
         CancellationToken cancellationToken) =>
         context.Services.GetRequiredService<TGuard>().DecideAsync((TEvent)@event, context, cancellationToken)

@@ -1,5 +1,3 @@
-using EventBus.Stores;
-
 namespace EventBus;
 
 /// <summary>Binds one guard to one event type.</summary>
@@ -23,13 +21,13 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
 
     /// <param name="event">The event.</param>
     /// <param name="context">The delivery.</param>
-    /// <param name="state">The state of the event's key.</param>
+    /// <param name="highest">The highest sequence number of the event's key that was settled; null for none.</param>
     /// <param name="mayBePassed">True if later events of the key do not wait for this event.</param>
     /// <param name="cancellationToken">Ends the evaluation.</param>
     public abstract Task<OrderDecision> DecideAsync(
         object @event,
         EventContext context,
-        OrderState state,
+        long? highest,
         bool mayBePassed,
         CancellationToken cancellationToken);
 }

@@ -1,4 +1,3 @@
-using EventBus.Stores;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -44,7 +43,7 @@ internal sealed class OrderGuardEvaluator(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in own)
         {
-            var decision = await guard.DecideAsync(@event, context, state, mayBePassed, either.Token);
+            var decision = await guard.DecideAsync(@event, context, state.Position, mayBePassed, either.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
                 throw new InvalidOperationException(
@@ -53,7 +52,7 @@ internal sealed class OrderGuardEvaluator(
 
             if (decision != OrderDecision.Proceed)
             {
-                return new OrderEvaluation(decision, position, decision == OrderDecision.Defer ? Wait(guard, position, state) : null);
+                return new OrderEvaluation(decision, position, decision == OrderDecision.Defer ? Wait(guard, position, state.Stamp) : null);
             }
         }
 
@@ -68,6 +67,6 @@ internal sealed class OrderGuardEvaluator(
     /// Creates the wait of a deferred event. The decision of a sequence guard changes only when an event of the key is
     /// handled, so the guard is not called again at an interval.
     /// </summary>
-    private static Deferred Wait(OrderGuardBinding guard, long? position, OrderState state) =>
-        new(state.Stamp, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout) { Position = position };
+    private static Deferred Wait(OrderGuardBinding guard, long? position, long stamp) =>
+        new(stamp, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout) { Position = position };
 }

@@ -1,5 +1,3 @@
-using EventBus.Stores;
-
 namespace EventBus;
 
 /// <summary>Binds a sequence guard: sequence number n + 1 of a key follows number n.</summary>
@@ -16,13 +14,13 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
     public override Task<OrderDecision> DecideAsync(
         object @event,
         EventContext context,
-        OrderState state,
+        long? highest,
         bool mayBePassed,
         CancellationToken cancellationToken)
     {
         // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);
-        var (isNext, isLater) = state.Position is { } last ? (own > last && own - 1 == last, own > last) : (own == first, own > first);
+        var (isNext, isLater) = highest is { } last ? (own > last && own - 1 == last, own > last) : (own == first, own > first);
         return Task.FromResult(
             isNext ? OrderDecision.Proceed
             : isLater ? OrderDecision.Defer

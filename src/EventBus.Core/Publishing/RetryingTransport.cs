@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus;
 
@@ -22,7 +23,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
     public override TransportFeatures Features => inner.Features;
 
-    public override TransportWork Work => inner.Work;
+    public override (long Accepted, long Settled) Work => inner.Work;
 
     public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) =>
         inner.StartAsync(topology, cancellationToken);
@@ -32,7 +33,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
     public override bool MayHaveSubscribers(string eventName) => inner.MayHaveSubscribers(eventName);
 
-    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
+    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
         inner.CheckHealthAsync(cancellationToken);
 
     public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>

@@ -6,11 +6,11 @@ namespace EventBus;
 /// <summary>Reads and advances the state of the keys of guarded subscriptions. Thread-safe.</summary>
 internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries, BusServices services)
 {
-    /// <summary>Gets the state of a key that a guard needs.</summary>
+    /// <summary>Gets the stamp and the highest settled number of a key, which a guard needs.</summary>
     /// <exception cref="StoreRefusedException">The stored state cannot be read.</exception>
-    public async Task<OrderState> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    public async Task<(long Stamp, long? Position)> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
-        OrderState state = default;
+        (long Stamp, long? Position) state = default;
         await writer.WriteAsync(
             policy,
             envelope,

@@ -58,11 +58,16 @@ public abstract class KeyedFailureStore : RetryStore
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Returns the order state of a key.</summary>
+    /// <summary>Returns the stamp and the position of a key of a guarded subscription.</summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="orderKey">The key; empty for events without one.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken);
+    /// <returns>
+    /// The stamp, which increases whenever an event of the key is settled, and the highest number that was settled;
+    /// 0 and null for an unknown key.
+    /// </returns>
+    public abstract ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken);
 
     /// <summary>
     /// Stores an event that a guard defers, fresh or claimed, unless an event of its key was handled since the guard's

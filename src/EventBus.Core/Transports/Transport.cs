@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
 namespace EventBus.Transports;
 
 /// <summary>
@@ -77,17 +79,22 @@ public abstract class Transport : IAsyncDisposable
     public virtual bool MayHaveSubscribers(string eventName) => true;
 
     /// <summary>
-    /// The number of events accepted and of events settled since the start, counted once per subscription, if the
-    /// transport can count them (<see cref="TransportFeatures.CountsWork"/>). Thread-safe.
+    /// The number of deliveries accepted and of deliveries acknowledged since the start, one for each subscription of
+    /// an event, if the transport can count them (<see cref="TransportFeatures.CountsWork"/>). Thread-safe.
     /// </summary>
-    public virtual TransportWork Work => default;
+    public virtual (long Accepted, long Settled) Work => default;
 
     /// <summary>
     /// Checks the state of the connection, within a second. Called by health checks. Default healthy.
     /// </summary>
     /// <param name="cancellationToken">Cancels the check.</param>
-    public virtual ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(TransportHealth.Healthy);
+    /// <returns>
+    /// Degraded if the backend works but an operator should investigate; unhealthy if publishing or consuming does not
+    /// work. The description names the problem and its solution, without secrets. The data become those of the health
+    /// check of the bus; the exception is ignored.
+    /// </returns>
+    public virtual ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(HealthCheckResult.Healthy());
 
     /// <summary>
     /// Removes what the backend keeps for a subscription that is no longer in any topology. Does nothing if there is

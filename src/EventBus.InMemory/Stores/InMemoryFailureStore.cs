@@ -156,7 +156,8 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
+    public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken)
     {
         lock (gate)
         {

@@ -7,7 +7,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
 
-    public OrderState StateOf(string subscription, string key) =>
+    public (long Stamp, long? Position) StateOf(string subscription, string key) =>
         keys.TryGetValue((subscription, key), out var found) ? found.State : default;
 
     public int CountDeferred(FailedEvent failed) =>
@@ -48,7 +48,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
 
         var key = Open(subscription, name);
         var (stamp, highest) = key.State;
-        key.State = new OrderState(stamp + 1, position > highest || highest is null ? position : highest);
+        key.State = (stamp + 1, position > highest || highest is null ? position : highest);
         key.At = now;
     }
 
@@ -117,7 +117,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
             (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo(
                 (b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
 
-        public OrderState State { get; set; }
+        public (long Stamp, long? Position) State { get; set; }
 
         public DateTimeOffset At { get; set; }
 

@@ -62,7 +62,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     /// <summary>True if an event can be read. Call it under the lock.</summary>
     private bool HasDeliveries => !stopped && (counts.Accepted > consumer.Delivered || (!closed && released.Count > 0));
 
-    public TransportWork Work
+    public (long Accepted, long Settled) Work
     {
         get
         {
@@ -72,7 +72,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
             lock (gate)
             {
                 AssertInvariants();
-                return new TransportWork(counts.Accepted, done);
+                return (counts.Accepted, done);
             }
         }
     }

@@ -25,7 +25,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         CountsWork = true,
     };
 
-    public override TransportWork Work
+    public override (long Accepted, long Settled) Work
     {
         get
         {
@@ -37,7 +37,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
                 settled += work.Settled;
             }
 
-            return new TransportWork(accepted, settled);
+            return (accepted, settled);
         }
     }
 

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -142,7 +143,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         return receiver;
     }
 
-    public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
+    public override async ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -150,8 +151,8 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new TransportHealth(
-                TransportState.Unhealthy,
+            return new HealthCheckResult(
+                HealthStatus.Unhealthy,
                 "Redis does not answer. Events cannot be published or received until it does; events of other instances are lost "
                     + "meanwhile.");
         }
@@ -161,17 +162,17 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(
             channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } deaf)
         {
-            return new TransportHealth(
-                TransportState.Unhealthy,
+            return new HealthCheckResult(
+                HealthStatus.Unhealthy,
                 $"The subscription '{deaf.Subscription.Name}' is not connected, and its events are lost until it is.");
         }
 
         return all.FirstOrDefault(each => each.IsOverflowing) is { } full
-            ? new TransportHealth(
-                TransportState.Degraded,
+            ? new HealthCheckResult(
+                HealthStatus.Degraded,
                 $"The subscription '{full.Subscription.Name}' is slower than its events arrive, and dropped some in the last minute. "
                     + "Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
-            : TransportHealth.Healthy;
+            : HealthCheckResult.Healthy();
     }
 
     public override async ValueTask DisposeAsync()

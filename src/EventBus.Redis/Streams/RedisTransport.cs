@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -122,7 +123,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             ? await receiver.CountOthersAsync(cancellationToken)
             : null;
 
-    public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
+    public override async ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -130,20 +131,19 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new TransportHealth(
-                TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
+            return new HealthCheckResult(
+                HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
         }
 
         if (Array.Find(receivers, each => !each.IsStopping && each.Complaint is not null) is { } deaf)
         {
-            return new TransportHealth(
-                TransportState.Unhealthy, $"The subscription '{deaf.Subscription}' receives nothing: {deaf.Complaint}");
+            return new HealthCheckResult(
+                HealthStatus.Unhealthy, $"The subscription '{deaf.Subscription}' receives nothing: {deaf.Complaint}");
         }
 
         var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
         var complaint = remark ?? directory?.Complaint ?? trimmer?.Complaint;
-        var health = complaint is null ? TransportHealth.Healthy : new TransportHealth(TransportState.Degraded, complaint);
-        return health with { Data = trimmer?.Data ?? TransportHealth.Healthy.Data };
+        return new HealthCheckResult(complaint is null ? HealthStatus.Healthy : HealthStatus.Degraded, complaint, data: trimmer?.Data);
     }
 
     public override async ValueTask DisposeAsync()

@@ -18,13 +18,13 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
         CountsWork = true,
     };
 
-    public override TransportWork Work
+    public override (long Accepted, long Settled) Work
     {
         get
         {
             // Settled first: what is accepted between the two readings counts as open.
             var settled = subscribed.Sum(queue => queue.Settled);
-            return new TransportWork(subscribed.Sum(queue => queue.Accepted), settled);
+            return (subscribed.Sum(queue => queue.Accepted), settled);
         }
     }
 

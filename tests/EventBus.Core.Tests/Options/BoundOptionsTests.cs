@@ -41,7 +41,7 @@ public sealed class BoundOptionsTests
     [InlineData(
         """{ "Retry": { "Delays": ["00:00:01", "soon"] } }""",
         "The value of 'EventBus:Retry:Delays:1' cannot be read; a time such as 00:00:30 is expected.")]
-    [InlineData("""{ "Startup": "Perhaps" }""", "The value of 'EventBus:Startup' cannot be read; Degraded or FailFast is expected.")]
+    [InlineData("""{ "FailFast": "Perhaps" }""", "The value of 'EventBus:FailFast' cannot be read; true or false is expected.")]
     [InlineData(
         """{ "Subscriptions": { "mail": { "Concurrency": "x" } } }""",
         "The value of 'EventBus:Subscriptions:mail:Concurrency' cannot be read; a whole number is expected.")]
@@ -59,7 +59,12 @@ public sealed class BoundOptionsTests
     public async Task Start_SeveralMistakes_AreReportedTogetherAndWithoutValues()
     {
         var section = Section(
-            """{ "Conncurrency": "s3cret", "MaxDepth": "s3cret", "InMemory": { "Capacity": "s3cret", "HandlerReserve": -1, "Reserve": "s3cret" } }""");
+            """
+            {
+              "Conncurrency": "s3cret", "MaxDepth": "s3cret",
+              "InMemory": { "Capacity": "s3cret", "HandlerReserve": -1, "Reserve": "s3cret", "QueueFullMode": "s3cret" }
+            }
+            """);
 
         var problems = await ProblemsAsync(bus => bus
             .UseInMemory(section.GetSection("InMemory"))
@@ -75,6 +80,7 @@ public sealed class BoundOptionsTests
                 "The key 'Reserve' in the section 'EventBus:InMemory' is not a setting. The settings of this section are: Capacity, "
                     + "HandlerReserve, QueueFullMode, StoreCapacity.",
                 "The value of 'EventBus:InMemory:Capacity' cannot be read; a whole number is expected.",
+                "The value of 'EventBus:InMemory:QueueFullMode' cannot be read; Wait or Fail is expected.",
                 "The value of 'EventBus:MaxDepth' cannot be read; a whole number is expected.",
             ],
             problems.Order(StringComparer.Ordinal));

@@ -102,7 +102,8 @@ internal sealed class PickyStore : DelegatingFailureStore
         return inner.CompleteAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
+    public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken)
     {
         Before("order", orderKey);
         return inner.GetOrderAsync(subscription, orderKey, cancellationToken);

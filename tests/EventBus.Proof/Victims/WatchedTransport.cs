@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Proof;
 
@@ -7,7 +8,7 @@ internal sealed class WatchedTransport(Transport inner, Action<Failpoint, string
 {
     public override TransportFeatures Features => inner.Features;
 
-    public override TransportWork Work => inner.Work;
+    public override (long Accepted, long Settled) Work => inner.Work;
 
     public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) =>
         inner.StartAsync(topology, cancellationToken);
@@ -28,7 +29,7 @@ internal sealed class WatchedTransport(Transport inner, Action<Failpoint, string
 
     public override bool MayHaveSubscribers(string eventName) => inner.MayHaveSubscribers(eventName);
 
-    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
+    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
         inner.CheckHealthAsync(cancellationToken);
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();

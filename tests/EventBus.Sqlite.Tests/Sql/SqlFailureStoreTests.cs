@@ -165,10 +165,10 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         Assert.Equal(["0", "4"], woken.Select(e => e.Envelope.Id).Order());
         Assert.All(woken, e => Assert.Equal(FailedEventStatus.Deferred, e.Status));
         var state = await Failures.GetOrderAsync("mail", "k", Token);
-        Assert.Equal(new OrderState(stamp + 1, 3), state);
+        Assert.Equal((stamp + 1, 3), state);
         Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(woken.Single(e => e.Position == 4), state.Stamp, 3, Token));
         Assert.True(await Failures.AdvanceAsync("mail", "k", 2, Now, Token));
-        Assert.Equal(new OrderState(stamp + 2, 3), await Failures.GetOrderAsync("mail", "k", Token));
+        Assert.Equal((stamp + 2, 3), await Failures.GetOrderAsync("mail", "k", Token));
         Assert.False(await Failures.AdvanceAsync("mail", "unknown", null, Now, Token));
     }
 

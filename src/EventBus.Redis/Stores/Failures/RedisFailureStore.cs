@@ -124,13 +124,14 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         await link.RunAsync(RedisFailureScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
 
-    public override async ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
+    public override async ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken)
     {
         var stored = (string?)await link.AskAsync(
             database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)),
             cancellationToken);
         return stored?.Split(' ') is [var text, var rank] && long.TryParse(text, out var stamp)
-            ? new OrderState(stamp, RedisFailureFormat.ReadRank(rank))
+            ? (stamp, RedisFailureFormat.ReadRank(rank))
             : default;
     }
 

@@ -53,11 +53,11 @@ internal sealed class OrderTable(string prefix)
     private static string Judged =>
         $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
 
-    public ValueTask<OrderState> StateAsync(SqlSession session, string subscription, string orderKey) =>
+    public ValueTask<(long Stamp, long? Position)> StateAsync(SqlSession session, string subscription, string orderKey) =>
         OfKey(session, state, subscription, orderKey).FirstAsync(static reader =>
         {
             var row = new SqlRow(reader);
-            return new OrderState(row.Number(), row.NumberOrNull());
+            return (row.Number(), row.NumberOrNull());
         });
 
     /// <summary>

@@ -173,7 +173,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         return holds;
     }
 
-    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken) =>
+    public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
+        string subscription, string orderKey, CancellationToken cancellationToken) =>
         database.ReadAsync(session => orders.StateAsync(session, subscription, orderKey), cancellationToken);
 
     public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken)
