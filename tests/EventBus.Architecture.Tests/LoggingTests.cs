@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// All that a library logs stands in the files Log.cs, LifecycleLog.cs and OutageLog.cs, where a reviewer finds it.
+/// All that a library logs stands in its classes whose names end in Log, one for each area, where a reviewer finds it.
 /// </summary>
 public sealed class LoggingTests
 {
@@ -20,7 +20,7 @@ public sealed class LoggingTests
             Messages()
                 .Where(message => !message.Attribute.SyntaxTree.FilePath.EndsWith("Log.cs", StringComparison.Ordinal))
                 .Select(message => message.Attribute.Where),
-            "These log messages stand outside of the project's Log.cs or LifecycleLog.cs. Move them there:");
+            "These log messages stand outside of the project's Log classes. Move them there:");
 
     [Fact]
     public void Messages_OfALibrary_HaveAnIdOfTheirOwn()
@@ -63,7 +63,7 @@ public sealed class LoggingTests
             typeof(InMemoryOptions).Assembly
         ];
         var messages = libraries.SelectMany(library => library.GetTypes())
-            .Where(type => type.Name is "Log" or "LifecycleLog" or "OutageLog")
+            .Where(type => type.Name.EndsWith("Log", StringComparison.Ordinal))
             .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public))
                 .Where(method => method.GetCustomAttribute<LoggerMessageAttribute>() is not null).ToList();
 

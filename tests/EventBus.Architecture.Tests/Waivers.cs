@@ -7,6 +7,7 @@ internal static class Waivers
     private const string Context = nameof(AsyncTests.Code_Awaiting_StaysInItsContext);
     private const string Blocking = nameof(AsyncTests.Code_WaitingForATask_DoesNotBlock);
     private const string Statics = nameof(StateTests.Statics_OfALibrary_NeverChange);
+    private const string Sealed = nameof(TypeTests.Classes_OfALibrary_AreSealedAbstractOrStatic);
 
     public static (string Rule, string Name, string Reason)[] All { get; } =
     [
@@ -22,6 +23,9 @@ internal static class Waivers
         (Context, "SupervisedLoop.RunAsync", "As for BackgroundRunner.GuardAsync, for the loops of a backend."),
         (Blocking, "CircuitBreakerStep.InvokeAsync", "Reads the result of a task that has completed successfully."),
         (Blocking, "DeliveryProcessor.HandleAsync", "As for CircuitBreakerStep.InvokeAsync."),
+        (Sealed, "EventBusException", "The base of the exceptions of the bus, and thrown itself where no kind of its own is needed."),
+        (Sealed, "SubscriptionWorker", "The ordered worker handles its deliveries by key, and is the same worker otherwise."),
+        (Sealed, "ParcelLost", "An event of the scenarios, which test that a subscription to it does not get the derived event."),
         (Statics, "ScenarioRun.runs", "Counts the runs of the process, so that no two of them use the same names on a broker."),
     ];
 }

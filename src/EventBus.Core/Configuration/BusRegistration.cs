@@ -56,12 +56,12 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     public EventTypeRegistration Event(Type type)
     {
-        if (!byType.TryGetValue(type, out var model))
+        if (!byType.TryGetValue(type, out var declared))
         {
-            byType.Add(type, model = new EventTypeRegistration(type) { Json = SagaJson.Of(type) });
-            Events.Add(model);
+            byType.Add(type, declared = new EventTypeRegistration(type) { Json = SagaJson.Of(type) });
+            Events.Add(declared);
         }
 
-        return model;
+        return declared;
     }
 }

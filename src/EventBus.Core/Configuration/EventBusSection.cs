@@ -16,10 +16,10 @@ internal static class EventBusSection
     }
 
     /// <summary>Finds the mistakes in the sections that are bound to the options of a bus.</summary>
-    public static IEnumerable<string> Problems(BusRegistration model)
+    public static IEnumerable<string> Problems(BusRegistration registration)
     {
-        var isBound = BoundPath.In(model.Services);
-        return model.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.Path, path)));
+        var isBound = BoundPath.In(registration.Services);
+        return registration.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.Path, path)));
     }
 
     /// <summary>

@@ -5,9 +5,9 @@ namespace EventBus;
 public sealed class EventTypeBuilder<TEvent>
     where TEvent : notnull
 {
-    private readonly EventTypeRegistration model;
+    private readonly EventTypeRegistration registration;
 
-    internal EventTypeBuilder(EventTypeRegistration model) => this.model = model;
+    internal EventTypeBuilder(EventTypeRegistration registration) => this.registration = registration;
 
     /// <summary>
     /// Sets the function that returns the key of an event. Ordered subscriptions handle the events of one key in order.
@@ -19,7 +19,7 @@ public sealed class EventTypeBuilder<TEvent>
     public EventTypeBuilder<TEvent> KeyedBy(Func<TEvent, string?> key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        model.KeyOf = @event =>
+        registration.KeyOf = @event =>
         {
             var ambient = AmbientState.Current;
             try
@@ -40,7 +40,7 @@ public sealed class EventTypeBuilder<TEvent>
     /// </summary>
     public EventTypeBuilder<TEvent> RequireSubscriber()
     {
-        model.RequiresSubscriber = true;
+        registration.RequiresSubscriber = true;
         return this;
     }
 }

@@ -10,5 +10,5 @@ internal sealed record HandlerRegistration(Type EventType, Type? HandlerType, Fu
     /// <summary>
     /// True for an interface or an abstract class: the handler handles all event types that are assignable to it.
     /// </summary>
-    public bool IsForMany => EventType.IsAbstract;
+    public bool IsForBaseType => EventType.IsAbstract;
 }

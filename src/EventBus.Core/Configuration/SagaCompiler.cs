@@ -17,14 +17,14 @@ internal static class SagaCompiler
     /// <returns>
     /// The descriptions of the valid sagas. <see cref="Complete"/> completes them after the event types are checked.
     /// </returns>
-    public static async Task<IReadOnlyList<SagaDescription>> SketchAsync(
-        BusRegistration model,
+    public static async Task<IReadOnlyList<SagaDescription>> DescribeAsync(
+        BusRegistration registration,
         IServiceProvider services,
         Func<string, EventContext, CancellationToken, Task> receive,
         List<string> problems)
     {
-        var sketches = new List<SagaDescription>();
-        foreach (var saga in model.Sagas)
+        var descriptions = new List<SagaDescription>();
+        foreach (var saga in registration.Sagas)
         {
             if (!EventNameRules.IsWord(saga.Name) || saga.Name.Length > MaxName)
             {
@@ -41,50 +41,50 @@ internal static class SagaCompiler
             Check(saga, described.StateVersion, described.Steps, problems);
             if (problems.Count == before)
             {
-                sketches.Add(new SagaDescription(saga, described.StateVersion, described.Steps));
-                Subscribe(model, saga, described.Steps, receive, problems);
+                descriptions.Add(new SagaDescription(saga, described.StateVersion, described.Steps));
+                Subscribe(registration, saga, described.Steps, receive, problems);
             }
         }
 
-        CheckEachOnce(model.Sagas, problems);
-        return sketches;
+        CheckEachOnce(registration.Sagas, problems);
+        return descriptions;
     }
 
     /// <summary>
     /// Creates the definition of a saga. Settings that the saga leaves open get the defaults of the bus.
     /// </summary>
     public static SagaDefinition Complete(
-        SagaDescription sketch,
+        SagaDescription description,
         EventBusOptions options,
         EventRegistry events,
         EventJson json,
-        RandomSource entropy,
+        RandomSource random,
         ILogger log) => new(
-        sketch.Model,
-        sketch.StateVersion,
-        [.. sketch.Steps.Select(step => new SagaStepDefinition(
+        description.Registration,
+        description.StateVersion,
+        [.. description.Steps.Select(step => new SagaStepDefinition(
             step,
-            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.IsPermanent, entropy, log),
-            new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], entropy, log),
+            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.IsPermanent, random, log),
+            new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], random, log),
             step.Timeout ?? options.Sagas.StepTimeout)
         {
             ReplyName = step.ReplyType is { } reply ? events.For(reply).Name : null,
             ReplyJson = step.ReplyType is { } type ? events.For(type).Json : null,
         })],
-        json.Find(sketch.Model.StateType)!);
+        json.Find(description.Registration.StateType)!);
 
     /// <summary>Checks that the JSON contexts and the stores support the registered sagas.</summary>
-    public static void CheckNeeds(BusRegistration model, EventJson json, Stores.BusStores? stores, List<string> problems)
+    public static void CheckNeeds(BusRegistration registration, EventJson json, Stores.BusStores? stores, List<string> problems)
     {
-        foreach (var saga in model.Sagas.Where(saga => json.Find(saga.StateType) is null))
+        foreach (var saga in registration.Sagas.Where(saga => json.Find(saga.StateType) is null))
         {
             problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON. Add "
                 + $"[JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...).");
         }
 
-        if (model.Sagas.Count > 0 && stores?.Sagas is null)
+        if (registration.Sagas.Count > 0 && stores?.Sagas is null)
         {
-            problems.Add($"The saga '{model.Sagas[0].Name}' needs a store that keeps sagas, and "
+            problems.Add($"The saga '{registration.Sagas[0].Name}' needs a store that keeps sagas, and "
                 + $"{(stores is null ? "there is none" : $"the store '{stores.Name}' does not")}. Add one that does: "
                 + "bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
         }
@@ -195,7 +195,7 @@ internal static class SagaCompiler
     /// start of the bus is retried.
     /// </summary>
     private static void Subscribe(
-        BusRegistration model,
+        BusRegistration registration,
         SagaRegistration saga,
         IReadOnlyList<SagaStepRegistration> steps,
         Func<string, EventContext, CancellationToken, Task> receive,
@@ -208,7 +208,7 @@ internal static class SagaCompiler
             return;
         }
 
-        if (model.Subscriptions.Find(known => known.Name == name) is { } taken)
+        if (registration.Subscriptions.Find(known => known.Name == name) is { } taken)
         {
             if (!taken.IsForSaga)
             {
@@ -222,10 +222,10 @@ internal static class SagaCompiler
         var subscription = new SubscriptionRegistration(name) { IsForSaga = true };
         foreach (var reply in replies)
         {
-            model.Event(reply);
+            registration.Event(reply);
             subscription.Handlers.Add(new HandlerRegistration(reply, null, _ => new SagaReplyInvoker(saga.Name, receive)));
         }
 
-        model.Subscriptions.Add(subscription);
+        registration.Subscriptions.Add(subscription);
     }
 }

@@ -6,12 +6,12 @@ namespace EventBus;
 /// <summary>Configures one subscription: its handlers and its settings.</summary>
 public sealed class SubscriptionBuilder
 {
-    private readonly BusRegistration model;
+    private readonly BusRegistration registration;
     private readonly SubscriptionRegistration subscription;
 
-    internal SubscriptionBuilder(BusRegistration model, SubscriptionRegistration subscription)
+    internal SubscriptionBuilder(BusRegistration registration, SubscriptionRegistration subscription)
     {
-        this.model = model;
+        this.registration = registration;
         this.subscription = subscription;
     }
 
@@ -29,7 +29,7 @@ public sealed class SubscriptionBuilder
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent>
     {
-        model.Services.TryAddScoped<THandler>();
+        registration.Services.TryAddScoped<THandler>();
         return Bind(new HandlerRegistration(
             typeof(TEvent),
             typeof(THandler),
@@ -88,7 +88,7 @@ public sealed class SubscriptionBuilder
         where TEvent : notnull
         where TGuard : class, IOrderGuard<TEvent>
     {
-        model.Services.TryAddScoped<TGuard>();
+        registration.Services.TryAddScoped<TGuard>();
         subscription.Guards.Add(new CustomGuardBinding<TEvent, TGuard>(Options(configure)));
         return this;
     }
@@ -239,10 +239,10 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    internal void Any(string pattern, Func<EventContext, CancellationToken, Task> handler)
+    internal void OnPattern(string pattern, Func<EventContext, CancellationToken, Task> handler)
     {
-        subscription.AnyPattern = pattern;
-        subscription.AnyHandler = handler;
+        subscription.Pattern = pattern;
+        subscription.PatternHandler = handler;
     }
 
     private static OrderGuardOptions Options(Action<OrderGuardOptions>? configure)
@@ -254,9 +254,9 @@ public sealed class SubscriptionBuilder
 
     private SubscriptionBuilder Bind(HandlerRegistration handler)
     {
-        if (!handler.IsForMany)
+        if (!handler.IsForBaseType)
         {
-            model.Event(handler.EventType);
+            registration.Event(handler.EventType);
         }
 
         subscription.Handlers.Add(handler);

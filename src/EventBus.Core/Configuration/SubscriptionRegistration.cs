@@ -9,9 +9,9 @@ internal sealed class SubscriptionRegistration(string name)
     /// <summary>True if the subscription receives the replies to a saga.</summary>
     public bool IsForSaga { get; init; }
 
-    public string? AnyPattern { get; set; }
+    public string? Pattern { get; set; }
 
-    public Func<EventContext, CancellationToken, Task>? AnyHandler { get; set; }
+    public Func<EventContext, CancellationToken, Task>? PatternHandler { get; set; }
 
     public bool Ordered { get; set; }
 

@@ -55,15 +55,16 @@ internal sealed class EventRegistry
     /// <summary>
     /// Creates the descriptor of a type; null, with a description of the problem, if the type is invalid.
     /// </summary>
-    public static EventDescriptor? Describe(EventTypeRegistration model, EventJson json, out string? problem)
+    public static EventDescriptor? Describe(EventTypeRegistration registration, EventJson json, out string? problem)
     {
-        var attribute = model.Type.GetCustomAttribute<EventNameAttribute>();
-        var name = attribute?.Name ?? EventNameRules.FromType(model.Type);
+        var type = registration.Type;
+        var attribute = type.GetCustomAttribute<EventNameAttribute>();
+        var name = attribute?.Name ?? EventNameRules.FromType(type);
         problem = name is null
-            ? $"The type {model.Type} has no event name: by convention a name needs two words in Pascal case and no type parameters. "
+            ? $"The type {type} has no event name: by convention a name needs two words in Pascal case and no type parameters. "
                 + "Add [EventName(\"entity.action\")] to it."
-            : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {model.Type}: correct its [EventName]."
-            : attribute?.Version < 1 ? $"The version {attribute.Version} of {model.Type} is invalid. Versions count from 1: correct its "
+            : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {type}: correct its [EventName]."
+            : attribute?.Version < 1 ? $"The version {attribute.Version} of {type} is invalid. Versions count from 1: correct its "
                 + "[EventName]."
             : null;
         if (problem is not null)
@@ -71,13 +72,13 @@ internal sealed class EventRegistry
             return null;
         }
 
-        var info = model.Json ?? json.Find(model.Type);
-        return new EventDescriptor(model.Type, name!, attribute?.Version ?? 1)
+        var info = registration.Json ?? json.Find(type);
+        return new EventDescriptor(type, name!, attribute?.Version ?? 1)
         {
             Json = info,
             Size = info is null ? null : JsonSizeEstimator.For(info),
-            KeyOf = model.KeyOf,
-            RequiresSubscriber = model.RequiresSubscriber,
+            KeyOf = registration.KeyOf,
+            RequiresSubscriber = registration.RequiresSubscriber,
         };
     }
 

@@ -16,7 +16,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         ? new RetryingTransport(backend.Transport, services.Time)
         : backend.Transport;
 
-    private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Model.Alerts.Select(create => create(provider))];
+    private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Registration.Alerts.Select(create => create(provider))];
     private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows);
 
     public BusComponents Compose()
@@ -76,7 +76,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Batches = batches,
             Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
             FollowUps = new FollowUpPublisher(envelopes, batches),
-            EffectPrefix = plan.Model.Key is { } key ? $"{key}+" : "",
+            EffectPrefix = plan.Registration.Key is { } key ? $"{key}+" : "",
         };
     }
 
@@ -142,17 +142,17 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         subscription.Subscription.Ordered,
         new RetryPolicy(
             subscription.Settings.Retry,
-            [.. plan.Model.IsPermanent, .. subscription.Model.IsPermanent],
+            [.. plan.Registration.IsPermanent, .. subscription.Registration.IsPermanent],
             services.Random,
             services.Log))
     {
-        ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
-        Guarded = subscription.Model.Guards.Count > 0,
+        ContinueWhenBlocked = subscription.Registration.ContinueWhenBlocked,
+        Guarded = subscription.Registration.Guards.Count > 0,
     };
 
     private string NewInstanceId() => new EventIds(services.Random).Next(services.Time.GetUtcNow().UtcTicks).ToString("D");
 
     private IReadOnlyList<string> ConsumedSubscriptions() => [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)];
 
-    private HashSet<string> RegisteredSubscriptions() => [.. plan.Model.Subscriptions.Select(subscription => subscription.Name)];
+    private HashSet<string> RegisteredSubscriptions() => [.. plan.Registration.Subscriptions.Select(subscription => subscription.Name)];
 }

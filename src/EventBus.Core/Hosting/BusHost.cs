@@ -14,20 +14,20 @@ namespace EventBus;
 /// </summary>
 internal sealed class BusHost : IAsyncDisposable, IDisposable
 {
-    private readonly BusRegistration model;
+    private readonly BusRegistration registration;
     private readonly IServiceProvider services;
     private readonly SemaphoreSlim gate = new(1);
     private BusLifecycle? lifecycle;
     private bool stopped;
 
-    public BusHost(BusRegistration model, IServiceProvider services)
+    public BusHost(BusRegistration registration, IServiceProvider services)
     {
-        this.model = model;
+        this.registration = registration;
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         Log = BackendLog.Create(
             services.GetService<ILoggerFactory>(),
-            model.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{model.Key}",
+            registration.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{registration.Key}",
             services.GetService<TimeProvider>());
         CallerContext = services.GetService<CallerContext>() ?? new CallerContext();
         Client = new BusClient(CallerContext);
@@ -163,20 +163,14 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private async Task<(BusPlan Plan, BusComponents Parts)> BuildAsync(StopStages stages)
     {
         var problems = new List<string>();
-        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems)
+        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(registration.OptionsName), problems)
             ?? new EventBusOptions();
-        var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
-        var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
+        var transport = registration.Transports.Count == 1 ? TryMake(registration.Transports[0].Create, problems) : null;
+        var stores = (registration.Stores ?? registration.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var sagas = await SagaCompiler.SketchAsync(model, services, Sagas.ReceiveAsync, problems);
-        var plan = BusPlan.Make(
-            model,
-            sagas,
-            options,
-            applicationName,
-            transport?.Features,
-            stores,
-            problems.Distinct(StringComparer.Ordinal));
+        var sagas = await SagaCompiler.DescribeAsync(registration, services, Sagas.ReceiveAsync, problems);
+        var plan = new BusPlanner(registration, options, transport?.Features, stores)
+            .Plan(sagas, applicationName, problems.Distinct(StringComparer.Ordinal));
         var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
         return (plan, new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose());
     }
@@ -184,7 +178,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private BusServices CreateServices(BusPlan plan, BusBackend backend, StopStages stages)
     {
         var diagnostics = new BusDiagnostics(services.GetService<IMeterFactory>(), Time);
-        diagnostics.Describe(backend.Transport.Features.System, model.Key, plan.Events.Knows);
+        diagnostics.Describe(backend.Transport.Features.System, registration.Key, plan.Events.Knows);
         return new BusServices
         {
             Time = Time,

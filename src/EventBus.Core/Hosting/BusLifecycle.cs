@@ -71,7 +71,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         StartLoop("consumers of other instances", parts.Consumers is { } consumers ? consumers.RunAsync : null);
         StartLoop("subscriptions that were left behind", parts.Leftovers is { } leftovers ? leftovers.RunAsync : null);
         services.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
-        VolatileBackendCheck.Warn(transport.Features, plan.Model, plan.Subscriptions, services.Log);
+        VolatileBackendCheck.Warn(transport.Features, plan.Registration, plan.Subscriptions, services.Log);
     }
 
     /// <summary>

@@ -51,31 +51,31 @@ public static class EventBusServiceCollectionExtensions
     private static IServiceCollection Add(IServiceCollection services, string? key, Action<EventBusBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        var model = services.Where(service => service.ServiceType == typeof(BusRegistration))
+        var registration = services.Where(service => service.ServiceType == typeof(BusRegistration))
             .Select(ModelOf)
-            .FirstOrDefault(model => model.Key == key);
-        if (model is null)
+            .FirstOrDefault(registration => registration.Key == key);
+        if (registration is null)
         {
-            model = new BusRegistration(services, key);
-            Register(services, model);
+            registration = new BusRegistration(services, key);
+            Register(services, registration);
         }
 
-        configure(new EventBusBuilder(model));
+        configure(new EventBusBuilder(registration));
         return services;
     }
 
     private static BusRegistration ModelOf(ServiceDescriptor service) => (BusRegistration)service.ImplementationInstance!;
 
-    private static void Register(IServiceCollection services, BusRegistration model)
+    private static void Register(IServiceCollection services, BusRegistration registration)
     {
         // One host for each bus. The default bus has a private key too, so that every bus is resolved in the same way.
-        var runtimeKey = new RuntimeKey(model.Key);
+        var runtimeKey = new RuntimeKey(registration.Key);
         services.AddOptions();
-        services.AddSingleton(model);
-        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusHost(model, provider));
+        services.AddSingleton(registration);
+        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusHost(registration, provider));
         services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
-            model.Key is null ? "eventbus" : $"eventbus-{model.Key}",
+            registration.Key is null ? "eventbus" : $"eventbus-{registration.Key}",
             provider => new BusHealthCheck(Runtime(provider)),
             failureStatus: null,
             tags: ["ready"])));
@@ -89,13 +89,13 @@ public static class EventBusServiceCollectionExtensions
         void AddService<T>(Func<BusHost, T> of)
             where T : class
         {
-            if (model.Key is null)
+            if (registration.Key is null)
             {
                 services.TryAddSingleton(provider => of(Runtime(provider)));
             }
             else
             {
-                services.TryAddKeyedSingleton(model.Key, (provider, _) => of(Runtime(provider)));
+                services.TryAddKeyedSingleton(registration.Key, (provider, _) => of(Runtime(provider)));
             }
         }
 

@@ -8,13 +8,13 @@ namespace EventBus;
 /// </summary>
 internal static class HandlerPipeline
 {
-    public static EventDelegate Compose(BusRegistration model, SubscriptionPlan subscription, IServiceProvider services)
+    public static EventDelegate Compose(BusRegistration registration, SubscriptionPlan subscription, IServiceProvider services)
     {
-        var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, model, services));
-        var step = subscription.Model.AnyHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
+        var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, registration, services));
+        var step = subscription.Registration.PatternHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
             : handlers.Count == 1 ? Single(handlers.Values.First())
             : Several(handlers);
-        foreach (var create in Enumerable.Reverse(model.Middleware))
+        foreach (var create in Enumerable.Reverse(registration.Middleware))
         {
             var middleware = create(services);
             var inner = step;
@@ -26,14 +26,14 @@ internal static class HandlerPipeline
         return step;
     }
 
-    private static BoundHandler Bind(HandlerRegistration handler, BusRegistration model, IServiceProvider services)
+    private static BoundHandler Bind(HandlerRegistration handler, BusRegistration registration, IServiceProvider services)
     {
         if (handler.HandlerType is not { } type)
         {
             return new BoundHandler(handler.Adapt(handler), null);
         }
 
-        var lifetime = model.Services.LastOrDefault(service => service.ServiceType == type && !service.IsKeyedService)?.Lifetime;
+        var lifetime = registration.Services.LastOrDefault(service => service.ServiceType == type && !service.IsKeyedService)?.Lifetime;
         return lifetime == ServiceLifetime.Singleton
             ? new BoundHandler(handler.Adapt(services.GetRequiredService(type)), null)
             : new BoundHandler(null, scope => handler.Adapt(scope.GetRequiredService(type)));

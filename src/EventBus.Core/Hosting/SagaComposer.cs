@@ -61,17 +61,17 @@ internal sealed class SagaComposer(
     {
         var options = plan.Options;
         var events = new SagaEventFactory(definition.Name, publishing, options.Sagas.PublishEvents);
-        var moves = new SagaTransitions(definition, events, options.Sagas.Retention);
+        var transitions = new SagaTransitions(definition, events, options.Sagas.Retention);
         var runner = new SagaStepRunner(
             definition,
             events,
             options.MaxBodyBytes,
             provider.GetRequiredService<IServiceScopeFactory>(),
             services);
-        var writer = new SagaStateWriter(definition, moves, repository, notifier, services);
-        var failures = new SagaFailureHandler(definition, moves, writer, services);
-        var steps = new SagaStepExecutor(moves, runner, writer, failures, services);
+        var writer = new SagaStateWriter(definition, transitions, repository, notifier, services);
+        var failures = new SagaFailureHandler(definition, transitions, writer, services);
+        var steps = new SagaStepExecutor(transitions, runner, writer, failures, services);
         var outbox = new SagaOutboxSender(definition, publishing.Batches, writer, services);
-        return new SagaRuntime(definition, moves, runner, new SagaExecutor(definition, outbox, steps, writer, draining));
+        return new SagaRuntime(definition, transitions, runner, new SagaExecutor(definition, outbox, steps, writer, draining));
     }
 }

@@ -22,7 +22,7 @@ internal sealed class SubscriptionFactory(
     public SubscriptionWorker Create(SubscriptionPlan subscription, Receiver receiver, IServiceProvider provider)
     {
         var runtime = CreateRuntime(subscription, provider);
-        var handler = HandlerPipeline.Compose(plan.Model, subscription, provider);
+        var handler = HandlerPipeline.Compose(plan.Registration, subscription, provider);
         var attempts = new AttemptRunner(runtime, DeliveryPipeline.Compose(runtime, reader, handler, services), recovery.Recorder);
         var redelivered = new RedeliveryProcessor(runtime, attempts, recovery.Recorder, new RedeliveryLock(redeliveries), services);
         var processor = new DeliveryProcessor(runtime, attempts, redelivered, services.Log, services.Abort);
@@ -46,7 +46,7 @@ internal sealed class SubscriptionFactory(
             Slots = slots,
             EventTypes = types,
             Failure = policy,
-            Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Model.Guards, policy, recovery.Order, slots) : null,
+            Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Registration.Guards, policy, recovery.Order, slots) : null,
             Claims = CreateClaims(subscription),
             HandlerTimeout = subscription.Settings.HandlerTimeout,
             CircuitBreaker = CreateCircuitBreaker(subscription, policy),
@@ -54,7 +54,7 @@ internal sealed class SubscriptionFactory(
     }
 
     private EventClaims? CreateClaims(SubscriptionPlan subscription) =>
-        (subscription.Model.Idempotency ?? plan.Model.Idempotency) is { } options && stores.Processed is { } processed
+        (subscription.Registration.Idempotency ?? plan.Registration.Idempotency) is { } options && stores.Processed is { } processed
             ? new EventClaims(
                 new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease),
                 processed,

@@ -9,7 +9,11 @@ namespace EventBus;
 /// </summary>
 internal static class VolatileBackendCheck
 {
-    public static void Warn(TransportFeatures features, BusRegistration model, IEnumerable<SubscriptionPlan> subscriptions, ILogger log)
+    public static void Warn(
+        TransportFeatures features,
+        BusRegistration registration,
+        IEnumerable<SubscriptionPlan> subscriptions,
+        ILogger log)
     {
         if (features.Durable || features.Redelivers)
         {
@@ -17,9 +21,9 @@ internal static class VolatileBackendCheck
         }
 
         log.Lossy(features.System);
-        foreach (var subscription in subscriptions.Select(plan => plan.Model))
+        foreach (var subscription in subscriptions.Select(plan => plan.Registration))
         {
-            if ((subscription.Idempotency ?? model.Idempotency) is not null)
+            if ((subscription.Idempotency ?? registration.Idempotency) is not null)
             {
                 log.LossyIdempotent(subscription.Name, features.System);
             }

@@ -12,10 +12,10 @@ public sealed class SagaStepBuilder<TState>
         bool isPivot)
     {
         (Execute, Compensate) = (execute, compensate);
-        Model = new SagaStepRegistration(name, compensate is not null, isPivot);
+        Registration = new SagaStepRegistration(name, compensate is not null, isPivot);
     }
 
-    internal SagaStepRegistration Model { get; }
+    internal SagaStepRegistration Registration { get; }
 
     internal Func<SagaContext<TState>, CancellationToken, Task> Execute { get; }
 
@@ -36,7 +36,7 @@ public sealed class SagaStepBuilder<TState>
     /// </param>
     public SagaStepBuilder<TState> Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
-        Model.Retry = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
+        Registration.Retry = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
         return this;
     }
 
@@ -48,7 +48,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> Retry(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
-        Model.Retry = new RetryOptions { Delays = [.. delays] };
+        Registration.Retry = new RetryOptions { Delays = [.. delays] };
         return this;
     }
 
@@ -57,7 +57,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> Retry(Action<RetryOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        configure(Model.Retry);
+        configure(Registration.Retry);
         return this;
     }
 
@@ -72,7 +72,7 @@ public sealed class SagaStepBuilder<TState>
     /// </param>
     public SagaStepBuilder<TState> RetryCompensation(int maxRetryAttempts, TimeSpan? delay = null)
     {
-        Model.RetryCompensation = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
+        Registration.RetryCompensation = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
         return this;
     }
 
@@ -84,7 +84,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> RetryCompensation(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
-        Model.RetryCompensation = new RetryOptions { Delays = [.. delays] };
+        Registration.RetryCompensation = new RetryOptions { Delays = [.. delays] };
         return this;
     }
 
@@ -95,7 +95,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> RetryCompensation(Action<RetryOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        configure(Model.RetryCompensation ??= new RetryOptions());
+        configure(Registration.RetryCompensation ??= new RetryOptions());
         return this;
     }
 
@@ -106,7 +106,7 @@ public sealed class SagaStepBuilder<TState>
     /// <param name="timeout">10 ms to 1 day. Default <see cref="SagaOptions.StepTimeout"/>.</param>
     public SagaStepBuilder<TState> Timeout(TimeSpan timeout)
     {
-        Model.Timeout = timeout;
+        Registration.Timeout = timeout;
         return this;
     }
 
@@ -123,7 +123,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> RejectedBy<TException>()
         where TException : Exception
     {
-        Model.IsRejection.Add(static exception => exception is TException);
+        Registration.IsRejection.Add(static exception => exception is TException);
         return this;
     }
 
@@ -135,7 +135,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> DeadLetterOn<TException>()
         where TException : Exception
     {
-        Model.IsPermanent.Add(static exception => exception is TException);
+        Registration.IsPermanent.Add(static exception => exception is TException);
         return this;
     }
 
@@ -152,7 +152,7 @@ public sealed class SagaStepBuilder<TState>
         where TException : Exception
     {
         ArgumentNullException.ThrowIfNull(predicate);
-        Model.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
+        Registration.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
         return this;
     }
 
@@ -181,9 +181,9 @@ public sealed class SagaStepBuilder<TState>
         Func<TState, string?>? key = null)
         where TReply : notnull
     {
-        (Model.ReplyType, Model.ReplyTimeout, WaitKey) = (typeof(TReply), within, key);
+        (Registration.ReplyType, Registration.ReplyTimeout, WaitKey) = (typeof(TReply), within, key);
         OnReply = onReply is null ? null : (reply, context, cancellationToken) => onReply((TReply)reply, context, cancellationToken);
-        Model.HasWaitKey = key is not null;
+        Registration.HasWaitKey = key is not null;
         return this;
     }
 }

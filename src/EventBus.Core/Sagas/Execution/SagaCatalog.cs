@@ -16,6 +16,9 @@ internal sealed class SagaCatalog(IEnumerable<SagaRuntime> sagas)
     /// <summary>Finds a saga by its name; null if the application does not have it.</summary>
     public SagaRuntime? Find(string name) => byName.GetValueOrDefault(name);
 
-    /// <summary>Finds a saga by the type of its state; null if the application does not have it.</summary>
-    public SagaRuntime? Find(Type stateType) => byName.Values.FirstOrDefault(saga => saga.Definition.Model.StateType == stateType);
+    /// <summary>Gets a saga by the type of its state.</summary>
+    /// <exception cref="ArgumentException">The application does not have it.</exception>
+    public SagaRuntime Get(Type stateType) =>
+        byName.Values.FirstOrDefault(saga => saga.Definition.Registration.StateType == stateType) ?? throw new ArgumentException(
+            $"No saga has the state {stateType}. Register one: bus.AddSaga<TSaga, {stateType.Name}>().");
 }

@@ -6,7 +6,7 @@ namespace EventBus;
 /// Detects jumps of the wall clock and decides when a wait for a reply may time out. After a start or a jump the
 /// timeout is delayed, because the reply may still be in a queue.
 /// </summary>
-internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger log)
+internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger log)
 {
     // The time after a start, or after a jump of the clock, in which no wait times out: expected replies may be in
     // transit. The order guards use the same time.
@@ -47,7 +47,7 @@ internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger
             var disturbed = disturbedOn ?? startedOn;
             return waitsSince >= disturbed || time.GetUtcNow() >= disturbed + Grace
                 ? null
-                : disturbed + (Grace * (1 + (entropy.NextDouble() / 10)));
+                : disturbed + (Grace * (1 + (random.NextDouble() / 10)));
         }
     }
 }

@@ -3,11 +3,15 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>Holds a validated saga: its steps in their order, with all defaults applied. Immutable.</summary>
-internal sealed class SagaDefinition(SagaRegistration model, int stateVersion, IReadOnlyList<SagaStepDefinition> steps, JsonTypeInfo json)
+internal sealed class SagaDefinition(
+    SagaRegistration registration,
+    int stateVersion,
+    IReadOnlyList<SagaStepDefinition> steps,
+    JsonTypeInfo json)
 {
-    public string Name => model.Name;
+    public string Name => registration.Name;
 
-    public SagaRegistration Model => model;
+    public SagaRegistration Registration => registration;
 
     public int StateVersion => stateVersion;
 

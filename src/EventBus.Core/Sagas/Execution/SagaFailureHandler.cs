@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Decides what follows a failed attempt of a step: a retry, the compensation of the saga, or that it needs attention.
 /// </summary>
-internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransitions moves, SagaStateWriter writer, BusServices services)
+internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransitions transitions, SagaStateWriter writer, BusServices services)
 {
     private readonly TimeProvider time = services.StoreTime;
 
@@ -41,7 +41,7 @@ internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransiti
             return false;
         }
 
-        if (moves.NeedsPeople(hold.Progress, step, rejected) is { } why)
+        if (transitions.AttentionReason(hold.Progress, step, rejected) is { } why)
         {
             await writer.HaltAsync(hold, $"{why} {SagaStateWriter.OneLine(error)}", error, (progress, now) =>
             {
@@ -55,7 +55,7 @@ internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransiti
         await writer.TurnAsync(hold, (progress, entry, now) =>
         {
             Blame(progress, active, failure, rejected, now);
-            return moves.Failed(progress, entry, active, rejected, now);
+            return transitions.Failed(progress, entry, active, rejected, now);
         });
         return true;
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -8,10 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SagaOperations(SagaComponents parts, EventBusOptions options, BusServices services)
 {
-    private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
-
-    private readonly EventIds ids = new(services.Random);
-    private readonly TimeSpan timeout = options.PublishTimeout;
+    private readonly SagaStarter starter = new(parts, options, services);
     private readonly StoreCalls calls = new(options.PublishTimeout, services.StoreTime);
     private readonly TimeProvider time = services.StoreTime;
 
@@ -29,59 +25,13 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) =>
         parts.Replies.ReceiveAsync(parts.Catalog[saga].Definition, context, cancellationToken);
 
-    public async Task<string> StartAsync<TState>(TState state, string? given, CancellationToken cancellationToken)
-        where TState : notnull
-    {
-        var saga = SagaOf<TState>();
-        var now = time.GetUtcNow();
-        var id = given ?? ids.Next(now.UtcTicks).ToString("D");
-        using var activity = services.Diagnostics.StartSaga(saga.Definition.Name, id);
-        var progress = saga.Moves.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
-        progress.Start = ids.Next(now.UtcTicks).ToString("N");
-        progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();
-        var reserved = TryReserve(id);
-        try
-        {
-            if (!reserved)
-            {
-                // No slot is free here: the saga is left to the next instance that has one.
-                (progress.Held, progress.Active()!.Begun) = (false, false);
-            }
-
-            var until = reserved ? parts.Repository.LeaseFrom(now) : now;
-            var entry = new SagaEntry
-            {
-                Id = id,
-                Saga = saga.Definition.Name,
-                Status = SagaStatus.Running,
-                Claim = 1,
-                DueAt = until,
-                StartedAt = now,
-                ChangedAt = now,
-                Content = progress.Write(),
-            };
-            if (await CreateAsync(entry, cancellationToken) is { } created && reserved)
-            {
-                reserved = false;
-                parts.Driver.Start(saga, new LeasedSaga(saga.Definition, created, progress, until));
-            }
-        }
-        finally
-        {
-            if (reserved)
-            {
-                parts.Slots.Release(id);
-            }
-        }
-
-        parts.Due.Pulse();
-        return id;
-    }
+    public Task<string> StartAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
+        where TState : notnull => starter.StartAsync(state, id, cancellationToken);
 
     public async Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken)
         where TState : notnull
     {
-        var saga = SagaOf<TState>();
+        var saga = parts.Catalog.Get(typeof(TState));
         while (true)
         {
             // Registered before the read, so that an end after it is not missed.
@@ -98,7 +48,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 return await SagaInfoMapper.ResultAsync<TState>(entry, saga.Runner.ReadAsync);
             }
 
-            await WaitForNewsAsync(id, waiter.Ended, cancellationToken);
+            await WaitForChangeAsync(id, waiter.Ended, cancellationToken);
         }
     }
 
@@ -106,7 +56,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     {
         var changed = await ChangeAsync(
             id,
-            static (saga, entry, progress, now) => saga.Moves.Retry(progress, now),
+            static (saga, entry, progress, now) => saga.Transitions.Retry(progress, now),
             RetryDead,
             cancellationToken);
         if (changed is not null)
@@ -128,7 +78,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             (saga, entry, progress, now) =>
             {
                 step = progress.Active()?.Name;
-                return saga.Moves.Skip(progress, entry, reason, now);
+                return saga.Transitions.Skip(progress, entry, reason, now);
             },
             entry => throw new EventBusException(
                 $"The stored state of the saga '{entry.Id}' cannot be read, so its next step is unknown. Finish it, or retry it with an "
@@ -147,7 +97,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         var now = time.GetUtcNow();
         var changed = await ChangeAsync(
             id,
-            (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at),
+            (saga, entry, progress, at) => saga.Transitions.Finish(progress, entry, reason, at),
             entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention },
             cancellationToken);
         if (changed is not null)
@@ -157,98 +107,6 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
 
         return changed is not null;
-    }
-
-    /// <summary>
-    /// Reserves a slot for a saga that is being started, so that this instance can process it at once; false if no slot
-    /// is free.
-    /// </summary>
-    private bool TryReserve(string id) =>
-        options.Consume && !parts.Draining.IsCancellationRequested && parts.Slots.Free > 0 && parts.Slots.TryReserve(id);
-
-    private static JsonElement Write<TState>(TState state, SagaRuntime saga)
-    {
-        try
-        {
-            return saga.Runner.Checked(JsonSerializer.SerializeToElement(state, saga.Definition.Json));
-        }
-        catch (Exception exception)
-        {
-            throw new ArgumentException(
-                $"The saga '{saga.Definition.Name}' cannot begin with this state: {ExceptionText.MessageOf(exception)}",
-                nameof(state),
-                exception);
-        }
-    }
-
-    private SagaRuntime SagaOf<TState>() =>
-        parts.Catalog.Find(typeof(TState)) ?? throw new ArgumentException(
-            $"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
-
-    /// <summary>
-    /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects
-    /// the saga or is disposed.
-    /// </summary>
-    /// <returns>The entry if this call has created it; null if the id was already in use.</returns>
-    private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
-    {
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        Exception? doubt = null;
-        while (true)
-        {
-            try
-            {
-                if (await AskAsync(token => Store.CreateAsync(entry, token)))
-                {
-                    return entry with { Version = 1 };
-                }
-
-                if (await AskAsync(token => Store.FindAsync(entry.Id, token)) is { } known)
-                {
-                    return known.Saga != entry.Saga
-                        ? throw new ArgumentException(
-                            $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
-                        : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
-                }
-
-                // The saga was removed between the two calls, because its retention has just ended. Otherwise the
-                // answers of the store contradict each other.
-            }
-            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
-            {
-                throw new EventBusException(
-                    $"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}",
-                    exception);
-            }
-            catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
-            {
-                doubt = doubt is null || exception is not OperationCanceledException ? exception : doubt;
-                if (exception is ObjectDisposedException)
-                {
-                    throw InDoubt(doubt);
-                }
-            }
-
-            try
-            {
-                await Task.Delay(Backoff, time, either.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw doubt is null
-                    ? new EventBusException(
-                        $"The saga '{entry.Saga}' {entry.Id} was not started: the store says that the id is taken, and does not find it.")
-                    : InDoubt(doubt);
-            }
-        }
-
-        EventBusException InDoubt(Exception cause) => new(
-            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: "
-                + $"{ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
-
-        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) =>
-            StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
     }
 
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
@@ -279,7 +137,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 var since = progress.StatusSince;
                 var status = turn(saga, entry, progress, now);
                 turned = (status, now - since);
-                return saga.Moves.With(due, status, progress, now) with
+                return saga.Transitions.With(due, status, progress, now) with
                 {
                     WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null,
                     Content = progress.Write()
@@ -299,7 +157,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     /// Waits for a signal from this process, but at most for the poll interval, because another instance may end the
     /// saga.
     /// </summary>
-    private async Task WaitForNewsAsync(string id, Task ended, CancellationToken cancellationToken)
+    private async Task WaitForChangeAsync(string id, Task ended, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, services.Abort);
         try

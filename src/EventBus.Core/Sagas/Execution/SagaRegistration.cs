@@ -52,7 +52,7 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
     public override (int StateVersion, IReadOnlyList<SagaStepRegistration> Steps) Describe(IServiceProvider scope)
     {
         var saga = scope.GetRequiredService<TSaga>();
-        return (saga.StateVersion, [.. StepsOf(saga).Select(step => step.Model)]);
+        return (saga.StateVersion, [.. StepsOf(saga).Select(step => step.Registration)]);
     }
 
     public override async Task<JsonElement> InvokeAsync(
@@ -96,7 +96,7 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
     }
 
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
-        StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException(
+        StepsOf(saga).Find(step => step.Registration.Name == name) ?? throw new InvalidOperationException(
             $"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must define the same steps each time.");
 
     private static object ReadReply(SagaCall call, JsonTypeInfo reply)

@@ -1,4 +1,4 @@
 namespace EventBus;
 
 /// <summary>Holds a saga and the objects that execute it.</summary>
-internal sealed record SagaRuntime(SagaDefinition Definition, SagaTransitions Moves, SagaStepRunner Runner, SagaExecutor Executor);
+internal sealed record SagaRuntime(SagaDefinition Definition, SagaTransitions Transitions, SagaStepRunner Runner, SagaExecutor Executor);

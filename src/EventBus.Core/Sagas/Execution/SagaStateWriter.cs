@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SagaStateWriter(
     SagaDefinition definition,
-    SagaTransitions moves,
+    SagaTransitions transitions,
     SagaRepository repository,
     SagaNotifier notifier,
     BusServices services)
@@ -29,7 +29,7 @@ internal sealed class SagaStateWriter(
                 status = turn(progress, hold.Entry, now);
                 progress.Held = status != SagaStatus.NeedsAttention && !(SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0);
             },
-            (progress, entry, until) => moves.With(entry, status, progress, now) with
+            (progress, entry, until) => transitions.With(entry, status, progress, now) with
             {
                 DueAt = progress.Held ? until : null,
                 AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
@@ -91,7 +91,7 @@ internal sealed class SagaStateWriter(
                 change(progress);
                 progress.Held = false;
             },
-            (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
+            (progress, entry, _) => transitions.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
         notifier.Due();
     }
 
@@ -103,7 +103,7 @@ internal sealed class SagaStateWriter(
         RaiseAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
         {
             blame?.Invoke(progress, now);
-            return moves.Halt(progress, why, now);
+            return transitions.Halt(progress, why, now);
         }));
 
     /// <summary>
@@ -120,7 +120,7 @@ internal sealed class SagaStateWriter(
                 {
                     progress.Active()?.CutOff();
                     progress.Held = false;
-                    moves.Halt(progress, why, now);
+                    transitions.Halt(progress, why, now);
                 });
             }
             catch (Exception) when (!repository.Closing.IsCancellationRequested)
@@ -163,7 +163,7 @@ internal sealed class SagaStateWriter(
 
             var now = time.GetUtcNow();
             note?.Invoke(progress, now);
-            return moves.With(entry, SagaStatus.NeedsAttention, progress, now) with
+            return transitions.With(entry, SagaStatus.NeedsAttention, progress, now) with
             {
                 DueAt = null,
                 AlertAt = AlertAt(now),

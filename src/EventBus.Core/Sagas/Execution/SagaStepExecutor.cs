@@ -8,7 +8,7 @@ namespace EventBus;
 /// a step is saved in the same write as the beginning of the next.
 /// </summary>
 internal sealed class SagaStepExecutor(
-    SagaTransitions moves,
+    SagaTransitions transitions,
     SagaStepRunner runner,
     SagaStateWriter writer,
     SagaFailureHandler failures,
@@ -17,7 +17,7 @@ internal sealed class SagaStepExecutor(
     private const int MaxInterruptions = 10;
     private const int MaxKey = 256;
 
-    private readonly SagaDefinition definition = moves.Definition;
+    private readonly SagaDefinition definition = transitions.Definition;
     private readonly TimeProvider time = services.StoreTime;
 
     /// <summary>Executes the step, or releases the saga until the reply that the step waits for.</summary>
@@ -120,7 +120,7 @@ internal sealed class SagaStepExecutor(
             progress.Outbox.AddRange(result.Outbox);
             if (result.Direction == SagaDirection.Compensate)
             {
-                return moves.Compensated(progress, entry, active, now);
+                return transitions.Compensated(progress, entry, active, now);
             }
 
             if (result.Direction == SagaDirection.Execute && step.ReplyName is not null)
@@ -143,7 +143,7 @@ internal sealed class SagaStepExecutor(
                 ignored.AddRange(progress.Inbox);
             }
 
-            return moves.Executed(progress, entry, active, now);
+            return transitions.Executed(progress, entry, active, now);
         });
         ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, services));
     }

@@ -66,7 +66,7 @@ internal sealed class SagaStepRunner(
     public async Task<object> ReadAsync(StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
+        return definition.Registration.Read(scope.ServiceProvider, state, definition.Json);
     }
 
     /// <summary>Returns the state unchanged. Throws if it is too large to be stored with every step.</summary>
@@ -82,13 +82,14 @@ internal sealed class SagaStepRunner(
     public async Task<string?> WaitKeyAsync(SagaStepDefinition step, StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return definition.Model.WaitKey(scope.ServiceProvider, step.Name, state, definition.Json);
+        return definition.Registration.WaitKey(scope.ServiceProvider, step.Name, state, definition.Json);
     }
 
     private async Task<JsonElement> InvokeAsync(SagaStepDefinition step, SagaCall call, StoredState state, CancellationToken token)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
+        return Checked(
+            await definition.Registration.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
 
     private async Task<SagaOutcome> OutcomeAsync(

@@ -40,7 +40,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// <summary>
     /// Returns why a saga whose step failed needs attention instead of a compensation; null if it can be compensated.
     /// </summary>
-    public string? NeedsPeople(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
+    public string? AttentionReason(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
         progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped
             && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone."
         : step.IsPivot && !rejected ? "It is unknown whether the pivot had its effect, which cannot be undone."

@@ -1,0 +1,85 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// Checks a registration against its options, its backend and its stores, and creates the plan of the bus. Reports all
+/// errors together.
+/// </summary>
+internal sealed class BusPlanner(BusRegistration registration, EventBusOptions options, TransportFeatures? features, BusStores? stores)
+{
+    private readonly List<string> problems = [];
+
+    /// <summary>Creates the plan.</summary>
+    /// <param name="sagas">The sagas of the registration.</param>
+    /// <param name="applicationName">The name of the application; null if the host gives none.</param>
+    /// <param name="found">The errors that were found before.</param>
+    /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
+    public BusPlan Plan(IReadOnlyList<SagaDescription> sagas, string? applicationName, IEnumerable<string> found)
+    {
+        problems.AddRange(found);
+        CheckTransports();
+        CheckKeys();
+        problems.AddRange(EventBusSection.Problems(registration));
+        OptionsCheck.Check(options, new EventBusOptionsValidator(), null, problems);
+        CheckWebhooks();
+        var json = new EventJson(registration.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
+        var serializes = features?.Serializes != false || stores is { Durable: true };
+        var events = new EventPlanner(registration, problems).Plan(json, serializes);
+        SagaCompiler.CheckNeeds(registration, json, stores, problems);
+        var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
+        IReadOnlyList<SubscriptionPlan> consumed = options.Consume ? subscriptions : [];
+        new BackendCheck(features, stores, problems).Check(registration, options, events.Values, consumed);
+        return problems.Count > 0
+            ? throw new EventBusConfigurationException(problems)
+            : new BusPlan
+            {
+                Registration = registration,
+                Options = options,
+                ServiceName = BusNames.OfBus(BusNames.OfService(options.ServiceName, applicationName), registration.Key),
+                Json = json,
+                Events = new EventRegistry([.. events.Values], registration.Upcasts, json),
+                Subscriptions = consumed,
+                Sagas = sagas,
+            };
+    }
+
+    private void CheckTransports()
+    {
+        var chosen = registration.Transports;
+        if (chosen.Count == 0)
+        {
+            problems.Add("No backend was chosen, so events cannot be delivered. Call bus.UseInMemory(), or the Use... method of another "
+                + "backend's package.");
+        }
+        else if (chosen.Count > 1)
+        {
+            var another = registration.Key is { } key
+                ? $"another bus under a key other than '{key}'"
+                : "a second bus with AddKeyedEventBus(...)";
+            problems.Add($"Several backends were chosen ({string.Join(", ", chosen.Select(t => $"bus.{t.Call}"))}), and a bus has one. "
+                + $"Keep one of the calls, or make {another}.");
+        }
+    }
+
+    private void CheckKeys()
+    {
+        // Health check names are case-insensitive.
+        if (registration.Others.FirstOrDefault(
+            other => other.Key is not null && string.Equals(other.Key, registration.Key, StringComparison.OrdinalIgnoreCase)) is { } alike)
+        {
+            problems.Add($"Two buses have keys that differ only in case, '{registration.Key}' and '{alike.Key}', so that their health "
+                + "checks would have one name. Give one of them another key.");
+        }
+    }
+
+    private void CheckWebhooks()
+    {
+        foreach (var (url, webhook) in registration.Webhooks)
+        {
+            OptionsCheck.Check(webhook, new WebhookOptionsValidator(), null, problems);
+            problems.AddRange(webhook.Problems(url));
+        }
+    }
+}

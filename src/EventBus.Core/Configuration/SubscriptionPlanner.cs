@@ -1,0 +1,178 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Checks the subscriptions of a registration, and merges their settings.</summary>
+internal sealed class SubscriptionPlanner(
+    BusRegistration registration,
+    EventBusOptions options,
+    Dictionary<Type, EventDescriptor> events,
+    List<string> problems)
+{
+    private readonly HashSet<string> names = new(StringComparer.Ordinal);
+
+    /// <summary>Plans the subscriptions. An invalid one is added to the problems and left out.</summary>
+    public List<SubscriptionPlan> Plan()
+    {
+        var plans = registration.Subscriptions.Select(Plan).OfType<SubscriptionPlan>().ToList();
+        CheckConfigured();
+        return plans;
+    }
+
+    private SubscriptionPlan? Plan(SubscriptionRegistration subscription)
+    {
+        var before = problems.Count;
+        CheckName(subscription.Name);
+        CheckPattern(subscription);
+        CheckHandlers(subscription);
+        OptionsCheck.Check(subscription.Options, new SubscriptionOptionsValidator(), $"Subscription '{subscription.Name}'", problems);
+        var settings = SubscriptionSettings.Merge(options, subscription);
+        var handlers = HandlersOf(subscription);
+        if (problems.Count > before || !handlers.All(handler => events.ContainsKey(handler.EventType)))
+        {
+            return null;
+        }
+
+        IEnumerable<string> patterns = subscription.Pattern is { } pattern
+            ? [pattern]
+            : handlers.Select(handler => events[handler.EventType].Name).Distinct(StringComparer.Ordinal);
+        return new SubscriptionPlan(
+            subscription,
+            handlers,
+            settings,
+            new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
+            {
+                Ordered = subscription.Ordered,
+                Concurrency = settings.Concurrency,
+            });
+    }
+
+    private void CheckName(string name)
+    {
+        if (!BusNames.IsSubscription(name))
+        {
+            problems.Add($"The subscription name '{name}' is invalid: 1 to 100 lower-case letters, digits, hyphens, underscores and dots "
+                + "are allowed.");
+        }
+
+        if (!names.Add(name))
+        {
+            problems.Add($"Two subscriptions are named '{name}', so they would share one queue and each get half of the events. Give "
+                + "one of them another name.");
+        }
+    }
+
+    private void CheckPattern(SubscriptionRegistration subscription)
+    {
+        if (subscription.Pattern is not { } pattern)
+        {
+            return;
+        }
+
+        if (EventPattern.Problem(pattern) is { } problem)
+        {
+            problems.Add($"{problem} It belongs to the subscription '{subscription.Name}'.");
+        }
+        else if (!pattern.AsSpan().ContainsAny('.', '#'))
+        {
+            problems.Add($"The pattern '{pattern}' of the subscription '{subscription.Name}' has one word, and every event name has two or "
+                + $"more, so that none could ever match. Write '{pattern}.*' for two words, or '{(pattern == "*" ? "#" : $"{pattern}.#")}' "
+                + "for any number.");
+        }
+
+        if (subscription.Handlers.Count > 0)
+        {
+            problems.Add($"The wildcard subscription '{subscription.Name}' has typed handlers too. Make two subscriptions.");
+        }
+    }
+
+    private void CheckHandlers(SubscriptionRegistration subscription)
+    {
+        if (subscription.Pattern is null && subscription.Handlers.Count == 0)
+        {
+            problems.Add($"The subscription '{subscription.Name}' handles nothing. Add .On<TEvent, THandler>() to it.");
+        }
+
+        foreach (var twice in subscription.Handlers.GroupBy(handler => handler.EventType).Where(group => group.Count() > 1))
+        {
+            problems.Add($"The subscription '{subscription.Name}' has several handlers for {twice.Key}. Make one subscription for each, "
+                + "so that each is retried alone.");
+        }
+    }
+
+    /// <summary>
+    /// Replaces each handler for an interface or an abstract class by one handler for every known event type that is
+    /// assignable to it. A handler for the type itself has priority, and each type has exactly one handler.
+    /// </summary>
+    private List<HandlerRegistration> HandlersOf(SubscriptionRegistration subscription)
+    {
+        var handlers = subscription.Handlers.Where(handler => !handler.IsForBaseType).ToList();
+        var own = handlers.Select(handler => handler.EventType).ToHashSet();
+        var baseTypes = new Dictionary<Type, Type>();
+        foreach (var handler in subscription.Handlers.Where(handler => handler.IsForBaseType))
+        {
+            var known = events.Keys.Where(handler.EventType.IsAssignableFrom).ToList();
+            if (known.Count == 0)
+            {
+                problems.Add($"The subscription '{subscription.Name}' handles {handler.EventType}, "
+                    + $"{(handler.EventType.IsInterface ? "an interface" : "an abstract class")}, and no event type known to this bus is "
+                    + "assignable to it, so that no event could ever match. Declare the types with bus.Publishes<TEvent>(), or subscribe "
+                    + "to them by themselves.");
+            }
+
+            foreach (var type in known.Where(type => !own.Contains(type) && !IsUpcastTo(handler.EventType, type)))
+            {
+                if (baseTypes.TryAdd(type, handler.EventType))
+                {
+                    handlers.Add(handler with { EventType = type });
+                }
+                else if (baseTypes[type] != handler.EventType)
+                {
+                    problems.Add($"The subscription '{subscription.Name}' has two handlers for {type}: that for {baseTypes[type]} and that "
+                        + $"for {handler.EventType}. Handle {type} by itself there, or make two subscriptions.");
+                }
+            }
+        }
+
+        return handlers;
+    }
+
+    /// <summary>
+    /// Returns true if an old event version is upcast to a type that is also assignable to a base type: the handler
+    /// then receives the newer version.
+    /// </summary>
+    private bool IsUpcastTo(Type baseType, Type old)
+    {
+        // Bounded by the number of upcasts, because the upcasts may form a cycle.
+        var type = old;
+        for (var i = 0; i < registration.Upcasts.Count && registration.Upcasts.Find(upcast => upcast.From == type) is { } next; i++)
+        {
+            type = next.To;
+            if (baseType.IsAssignableFrom(type))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Checks the settings that configuration has for subscriptions by name.</summary>
+    private void CheckConfigured()
+    {
+        foreach (var (name, configured) in options.Subscriptions)
+        {
+            OptionsCheck.Check(
+                configured,
+                new SubscriptionOptionsValidator(),
+                $"{nameof(EventBusOptions)}.{nameof(options.Subscriptions)}['{name}']",
+                problems);
+        }
+
+        foreach (var unknown in options.Subscriptions.Keys.Where(name => !names.Contains(name)))
+        {
+            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. The registered ones: "
+                + $"{(names.Count == 0 ? "none" : string.Join(", ", names))}.");
+        }
+    }
+}

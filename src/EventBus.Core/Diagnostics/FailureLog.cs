@@ -1,0 +1,132 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>
+/// Defines the log messages about failed events: retries, dead letters, their alerts and their store.
+/// </summary>
+/// <remarks>Log messages contain names and ids only: never a body, a header or a connection string.</remarks>
+internal static partial class FailureLog
+{
+    [LoggerMessage(
+        20,
+        LogLevel.Warning,
+        "{Subscription} failed to handle {EventName} {EventId} in attempt {Attempt}; the next attempt is due at {DueAt:O}")]
+    public static partial void WillRetry(
+        this ILogger log,
+        string subscription,
+        string eventName,
+        string eventId,
+        int attempt,
+        DateTimeOffset dueAt,
+        Exception? exception);
+
+    [LoggerMessage(
+        21,
+        LogLevel.Critical,
+        "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); it is kept as dead letter "
+            + "{DeadLetterId}: {Error}")]
+    public static partial void DeadLettered(
+        this ILogger log,
+        string subscription,
+        string eventName,
+        string eventId,
+        DeadLetterReason reason,
+        int attempts,
+        string deadLetterId,
+        string? error,
+        Exception? exception);
+
+    [LoggerMessage(
+        22,
+        LogLevel.Error,
+        "The alert {Alert} failed for {Count} dead letters, the first of them {DeadLetterId}; it is sent again later")]
+    public static partial void AlertFailed(this ILogger log, Type alert, int count, string deadLetterId, Exception exception);
+
+    [LoggerMessage(
+        23,
+        LogLevel.Warning,
+        "{Subscription} failed on {EventName} {EventId}, which is kept as failed already or was taken over by another instance; nothing "
+            + "is recorded twice")]
+    public static partial void KeptAlready(this ILogger log, string subscription, string eventName, string eventId, Exception? exception);
+
+    [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
+    public static partial void Retried(this ILogger log, string deadLetterId);
+
+    [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
+    public static partial void Discarded(this ILogger log, string deadLetterId, string reason);
+
+    [LoggerMessage(
+        26,
+        LogLevel.Error,
+        "The failure store did not take a write (attempt {Attempt}); the event stays unacknowledged, and the write is repeated after "
+            + "{Backoff}")]
+    public static partial void StoreDown(this ILogger log, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(
+        28,
+        LogLevel.Warning,
+        "{Count} failed events that this instance was handling were taken over by another, because their leases were not renewed in time")]
+    public static partial void ClaimsLost(this ILogger log, int count);
+
+    [LoggerMessage(29, LogLevel.Information, "{Count} dead letters were older than the retention and are removed")]
+    public static partial void Expired(this ILogger log, int count);
+
+    [LoggerMessage(
+        36,
+        LogLevel.Information,
+        "{EventName} {EventId} was claimed by {Subscription} and not started before the stop, and the store did not accept its release: "
+            + "it is delivered again when its lease has expired")]
+    public static partial void NotReleased(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due for a manual retry, each with all retries available again")]
+    public static partial void RetriedAll(this ILogger log, int count);
+
+    [LoggerMessage(
+        70,
+        LogLevel.Error,
+        "The store has no room for what {Subscription} adds (attempt {Attempt}); the subscription takes no events until it has, and the "
+            + "write is repeated after {Backoff}")]
+    public static partial void NoRoom(this ILogger log, string subscription, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(
+        71,
+        LogLevel.Error,
+        "The store did not take the entry of {Subscription} for {EventName} {EventId} (attempt {Attempt}), but takes other writes; only "
+            + "this subscription waits, and the write is repeated after {Backoff}")]
+    public static partial void EntryHeld(
+        this ILogger log,
+        string subscription,
+        string eventName,
+        string eventId,
+        int attempt,
+        TimeSpan backoff,
+        Exception exception);
+
+    [LoggerMessage(
+        72,
+        LogLevel.Error,
+        "The store cannot take the entry of {Subscription} for {EventName} {EventId}; a reduced entry was written instead")]
+    public static partial void WrittenReduced(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(
+        73,
+        LogLevel.Error,
+        "The store cannot carry out a step for {Subscription} and {EventName} {EventId}; the event is processed without it")]
+    public static partial void StepLeftOut(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(
+        74,
+        LogLevel.Warning,
+        "The lease of {EventName} {EventId}, which {Subscription} is handling, was not renewed; the others were tried without it")]
+    public static partial void NotRenewed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(75, LogLevel.Error, "The store could not return the due entries of {Subscription}; the other subscriptions continue")]
+    public static partial void NotClaimed(this ILogger log, string subscription, Exception exception);
+
+    [LoggerMessage(
+        76,
+        LogLevel.Error,
+        "The alert of dead letter {DeadLetterId} cannot be marked as sent; it may be sent again after a restart")]
+    public static partial void NotMarked(this ILogger log, string deadLetterId, Exception exception);
+}

@@ -1,0 +1,41 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Defines the log messages about published and delayed events.</summary>
+/// <remarks>Log messages contain names and ids only: never a body, a header or a connection string.</remarks>
+internal static partial class PublishLog
+{
+    [LoggerMessage(
+        10,
+        LogLevel.Warning,
+        "No subscription matches {EventName}: such events are accepted and delivered nowhere. Logged once for each name; declare the "
+            + "type with RequireSubscriber() to make it an error")]
+    public static partial void NoSubscription(this ILogger log, string eventName);
+
+    [LoggerMessage(
+        11,
+        LogLevel.Warning,
+        "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Logged once for each type. Events carry ids, not whole "
+            + "objects")]
+    public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
+
+    [LoggerMessage(
+        12,
+        LogLevel.Warning,
+        "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
+    public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(
+        13,
+        LogLevel.Error,
+        "The delayed event {EventName} {EventId} was not delivered: no subscription matches it, although its type requires a subscriber")]
+    public static partial void DelayedWithoutSubscriber(this ILogger log, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(
+        77,
+        LogLevel.Error,
+        "The delayed event {EventName} {EventId} was published, and the store did not remove it: it is published again, with the same "
+            + "id, when its lease is over")]
+    public static partial void DelayedNotRemoved(this ILogger log, string eventName, string eventId, Exception exception);
+}
