@@ -34,7 +34,7 @@ public abstract class StoreBackend
     public virtual bool CanCorrupt => false;
 
     /// <summary>
-    /// True if the backend supports <see cref="BreakAsync"/> and <see cref="MendAsync"/>. Default false.
+    /// True if the backend supports <see cref="BreakAsync"/> and <see cref="RepairAsync"/>. Default false.
     /// </summary>
     public virtual bool CanBreak => false;
 
@@ -65,7 +65,7 @@ public abstract class StoreBackend
     /// <summary>Reverts <see cref="BreakAsync"/>, with the same data. Completes when writes succeed again.</summary>
     /// <param name="isolation">The isolation of the run.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public virtual Task MendAsync(string isolation, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public virtual Task RepairAsync(string isolation, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     internal RunGate Gate => gate;
 }

@@ -62,7 +62,7 @@ public abstract class EventContext
     /// <summary>
     /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and
     /// dead-letter retry of this event in this subscription, and different for every other event and subscription. With
-    /// <c>KeyBy</c> it is the same for all events that count as copies of one another. On a keyed bus it begins with
+    /// <c>KeyedBy</c> it is the same for all events that count as copies of one another. On a keyed bus it begins with
     /// the key of the bus.
     /// </summary>
     public abstract string IdempotencyKey { get; }

@@ -28,12 +28,12 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         System = "rabbitmq",
         Durable = true,
-        KeepsUnlisted = true,
+        KeepsUnlistedQueues = true,
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
         ReportsUnrouted = true,
-        GivesUp = true,
+        DropsEvents = true,
         MaxBodyBytes = 134_217_728,
     };
 
@@ -97,7 +97,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
-    public override async ValueTask<KeptSubscription?> FindKeptAsync(
+    public override async ValueTask<SubscriptionQueue?> FindQueueAsync(
         string service,
         string subscription,
         CancellationToken cancellationToken)
@@ -108,7 +108,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
             return await names.FindQueueAsync(live, subscription) is { } queue
-                ? new KeptSubscription(
+                ? new SubscriptionQueue(
                     queue.QueueName,
                     queue.ConsumerCount,
                     queue.MessageCount,
@@ -125,7 +125,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
-    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+    public override async ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
         string subscription,
         CancellationToken cancellationToken)
     {
@@ -135,10 +135,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             receiver = receivers.Find(each => each.Name == subscription);
         }
 
-        return receiver is null ? null : await receiver.CountOthersAsync(cancellationToken);
+        return receiver is null ? null : await receiver.CountOtherConsumersAsync(cancellationToken);
     }
 
-    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+    public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
         Started(givenUp).TakeAsync(cancellationToken);
 
     public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)

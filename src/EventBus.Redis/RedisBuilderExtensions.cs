@@ -20,15 +20,15 @@ public static class RedisBuilderExtensions
     /// others stand by.
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">
+    /// <param name="connectionString">
     /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
     /// is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder UseRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus, string connectionString, Action<RedisOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
     }
 
     /// <summary>
@@ -89,15 +89,18 @@ public static class RedisBuilderExtensions
     /// what the handler does in other systems.
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">
+    /// <param name="connectionString">
     /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
     /// is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisStoreOptions>? configure = null)
+    public static EventBusBuilder StoreInRedis(
+        this EventBusBuilder bus,
+        string connectionString,
+        Action<RedisStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, StoreOptions(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+        return Store(bus, StoreOptions(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
     }
 
     /// <summary>

@@ -22,18 +22,18 @@ public static class RedisPubSubBuilderExtensions
     /// belong to a database: the database number in the connection string separates only the stores.</para>
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">
+    /// <param name="connectionString">
     /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
     /// is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedisPubSub(
         this EventBusBuilder bus,
-        string configuration,
+        string connectionString,
         Action<RedisPubSubOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
     }
 
     /// <summary>

@@ -44,6 +44,19 @@ public static class SqliteBuilderExtensions
         return Store(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
     }
 
+    /// <summary>
+    /// Stores in SQLite with settings from code, among them <see cref="SqliteStoreOptions.ConnectionString"/>. See the
+    /// overload with a connection string.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, Action<SqliteStoreOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentNullException.ThrowIfNull(configure);
+        return Store(bus, Options(bus).Configure(configure));
+    }
+
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log) =>
         new SqliteStores(new SqliteDatabase(file.Locate(), options, log), log);
 

@@ -24,7 +24,7 @@ internal sealed class SqliteStores(SqliteDatabase database, ILogger log) : BusSt
 
     public override IReadOnlyCollection<string> Shortages => [.. database.Problems, .. delays.Problems];
 
-    public override TimeProvider PlanBy(TimeProvider time) => database.PlanBy(time);
+    public override TimeProvider CreateClock(TimeProvider time) => database.CreateClock(time);
 
     public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) =>
         database.OpenAsync(setup, cancellationToken);

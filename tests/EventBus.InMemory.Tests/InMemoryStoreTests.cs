@@ -191,7 +191,7 @@ public sealed class InMemoryStoreTests
     {
         var processed = new InMemoryProcessedEventStore(capacity: 1);
         var first = await processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, Now, Lease, Token);
-        await processed.CompleteAsync(new ProcessedKey("mail", "1"), first.Fence, new Completion([], [], Now.AddDays(1)), Token);
+        await processed.CompleteAsync(new ProcessedKey("mail", "1"), first.FencingToken, new Completion([], [], Now.AddDays(1)), Token);
 
         var exception = await Assert.ThrowsAsync<StoreRefusedException>(
             async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));

@@ -30,7 +30,7 @@ public sealed class ProcessedTableTests
             else
             {
                 Assert.True(table.TryAdd(key, out var place));
-                table[place].Fence = model[key.Key] = step;
+                table[place].FencingToken = model[key.Key] = step;
                 Assert.False(table.TryAdd(key, out var again));
                 Assert.Equal(place, again);
             }
@@ -39,7 +39,9 @@ public sealed class ProcessedTableTests
         Assert.Equal(model.Count, table.Count);
         Assert.All(
             keys,
-            key => Assert.Equal(model.GetValueOrDefault(key.Key, -1), table.Find(key) is >= 0 and var place ? table[place].Fence : -1));
+            key => Assert.Equal(
+                model.GetValueOrDefault(key.Key, -1),
+                table.Find(key) is >= 0 and var place ? table[place].FencingToken : -1));
         Assert.Equal(model.Count, table.Claimed().Count());
     }
 
@@ -57,7 +59,7 @@ public sealed class ProcessedTableTests
         foreach (var key in keys)
         {
             Assert.True(table.TryAdd(key, out var place));
-            table[place].Fence = 1;
+            table[place].FencingToken = 1;
         }
 
         Assert.InRange(table.MostInBucket, 1, 101);
@@ -79,7 +81,7 @@ public sealed class ProcessedTableTests
             if (model.Count == 0 || random.Next(100) < 55)
             {
                 Assert.True(table.TryAdd(new ProcessedKey("mail", Numbered(step)), out var place));
-                table[place].Fence = step + 1;
+                table[place].FencingToken = step + 1;
                 table[place].SetDone(step + random.Next(50));
                 model.Add(table[place].Until);
                 table.ForgetLater(place);
@@ -102,7 +104,7 @@ public sealed class ProcessedTableTests
         foreach (var (end, i) in ends.Select((end, i) => (end, i)))
         {
             Assert.True(table.TryAdd(new ProcessedKey("mail", $"{i}"), out var place));
-            table[place].Fence = i + 1;
+            table[place].FencingToken = i + 1;
             table[place].SetDone(end);
             table.ForgetLater(place);
         }

@@ -93,10 +93,10 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await AddUserAsync("^$", "^$", "^$");
         await using var transport = await TestBroker.StartTransportAsync(name, UserUri);
 
-        var kept = await transport.FindKeptAsync(name, "tests", Cancel);
+        var kept = await transport.FindQueueAsync(name, "tests", Cancel);
         Assert.NotNull(kept);
-        Assert.Equal(($"{name}:tests", 0L, 0L), (kept.Queue, kept.Consumers, kept.Waiting));
-        Assert.Null(await transport.FindKeptAsync(name, "never-there", Cancel));
+        Assert.Equal(($"{name}:tests", 0L, 0L), (kept.Name, kept.Consumers, kept.Waiting));
+        Assert.Null(await transport.FindQueueAsync(name, "never-there", Cancel));
     }
 
     /// <summary>Two that are refused for themselves say nothing about the others that were on their way.</summary>

@@ -137,7 +137,8 @@ public sealed class StartTests
             await Task.Yield();
         }
 
-        object[] shown = [$"{healthy.Description} {broken.Description} {broken.Exception}", transport, transport.Features, source, source.Place, new RabbitMqOptions()];
+        var health = $"{healthy.Description} {broken.Description} {broken.Exception}";
+        object[] shown = [health, transport, transport.Features, source, source.Place, new RabbitMqOptions()];
 
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }

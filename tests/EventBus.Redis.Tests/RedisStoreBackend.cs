@@ -46,5 +46,5 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     /// <summary>Kills the server. It keeps what it has accepted.</summary>
     public override Task BreakAsync(string isolation, CancellationToken cancellationToken) => server.KillAsync();
 
-    public override Task MendAsync(string isolation, CancellationToken cancellationToken) => server.StartAsync();
+    public override Task RepairAsync(string isolation, CancellationToken cancellationToken) => server.StartAsync();
 }

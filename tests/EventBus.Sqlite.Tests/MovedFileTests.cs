@@ -104,7 +104,8 @@ public sealed class MovedFileTests : IDisposable
         var claim = await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token);
 
         var refused = await Assert.ThrowsAsync<StoreRefusedException>(
-            async () => await stores.Processed.CompleteAsync(key, claim.Fence, new Completion([], [DeleteAsync], Now + Lease), Token));
+            async () =>
+                await stores.Processed.CompleteAsync(key, claim.FencingToken, new Completion([], [DeleteAsync], Now + Lease), Token));
 
         Assert.Equal(StoreScope.Store, refused.Scope);
         Assert.Equal(ProcessedState.New, (await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token)).State);

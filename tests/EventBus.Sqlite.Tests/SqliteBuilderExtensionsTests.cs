@@ -95,7 +95,7 @@ public sealed class SqliteBuilderExtensionsTests
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddEventBus(bus => bus
             .UseInMemory()
-            .StoreInSqlite($"Data Source={file}")
+            .StoreInSqlite(options => options.ConnectionString = $"Data Source={file}")
             .Configure(options => options.ServiceName = "depot")
             .Retry(3, retryAfter)
             .Subscribe<ParcelSent>("slow", (parcel, _, _) =>

@@ -19,7 +19,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     [Fact]
     public async Task Stores_OpenedAgain_KnowEverything()
     {
-        long fence;
+        long fencingToken;
         await using (var stores = await OpenAsync(File))
         {
             await stores.Failures.RecordAsync(Dead("dead"), Token);
@@ -28,8 +28,8 @@ public sealed class SqliteDatabaseTests : IDisposable
             await stores.Failures.AdvanceAsync("mail", "k", 3, Now, Token);
             await stores.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token);
             await stores.Delays.AddAsync(Event("later"), Now, Token);
-            fence = (await stores.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Fence;
-            await stores.Processed.CompleteAsync(Key, fence, new Completion([Event("out")], [], Now), Token);
+            fencingToken = (await stores.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).FencingToken;
+            await stores.Processed.CompleteAsync(Key, fencingToken, new Completion([Event("out")], [], Now), Token);
         }
 
         Assert.Equal(["bus.db"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
@@ -42,7 +42,8 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(3, (await again.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token))?.Attempts);
         Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).Id);
         Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).Id);
-        Assert.True((await again.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 7, Now, Lease, Token)).Fence > fence);
+        Assert.True(
+            (await again.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 7, Now, Lease, Token)).FencingToken > fencingToken);
     }
 
     [Fact]
@@ -120,13 +121,13 @@ public sealed class SqliteDatabaseTests : IDisposable
 
             return mine;
         }));
-        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(
+        var fencingTokens = await Task.WhenAll(Enumerable.Range(0, 30).Select(
             async i => await instances[i % 3].Processed.ClaimAsync(new ProcessedKey(Key.Subscription, $"{i / 3}"), 0, Now, Lease, Token)));
 
         Assert.Equal(Count, claimed.SelectMany(mine => mine).Select(entry => entry.Id).Distinct().Count());
         Assert.Equal(Count, claimed.Sum(mine => mine.Count));
-        Assert.Equal(10, fences.Count(claim => claim.State == ProcessedState.New));
-        Assert.Equal(10, fences.Where(claim => claim.Fence != 0).Select(claim => claim.Fence).Distinct().Count());
+        Assert.Equal(10, fencingTokens.Count(claim => claim.State == ProcessedState.New));
+        Assert.Equal(10, fencingTokens.Where(claim => claim.FencingToken != 0).Select(claim => claim.FencingToken).Distinct().Count());
         foreach (var stores in instances)
         {
             await stores.DisposeAsync();
@@ -181,11 +182,11 @@ public sealed class SqliteDatabaseTests : IDisposable
     public async Task Write_WhileTheDatabaseIsFull_FailsAndWorksAgain()
     {
         await using var stores = await OpenAsync(File);
-        var fence = (await stores.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).Fence;
+        var fencingToken = (await stores.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).FencingToken;
         var roomy = await stores.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 0, Now, Lease, Token);
 
         // The writer's own connection gets a limit, through an effect that runs on it.
-        await stores.Processed.CompleteAsync(Key, fence, new Completion([], [Limit("PRAGMA max_page_count = 60")], Now), Token);
+        await stores.Processed.CompleteAsync(Key, fencingToken, new Completion([], [Limit("PRAGMA max_page_count = 60")], Now), Token);
         var accepted = new List<string>();
         InvalidOperationException? full = null;
         for (var i = 0; full is null && i < 1_000; i++)
@@ -205,7 +206,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(accepted.Count, await stores.Delays.CountAsync(Token));
         await stores.Processed.CompleteAsync(
             new ProcessedKey(Key.Subscription, "2"),
-            roomy.Fence,
+            roomy.FencingToken,
             new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now),
             Token);
         await stores.Delays.AddAsync(Event("more", 2_000), Now, Token);

@@ -55,7 +55,7 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    public override async Task MendAsync(string isolation, CancellationToken cancellationToken)
+    public override async Task RepairAsync(string isolation, CancellationToken cancellationToken)
     {
         if (locks.TryRemove(isolation, out var connection))
         {

@@ -42,7 +42,7 @@ internal sealed class TestStores : IAsyncDisposable
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };
         configure?.Invoke(options);
         var stores = SqliteBuilderExtensions.Stores(new SqliteFile(ConnectionString(file), options), options, NullLogger.Instance);
-        var clock = stores.PlanBy(time ?? TimeProvider.System);
+        var clock = stores.CreateClock(time ?? TimeProvider.System);
         try
         {
             await stores.OpenAsync(new StoreSetup(service, time ?? TimeProvider.System), TestContext.Current.CancellationToken);

@@ -34,7 +34,7 @@ internal static class Victim
                 (transaction, ct) => Effects.InsertAsync(transaction, id, ct),
                 (transaction, ct) => Effects.InsertAsync(transaction, id, ct)
             };
-            await stores.Processed.CompleteAsync(key, claim.Fence, new Completion(
+            await stores.Processed.CompleteAsync(key, claim.FencingToken, new Completion(
                 [TestStores.Event(id)],
                 [.. effects.Select(effect => new Func<System.Data.Common.DbTransaction, CancellationToken, Task>(effect))],
                 TestStores.Now), token);

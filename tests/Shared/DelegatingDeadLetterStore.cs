@@ -29,8 +29,8 @@ internal abstract class DelegatingDeadLetterStore(DeadLetterStore inner) : DeadL
     public override ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken) =>
         inner.SweepAsync(before, max, cancellationToken);
 
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
-        inner.MeasureUnreadAsync(subscription, above, cancellationToken);
+    public override ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
+        inner.MeasureUnreadableAsync(subscription, above, cancellationToken);
 
     public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
         DateTimeOffset now,
@@ -39,6 +39,6 @@ internal abstract class DelegatingDeadLetterStore(DeadLetterStore inner) : DeadL
         CancellationToken cancellationToken) =>
         inner.ClaimAlertsAsync(now, lease, max, cancellationToken);
 
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        inner.AlertedAsync(sent, cancellationToken);
+    public override ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+        inner.MarkAlertedAsync(sent, cancellationToken);
 }

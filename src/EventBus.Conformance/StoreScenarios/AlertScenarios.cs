@@ -36,11 +36,11 @@ internal static class AlertScenarios
         await ClaimAsync(0, 2, "4");
         await ClaimAsync(59, 2);
 
-        await run.DeadLetters.AlertedAsync([first[0]], default);
+        await run.DeadLetters.MarkAlertedAsync([first[0]], default);
         await run.RecordAsync(run.Dead("5") with { NeedsAlert = true });
         var again = await ClaimAsync(61, 10, "3", "4", "5");
-        await run.DeadLetters.AlertedAsync(again, default);
-        await run.DeadLetters.AlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
+        await run.DeadLetters.MarkAlertedAsync(again, default);
+        await run.DeadLetters.MarkAlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
         await ClaimAsync(10_000, 10);
         Expect.That(
             await run.DeadLetters.FindAsync("mail~3", default) is { NeedsAlert: false },
@@ -69,7 +69,7 @@ internal static class AlertScenarios
         await run.DeadLetters.RetryAsync("mail~1", run.Now, default);
         await run.Failures.RecordAsync(await run.ClaimOneAsync("1") with { Status = FailedEventStatus.Dead, NeedsAlert = true }, default);
         await run.DeadLetters.DiscardAsync("mail~2", default);
-        await run.DeadLetters.AlertedAsync(first, default);
+        await run.DeadLetters.MarkAlertedAsync(first, default);
 
         var second = (await run.DeadLetters.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["mail~1"], second.Select(alert => alert.Id), "the alerts of what died again");

@@ -208,7 +208,7 @@ internal static class DeadLetterScenarios
         async Task ExpectAsync(long expected, string subscription, string when) =>
             Expect.Equal(
                 expected,
-                await run.DeadLetters.MeasureUnreadAsync(subscription, Above, default),
+                await run.DeadLetters.MeasureUnreadableAsync(subscription, Above, default),
                 $"the bytes of unread bodies of {subscription} {when}");
     }
 

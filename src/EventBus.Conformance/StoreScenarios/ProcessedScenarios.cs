@@ -65,17 +65,17 @@ internal static class ProcessedScenarios
     {
         var other = (await run.OtherAsync()).Processed!;
         var first = await ClaimAsync(run, Key, long.MinValue);
-        Expect.That(first.Fence > 0 && first.Outbox.Count == 0, "a claim with a number and nothing to send", first);
+        Expect.That(first.FencingToken > 0 && first.Outbox.Count == 0, "a claim with a number and nothing to send", first);
         await ExpectAsync(run, ProcessedState.InProgress, 0, other, long.MinValue);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys while one is held");
-        Expect.That(await run.Processed.CompleteAsync(Key, first.Fence, Done(run), default), "the holder completes");
+        Expect.That(await run.Processed.CompleteAsync(Key, first.FencingToken, Done(run), default), "the holder completes");
         await ExpectAsync(run, ProcessedState.Done, 0, other, long.MinValue);
         await ExpectAsync(run, ProcessedState.Done, 1_000, run.Processed, long.MinValue);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys when one is done");
 
-        await run.Processed.ReleaseAsync(Key, first.Fence, default);
+        await run.Processed.ReleaseAsync(Key, first.FencingToken, default);
         Expect.That(
-            !await run.Processed.RenewAsync(Key, first.Fence, run.In(600), default),
+            !await run.Processed.RenewAsync(Key, first.FencingToken, run.In(600), default),
             "a done key is no longer held, and not renewed");
         await ExpectAsync(run, ProcessedState.Done, 1_000, run.Processed, long.MinValue);
     }
@@ -110,15 +110,15 @@ internal static class ProcessedScenarios
             new("mail", "a-b"),
             new("stock", "a")
         ];
-        var fences = new List<long>();
+        var fencingTokens = new List<long>();
         foreach (var key in keys)
         {
-            fences.Add((await ClaimAsync(run, key)).Fence);
+            fencingTokens.Add((await ClaimAsync(run, key)).FencingToken);
         }
 
-        foreach (var (key, fence) in keys.Zip(fences))
+        foreach (var (key, fencingToken) in keys.Zip(fencingTokens))
         {
-            Expect.That(await run.Processed.CompleteAsync(key, fence, Done(run), default), $"the claim of '{key.Key}' is completed");
+            Expect.That(await run.Processed.CompleteAsync(key, fencingToken, Done(run), default), $"the claim of '{key.Key}' is completed");
         }
 
         Expect.Equal(keys.Length, await run.Processed.CountAsync(default), "the number of keys");
@@ -131,26 +131,27 @@ internal static class ProcessedScenarios
         await ExpectAsync(run, ProcessedState.InProgress, 59);
         var second = await other.ClaimAsync(Key, 2, run.In(61), StoreRun.Lease, default);
         Expect.That(
-            second.State == ProcessedState.New && second.Fence > first.Fence,
-            $"a new claim above {first.Fence} after the lease",
+            second.State == ProcessedState.New && second.FencingToken > first.FencingToken,
+            $"a new claim above {first.FencingToken} after the lease",
             second);
 
-        Expect.That(!await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default), "the old holder cannot complete");
-        Expect.That(!await run.Processed.RenewAsync(Key, first.Fence, run.In(9_999), default), "the old holder cannot renew");
-        await run.Processed.ReleaseAsync(Key, first.Fence, default);
+        Expect.That(
+            !await run.Processed.CompleteAsync(Key, first.FencingToken, Done(run, "lost"), default), "the old holder cannot complete");
+        Expect.That(!await run.Processed.RenewAsync(Key, first.FencingToken, run.In(9_999), default), "the old holder cannot renew");
+        await run.Processed.ReleaseAsync(Key, first.FencingToken, default);
         await ExpectAsync(run, ProcessedState.InProgress, 119, run.Processed, 2);
-        Expect.That(await other.CompleteAsync(Key, second.Fence, Done(run, "kept"), default), "the new holder completes");
+        Expect.That(await other.CompleteAsync(Key, second.FencingToken, Done(run, "kept"), default), "the new holder completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
         Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "what the new holder left to send");
         Expect.That(
-            !await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default),
+            !await run.Processed.CompleteAsync(Key, first.FencingToken, Done(run, "lost"), default),
             "the old holder cannot complete what is done");
 
         // A claim whose lease has ended belongs to its holder until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await ClaimAsync(run, late);
         Expect.That(
-            await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default),
+            await run.Processed.RenewAsync(late, claim.FencingToken, run.In(600), default),
             "an owner whose lease expired renews a key that no other has claimed");
         await ExpectAsync(run, ProcessedState.InProgress, 599, key: late);
     }
@@ -158,7 +159,7 @@ internal static class ProcessedScenarios
     private static async Task RenewalAsync(StoreRun run)
     {
         var first = await ClaimAsync(run, Key);
-        Expect.That(await run.Processed.RenewAsync(Key, first.Fence, run.In(300), default), "the holder renews");
+        Expect.That(await run.Processed.RenewAsync(Key, first.FencingToken, run.In(300), default), "the holder renews");
         Expect.That(
             !await run.Processed.RenewAsync(new ProcessedKey("mail", "unknown"), 1, run.In(300), default),
             "a claim that never was is not renewed");
@@ -169,15 +170,15 @@ internal static class ProcessedScenarios
 
     private static async Task ReleaseAsync(StoreRun run)
     {
-        var fence = 0L;
+        var fencingToken = 0L;
         for (var i = 0; i < 3; i++)
         {
             var claim = await ClaimAsync(run, Key, i);
-            Expect.That(claim.Fence > fence, $"a claim above {fence}", claim.Fence);
-            fence = claim.Fence;
-            await run.Processed.ReleaseAsync(Key, fence, default);
-            Expect.That(!await run.Processed.RenewAsync(Key, fence, run.In(60), default), "a released claim is not renewed");
-            Expect.That(!await run.Processed.CompleteAsync(Key, fence, Done(run), default), "a released claim is not completed");
+            Expect.That(claim.FencingToken > fencingToken, $"a claim above {fencingToken}", claim.FencingToken);
+            fencingToken = claim.FencingToken;
+            await run.Processed.ReleaseAsync(Key, fencingToken, default);
+            Expect.That(!await run.Processed.RenewAsync(Key, fencingToken, run.In(60), default), "a released claim is not renewed");
+            Expect.That(!await run.Processed.CompleteAsync(Key, fencingToken, Done(run), default), "a released claim is not completed");
         }
 
         await run.Processed.ReleaseAsync(new ProcessedKey("mail", "unknown"), 1, default);
@@ -186,16 +187,17 @@ internal static class ProcessedScenarios
     private static async Task CompletedAgainAsync(StoreRun run)
     {
         var claim = await ClaimAsync(run, Key);
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default), "the holder completes");
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default), "the same call again says the same");
-        await ExpectOutboxAsync("a");
-        await run.Processed.DispatchedAsync(Key, default);
+        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, Done(run, "a"), default), "the holder completes");
         Expect.That(
-            await run.Processed.CompleteAsync(Key, claim.Fence, Done(run, "a"), default),
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, Done(run, "a"), default), "the same call again says the same");
+        await ExpectOutboxAsync("a");
+        await run.Processed.MarkDispatchedAsync(Key, default);
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, Done(run, "a"), default),
             "the same call again after the sending says the same");
         await ExpectOutboxAsync();
-        await run.Processed.DispatchedAsync(Key, default);
-        await run.Processed.DispatchedAsync(new ProcessedKey("mail", "unknown"), default);
+        await run.Processed.MarkDispatchedAsync(Key, default);
+        await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unknown"), default);
 
         async Task ExpectOutboxAsync(params string[] ids) => Expect.Sequence(
             ids,
@@ -208,12 +210,12 @@ internal static class ProcessedScenarios
         var other = (await run.OtherAsync()).Processed!;
         var claim = await ClaimAsync(run, Key);
         Expect.That(
-            await run.Processed.CompleteAsync(Key, claim.Fence, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
             "the holder completes");
         for (var i = 0; i < 2; i++)
         {
             var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
-            Expect.Equal((ProcessedState.Done, 0L), (again.State, again.Fence), "the answer to a redelivery");
+            Expect.Equal((ProcessedState.Done, 0L), (again.State, again.FencingToken), "the answer to a redelivery");
             Expect.Equal(Sample.Envelopes.Count, again.Outbox.Count, "the number of events that are left to send");
             foreach (var (expected, happened) in Sample.Envelopes.Zip(again.Outbox))
             {
@@ -221,7 +223,7 @@ internal static class ProcessedScenarios
             }
         }
 
-        await other.DispatchedAsync(Key, default);
+        await other.MarkDispatchedAsync(Key, default);
         var sent = await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default);
         Expect.Equal((ProcessedState.Done, 0), (sent.State, sent.Outbox.Count), "state and number of events after the sending");
     }
@@ -243,7 +245,7 @@ internal static class ProcessedScenarios
         await ExpectAsync(run, ProcessedState.Done, key: new ProcessedKey("mail", "unsent"));
         await ExpectAsync(run, ProcessedState.InProgress, key: new ProcessedKey("mail", "held"));
 
-        await run.Processed.DispatchedAsync(new ProcessedKey("mail", "unsent"), default);
+        await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unsent"), default);
         Expect.Equal(1, await run.Processed.SweepAsync(run.In(3.5), 100, default), "how many are swept once all events were sent");
         foreach (var forgotten in new[] { "0", "unsent" })
         {
@@ -258,7 +260,7 @@ internal static class ProcessedScenarios
             var key = new ProcessedKey("mail", id);
             var claim = await ClaimAsync(run, key);
             Expect.That(
-                await run.Processed.CompleteAsync(key, claim.Fence, Done(run, outbox) with { KeepUntil = run.In(keep) }, default),
+                await run.Processed.CompleteAsync(key, claim.FencingToken, Done(run, outbox) with { KeepUntil = run.In(keep) }, default),
                 $"'{id}' is completed");
         }
     }
@@ -269,14 +271,14 @@ internal static class ProcessedScenarios
         var created = await ClaimAsync(run, new ProcessedKey("mail", "table"));
         Expect.That(await run.Processed.CompleteAsync(
             new ProcessedKey("mail", "table"),
-            created.Fence,
+            created.FencingToken,
             With(Sql("CREATE TABLE effects (id INTEGER)")),
             default), "an effect makes a table");
 
         var broken = await Expect.ThrowsAsync<EffectException>(
             () => run.Processed.CompleteAsync(
                 Key,
-                claim.Fence,
+                claim.FencingToken,
                 With(Insert, (_, _) => throw new InvalidOperationException("on purpose")),
                 default).AsTask(), "an effect that fails ends the commit");
         Expect.Equal("on purpose", broken.InnerException?.Message, "the cause of the exception");
@@ -284,12 +286,12 @@ internal static class ProcessedScenarios
         await ExpectAsync(run, ProcessedState.InProgress, 0);
 
         Expect.That(
-            !await run.Processed.CompleteAsync(Key, claim.Fence + 1, With(Insert), default),
+            !await run.Processed.CompleteAsync(Key, claim.FencingToken + 1, With(Insert), default),
             "an owner without the claim cannot complete");
         Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
         for (var i = 0; i < 2; i++)
         {
-            Expect.That(await run.Processed.CompleteAsync(Key, claim.Fence, With(Insert, Insert), default), "the holder completes");
+            Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, With(Insert, Insert), default), "the holder completes");
             Expect.Equal(2, await CountAsync($"done {i}"), "the number of effects of one completion, also when it is called again");
         }
 
@@ -314,7 +316,7 @@ internal static class ProcessedScenarios
             var count = -1;
             var key = new ProcessedKey("mail", id);
             var counting = await ClaimAsync(run, key);
-            await run.Processed.CompleteAsync(key, counting.Fence, With(Sql(
+            await run.Processed.CompleteAsync(key, counting.FencingToken, With(Sql(
                 "SELECT COUNT(*) FROM effects",
                 value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
             return count;
@@ -342,7 +344,7 @@ internal static class ProcessedScenarios
         var claim = await (store ?? run.Processed).ClaimAsync(key ?? Key, 99, run.In(at), StoreRun.Lease, default);
         Expect.Equal(
             (state, 0L, fingerprint),
-            (claim.State, claim.Fence, claim.Fingerprint),
+            (claim.State, claim.FencingToken, claim.Fingerprint),
             $"state, number and fingerprint of a key after {at} s");
     }
 }

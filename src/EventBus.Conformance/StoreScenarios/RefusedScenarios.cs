@@ -112,7 +112,7 @@ internal static class RefusedScenarios
         }
 
         ValueTask<bool> CompleteAsync(int i, Envelope outbox) =>
-            run.Processed.CompleteAsync(keys[i], claims[i].Fence, new Completion([outbox], [], run.In(1_000)), default);
+            run.Processed.CompleteAsync(keys[i], claims[i].FencingToken, new Completion([outbox], [], run.In(1_000)), default);
     }
 
     private static bool IsBad(int i) => i % 4 == 3;

@@ -60,7 +60,7 @@ internal static class RepeatScenarios
                         (await other.ClaimAsync(key, 1, run.In(at + 59), StoreRun.Lease, default)).State,
                         $"the state of a key {at + 59} s after the first claim, whose repeat was granted after {at} s");
                     Expect.That(
-                        await run.Processed.RenewAsync(key, repeated.Fence, run.In(at + 119), default),
+                        await run.Processed.RenewAsync(key, repeated.FencingToken, run.In(at + 119), default),
                         $"the claim that was repeated after {at} s is renewed");
                     Expect.Equal(
                         ProcessedState.InProgress,

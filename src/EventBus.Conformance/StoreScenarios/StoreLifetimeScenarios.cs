@@ -74,7 +74,8 @@ internal static class StoreLifetimeScenarios
         await run.Failures.AdvanceAsync("mail", "o", 5, run.Now, default);
         var order = await run.Failures.GetOrderAsync("mail", "o", default);
         await run.Failures.DeferAsync(run.Deferred("deferred", "o", 7, 50), order.Stamp, 10, default);
-        await run.DeadLetters.AlertedAsync((await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 1, default)).Entries, default);
+        var alerts = await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 1, default);
+        await run.DeadLetters.MarkAlertedAsync(alerts.Entries, default);
 
         await run.ReopenAsync();
 
@@ -111,13 +112,13 @@ internal static class StoreLifetimeScenarios
         var done = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
         await run.Processed.CompleteAsync(
             Done,
-            done.Fence,
+            done.FencingToken,
             new Completion([Sample.Event("a"), Sample.Event("b")], [], run.In(3_600)),
             default);
         var held = await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default);
         var released = new ProcessedKey("mail", "released");
         var before = await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default);
-        await run.Processed.ReleaseAsync(released, before.Fence, default);
+        await run.Processed.ReleaseAsync(released, before.FencingToken, default);
 
         await run.ReopenAsync();
 
@@ -129,11 +130,11 @@ internal static class StoreLifetimeScenarios
             (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State,
             "the state of what is held");
         Expect.That(
-            (await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence,
-            $"a claim above {held.Fence} after the lease");
+            (await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).FencingToken > held.FencingToken,
+            $"a claim above {held.FencingToken} after the lease");
         Expect.That(
-            (await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence,
-            $"a claim above {before.Fence} of a released key");
+            (await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).FencingToken > before.FencingToken,
+            $"a claim above {before.FencingToken} of a released key");
     }
 
     private static async Task DelaysOutliveAsync(StoreRun run)
@@ -348,13 +349,13 @@ internal static class StoreLifetimeScenarios
             await ExpectErrorAsync(run.Stores.Failures, store => store.RecordAsync(run.Dead("3"), default).AsTask());
             await ExpectErrorAsync(
                 run.Stores.Processed,
-                store => store.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default).AsTask());
+                store => store.CompleteAsync(Held, processed.FencingToken, new Completion([], [], run.In(3_600)), default).AsTask());
             await ExpectErrorAsync(run.Stores.Delays, store => store.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
             await ExpectErrorAsync(run.Stores.Sagas, store => store.SaveAsync(saga!, default).AsTask());
         }
         finally
         {
-            await run.Backend.MendAsync(run.Isolation, default);
+            await run.Backend.RepairAsync(run.Isolation, default);
         }
 
         if (run.Stores.Failures is not null)
@@ -370,7 +371,7 @@ internal static class StoreLifetimeScenarios
             var completed = false;
             await AgainAsync(async () => completed = await run.Processed.CompleteAsync(
                 Held,
-                processed.Fence,
+                processed.FencingToken,
                 new Completion([], [], run.In(3_600)),
                 default));
             Expect.That(completed, "a claim from before the outage is completed");

@@ -48,18 +48,18 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
 
     private void CheckFeatures(IEnumerable<EventDescriptor> events, IReadOnlyList<SubscriptionPlan> consumed)
     {
-        if (features is { Ordered: false })
+        if (features is { Ordered: false, System: var backend })
         {
             problems.AddRange(consumed.Where(plan => plan.Subscription.Ordered).Select(plan =>
-                $"The subscription '{plan.Subscription.Name}' is ordered, and the backend {features.System} keeps no order. Remove "
-                    + ".Ordered(), or choose a backend that keeps it (docs/guarantees.md)."));
+                $"The subscription '{plan.Subscription.Name}' is ordered, and the backend {backend} keeps no order. Remove .Ordered(), "
+                    + "or choose a backend that keeps it (docs/guarantees.md)."));
         }
 
-        if (features is { ReportsUnrouted: false })
+        if (features is { ReportsUnrouted: false, System: var system })
         {
             problems.AddRange(events.Where(e => e.RequiresSubscriber).Select(e =>
-                $"{e.Type} was declared with RequireSubscriber(), and the backend {features.System} does not report whether an event has "
-                    + "a subscriber. Remove the call, or choose a backend that can (docs/guarantees.md)."));
+                $"{e.Type} was declared with RequireSubscriber(), and the backend {system} does not report whether an event has a "
+                    + "subscriber. Remove the call, or choose a backend that can (docs/guarantees.md)."));
         }
     }
 

@@ -83,12 +83,12 @@ public sealed partial class EventBusBuilder
     /// Adds an alert, which is called for dead letters and for sagas that need an operator. Several alerts can be
     /// added. It is registered as a singleton, unless the application has registered it already.
     /// </summary>
-    /// <typeparam name="TAlert">The alert type.</typeparam>
-    public EventBusBuilder AddAlert<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TAlert>()
-        where TAlert : class, IDeadLetterNotifier
+    /// <typeparam name="TNotifier">The alert type.</typeparam>
+    public EventBusBuilder AddAlert<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TNotifier>()
+        where TNotifier : class, IDeadLetterNotifier
     {
-        Services.TryAddSingleton<TAlert>();
-        registration.Alerts.Add(static services => services.GetRequiredService<TAlert>());
+        Services.TryAddSingleton<TNotifier>();
+        registration.Alerts.Add(static services => services.GetRequiredService<TNotifier>());
         return this;
     }
 

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Describes the event types of a registration, and checks their names, their JSON and their upcasts.</summary>
+/// <summary>Describes the event types of a registration, and checks their names, JSON and upcasts.</summary>
 internal sealed class EventPlanner(BusRegistration registration, List<string> problems)
 {
     private readonly Dictionary<Type, EventDescriptor> events = [];

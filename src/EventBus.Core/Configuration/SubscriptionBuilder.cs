@@ -68,10 +68,10 @@ public sealed class SubscriptionBuilder
     /// Sets what happens to the later events of a key after an event became a dead letter, in an ordered or sequenced
     /// subscription. By default they wait until an operator retries or discards the dead letter.
     /// </summary>
-    /// <param name="action">The behavior.</param>
-    public SubscriptionBuilder OnBlockedKey(BlockedKeyBehavior action)
+    /// <param name="behavior">The behavior. Default <see cref="BlockedKeyBehavior.Wait"/>.</param>
+    public SubscriptionBuilder OnBlockedKey(BlockedKeyBehavior behavior)
     {
-        subscription.ContinueWhenBlocked = action == EventBus.BlockedKeyBehavior.Continue;
+        subscription.ContinueWhenBlocked = behavior == BlockedKeyBehavior.Continue;
         return this;
     }
 

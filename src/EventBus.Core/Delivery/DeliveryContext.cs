@@ -51,7 +51,8 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
 
-    public override long FencingToken => State is { Fence: > 0 } claimed ? claimed.Fence : Owner.Claims?.FenceOf(envelope) ?? 0;
+    public override long FencingToken => State is { FencingToken: > 0 } claimed ? claimed.FencingToken : Owner.Claims?.FencingTokenOf(
+        envelope) ?? 0;
 
     public override object? Event => State?.Event ?? envelope.Payload;
 
@@ -102,11 +103,11 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
             + "Await everything that a handler starts.");
 
     /// <summary>Keeps the fencing token of this attempt, unless its handler has ended.</summary>
-    public void KeepFence(long fence)
+    public void KeepFencingToken(long fencingToken)
     {
         if (GetOrAddState() is { } state)
         {
-            state.Fence = fence;
+            state.FencingToken = fencingToken;
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     public int ManualRetries { get; set; }
 
     /// <summary>The fencing token under which an idempotent subscription handles the event; 0 for none.</summary>
-    public long Fence { get; set; }
+    public long FencingToken { get; set; }
 
     /// <summary>
     /// The claim of an idempotent subscription; null for none. Other attempts of this process wait until it is

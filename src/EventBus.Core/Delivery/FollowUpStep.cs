@@ -45,7 +45,7 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
             await subscription.FollowUps.SendAsync(outbox);
             if (subscription.Claims is { } claims)
             {
-                await claims.DispatchedAsync(context.Envelope, state.Key, isDelivery: !state.IsKept, subscription.Slots);
+                await claims.MarkDispatchedAsync(context.Envelope, state.Key, isDelivery: !state.IsKept, subscription.Slots);
             }
 
             return outcome;

@@ -12,7 +12,7 @@ internal sealed class IdempotencyStep(
 {
     public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
     {
-        if (!claims.TryClaim(context.Envelope, out var fence))
+        if (!claims.TryClaim(context.Envelope, out var fencingToken))
         {
             return ClaimAsync(context, cancellationToken);
         }
@@ -21,18 +21,18 @@ internal sealed class IdempotencyStep(
         var running = next.InvokeAsync(context, cancellationToken);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
-            return CompleteAsync(context, fence, running);
+            return CompleteAsync(context, fencingToken, running);
         }
 
-        claims.Complete(context.Envelope, fence);
+        claims.Complete(context.Envelope, fencingToken);
         return running;
     }
 
-    private async ValueTask<DeliveryOutcome> CompleteAsync(DeliveryContext context, long fence, ValueTask<DeliveryOutcome> running)
+    private async ValueTask<DeliveryOutcome> CompleteAsync(DeliveryContext context, long fencingToken, ValueTask<DeliveryOutcome> running)
     {
         // The fencing token stays that of this attempt, even if a later attempt has a higher one: a handler that was
         // abandoned may still read it.
-        context.KeepFence(fence);
+        context.KeepFencingToken(fencingToken);
         var committed = false;
         try
         {
@@ -42,12 +42,12 @@ internal sealed class IdempotencyStep(
                 return outcome;
             }
 
-            committed = await claims.CompleteAsync(context.Envelope, fence, context.State?.Outbox ?? []);
+            committed = await claims.CompleteAsync(context.Envelope, fencingToken, context.State?.Outbox ?? []);
             return committed ? outcome : DeliveryOutcome.Interrupted;
         }
         finally
         {
-            await (committed ? ValueTask.CompletedTask : claims.ReleaseAsync(context.Envelope, fence));
+            await (committed ? ValueTask.CompletedTask : claims.ReleaseAsync(context.Envelope, fencingToken));
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class IdempotencyStep(
             return DeliveryOutcome.Interrupted;
         }
 
-        (state.Fence, state.Key) = (found.Fence, claim.Key.Key);
+        (state.FencingToken, state.Key) = (found.FencingToken, claim.Key.Key);
         if (found.State != ProcessedState.Done)
         {
             return await HandleAsync(context, state, claim, lost);

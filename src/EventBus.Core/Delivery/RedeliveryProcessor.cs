@@ -45,7 +45,7 @@ internal sealed class RedeliveryProcessor(
                 return;
             }
 
-            await run.CountOthersAsync(subscription.Slots);
+            await run.CountOtherConsumersAsync(subscription.Slots);
             count = await subscription.Attempts.CountAsync(
                 subscription.Failure,
                 envelope,
@@ -106,7 +106,7 @@ internal sealed class RedeliveryProcessor(
             return;
         }
 
-        await run.CountOthersAsync(subscription.Slots);
+        await run.CountOtherConsumersAsync(subscription.Slots);
         var counted = next with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) };
         if (await subscription.Attempts.BeginAsync(subscription.Failure, counted, subscription.Slots, run.Counted))
         {

@@ -29,7 +29,7 @@ internal sealed class RedeliveryRun(
     /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public async Task CountOthersAsync(ConcurrencyLimiter slots)
+    public async Task CountOtherConsumersAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
         {

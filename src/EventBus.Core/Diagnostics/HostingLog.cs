@@ -64,10 +64,10 @@ internal static partial class HostingLog
         "Other instances consume {Subscriptions} of this service and do not share its store, which is {Store}: an idempotent "
             + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
             + "store that they share (bus.StoreInRedis(...)), or run one instance only")]
-    public static partial void ForeignConsumers(this ILogger log, string subscriptions, string store);
+    public static partial void UnknownConsumers(this ILogger log, string subscriptions, string store);
 
     [LoggerMessage(16, LogLevel.Information, "All instances that consume the subscriptions of this service share its store again")]
-    public static partial void ForeignConsumersGone(this ILogger log);
+    public static partial void UnknownConsumersGone(this ILogger log);
 
     [LoggerMessage(
         17,

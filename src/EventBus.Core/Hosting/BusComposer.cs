@@ -105,7 +105,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Leases = leases,
             Scheduler = scheduler,
             RetryLoop = new ScheduledLoop("retries", scheduler.StartDueAsync, store.PollInterval, retriesDue, services),
-            BrokerDeadLetters = transport.Features.GivesUp ? new BrokerDeadLetterLoop(transport, recorder, policies, services) : null,
+            BrokerDeadLetters = transport.Features.DropsEvents
+                ? new BrokerDeadLetterLoop(transport, recorder, policies, services)
+                : null,
         };
     }
 
@@ -126,7 +128,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             : null;
 
     private LeftoverWatch? ComposeLeftoverWatch() =>
-        stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
+        stores?.Subscriptions is { } seen && transport.Features.KeepsUnlistedQueues
             ? new LeftoverWatch(
                 transport,
                 seen,

@@ -200,7 +200,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private TimeProvider StoreTimeOf(BusStores? stores) =>
         stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }
             ? new MonotonicTimeProvider(Time)
-            : stores?.PlanBy(Time) ?? Time;
+            : stores?.CreateClock(Time) ?? Time;
 
     /// <summary>
     /// Creates the options, the transport or the stores. An invalid value is added to the configuration errors.

@@ -52,7 +52,7 @@ public static class EventBusServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(configure);
         var registration = services.Where(service => service.ServiceType == typeof(BusRegistration))
-            .Select(ModelOf)
+            .Select(RegistrationOf)
             .FirstOrDefault(registration => registration.Key == key);
         if (registration is null)
         {
@@ -64,19 +64,19 @@ public static class EventBusServiceCollectionExtensions
         return services;
     }
 
-    private static BusRegistration ModelOf(ServiceDescriptor service) => (BusRegistration)service.ImplementationInstance!;
+    private static BusRegistration RegistrationOf(ServiceDescriptor service) => (BusRegistration)service.ImplementationInstance!;
 
     private static void Register(IServiceCollection services, BusRegistration registration)
     {
         // One host for each bus. The default bus has a private key too, so that every bus is resolved in the same way.
-        var runtimeKey = new RuntimeKey(registration.Key);
+        var hostKey = new HostKey(registration.Key);
         services.AddOptions();
         services.AddSingleton(registration);
-        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusHost(registration, provider));
-        services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
+        services.AddKeyedSingleton(hostKey, (provider, _) => new BusHost(registration, provider));
+        services.AddSingleton<IHostedService>(provider => new BusHostedService(HostOf(provider)));
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
             registration.Key is null ? "eventbus" : $"eventbus-{registration.Key}",
-            provider => new BusHealthCheck(Runtime(provider)),
+            provider => new BusHealthCheck(HostOf(provider)),
             failureStatus: null,
             tags: ["ready"])));
         AddService<IEventBus>(host => host.Client);
@@ -91,16 +91,16 @@ public static class EventBusServiceCollectionExtensions
         {
             if (registration.Key is null)
             {
-                services.TryAddSingleton(provider => of(Runtime(provider)));
+                services.TryAddSingleton(provider => of(HostOf(provider)));
             }
             else
             {
-                services.TryAddKeyedSingleton(registration.Key, (provider, _) => of(Runtime(provider)));
+                services.TryAddKeyedSingleton(registration.Key, (provider, _) => of(HostOf(provider)));
             }
         }
 
-        BusHost Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusHost>(runtimeKey);
+        BusHost HostOf(IServiceProvider provider) => provider.GetRequiredKeyedService<BusHost>(hostKey);
     }
 
-    private sealed record RuntimeKey(string? Key);
+    private sealed record HostKey(string? Key);
 }

@@ -16,7 +16,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 {
     // The maximum number of names that one pass looks up: those of this service first, then those that have been unused
     // longest.
-    private const int MostLooked = 100;
+    private const int MaxLookups = 100;
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);
 
@@ -28,16 +28,16 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
     private readonly string service = own.Service;
     private readonly Dictionary<(string Service, string Name), DateTimeOffset> missing = [];
-    private readonly HashSet<(string Service, string Name)> said = [];
+    private readonly HashSet<(string Service, string Name)> reported = [];
     private volatile IReadOnlyList<Leftover> found = [];
 
     /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
     public IReadOnlyDictionary<string, object> Data => found
-        .DistinctBy(each => each.Kept.Queue, StringComparer.Ordinal)
-        .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(
+        .DistinctBy(each => each.Queue.Name, StringComparer.Ordinal)
+        .ToDictionary(each => each.Queue.Name, object (each) => string.Create(
             CultureInfo.InvariantCulture,
             $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and "
-                + $"{each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: "
+                + $"{each.Queue.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: "
                 + $"{RemovalOf(each)}."), StringComparer.Ordinal);
 
     private TimeProvider Time => services.StoreTime;
@@ -88,25 +88,25 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
             .Where(seen => now - seen.LastSeen > QuietOfOthers || missing.GetValueOrDefault((seen.Service, seen.Name)) != seen.LastSeen)
             .OrderBy(seen => seen.Service != service)
             .ThenBy(seen => seen.LastSeen)
-            .Take(MostLooked)
+            .Take(MaxLookups)
             .ToList();
         var left = new List<Leftover>();
         foreach (var seen in candidates)
         {
-            if (await transport.FindKeptAsync(seen.Service, seen.Name, stop) is not { } kept)
+            if (await transport.FindQueueAsync(seen.Service, seen.Name, stop) is not { } queue)
             {
                 await ForgetMissingAsync(seen, now, stop);
             }
-            else if (kept.Consumers == 0)
+            else if (queue.Consumers == 0)
             {
-                left.Add(new Leftover(seen, kept));
+                left.Add(new Leftover(seen, queue));
             }
         }
 
-        said.RemoveWhere(each => !left.Exists(leftover => (leftover.Seen.Service, leftover.Seen.Name) == each));
+        reported.RemoveWhere(each => !left.Exists(leftover => (leftover.Seen.Service, leftover.Seen.Name) == each));
         foreach (var leftover in left)
         {
-            Say(leftover, now);
+            Report(leftover, now);
         }
 
         found = left;
@@ -131,21 +131,21 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         }
     }
 
-    private void Say(Leftover leftover, DateTimeOffset now)
+    private void Report(Leftover leftover, DateTimeOffset now)
     {
-        var (seen, kept) = leftover;
-        if ((seen.Service != service && now - seen.LastSeen <= QuietOfOthers) || !said.Add((seen.Service, seen.Name)))
+        var (seen, queue) = leftover;
+        if ((seen.Service != service && now - seen.LastSeen <= QuietOfOthers) || !reported.Add((seen.Service, seen.Name)))
         {
             return;
         }
 
         if (seen.Service == service)
         {
-            services.Log.SubscriptionLeftBehind(kept.Queue, seen.Name, kept.Waiting, seen.LastSeen, RemovalOf(leftover));
+            services.Log.SubscriptionLeftBehind(queue.Name, seen.Name, queue.Waiting, seen.LastSeen, RemovalOf(leftover));
         }
         else
         {
-            services.Log.ServiceLeftBehind(seen.Service, kept.Queue, seen.LastSeen, kept.Waiting, RemovalOf(leftover));
+            services.Log.ServiceLeftBehind(seen.Service, queue.Name, seen.LastSeen, queue.Waiting, RemovalOf(leftover));
         }
     }
 
@@ -154,8 +154,8 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         var call = $"ISubscriptionManager.RetireAsync(\"{leftover.Seen.Name}\")";
         return leftover.Seen.Service == service
             ? call
-            : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Kept.Removal}";
+            : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Queue.Removal}";
     }
 
-    private sealed record Leftover((string Service, string Name, DateTimeOffset LastSeen) Seen, KeptSubscription Kept);
+    private sealed record Leftover((string Service, string Name, DateTimeOffset LastSeen) Seen, SubscriptionQueue Queue);
 }

@@ -88,7 +88,7 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
 
         try
         {
-            return (await bus.Transport.FindKeptAsync(bus.ServiceName, worker.Name, cancellationToken))?.Waiting;
+            return (await bus.Transport.FindQueueAsync(bus.ServiceName, worker.Name, cancellationToken))?.Waiting;
         }
         catch (EventBusException)
         {

@@ -19,22 +19,22 @@ internal sealed class UnknownConsumerMonitor(
     IReadOnlyList<string> subscriptions,
     BusServices services)
 {
-    private const int MostNamed = 10;
+    private const int MaxNamed = 10;
 
     // A note is valid for several periods, so that an instance under load is not taken for an unknown one.
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan NoteFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan NoteLifetime = TimeSpan.FromSeconds(30);
 
     private readonly InstanceStore instances = stores.Instances
         ?? throw new ArgumentException("The stores know no instances.", nameof(stores));
-    private readonly Dictionary<string, long> foreignSince = new(StringComparer.Ordinal);
-    private volatile IReadOnlyList<string> foreign = [];
+    private readonly Dictionary<string, long> unknownSince = new(StringComparer.Ordinal);
+    private volatile IReadOnlyList<string> unknown = [];
 
     private TimeProvider Time => services.StoreTime;
 
     /// <summary>The description of the problem; null if there is none.</summary>
-    public string? Complaint => foreign is { Count: > 0 } found
-        ? $"Other instances consume {Named(found)} of this service and do not share its store, which is {stores.Name}. An idempotent "
+    public string? Complaint => unknown is { Count: > 0 } found
+        ? $"Other instances consume {Describe(found)} of this service and do not share its store, which is {stores.Name}. An idempotent "
             + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
             + "store that they share (bus.StoreInRedis(...)), or run one instance only."
         : null;
@@ -65,53 +65,56 @@ internal sealed class UnknownConsumerMonitor(
 
     private async Task LookAsync(CancellationToken stop)
     {
-        var known = await instances.NoteAsync(instance, subscriptions, Time.GetUtcNow(), NoteFor, stop);
+        var known = await instances.NoteAsync(instance, subscriptions, Time.GetUtcNow(), NoteLifetime, stop);
         var found = new List<string>();
         foreach (var subscription in subscriptions)
         {
-            if (await transport.CountOthersAsync(subscription, stop) is not { } others)
+            if (await transport.CountOtherConsumersAsync(subscription, stop) is not { } others)
             {
                 // The number is not known at present: the last result stays.
-                found.AddRange(foreign.Where(name => name == subscription));
+                found.AddRange(unknown.Where(name => name == subscription));
             }
             else if (others.Count + 1 <= known.GetValueOrDefault(subscription))
             {
-                foreignSince.Remove(subscription);
+                unknownSince.Remove(subscription);
             }
-            else if (Lasts(subscription, others.DeadFor))
+            else if (IsAlive(subscription, others.ExpiresAfter))
             {
                 found.Add(subscription);
             }
         }
 
-        var before = foreign;
-        foreign = found;
+        var before = unknown;
+        unknown = found;
         if (found.Except(before, StringComparer.Ordinal).ToList() is { Count: > 0 } more)
         {
-            services.Log.ForeignConsumers(Named(more), stores.Name);
+            services.Log.UnknownConsumers(Describe(more), stores.Name);
         }
         else if (found.Count == 0 && before.Count > 0)
         {
-            services.Log.ForeignConsumersGone();
+            services.Log.UnknownConsumersGone();
         }
     }
 
     /// <summary>
-    /// Returns true if an unknown consumer has been counted longer than <paramref name="deadFor"/>, which means that it
-    /// is alive. The backend counts a consumer for that long after its process has ended, for instance the predecessor
-    /// of this process.
+    /// Returns true if an unknown consumer has been counted longer than <paramref name="expiresAfter"/>, which means
+    /// that it is alive. The backend counts a consumer for that long after its process has ended, for instance the
+    /// predecessor of this process.
     /// </summary>
-    private bool Lasts(string subscription, TimeSpan deadFor)
+    private bool IsAlive(string subscription, TimeSpan expiresAfter)
     {
-        if (!foreignSince.TryGetValue(subscription, out var since))
+        if (!unknownSince.TryGetValue(subscription, out var since))
         {
-            foreignSince.Add(subscription, since = Time.GetTimestamp());
+            unknownSince.Add(subscription, since = Time.GetTimestamp());
         }
 
-        return Time.GetElapsedTime(since) > deadFor;
+        return Time.GetElapsedTime(since) > expiresAfter;
     }
 
-    private static string Named(IReadOnlyList<string> names) =>
-        $"{(names.Count == 1 ? "the subscription" : "the subscriptions")} "
-            + $"{string.Join(", ", names.Take(MostNamed).Select(name => $"'{name}'"))}{(names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "")}";
+    private static string Describe(IReadOnlyList<string> names)
+    {
+        var listed = string.Join(", ", names.Take(MaxNamed).Select(name => $"'{name}'"));
+        var rest = names.Count > MaxNamed ? $" and {names.Count - MaxNamed} more" : "";
+        return $"{(names.Count == 1 ? "the subscription" : "the subscriptions")} {listed}{rest}";
+    }
 }

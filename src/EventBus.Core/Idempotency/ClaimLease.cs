@@ -38,7 +38,7 @@ internal sealed class ClaimLease : IAsyncDisposable
         var now = services.StoreTime.GetUtcNow();
         try
         {
-            if (await store.RenewAsync(claim.Key, claim.Fence, now + duration, CancellationToken.None))
+            if (await store.RenewAsync(claim.Key, claim.FencingToken, now + duration, CancellationToken.None))
             {
                 renewedAt = now;
                 services.Log.Working(Leases);

@@ -17,7 +17,7 @@ internal sealed class EventClaim(
     public WriteSubject Subject => subject;
 
     /// <summary>The fencing token; 0 until the event is claimed.</summary>
-    public long Fence { get; set; }
+    public long FencingToken { get; set; }
 
     /// <summary>Completes when the attempt has ended.</summary>
     public Task Ended => ended.Task;

@@ -37,22 +37,23 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     /// reason.
     /// </summary>
     /// <param name="envelope">The event.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
-    public bool TryClaim(Envelope envelope, out long fence)
+    /// <param name="fencingToken">The fencing token of the claim.</param>
+    public bool TryClaim(Envelope envelope, out long fencingToken)
     {
-        fence = 0;
+        fencingToken = 0;
         return local is not null
             && !options.HasKeys
             && envelope.Uuid != Guid.Empty
             && envelope.BodyLength < 0
-            && local.TryClaim(KeyOf(envelope), out fence);
+            && local.TryClaim(KeyOf(envelope), out fencingToken);
     }
 
     /// <summary>Completes an event on the quick path: its handler has succeeded and published nothing.</summary>
-    public void Complete(Envelope envelope, long fence) => local!.Complete(KeyOf(envelope), fence, clock.Now() + options.Retention);
+    public void Complete(Envelope envelope, long fencingToken) =>
+        local!.Complete(KeyOf(envelope), fencingToken, clock.Now() + options.Retention);
 
     /// <summary>Gets the fencing token of an event that was claimed on the quick path; 0 for none.</summary>
-    public long FenceOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FenceOf(KeyOf(envelope)) ?? 0 : 0;
+    public long FencingTokenOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FencingTokenOf(KeyOf(envelope)) ?? 0 : 0;
 
     /// <summary>Begins an attempt. Disposing it lets other attempts of this process continue.</summary>
     /// <param name="envelope">The event.</param>
@@ -66,7 +67,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         {
             throw new InvalidOperationException(
                 $"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to "
-                    + $"KeyBy<{@event!.GetType().Name}>().");
+                    + $"KeyedBy<{@event!.GetType().Name}>().");
         }
 
         // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
@@ -110,7 +111,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
 
             if (found.State != ProcessedState.InProgress)
             {
-                claim.Fence = found.Fence;
+                claim.FencingToken = found.FencingToken;
                 return found;
             }
 
@@ -127,10 +128,10 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
 
     /// <summary>Marks an event that was claimed on the quick path as handled.</summary>
     /// <returns>False if another attempt has the claim.</returns>
-    public ValueTask<bool> CompleteAsync(Envelope envelope, long fence, IReadOnlyList<Envelope> outbox) =>
+    public ValueTask<bool> CompleteAsync(Envelope envelope, long fencingToken, IReadOnlyList<Envelope> outbox) =>
         store.CompleteAsync(
             KeyOf(envelope),
-            fence,
+            fencingToken,
             new Completion(outbox, [], services.StoreTime.GetUtcNow() + options.Retention),
             CancellationToken.None);
 
@@ -157,31 +158,32 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         {
             var completion = new Completion(outbox, effects, services.StoreTime.GetUtcNow() + options.Retention);
             committed = await (effects.Count == 0
-                ? store.CompleteAsync(claim.Key, claim.Fence, completion, cancel)
+                ? store.CompleteAsync(claim.Key, claim.FencingToken, completion, cancel)
                 : CompleteWithEffectsAsync(claim, completion, cancellationToken));
         });
         return committed;
     }
 
     /// <summary>Releases the claim of the quick path.</summary>
-    public ValueTask ReleaseAsync(Envelope envelope, long fence) => store.ReleaseAsync(KeyOf(envelope), fence, CancellationToken.None);
+    public ValueTask ReleaseAsync(Envelope envelope, long fencingToken) =>
+        store.ReleaseAsync(KeyOf(envelope), fencingToken, CancellationToken.None);
 
     /// <summary>Releases a claim. A claim that cannot be released ends with its lease.</summary>
     public Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots) =>
-        writer.TryWriteAsync(claim.Subject, slots, cancel => store.ReleaseAsync(claim.Key, claim.Fence, cancel));
+        writer.TryWriteAsync(claim.Subject, slots, cancel => store.ReleaseAsync(claim.Key, claim.FencingToken, cancel));
 
     /// <summary>Records that the events which a handler published are sent.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="key">The text by which the subscription recognizes copies of the event; null for its id.</param>
     /// <param name="isDelivery">True if it is a delivery of the transport.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public Task DispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
+    public Task MarkDispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
     {
         var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
         return writer.TryWriteAsync(
             SubjectOf(envelope) with { IsDelivery = isDelivery },
             slots,
-            cancel => store.DispatchedAsync(processed, cancel));
+            cancel => store.MarkDispatchedAsync(processed, cancel));
     }
 
     private async ValueTask<bool> CompleteWithEffectsAsync(EventClaim claim, Completion completion, CancellationToken cancellationToken)
@@ -189,7 +191,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         try
         {
             return !cancellationToken.IsCancellationRequested
-                && await store.CompleteAsync(claim.Key, claim.Fence, completion, cancellationToken);
+                && await store.CompleteAsync(claim.Key, claim.FencingToken, completion, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -211,7 +213,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         var now = services.StoreTime.GetUtcNow();
         var key = new ProcessedKey("eventbus/probe", $"{now.UtcTicks}");
         var claim = await store.ClaimAsync(key, 0, now, settings.Lease, cancellationToken);
-        await store.ReleaseAsync(key, claim.Fence, cancellationToken);
+        await store.ReleaseAsync(key, claim.FencingToken, cancellationToken);
     }
 
     /// <summary>Returns the first 64 bits of the body's SHA-256 hash; never 0, which means unknown.</summary>

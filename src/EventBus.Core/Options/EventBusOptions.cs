@@ -42,10 +42,10 @@ public sealed class EventBusOptions
     public int Concurrency { get; set; } = 16;
 
     /// <summary>
-    /// True if the start fails when the broker, or the server of the stores, is unreachable. False if the host starts,
-    /// and the bus keeps trying to connect: until it succeeds, its health check is unhealthy and publishes fail at their
-    /// deadline. Default false. Mistakes in the registration, in credentials or in what exists on the server always fail
-    /// the start.
+    /// True if the start fails when the broker, or the server of the stores, is unreachable. If false, the host starts
+    /// and the bus keeps trying to connect: until it succeeds, its health check is unhealthy and publishes fail at
+    /// their deadline. Mistakes in the registration, in credentials or in what exists on the server always fail the
+    /// start. Default false.
     /// </summary>
     public bool FailFast { get; set; }
 

@@ -23,7 +23,7 @@ public sealed class IdempotencyOptions
     /// </summary>
     /// <param name="key">Returns the key: 1 to 256 characters, the same for every copy. Called concurrently.</param>
     /// <typeparam name="TEvent">The event type that the handler takes.</typeparam>
-    public IdempotencyOptions KeyBy<TEvent>(Func<TEvent, string> key)
+    public IdempotencyOptions KeyedBy<TEvent>(Func<TEvent, string> key)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(key);

@@ -39,14 +39,16 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
     public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
         inner.RetireAsync(subscription, discardWaiting, cancellationToken);
 
-    public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
-        inner.CountOthersAsync(subscription, cancellationToken);
+    public override ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
+        string subscription, CancellationToken cancellationToken) =>
+        inner.CountOtherConsumersAsync(subscription, cancellationToken);
 
-    public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) =>
-        inner.FindKeptAsync(service, subscription, cancellationToken);
+    public override ValueTask<SubscriptionQueue?> FindQueueAsync(
+        string service, string subscription, CancellationToken cancellationToken) =>
+        inner.FindQueueAsync(service, subscription, cancellationToken);
 
-    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
-        inner.TakeGivenUpAsync(cancellationToken);
+    public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
+        inner.TakeBrokerDeadLetterAsync(cancellationToken);
 
     public override ValueTask DisposeAsync()
     {

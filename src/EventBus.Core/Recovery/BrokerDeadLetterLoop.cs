@@ -51,11 +51,13 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             lines.TryRemove(subscription, out _);
         }
 
-        while (!failures.StoreIsDown && Interlocked.Read(ref held) < MaxHeld && await transport.TakeGivenUpAsync(stop) is { } givenUp)
+        while (!failures.StoreIsDown
+            && Interlocked.Read(ref held) < MaxHeld
+            && await transport.TakeBrokerDeadLetterAsync(stop) is { } deadLetter)
         {
-            Interlocked.Add(ref held, SizeOf(givenUp));
-            var line = lines.GetOrAdd(givenUp.Subscription, _ => new Line());
-            line.Last = KeepAfterAsync(line.Last, givenUp, line.Slots);
+            Interlocked.Add(ref held, SizeOf(deadLetter));
+            var line = lines.GetOrAdd(deadLetter.Subscription, _ => new Line());
+            line.Last = KeepAfterAsync(line.Last, deadLetter, line.Slots);
             if (Interlocked.Exchange(ref failure, null) is { } last)
             {
                 throw new EventBusException(
@@ -68,12 +70,12 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
     }
 
     /// <summary>Records an event after the previous one of its subscription has completed. Never throws.</summary>
-    private async Task KeepAfterAsync(Task earlier, BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
+    private async Task KeepAfterAsync(Task earlier, BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
     {
         await earlier;
         try
         {
-            await KeepAsync(givenUp, slots);
+            await KeepAsync(deadLetter, slots);
         }
         catch (Exception exception)
         {
@@ -81,25 +83,25 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         }
         finally
         {
-            Interlocked.Add(ref held, -SizeOf(givenUp));
+            Interlocked.Add(ref held, -SizeOf(deadLetter));
         }
     }
 
-    private async Task KeepAsync(BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
+    private async Task KeepAsync(BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
     {
-        var policy = policies.Of(givenUp.Subscription);
+        var policy = policies.Of(deadLetter.Subscription);
         await slots.TakeAsync();
         try
         {
             await failures.RecordAsync(
                 policy,
-                policy.Fresh(givenUp.Delivery.Envelope, starts: 0),
-                new Rejected(new Rejection(givenUp.Reason, givenUp.Error)),
+                policy.Fresh(deadLetter.Delivery.Envelope, starts: 0),
+                new Rejected(new Rejection(deadLetter.Reason, deadLetter.Error)),
                 slots);
         }
         catch (Exception)
         {
-            await givenUp.Delivery.ReleaseAsync();
+            await deadLetter.Delivery.ReleaseAsync();
             throw;
         }
         finally
@@ -107,10 +109,10 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             slots.GiveBack();
         }
 
-        await givenUp.Delivery.AckAsync();
+        await deadLetter.Delivery.AckAsync();
     }
 
-    private static long SizeOf(BrokerDeadLetter givenUp) => givenUp.Delivery.Envelope.BodyLength + SizeWithoutBody;
+    private static long SizeOf(BrokerDeadLetter deadLetter) => deadLetter.Delivery.Envelope.BodyLength + SizeWithoutBody;
 
     /// <summary>The events of one subscription. It has a slot of its own, because all handlers may hang.</summary>
     private sealed class Line

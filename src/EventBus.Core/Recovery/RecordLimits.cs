@@ -57,7 +57,7 @@ internal sealed class RecordLimits(RetryStore store, EventBusOptions options, Ti
         }
 
         var bytes = !isKnown && store is KeyedFailureStore keyed
-            ? await keyed.DeadLetters.MeasureUnreadAsync(subscription, Beginning, cancellationToken)
+            ? await keyed.DeadLetters.MeasureUnreadableAsync(subscription, Beginning, cancellationToken)
             : 0;
         lock (gate)
         {

@@ -3,7 +3,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Holds the data of one attempt of a step that does not depend on the types of the saga.</summary>
-internal sealed class SagaCall(string sagaId, string step, SagaDirection direction, int attempt, long fence)
+internal sealed class SagaCall(string sagaId, string step, SagaDirection direction, int attempt, long fencingToken)
 {
     private const int MaxPublished = 1_000;
 
@@ -18,7 +18,7 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
 
     public int Attempt => attempt;
 
-    public long Fence => fence;
+    public long FencingToken => fencingToken;
 
     public IReadOnlyList<object> Published => published;
 

@@ -52,7 +52,7 @@ public sealed class SagaContext<TState>
     /// The fencing token: it increases each time an instance claims the saga. A resource that stores the highest token
     /// can reject calls of an instance that has lost the saga.
     /// </summary>
-    public long FencingToken => call.Fence;
+    public long FencingToken => call.FencingToken;
 
     /// <summary>The services of this attempt: the scope that the saga instance comes from.</summary>
     /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>

@@ -10,7 +10,7 @@ public enum SagaStatus
     Compensating = 1,
 
     /// <summary>
-    /// The saga needs an operator, and an alert was raised: retry, skip or finish it (<see cref="ISagas"/>).
+    /// The saga needs an operator, and an alert was raised: retry, skip or finish it (<see cref="SagaManager"/>).
     /// </summary>
     NeedsAttention = 2,
 

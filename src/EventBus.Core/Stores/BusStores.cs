@@ -56,7 +56,7 @@ public abstract class BusStores
     /// application's clock.
     /// </summary>
     /// <param name="time">The application's clock.</param>
-    public virtual TimeProvider PlanBy(TimeProvider time) => time;
+    public virtual TimeProvider CreateClock(TimeProvider time) => time;
 
     /// <summary>
     /// Connects, and creates or checks what is missing. Called once, before any other use. Does nothing by default.

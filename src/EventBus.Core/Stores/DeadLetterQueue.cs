@@ -51,5 +51,5 @@ public abstract class DeadLetterQueue
     /// </summary>
     /// <param name="sent">The alerts.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
+    public abstract ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
 }

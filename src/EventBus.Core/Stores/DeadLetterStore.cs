@@ -73,7 +73,7 @@ public abstract class DeadLetterStore : DeadLetterQueue
     /// <param name="subscription">The subscription.</param>
     /// <param name="above">The size in bytes above which a body counts.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public virtual ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
+    public virtual ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         ValueTask.FromResult(0L);
 
     /// <summary>

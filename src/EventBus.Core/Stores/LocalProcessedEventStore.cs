@@ -14,18 +14,18 @@ public abstract class LocalProcessedEventStore : ProcessedEventStore
     /// full; <see cref="ProcessedEventStore.ClaimAsync"/> then returns which.
     /// </summary>
     /// <param name="key">The key to claim.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
-    public abstract bool TryClaim(in ProcessedKey key, out long fence);
+    /// <param name="fencingToken">The fencing token of the claim.</param>
+    public abstract bool TryClaim(in ProcessedKey key, out long fencingToken);
 
     /// <summary>Marks a claimed key as done, for a handler that published nothing.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
+    /// <param name="fencingToken">The fencing token of the claim.</param>
     /// <param name="keepUntil">The time after which the key may be removed.</param>
-    public abstract void Complete(in ProcessedKey key, long fence, DateTimeOffset keepUntil);
+    public abstract void Complete(in ProcessedKey key, long fencingToken, DateTimeOffset keepUntil);
 
     /// <summary>Returns the fencing token of a key's latest claim; 0 if there is none.</summary>
     /// <param name="key">The key.</param>
-    public abstract long FenceOf(in ProcessedKey key);
+    public abstract long FencingTokenOf(in ProcessedKey key);
 
     /// <summary>Waits until a key is no longer claimed. Completes at once if it is not claimed.</summary>
     /// <param name="key">The key.</param>

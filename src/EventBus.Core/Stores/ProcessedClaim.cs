@@ -4,7 +4,7 @@ namespace EventBus.Stores;
 
 /// <summary>The result of a claim.</summary>
 /// <param name="State">The state of the key: only if it is new may the caller handle the event.</param>
-/// <param name="Fence">
+/// <param name="FencingToken">
 /// The fencing token of a new claim: higher than that of every earlier claim of the key, so that a resource can refuse
 /// an older claim. Otherwise 0.
 /// </param>
@@ -12,4 +12,4 @@ namespace EventBus.Stores;
 /// <param name="Outbox">
 /// If the event is done: the events that its handler published and that may not have been sent yet; empty for none.
 /// </param>
-public readonly record struct ProcessedClaim(ProcessedState State, long Fence, long Fingerprint, IReadOnlyList<Envelope> Outbox);
+public readonly record struct ProcessedClaim(ProcessedState State, long FencingToken, long Fingerprint, IReadOnlyList<Envelope> Outbox);

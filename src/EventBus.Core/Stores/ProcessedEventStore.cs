@@ -31,37 +31,39 @@ public abstract class ProcessedEventStore
 
     /// <summary>Renews the lease of a claim. Returns false if the claim was lost.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
+    /// <param name="fencingToken">The fencing token of the claim.</param>
     /// <param name="until">The new end of the lease.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken);
+    public abstract ValueTask<bool> RenewAsync(
+        ProcessedKey key, long fencingToken, DateTimeOffset until, CancellationToken cancellationToken);
 
     /// <summary>
     /// Marks a claimed key as done, stores the events that its handler published, and runs the effects, in one
     /// transaction: all or nothing. Returns false, without any change, if the claim was lost.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
+    /// <param name="fencingToken">The fencing token of the claim.</param>
     /// <param name="completion">The data and effects to commit.</param>
     /// <param name="cancellationToken">Cancels the wait, and is passed to the effects.</param>
     /// <exception cref="EffectException">
     /// An effect failed and nothing was committed. The attempt of the handler has failed; the bus does not retry the
     /// call.
     /// </exception>
-    public abstract ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken);
+    public abstract ValueTask<bool> CompleteAsync(
+        ProcessedKey key, long fencingToken, Completion completion, CancellationToken cancellationToken);
 
     /// <summary>Removes the events that are stored with a done key, after they were sent.</summary>
     /// <param name="key">The key.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken);
+    public abstract ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken);
 
     /// <summary>
     /// Releases a claim: the next caller can claim the key at once. Does nothing if the claim was lost.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="fence">The fencing token of the claim.</param>
+    /// <param name="fencingToken">The fencing token of the claim.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    public abstract ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken);
+    public abstract ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken);
 
     /// <summary>
     /// Removes keys whose retention has ended, and claims whose lease expired a day ago, which will not be taken over.

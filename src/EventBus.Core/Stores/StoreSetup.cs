@@ -4,8 +4,8 @@ namespace EventBus.Stores;
 /// <param name="ServiceName">
 /// The application's name. Stores that several applications share use it to separate their entries.
 /// </param>
-/// <param name="Time">The clock for due times and leases.</param>
-public sealed record StoreSetup(string ServiceName, TimeProvider Time)
+/// <param name="TimeProvider">The clock for due times and leases.</param>
+public sealed record StoreSetup(string ServiceName, TimeProvider TimeProvider)
 {
     /// <summary>
     /// True if an unreachable server is an error at start. If false, opening returns, and the stores throw at each call

@@ -122,26 +122,28 @@ public abstract class Transport : IAsyncDisposable
     /// The number of receivers other than that of this transport, in any process, and the time for which the backend
     /// may still count a receiver whose process has ended. Null while they are not known.
     /// </returns>
-    public virtual ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(null);
+    public virtual ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
+        string subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<(int Count, TimeSpan ExpiresAfter)?>(null);
 
     /// <summary>
-    /// Finds what the backend keeps for a subscription of this or another application, if the backend cannot list it
-    /// (<see cref="TransportFeatures.KeepsUnlisted"/>). Changes nothing, and needs only the permissions of a publisher.
-    /// Thread-safe. Default null.
+    /// Finds the queue of a subscription of this or another application, if the backend cannot list its queues
+    /// (<see cref="TransportFeatures.KeepsUnlistedQueues"/>). Changes nothing, and needs only the permissions of a
+    /// publisher. Thread-safe. Default null.
     /// </summary>
     /// <param name="service">The name of the application.</param>
     /// <param name="subscription">The name of the subscription.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>Null if nothing is kept.</returns>
+    /// <returns>Null if there is no queue.</returns>
     /// <exception cref="EventBusException">The answer cannot be determined now.</exception>
-    public virtual ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<KeptSubscription?>(null);
+    public virtual ValueTask<SubscriptionQueue?> FindQueueAsync(
+        string service, string subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<SubscriptionQueue?>(null);
 
     /// <summary>
-    /// Takes an event that the broker itself dropped, if the broker does so (<see cref="TransportFeatures.GivesUp"/>).
-    /// The bus calls this method every second, stores the event as a dead letter and then acknowledges it. Default
-    /// none.
+    /// Takes an event that the broker itself dropped, if the broker does so
+    /// (<see cref="TransportFeatures.DropsEvents"/>). The bus calls this method every second, stores the event as a
+    /// dead letter and then acknowledges it. Default none.
     /// </summary>
     /// <remarks>
     /// An unreachable broker is not an error here: it is reported by <see cref="CheckHealthAsync"/>. Events that are
@@ -149,7 +151,7 @@ public abstract class Transport : IAsyncDisposable
     /// </remarks>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Null if there is none at present.</returns>
-    public virtual ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+    public virtual ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<BrokerDeadLetter?>(null);
 
     /// <summary>

@@ -49,15 +49,16 @@ public sealed record TransportFeatures
 
     /// <summary>
     /// True if the broker may drop events by itself, for their age or a limit, and the transport returns them
-    /// (<see cref="Transport.TakeGivenUpAsync"/>). Default false.
+    /// (<see cref="Transport.TakeBrokerDeadLetterAsync"/>). Default false.
     /// </summary>
-    public bool GivesUp { get; init; }
+    public bool DropsEvents { get; init; }
 
     /// <summary>
-    /// True if what the backend keeps for a subscription outlives the subscription and cannot be listed. The bus then
-    /// stores the names of its subscriptions and queries each (<see cref="Transport.FindKeptAsync"/>). Default false.
+    /// True if the queue of a subscription outlives the subscription, and the backend cannot list its queues. The bus
+    /// then stores the names of its subscriptions and looks for each queue (<see cref="Transport.FindQueueAsync"/>).
+    /// Default false.
     /// </summary>
-    public bool KeepsUnlisted { get; init; }
+    public bool KeepsUnlistedQueues { get; init; }
 
     /// <summary>The largest body in bytes that the backend accepts. Default: no limit.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;

@@ -40,7 +40,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         }
     }
 
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken)
+    public override ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -128,7 +128,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         }
     }
 
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    public override ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
     {
         lock (gate)
         {

@@ -25,33 +25,33 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
 
 
     // One sequence for all keys, so that a key that is claimed again after a release gets a higher fencing token.
-    private long fences;
+    private long fencingTokens;
 
     // From this number of keys on, a claim takes the slow path (ClaimAsync), which logs the shortage.
     private int FirstLimit => room.ShortFrom - 1;
 
-    public override bool TryClaim(in ProcessedKey key, out long fence)
+    public override bool TryClaim(in ProcessedKey key, out long fencingToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
             if (table.Count >= table.Limit || !table.TryAdd(key, out var place))
             {
-                fence = 0;
+                fencingToken = 0;
                 return false;
             }
 
-            fence = Claim(table, place, DateTimeOffset.MaxValue);
+            fencingToken = Claim(table, place, DateTimeOffset.MaxValue);
             return true;
         }
     }
 
-    public override void Complete(in ProcessedKey key, long fence, DateTimeOffset keepUntil)
+    public override void Complete(in ProcessedKey key, long fencingToken, DateTimeOffset keepUntil)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (Find(table, key, fence) is >= 0 and var place && !table[place].IsDone)
+            if (Find(table, key, fencingToken) is >= 0 and var place && !table[place].IsDone)
             {
                 table[place].SetDone(keepUntil.UtcTicks);
                 table.ForgetLater(place);
@@ -60,12 +60,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override long FenceOf(in ProcessedKey key)
+    public override long FencingTokenOf(in ProcessedKey key)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            return table.Find(key) is >= 0 and var place ? table[place].Fence : 0;
+            return table.Find(key) is >= 0 and var place ? table[place].FencingToken : 0;
         }
     }
 
@@ -125,12 +125,13 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    public override ValueTask<bool> RenewAsync(
+        ProcessedKey key, long fencingToken, DateTimeOffset until, CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fence);
+            var place = Find(table, key, fencingToken);
             var holds = place >= 0 && !table[place].IsDone;
             if (holds)
             {
@@ -141,12 +142,13 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    public override ValueTask<bool> CompleteAsync(
+        ProcessedKey key, long fencingToken, Completion completion, CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fence);
+            var place = Find(table, key, fencingToken);
             if (place >= 0 && !table[place].IsDone)
             {
                 table[place].SetDone(completion.KeepUntil.UtcTicks);
@@ -167,7 +169,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    public override ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -183,12 +185,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken)
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fence);
+            var place = Find(table, key, fencingToken);
             if (place >= 0 && !table[place].IsDone)
             {
                 table.Remove(place);
@@ -246,8 +248,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    private static int Find(ProcessedTable table, in ProcessedKey key, long fence) =>
-        table.Find(key) is >= 0 and var place && table[place].Fence == fence ? place : -1;
+    private static int Find(ProcessedTable table, in ProcessedKey key, long fencingToken) =>
+        table.Find(key) is >= 0 and var place && table[place].FencingToken == fencingToken ? place : -1;
 
     private ProcessedTable TableOf(string subscription)
     {
@@ -267,8 +269,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     private long Claim(ProcessedTable table, int place, DateTimeOffset until)
     {
         ref var claimed = ref table[place];
-        (claimed.Fence, claimed.Until) = (++fences, until.UtcTicks);
-        return fences;
+        (claimed.FencingToken, claimed.Until) = (++fencingTokens, until.UtcTicks);
+        return fencingTokens;
     }
 
     private void EndShortage(ProcessedTable table)

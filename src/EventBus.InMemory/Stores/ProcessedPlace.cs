@@ -7,7 +7,7 @@ internal struct ProcessedPlace
     public Guid Uuid;
 
     /// <summary>The fencing token of the claim; 0 for an unused place.</summary>
-    public long Fence;
+    public long FencingToken;
 
     /// <summary>The end of the lease; after completion, the end of the retention. In UTC ticks.</summary>
     public long Until;

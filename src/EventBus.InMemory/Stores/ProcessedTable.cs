@@ -73,8 +73,8 @@ internal sealed class ProcessedTable
         latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key, out _);
 
     /// <summary>
-    /// Adds a key unless it exists. Set the <see cref="ProcessedPlace.Fence"/> of its place before the next addition: a
-    /// place without one counts as unused.
+    /// Adds a key unless it exists. Set the <see cref="ProcessedPlace.FencingToken"/> of its place before the next
+    /// addition: a place without one counts as unused.
     /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="place">Its place.</param>
@@ -184,7 +184,7 @@ internal sealed class ProcessedTable
     {
         for (var place = 0; place < used; place++)
         {
-            if (this[place] is { Fence: > 0, IsDone: false })
+            if (this[place] is { FencingToken: > 0, IsDone: false })
             {
                 yield return place;
             }
@@ -280,7 +280,7 @@ internal sealed class ProcessedTable
         for (var place = 0; place < used; place++)
         {
             ref var there = ref this[place];
-            if (there.Fence > 0)
+            if (there.FencingToken > 0)
             {
                 ref var bucket = ref buckets[BucketOf(place)];
                 there.Next = bucket;

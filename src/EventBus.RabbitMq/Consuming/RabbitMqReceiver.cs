@@ -102,7 +102,7 @@ internal sealed class RabbitMqReceiver : Receiver
     /// Counts the other consumers of the queue; null while this receiver does not consume, or if the broker does not
     /// report the number.
     /// </summary>
-    public async Task<(int Count, TimeSpan DeadFor)?> CountOthersAsync(CancellationToken cancellationToken)
+    public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
     {
         // A quorum queue with a single active consumer counts only the active one.
         if (!IsLive || intakeStopped || (subscription.Ordered && options.QueueType == RabbitMqQueueType.Quorum))

@@ -15,7 +15,7 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     /// <summary>Adds a dead letter, and its alert if it needs one.</summary>
     public async Task AddAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
-        entry = entry with { Number = queues.Setup.Time.GetUtcNow().UtcTicks, WasInterrupted = false };
+        entry = entry with { Number = queues.Setup.TimeProvider.GetUtcNow().UtcTicks, WasInterrupted = false };
         if (entry.NeedsAlert)
         {
             // The alert is sent first: if the process ends between the two calls, an alert arrives before its dead
@@ -86,7 +86,7 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     public override ValueTask<FailedEvent?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
         ValueTask.FromResult(alerts.Find(alert));
 
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+    public override ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         alerts.SettleAsync(sent);
 
     /// <summary>

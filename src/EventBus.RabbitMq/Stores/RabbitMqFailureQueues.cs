@@ -25,7 +25,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     public async ValueTask OpenAsync(StoreSetup opened, CancellationToken cancellationToken)
     {
         (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
-        connector.Share(opened.ServiceName, opened.Time);
+        connector.Share(opened.ServiceName, opened.TimeProvider);
         connector.KeepsFailures = true;
         try
         {
@@ -72,7 +72,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         if (!prepared)
         {
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
-                .WaitAsync(connector.Options.CallTimeout, Setup.Time, cancellationToken);
+                .WaitAsync(connector.Options.CallTimeout, Setup.TimeProvider, cancellationToken);
             await provisioner.PrepareAsync(live, Names.FailureThings(Setup.Subscriptions));
             prepared = true;
         }

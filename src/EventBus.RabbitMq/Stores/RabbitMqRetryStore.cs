@@ -46,7 +46,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         }
         else
         {
-            await WaitAsync(entry with { WasInterrupted = false }, entry.DueAt - queues.Setup.Time.GetUtcNow(), cancellationToken);
+            await WaitAsync(entry with { WasInterrupted = false }, entry.DueAt - queues.Setup.TimeProvider.GetUtcNow(), cancellationToken);
         }
 
         await SettleAsync(entry.Claim, held);
@@ -123,7 +123,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             sum += await queues.CountAsync(queue, cancellationToken);
         }
 
-        return sum + await CountDueAsync(queues.Setup.Time.GetUtcNow(), cancellationToken);
+        return sum + await CountDueAsync(queues.Setup.TimeProvider.GetUtcNow(), cancellationToken);
     }
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)

@@ -40,7 +40,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
     /// <summary>
     /// Creates the clock that the stores use for due times and leases. It follows the server's clock.
     /// </summary>
-    public TimeProvider PlanBy(TimeProvider time) => clock = new RedisClock(time);
+    public TimeProvider CreateClock(TimeProvider time) => clock = new RedisClock(time);
 
     public async ValueTask CloseAsync()
     {

@@ -34,7 +34,7 @@ internal sealed class RedisStores : BusStores
 
     public override SubscriptionStore Subscriptions { get; }
 
-    public override TimeProvider PlanBy(TimeProvider time) => link.PlanBy(time);
+    public override TimeProvider CreateClock(TimeProvider time) => link.CreateClock(time);
 
     public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => link.OpenAsync(setup, cancellationToken);
 

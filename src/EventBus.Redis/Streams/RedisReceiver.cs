@@ -99,15 +99,15 @@ internal sealed class RedisReceiver : Receiver
     }
 
     /// <summary>Counts the other consumers of the group; null if the number is unknown at present.</summary>
-    public async Task<(int Count, TimeSpan DeadFor)?> CountOthersAsync(CancellationToken cancellationToken)
+    public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
     {
         // An active consumer reads every second, or renews what it holds.
-        var deadFor = (consumer.ClaimAfter / 3) + ShownEvery;
+        var expiresAfter = (consumer.ClaimAfter / 3) + ShownEvery;
         try
         {
-            var others = await consumer.Connector.AnswerAsync(consumer.Group.OthersAsync(deadFor), cancellationToken);
+            var others = await consumer.Connector.AnswerAsync(consumer.Group.OthersAsync(expiresAfter), cancellationToken);
             others.UnionWith(lease is null ? [] : await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
-            return (others.Count, deadFor);
+            return (others.Count, expiresAfter);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
         {

@@ -116,11 +116,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+    public override async ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
         string subscription,
         CancellationToken cancellationToken) =>
         Array.Find(receivers, each => !each.IsStopping && each.Subscription == subscription) is { } receiver
-            ? await receiver.CountOthersAsync(cancellationToken)
+            ? await receiver.CountOtherConsumersAsync(cancellationToken)
             : null;
 
     public override async ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)

@@ -41,11 +41,11 @@ internal sealed class SqliteDatabase : SqlDatabase
     public override string Prefix => options.TablePrefix;
 
     /// <summary>Creates the clock that the stores use for due times and leases.</summary>
-    public TimeProvider PlanBy(TimeProvider machine) => clock = new SqlClock(machine, Prefix);
+    public TimeProvider CreateClock(TimeProvider machine) => clock = new SqlClock(machine, Prefix);
 
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
-        time = setup.Time;
+        time = setup.TimeProvider;
         writer.Start(time);
         readers.Start();
         try

@@ -104,7 +104,7 @@ public sealed class InterfaceSubscriptionTests
             bus.UseInMemory().StoreInMemory().Publishes<ParcelSent>().Publishes<ParcelOpened>().Subscribe("all", s => s
                 .On<IParcelEvent>((e, context, _) => Note(context.IdempotencyKey)).Ordered()
                 .Sequenced<IParcelEvent>(e => int.Parse(e.ParcelId, null))
-                .Idempotent(once => once.KeyBy<IParcelEvent>(e => $"parcel {e.ParcelId}")));
+                .Idempotent(once => once.KeyedBy<IParcelEvent>(e => $"parcel {e.ParcelId}")));
         });
 
         await running.Bus.PublishAsync(new ParcelOpened("2"), new PublishOptions { Key = "k" }, Token);

@@ -31,7 +31,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         Assert.False(first.BeginCounting());
-        var counting = Enter(alone: false).CountOthersAsync(slots);
+        var counting = Enter(alone: false).CountOtherConsumersAsync(slots);
         Assert.False(counting.IsCompleted);
         Assert.Equal(0, marks);
 
@@ -50,7 +50,7 @@ public sealed class RedeliveryCoordinatorTests
         var first = Enter(alone: false);
         var second = Enter(alone: false);
 
-        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOtherConsumersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
     }
@@ -70,8 +70,8 @@ public sealed class RedeliveryCoordinatorTests
         })!;
         first.BeginCounting();
         first.Counted();
-        var second = Enter(alone: false).CountOthersAsync(slots);
-        var third = Enter(alone: false).CountOthersAsync(slots);
+        var second = Enter(alone: false).CountOtherConsumersAsync(slots);
+        var third = Enter(alone: false).CountOtherConsumersAsync(slots);
         Assert.False(third.IsCompleted);
 
         (await written.Task.WaitAsync(RunningBus.Patience, Token))();
@@ -97,7 +97,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(Lease);
 
         var run = await alone.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOthersAsync(slots);
+        await run.CountOtherConsumersAsync(slots);
         Assert.Equal((1, false), (marks, run.BeginCounting()));
     }
 
@@ -111,7 +111,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(TimeSpan.FromSeconds(1));
 
         var run = await other.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOthersAsync(slots);
+        await run.CountOtherConsumersAsync(slots);
         Assert.Equal((1, true), (marks, run.BeginCounting()));
         alone.Dispose();
         run.Dispose();
@@ -144,7 +144,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         first.BeginCounting();
-        var counting = Enter(alone: false).CountOthersAsync(slots);
+        var counting = Enter(alone: false).CountOtherConsumersAsync(slots);
 
         first.Dispose();
 
@@ -176,7 +176,7 @@ public sealed class RedeliveryCoordinatorTests
     private async Task<(RedeliveryRun Run, bool Concurrent)> StartAsync(bool alone)
     {
         var run = Enter(alone);
-        await run.CountOthersAsync(slots);
+        await run.CountOtherConsumersAsync(slots);
         var accompanied = run.BeginCounting();
         run.Counted();
         return (run, accompanied);

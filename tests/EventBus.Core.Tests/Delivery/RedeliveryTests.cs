@@ -163,7 +163,7 @@ public sealed class SuspectTests
         using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
         using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
 
-        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOtherConsumersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());

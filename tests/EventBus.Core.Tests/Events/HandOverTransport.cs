@@ -16,8 +16,15 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     private int released;
     private int sent;
 
-    public override TransportFeatures Features { get; } =
-        new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true, GivesUp = true };
+    public override TransportFeatures Features { get; } = new()
+    {
+        System = "scripted",
+        Durable = true,
+        Ordered = true,
+        Redelivers = true,
+        SharesSubscriptions = true,
+        DropsEvents = true,
+    };
 
     /// <summary>The number of earlier deliveries, as the backend counts them.</summary>
     public int EarlierDeliveries { get; set; }
@@ -63,7 +70,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         return all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 
-    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) =>
+    public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)

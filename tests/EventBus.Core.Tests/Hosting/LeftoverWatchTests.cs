@@ -198,7 +198,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
     private void Keep(string service, string subscription, long consumers = 0, long waiting = 0, bool seen = true)
     {
-        transport.Kept[(service, subscription)] = new KeptSubscription(
+        transport.Kept[(service, subscription)] = new SubscriptionQueue(
             $"{service}:{subscription}",
             consumers,
             waiting,
@@ -252,13 +252,13 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
     private sealed class KeepingTransport : Transport
     {
-        public Dictionary<(string Service, string Name), KeptSubscription> Kept { get; } = [];
+        public Dictionary<(string Service, string Name), SubscriptionQueue> Kept { get; } = [];
 
         public Exception? Error { get; set; }
 
         public int Looks { get; private set; }
 
-        public override TransportFeatures Features { get; } = new() { System = "keeping", KeepsUnlisted = true };
+        public override TransportFeatures Features { get; } = new() { System = "keeping", KeepsUnlistedQueues = true };
 
         public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
@@ -270,7 +270,8 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("never subscribed");
 
-        public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken)
+        public override ValueTask<SubscriptionQueue?> FindQueueAsync(
+            string service, string subscription, CancellationToken cancellationToken)
         {
             Looks++;
             return Error is null ? ValueTask.FromResult(Kept.GetValueOrDefault((service, subscription))) : throw Error;

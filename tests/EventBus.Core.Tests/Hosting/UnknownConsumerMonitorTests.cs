@@ -8,7 +8,7 @@ namespace EventBus;
 /// <summary>Who consumes a subscription is compared with who shares the store.</summary>
 public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 {
-    private static readonly TimeSpan DeadFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ExpiresAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -49,7 +49,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     public async Task Predecessor_ThatIsCountedAsLongAsADeadOneMayBe_IsNoForeignInstance()
     {
         transport.Others = 1;
-        await LookAsync(looks: (int)(DeadFor / Period) + 1);
+        await LookAsync(looks: (int)(ExpiresAfter / Period) + 1);
         Assert.Null(watch.Complaint);
 
         transport.Others = 0;
@@ -185,10 +185,10 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
             throw new InvalidOperationException("never subscribed");
 
-        public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(
+        public override ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
             string subscription,
             CancellationToken cancellationToken) =>
-            ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(Others is { } count ? (count, DeadFor) : null);
+            ValueTask.FromResult<(int Count, TimeSpan ExpiresAfter)?>(Others is { } count ? (count, ExpiresAfter) : null);
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

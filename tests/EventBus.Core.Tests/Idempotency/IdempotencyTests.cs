@@ -177,7 +177,7 @@ public sealed class IdempotencyTests
     public async Task Idempotent_KeyedByTheEvent_RecognisesCopiesWithNewIds()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("points", s => s
-            .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent(options => options.KeyBy<OrderPlaced>(e => e.OrderId))));
+            .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent(options => options.KeyedBy<OrderPlaced>(e => e.OrderId))));
         await running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("2"), new OrderPlaced("1")], cancellationToken: Token);
         await running.WhenIdleAsync();
 
@@ -193,7 +193,7 @@ public sealed class IdempotencyTests
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("points", s => s
             .On<OrderPlaced>((_, context, _) => Note(context.IdempotencyKey))
             .On<OrderShipped>((_, context, _) => Note(context.IdempotencyKey))
-            .Idempotent(options => options.KeyBy<OrderPlaced>(e => e.OrderId).KeyBy<OrderShipped>(e => e.OrderId))));
+            .Idempotent(options => options.KeyedBy<OrderPlaced>(e => e.OrderId).KeyedBy<OrderShipped>(e => e.OrderId))));
         await running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("1")], cancellationToken: Token);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await running.WhenIdleAsync();
@@ -247,17 +247,17 @@ public sealed class IdempotencyTests
         var store = new ScriptedProcessedStore();
         var dead = await store.ClaimAsync(new ProcessedKey("points", "1"), 0, time.GetUtcNow(), TimeSpan.FromSeconds(30), Token);
         store.InProgressAnswers = 3;
-        long fence = 0;
+        long fencingToken = 0;
         await using var running = await StartAsync(store, (e, context) =>
         {
-            fence = context.FencingToken;
+            fencingToken = context.FencingToken;
             return Note(e.OrderId);
         });
         await PublishAsync(running, "1");
         await AdvanceUntilIdleAsync(running);
 
         Assert.Equal(["1"], seen.Items);
-        Assert.True(fence > dead.Fence);
+        Assert.True(fencingToken > dead.FencingToken);
     }
 
     /// <summary>

@@ -42,7 +42,7 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
             .AsTask()
             .GetAwaiter()
             .GetResult();
-        inner.CompleteAsync(key, claim.Fence, new Completion([], [], DateTimeOffset.MaxValue), CancellationToken.None)
+        inner.CompleteAsync(key, claim.FencingToken, new Completion([], [], DateTimeOffset.MaxValue), CancellationToken.None)
             .AsTask()
             .GetAwaiter()
             .GetResult();
@@ -67,31 +67,33 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
         return claiming;
     }
 
-    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    public override ValueTask<bool> RenewAsync(
+        ProcessedKey key, long fencingToken, DateTimeOffset until, CancellationToken cancellationToken)
     {
         Check();
-        return inner.RenewAsync(key, fence, until, cancellationToken);
+        return inner.RenewAsync(key, fencingToken, until, cancellationToken);
     }
 
-    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    public override ValueTask<bool> CompleteAsync(
+        ProcessedKey key, long fencingToken, Completion completion, CancellationToken cancellationToken)
     {
         Check();
-        var completing = inner.CompleteAsync(key, fence, completion, cancellationToken);
+        var completing = inner.CompleteAsync(key, fencingToken, completion, cancellationToken);
         Completed?.Invoke();
         return completing;
     }
 
-    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    public override async ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
     {
         Check();
         await (Dispatching?.Invoke() ?? Task.CompletedTask);
-        await inner.DispatchedAsync(key, cancellationToken);
+        await inner.MarkDispatchedAsync(key, cancellationToken);
     }
 
-    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken)
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken)
     {
         Check();
-        return inner.ReleaseAsync(key, fence, cancellationToken);
+        return inner.ReleaseAsync(key, fencingToken, cancellationToken);
     }
 
     public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>

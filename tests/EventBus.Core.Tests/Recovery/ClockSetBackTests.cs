@@ -126,7 +126,7 @@ public sealed class ClockSetBackTests
                 return ValueTask.FromResult(true);
             },
         };
-        var stores = new TestBusStores("in queues", failures: new PickyQueue(queue)) { Opened = setup => clock = setup.Time };
+        var stores = new TestBusStores("in queues", failures: new PickyQueue(queue)) { Opened = setup => clock = setup.TimeProvider };
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
                 .UseStores(_ => stores)

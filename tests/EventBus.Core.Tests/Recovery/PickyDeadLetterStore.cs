@@ -23,13 +23,13 @@ internal sealed class PickyDeadLetterStore(DeadLetterStore inner, Action<string,
         return base.CountAsync(filter, cancellationToken);
     }
 
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    public override ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
     {
         foreach (var alert in sent)
         {
             before("alerted", alert.Id);
         }
 
-        return base.AlertedAsync(sent, cancellationToken);
+        return base.MarkAlertedAsync(sent, cancellationToken);
     }
 }

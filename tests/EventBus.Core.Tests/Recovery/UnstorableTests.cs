@@ -517,25 +517,25 @@ public sealed class UnstorableTests : IDisposable
 
         public override ValueTask<bool> RenewAsync(
             ProcessedKey key,
-            long fence,
+            long fencingToken,
             DateTimeOffset until,
-            CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
+            CancellationToken cancellationToken) => inner.RenewAsync(key, fencingToken, until, cancellationToken);
 
         public override ValueTask<bool> CompleteAsync(
             ProcessedKey key,
-            long fence,
+            long fencingToken,
             Completion completion,
             CancellationToken cancellationToken)
         {
             BeforeCompleting(key.Key);
-            return inner.CompleteAsync(key, fence, completion, cancellationToken);
+            return inner.CompleteAsync(key, fencingToken, completion, cancellationToken);
         }
 
-        public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
-            inner.DispatchedAsync(key, cancellationToken);
+        public override ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+            inner.MarkDispatchedAsync(key, cancellationToken);
 
-        public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
-            inner.ReleaseAsync(key, fence, cancellationToken);
+        public override ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken) =>
+            inner.ReleaseAsync(key, fencingToken, cancellationToken);
 
         public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
             inner.SweepAsync(now, max, cancellationToken);

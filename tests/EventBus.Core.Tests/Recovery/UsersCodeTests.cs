@@ -107,7 +107,7 @@ public sealed class UsersCodeTests : IDisposable
                         e => trap.IsSprung("number") ? throw new BadThing() : e.OrderId == "bad" ? 1 : 2,
                         configure: options => options.Timeout = TimeSpan.FromSeconds(1)),
                     "idempotency key" => s.Idempotent(
-                        options => options.KeyBy<OrderPlaced>(e => trap.IsSprung("idempotency key") ? throw new BadThing() : e.OrderId)),
+                        options => options.KeyedBy<OrderPlaced>(e => trap.IsSprung("idempotency key") ? throw new BadThing() : e.OrderId)),
                     _ when place.StartsWith("guard", StringComparison.Ordinal) => s.Guard<OrderPlaced, OddGuard>(),
                     _ => s,
                 }).On<OrderPlaced, OddHandler>()),

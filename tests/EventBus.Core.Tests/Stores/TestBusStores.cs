@@ -30,7 +30,7 @@ internal sealed class TestBusStores(
     /// <summary>Called when the stores open.</summary>
     public Action<StoreSetup> Opened { get; init; } = _ => { };
 
-    public override TimeProvider PlanBy(TimeProvider time) => Clock(time);
+    public override TimeProvider CreateClock(TimeProvider time) => Clock(time);
 
     public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {

@@ -219,7 +219,7 @@ internal sealed class CurvesProof : Proof
             var claim = await ClaimAsync(id);
             if (claim.State != ProcessedState.New || !await probe.Processed.CompleteAsync(
                 new ProcessedKey(Subscription, id),
-                claim.Fence,
+                claim.FencingToken,
                 new Completion([], [], TimeProvider.System.GetUtcNow() + Retention),
                 CancellationToken.None))
             {

@@ -85,35 +85,36 @@ internal sealed class WatchedProcessedStore(ProcessedEventStore inner, Journal j
         CancellationToken cancellationToken) =>
         inner.ClaimAsync(key, fingerprint, now, lease, cancellationToken);
 
-    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
-        inner.RenewAsync(key, fence, until, cancellationToken);
+    public override ValueTask<bool> RenewAsync(
+        ProcessedKey key, long fencingToken, DateTimeOffset until, CancellationToken cancellationToken) =>
+        inner.RenewAsync(key, fencingToken, until, cancellationToken);
 
     public override async ValueTask<bool> CompleteAsync(
         ProcessedKey key,
-        long fence,
+        long fencingToken,
         Completion completion,
         CancellationToken cancellationToken)
     {
         reached(Failpoint.BeforeCommit, key.Key);
-        var committed = await inner.CompleteAsync(key, fence, completion, cancellationToken);
+        var committed = await inner.CompleteAsync(key, fencingToken, completion, cancellationToken);
         if (committed)
         {
-            journal.Write(Kind.Commit, Numbers.Of(key.Key), fence);
+            journal.Write(Kind.Commit, Numbers.Of(key.Key), fencingToken);
             reached(Failpoint.BeforeDispatch, key.Key);
         }
 
         return committed;
     }
 
-    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    public override async ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
     {
         reached(Failpoint.AfterDispatch, key.Key);
-        await inner.DispatchedAsync(key, cancellationToken);
+        await inner.MarkDispatchedAsync(key, cancellationToken);
         reached(Failpoint.BeforeAcknowledge, key.Key);
     }
 
-    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
-        inner.ReleaseAsync(key, fence, cancellationToken);
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(key, fencingToken, cancellationToken);
 
     public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
         inner.SweepAsync(now, max, cancellationToken);

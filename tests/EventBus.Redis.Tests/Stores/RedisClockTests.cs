@@ -159,7 +159,7 @@ public sealed class RedisClockTests
             var link = new RedisStoreLink(
                 new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log),
                 prefix);
-            var clock = new ClockOf(link, (RedisClock)link.PlanBy(time));
+            var clock = new ClockOf(link, (RedisClock)link.CreateClock(time));
             await link.OpenAsync(new StoreSetup(TestStores.Service, time) { FailFast = true }, Token);
             return clock;
         }

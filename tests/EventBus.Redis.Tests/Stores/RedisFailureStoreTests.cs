@@ -140,7 +140,7 @@ public sealed class RedisFailureStoreTests
         Assert.Equal(["mail~p-1", "mail~p-2"], claimed.Entries.Select(alert => alert.Id));
         Assert.Equal(TestStores.Now + TestStores.Lease, claimed.NextDue);
         Assert.Empty((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
-        await stores.Failures.DeadLetters.AlertedAsync([claimed.Entries[0], claimed.Entries[1] with { Number = 0 }], Token);
+        await stores.Failures.DeadLetters.MarkAlertedAsync([claimed.Entries[0], claimed.Entries[1] with { Number = 0 }], Token);
         var again = Assert.Single(
             (await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries);
         Assert.Equal(claimed.Entries[1], again);

@@ -142,7 +142,7 @@ public sealed class RedisOverwrittenKeyTests
                 var claim = await ClaimAsync(stores);
                 return async () => await stores.Processed.CompleteAsync(
                     Handled,
-                    claim.Fence,
+                    claim.FencingToken,
                     new Completion([TestStores.Event("out")], [], TestStores.Now),
                     Token)
                     && (await ClaimAsync(stores)).Outbox.Count == 1;

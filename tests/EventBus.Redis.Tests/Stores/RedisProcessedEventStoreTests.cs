@@ -20,16 +20,16 @@ public sealed class RedisProcessedEventStoreTests
         Assert.Equal((ProcessedState.InProgress, 0), await StateAsync(stores, TestStores.Now));
         var completion = new Completion([TestStores.Event("a"), TestStores.Event("b")], [], KeepUntil);
 
-        Assert.False(await stores.Processed.CompleteAsync(Key, claim.Fence + 1, completion, Token));
-        Assert.True(await stores.Processed.CompleteAsync(Key, claim.Fence, completion, Token));
-        Assert.True(await stores.Processed.CompleteAsync(Key, claim.Fence, completion, Token));
+        Assert.False(await stores.Processed.CompleteAsync(Key, claim.FencingToken + 1, completion, Token));
+        Assert.True(await stores.Processed.CompleteAsync(Key, claim.FencingToken, completion, Token));
+        Assert.True(await stores.Processed.CompleteAsync(Key, claim.FencingToken, completion, Token));
 
         var done = await ClaimAsync(stores, TestStores.Now.AddYears(1), 5);
-        Assert.Equal((ProcessedState.Done, 0, long.MinValue), (done.State, done.Fence, done.Fingerprint));
+        Assert.Equal((ProcessedState.Done, 0, long.MinValue), (done.State, done.FencingToken, done.Fingerprint));
         Assert.Equal(["a", "b"], done.Outbox.Select(envelope => envelope.Id));
         Assert.Equal("""{"Number":1}"""u8.ToArray(), done.Outbox[1].Body.ToArray());
         Assert.Equal(0, await stores.Processed.SweepAsync(KeepUntil.AddYears(1), 10, Token));
-        await stores.Processed.DispatchedAsync(Key, Token);
+        await stores.Processed.MarkDispatchedAsync(Key, Token);
         Assert.Empty((await ClaimAsync(stores, TestStores.Now)).Outbox);
         Assert.Equal(0, await stores.Processed.SweepAsync(KeepUntil.AddTicks(-10), 10, Token));
         Assert.Equal(1, await stores.Processed.SweepAsync(KeepUntil, 10, Token));
@@ -43,20 +43,20 @@ public sealed class RedisProcessedEventStoreTests
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
         var first = await ClaimAsync(stores, TestStores.Now);
-        Assert.True(await stores.Processed.RenewAsync(Key, first.Fence, TestStores.Now + (2 * TestStores.Lease), Token));
+        Assert.True(await stores.Processed.RenewAsync(Key, first.FencingToken, TestStores.Now + (2 * TestStores.Lease), Token));
         Assert.Equal(ProcessedState.InProgress, (await StateAsync(stores, TestStores.Now + TestStores.Lease)).State);
 
         var second = await ClaimAsync(stores, TestStores.Now + (2 * TestStores.Lease));
 
         Assert.Equal(ProcessedState.New, second.State);
-        Assert.True(second.Fence > first.Fence);
-        Assert.False(await stores.Processed.RenewAsync(Key, first.Fence, KeepUntil, Token));
-        Assert.False(await stores.Processed.CompleteAsync(Key, first.Fence, new Completion([], [], KeepUntil), Token));
-        await stores.Processed.ReleaseAsync(Key, first.Fence, Token);
+        Assert.True(second.FencingToken > first.FencingToken);
+        Assert.False(await stores.Processed.RenewAsync(Key, first.FencingToken, KeepUntil, Token));
+        Assert.False(await stores.Processed.CompleteAsync(Key, first.FencingToken, new Completion([], [], KeepUntil), Token));
+        await stores.Processed.ReleaseAsync(Key, first.FencingToken, Token);
         Assert.Equal(1, await stores.Processed.CountAsync(Token));
-        await stores.Processed.ReleaseAsync(Key, second.Fence, Token);
+        await stores.Processed.ReleaseAsync(Key, second.FencingToken, Token);
         Assert.Equal(0, await stores.Processed.CountAsync(Token));
-        Assert.True((await ClaimAsync(stores, TestStores.Now)).Fence > second.Fence);
+        Assert.True((await ClaimAsync(stores, TestStores.Now)).FencingToken > second.FencingToken);
     }
 
     [Fact]
@@ -72,7 +72,9 @@ public sealed class RedisProcessedEventStoreTests
 
         var completion = new Completion([], [], KeepUntil);
         Assert.True(
-            await LostReply.RepeatAsync(valve, async () => await stores.Processed.CompleteAsync(Key, claim.Fence, completion, Token)));
+            await LostReply.RepeatAsync(
+                valve,
+                async () => await stores.Processed.CompleteAsync(Key, claim.FencingToken, completion, Token)));
     }
 
     [Fact]
@@ -99,15 +101,16 @@ public sealed class RedisProcessedEventStoreTests
         Assert.NotNull(Assert.Single(done.Outbox).Defect);
         await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "counters"), "fence", "many");
         Assert.True(
-            (await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-2"), 0, TestStores.Now, TestStores.Lease, Token)).Fence > 1_000);
+            (await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-2"), 0, TestStores.Now, TestStores.Lease, Token))
+                .FencingToken > 1_000);
     }
 
     private static async Task<ProcessedClaim> ClaimAsync(TestStores stores, DateTimeOffset now, long fingerprint = 1) =>
         await stores.Processed.ClaimAsync(Key, fingerprint, now, TestStores.Lease, Token);
 
-    private static async Task<(ProcessedState State, long Fence)> StateAsync(TestStores stores, DateTimeOffset now)
+    private static async Task<(ProcessedState State, long FencingToken)> StateAsync(TestStores stores, DateTimeOffset now)
     {
         var claim = await ClaimAsync(stores, now);
-        return (claim.State, claim.State == ProcessedState.New ? 0 : claim.Fence);
+        return (claim.State, claim.State == ProcessedState.New ? 0 : claim.FencingToken);
     }
 }

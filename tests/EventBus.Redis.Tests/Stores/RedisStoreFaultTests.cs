@@ -20,7 +20,7 @@ public sealed class RedisStoreFaultTests
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "done"), 1, TestStores.Now, TestStores.Lease, Token);
         await stores.Processed.CompleteAsync(
             new ProcessedKey("mail", "done"),
-            claim.Fence,
+            claim.FencingToken,
             new Completion([TestStores.Event("out")], [], TestStores.Now),
             Token);
         var held = Assert.Single(await stores.ClaimAsync());
@@ -188,7 +188,7 @@ public sealed class RedisStoreFaultTests
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-7"), 0, TestStores.Now, TestStores.Lease, Token);
         await stores.Processed.CompleteAsync(
             new ProcessedKey("mail", "p-7"),
-            claim.Fence,
+            claim.FencingToken,
             new Completion([TestStores.Event("out")], [], TestStores.Now),
             Token);
 

@@ -256,7 +256,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
             Status = FailedEventStatus.Dead,
             NeedsAlert = true
         }, Token);
-        await Failures.DeadLetters.AlertedAsync(due, Token);
+        await Failures.DeadLetters.MarkAlertedAsync(due, Token);
 
         var left = Assert.Single((await Failures.DeadLetters.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
         Assert.Equal("mail~1", left.Id);

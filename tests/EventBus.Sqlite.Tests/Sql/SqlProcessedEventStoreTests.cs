@@ -53,16 +53,16 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     [Fact]
     public async Task Outbox_OfADoneKey_StaysUntilItWasSent()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         Envelope[] outbox = [Event("a", 0), Event("b", 5_000)];
-        Assert.True(await Processed.CompleteAsync(Key, fence, new Completion(outbox, [], Now), Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, new Completion(outbox, [], Now), Token));
 
         var done = await Processed.ClaimAsync(Key, 8, Now, Lease, Token);
-        Assert.Equal((ProcessedState.Done, 0, 7), (done.State, done.Fence, done.Fingerprint));
+        Assert.Equal((ProcessedState.Done, 0, 7), (done.State, done.FencingToken, done.Fingerprint));
         Assert.Equal(["a", "b"], done.Outbox.Select(e => e.Id));
         Assert.Equal(5_000, done.Outbox[1].Body.Length);
         Assert.Equal(0, await Processed.SweepAsync(Now, 10, Token));
-        await Processed.DispatchedAsync(Key, Token);
+        await Processed.MarkDispatchedAsync(Key, Token);
 
         Assert.Empty((await Processed.ClaimAsync(Key, 8, Now, Lease, Token)).Outbox);
         Assert.Equal(1, await Processed.SweepAsync(Now, 10, Token));
@@ -72,11 +72,11 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     [Fact]
     public async Task Effect_OfACompletion_HappensOnceWhateverIsRepeated()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         var completion = Done((transaction, token) => Effects.InsertAsync(transaction, "1", token));
 
-        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
-        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, completion, Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, completion, Token));
 
         Assert.Equal(1, await Effects.CountAsync(File));
     }
@@ -85,12 +85,12 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     public async Task Effect_OfALostClaim_DoesNotHappen()
     {
         var old = await ClaimAsync();
-        var fence = await ClaimAsync(Now + Lease);
+        var fencingToken = await ClaimAsync(Now + Lease);
         var completion = Done((transaction, token) => Effects.InsertAsync(transaction, "1", token));
 
         Assert.False(await Processed.CompleteAsync(Key, old, completion, Token));
         Assert.Equal(0, await Effects.CountAsync(File));
-        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, completion, Token));
         Assert.Equal(1, await Effects.CountAsync(File));
     }
 
@@ -101,19 +101,19 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var keys = Enumerable.Range(0, 9).Select(number => new ProcessedKey("mail", $"k{number}")).ToArray();
-        var fences = new long[keys.Length];
+        var fencingTokens = new long[keys.Length];
         for (var i = 0; i < keys.Length; i++)
         {
-            fences[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).Fence;
+            fencingTokens[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).FencingToken;
         }
 
-        var holding = Processed.CompleteAsync(keys[0], fences[0], Done(async (_, _) =>
+        var holding = Processed.CompleteAsync(keys[0], fencingTokens[0], Done(async (_, _) =>
         {
             holds.SetResult();
             await hold.Task;
         }), Token).AsTask();
         await holds.Task.WaitAsync(Patience, Token);
-        var others = Enumerable.Range(1, 8).Select(i => Processed.CompleteAsync(keys[i], fences[i], Done(
+        var others = Enumerable.Range(1, 8).Select(i => Processed.CompleteAsync(keys[i], fencingTokens[i], Done(
             (transaction, token) => Effects.InsertAsync(transaction, keys[i].Key, token),
             (transaction, token) => i == 4 ? Effects.InsertAsync(transaction, null, token) : Task.CompletedTask), Token).AsTask())
                 .ToArray();
@@ -129,7 +129,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
             Assert.Equal(i == 4 ? 0 : 1, await Effects.CountAsync(File, keys[i].Key));
         }
 
-        Assert.True(await Processed.RenewAsync(keys[4], fences[4], Now, Token));
+        Assert.True(await Processed.RenewAsync(keys[4], fencingTokens[4], Now, Token));
     }
 
     [Theory]
@@ -137,12 +137,13 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     [InlineData("ROLLBACK")]
     public async Task Effect_ThatEndsTheTransaction_IsRefused(string how)
     {
-        var fence = await ClaimAsync();
-
-        await Assert.ThrowsAsync<EffectException>(async () => await Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        var fencingToken = await ClaimAsync();
+        var done = Done(async (transaction, token) =>
         {
             await (how == "COMMIT" ? transaction.CommitAsync(token) : transaction.RollbackAsync(token));
-        }), Token));
+        });
+
+        await Assert.ThrowsAsync<EffectException>(async () => await Processed.CompleteAsync(Key, fencingToken, done, Token));
 
         Assert.True(await stores.Failures.RecordAsync(Failed("1"), Token));
     }
@@ -154,13 +155,13 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var keys = Enumerable.Range(0, 3).Select(number => new ProcessedKey("mail", $"k{number}")).ToArray();
-        var fences = new long[keys.Length];
+        var fencingTokens = new long[keys.Length];
         for (var i = 0; i < keys.Length; i++)
         {
-            fences[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).Fence;
+            fencingTokens[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).FencingToken;
         }
 
-        var holding = Processed.CompleteAsync(keys[0], fences[0], Done(async (_, _) =>
+        var holding = Processed.CompleteAsync(keys[0], fencingTokens[0], Done(async (_, _) =>
         {
             holds.TrySetResult();
             await hold.Task;
@@ -169,7 +170,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         var record = stores.Failures.RecordAsync(Failed("1"), Token).AsTask();
         var enders = new[] { 1, 2 }.Select(i => Processed.CompleteAsync(
             keys[i],
-            fences[i],
+            fencingTokens[i],
             Done((transaction, token) => transaction.RollbackAsync(token)),
             Token).AsTask()).ToArray();
         hold.SetResult();
@@ -187,9 +188,9 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     [Fact]
     public async Task Effect_LongerThanItsTime_IsToldToEndAndUndone()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, token) =>
         {
             await Effects.InsertAsync(transaction, "1", token);
             started.SetResult();
@@ -200,16 +201,16 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
 
         Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
         Assert.Equal(0, await Effects.CountAsync(File));
-        Assert.True(await Processed.CompleteAsync(Key, fence, Done(), Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, Done(), Token));
     }
 
     [Fact]
     public async Task Effect_OfACallerThatGivesUp_IsToldToEndAndUndone()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         using var stop = new CancellationTokenSource();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var completing = Processed.CompleteAsync(Key, fence, Done(async (_, token) =>
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (_, token) =>
         {
             started.SetResult();
             await Task.Delay(Timeout.InfiniteTimeSpan, token);
@@ -218,19 +219,19 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         await stop.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => completing);
-        Assert.True(await Processed.CompleteAsync(Key, fence, Done(), Token));
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, Done(), Token));
     }
 
     [Fact]
     public async Task Effect_ThatNeverEnds_IsLeftAloneAndTheOthersGoOn()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         var other = new ProcessedKey("mail", "2");
-        var otherFence = (await Processed.ClaimAsync(other, 0, Now, Lease, Token)).Fence;
+        var otherFence = (await Processed.ClaimAsync(other, 0, Now, Lease, Token)).FencingToken;
         var never = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         DbTransaction? given = null;
-        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, token) =>
         {
             given = transaction;
             await Effects.InsertAsync(transaction, "1", token);
@@ -261,9 +262,9 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     [Fact]
     public async Task Effect_StuckInAStatement_IsInterrupted()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, token) =>
         {
             await using var command = transaction.Connection!.CreateCommand();
             command.Transaction = transaction;
@@ -280,17 +281,21 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<EffectException>(() => completing);
         Assert.True(
-            await Processed.CompleteAsync(Key, fence, Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)), Token));
+            await Processed.CompleteAsync(
+                Key,
+                fencingToken,
+                Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)),
+                Token));
     }
 
     [Fact]
     public async Task Call_CancelledWhileItWaits_NeverHappens()
     {
-        var fence = await ClaimAsync();
+        var fencingToken = await ClaimAsync();
         using var stop = new CancellationTokenSource();
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var holding = Processed.CompleteAsync(Key, fence, Done(async (_, _) =>
+        var holding = Processed.CompleteAsync(Key, fencingToken, Done(async (_, _) =>
         {
             holds.SetResult();
             await hold.Task;
@@ -312,6 +317,6 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     {
         var claim = await Processed.ClaimAsync(Key, 7, now ?? Now, Lease, Token);
         Assert.Equal(ProcessedState.New, claim.State);
-        return claim.Fence;
+        return claim.FencingToken;
     }
 }

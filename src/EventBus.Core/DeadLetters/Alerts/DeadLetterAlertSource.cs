@@ -17,7 +17,7 @@ internal sealed class DeadLetterAlertSource(RetryStore store) : AlertSource
         store.DeadLetters.ClaimAlertsAsync(now, lease, max, cancellationToken);
 
     public override ValueTask MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        store.DeadLetters.AlertedAsync(sent, cancellationToken);
+        store.DeadLetters.MarkAlertedAsync(sent, cancellationToken);
 
     /// <summary>
     /// Gets the dead letter to report. Null if it was retried or discarded meanwhile; if it failed again, it has an

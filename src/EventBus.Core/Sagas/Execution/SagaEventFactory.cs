@@ -15,14 +15,16 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     public IEnumerable<StoredSagaEvent> Ended(string sagaId, SagaStatus status, SagaProgress progress) => status == SagaStatus.Completed
         ? Make(new SagaCompleted(sagaId, saga), sagaId, "completed", progress.TraceParent)
         : Make(
-            new SagaFailed(
-                sagaId,
-                saga,
-                status.ToString().ToLowerInvariant(),
-                progress.FailedStep,
-                progress.ErrorType,
-                progress.Undone(),
-                [.. progress.Steps.Where(step => step.Status == SagaStepStatus.Skipped).Select(step => step.Name)]),
+            new SagaFailed
+            {
+                SagaId = sagaId,
+                Saga = saga,
+                Status = status.ToString().ToLowerInvariant(),
+                FailedStep = progress.FailedStep,
+                Error = progress.ErrorType,
+                Compensated = progress.Undone(),
+                Skipped = [.. progress.Steps.Where(step => step.Status == SagaStepStatus.Skipped).Select(step => step.Name)],
+            },
             sagaId,
             "failed",
             progress.TraceParent);

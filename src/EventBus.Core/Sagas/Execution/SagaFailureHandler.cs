@@ -3,7 +3,11 @@ namespace EventBus;
 /// <summary>
 /// Decides what follows a failed attempt of a step: a retry, the compensation of the saga, or that it needs attention.
 /// </summary>
-internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransitions transitions, SagaStateWriter writer, BusServices services)
+internal sealed class SagaFailureHandler(
+    SagaDefinition definition,
+    SagaTransitions transitions,
+    SagaStateWriter writer,
+    BusServices services)
 {
     private readonly TimeProvider time = services.StoreTime;
 

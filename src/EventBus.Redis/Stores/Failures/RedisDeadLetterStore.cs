@@ -74,7 +74,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         return listed;
     }
 
-    public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
+    public override async ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(
             RedisDeadLetterScripts.Measure,
             [keys.Large],
@@ -128,7 +128,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
     }
 
-    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+    public override async ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         await link.RunAsync(
             RedisDeadLetterScripts.Alerted,
             keys.For(),

@@ -55,18 +55,18 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
 
     public override async ValueTask<bool> RenewAsync(
         ProcessedKey key,
-        long fence,
+        long fencingToken,
         DateTimeOffset until,
         CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
             RedisProcessedScripts.Renew,
             Keys,
-            [IdOf(key), fence, RedisTime.Write(until), RedisTime.Write(until + Abandoned)],
+            [IdOf(key), fencingToken, RedisTime.Write(until), RedisTime.Write(until + Abandoned)],
             cancellationToken);
 
     public override async ValueTask<bool> CompleteAsync(
         ProcessedKey key,
-        long fence,
+        long fencingToken,
         Completion completion,
         CancellationToken cancellationToken)
     {
@@ -79,15 +79,15 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         return (bool)await link.RunAsync(
             RedisProcessedScripts.Complete,
             Keys,
-            [IdOf(key), fence, RedisTime.Write(completion.KeepUntil), outbox],
+            [IdOf(key), fencingToken, RedisTime.Write(completion.KeepUntil), outbox],
             cancellationToken);
     }
 
-    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+    public override async ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
         await link.RunAsync(RedisProcessedScripts.Dispatched, Keys, [IdOf(key)], cancellationToken);
 
-    public override async ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisProcessedScripts.Release, Keys, [IdOf(key), fence], cancellationToken);
+    public override async ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisProcessedScripts.Release, Keys, [IdOf(key), fencingToken], cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {

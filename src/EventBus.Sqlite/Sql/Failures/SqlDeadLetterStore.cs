@@ -14,7 +14,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
         await database.ReadAsync(session => dead.ListIdsAsync(session, filter, after), cancellationToken);
 
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
+    public override ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         database.ReadAsync(session => dead.MeasureAsync(session, subscription, above), cancellationToken);
 
     public override async ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken) =>
@@ -48,7 +48,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         CancellationToken cancellationToken) =>
         database.WriteAsync(session => dead.ClaimAlertsAsync(session, now, now.Plus(lease), max), cancellationToken);
 
-    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+    public override async ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         await database.WriteAsync(async session =>
         {
             foreach (var alert in sent)

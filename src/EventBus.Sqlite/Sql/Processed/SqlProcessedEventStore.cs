@@ -59,31 +59,32 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
                     kept.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
             }
 
-            var fence = await counters.NextAsync(session, SqlSchema.FenceNumber);
+            var fencingToken = await counters.NextAsync(session, SqlSchema.FenceNumber);
             await OfKey(session, claim, key)
-                .Set("@fence", fence)
+                .Set("@fence", fencingToken)
                 .Set("@fingerprint", fingerprint)
                 .Set("@until", now.Plus(lease))
                 .ExecuteAsync();
-            return new ProcessedClaim(ProcessedState.New, fence, fingerprint, []);
+            return new ProcessedClaim(ProcessedState.New, fencingToken, fingerprint, []);
         }, cancellationToken);
 
     public override async ValueTask<bool> RenewAsync(
         ProcessedKey key,
-        long fence,
+        long fencingToken,
         DateTimeOffset until,
         CancellationToken cancellationToken) =>
         await database.WriteAsync(
-            session => OfKey(session, renew, key).Set("@fence", fence).Set("@until", until).ExecuteAsync(),
+            session => OfKey(session, renew, key).Set("@fence", fencingToken).Set("@until", until).ExecuteAsync(),
             cancellationToken) > 0;
 
-    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    public override ValueTask<bool> CompleteAsync(
+        ProcessedKey key, long fencingToken, Completion completion, CancellationToken cancellationToken)
     {
         var outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : null;
         return database.WriteAsync(async session =>
         {
             if (await OfKey(session, complete, key)
-                .Set("@fence", fence)
+                .Set("@fence", fencingToken)
                 .Set("@until", completion.KeepUntil)
                 .Set("@outbox", outbox)
                 .ExecuteAsync() > 0)
@@ -98,15 +99,16 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
             // The call may be a repeat: the first call succeeded, but its answer was lost. The repeat gets the same
             // answer.
-            return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept && kept.Fence == fence;
+            return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept
+                && kept.FencingToken == fencingToken;
         }, cancellationToken);
     }
 
-    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+    public override async ValueTask MarkDispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => OfKey(session, dispatched, key).ExecuteAsync(), cancellationToken);
 
-    public override async ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => OfKey(session, release, key).Set("@fence", fence).ExecuteAsync(), cancellationToken);
+    public override async ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => OfKey(session, release, key).Set("@fence", fencingToken).ExecuteAsync(), cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
@@ -152,5 +154,5 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
             $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be read. {row.Defect}");
     }
 
-    private sealed record Kept(long Fence, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
+    private sealed record Kept(long FencingToken, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
 }

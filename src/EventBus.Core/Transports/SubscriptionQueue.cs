@@ -1,9 +1,9 @@
 namespace EventBus.Transports;
 
 /// <summary>
-/// Describes what a backend keeps for a subscription, including a subscription that no application uses.
+/// Describes the queue that a backend keeps for a subscription, including one that no application uses.
 /// </summary>
-/// <param name="Queue">The name of the queue, or of the backend's equivalent.</param>
+/// <param name="Name">The name of the queue, or of the backend's equivalent.</param>
 /// <param name="Consumers">
 /// The number of receivers that consume it now. A backend may count only those that are active.
 /// </param>
@@ -11,4 +11,4 @@ namespace EventBus.Transports;
 /// <param name="Removal">
 /// Instructions for removing it with the tools of the backend, if the application no longer exists.
 /// </param>
-public sealed record KeptSubscription(string Queue, long Consumers, long Waiting, string Removal);
+public sealed record SubscriptionQueue(string Name, long Consumers, long Waiting, string Removal);
