@@ -16,7 +16,7 @@ public sealed partial class EventBusBuilder
     /// </param>
     /// <param name="delay">
     /// The delay before the first retry, 0 to 1 day; each later one is longer by
-    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves it unchanged: 5 s unless it was set before.
+    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves the delay unchanged. If it was never set, it is 5 s.
     /// </param>
     public EventBusBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null) =>
         Configure(options => options.Retry.Set(maxRetryAttempts, delay));

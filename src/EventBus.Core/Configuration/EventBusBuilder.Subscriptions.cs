@@ -125,7 +125,7 @@ public sealed partial class EventBusBuilder
     /// <param name="name">
     /// The name of the subscription: unique on this bus, and the same in all versions of the application.
     /// </param>
-    /// <param name="pattern">As for the delegate.</param>
+    /// <param name="pattern">The pattern, as in the overload with a delegate.</param>
     /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
     /// <typeparam name="THandler">
     /// The handler type. It receives the event if its type is known, and otherwise the bytes of its

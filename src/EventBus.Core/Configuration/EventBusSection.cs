@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace EventBus;
 
-/// <summary>Creates the bound sections of <see cref="EventBusOptions"/>.</summary>
+/// <summary>Binds configuration sections to <see cref="EventBusOptions"/>, and finds the mistakes in them.</summary>
 internal static class EventBusSection
 {
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
@@ -23,8 +23,8 @@ internal static class EventBusSection
     }
 
     /// <summary>
-    /// Returns true for the sections of backends and stores, which usually stand in that of the bus. An application may
-    /// use another backend in some environments, where the section is not bound.
+    /// Returns true if a path is the section of a backend or a store inside the section of the bus. Such a section is
+    /// allowed although it is not bound: an application may use another backend in some environments.
     /// </summary>
     private static bool IsOfBackend(BoundPath bus, string path) =>
         string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
@@ -32,7 +32,7 @@ internal static class EventBusSection
 
     private static void Bind(IConfiguration section, EventBusOptions options)
     {
-        // The binder would append to the list of the code.
+        // The binder appends to a list. If the section has delays, they replace the delays that were set in code.
         Clear(section, options.Retry);
         foreach (var (name, subscription) in options.Subscriptions)
         {

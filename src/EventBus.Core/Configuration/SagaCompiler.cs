@@ -51,7 +51,7 @@ internal static class SagaCompiler
     }
 
     /// <summary>
-    /// Creates the definition of a saga. Settings that the saga leaves open get the defaults of the bus.
+    /// Creates the definition of a saga. Settings that the saga does not set get the values of the bus.
     /// </summary>
     public static SagaDefinition Complete(
         SagaDescription description,

@@ -94,14 +94,14 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
-    /// Handles the events of each key in the order of their sequence numbers, in whatever order they arrive: number
-    /// n + 1 after number n. An event that arrives too early waits in the store until the gap is filled. An event whose
-    /// number was passed already is skipped.
+    /// Handles the events of each key in the order of their sequence numbers, in whatever order they arrive: number n +
+    /// 1 after number n. An event that arrives too early waits in the store until the gap is filled. An event is
+    /// skipped if the sequence has already passed its number.
     /// </summary>
     /// <remarks>
     /// Only the sequence numbers decide, never clocks. They are kept in the store, also across restarts, for 90 days
-    /// after the last event of a key. If a gap is not filled in time, each event behind it becomes a dead letter. An
-    /// operator who retries the first of them gives up the missing event.
+    /// after the last event of a key. If a gap is not filled in time, each event behind it becomes a dead letter. When
+    /// an operator retries the dead letter with the lowest number, the sequence continues without the missing events.
     /// </remarks>
     /// <param name="number">
     /// Returns the sequence number of an event within its key. Called from many threads concurrently.
@@ -153,12 +153,14 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
-    /// Sets the number of retries of a failed event and the delays between them. Other values are those of the bus.
+    /// Sets the number of retries of a failed event and the delays between them. Values that are not set here are taken
+    /// from the bus.
     /// </summary>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
     /// The delay before the first retry, 0 to 1 day; each later one is longer by
-    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves it unchanged: that of the bus unless it was set before.
+    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves the delay unchanged. If it was never set, the delay of the
+    /// bus applies.
     /// </param>
     public SubscriptionBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
@@ -178,7 +180,7 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Sets the retries of a failed event. A value that is not set is that of the bus.</summary>
+    /// <summary>Sets the retries of a failed event. Values that are not set are taken from the bus.</summary>
     /// <param name="configure">Changes the options.</param>
     public SubscriptionBuilder Retry(Action<RetryOptions> configure)
     {
@@ -217,8 +219,8 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
-    /// Pauses the subscription when all attempts fail, for instance because a mail server is down. Without it, all
-    /// events of the subscription would become dead letters.
+    /// Pauses the subscription when all attempts fail, for instance because a mail server is down. Without a circuit
+    /// breaker, all events that arrive during such a failure become dead letters.
     /// </summary>
     /// <remarks>
     /// A paused subscription takes no events and starts no retries, and the health check reports degraded. The

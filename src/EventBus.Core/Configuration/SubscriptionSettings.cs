@@ -12,8 +12,8 @@ internal sealed record SubscriptionSettings(
     CircuitBreakerSettings? CircuitBreaker)
 {
     /// <summary>
-    /// Merges the options of one subscription. Options by name, usually from configuration, take precedence over those
-    /// of the subscription, and those over the options of the bus.
+    /// Merges the options of one subscription. Options that are set by the name of the subscription, usually in
+    /// configuration, take precedence over the options that are set in code, and these over the options of the bus.
     /// </summary>
     public static SubscriptionSettings Merge(EventBusOptions bus, SubscriptionRegistration subscription)
     {

@@ -62,7 +62,7 @@ public sealed class WebhookOptions
         {
             request.Headers.Add(name, value);
 
-            // Otherwise only sending the request would fail.
+            // The client would accept other characters here, and fail only when it sends the request.
             return value.All(char.IsAscii);
         }
         catch (Exception exception) when (exception is FormatException or InvalidOperationException or ArgumentException)

@@ -16,7 +16,7 @@ internal sealed class JsonSizeEstimator
 {
     public const int Unknown = int.MaxValue;
 
-    // More than the longest JSON of any number, date, GUID or boolean.
+    // An upper bound for the JSON of any number, date, GUID or boolean, in bytes.
     private const int FixedLength = 48;
 
     // A UTF-16 code unit becomes at most \uXXXX.

@@ -1,8 +1,9 @@
 namespace EventBus;
 
 /// <summary>
-/// Implements <see cref="IEventBus"/> for the container. Rejects calls with a clear message while the bus is not
-/// running, and runs each call outside of the caller's synchronization context.
+/// Publishes events through the running bus: the <see cref="IEventBus"/> that applications resolve. While the bus is
+/// not running, it rejects calls with a message that gives the reason. Runs each call outside of the caller's
+/// synchronization context.
 /// </summary>
 internal sealed class BusClient(CallerContext door) : IEventBus
 {

@@ -17,7 +17,7 @@ internal sealed record BusComponents
 
     public required PublishComponents Publishing { get; init; }
 
-    /// <summary>Pulsed when delayed events may be due.</summary>
+    /// <summary>Wakes the loop of delayed events, when some may be due.</summary>
     public required WakeSignal DelaysDue { get; init; }
 
     /// <summary>Records and retries failed events; null if no store keeps them.</summary>

@@ -96,7 +96,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             {
                 await starting.ConnectAsync(cancellationToken);
 
-                // Before the workers start, because handlers may publish immediately.
+                // Publishing is opened before the workers start, because handlers may publish immediately.
                 Open(plan, parts);
                 starting.Start();
             }
@@ -118,7 +118,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     private async Task StopInsideAsync(CancellationToken cancellationToken)
     {
-        // Without the caller's token: a stop that another caller has begun has its own time limit, so it is awaited.
+        // Does not use the token of the caller: a stop that another caller has begun has its own time limit.
         await gate.WaitAsync(CancellationToken.None);
         try
         {
@@ -193,9 +193,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Gets the clock for due times and leases. Due times that end with the process use a clock that never goes back.
-    /// So do those that a queue counts down. Due times that other instances share, or that survive a restart, use the
-    /// clock of their stores.
+    /// Gets the clock for due times and leases. Durable stores provide it themselves (<see cref="BusStores.PlanBy"/>).
+    /// For stores that end with the process, and for the delays of broker queues, it is a clock that never goes back.
     /// </summary>
     private TimeProvider StoreTimeOf(BusStores? stores) =>
         stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }

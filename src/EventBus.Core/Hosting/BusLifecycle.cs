@@ -90,7 +90,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
 
         if (queueEndsHere)
         {
-            // Events in this queue exist nowhere else, so the drain timeout is spent on them too.
+            // The queued events exist only in this process, so the stop also handles them, within the drain timeout.
             await parts.Idle.WhenIdleAsync(either.Token).ConfigureAwait(WithoutThrowing);
         }
 
@@ -120,8 +120,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await Quietly(Task.WhenAll(loops));
         await Quietly(ReportLossAsync());
 
-        // In parallel, each with the full timeout: a receiver whose server does not answer must not use up the time of
-        // the other receivers or of the transport.
+        // The receivers are closed in parallel, each with the full timeout: a receiver whose server does not answer
+        // must not use up the time of the other receivers or of the transport.
         await CloseAsync(Task.WhenAll(workers.All.Select(worker => worker.DisposeAsync().AsTask())));
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (parts.Stores is { } stores)

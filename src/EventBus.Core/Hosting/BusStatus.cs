@@ -9,7 +9,7 @@ internal sealed class BusStatus(BusComponents parts)
 
     public bool SagaStoreIsDown => parts.Sagas is { StoreIsDown: true };
 
-    /// <summary>The sagas that the saga store rejects while it accepts others.</summary>
+    /// <summary>The ids of the sagas that the saga store rejects while it accepts others.</summary>
     public IReadOnlyList<string> RefusedSagas => parts.Sagas?.Refused ?? [];
 
     /// <summary>
@@ -18,7 +18,7 @@ internal sealed class BusStatus(BusComponents parts)
     public IEnumerable<string> EndedSubscriptions => parts.Workers.All.Where(worker => worker.HasEnded).Select(worker => worker.Name);
 
     /// <summary>
-    /// The subscriptions that take no events because the store rejects what they must keep, each with the reason.
+    /// The subscriptions that take no events because the store accepts no writes for them, each with the reason.
     /// </summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
         from worker in parts.Workers.All
@@ -44,7 +44,7 @@ internal sealed class BusStatus(BusComponents parts)
     public IReadOnlyDictionary<string, object> Leftovers => parts.Leftovers?.Data ?? ReadOnlyDictionary<string, object>.Empty;
 
     /// <summary>
-    /// The problems of the stores, and the resources that they will soon run out of, one sentence each.
+    /// The problems of the stores, and the kinds of data for which they will soon have no space, one sentence each.
     /// </summary>
     public IReadOnlyCollection<string> Shortages => parts.Stores?.Shortages ?? [];
 

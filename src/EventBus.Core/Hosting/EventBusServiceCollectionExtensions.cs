@@ -68,7 +68,8 @@ public static class EventBusServiceCollectionExtensions
 
     private static void Register(IServiceCollection services, BusRegistration registration)
     {
-        // One host for each bus. The default bus has a private key too, so that every bus is resolved in the same way.
+        // Each bus has its own BusHost. The default bus has a private key too, so that every bus is resolved in the
+        // same way.
         var hostKey = new HostKey(registration.Key);
         services.AddOptions();
         services.AddSingleton(registration);

@@ -20,10 +20,12 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);
 
-    // Another instance that has the subscription may be restarting, so the name is reported only after a few periods.
+    // The time without use after which a name of this service is reported. It is longer than a restart of another
+    // instance that has the subscription.
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
-    // Another service may be stopped for days. Until then, only the health check names its leftovers.
+    // The time without use after which a name of another service is logged. Until then only the health check reports
+    // it, because the service may be stopped for days.
     private static readonly TimeSpan QuietOfOthers = TimeSpan.FromDays(7);
 
     private readonly string service = own.Service;
@@ -72,7 +74,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // The next pass finds that nothing is kept, and forgets the name.
+            // The store could not be reached. The next pass removes the name, because the backend keeps nothing for it.
         }
     }
 

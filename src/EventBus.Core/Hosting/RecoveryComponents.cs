@@ -19,7 +19,7 @@ internal sealed record RecoveryComponents
 
     public required AlertCoordinator Alerts { get; init; }
 
-    /// <summary>Pulsed when retries may be due.</summary>
+    /// <summary>Wakes the loop of retries, when some may be due.</summary>
     public required WakeSignal RetriesDue { get; init; }
 
     public required RetryLeaseRenewer Leases { get; init; }

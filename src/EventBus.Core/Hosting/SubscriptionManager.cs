@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Implements <see cref="ISubscriptionManager"/> for the container.</summary>
+/// <summary>Lists, pauses, resumes and retires the subscriptions of the running bus.</summary>
 internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManager
 {
     public Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default) =>

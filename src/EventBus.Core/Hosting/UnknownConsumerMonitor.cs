@@ -71,7 +71,7 @@ internal sealed class UnknownConsumerMonitor(
         {
             if (await transport.CountOtherConsumersAsync(subscription, stop) is not { } others)
             {
-                // The number is not known at present: the last result stays.
+                // The number of consumers is not known at present, so the last result stays.
                 found.AddRange(unknown.Where(name => name == subscription));
             }
             else if (others.Count + 1 <= known.GetValueOrDefault(subscription))

@@ -6,7 +6,8 @@ namespace EventBus.Stores;
 /// </summary>
 public abstract class DeadLetterStore : DeadLetterQueue
 {
-    // After this many consecutive failures, a count checks that the store still answers.
+    // After this number of failures in a row, the number of dead letters is requested, to check that the store still
+    // answers.
     private const int FailuresBeforeCheck = 20;
 
     private const int RetryPage = 1_000;

@@ -182,7 +182,8 @@ public sealed class Envelope
     private byte[] Serialize() =>
         Descriptor is { Json: { } json }
 
-            // Two subscriptions may get here concurrently. Both write the same bytes, and one of the arrays is kept.
+            // Two subscriptions may serialize the event at the same time. Both get the same bytes, and one of the
+            // arrays is kept.
             ? body = JsonSerializer.SerializeToUtf8Bytes(Payload!, json)
             : throw new EventBusException(
                 $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, "

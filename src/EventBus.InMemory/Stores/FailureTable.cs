@@ -21,7 +21,8 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
     private long claimed;
     private long orderNumber;
 
-    // One sequence for all entries: an entry that was removed and stored again never reuses a claim number.
+    // All entries share one sequence of numbers, so that an entry that was removed and stored again never reuses a
+    // number.
     private long claimNumber;
     private long deadNumber;
 

@@ -24,7 +24,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     private ProcessedTable lastTable = new();
 
 
-    // One sequence for all keys, so that a key that is claimed again after a release gets a higher fencing token.
+    // All keys share one sequence of numbers, so that a key that is claimed again after a release gets a higher fencing
+    // token.
     private long fencingTokens;
 
     // From this number of keys on, a claim takes the slow path (ClaimAsync), which logs the shortage.

@@ -78,7 +78,7 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            // One more than requested, to find the next due time.
+            // Reads one saga more than requested, to find the next due time.
             var first = sagas.Distinct(StringComparer.Ordinal)
                 .SelectMany(saga => due.GetValueOrDefault(saga)?.Take(max + 1) ?? [])
                 .Order()

@@ -12,8 +12,8 @@ namespace EventBus;
 /// <param name="log">The log for shortages.</param>
 internal sealed class StoreCapacity(string what, string advice, int capacity, ILogger log)
 {
-    // In percent of the capacity. A shortage is logged once at the upper limit, and again only after the usage was
-    // below the lower limit.
+    // Limits in percent of the capacity. A shortage is logged when the usage reaches the upper limit, and again only
+    // after the usage was below the lower limit.
     private const int Short = 80;
     private const int Enough = 70;
 

@@ -20,7 +20,7 @@ internal sealed class AlertCoordinator
     // the cause.
     private const int FailuresBeforeOneByOne = 3;
 
-    // Beyond this number, alerts stay in the store until there is room.
+    // The maximum number of alerts that are claimed at once. The others stay in the store.
     private const int MaxHeld = 100_000;
 
     private readonly AlertSource source;
@@ -138,7 +138,8 @@ internal sealed class AlertCoordinator
         var seen = Interlocked.Read(ref raised);
         await MarkAsync(stop);
 
-        // Without room, no time is set: each alert that is sent makes room and wakes this loop.
+        // If the maximum number is reached, no next time is returned: the next alert that is marked as sent wakes this
+        // loop.
         DateTimeOffset? next = null;
         while (HasRoom())
         {
@@ -168,7 +169,7 @@ internal sealed class AlertCoordinator
             var isSent = await dispatcher.TrySendAsync(group, stop);
             if (isSent)
             {
-                // This must precede Settle: between the two, the dispatcher counts as busy, so that IsIdle stays false
+                // The call must precede Settle: until Settle, the dispatcher counts as busy, so that IsIdle stays false
                 // until the alerts are marked.
                 AddSent(group.Waiting);
             }

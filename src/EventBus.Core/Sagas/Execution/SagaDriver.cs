@@ -60,7 +60,7 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
         }
         catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
-            // Another instance continues after the lease has ended.
+            // The lease ends, and another instance continues.
         }
         catch (Exception exception)
         {

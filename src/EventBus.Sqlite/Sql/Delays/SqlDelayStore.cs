@@ -167,7 +167,7 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         }
         catch (Exception exception) when (database.IsDamage(exception))
         {
-            // Without the attributes, which may lie in a damaged part of the file.
+            // The events are listed without their attributes, which may lie in a damaged part of the file.
             return await database.ReadAsync(session => session.Prepare(listBare).Set("@max", max).ListAsync(ReadEntry), cancellationToken);
         }
     }

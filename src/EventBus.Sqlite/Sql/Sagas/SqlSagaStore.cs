@@ -93,8 +93,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             return ValueTask.FromResult(new DueBatch<SagaEntry>([], null));
         }
 
-        // For each name, the index returns the due sagas and the next one; the outer query takes the first of all of
-        // them. Instances poll often, and most of the sagas that they find are their own.
+        // The inner query uses the index, which returns the due sagas of one name and the next one. The outer query
+        // takes the first of all names. Instances poll often, so this query must be fast.
         var firsts = names.SelectMany((_, i) => (string[])[FirstOf(i, "<= @now", "@max"), FirstOf(i, "> @now", "1")]);
         var which = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max)";
         return BatchAsync(
