@@ -42,11 +42,11 @@ public static class EventBusIdleExtensions
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
         using var limit = new CancellationTokenSource(timeout, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             // The outer wait applies if a store does not return the number of its due entries.
-            await bus.Idle.WhenIdleAsync(either.Token).WaitAsync(either.Token);
+            await bus.Idle.WhenIdleAsync(linked.Token).WaitAsync(linked.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

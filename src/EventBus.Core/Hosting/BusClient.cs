@@ -5,7 +5,7 @@ namespace EventBus;
 /// not running, it rejects calls with a message that gives the reason. Runs each call outside of the caller's
 /// synchronization context.
 /// </summary>
-internal sealed class BusClient(CallerContext door) : IEventBus
+internal sealed class BusClient(CallerContext callerContext) : IEventBus
 {
     private const string NotStarted =
         "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every "
@@ -19,7 +19,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
     private volatile BusComponents? running;
     private volatile bool isStopping;
 
-    public CallerContext CallerContext => door;
+    public CallerContext CallerContext => callerContext;
 
     public void Open(BusComponents parts)
     {
@@ -50,7 +50,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
-        return door.IsOpen ? SendAsync(@event, options, cancellationToken) : EnterAsync(@event, options, cancellationToken);
+        return callerContext.IsOpen ? SendAsync(@event, options, cancellationToken) : EnterAsync(@event, options, cancellationToken);
     }
 
     public Task PublishManyAsync<TEvent>(
@@ -60,7 +60,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return door.EnterAsync(() => Publisher().PublishManyAsync(events, options, cancellationToken));
+        return callerContext.EnterAsync(() => Publisher().PublishManyAsync(events, options, cancellationToken));
     }
 
     public Task PublishManyAsync<TEvent>(
@@ -70,12 +70,12 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return door.EnterAsync(() => new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken));
+        return callerContext.EnterAsync(() => new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken));
     }
 
     // A separate method: inline, the closure would be allocated for every event.
     private Task EnterAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
-        where TEvent : notnull => door.EnterAsync(() => SendAsync(@event, options, cancellationToken));
+        where TEvent : notnull => callerContext.EnterAsync(() => SendAsync(@event, options, cancellationToken));
 
     private Task SendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull

@@ -193,7 +193,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Gets the clock for due times and leases. Durable stores provide it themselves (<see cref="BusStores.PlanBy"/>).
+    /// Gets the clock for due times and leases. Durable stores provide it themselves (<see cref="BusStores.CreateClock"/>).
     /// For stores that end with the process, and for the delays of broker queues, it is a clock that never goes back.
     /// </summary>
     private TimeProvider StoreTimeOf(BusStores? stores) =>

@@ -81,7 +81,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     public async Task DrainAsync(CancellationToken hostGivesUp)
     {
         using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, services.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
         var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
         foreach (var worker in workers.All)
         {
@@ -91,14 +91,14 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         if (queueEndsHere)
         {
             // The queued events exist only in this process, so the stop also handles them, within the drain timeout.
-            await parts.Idle.WhenIdleAsync(either.Token).ConfigureAwait(WithoutThrowing);
+            await parts.Idle.WhenIdleAsync(linked.Token).ConfigureAwait(WithoutThrowing);
         }
 
         // Claimed retries count as started. No further ones are claimed from here on, because they might get no slot.
         await CancelAsync(stages.Claims);
         var intake = Task.WhenAll(workers.All.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.All.Select(worker => worker.DrainAsync()).Append(sagas?.DrainAsync() ?? Task.CompletedTask));
-        await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(WithoutThrowing);
+        await Task.WhenAll(intake, drained).WaitAsync(linked.Token).ConfigureAwait(WithoutThrowing);
         if (!drained.IsCompleted)
         {
             services.Log.DrainTimedOut(plan.Options.DrainTimeout);
@@ -210,8 +210,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostGivesUp)
     {
         using var limit = new CancellationTokenSource(CloseTimeout, services.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, hostGivesUp);
-        await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), either.Token).ConfigureAwait(WithoutThrowing);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, hostGivesUp);
+        await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), linked.Token).ConfigureAwait(WithoutThrowing);
     }
 
     /// <summary>Waits for a task, at most for the close timeout. Does not throw.</summary>

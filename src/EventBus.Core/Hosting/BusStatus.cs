@@ -35,7 +35,7 @@ internal sealed class BusStatus(BusComponents parts)
     /// <summary>
     /// The problem with other instances that share the subscriptions but not the store; null if there are none.
     /// </summary>
-    public string? UnknownConsumers => parts.Consumers?.Complaint;
+    public string? UnknownConsumers => parts.Consumers?.Problem;
 
     /// <summary>
     /// The queues that removed subscriptions have left on the backend and that no instance consumes. The key is the

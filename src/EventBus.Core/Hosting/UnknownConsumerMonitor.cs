@@ -33,7 +33,7 @@ internal sealed class UnknownConsumerMonitor(
     private TimeProvider Time => services.StoreTime;
 
     /// <summary>The description of the problem; null if there is none.</summary>
-    public string? Complaint => unknown is { Count: > 0 } found
+    public string? Problem => unknown is { Count: > 0 } found
         ? $"Other instances consume {Describe(found)} of this service and do not share its store, which is {stores.Name}. An idempotent "
             + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
             + "store that they share (bus.StoreInRedis(...)), or run one instance only."

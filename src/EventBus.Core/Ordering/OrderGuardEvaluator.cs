@@ -40,10 +40,10 @@ internal sealed class OrderGuardEvaluator(
 
         var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
         var state = await order.GetAsync(policy, envelope, slots);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in own)
         {
-            var decision = await guard.DecideAsync(@event, context, state.Position, mayBePassed, either.Token);
+            var decision = await guard.DecideAsync(@event, context, state.Position, mayBePassed, linked.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
                 throw new InvalidOperationException(

@@ -25,10 +25,10 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         long turns = 1)
     {
         using var deadline = new CancellationTokenSource(timeout * turns, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            return await UntilAsync(call(either.Token).AsTask(), time, deadline.Token, cancellationToken);
+            return await UntilAsync(call(linked.Token).AsTask(), time, deadline.Token, cancellationToken);
         }
         catch (Exception exception) when (exception is OperationCanceledException or TimeoutException
             && deadline.IsCancellationRequested
@@ -52,10 +52,10 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         CancellationToken deadline,
         CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try
         {
-            return await asked.Observed().WaitAsync(either.Token);
+            return await asked.Observed().WaitAsync(linked.Token);
         }
         catch (OperationCanceledException) when (!asked.IsCompleted && !cancellationToken.IsCancellationRequested)
         {

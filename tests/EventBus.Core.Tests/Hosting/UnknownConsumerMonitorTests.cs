@@ -40,7 +40,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     {
         await LookAsync(looks: 20);
 
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
         Assert.Contains("in a file", Assert.Single(log.At(LogLevel.Information)), StringComparison.Ordinal);
         Assert.Empty(log.At(LogLevel.Warning));
     }
@@ -50,12 +50,12 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     {
         transport.Others = 1;
         await LookAsync(looks: (int)(ExpiresAfter / Period) + 1);
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
 
         transport.Others = 0;
         await LookAsync(looks: 20);
 
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
         Assert.Empty(log.At(LogLevel.Warning));
     }
 
@@ -70,7 +70,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
             await LookAsync(looks: 1);
         }
 
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
         Assert.Empty(log.At(LogLevel.Warning));
     }
 
@@ -80,8 +80,8 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         transport.Others = 1;
         await LookAsync(looks: 20);
 
-        Assert.Contains("'mail', 'stock'", watch.Complaint, StringComparison.Ordinal);
-        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Complaint, StringComparison.Ordinal);
+        Assert.Contains("'mail', 'stock'", watch.Problem, StringComparison.Ordinal);
+        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Problem, StringComparison.Ordinal);
         Assert.Contains(
             "bus.StoreInRedis(...)), or run one instance only",
             Assert.Single(log.At(LogLevel.Warning)),
@@ -89,11 +89,11 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         transport.Others = null;
         await LookAsync(looks: 3);
-        Assert.NotNull(watch.Complaint);
+        Assert.NotNull(watch.Problem);
 
         transport.Others = 0;
         await LookAsync(looks: 1);
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
         Assert.Single(log.At(LogLevel.Warning));
     }
 
@@ -102,12 +102,12 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     {
         (transport.Others, known.Count) = (2, 3);
         await LookAsync(looks: 20);
-        Assert.Null(watch.Complaint);
+        Assert.Null(watch.Problem);
 
         // One more than the store knows.
         transport.Others = 3;
         await LookAsync(looks: 20);
-        Assert.NotNull(watch.Complaint);
+        Assert.NotNull(watch.Problem);
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         transport.Others = 1;
         await LookAsync(looks: 20);
 
-        Assert.NotNull(watch.Complaint);
+        Assert.NotNull(watch.Problem);
     }
 
     /// <summary>Lets it look so many times: the first at once, each other after a period.</summary>

@@ -159,14 +159,14 @@ internal sealed class AlertDispatcher(
             if (await FindFirstAsync(pending, due.Failures, stop) is { } first)
             {
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
+                using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
                 var alert = new DeadLetterAlert(
                     first,
                     [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
                 { ServiceName = settings.ServiceName };
-                var sending = sink.NotifyAsync(alert, either.Token)
+                var sending = sink.NotifyAsync(alert, linked.Token)
                     ?? throw new InvalidOperationException($"The notifier {sink.GetType()} returned null instead of a task.");
-                await sending.Observed().WaitAsync(either.Token);
+                await sending.Observed().WaitAsync(linked.Token);
             }
 
             services.Log.Working(activity);

@@ -48,9 +48,9 @@ internal sealed class DueSagaReader(
     /// </summary>
     public async Task<LeasedSaga?> ClaimAsync(SagaRuntime saga, SagaEntry entry)
     {
-        var hold = await TryClaimAsync(saga, entry);
+        var leased = await TryClaimAsync(saga, entry);
         refusals.Accept(entry.Id);
-        return hold;
+        return leased;
     }
 
     private async Task<LeasedSaga?> TryClaimAsync(SagaRuntime saga, SagaEntry entry)

@@ -66,7 +66,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             return null;
         }
 
-        var info = SagaInfoMapper.Show(entry);
+        var info = SagaInfoMapper.ToSagaInfo(entry);
         return new DeadLetter
         {
             Id = entry.Id,

@@ -45,7 +45,7 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
     {
         ArgumentNullException.ThrowIfNull(id);
         return sagas.EnterAsync(
-            async running => await running.FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.Show(entry) : null);
+            async running => await running.FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.ToSagaInfo(entry) : null);
     }
 
     private static void Check(string? id)

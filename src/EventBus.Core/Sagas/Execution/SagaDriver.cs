@@ -9,19 +9,19 @@ namespace EventBus;
 internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaRefusals refusals, WakeSignal due, BusServices services)
 {
     /// <summary>Processes a saga that this instance has claimed and reserved a slot for.</summary>
-    public void Start(SagaRuntime saga, LeasedSaga hold)
+    public void Start(SagaRuntime saga, LeasedSaga leased)
     {
-        leases.Hold(hold);
-        services.Runner.Observe(services.Runner.Start($"saga {hold.Id}", async () =>
+        leases.Hold(leased);
+        services.Runner.Observe(services.Runner.Start($"saga {leased.Id}", async () =>
         {
             try
             {
-                await ExecuteAsync(saga, hold);
+                await ExecuteAsync(saga, leased);
             }
             finally
             {
-                leases.Release(hold);
-                Skip(hold.Id);
+                leases.Release(leased);
+                Skip(leased.Id);
             }
         }));
     }
@@ -48,15 +48,15 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
         }
     }
 
-    private async Task ExecuteAsync(SagaRuntime saga, LeasedSaga hold)
+    private async Task ExecuteAsync(SagaRuntime saga, LeasedSaga leased)
     {
         try
         {
-            await saga.Executor.ExecuteAsync(hold);
+            await saga.Executor.ExecuteAsync(leased);
         }
         catch (SagaLeaseLostException)
         {
-            services.Log.SagaLost(saga.Definition.Name, hold.Id);
+            services.Log.SagaLost(saga.Definition.Name, leased.Id);
         }
         catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
@@ -64,7 +64,7 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
         }
         catch (Exception exception)
         {
-            await HaltAsync(saga, hold, exception);
+            await HaltAsync(saga, leased, exception);
         }
     }
 
@@ -72,16 +72,16 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     /// Marks a saga that cannot continue as needing attention. If that write fails too, the saga stays until its lease
     /// ends.
     /// </summary>
-    private async Task HaltAsync(SagaRuntime saga, LeasedSaga hold, Exception exception)
+    private async Task HaltAsync(SagaRuntime saga, LeasedSaga leased, Exception exception)
     {
         try
         {
-            await saga.Executor.HaltAsync(hold, exception);
-            refusals.Accept(hold.Id);
+            await saga.Executor.HaltAsync(leased, exception);
+            refusals.Accept(leased.Id);
         }
         catch (Exception refusal) when (!refusals.IsClosing)
         {
-            await refusals.RefuseAsync(hold.Entry, refusal);
+            await refusals.RefuseAsync(leased.Entry, refusal);
         }
     }
 }

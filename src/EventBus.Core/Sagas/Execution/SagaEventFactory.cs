@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Creates the events that report the progress of a saga, and the events that its steps publish.</summary>
-internal sealed class SagaEventFactory(string saga, PublishComponents publishing, bool isWanted)
+internal sealed class SagaEventFactory(string saga, PublishComponents publishing, bool publishesEvents)
 {
     /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public string EffectPrefix => publishing.EffectPrefix;
@@ -37,7 +37,7 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
         envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
 
-    public static StoredSagaEvent Keep(Envelope envelope) =>
+    public static StoredSagaEvent ToStored(Envelope envelope) =>
         new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
     private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
@@ -45,11 +45,11 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     private IEnumerable<StoredSagaEvent> Make<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
         where TEvent : notnull
     {
-        if (isWanted && publishing.Sender.MayHaveSubscribers(publishing.Envelopes.NameOf<TEvent>()))
+        if (publishesEvents && publishing.Sender.MayHaveSubscribers(publishing.Envelopes.NameOf<TEvent>()))
         {
             var envelope = publishing.Envelopes.CreateForSaga(@event, null, sagaId, $"{saga}/{origin}", 1);
             envelope.TraceParent ??= traceParent;
-            yield return Keep(envelope);
+            yield return ToStored(envelope);
         }
     }
 }

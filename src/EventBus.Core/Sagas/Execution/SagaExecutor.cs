@@ -14,9 +14,9 @@ internal sealed class SagaExecutor(
     CancellationToken draining)
 {
     /// <summary>Processes the saga until nothing is left to do now.</summary>
-    public async Task ExecuteAsync(LeasedSaga hold)
+    public async Task ExecuteAsync(LeasedSaga leased)
     {
-        while (await ContinueAsync(hold))
+        while (await ContinueAsync(leased))
         {
         }
     }
@@ -24,27 +24,27 @@ internal sealed class SagaExecutor(
     /// <summary>
     /// Marks a saga that cannot continue as needing attention, in the state in which it was last saved.
     /// </summary>
-    public Task HaltAsync(LeasedSaga hold, Exception exception) => writer.HaltAfterAsync(hold, exception);
+    public Task HaltAsync(LeasedSaga leased, Exception exception) => writer.HaltAfterAsync(leased, exception);
 
-    private async Task<bool> ContinueAsync(LeasedSaga hold)
+    private async Task<bool> ContinueAsync(LeasedSaga leased)
     {
-        var progress = hold.Progress;
-        if (SagaTransitions.IsEnd(hold.Entry.Status))
+        var progress = leased.Progress;
+        if (SagaTransitions.IsEnd(leased.Entry.Status))
         {
             // The saga has ended, even if its events are not sent yet.
-            writer.ReportEnd(hold);
+            writer.ReportEnd(leased);
         }
 
-        if (!await outbox.SendAsync(hold))
+        if (!await outbox.SendAsync(leased))
         {
             return false;
         }
 
-        if (SagaTransitions.IsEnd(hold.Entry.Status))
+        if (SagaTransitions.IsEnd(leased.Entry.Status))
         {
             if (progress.Held)
             {
-                await writer.LeaveAsync(hold, _ => { }, _ => null);
+                await writer.LeaveAsync(leased, _ => { }, _ => null);
             }
 
             return false;
@@ -52,7 +52,7 @@ internal sealed class SagaExecutor(
 
         if (draining.IsCancellationRequested)
         {
-            await writer.GiveBackAsync(hold);
+            await writer.ReleaseAsync(leased);
             return false;
         }
 
@@ -61,15 +61,15 @@ internal sealed class SagaExecutor(
             || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
         {
             await writer.HaltAsync(
-                hold,
+                leased,
                 $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be "
-                    + $"{(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then "
+                    + $"{(leased.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then "
                     + "retry the saga.",
                 null,
                 static (halted, _) => SagaStateWriter.NotBegun(halted));
             return false;
         }
 
-        return await steps.ContinueAsync(hold, step, active);
+        return await steps.ContinueAsync(leased, step, active);
     }
 }

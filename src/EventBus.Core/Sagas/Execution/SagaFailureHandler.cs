@@ -15,13 +15,17 @@ internal sealed class SagaFailureHandler(
     /// Handles a failed attempt, or an attempt that will not be made: schedules a retry, compensates the saga, or marks
     /// it as needing attention.
     /// </summary>
-    public async Task<bool> FailAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure)
+    public async Task<bool> FailAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure)
     {
         var (error, attempts, ending) = failure;
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         if (error is SagaStateException)
         {
-            await writer.HaltAsync(hold, ExceptionText.MessageOf(error), error, static (progress, _) => SagaStateWriter.NotBegun(progress));
+            await writer.HaltAsync(
+                leased,
+                ExceptionText.MessageOf(error),
+                error,
+                static (progress, _) => SagaStateWriter.NotBegun(progress));
             return false;
         }
 
@@ -31,23 +35,23 @@ internal sealed class SagaFailureHandler(
         var rejected = ending == SagaAttemptEnding.Refused && !active.MayHaveEffect;
         if (ending == SagaAttemptEnding.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
         {
-            await RetryLaterAsync(hold, step, active, failure, retry.DelayAfter(active.Failures + 1));
+            await RetryLaterAsync(leased, step, active, failure, retry.DelayAfter(active.Failures + 1));
             return false;
         }
 
         if (direction == SagaDirection.Compensate)
         {
             await writer.HaltAsync(
-                hold,
+                leased,
                 $"The compensation of '{step.Name}' failed: {SagaStateWriter.OneLine(error)}",
                 error,
                 (progress, now) => Blame(progress, active, failure, rejected, now));
             return false;
         }
 
-        if (transitions.AttentionReason(hold.Progress, step, rejected) is { } why)
+        if (transitions.AttentionReason(leased.Progress, step, rejected) is { } why)
         {
-            await writer.HaltAsync(hold, $"{why} {SagaStateWriter.OneLine(error)}", error, (progress, now) =>
+            await writer.HaltAsync(leased, $"{why} {SagaStateWriter.OneLine(error)}", error, (progress, now) =>
             {
                 progress.FailedStep = step.Name;
                 Blame(progress, active, failure, rejected, now);
@@ -55,8 +59,8 @@ internal sealed class SagaFailureHandler(
             return false;
         }
 
-        services.Log.SagaCompensates(definition.Name, hold.Id, step.Name, attempts, error);
-        await writer.TurnAsync(hold, (progress, entry, now) =>
+        services.Log.SagaCompensates(definition.Name, leased.Id, step.Name, attempts, error);
+        await writer.ChangeStatusAsync(leased, (progress, entry, now) =>
         {
             Blame(progress, active, failure, rejected, now);
             return transitions.Failed(progress, entry, active, rejected, now);
@@ -64,14 +68,14 @@ internal sealed class SagaFailureHandler(
         return true;
     }
 
-    private Task RetryLaterAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure, TimeSpan delay)
+    private Task RetryLaterAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure, TimeSpan delay)
     {
         var (error, attempts, _) = failure;
         var dueAt = time.GetUtcNow() + delay;
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
-        services.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
+        services.Log.SagaWillRetry(definition.Name, leased.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
         return writer.LeaveAsync(
-            hold,
+            leased,
             progress =>
             {
                 (

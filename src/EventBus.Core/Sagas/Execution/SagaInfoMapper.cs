@@ -8,7 +8,7 @@ namespace EventBus;
 internal static class SagaInfoMapper
 {
     /// <summary>Converts a saga. Never throws: the error of a saga that cannot be read says so.</summary>
-    public static SagaInfo Show(SagaEntry entry)
+    public static SagaInfo ToSagaInfo(SagaEntry entry)
     {
         var defect = entry.Defect;
         var progress = defect is null ? SagaProgress.Read(entry.Content, out defect) : null;
@@ -42,7 +42,7 @@ internal static class SagaInfoMapper
         where TState : notnull
     {
         var progress = SagaProgress.Read(entry.Content, out var defect);
-        var info = Show(entry);
+        var info = ToSagaInfo(entry);
         if (progress is null || entry.Defect is not null)
         {
             throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} needs attention. {entry.Defect ?? defect}");

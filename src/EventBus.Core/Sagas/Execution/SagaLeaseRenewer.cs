@@ -17,10 +17,10 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
     private readonly TimeSpan renewFrom = lease * 2 / 3;
 
     /// <summary>Renews the lease of the saga until <see cref="Release"/>.</summary>
-    public void Hold(LeasedSaga hold) => held[hold.Id] = hold;
+    public void Hold(LeasedSaga leased) => held[leased.Id] = leased;
 
     /// <summary>Stops renewing the lease of the saga.</summary>
-    public void Release(LeasedSaga hold) => held.TryRemove(new KeyValuePair<string, LeasedSaga>(hold.Id, hold));
+    public void Release(LeasedSaga leased) => held.TryRemove(new KeyValuePair<string, LeasedSaga>(leased.Id, leased));
 
     /// <summary>
     /// Renews the leases of the sagas in progress. A renewal that hangs does not delay the others; its saga is given up
@@ -31,28 +31,28 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
         while (true)
         {
             await Task.Delay(lease / 6, time, stop);
-            foreach (var hold in held.Values)
+            foreach (var leased in held.Values)
             {
                 var now = time.GetUtcNow();
-                if (hold.Renewing.IsCompleted)
+                if (leased.Renewing.IsCompleted)
                 {
-                    hold.Renewing = hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested
+                    leased.Renewing = leased.LeaseEnd > now + renewFrom || leased.Lost.IsCancellationRequested
                         ? Task.CompletedTask
-                        : RenewAsync(hold);
+                        : RenewAsync(leased);
                 }
-                else if (hold.LeaseEnd <= now + (lease / 6))
+                else if (leased.LeaseEnd <= now + (lease / 6))
                 {
-                    hold.Lose();
+                    leased.Lose();
                 }
             }
         }
     }
 
-    private async Task RenewAsync(LeasedSaga hold)
+    private async Task RenewAsync(LeasedSaga leased)
     {
         try
         {
-            if (await repository.RenewAsync(hold, renewFrom))
+            if (await repository.RenewAsync(leased, renewFrom))
             {
                 services.Log.Working(Leases);
             }
@@ -64,9 +64,9 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
         catch (Exception exception)
         {
             services.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
-            if (hold.LeaseEnd <= time.GetUtcNow() + (lease / 6))
+            if (leased.LeaseEnd <= time.GetUtcNow() + (lease / 6))
             {
-                hold.Lose();
+                leased.Lose();
             }
         }
     }

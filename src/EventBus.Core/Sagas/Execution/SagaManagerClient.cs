@@ -9,7 +9,7 @@ internal sealed class SagaManagerClient(SagaAccess sagas) : SagaManager
 
     public override Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
         sagas.EnterAsync<IReadOnlyList<SagaInfo>>(
-            async running => [.. (await running.ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.Show)]);
+            async running => [.. (await running.ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.ToSagaInfo)]);
 
     public override Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
         sagas.EnterAsync(running => running.CountAsync(Check(filter), cancellationToken));

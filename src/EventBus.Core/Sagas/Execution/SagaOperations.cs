@@ -159,10 +159,10 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     /// </summary>
     private async Task WaitForChangeAsync(string id, Task ended, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, services.Abort);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, services.Abort);
         try
         {
-            await ended.WaitAsync(parts.Store.PollInterval, time, either.Token);
+            await ended.WaitAsync(parts.Store.PollInterval, time, linked.Token);
         }
         catch (TimeoutException)
         {

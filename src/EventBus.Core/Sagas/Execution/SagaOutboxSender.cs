@@ -15,23 +15,23 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
 
     /// <summary>Sends the events in the outbox.</summary>
     /// <returns>False if they could not be sent and the saga was released for later.</returns>
-    public async Task<bool> SendAsync(LeasedSaga hold)
+    public async Task<bool> SendAsync(LeasedSaga leased)
     {
-        if (hold.Progress.Outbox.Count == 0 || hold.IsDispatched)
+        if (leased.Progress.Outbox.Count == 0 || leased.IsDispatched)
         {
             return true;
         }
 
-        var kept = hold.Progress.Outbox;
+        var kept = leased.Progress.Outbox;
         var problems =
             await batches.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
         var left = kept.Zip(problems).Where(item => item.Second is not null).ToList();
         if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
-            services.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, hold.Id, dueAt, problem));
+            services.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, leased.Id, dueAt, problem));
             await writer.LeaveAsync(
-                hold,
+                leased,
                 progress =>
                 {
                     progress.Outbox = left.ConvertAll(item => item.First);
@@ -42,10 +42,10 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         }
 
         services.Log.Working(sending);
-        if (left.Count > 0 && !SagaTransitions.IsEnd(hold.Entry.Status))
+        if (left.Count > 0 && !SagaTransitions.IsEnd(leased.Entry.Status))
         {
             // These events cannot be sent without a change of the configuration or the application.
-            await writer.HaltAsync(hold, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
+            await writer.HaltAsync(leased, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
             {
                 (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
                 SagaStateWriter.NotBegun(progress);
@@ -54,8 +54,8 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         }
 
         // The saga has ended, so it cannot need attention: the events are dropped, and that is logged.
-        left.ForEach(item => services.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
-        return hold.IsDispatched = true;
+        left.ForEach(item => services.Log.SagaEventDropped(definition.Name, leased.Id, item.First.Name, item.First.Id, item.Second!));
+        return leased.IsDispatched = true;
     }
 
     private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;

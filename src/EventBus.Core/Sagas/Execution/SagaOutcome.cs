@@ -16,5 +16,5 @@ internal readonly record struct SagaOutcome(JsonElement State, Exception? Error)
     /// True if the step itself threw the error, so that the error may say that there was no effect. False for a timeout
     /// and for a state that cannot be stored, which say nothing about the effect.
     /// </summary>
-    public bool IsAnswer { get; init; }
+    public bool IsFromStep { get; init; }
 }

@@ -38,7 +38,7 @@ internal sealed class SagaRepository(
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
 
     /// <summary>Changes a leased saga and saves it. Retries for as long as the store is unavailable.</summary>
-    /// <param name="hold">The saga.</param>
+    /// <param name="leased">The saga.</param>
     /// <param name="change">Changes the progress. Called once.</param>
     /// <param name="where">
     /// Creates the entry to save from the changed progress, the last entry and the end of the lease. Called again for
@@ -48,24 +48,24 @@ internal sealed class SagaRepository(
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     /// <exception cref="OperationCanceledException">The bus closed before the store accepted the write.</exception>
     public async Task SaveAsync(
-        LeasedSaga hold,
+        LeasedSaga leased,
         Action<SagaProgress> change,
         Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
-        await hold.Gate.WaitAsync(closing);
+        await leased.Gate.WaitAsync(closing);
         try
         {
-            if (hold.IsDispatched)
+            if (leased.IsDispatched)
             {
-                (hold.Progress.Outbox, hold.IsDispatched) = ([], false);
+                (leased.Progress.Outbox, leased.IsDispatched) = ([], false);
             }
 
-            change(hold.Progress);
-            await SaveGatedAsync(hold, where);
+            change(leased.Progress);
+            await SaveGatedAsync(leased, where);
         }
         finally
         {
-            hold.Gate.Release();
+            leased.Gate.Release();
         }
     }
 
@@ -100,50 +100,50 @@ internal sealed class SagaRepository(
     /// <summary>
     /// Renews the lease of a saga by a save of its own, unless it is being saved or was released in the meantime.
     /// </summary>
-    /// <param name="hold">The saga.</param>
+    /// <param name="leased">The saga.</param>
     /// <param name="margin">Renews only a lease with less time left.</param>
     /// <returns>False if it is being saved, which also renews the lease.</returns>
     /// <exception cref="SagaLeaseLostException">Another instance has claimed it.</exception>
     /// <exception cref="OperationCanceledException">The bus closed.</exception>
-    public async Task<bool> RenewAsync(LeasedSaga hold, TimeSpan margin)
+    public async Task<bool> RenewAsync(LeasedSaga leased, TimeSpan margin)
     {
-        if (hold.Gate.CurrentCount == 0)
+        if (leased.Gate.CurrentCount == 0)
         {
             return false;
         }
 
-        await hold.Gate.WaitAsync(closing);
+        await leased.Gate.WaitAsync(closing);
         try
         {
-            if (hold.Progress.Held && hold.LeaseEnd <= time.GetUtcNow() + margin)
+            if (leased.Progress.Held && leased.LeaseEnd <= time.GetUtcNow() + margin)
             {
-                await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
+                await SaveOnceAsync(leased, static (_, entry, until) => entry with { DueAt = until });
             }
 
             return true;
         }
         finally
         {
-            hold.Gate.Release();
+            leased.Gate.Release();
         }
     }
 
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
-    private async Task SaveGatedAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         var (backoff, proofs) = (FirstBackoff, 0);
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await SaveOnceAsync(hold, where);
+                await SaveOnceAsync(leased, where);
                 services.Log.Working(Saves);
                 return;
             }
             catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
             {
-                LogNotSaved(hold, attempt, backoff, exception);
-                var concernsEntry = await refusals.ConcernsEntryAsync(hold.Entry, exception);
+                LogNotSaved(leased, attempt, backoff, exception);
+                var concernsEntry = await refusals.ConcernsEntryAsync(leased.Entry, exception);
                 if (concernsEntry && (exception is StoreRefusedException || ++proofs == SagaRefusals.Proofs))
                 {
                     throw exception as StoreRefusedException ?? new StoreRefusedException(
@@ -159,8 +159,8 @@ internal sealed class SagaRepository(
         }
     }
 
-    private void LogNotSaved(LeasedSaga hold, int attempt, TimeSpan backoff, Exception exception) =>
-        services.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
+    private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan backoff, Exception exception) =>
+        services.Log.Failing(Saves, exception, full => full.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, backoff, exception));
 
     private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
     {
@@ -176,34 +176,34 @@ internal sealed class SagaRepository(
         }
     }
 
-    private async Task SaveOnceAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    private async Task SaveOnceAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         while (true)
         {
             var now = time.GetUtcNow();
             var until = now + lease;
-            var entry = where(hold.Progress, hold.Entry, until) with { ChangedAt = now, Content = hold.Progress.Write() };
+            var entry = where(leased.Progress, leased.Entry, until) with { ChangedAt = now, Content = leased.Progress.Write() };
             if (await store.SaveAsync(entry, closing))
             {
-                (hold.Entry, hold.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
+                (leased.Entry, leased.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
                 return;
             }
 
-            var current = await store.FindAsync(hold.Id, closing);
-            if (current is null || current.Claim != hold.Entry.Claim)
+            var current = await store.FindAsync(leased.Id, closing);
+            if (current is null || current.Claim != leased.Entry.Claim)
             {
-                hold.Lose();
+                leased.Lose();
                 throw new SagaLeaseLostException();
             }
 
             if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
                 // The saga was saved, but the answer was lost. Its alert may have been claimed since.
-                (hold.Entry, hold.LeaseEnd) = (current, current.DueAt ?? until);
+                (leased.Entry, leased.LeaseEnd) = (current, current.DueAt ?? until);
                 return;
             }
 
-            TakeIn(hold, current, entry.WaitKey);
+            TakeIn(leased, current, entry.WaitKey);
         }
     }
 
@@ -211,19 +211,20 @@ internal sealed class SagaRepository(
     /// Merges the replies of the stored entry: an instance without the lease may only add replies. A reply belongs to
     /// the step that was active when it arrived, not to the step that this write begins.
     /// </summary>
-    private void TakeIn(LeasedSaga hold, SagaEntry current, string? waitKey)
+    private void TakeIn(LeasedSaga leased, SagaEntry current, string? waitKey)
     {
-        hold.Entry = hold.Entry with { Version = current.Version };
-        foreach (var reply in SagaProgress.Read(current.Content, out _)?.Inbox.FindAll(reply => !hold.Progress.Knows(reply.EventId)) ?? [])
+        leased.Entry = leased.Entry with { Version = current.Version };
+        var stored = SagaProgress.Read(current.Content, out _);
+        foreach (var reply in stored?.Inbox.FindAll(reply => !leased.Progress.Knows(reply.EventId)) ?? [])
         {
-            if (hold.Progress.Concerns(reply, waitKey))
+            if (leased.Progress.Concerns(reply, waitKey))
             {
-                hold.Progress.Inbox.Add(reply);
+                leased.Progress.Inbox.Add(reply);
             }
             else
             {
-                hold.Progress.Forget(reply);
-                SagaReplies.Ignore(reply, hold.Definition.Name, hold.Id, services);
+                leased.Progress.Forget(reply);
+                SagaReplies.Ignore(reply, leased.Definition.Name, leased.Id, services);
             }
         }
     }

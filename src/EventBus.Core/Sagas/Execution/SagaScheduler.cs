@@ -31,10 +31,10 @@ internal sealed class SagaScheduler(SagaCatalog catalog, DueSagaReader reader, S
     private async Task TakeAsync(SagaEntry entry)
     {
         var saga = catalog[entry.Saga];
-        LeasedSaga? hold;
+        LeasedSaga? leased;
         try
         {
-            hold = await reader.ClaimAsync(saga, entry);
+            leased = await reader.ClaimAsync(saga, entry);
         }
         catch (Exception exception)
         {
@@ -50,9 +50,9 @@ internal sealed class SagaScheduler(SagaCatalog catalog, DueSagaReader reader, S
             return;
         }
 
-        if (hold is not null)
+        if (leased is not null)
         {
-            driver.Start(saga, hold);
+            driver.Start(saga, leased);
             return;
         }
 

@@ -79,7 +79,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
     {
         try
         {
-            return saga.Runner.Checked(JsonSerializer.SerializeToElement(state, saga.Definition.Json));
+            return saga.Runner.CheckSize(JsonSerializer.SerializeToElement(state, saga.Definition.Json));
         }
         catch (Exception exception)
         {
@@ -98,7 +98,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
     private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(options.PublishTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         Exception? doubt = null;
         while (true)
         {
@@ -137,7 +137,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
 
             try
             {
-                await Task.Delay(RetryDelay, time, either.Token);
+                await Task.Delay(RetryDelay, time, linked.Token);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {

@@ -18,15 +18,15 @@ internal sealed class SagaStateWriter(
     /// Changes the progress, saves it with the resulting status, and measures how long the saga had the previous
     /// status.
     /// </summary>
-    public async Task TurnAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
+    public async Task ChangeStatusAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
     {
-        var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
+        var (before, since, now) = (leased.Entry.Status, leased.Progress.StatusSince, time.GetUtcNow());
         var status = before;
         await repository.SaveAsync(
-            hold,
+            leased,
             progress =>
             {
-                status = turn(progress, hold.Entry, now);
+                status = turn(progress, leased.Entry, now);
                 progress.Held = status != SagaStatus.NeedsAttention && !(SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0);
             },
             (progress, entry, until) => transitions.With(entry, status, progress, now) with
@@ -40,7 +40,7 @@ internal sealed class SagaStateWriter(
             SagaTelemetry.Turned(services.Diagnostics, definition.Name, before, status, now - since);
             if (SagaTransitions.IsEnd(status))
             {
-                services.Log.SagaEnded(definition.Name, hold.Id, status.ToString());
+                services.Log.SagaEnded(definition.Name, leased.Id, status.ToString());
             }
         }
     }
@@ -48,15 +48,15 @@ internal sealed class SagaStateWriter(
     /// <summary>
     /// Saves that the active step has begun. If another instance has claimed the saga meanwhile, this save fails.
     /// </summary>
-    public Task BeginAsync(LeasedSaga hold, SagaStepProgress active) =>
-        repository.SaveAsync(hold, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
+    public Task BeginAsync(LeasedSaga leased, SagaStepProgress active) =>
+        repository.SaveAsync(leased, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
 
     /// <summary>
     /// Saves the key of the reply that the active step will wait for, before the step runs, so that even an early reply
     /// finds the saga. Removes early replies to another key.
     /// </summary>
-    public Task BeginAsync(LeasedSaga hold, SagaStepProgress active, string? waitKey) => repository.SaveAsync(
-        hold,
+    public Task BeginAsync(LeasedSaga leased, SagaStepProgress active, string? waitKey) => repository.SaveAsync(
+        leased,
         progress =>
         {
             active.Begun = true;
@@ -65,13 +65,13 @@ internal sealed class SagaStateWriter(
         (_, entry, until) => entry with { DueAt = until, WaitKey = waitKey });
 
     /// <summary>Releases the saga to another instance between two steps.</summary>
-    public Task GiveBackAsync(LeasedSaga hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
+    public Task ReleaseAsync(LeasedSaga leased) => LeaveAsync(leased, NotBegun, time.GetUtcNow());
 
     /// <summary>
     /// Releases the saga to another instance during a step: the attempt is not counted, and may have had an effect.
     /// </summary>
-    public Task GiveBackInStepAsync(LeasedSaga hold, SagaStepProgress active) => LeaveAsync(
-        hold,
+    public Task ReleaseDuringStepAsync(LeasedSaga leased, SagaStepProgress active) => LeaveAsync(
+        leased,
         progress =>
         {
             active.CutOff();
@@ -79,13 +79,13 @@ internal sealed class SagaStateWriter(
         },
         time.GetUtcNow());
 
-    public Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
+    public Task LeaveAsync(LeasedSaga leased, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(leased, change, _ => dueAt);
 
     /// <summary>Changes the saga and releases it until its due time.</summary>
-    public async Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
+    public async Task LeaveAsync(LeasedSaga leased, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
     {
         await repository.SaveAsync(
-            hold,
+            leased,
             progress =>
             {
                 change(progress);
@@ -96,11 +96,11 @@ internal sealed class SagaStateWriter(
     }
 
     /// <summary>Reports the end of the saga to the callers that wait for it.</summary>
-    public void ReportEnd(LeasedSaga hold) => notifier.Ended(hold.Id);
+    public void ReportEnd(LeasedSaga leased) => notifier.Ended(leased.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
-    public Task HaltAsync(LeasedSaga hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
-        RaiseAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
+    public Task HaltAsync(LeasedSaga leased, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
+        RaiseAsync(leased, leased.Progress.Active()?.Name, why, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
         {
             blame?.Invoke(progress, now);
             return transitions.Halt(progress, why, now);
@@ -109,14 +109,14 @@ internal sealed class SagaStateWriter(
     /// <summary>
     /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
     /// </summary>
-    public Task HaltAfterAsync(LeasedSaga hold, Exception exception)
+    public Task HaltAfterAsync(LeasedSaga leased, Exception exception)
     {
         var why = $"It could not continue: {OneLine(exception)}";
-        return RaiseAsync(hold, null, why, exception, async () =>
+        return RaiseAsync(leased, null, why, exception, async () =>
         {
             try
             {
-                await HaltAsSavedAsync(hold, (progress, now) =>
+                await HaltAsSavedAsync(leased, (progress, now) =>
                 {
                     progress.Active()?.CutOff();
                     progress.Held = false;
@@ -126,7 +126,7 @@ internal sealed class SagaStateWriter(
             catch (Exception) when (!repository.Closing.IsCancellationRequested)
             {
                 // The store may have no room for the reason, which is also in the log.
-                await HaltAsSavedAsync(hold, null);
+                await HaltAsSavedAsync(leased, null);
             }
         });
     }
@@ -150,11 +150,11 @@ internal sealed class SagaStateWriter(
     /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
     /// progress inconsistent.
     /// </summary>
-    private async Task HaltAsSavedAsync(LeasedSaga hold, Action<SagaProgress, DateTimeOffset>? note) => await repository.ChangeAsync(
-        hold.Id,
+    private async Task HaltAsSavedAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? note) => await repository.ChangeAsync(
+        leased.Id,
         entry =>
         {
-            if (entry.Claim != hold.Entry.Claim
+            if (entry.Claim != leased.Entry.Claim
                 || SagaTransitions.IsEnd(entry.Status)
                 || SagaProgress.Read(entry.Content, out _) is not { } progress)
             {
@@ -173,14 +173,14 @@ internal sealed class SagaStateWriter(
         },
         repository.Closing);
 
-    private Task RaiseAsync(LeasedSaga hold, string? step, string why, Exception? error, Func<Task> write) => notifier.RaiseAsync(
+    private Task RaiseAsync(LeasedSaga leased, string? step, string why, Exception? error, Func<Task> write) => notifier.RaiseAsync(
         async () =>
         {
             await write();
-            services.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
+            services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, why, error);
             return true;
         },
-        hold.Id);
+        leased.Id);
 
     private DateTimeOffset? AlertAt(DateTimeOffset now) => notifier.WantsAlerts ? now : null;
 }

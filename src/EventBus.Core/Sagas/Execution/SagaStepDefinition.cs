@@ -3,19 +3,23 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>Holds a validated step of a saga. Immutable.</summary>
-internal sealed class SagaStepDefinition(SagaStepRegistration model, RetryPolicy execution, RetryPolicy compensation, TimeSpan timeout)
+internal sealed class SagaStepDefinition(
+    SagaStepRegistration registration,
+    RetryPolicy execution,
+    RetryPolicy compensation,
+    TimeSpan timeout)
 {
-    public string Name => model.Name;
+    public string Name => registration.Name;
 
-    public bool HasCompensation => model.HasCompensation;
+    public bool HasCompensation => registration.HasCompensation;
 
-    public bool IsPivot => model.IsPivot;
+    public bool IsPivot => registration.IsPivot;
 
-    public bool HasWaitKey => model.HasWaitKey;
+    public bool HasWaitKey => registration.HasWaitKey;
 
     public TimeSpan Timeout => timeout;
 
-    public TimeSpan ReplyTimeout => model.ReplyTimeout;
+    public TimeSpan ReplyTimeout => registration.ReplyTimeout;
 
     /// <summary>The name of the event that it waits for; null for none.</summary>
     public string? ReplyName { get; init; }
@@ -26,5 +30,6 @@ internal sealed class SagaStepDefinition(SagaStepRegistration model, RetryPolicy
     public RetryPolicy RetryOf(SagaDirection direction) => direction == SagaDirection.Compensate ? compensation : execution;
 
     /// <summary>True if the exception means that the step had no effect.</summary>
-    public bool IsRejection(Exception exception) => RetryPolicy.Unwrap(exception).Any(each => model.IsRejection.Exists(test => test(each)));
+    public bool IsRejection(Exception exception) =>
+        RetryPolicy.Unwrap(exception).Any(each => registration.IsRejection.Exists(test => test(each)));
 }

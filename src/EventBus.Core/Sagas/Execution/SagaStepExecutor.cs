@@ -22,21 +22,24 @@ internal sealed class SagaStepExecutor(
 
     /// <summary>Executes the step, or releases the saga until the reply that the step waits for.</summary>
     /// <returns>True if another step follows now.</returns>
-    public Task<bool> ContinueAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active) =>
-        active.Interruptions > MaxInterruptions
-            ? failures.FailAsync(hold, step, active, new SagaFailure(
-                new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."),
-                active.Interruptions,
-                SagaAttemptEnding.Final))
-        : active.Status == SagaStepStatus.Waiting && hold.Progress.ReplyFor(active, step.ReplyName) is null ? WaitAsync(hold, step, active)
-        : RunAsync(hold, step, active);
+    public Task<bool> ContinueAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active)
+    {
+        if (active.Interruptions > MaxInterruptions)
+        {
+            var error = new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran.");
+            return failures.FailAsync(leased, step, active, new SagaFailure(error, active.Interruptions, SagaAttemptEnding.Final));
+        }
+
+        var waits = active.Status == SagaStepStatus.Waiting && leased.Progress.ReplyFor(active, step.ReplyName) is null;
+        return waits ? WaitAsync(leased, step, active) : RunAsync(leased, step, active);
+    }
 
     /// <summary>Releases the saga until its reply arrives, or fails the step if the wait has timed out.</summary>
-    private async Task<bool> WaitAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active)
+    private async Task<bool> WaitAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active)
     {
         if (active.WaitsUntil <= time.GetUtcNow())
         {
-            return await failures.FailAsync(hold, step, active, new SagaFailure(
+            return await failures.FailAsync(leased, step, active, new SagaFailure(
                 new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."),
                 1,
                 SagaAttemptEnding.Final));
@@ -44,23 +47,23 @@ internal sealed class SagaStepExecutor(
 
         // A reply may arrive during this save.
         await writer.LeaveAsync(
-            hold,
+            leased,
             _ => { },
             progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
         return false;
     }
 
-    private async Task<bool> RunAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active)
+    private async Task<bool> RunAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active)
     {
-        var state = new StoredState(hold.Progress.StateVersion, hold.Progress.State);
-        var reply = active.Status == SagaStepStatus.Waiting ? hold.Progress.ReplyFor(active, step.ReplyName) : null;
+        var state = new StoredState(leased.Progress.StateVersion, leased.Progress.State);
+        var reply = active.Status == SagaStepStatus.Waiting ? leased.Progress.ReplyFor(active, step.ReplyName) : null;
         var direction = active.Status switch
         {
             SagaStepStatus.Compensating => SagaDirection.Compensate,
             SagaStepStatus.Waiting => SagaDirection.Reply,
             _ => SagaDirection.Execute,
         };
-        if (direction == SagaDirection.Execute && step.HasWaitKey && hold.Entry.WaitKey is null)
+        if (direction == SagaDirection.Execute && step.HasWaitKey && leased.Entry.WaitKey is null)
         {
             string? key;
             try
@@ -70,51 +73,52 @@ internal sealed class SagaStepExecutor(
             catch (Exception exception)
             {
                 return await failures.FailAsync(
-                    hold,
+                    leased,
                     step,
                     active,
                     new SagaFailure(exception, active.Failures + 1, EndingOf(step, direction, exception)));
             }
 
-            await writer.BeginAsync(hold, active, key);
+            await writer.BeginAsync(leased, active, key);
         }
-        else if (!active.Begun || hold.LeaseEnd <= time.GetUtcNow())
+        else if (!active.Begun || leased.LeaseEnd <= time.GetUtcNow())
         {
             // Either a reply arrived when the step began to wait, or this process was paused.
-            await writer.BeginAsync(hold, active);
+            await writer.BeginAsync(leased, active);
         }
 
         var call = runner.CreateCall(
-            hold,
+            leased,
             step,
             active,
             direction,
             reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray());
-        var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
+        var outcome = await runner.RunAsync(step, call, state, leased.Progress.TraceParent, leased.Lost);
         if (outcome.IsInterrupted)
         {
-            await writer.GiveBackInStepAsync(hold, active);
+            await writer.ReleaseDuringStepAsync(leased, active);
             return false;
         }
 
         if (outcome.Error is { } error)
         {
             return await failures.FailAsync(
-                hold,
+                leased,
                 step,
                 active,
-                new SagaFailure(error, call.Attempt, outcome.IsAnswer ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
+                new SagaFailure(error, call.Attempt, outcome.IsFromStep ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
         }
 
-        await SaveAsync(hold, step, active, reply, new StepResult(direction, outcome.State, call.Outbox.ConvertAll(SagaEventFactory.Keep)));
+        var outbox = call.Outbox.ConvertAll(SagaEventFactory.ToStored);
+        await SaveAsync(leased, step, active, reply, new StepResult(direction, outcome.State, outbox));
         return true;
     }
 
     /// <summary>Saves the result of the step, and begins the next step or the wait for the reply.</summary>
-    private async Task SaveAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaReply? reply, StepResult result)
+    private async Task SaveAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaReply? reply, StepResult result)
     {
         var ignored = new List<SagaReply>();
-        await writer.TurnAsync(hold, (progress, entry, now) =>
+        await writer.ChangeStatusAsync(leased, (progress, entry, now) =>
         {
             (progress.State, progress.StateVersion) = (result.State, definition.StateVersion);
             progress.Outbox.AddRange(result.Outbox);
@@ -145,7 +149,7 @@ internal sealed class SagaStepExecutor(
 
             return transitions.Executed(progress, entry, active, now);
         });
-        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, services));
+        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, leased.Id, services));
     }
 
     private async Task<string?> WaitKeyOfAsync(SagaStepDefinition step, StoredState state) => await runner.WaitKeyAsync(step, state) switch

@@ -18,7 +18,7 @@ internal sealed class SagaStepRunner(
 
     /// <summary>Creates the data of the next attempt of a step.</summary>
     public SagaCall CreateCall(
-        LeasedSaga hold,
+        LeasedSaga leased,
         SagaStepDefinition step,
         SagaStepProgress active,
         SagaDirection direction,
@@ -26,7 +26,7 @@ internal sealed class SagaStepRunner(
     {
         // The delegate needs the call that it belongs to, so the variable exists before the call is created.
         SagaCall? call = null;
-        return call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
+        return call = new SagaCall(leased.Id, step.Name, direction, active.Failures + active.Interruptions + 1, leased.Entry.Claim)
         {
             EffectPrefix = events.EffectPrefix,
             Reply = reply,
@@ -55,9 +55,9 @@ internal sealed class SagaStepRunner(
             call.Attempt,
             traceParent);
         using var timeout = new CancellationTokenSource(step.Timeout, services.StoreTime);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, services.Abort);
-        var running = InvokeAsync(step, call, state, either.Token);
-        var outcome = await OutcomeAsync(step, call, running, timeout.Token, lost, either.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, services.Abort);
+        var running = InvokeAsync(step, call, state, linked.Token);
+        var outcome = await OutcomeAsync(step, call, running, timeout.Token, lost, linked.Token);
         BusDiagnostics.SagaStepEnded(activity, outcome.Error);
         return outcome;
     }
@@ -70,7 +70,7 @@ internal sealed class SagaStepRunner(
     }
 
     /// <summary>Returns the state unchanged. Throws if it is too large to be stored with every step.</summary>
-    public JsonElement Checked(JsonElement state)
+    public JsonElement CheckSize(JsonElement state)
     {
         var size = JsonMarshal.GetRawUtf8Value(state).Length;
         return size <= maxStateBytes ? state : throw new InvalidOperationException(
@@ -88,7 +88,7 @@ internal sealed class SagaStepRunner(
     private async Task<JsonElement> InvokeAsync(SagaStepDefinition step, SagaCall call, StoredState state, CancellationToken token)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return Checked(
+        return CheckSize(
             await definition.Registration.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
 
@@ -98,11 +98,11 @@ internal sealed class SagaStepRunner(
         Task<JsonElement> running,
         CancellationToken timeout,
         CancellationToken lost,
-        CancellationToken either)
+        CancellationToken linked)
     {
         const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
         // Neither wait throws: the task is examined afterwards.
-        await ((Task)running).WaitAsync(either).ConfigureAwait(Quietly);
+        await ((Task)running).WaitAsync(linked).ConfigureAwait(Quietly);
         if (!running.IsCompleted)
         {
             await ((Task)running).WaitAsync(Grace, services.StoreTime, CancellationToken.None).ConfigureAwait(Quietly);
@@ -115,12 +115,12 @@ internal sealed class SagaStepRunner(
             {
                 _ = running.Observed();
                 services.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
-                throw new OperationCanceledException(either);
+                throw new OperationCanceledException(linked);
             }
 
             return new SagaOutcome(await running, null);
         }
-        catch (Exception) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
+        catch (Exception) when (linked.IsCancellationRequested && !timeout.IsCancellationRequested)
         {
             // The bus aborts, or the lease is lost. The exception may be of any type, because clients wrap the
             // cancellation of their calls in their own exceptions.
@@ -134,7 +134,7 @@ internal sealed class SagaStepRunner(
         }
         catch (Exception exception)
         {
-            return new SagaOutcome(default, exception) { IsAnswer = !call.HasSucceeded && !either.IsCancellationRequested };
+            return new SagaOutcome(default, exception) { IsFromStep = !call.HasSucceeded && !linked.IsCancellationRequested };
         }
     }
 }

@@ -5,7 +5,7 @@ internal static class SagaTelemetry
 {
     public static void Turned(BusDiagnostics diagnostics, string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
     {
-        diagnostics.SagaTurned(saga, left.ToString(), stayed);
+        diagnostics.SagaStatusChanged(saga, left.ToString(), stayed);
         if (entered is not (SagaStatus.Running or SagaStatus.Compensating))
         {
             diagnostics.SagaEnded(saga, entered.ToString());
