@@ -118,8 +118,8 @@ internal sealed class Outage(TimeProvider time)
     }
 
     /// <summary>
-    /// Returns true if the next failure of an activity begins a new outage: the last outage ended at least a minute ago,
-    /// or the activity has not failed for ten minutes.
+    /// Returns true if the next failure of an activity begins a new outage: the last outage ended at least a minute
+    /// ago, or the activity has not failed for ten minutes.
     /// </summary>
     private bool IsForgotten(ActivityState state) =>
         state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= ForgottenAfter;

@@ -193,8 +193,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     }
 
     /// <summary>
-    /// Gets the clock for due times and leases. Durable stores provide it themselves (<see cref="BusStores.CreateClock"/>).
-    /// For stores that end with the process, and for the delays of broker queues, it is a clock that never goes back.
+    /// Gets the clock for due times and leases. Durable stores provide it themselves
+    /// (<see cref="BusStores.CreateClock"/>). For stores that end with the process, and for the delays of broker
+    /// queues, it is a clock that never goes back.
     /// </summary>
     private TimeProvider StoreTimeOf(BusStores? stores) =>
         stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }
