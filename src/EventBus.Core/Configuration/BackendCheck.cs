@@ -9,7 +9,7 @@ namespace EventBus;
 internal sealed class BackendCheck(TransportFeatures? features, BusStores? stores, List<string> problems)
 {
     private const string AddKeyedStore =
-        "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.";
+        "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one in memory only.";
 
     /// <summary>Adds the errors to the problems.</summary>
     /// <param name="registration">The registration.</param>
@@ -42,7 +42,7 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
         if (consumed.Count > 0 && features is not null && stores?.Failures is null)
         {
             problems.Add($"No store keeps failed events, so a failure would be lost: {features.System} is no store. Add one, for "
-                + "instance bus.StoreInMemory() for a store that forgets.");
+                + "instance bus.StoreInMemory() for a store in memory only.");
         }
     }
 

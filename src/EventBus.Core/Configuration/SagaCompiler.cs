@@ -86,7 +86,7 @@ internal static class SagaCompiler
         {
             problems.Add($"The saga '{registration.Sagas[0].Name}' needs a store that keeps sagas, and "
                 + $"{(stores is null ? "there is none" : $"the store '{stores.Name}' does not")}. Add one that does: "
-                + "bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
+                + "bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one in memory only.");
         }
     }
 
@@ -103,7 +103,7 @@ internal static class SagaCompiler
         catch (Exception exception)
         {
             problems.Add(
-                $"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {ExceptionText.MessageOf(exception)}");
+                $"The saga '{saga.Name}' ({saga.SagaType}) cannot be created to read its steps: {ExceptionText.MessageOf(exception)}");
             return null;
         }
     }
@@ -212,7 +212,7 @@ internal static class SagaCompiler
         {
             if (!taken.IsForSaga)
             {
-                problems.Add($"The subscription name '{name}' is that of the replies to the saga '{saga.Name}'. Give your subscription "
+                problems.Add($"The subscription name '{name}' is used for the replies to the saga '{saga.Name}'. Give your subscription "
                     + "another name.");
             }
 

@@ -128,7 +128,7 @@ internal sealed class SubscriptionPlanner(
                 }
                 else if (baseTypes[type] != handler.EventType)
                 {
-                    problems.Add($"The subscription '{subscription.Name}' has two handlers for {type}: that for {baseTypes[type]} and that "
+                    problems.Add($"The subscription '{subscription.Name}' has two handlers for {type}: one for {baseTypes[type]} and one "
                         + $"for {handler.EventType}. Handle {type} by itself there, or make two subscriptions.");
                 }
             }
@@ -171,7 +171,7 @@ internal sealed class SubscriptionPlanner(
 
         foreach (var unknown in options.Subscriptions.Keys.Where(name => !names.Contains(name)))
         {
-            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. The registered ones: "
+            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. Registered are: "
                 + $"{(names.Count == 0 ? "none" : string.Join(", ", names))}.");
         }
     }

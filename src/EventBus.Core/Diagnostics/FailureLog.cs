@@ -85,8 +85,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         70,
         LogLevel.Error,
-        "The store has no room for what {Subscription} adds (attempt {Attempt}); the subscription takes no events until it has, and the "
-            + "write is repeated after {Backoff}")]
+        "The store has no room for new data of {Subscription} (attempt {Attempt}); the subscription takes no events until there is room. "
+            + "The write is repeated after {Backoff}")]
     public static partial void NoRoom(this ILogger log, string subscription, int attempt, TimeSpan backoff, Exception exception);
 
     [LoggerMessage(

@@ -43,8 +43,8 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
     /// <summary>Returns why the bus cannot work, apart from its connection to the backend; null if it can.</summary>
     private static string? FailureOf(BusStatus status) =>
         status.FailureStoreIsDown
-            ? "The failure store does not take writes: failed events stay unacknowledged until it does."
-        : status.SagaStoreIsDown ? "The saga store does not take writes: sagas stay at their last saved step until it does."
+            ? "The failure store accepts no writes: failed events stay unacknowledged."
+        : status.SagaStoreIsDown ? "The saga store accepts no writes: sagas stay at their last saved step."
         : status.EndedSubscriptions.ToList() is { Count: > 0 } ended
             ? $"These subscriptions no longer take events: {string.Join(", ", ended)}. Restart this instance."
         : null;
@@ -86,7 +86,7 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
 
         if (status.RefusedSagas is { Count: > 0 } refused)
         {
-            yield return $"The saga store does not take {refused.Count} sagas, while it takes others: "
+            yield return $"The saga store accepts the writes of other sagas, but not those of {refused.Count}: "
                 + $"{string.Join(", ", refused.Take(MaxNamed))}. They are tried again.";
         }
     }

@@ -60,7 +60,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
         due.Pulse();
 
         PublishException NotKept(InvalidOperationException exception) => new(
-            $"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {ExceptionText.MessageOf(exception)}",
+            $"The event '{envelope.Name}' {envelope.Id} was not stored as a delayed event: {ExceptionText.MessageOf(exception)}",
             exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
             envelope.Id, exception);
 

@@ -57,7 +57,7 @@ public sealed class SettlementTests : IDisposable
         await queue.Events.HasAsync("0 acknowledged");
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
         await UntilAsync(
-            () => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)),
+            () => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)),
             "the store has refused a write");
         Assert.Single(queue.Events.Items);
 

@@ -25,7 +25,7 @@ public sealed class RoomTests : IDisposable
             _ => Task.CompletedTask);
         await PublishAsync(running, 1, 11);
         await UntilAsync(() => logs.At(LogLevel.Error).Any(
-            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+            text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)), "the subscription has no room");
         Assert.Equal(10, seen.Items.Count(item => item.StartsWith("mail", StringComparison.Ordinal)));
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "handled events"));
 
@@ -48,7 +48,7 @@ public sealed class RoomTests : IDisposable
             ship: _ => throw new InvalidDataException("never"));
         await PublishAsync(running, 1, 12);
         await UntilAsync(() => logs.At(LogLevel.Error).Any(
-            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+            text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)), "the subscription has no room");
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
         await UntilAsync(
@@ -81,7 +81,7 @@ public sealed class RoomTests : IDisposable
         });
         await PublishAsync(running, 1, 8);
         await UntilAsync(() => logs.At(LogLevel.Error).Any(
-            text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+            text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)), "the subscription has no room");
 
         healed = true;
         await UntilAsync(() => handled.Items.Distinct().Count() == 8, "all are handled");

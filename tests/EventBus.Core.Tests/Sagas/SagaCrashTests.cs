@@ -280,7 +280,7 @@ public sealed class SagaCrashTests
             await Task.Yield();
         }
 
-        Assert.StartsWith("The saga store does not take writes", Assert.Single(report.Entries).Value.Description, StringComparison.Ordinal);
+        Assert.StartsWith("The saga store accepts no writes", Assert.Single(report.Entries).Value.Description, StringComparison.Ordinal);
         time.Advance(TimeSpan.FromSeconds(5));
         Assert.True((await node.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.Equal(HealthStatus.Healthy, (await node.Health.CheckHealthAsync(Token)).Status);

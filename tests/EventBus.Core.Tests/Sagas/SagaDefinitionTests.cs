@@ -35,7 +35,7 @@ public sealed class SagaDefinitionTests
     [Fact]
     public async Task Define_Throws_IsAnErrorThatNamesTheSaga() => Expect(
         await ProblemsAsync(_ => throw new InvalidOperationException("no luck")),
-        "The saga 'book-trip' (EventBus.Sagas.BookTrip) cannot be made and asked for its steps: no luck");
+        "The saga 'book-trip' (EventBus.Sagas.BookTrip) cannot be created to read its steps: no luck");
 
     [Fact]
     public async Task AddSaga_TwiceUnderOneNameOrState_IsAnError()
@@ -72,7 +72,7 @@ public sealed class SagaDefinitionTests
         await ProblemsAsync(
             saga => saga.Step("payment", Nothing).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1)),
             bus => bus.Subscribe<PaymentSettled>("saga.book-trip", (_, _, _) => Task.CompletedTask)),
-        "The subscription name 'saga.book-trip' is that of the replies to the saga 'book-trip'");
+        "The subscription name 'saga.book-trip' is used for the replies to the saga 'book-trip'");
 
     private static void Good(SagaBuilder<Trip> saga) => saga.Step("flight", Nothing);
 

@@ -63,7 +63,7 @@ internal sealed class SagaExecutor(
             await writer.HaltAsync(
                 leased,
                 $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be "
-                    + $"{(leased.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then "
+                    + $"{(leased.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Add it again under this name, then "
                     + "retry the saga.",
                 null,
                 static (halted, _) => SagaStateWriter.NotBegun(halted));

@@ -148,7 +148,7 @@ internal sealed class SagaRepository(
                 {
                     throw exception as StoreRefusedException ?? new StoreRefusedException(
                         StoreScope.Entry,
-                        $"The store takes other sagas and not this one ({exception.GetType()}).",
+                        $"The store accepts other sagas, but not this one ({exception.GetType()}).",
                         exception);
                 }
 
