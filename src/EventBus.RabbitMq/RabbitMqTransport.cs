@@ -17,8 +17,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private readonly List<RabbitMqReceiver> receivers = [];
     private RabbitMqTopology? topology;
     private RabbitMqPublisher? publisher;
-    private RabbitMqBrokerDeadLetters? givenUp;
-    private RabbitMqTopologyMonitor? upkeep;
+    private RabbitMqBrokerDeadLetters? brokerDeadLetters;
+    private RabbitMqTopologyMonitor? monitor;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
@@ -43,24 +43,24 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Share(topology.ServiceName, time);
         shared = true;
-        givenUp = new RabbitMqBrokerDeadLetters(
+        brokerDeadLetters = new RabbitMqBrokerDeadLetters(
             connector,
             this.topology,
             [.. topology.Subscriptions.Select(subscription => subscription.Name)],
             time);
-        RabbitMqEntity[] things = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
-        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = things };
+        RabbitMqEntity[] entities = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
+        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = entities };
         publisher.Start();
         await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
         if (publisher.IsOpen)
         {
-            await PrepareAsync(things, cancellationToken);
+            await PrepareAsync(entities, cancellationToken);
         }
 
         var consumed = topology.Subscriptions.Select(subscription => this.topology.QueueOf(subscription.Name))
             .ToHashSet(StringComparer.Ordinal);
-        upkeep = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], consumed, options, time);
-        upkeep.Start();
+        monitor = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(entities)], consumed, options, time);
+        monitor.Start();
     }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
@@ -68,7 +68,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
-        var receiver = new RabbitMqReceiver(subscription, connector.Consuming, Started(topology), options, time, log);
+        var receiver = new RabbitMqReceiver(subscription, connector, Started(topology), time);
         lock (receivers)
         {
             receivers.Add(receiver);
@@ -85,7 +85,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         {
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            await Started(topology).RetireAsync(live, subscription, discardWaiting);
+            await new SubscriptionQueues(Started(topology)).RetireAsync(live, subscription, discardWaiting);
         }
         catch (Exception exception)
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
@@ -102,12 +102,12 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         string subscription,
         CancellationToken cancellationToken)
     {
-        var names = new RabbitMqTopology(service, options);
+        var queues = new SubscriptionQueues(new RabbitMqTopology(service, options));
         try
         {
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            return await names.FindQueueAsync(live, subscription) is { } queue
+            return await queues.FindAsync(live, subscription) is { } queue
                 ? new SubscriptionQueue(
                     queue.QueueName,
                     queue.ConsumerCount,
@@ -139,35 +139,18 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     }
 
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
-        Started(givenUp).TakeAsync(cancellationToken);
+        Started(brokerDeadLetters).TakeAsync(cancellationToken);
 
-    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
-    {
-        RabbitMqReceiver? silent;
-        string? poison;
-        lock (receivers)
-        {
-            silent = receivers.Find(receiver => !receiver.IsLive);
-            poison = receivers.Select(receiver => receiver.Poison).FirstOrDefault(found => found is not null);
-        }
-
-        return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new HealthCheckResult(
-                HealthStatus.Unhealthy,
-                $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting"}")
-            : poison is not null ? new HealthCheckResult(
-                HealthStatus.Unhealthy,
-                $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
-            : silent is not null ? new HealthCheckResult(
-                HealthStatus.Unhealthy,
-                $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqErrors.CauseOf(silent.LastError)}".TrimEnd())
-            : upkeep?.Problem is { } missing ? new HealthCheckResult(HealthStatus.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
+    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            FindFailure() is { } failure ? new HealthCheckResult(HealthStatus.Unhealthy, failure)
             : connector.Publishing.IsBlocked ? new HealthCheckResult(
                 HealthStatus.Degraded,
                 "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
-            : givenUp?.Problem is { } problem ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
+            : brokerDeadLetters?.Problem is { } problem ? new HealthCheckResult(
+                HealthStatus.Degraded,
+                $"RabbitMQ at {connector.Place}: {problem}")
             : HealthCheckResult.Healthy());
-    }
 
     public override async ValueTask DisposeAsync()
     {
@@ -180,8 +163,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
         await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask())
             .Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask)
-            .Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask)
-            .Append(upkeep?.DisposeAsync().AsTask() ?? Task.CompletedTask));
+            .Append(brokerDeadLetters?.DisposeAsync().AsTask() ?? Task.CompletedTask)
+            .Append(monitor?.DisposeAsync().AsTask() ?? Task.CompletedTask));
         if (shared)
         {
             shared = false;
@@ -189,17 +172,49 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
+    /// <summary>Describes the failure because of which events cannot be published or received; null if there is none.</summary>
+    private string? FindFailure()
+    {
+        if (publisher is not { IsOpen: true })
+        {
+            var cause = RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting";
+            return $"RabbitMQ at {connector.Place} cannot be published to: {cause}";
+        }
+
+        RabbitMqReceiver? silent;
+        string? unreadable;
+        lock (receivers)
+        {
+            silent = receivers.Find(receiver => !receiver.IsLive);
+            unreadable = receivers.Select(receiver => receiver.UnreadableMessage).FirstOrDefault(found => found is not null);
+        }
+
+        if (unreadable is not null)
+        {
+            return $"RabbitMQ at {connector.Place}: {unreadable} Take the message out with the tools of the broker.";
+        }
+
+        if (silent is not null)
+        {
+            var cause = RabbitMqErrors.CauseOf(silent.LastError) is { } known ? $" {known}" : "";
+            return $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt."
+                + cause;
+        }
+
+        return monitor?.Problem is { } missing ? $"RabbitMQ at {connector.Place}: {missing}" : null;
+    }
+
     /// <summary>
     /// Creates or checks all entities at once, so that one error lists all problems. If the connection is lost in the
     /// meantime, the publisher and each receiver restore their own entities when it is back.
     /// </summary>
-    private async Task PrepareAsync(IEnumerable<RabbitMqEntity> things, CancellationToken cancellationToken)
+    private async Task PrepareAsync(IEnumerable<RabbitMqEntity> entities, CancellationToken cancellationToken)
     {
         try
         {
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            await provisioner.PrepareAsync(live, things);
+            await provisioner.PrepareAsync(live, entities);
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {

@@ -28,7 +28,6 @@ public sealed class DependencyTests
     private static readonly Dictionary<string, string[]> KnownCircles = new()
     {
         ["EventBus.Conformance"] = ["(root) Running Scenarios StoreScenarios"],
-        ["EventBus.RabbitMq"] = ["Connections Stores Topology Wire"],
         ["EventBus.Redis"] =
             ["(root) Connections PubSub Stores Stores/Delays Stores/Failures Stores/Processed Stores/Sagas Streams Streams/Leases "
                 + "Streams/Maintenance"],

@@ -21,7 +21,7 @@ public sealed class ConnectionSessionTests
     {
         var session = Session();
         var call = session.CallAsync(new TaskCompletionSource().Task);
-        session.Hear();
+        session.RecordActivity();
         session.Answered();
         session.Answered();
 
@@ -38,7 +38,7 @@ public sealed class ConnectionSessionTests
         var session = Session();
         var answer = new TaskCompletionSource();
         var call = session.CallAsync(answer.Task);
-        session.Hear();
+        session.RecordActivity();
         session.Answered();
 
         time.Advance(Timeout);

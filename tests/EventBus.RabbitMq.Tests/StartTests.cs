@@ -88,7 +88,7 @@ public sealed class StartTests
     public void Hosts_OfTwoLinks_EachHasItsOwnTurn()
     {
         var source = RabbitMqConnectionSource.Of("amqp://one,two", new RabbitMqOptions());
-        var (publishing, consuming) = (source.HostsOfALink()!, source.HostsOfALink()!);
+        var (publishing, consuming) = (source.CreateHosts()!, source.CreateHosts()!);
 
         var first = publishing.All().First().HostName;
         _ = consuming.All().First();
@@ -163,13 +163,9 @@ public sealed class StartTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var options = new RabbitMqOptions { CallTimeout = TimeSpan.FromMinutes(5), SilenceTimeout = TimeSpan.FromMinutes(5) };
-        await using var link = new SupervisedConnection(
-            "app",
-            "publishing",
-            RabbitMqConnectionSource.Of($"amqp://{silent.LocalEndpoint}", options),
-            options,
-            TimeProvider.System,
-            NullLogger.Instance);
+        var source = RabbitMqConnectionSource.Of($"amqp://{silent.LocalEndpoint}", options);
+        var opener = new ConnectionOpener(source, "eventbus app publishing", options, TimeProvider.System);
+        await using var link = new SupervisedConnection("publishing", opener, options, TimeProvider.System, NullLogger.Instance);
         link.Start();
 
         using var first = await silent.AcceptSocketAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);

@@ -48,7 +48,7 @@ internal static partial class Log
     public static partial void ExchangeUnchecked(this ILogger log, string exchange, string error);
 
     [LoggerMessage(11, LogLevel.Warning, "RabbitMQ: {Problem}")]
-    public static partial void GivenUpUnread(this ILogger log, string problem);
+    public static partial void BrokerDeadLettersUnreadable(this ILogger log, string problem);
 
     [LoggerMessage(
         7,

@@ -68,13 +68,13 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
 
         // The state of the channel shows if the request failed.
         _ = answer.Observed();
-        var (heard, since) = (live.Heard, time.GetTimestamp());
+        var (seen, since) = (live.ActivityCount, time.GetTimestamp());
         while (!answer.IsCompleted && !live.Ended.IsCompleted && maxSilence - time.GetElapsedTime(since) is { Ticks: > 0 } left)
         {
             await Task.WhenAny(answer, IsAliveAfterAsync(left < step ? left : step, stopped));
-            if (live.Heard is var now && now != heard)
+            if (live.ActivityCount is var now && now != seen)
             {
-                (heard, since) = (now, time.GetTimestamp());
+                (seen, since) = (now, time.GetTimestamp());
             }
         }
 
@@ -88,7 +88,7 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
         if (!answer.IsCompleted
             && await IsAliveAfterAsync(LastChance, stopped)
             && !answer.IsCompleted
-            && heard == live.Heard
+            && seen == live.ActivityCount
             && !live.IsBlocked)
         {
             live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {maxSilence}."));

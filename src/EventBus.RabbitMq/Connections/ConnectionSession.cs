@@ -9,13 +9,13 @@ namespace EventBus;
 internal sealed class ConnectionSession
 {
     /// <summary>The number of deadlines that a call may take while data is received from the broker.</summary>
-    public const int MostDeadlines = 6;
+    public const int MaxDeadlines = 6;
 
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
     private volatile TaskCompletionSource? blocked;
-    private long heard;
+    private long activityCount;
     private int answers;
 
     public ConnectionSession(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
@@ -45,7 +45,7 @@ internal sealed class ConnectionSession
     /// <summary>
     /// A value that changes whenever the broker shows that it is alive: by an answer, or by received bytes.
     /// </summary>
-    public long Heard => Volatile.Read(ref heard) + Traffic.Bytes;
+    public long ActivityCount => Volatile.Read(ref activityCount) + Traffic.Bytes;
 
     public IConnection Client { get; }
 
@@ -74,7 +74,7 @@ internal sealed class ConnectionSession
     /// Records that the broker has answered or accepted a write. Only a change of the value matters: two concurrent
     /// calls may count as one.
     /// </summary>
-    public void Hear() => Volatile.Write(ref heard, heard + 1);
+    public void RecordActivity() => Volatile.Write(ref activityCount, activityCount + 1);
 
     /// <summary>
     /// Notes that the broker has answered a question on another channel. Answers come in the order of the questions
@@ -159,7 +159,7 @@ internal sealed class ConnectionSession
             try
             {
                 await CallAsync(writing);
-                Hear();
+                RecordActivity();
                 return;
             }
             catch (TimeoutException) when (!ended.Task.IsCompleted)
@@ -181,14 +181,14 @@ internal sealed class ConnectionSession
     /// </summary>
     /// <remarks>
     /// On a slow connection the answer waits behind events. While data is received, the wait continues for up to
-    /// <see cref="MostDeadlines"/> deadlines. Then only the call fails, and its channel must no longer be used.
+    /// <see cref="MaxDeadlines"/> deadlines. Then only the call fails, and its channel must no longer be used.
     /// </remarks>
     public async Task CallAsync(Task call)
     {
         var answered = Volatile.Read(ref answers);
         for (var deadlines = 1; ; deadlines++)
         {
-            var before = Heard;
+            var before = ActivityCount;
             try
             {
                 var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
@@ -206,12 +206,12 @@ internal sealed class ConnectionSession
                 // Of two answers one was asked for after the call: the connection is not slow, the channel of the call
                 // is stuck.
                 var isStuck = Volatile.Read(ref answers) - answered >= 2;
-                if (IsBlocked || (before != Heard && (call.IsCompleted || isStuck || deadlines == MostDeadlines)))
+                if (IsBlocked || (before != ActivityCount && (call.IsCompleted || isStuck || deadlines == MaxDeadlines)))
                 {
                     throw;
                 }
 
-                if (before == Heard)
+                if (before == ActivityCount)
                 {
                     Abandon(exception);
                     throw;

@@ -14,15 +14,15 @@ internal sealed class RabbitMqConnectionSource
     // connection to which it is delivered.
     private const uint MaxBodyBytes = 536_870_912;
 
-    private readonly IConnection? lent;
+    private readonly IConnection? sharedConnection;
     private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
     private RabbitMqConnectionSource(
         string place,
         IConnectionFactory? factory,
-        IConnection? lent,
+        IConnection? sharedConnection,
         IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
-        (Place, Factory, this.lent, this.endpoints) = (place, factory, lent, endpoints);
+        (Place, Factory, this.sharedConnection, this.endpoints) = (place, factory, sharedConnection, endpoints);
 
     /// <summary>The factory of connections; null if the application provides the connection.</summary>
     public IConnectionFactory? Factory { get; }
@@ -33,7 +33,7 @@ internal sealed class RabbitMqConnectionSource
     /// <summary>
     /// True if the connection belongs to the application. It is used but never closed, and recovers automatically.
     /// </summary>
-    public bool IsLent => lent is not null;
+    public bool IsShared => sharedConnection is not null;
 
     /// <summary>Creates a source from a connection string.</summary>
     /// <exception cref="ArgumentException">
@@ -98,7 +98,7 @@ internal sealed class RabbitMqConnectionSource
     /// Creates the list of nodes of a connection string for one supervised connection. Each list has its own current
     /// node. Null if the application provides the factory or the connection.
     /// </summary>
-    public RabbitMqHosts? HostsOfALink() => endpoints.Count == 0 ? null : new RabbitMqHosts(endpoints);
+    public RabbitMqHosts? CreateHosts() => endpoints.Count == 0 ? null : new RabbitMqHosts(endpoints);
 
     /// <summary>Opens a connection, or returns the connection of the application.</summary>
     /// <param name="name">The connection name that operators see.</param>
@@ -106,8 +106,8 @@ internal sealed class RabbitMqConnectionSource
     /// <param name="hosts">The nodes of a connection string; null if there is none.</param>
     public Task<IConnection> OpenAsync(string name, ConnectionTraffic traffic, RabbitMqHosts? hosts = null) =>
         Factory is ConnectionFactory known ? OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic)
-        : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
-        : lent.IsOpen ? Task.FromResult(lent)
+        : sharedConnection is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
+        : sharedConnection.IsOpen ? Task.FromResult(sharedConnection)
         : Task.FromException<IConnection>(new InvalidOperationException(
             "The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
 
@@ -193,6 +193,6 @@ internal sealed class RabbitMqConnectionSource
         HandshakeContinuationTimeout = options.CallTimeout,
 
         // The bus has its own deadlines: on a slow connection an answer may take several of them.
-        ContinuationTimeout = options.CallTimeout * (ConnectionSession.MostDeadlines + 1),
+        ContinuationTimeout = options.CallTimeout * (ConnectionSession.MaxDeadlines + 1),
     };
 }

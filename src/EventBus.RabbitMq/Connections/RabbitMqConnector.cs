@@ -66,13 +66,9 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         {
             if (link is null)
             {
-                link = new SupervisedConnection(
-                    service,
-                    name,
-                    source,
-                    options,
-                    users > 0 ? time! : throw new InvalidOperationException("The transport was not started."),
-                    log);
+                var clock = users > 0 ? time! : throw new InvalidOperationException("The transport was not started.");
+                var opener = new ConnectionOpener(source, $"eventbus {service} {name}", options, clock);
+                link = new SupervisedConnection(name, opener, options, clock, log);
                 link.Start();
             }
 

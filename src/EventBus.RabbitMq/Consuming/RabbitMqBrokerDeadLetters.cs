@@ -27,14 +27,14 @@ internal sealed class RabbitMqBrokerDeadLetters(
     // The subscription of a message that the broker did not give up and the bus did not write.
     private const string Unknown = "unknown";
 
-    private static readonly TimeSpan Refused = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Poisoned = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan UnreadablePause = TimeSpan.FromMinutes(10);
 
-    private readonly RabbitMqQueueReader puller = new(connector);
+    private readonly RabbitMqQueueReader reader = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
 
     // If a store is configured in addition to the broker, messages in the dead-letter queue move to the store as well.
-    private readonly Source[] sources = connector.KeepsFailures
+    private readonly QueueState[] sources = connector.KeepsFailures
         ? [new(names.GivenUpQueue)]
         : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
 
@@ -52,7 +52,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
         {
             try
             {
-                var pulled = await puller.GetAsync(source.Queue, cancellationToken);
+                var pulled = await reader.GetAsync(source.Queue, cancellationToken);
                 source.Problem = null;
                 if (pulled is not null)
                 {
@@ -65,14 +65,20 @@ internal sealed class RabbitMqBrokerDeadLetters(
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception))
             {
-                Report(source, $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not "
-                    + $"kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
+                Report(
+                    source,
+                    $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not "
+                        + $"kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.",
+                    RefusalPause);
             }
             catch (Exception exception) when (RabbitMqErrors.IsUnreadable(exception))
             {
-                Report(source, "The connection was closed by a message that the client cannot read, perhaps in the queue "
-                    + $"'{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the "
-                    + $"broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
+                Report(
+                    source,
+                    "The connection was closed by a message that the client cannot read, perhaps in the queue "
+                        + $"'{source.Queue}', which is not read for {UnreadablePause.TotalMinutes:0} minutes. Take it out with the tools "
+                        + $"of the broker: {RabbitMqErrors.CauseOf(exception)}",
+                    UnreadablePause);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -83,7 +89,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
         return null;
     }
 
-    public ValueTask DisposeAsync() => puller.DisposeAsync();
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     private BrokerDeadLetter Read(PulledMessage pulled)
     {
@@ -95,31 +101,31 @@ internal sealed class RabbitMqBrokerDeadLetters(
             new Delivery(entry.Envelope, new Settler(pulled)));
     }
 
-    private async Task RestoreAsync(Source source, CancellationToken cancellationToken)
+    private async Task RestoreAsync(QueueState source, CancellationToken cancellationToken)
     {
         var live = await connector.Consuming.ConnectionAsync(cancellationToken);
-        await provisioner.RestoreAsync(live, names.GivenUpThings);
+        await provisioner.RestoreAsync(live, names.GivenUpEntities);
         if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
         {
             Report(
                 source,
                 $"The queue '{source.Queue}' is missing, so that events that RabbitMQ itself dead-letters are lost. Create it.",
-                Refused);
+                RefusalPause);
         }
     }
 
-    private void Report(Source source, string text, TimeSpan pause)
+    private void Report(QueueState source, string text, TimeSpan pause)
     {
         (source.RefusedAt, source.Pause) = (time.GetTimestamp(), pause);
         if (source.Problem != text)
         {
             source.Problem = text;
-            connector.Log.GivenUpUnread(text);
+            connector.Log.BrokerDeadLettersUnreadable(text);
         }
     }
 
     /// <summary>Holds the state of a queue that is read.</summary>
-    private sealed class Source(string queue)
+    private sealed class QueueState(string queue)
     {
         private volatile string? problem;
 

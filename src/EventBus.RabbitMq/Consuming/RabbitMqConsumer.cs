@@ -131,7 +131,7 @@ internal sealed class RabbitMqConsumer(
         ReadOnlyMemory<byte> body,
         CancellationToken cancellationToken = default)
     {
-        live.Hear();
+        live.RecordActivity();
         try
         {
             // Copied, because the client owns the body and it is valid only during this call.

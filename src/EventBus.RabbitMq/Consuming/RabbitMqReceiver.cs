@@ -31,7 +31,7 @@ internal sealed class RabbitMqReceiver : Receiver
     private static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(10);
 
     // The time for which a message that closed the connection is reported. It is redelivered within seconds, or never.
-    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ReportTime = TimeSpan.FromSeconds(30);
 
     private readonly Subscription subscription;
     private readonly SupervisedConnection link;
@@ -45,26 +45,15 @@ internal sealed class RabbitMqReceiver : Receiver
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile RabbitMqConsumer? current;
     private volatile bool intakeStopped;
-    private int countRefused;
+    private int isCountRefusalLogged;
     private Task loop = Task.CompletedTask;
-    private Cut? cut;
-    private int idsMade;
+    private UnreadableReport? lastUnreadable;
+    private int isIdMadeLogged;
 
-    public RabbitMqReceiver(
-        Subscription subscription,
-        SupervisedConnection link,
-        RabbitMqTopology topology,
-        RabbitMqOptions options,
-        TimeProvider time,
-        ILogger log)
+    public RabbitMqReceiver(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology, TimeProvider time)
     {
-        (
-            this.subscription,
-            this.link,
-            this.topology,
-            this.options,
-            this.time,
-            this.log) = (subscription, link, topology, options, time, log);
+        (this.subscription, this.topology, this.time) = (subscription, topology, time);
+        (link, options, log) = (connector.Consuming, connector.Options, connector.Log);
         supervisor = new SupervisedLoop($"the channel of {subscription.Name}", time, log, Ended);
 
         // The prefetch limits the number of deliveries: the broker sends no more unsettled events, and events of a lost
@@ -83,7 +72,7 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>
     /// The description of an unreadable message that closed the connection recently; null if there was none.
     /// </summary>
-    public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
+    public string? UnreadableMessage => Volatile.Read(ref lastUnreadable) is { } last && time.GetElapsedTime(last.At) < ReportTime
         ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client "
             + $"cannot read and that closes the connection each time: {last.Cause}"
         : null;
@@ -119,7 +108,7 @@ internal sealed class RabbitMqReceiver : Receiver
         catch (Exception exception)
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
-            if (exception is OperationInterruptedException && Interlocked.Exchange(ref countRefused, 1) == 0)
+            if (exception is OperationInterruptedException && Interlocked.Exchange(ref isCountRefusalLogged, 1) == 0)
             {
                 log.CannotCountConsumers(topology.QueueOf(subscription.Name), exception.Message);
             }
@@ -192,17 +181,7 @@ internal sealed class RabbitMqReceiver : Receiver
         { IdMade = IdMade };
         try
         {
-            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.EntitiesOf(subscription));
-            await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
-            await live.CallAsync(consumer.ConsumeAsync(topology.QueueOf(subscription.Name)));
-            current = consumer;
-            if (intakeStopped)
-            {
-                await consumer.CancelAsync();
-            }
-
-            supervisor.Succeeded();
-            opened.TrySetResult();
+            await ConsumeAsync(consumer, channel, live);
             var ended = Task.WhenAny(consumer.Ended, live.Ended);
             var idle = live.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum
                 ? WhenIdleAsync(consumer, stopsWaiting.Token)
@@ -215,14 +194,6 @@ internal sealed class RabbitMqReceiver : Receiver
 
             throw await await ended;
         }
-        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
-        {
-            opened.TrySetException(RabbitMqErrors.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
-
-            // Observes the exception: after a degraded start, nothing awaits this task.
-            _ = opened.Task.Exception;
-            throw;
-        }
         finally
         {
             // While an idle channel is replaced, the receiver counts as live.
@@ -232,6 +203,34 @@ internal sealed class RabbitMqReceiver : Receiver
 
             // Closed before the next channel opens, if the broker answers: an ordered queue has one active consumer.
             await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).Quietly();
+        }
+    }
+
+    /// <summary>Restores missing entities, and begins to consume.</summary>
+    private async Task ConsumeAsync(RabbitMqConsumer consumer, IChannel channel, ConnectionSession live)
+    {
+        var queue = topology.QueueOf(subscription.Name);
+        try
+        {
+            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.EntitiesOf(subscription));
+            await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
+            await live.CallAsync(consumer.ConsumeAsync(queue));
+            current = consumer;
+            if (intakeStopped)
+            {
+                await consumer.CancelAsync();
+            }
+
+            supervisor.Succeeded();
+            opened.TrySetResult();
+        }
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
+        {
+            opened.TrySetException(RabbitMqErrors.Of($"the queue '{queue}'", exception));
+
+            // Observes the exception: after a degraded start, nothing awaits this task.
+            _ = opened.Task.Exception;
+            throw;
         }
     }
 
@@ -254,7 +253,7 @@ internal sealed class RabbitMqReceiver : Receiver
     {
         if (RabbitMqErrors.IsUnreadable(error))
         {
-            Volatile.Write(ref cut, new Cut(time.GetTimestamp(), error.Message));
+            Volatile.Write(ref lastUnreadable, new UnreadableReport(time.GetTimestamp(), error.Message));
             full.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
             return;
         }
@@ -264,11 +263,11 @@ internal sealed class RabbitMqReceiver : Receiver
 
     private void IdMade(string eventName)
     {
-        if (Interlocked.Exchange(ref idsMade, 1) == 0)
+        if (Interlocked.Exchange(ref isIdMadeLogged, 1) == 0)
         {
             log.IdMadeFromContent(subscription.Name, eventName);
         }
     }
 
-    private sealed record Cut(long At, string Cause);
+    private sealed record UnreadableReport(long At, string Cause);
 }

@@ -179,7 +179,7 @@ internal sealed class ConfirmedChannel : IDisposable
 
     private Task Settle(ulong tag, bool multiple, bool accepted)
     {
-        live.Hear();
+        live.RecordActivity();
         lock (gate)
         {
             settledAt = time.GetTimestamp();
@@ -221,7 +221,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// </summary>
     private Task MarkReturned(object sender, BasicReturnEventArgs returned)
     {
-        live.Hear();
+        live.RecordActivity();
         lock (gate)
         {
             for (var tag = oldest; tag <= last; tag++)

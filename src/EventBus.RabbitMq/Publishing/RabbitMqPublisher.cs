@@ -9,10 +9,8 @@ namespace EventBus;
 /// <summary>Publishes events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
-    private const int MaxWaitingCalls = 1_024;
-
     // The number of waits for unanswered events before a channel is replaced anyway.
-    private const int MostDrains = 10;
+    private const int MaxDrains = 10;
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
@@ -30,14 +28,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<PublishBatch> waiting =
-        Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
     private volatile ConfirmedChannel? current;
     private ConnectionSession? connection;
+    private readonly PublishQueue queue;
     private readonly UnansweredEvents unanswered;
     private readonly ExchangeRestorer exchange;
-    private PublishBatch? head;
-    private int next;
     private bool mayCreate;
     private int calls = 1;
     private int disposed;
@@ -46,7 +41,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     public RabbitMqPublisher(SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
-        (unanswered, exchange) = (new UnansweredEvents(topology), new ExchangeRestorer(topology, options, log));
+        (queue, unanswered) = (new PublishQueue(topology, time), new UnansweredEvents(topology));
+        exchange = new ExchangeRestorer(topology, options, log);
         supervisor = new SupervisedLoop(
             "the channel of the publisher",
             time,
@@ -72,7 +68,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     /// <summary>Completes when the first attempt to open has failed.</summary>
     public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
 
-    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+    public void Start() => loop = supervisor.RunAsync(UseConnectionAsync, stop.Token);
 
     public async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
@@ -88,13 +84,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).Close(TooLate), work);
             using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).Close(Stopped), work);
 
-            // The queue accepts whole calls, and calls that wait for room enter it in order. Events are sent in the
-            // order of the calls.
-            if (!waiting.Writer.TryWrite(work))
-            {
-                await waiting.Writer.WriteAsync(work, deadline);
-            }
-
+            await queue.AddAsync(work, deadline);
             await work.Done;
         }
         catch (Exception exception) when (exception is OperationCanceledException or ChannelClosedException)
@@ -116,7 +106,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref disposed, 1) == 0)
         {
-            waiting.Writer.TryComplete();
+            queue.Complete();
             Leave();
         }
 
@@ -133,7 +123,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
     }
 
-    private async Task KeepAsync(CancellationToken stopped)
+    private async Task UseConnectionAsync(CancellationToken stopped)
     {
         var live = connection = await link.ConnectionAsync(stopped);
         try
@@ -176,25 +166,13 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
             current = confirmed;
             opened.TrySetResult();
-            for (var drains = 1; await WriteUntilAsync(confirmed, live, stopped) is var first; drains++)
+            if (await SendAsync(confirmed, live, stopped) is not { } ended)
             {
-                if (first is not null)
-                {
-                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended
-                        : first is Task<Exception> ended ? await ended
-                        : first.Exception?.InnerException ?? cause;
-                    break;
-                }
-
-                // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
-                // events may have no leader for a while; these events should not become in doubt because of that.
-                await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
-                if (confirmed.Drained.IsCompleted || drains == MostDrains)
-                {
-                    cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
-                    return false;
-                }
+                cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
+                return false;
             }
+
+            cause = ended;
         }
         catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
@@ -218,6 +196,29 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         // The refused event was reported to its caller. The other events wait only for a short time.
         await Task.Delay(RefusalPause, time, stopped);
         return RabbitMqErrors.IsMissing(cause);
+    }
+
+    /// <summary>Sends events until the channel has ended or is to be replaced.</summary>
+    /// <returns>The reason for the end; null if the broker has refused an event, so that the channel is replaced.</returns>
+    private async Task<Exception?> SendAsync(ConfirmedChannel channel, ConnectionSession live, CancellationToken stopped)
+    {
+        for (var drains = 1; ; drains++)
+        {
+            if (await WriteUntilAsync(channel, live, stopped) is { } first)
+            {
+                return channel.Ended.IsCompleted ? await channel.Ended
+                    : first is Task<Exception> ended ? await ended
+                    : first.Exception?.InnerException ?? new OperationCanceledException(stopped);
+            }
+
+            // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
+            // events may have no leader for a while; these events should not become in doubt because of that.
+            await ((Task)Task.WhenAny(channel.Drained, channel.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
+            if (channel.Drained.IsCompleted || drains == MaxDrains)
+            {
+                return null;
+            }
+        }
     }
 
     /// <summary>
@@ -252,48 +253,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         await pause.Quietly();
     }
 
-    /// <summary>Sends waiting events until the channel ends. The next channel continues an unfinished batch.</summary>
+    /// <summary>Sends the events without an answer, and then those that wait, until the channel ends.</summary>
     private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
     {
         await unanswered.SendAsync(channel, end);
-        while (true)
-        {
-            if (head is null)
-            {
-                if (!waiting.Reader.TryRead(out head))
-                {
-                    if (!await waiting.Reader.WaitToReadAsync(end))
-                    {
-                        await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
-                    }
-
-                    continue;
-                }
-
-                next = 0;
-            }
-
-            while (next < head.Count)
-            {
-                await channel.EnterAsync(end);
-
-                // An event that is written while the broker blocks the connection would be in doubt later. An event
-                // that was not written has certainly failed.
-                await channel.Unblocked.WaitAsync(end);
-                if (head.Take(next) is { } envelope)
-                {
-                    await channel.SendAsync(head, next, envelope, topology, again: false);
-                }
-                else
-                {
-                    channel.Leave();
-                }
-
-                next++;
-            }
-
-            head = null;
-        }
+        await queue.SendAsync(channel, end);
     }
 
     private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent

@@ -58,18 +58,20 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
                 cause)));
             if (RabbitMqErrors.IsOfExchange(cause) && ++refusals > 1)
             {
-                GiveUpAgain(cause);
+                ConcludeRest(cause);
             }
         }
         else
         {
-            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(new InvalidOperationException(
-                $"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{(RabbitMqErrors.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}",
-                cause)));
+            var advice = RabbitMqErrors.IsMissing(cause)
+                ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it."
+                : "";
+            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(
+                new InvalidOperationException($"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{advice}", cause)));
         }
     }
 
-    private void GiveUpAgain(Exception cause)
+    private void ConcludeRest(Exception cause)
     {
         foreach (var publish in again)
         {

@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDisposable
 {
-    private readonly RabbitMqQueueReader puller = new(connector);
+    private readonly RabbitMqQueueReader reader = new(connector);
     private readonly Lock gate = new();
     private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<PulledMessage> Messages)> held = [];
 
@@ -22,7 +22,7 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         CancellationToken cancellationToken)
     {
         var taken = new List<PendingAlert>();
-        while (taken.Count < max && await puller.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
+        while (taken.Count < max && await reader.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
             var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.Name);
@@ -74,5 +74,5 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         }
     }
 
-    public ValueTask DisposeAsync() => puller.DisposeAsync();
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
 }

@@ -34,8 +34,8 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     {
         await queues.PrepareAsync(cancellationToken);
         var found = new List<FailedEvent>();
-        await using var looking = new RabbitMqQueueReader(connector);
-        while (found.Count < max && await queues.ReadAsync(looking.GetAsync(queues.Names.DeadLetterQueue, cancellationToken)) is { } pulled)
+        await using var reader = new RabbitMqQueueReader(connector);
+        while (found.Count < max && await queues.ReadAsync(reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken)) is { } pulled)
         {
             found.Add(RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Dead));
         }
@@ -52,9 +52,9 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     public override async ValueTask<int> RetryAllAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
-        await using var taking = new RabbitMqQueueReader(connector);
-        var (all, retried) = (await CountReturnedAsync(taking, cancellationToken), 0);
-        for (var i = 0L; i < all && await taking.GetAsync(queues.Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
+        await using var reader = new RabbitMqQueueReader(connector);
+        var (all, retried) = (await CountReturnedAsync(reader, cancellationToken), 0);
+        for (var i = 0L; i < all && await reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Waiting);
             try
@@ -112,14 +112,14 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
 
     /// <summary>
     /// Counts the dead letters. The broker puts back the entries that a listing has read a moment after the listing, so
-    /// an empty queue is looked at several times within half a second.
+    /// an empty queue is counted several times within half a second.
     /// </summary>
-    private async Task<long> CountReturnedAsync(RabbitMqQueueReader taking, CancellationToken cancellationToken)
+    private async Task<long> CountReturnedAsync(RabbitMqQueueReader reader, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
         var count = 0L;
-        for (var look = 0; look < 5
-            && (count = await queues.ReadAsync(taking.CountAsync(queues.Names.DeadLetterQueue, cancellationToken))) == 0; look++)
+        for (var attempt = 0; attempt < 5
+            && (count = await queues.ReadAsync(reader.CountAsync(queues.Names.DeadLetterQueue, cancellationToken))) == 0; attempt++)
         {
             await timer.WaitForNextTickAsync(cancellationToken);
         }

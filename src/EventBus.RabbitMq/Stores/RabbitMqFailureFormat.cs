@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using EventBus.Stores;
 using RabbitMQ.Client;
 
@@ -11,8 +10,7 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqFailureFormat
 {
-    public const string Prefix = "eventbus-";
-
+    private const string Prefix = RabbitMqHeaderNames.Bus;
     private const string ErrorDetails = "error-details";
     private const string Error = Prefix + "error";
 
@@ -66,7 +64,8 @@ internal static class RabbitMqFailureFormat
         Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
         Add("body-length", entry.Envelope.FullBodyLength?.ToString(CultureInfo.InvariantCulture));
-        if (LeaveOut(headers, Math.Min(MaxHeaderBytes, RabbitMqFrameLimit.RoomForHeaders(properties, maxFrame) - MaxNoteBytes)) is { } note)
+        var room = Math.Min(MaxHeaderBytes, RabbitMqFrameLimit.RoomForHeaders(properties, maxFrame) - MaxNoteBytes);
+        if (RemoveLargest(headers, room) is { } note)
         {
             headers[Error] = $"{(headers.TryGetValue(Error, out var error) ? error : null)} {note}".TrimStart();
         }
@@ -93,63 +92,46 @@ internal static class RabbitMqFailureFormat
         IEnumerable<string> subscriptions,
         FailedEventStatus status)
     {
-        var death = LastDeath(message.BasicProperties.Headers);
+        var death = BrokerDeath.Last(message.BasicProperties.Headers);
 
         // A message that the broker moved from a subscription's own queue may come from any publisher, which also wrote
         // its headers. In other queues the bus wrote the headers, and none of them is unreadable.
-        var givenUp = names.SubscriptionOf(death.Queue, subscriptions);
-        var headers = givenUp is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderCheck.Marker) != true
-            ? message.BasicProperties.Headers
-            : null;
+        var movedFrom = names.SubscriptionOf(death.Queue, subscriptions);
+        var isOfBus = movedFrom is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderNames.Unreadable) != true;
+        var headers = new FailureHeaders(isOfBus ? message.BasicProperties.Headers : null);
         var envelope = RabbitMqWireFormat.ReadAny(
-            death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless,
+            death.RoutingKey.Length > 0 && movedFrom is not null ? death.RoutingKey : Nameless,
             message.BasicProperties,
             message.Body.ToArray(),
             out _);
-        if (Text("defect") is { } defect && envelope.Defect is null)
+        if (headers.Text("defect") is { } defect && envelope.Defect is null)
         {
-            envelope = RabbitMqWireFormat.Spoil(envelope, defect, Text("body-length") is null ? null : Number("body-length"));
+            envelope = RabbitMqWireFormat.WithDefect(
+                envelope,
+                defect,
+                headers.Text("body-length") is null ? null : headers.Number("body-length"));
         }
 
         // Messages that the bus itself puts into the dead-letter or alert queue have no x-death header.
-        var givesUp = status == FailedEventStatus.Dead && death.Reason.Length > 0;
+        var isOfBroker = status == FailedEventStatus.Dead && death.Reason.Length > 0;
         return new FailedEvent
         {
-            Subscription = givenUp ?? Text("subscription") ?? "",
+            Subscription = movedFrom ?? headers.Text("subscription") ?? "",
             Envelope = envelope,
             Status = status,
-            Attempts = (int)Math.Min(int.MaxValue, Number("starts")),
-            ManualRetries = (int)Math.Min(int.MaxValue, Number("replays")),
-            FirstFailedAt = Time("first-failed"),
-            LastFailedAt = Time("last-failed"),
-            Reason = givesUp ? death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker
-                : Enum.TryParse<DeadLetterReason>(Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason
+            Attempts = headers.Count("starts"),
+            ManualRetries = headers.Count("replays"),
+            FirstFailedAt = headers.Time("first-failed"),
+            LastFailedAt = headers.Time("last-failed"),
+            Reason = isOfBroker ? death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker
+                : Enum.TryParse<DeadLetterReason>(headers.Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason
                 : DeadLetterReason.HandlerFailed,
-            Error = givesUp ? death.Text : Text("error"),
-            ErrorDetails = Text(ErrorDetails),
-            Number = Number("number"),
-            WasInterrupted = Text("suspect") is not null,
-            Concurrent = Text("accompanied") is null ? 0 : 1,
+            Error = isOfBroker ? death.Text : headers.Text("error"),
+            ErrorDetails = headers.Text(ErrorDetails),
+            Number = headers.Number("number"),
+            WasInterrupted = headers.Text("suspect") is not null,
+            Concurrent = headers.Text("accompanied") is null ? 0 : 1,
         };
-
-        string? Text(string name) =>
-            headers?.TryGetValue(Prefix + name, out var value) == true && value is byte[] text ? Encoding.UTF8.GetString(text) : null;
-
-        long Number(string name) => headers?.TryGetValue(Prefix + name, out var value) == true
-            ? value switch
-            {
-                int number => Math.Max(0, number),
-                long number => Math.Max(0, number),
-                byte[] text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0,
-                _ => 0,
-            }
-            : 0;
-
-        DateTimeOffset Time(string name) => DateTimeOffset.TryParse(
-            Text(name),
-            CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal,
-            out var time) ? time : default;
     }
 
     /// <summary>
@@ -157,7 +139,7 @@ internal static class RabbitMqFailureFormat
     /// attributes, then the error, and last the type and the id. An event of this library has at most 16,384 characters
     /// of headers.
     /// </summary>
-    private static string? LeaveOut(IDictionary<string, object?> headers, int room)
+    private static string? RemoveLargest(IDictionary<string, object?> headers, int room)
     {
         var excess = headers.Sum(RabbitMqFrameLimit.SizeOf) - room;
         if (excess <= 0)
@@ -165,7 +147,7 @@ internal static class RabbitMqFailureFormat
             return null;
         }
 
-        var (bytes, leftOut) = (0, new List<KeyValuePair<string, object?>>());
+        var (bytes, removed) = (0, new List<KeyValuePair<string, object?>>());
         foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue)
             .OrderBy(header => RankOf(header.Key))
             .ThenByDescending(RabbitMqFrameLimit.SizeOf)
@@ -173,11 +155,11 @@ internal static class RabbitMqFailureFormat
         {
             headers.Remove(header.Key);
             bytes += RabbitMqFrameLimit.SizeOf(header);
-            leftOut.Add(header);
+            removed.Add(header);
         }
 
-        return $"(The event has more headers than RabbitMQ carries in addition to the description of the failure: {leftOut.Count} were "
-            + $"left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
+        return $"(The event has more headers than RabbitMQ carries in addition to the description of the failure: {removed.Count} were "
+            + $"left out, {bytes:N0} bytes, the largest is '{removed.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
     }
 
     // The order in which headers are removed. The headers with the counts and the subscription are never removed,
@@ -187,40 +169,8 @@ internal static class RabbitMqFailureFormat
         Prefix + ErrorDetails => 0,
         Error or Prefix + "defect" => 2,
         _ when header.StartsWith(Prefix, StringComparison.Ordinal) => int.MaxValue,
-        _ => !RabbitMqWireFormat.IsAttribute(header) ? 0 : RabbitMqWireFormat.AttributeName(header) is "type" or "id" ? 3 : 1,
+        _ => !RabbitMqHeaderNames.IsAttribute(header) ? 0 : RabbitMqHeaderNames.AttributeName(header) is "type" or "id" ? 3 : 1,
     };
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
-
-    /// <summary>
-    /// Gets the queue from which the broker last moved a message, and the reason. The newest entry of x-death comes
-    /// first and is the broker's own; a publisher can only have written later ones.
-    /// </summary>
-    private static Death LastDeath(IDictionary<string, object?>? headers)
-    {
-        return headers?.TryGetValue("x-death", out var value) == true
-            && value is IList<object?> { Count: > 0 } deaths
-            && deaths[0] is IDictionary<string, object?> death
-            ? new Death(
-                Text(death.TryGetValue("queue", out var queue) ? queue : null),
-                Text(death.TryGetValue("reason", out var reason) ? reason : null),
-                Text(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
-            : new Death("", "", "");
-
-        static string Text(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";
-    }
-
-    private readonly record struct Death(string Queue, string Reason, string RoutingKey)
-    {
-        public bool IsOfLimit => Reason == "delivery_limit";
-
-        public string Text => $"RabbitMQ itself dead-lettered the event in the queue '{Queue}' ({Reason}): " + Reason switch
-        {
-            "delivery_limit" => "it was delivered and not acknowledged more often than the delivery limit allows.",
-            "expired" => "it waited for longer than its time to live.",
-            "maxlen" => "the queue was longer than its limit.",
-            "rejected" => "a consumer rejected it.",
-            _ => "this reason is not known to the bus.",
-        };
-    }
 }

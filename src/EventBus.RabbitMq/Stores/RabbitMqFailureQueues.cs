@@ -73,7 +73,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         {
             var live = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(connector.Options.CallTimeout, Setup.TimeProvider, cancellationToken);
-            await provisioner.PrepareAsync(live, Names.FailureThings(Setup.Subscriptions));
+            await provisioner.PrepareAsync(live, Names.FailureEntities(Setup.Subscriptions));
             prepared = true;
         }
     }
@@ -139,8 +139,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
 
     public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
     {
-        await using var looking = new RabbitMqQueueReader(connector);
-        return await ReadAsync(looking.CountAsync(queue, cancellationToken));
+        await using var reader = new RabbitMqQueueReader(connector);
+        return await ReadAsync(reader.CountAsync(queue, cancellationToken));
     }
 
     private static InvalidOperationException NotOpen() => new("The stores are not open.");

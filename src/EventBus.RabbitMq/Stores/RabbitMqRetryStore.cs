@@ -15,10 +15,10 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     : RetryStore, IAsyncDisposable
 {
     private readonly RabbitMqQueueReader retries = new(connector);
-    private readonly RabbitMqQueueReader looks = new(connector);
+    private readonly RabbitMqQueueReader counting = new(connector);
     private readonly Lock gate = new();
     private readonly Dictionary<long, PulledMessage> claimed = [];
-    private readonly Dictionary<string, long> suspects = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> interruptedClaims = new(StringComparer.Ordinal);
     private long lastClaim;
 
     public override DeadLetterQueue DeadLetters => deadLetters;
@@ -28,7 +28,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     public async ValueTask DisposeAsync()
     {
         await retries.DisposeAsync();
-        await looks.DisposeAsync();
+        await counting.DisposeAsync();
     }
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
@@ -75,7 +75,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
             // While the subscription has a redelivered event in progress that may end the process, no other event is
             // taken: the end of the process must not count as an attempt of the others.
-            for (var i = 0; i < Math.Min(max, waiting) && !HoldsSuspect(subscription); i++)
+            for (var i = 0; i < Math.Min(max, waiting) && !HoldsInterrupted(subscription); i++)
             {
                 if (await queues.ReadAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
                 {
@@ -158,14 +158,14 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
         // A held message cannot be marked when a concurrent attempt starts. Therefore the first end of the process with
         // this event as a redelivered one counts as one with concurrent attempts.
-        var accompanied = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
+        var concurrent = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
         lock (gate)
         {
             var claim = ++lastClaim;
             claimed.Add(claim, pulled);
             if (interrupted)
             {
-                suspects[subscription] = claim;
+                interruptedClaims[subscription] = claim;
             }
 
             // Each unsettled delivery was an attempt. The next attempt is counted now or, after an interruption, when
@@ -175,16 +175,16 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
                 Claim = claim,
                 WasInterrupted = interrupted,
                 Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1),
-                Concurrent = accompanied
+                Concurrent = concurrent
             };
         }
     }
 
-    private bool HoldsSuspect(string subscription)
+    private bool HoldsInterrupted(string subscription)
     {
         lock (gate)
         {
-            return suspects.ContainsKey(subscription);
+            return interruptedClaims.ContainsKey(subscription);
         }
     }
 
@@ -218,9 +218,9 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private void Forget(long claim)
     {
         claimed.Remove(claim);
-        if (suspects.FirstOrDefault(suspect => suspect.Value == claim).Key is { } subscription)
+        if (interruptedClaims.FirstOrDefault(pair => pair.Value == claim).Key is { } subscription)
         {
-            suspects.Remove(subscription);
+            interruptedClaims.Remove(subscription);
         }
     }
 
@@ -242,7 +242,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     {
         try
         {
-            return await queues.ReadAsync(looks.CountAsync(Names.RetryQueueOf(subscription), cancellationToken));
+            return await queues.ReadAsync(counting.CountAsync(Names.RetryQueueOf(subscription), cancellationToken));
         }
         catch (OperationInterruptedException)
         {

@@ -44,9 +44,17 @@ internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
         ExchangeType is null ? channel.QueueDeclarePassiveAsync(Name) : channel.ExchangeDeclarePassiveAsync(Name);
 
     /// <summary>Describes the entity so that an operator can create it.</summary>
-    public override string ToString() => ExchangeType is null
-        ? $"a durable queue '{Name}'{List(" with ", Arguments.Select(argument => $"{argument.Key}={argument.Value}"))}{List(", bound to ", Bindings.Select(binding => $"'{binding.Exchange}' with the key '{binding.RoutingKey}'"))}"
-        : $"a durable {ExchangeType} exchange '{Name}' without arguments";
+    public override string ToString()
+    {
+        if (ExchangeType is not null)
+        {
+            return $"a durable {ExchangeType} exchange '{Name}' without arguments";
+        }
+
+        var arguments = Arguments.Select(argument => $"{argument.Key}={argument.Value}");
+        var bindings = Bindings.Select(binding => $"'{binding.Exchange}' with the key '{binding.RoutingKey}'");
+        return $"a durable queue '{Name}'{List(" with ", arguments)}{List(", bound to ", bindings)}";
+    }
 
     private static string List(string before, IEnumerable<string> items) =>
         string.Join(", ", items) is { Length: > 0 } text ? before + text : "";

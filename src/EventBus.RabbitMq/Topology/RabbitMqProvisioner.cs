@@ -17,13 +17,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// Declares the entities again on the given channel, if the bus may create them. Used after a reconnect to restore
     /// deleted entities.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession live, IChannel channel, IEnumerable<RabbitMqEntity> things)
+    public async Task RestoreAsync(ConnectionSession live, IChannel channel, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
-            foreach (var thing in things)
+            foreach (var entity in entities)
             {
-                await live.CallAsync(thing.DeclareAsync(channel));
+                await live.CallAsync(entity.DeclareAsync(channel));
             }
         }
     }
@@ -32,13 +32,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// Declares the entities again, each on its own channel. Ignores refusals of the broker: the component that needs
     /// the entity reports them.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
+    public async Task RestoreAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
-            foreach (var thing in Distinct(things))
+            foreach (var entity in Distinct(entities))
             {
-                await TryAsync(live, thing.DeclareAsync);
+                await TryAsync(live, entity.DeclareAsync);
             }
         }
     }
@@ -47,7 +47,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// <exception cref="EventBusException">
     /// Entities are missing, have other arguments or are refused. The message lists all of them.
     /// </exception>
-    public async Task PrepareAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
+    public async Task PrepareAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Off)
         {
@@ -55,9 +55,9 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
 
         var problems = new List<string>();
-        foreach (var thing in Distinct(things))
+        foreach (var entity in Distinct(entities))
         {
-            if (await ProblemAsync(live, thing) is { } problem)
+            if (await ProblemAsync(live, entity) is { } problem)
             {
                 problems.Add(problem);
             }
@@ -71,37 +71,37 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     }
 
     // Subscriptions share some entities. RabbitMqTopology ensures that different entities have different names.
-    public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> things) =>
-        things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
+    public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> entities) =>
+        entities.DistinctBy(entity => (entity.Name, entity.ExchangeType));
 
     /// <summary>
     /// Finds the problem with an entity. Each attempt uses its own channel, because a refusal closes it.
     /// </summary>
-    private async Task<string?> ProblemAsync(ConnectionSession live, RabbitMqEntity thing)
+    private async Task<string?> ProblemAsync(ConnectionSession live, RabbitMqEntity entity)
     {
-        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, thing.FindAsync) is { } absent)
+        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, entity.FindAsync) is { } absent)
         {
             return absent.ReplyCode == NotFound
-                ? $"{thing.Title} is missing. Create {thing}; or let the bus do it with "
+                ? $"{entity.Title} is missing. Create {entity}; or let the bus do it with "
                     + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
-                : Text(thing, absent);
+                : Text(entity, absent);
         }
 
         // Declaring an existing entity compares it. A user without the configure permission cannot compare.
-        var checkedThing = options.Provisioning == RabbitMqProvisioning.Validate ? thing with { Bindings = [] } : thing;
-        return await TryAsync(live, checkedThing.DeclareAsync) is { } refused
-            && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
+        var compared = options.Provisioning == RabbitMqProvisioning.Validate ? entity with { Bindings = [] } : entity;
+        return await TryAsync(live, compared.DeclareAsync) is { } refused
+            && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(entity, refused) : null;
     }
 
-    private static string Text(RabbitMqEntity thing, ShutdownEventArgs refused) => refused.ReplyCode switch
+    private static string Text(RabbitMqEntity entity, ShutdownEventArgs refused) => refused.ReplyCode switch
     {
-        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. The bus declares {thing}. Empty and "
+        PreconditionFailed => $"{entity.Title} exists with other arguments: {refused.ReplyText}. The bus declares {entity}. Empty and "
             + "delete it, so that it is created anew; or give the bus another name, or "
             + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
-        AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; "
-            + $"or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = "
+        AccessRefused => $"{entity.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; "
+            + $"or create {entity}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = "
             + $"{nameof(RabbitMqProvisioning.Validate)}.",
-        _ => $"{thing.Title}: {refused.ReplyCode} {refused.ReplyText}",
+        _ => $"{entity.Title}: {refused.ReplyCode} {refused.ReplyText}",
     };
 
     private static async Task<ShutdownEventArgs?> TryAsync(ConnectionSession live, Func<IChannel, Task> action)

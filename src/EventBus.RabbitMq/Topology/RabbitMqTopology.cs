@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using EventBus.Transports;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -18,7 +17,6 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     // the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
     private const int OutOfReach = 1_000_000;
 
-    private const ushort NotFound = 404;
     private const char Separator = ':';
     private const char HashMark = '#';
     private const string Retries = "retries";
@@ -45,7 +43,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     public string GivenUpQueue => OwnQueue("given-up");
 
     /// <summary>The queues of events that the broker gave up and of events that failed permanently.</summary>
-    public IEnumerable<RabbitMqEntity> GivenUpThings => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
+    public IEnumerable<RabbitMqEntity> GivenUpEntities => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
     /// <summary>The queue of alerts to send, used if no store keeps failures.</summary>
     public string AlertQueue => OwnQueue("alerts");
@@ -79,9 +77,9 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     public IEnumerable<RabbitMqEntity> EntitiesOf(Subscription subscription)
     {
         yield return EventExchange;
-        foreach (var thing in GivenUpThings)
+        foreach (var entity in GivenUpEntities)
         {
-            yield return thing;
+            yield return entity;
         }
 
         var isQuorum = options.QueueType == RabbitMqQueueType.Quorum;
@@ -107,11 +105,11 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// Gets the entities that failures need if no store keeps them. These queues are always quorum queues: they count
     /// deliveries, and forward waiting messages at least once.
     /// </summary>
-    public IEnumerable<RabbitMqEntity> FailureThings(IEnumerable<string> subscriptions)
+    public IEnumerable<RabbitMqEntity> FailureEntities(IEnumerable<string> subscriptions)
     {
-        foreach (var thing in GivenUpThings)
+        foreach (var entity in GivenUpEntities)
         {
-            yield return thing;
+            yield return entity;
         }
 
         yield return Queue(AlertQueue, quorum: true);
@@ -142,61 +140,6 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// matches.
     /// </summary>
     public RabbitMqEntity EventExchange => new(Exchange, ExchangeType.Topic);
-
-    /// <summary>Deletes the queues of a subscription that is no longer used.</summary>
-    /// <exception cref="EventBusException">
-    /// The queues have consumers, or they contain events and <paramref name="discardWaiting"/> is false.
-    /// </exception>
-    public async Task RetireAsync(ConnectionSession live, string subscription, bool discardWaiting)
-    {
-        string[] queues = [QueueOf(subscription), RetryQueueOf(subscription)];
-        foreach (var queue in queues)
-        {
-            await CheckUnusedAsync(live, subscription, queue, discardWaiting);
-        }
-
-        foreach (var queue in queues)
-        {
-            // Deleting a missing queue is not an error. Quorum queues do not support the flags if-unused and if-empty.
-            await live.OnChannelAsync(channel => channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
-        }
-    }
-
-    /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
-    public Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession live, string subscription) => FindAsync(live, QueueOf(subscription));
-
-    private static async Task<QueueDeclareOk?> FindAsync(ConnectionSession live, string queue)
-    {
-        try
-        {
-            // Uses its own channel, because a refusal closes it.
-            return await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
-        }
-        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
-        {
-            return null;
-        }
-    }
-
-    private static async Task CheckUnusedAsync(ConnectionSession live, string subscription, string queue, bool discardWaiting)
-    {
-        if (await FindAsync(live, queue) is not { } state)
-        {
-            return;
-        }
-
-        if (state.ConsumerCount > 0)
-        {
-            throw new EventBusException($"The queue '{queue}' still has {state.ConsumerCount} consumers. Stop the instances that "
-                + $"subscribe to '{subscription}' first.");
-        }
-
-        if (state.MessageCount > 0 && !discardWaiting)
-        {
-            throw new EventBusException($"{state.MessageCount:N0} events wait in the queue '{queue}'. Let them be handled, or discard "
-                + "them (discardWaiting: true).");
-        }
-    }
 
     private static RabbitMqEntity Queue(string name, bool quorum, Dictionary<string, object?>? arguments = null)
     {

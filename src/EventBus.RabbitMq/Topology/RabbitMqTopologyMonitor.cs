@@ -15,13 +15,13 @@ namespace EventBus;
 /// (<see cref="RabbitMqReceiver"/>).</para>
 /// </remarks>
 /// <param name="link">The connection.</param>
-/// <param name="things">The required entities.</param>
+/// <param name="entities">The required entities.</param>
 /// <param name="consumed">The names of the queues that receivers of this bus consume.</param>
 /// <param name="options">Defines whether missing entities are created or only reported.</param>
 /// <param name="time">The clock.</param>
 internal sealed class RabbitMqTopologyMonitor(
     SupervisedConnection link,
-    IReadOnlyList<RabbitMqEntity> things,
+    IReadOnlyList<RabbitMqEntity> entities,
     IReadOnlySet<string> consumed,
     RabbitMqOptions options,
     TimeProvider time) : IAsyncDisposable
@@ -38,7 +38,7 @@ internal sealed class RabbitMqTopologyMonitor(
 
     public void Start()
     {
-        if (options.Provisioning != RabbitMqProvisioning.Off && things.Count > 0)
+        if (options.Provisioning != RabbitMqProvisioning.Off && entities.Count > 0)
         {
             loop = RunAsync();
         }
@@ -69,25 +69,26 @@ internal sealed class RabbitMqTopologyMonitor(
     private async Task<string?> FindProblemAsync(ConnectionSession live)
     {
         string? found = null;
-        for (var next = 0; next < things.Count; next++)
+        for (var next = 0; next < entities.Count; next++)
         {
             // A refusal closes the channel. The remaining entities are checked on another one.
             var channel = await live.OpenChannelAsync();
             try
             {
                 // Each entity has its own deadline, because there may be thousands.
-                for (; next < things.Count; next++)
+                for (; next < entities.Count; next++)
                 {
-                    await live.CallAsync(CheckAsync(things[next], channel));
+                    await live.CallAsync(CheckAsync(entities[next], channel));
                 }
             }
-            catch (OperationInterruptedException exception) when (IsBeingCreated(things[next], exception))
+            catch (OperationInterruptedException exception) when (IsBeingCreated(entities[next], exception))
             {
                 // The broker cancels the consumer, and its receiver creates the queue and reports its own errors.
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsAnswer(exception))
             {
-                found ??= $"{things[next].Title} {(RabbitMqErrors.IsMissing(exception) ? "is missing" : "cannot be made again or looked at")}: {RabbitMqErrors.CauseOf(exception)}";
+                var state = RabbitMqErrors.IsMissing(exception) ? "is missing" : "cannot be created or checked";
+                found ??= $"{entities[next].Title} {state}: {RabbitMqErrors.CauseOf(exception)}";
             }
             finally
             {

@@ -114,14 +114,14 @@ internal ref struct RabbitMqAttributes
 
     private void Set(string name, object? value, IReadOnlyBasicProperties properties, string routingKey)
     {
-        if (!RabbitMqWireFormat.IsAttribute(name))
+        if (!RabbitMqHeaderNames.IsAttribute(name))
         {
-            if (name == RabbitMqHeaderCheck.Marker)
+            if (name == RabbitMqHeaderNames.Unreadable)
             {
                 Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does "
                     + "not exist in .NET.";
             }
-            else if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqValue.Text(value) is { } text)
+            else if (!RabbitMqHeaderNames.IsReserved(name) && RabbitMqValue.Text(value) is { } text)
             {
                 (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
             }
@@ -135,7 +135,7 @@ internal ref struct RabbitMqAttributes
             return;
         }
 
-        var attribute = RabbitMqWireFormat.AttributeName(name);
+        var attribute = RabbitMqHeaderNames.AttributeName(name);
         switch (attribute)
         {
             case CloudEventAttributes.Id:

@@ -11,10 +11,7 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqWireFormat
 {
-    // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and
-    // requires support for both.
-    private const string Prefix = "cloudEvents_";
-    private const string OldPrefix = "cloudEvents:";
+    private const string Prefix = RabbitMqHeaderNames.Attribute;
 
     // The maximum size of an AMQP short string, such as the message id.
     private const int MaxShortBytes = 255;
@@ -35,7 +32,7 @@ internal static class RabbitMqWireFormat
 
         foreach (var name in envelope.Headers.Keys)
         {
-            if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
+            if (RabbitMqHeaderNames.IsAttribute(name) || RabbitMqHeaderNames.IsReserved(name) || name is "CC" or "BCC")
             {
                 return $"The header name '{name}' is reserved by RabbitMQ, CloudEvents or the bus. Choose another name.";
             }
@@ -146,7 +143,7 @@ internal static class RabbitMqWireFormat
             new EnvelopeAttributes
             {
                 Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(
-                    properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey,
+                    properties.MessageId is { Length: > 0 } unusable ? $"{routingKey}\0{unusable}" : routingKey,
                     body),
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
@@ -175,7 +172,7 @@ internal static class RabbitMqWireFormat
     }
 
     /// <summary>Copies an envelope, and adds a defect that was found at its first delivery.</summary>
-    public static Envelope Spoil(Envelope envelope, string defect, long? fullBodyLength) => new(
+    public static Envelope WithDefect(Envelope envelope, string defect, long? fullBodyLength) => new(
         new EnvelopeAttributes
         {
             Id = envelope.Id,
@@ -222,23 +219,6 @@ internal static class RabbitMqWireFormat
     /// True if a text fits into an AMQP short string. One UTF-16 code unit takes at most three bytes in UTF-8.
     /// </summary>
     public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
-
-    public static bool IsAttribute(string name) =>
-        name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
-
-    /// <summary>Gets the part of an attribute's header name after the prefix.</summary>
-    public static ReadOnlySpan<char> AttributeName(string header) => header.AsSpan(Prefix.Length);
-
-    /// <summary>
-    /// True for a header that the broker, its client or the bus writes. Names that begin with <c>x-</c> are not all
-    /// reserved: users have names like <c>x-request-id</c>.
-    /// </summary>
-    public static bool IsOfBroker(string name) =>
-        name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
-        || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
-        || name.StartsWith("x-first-death-", StringComparison.Ordinal)
-        || name.StartsWith("x-last-death-", StringComparison.Ordinal)
-        || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
     /// <summary>
     /// True if a content encoding means unencoded UTF-8. Clients also write the character set there, in upper or lower

@@ -10,11 +10,6 @@ namespace EventBus;
 /// <remarks>Not recursive. Does not allocate memory if all fields are readable.</remarks>
 internal static class RabbitMqHeaderCheck
 {
-    /// <summary>
-    /// The header that contains the name of the removed header. A header of this name from a publisher is removed too.
-    /// </summary>
-    public const string Marker = RabbitMqFailureFormat.Prefix + "unreadable";
-
     // The client's reader calls itself once or twice per level. A few thousand levels would overflow the stack.
     private const int MaxDepth = 100;
 
@@ -29,8 +24,8 @@ internal static class RabbitMqHeaderCheck
     private const int Headers = 0x2000;
     private const int LengthOfTable = 4;
 
-    // The bytes of Marker.
-    private static ReadOnlySpan<byte> MarkerBytes => "eventbus-unreadable"u8;
+    // The bytes of RabbitMqHeaderNames.Unreadable.
+    private static ReadOnlySpan<byte> MarkerName => "eventbus-unreadable"u8;
 
     private enum Field
     {
@@ -104,7 +99,7 @@ internal static class RabbitMqHeaderCheck
             {
                 good.Write(entry);
             }
-            else if (!name.SequenceEqual(MarkerBytes) && (field == Field.Torn
+            else if (!name.SequenceEqual(MarkerName) && (field == Field.Torn
                 || PlaceOf(name) < 0
                 || (PlaceOf(name) == DeathPlace && before != seen && !TryKeepBeginning(entry, name, good))))
             {
@@ -116,7 +111,7 @@ internal static class RabbitMqHeaderCheck
 
         if (bad is not null)
         {
-            good.Write<byte>([(byte)MarkerBytes.Length, .. MarkerBytes, (byte)'S', 0, 0, 0, (byte)bad.Length, .. bad]);
+            good.Write<byte>([(byte)MarkerName.Length, .. MarkerName, (byte)'S', 0, 0, 0, (byte)bad.Length, .. bad]);
         }
 
         var repaired = new byte[tableAt + LengthOfTable + good.WrittenCount + (payload.Length - tableAt - LengthOfTable - table.Length)];
@@ -187,7 +182,7 @@ internal static class RabbitMqHeaderCheck
         var place = PlaceOf(name);
         var again = place >= 0 && (seen & (1 << place)) != 0;
         seen |= place >= 0 ? 1 << place : 0;
-        return again || name.SequenceEqual(MarkerBytes);
+        return again || name.SequenceEqual(MarkerName);
     }
 
     // The headers that the broker writes itself. The broker replaces the first header of a name, but the client would

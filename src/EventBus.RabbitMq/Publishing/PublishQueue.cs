@@ -1,0 +1,70 @@
+using System.Threading.Channels;
+
+namespace EventBus;
+
+/// <summary>
+/// Queues publish calls, and sends their events in the order of the calls, over one channel at a time. Any thread may
+/// add calls; one loop at a time sends them.
+/// </summary>
+internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
+{
+    private const int MaxWaitingCalls = 1_024;
+
+    private readonly Channel<PublishBatch> waiting =
+        Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
+    private PublishBatch? head;
+    private int next;
+
+    /// <summary>Adds the events of one call. Calls that wait for room are added in their order.</summary>
+    /// <param name="batch">The events of the call.</param>
+    /// <param name="deadline">Cancels the wait for room.</param>
+    /// <exception cref="ChannelClosedException">The queue is complete.</exception>
+    public ValueTask AddAsync(PublishBatch batch, CancellationToken deadline) =>
+        waiting.Writer.TryWrite(batch) ? ValueTask.CompletedTask : waiting.Writer.WriteAsync(batch, deadline);
+
+    /// <summary>Refuses further calls.</summary>
+    public void Complete() => waiting.Writer.TryComplete();
+
+    /// <summary>Sends waiting events until the channel ends. The next channel continues an unfinished call.</summary>
+    public async Task SendAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        while (true)
+        {
+            if (head is null)
+            {
+                if (!waiting.Reader.TryRead(out head))
+                {
+                    if (!await waiting.Reader.WaitToReadAsync(end))
+                    {
+                        await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
+                    }
+
+                    continue;
+                }
+
+                next = 0;
+            }
+
+            while (next < head.Count)
+            {
+                await channel.EnterAsync(end);
+
+                // An event that is written while the broker blocks the connection would be in doubt later. An event
+                // that was not written has certainly failed.
+                await channel.Unblocked.WaitAsync(end);
+                if (head.Take(next) is { } envelope)
+                {
+                    await channel.SendAsync(head, next, envelope, topology, again: false);
+                }
+                else
+                {
+                    channel.Leave();
+                }
+
+                next++;
+            }
+
+            head = null;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.Text;
+
+namespace EventBus;
+
+/// <summary>
+/// Describes how the broker last moved a message to another queue, as its header <c>x-death</c> says.
+/// </summary>
+/// <param name="Queue">The queue in which the message was; empty if the broker did not move it.</param>
+/// <param name="Reason">The broker's word for the reason; empty if the broker did not move it.</param>
+/// <param name="RoutingKey">The routing key with which the message was published; empty if it is unknown.</param>
+internal readonly record struct BrokerDeath(string Queue, string Reason, string RoutingKey)
+{
+    public bool IsOfLimit => Reason == "delivery_limit";
+
+    /// <summary>The description for operators.</summary>
+    public string Text => $"RabbitMQ itself dead-lettered the event in the queue '{Queue}' ({Reason}): " + Reason switch
+    {
+        "delivery_limit" => "it was delivered and not acknowledged more often than the delivery limit allows.",
+        "expired" => "it waited for longer than its time to live.",
+        "maxlen" => "the queue was longer than its limit.",
+        "rejected" => "a consumer rejected it.",
+        _ => "this reason is not known to the bus.",
+    };
+
+    /// <summary>
+    /// Reads the newest entry of <c>x-death</c>, which comes first and is the broker's own. A publisher can only have
+    /// written later ones.
+    /// </summary>
+    public static BrokerDeath Last(IDictionary<string, object?>? headers)
+    {
+        return headers?.TryGetValue("x-death", out var value) == true
+            && value is IList<object?> { Count: > 0 } deaths
+            && deaths[0] is IDictionary<string, object?> death
+            ? new BrokerDeath(
+                ToText(death.TryGetValue("queue", out var queue) ? queue : null),
+                ToText(death.TryGetValue("reason", out var reason) ? reason : null),
+                ToText(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
+            : new BrokerDeath("", "", "");
+
+        static string ToText(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";
+    }
+}

@@ -1,0 +1,41 @@
+namespace EventBus;
+
+/// <summary>
+/// Defines the names of message headers: attributes of CloudEvents, headers of the bus, and headers that the broker or
+/// its client writes.
+/// </summary>
+internal static class RabbitMqHeaderNames
+{
+    /// <summary>The prefix of an attribute of CloudEvents.</summary>
+    public const string Attribute = "cloudEvents_";
+
+    /// <summary>The prefix of the headers in which the bus describes a failure.</summary>
+    public const string Bus = "eventbus-";
+
+    /// <summary>
+    /// The header that contains the name of a header which was removed because the client cannot read it. A header of
+    /// this name from a publisher is removed too.
+    /// </summary>
+    public const string Unreadable = Bus + "unreadable";
+
+    // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and
+    // requires support for both.
+    private const string OldAttribute = "cloudEvents:";
+
+    public static bool IsAttribute(string name) =>
+        name.StartsWith(Attribute, StringComparison.Ordinal) || name.StartsWith(OldAttribute, StringComparison.Ordinal);
+
+    /// <summary>Gets the part of an attribute's header name after the prefix.</summary>
+    public static ReadOnlySpan<char> AttributeName(string header) => header.AsSpan(Attribute.Length);
+
+    /// <summary>
+    /// True for a header that the broker, its client or the bus writes. Names that begin with <c>x-</c> are not all
+    /// reserved: users have names like <c>x-request-id</c>.
+    /// </summary>
+    public static bool IsReserved(string name) =>
+        name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
+        || name.StartsWith(Bus, StringComparison.Ordinal)
+        || name.StartsWith("x-first-death-", StringComparison.Ordinal)
+        || name.StartsWith("x-last-death-", StringComparison.Ordinal)
+        || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
+}
