@@ -14,18 +14,14 @@ public static class InMemoryBuilderExtensions
     /// lost when the process ends. Until then, the guarantees are those of the strictest broker.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseInMemory(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus));
-    }
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus) =>
+        Use(bus, Options(bus));
 
     /// <summary>Uses the in-memory backend with settings from code. See the overload without settings.</summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Use(bus, Options(bus).Configure(configure));
     }
@@ -39,22 +35,16 @@ public static class InMemoryBuilderExtensions
     /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus
     /// starts.
     /// </param>
-    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Bind(section, Bind));
-    }
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, IConfiguration section) =>
+        Use(bus, Options(bus).Bind(section, Bind));
 
     /// <summary>
     /// Keeps retries, dead letters, delayed events, handled events and sagas in the memory of this process, for a
     /// transport without a store of its own. They are lost when the process ends.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, Options(bus));
-    }
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus) =>
+        Store(bus, Options(bus));
 
     /// <summary>Uses the in-memory stores with settings from code. See the overload without settings.</summary>
     /// <param name="bus">The bus.</param>
@@ -63,7 +53,6 @@ public static class InMemoryBuilderExtensions
     /// </param>
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Store(bus, Options(bus).Configure(configure));
     }
@@ -77,11 +66,8 @@ public static class InMemoryBuilderExtensions
     /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus
     /// starts.
     /// </param>
-    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, Options(bus).Bind(section, Bind));
-    }
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, IConfiguration section) =>
+        Store(bus, Options(bus).Bind(section, Bind));
 
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
@@ -96,8 +82,11 @@ public static class InMemoryBuilderExtensions
     private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) =>
         bus.UseStores(services => Stores(options.Get(services), services));
 
-    private static BackendConfiguration<InMemoryOptions> Options(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new InMemoryOptionsValidator());
+    private static BackendConfiguration<InMemoryOptions> Options(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<InMemoryOptions>(bus.Services, bus.Key, new InMemoryOptionsValidator());
+    }
 
     private static void Bind(IConfiguration section, InMemoryOptions options) => section.Bind(options);
 }

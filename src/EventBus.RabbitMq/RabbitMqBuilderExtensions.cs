@@ -25,11 +25,11 @@ public static class RabbitMqBuilderExtensions
     /// nodes of a cluster: <c>amqp://user:password@node1:5672,node2:5672</c>.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
-    }
+    public static EventBusBuilder UseRabbitMq(
+        this EventBusBuilder bus,
+        string connectionString,
+        Action<RabbitMqOptions>? configure = null) =>
+        Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
     /// Uses RabbitMQ with settings from configuration. Without <see cref="RabbitMqOptions.ConnectionString"/>, the
@@ -41,22 +41,16 @@ public static class RabbitMqBuilderExtensions
     /// <c>configuration.GetSection("EventBus:RabbitMq")</c>. A key that is not a setting is an error when the bus
     /// starts.
     /// </param>
-    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Bind(section, Bind));
-    }
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, IConfiguration section) =>
+        Use(bus, Options(bus).Bind(section, Bind));
 
     /// <summary>
     /// Uses RabbitMQ with the connection factory or connection that the application registers, and with the default
     /// settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus));
-    }
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus) =>
+        Use(bus, Options(bus));
 
     /// <summary>
     /// Uses RabbitMQ with a service that the application registers: an <see cref="IConnectionFactory"/>, from which the
@@ -70,7 +64,6 @@ public static class RabbitMqBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, Action<RabbitMqOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Use(bus, Options(bus).Configure(configure));
     }
@@ -106,8 +99,11 @@ public static class RabbitMqBuilderExtensions
 
     private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
 
-    private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new RabbitMqOptionsValidator());
+    private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<RabbitMqOptions>(bus.Services, bus.Key, new RabbitMqOptionsValidator());
+    }
 
     private static void Bind(IConfiguration section, RabbitMqOptions options)
     {

@@ -23,11 +23,8 @@ public static class SqliteBuilderExtensions
     public static EventBusBuilder StoreInSqlite(
         this EventBusBuilder bus,
         string connectionString,
-        Action<SqliteStoreOptions>? configure = null)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, Options(bus).Configure(options => options.ConnectionString = connectionString).Configure(configure));
-    }
+        Action<SqliteStoreOptions>? configure = null) =>
+        Store(bus, Options(bus).Configure(options => options.ConnectionString = connectionString).Configure(configure));
 
     /// <summary>
     /// Stores in SQLite with settings from configuration, among them <see cref="SqliteStoreOptions.ConnectionString"/>.
@@ -38,11 +35,8 @@ public static class SqliteBuilderExtensions
     /// The section of <see cref="SqliteStoreOptions"/>, for instance
     /// <c>configuration.GetSection("EventBus:Sqlite")</c>. A key that is not a setting is an error when the bus starts.
     /// </param>
-    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
-    }
+    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, IConfiguration section) =>
+        Store(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
 
     /// <summary>
     /// Stores in SQLite with settings from code, among them <see cref="SqliteStoreOptions.ConnectionString"/>. See the
@@ -52,7 +46,6 @@ public static class SqliteBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, Action<SqliteStoreOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Store(bus, Options(bus).Configure(configure));
     }
@@ -67,6 +60,9 @@ public static class SqliteBuilderExtensions
         return Stores(new SqliteFile(settings.ConnectionString ?? "", settings), settings, log);
     });
 
-    private static BackendConfiguration<SqliteStoreOptions> Options(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new SqliteStoreOptionsValidator());
+    private static BackendConfiguration<SqliteStoreOptions> Options(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<SqliteStoreOptions>(bus.Services, bus.Key, new SqliteStoreOptionsValidator());
+    }
 }
