@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace EventBus.Conformance;
 
 /// <summary>
@@ -5,47 +7,56 @@ namespace EventBus.Conformance;
 /// </summary>
 public static class ConformanceSuite
 {
-    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
-
-    /// <summary>The scenarios, in the order of the table.</summary>
-    public static IReadOnlyList<Scenario> Scenarios { get; } =
+    private static readonly ImmutableArray<TransportScenario> All =
     [
         .. DeliveryScenarios.All,
+        .. InstanceScenarios.All,
         .. PauseScenarios.All,
         .. NameScenarios.All,
         .. SeamScenarios.All,
         .. FailureScenarios.All,
+        .. ExceptionScenarios.All,
         .. OrderScenarios.All,
         .. PublishScenarios.All,
+        .. LaterPublishScenarios.All,
+        .. VersionScenarios.All,
         .. InputScenarios.All,
+        .. ForeignScenarios.All,
         .. PressureScenarios.All,
         .. LifetimeScenarios.All,
         .. BrokerScenarios.All,
     ];
 
+    /// <summary>The scenarios, in the order of the table.</summary>
+    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. All.Select(scenario => scenario.Scenario)];
+
     /// <summary>
     /// Runs a scenario, or skips it if the backend does not support it. Several scenarios may run at the same time on
     /// one <see cref="Backend"/> instance.
     /// </summary>
-    /// <param name="scenario">The scenario.</param>
+    /// <param name="scenario">The name of one of <see cref="Scenarios"/>.</param>
     /// <param name="backend">The backend.</param>
     /// <param name="cancellationToken">Cancels the wait. What the scenario started is cleaned up.</param>
     /// <returns>The result: passed or skipped.</returns>
+    /// <exception cref="ArgumentException">There is no scenario of this name.</exception>
     /// <exception cref="ConformanceException">The backend broke the guarantee.</exception>
-    public static async Task<ScenarioResult> RunAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken = default)
+    public static async Task<ScenarioResult> RunAsync(string scenario, Backend backend, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
+        var found = All.FirstOrDefault(one => one.Scenario.Name == scenario) ?? throw new ArgumentException(
+            $"'{scenario}' is no scenario of transports. Scenarios of stores run with {nameof(StoreSuite)}.",
+            nameof(scenario));
 
         // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
         // until this call returns.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        string? skip = null;
-        await backend.Gate.RunAsync(
-            scenario.Exclusive,
-            async () => skip = await RunAloneAsync(scenario, backend, cancellationToken),
+        return await ScenarioRunner.RunAsync(
+            found.Scenario,
+            backend.Name,
+            backend.Gate,
+            () => RunAsync(found, backend, cancellationToken),
             cancellationToken);
-        return new ScenarioResult(scenario, skip);
     }
 
     /// <summary>
@@ -68,27 +79,16 @@ public static class ConformanceSuite
         return new GuaranteesTable("conformance", "scenarios", Scenarios).Update(document, backend.Name, results);
     }
 
-    private static async Task<string?> RunAloneAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken)
+    private static async Task<string?> RunAsync(TransportScenario scenario, Backend backend, CancellationToken cancellationToken)
     {
-        try
+        await using var run = await ScenarioRun.CreateAsync(backend);
+        if (scenario.RuledOut(backend, run.Features) is { } reason)
         {
-            await using var run = await ScenarioRun.CreateAsync(backend);
-            if (scenario.RuledOut(backend, run.Features) is { } reason)
-            {
-                return reason;
-            }
+            return reason;
+        }
 
-            await Expect.WithinAsync(scenario.Run(run).WaitAsync(cancellationToken), "the scenario ends", LongestRun);
-            run.CheckSecrets();
-            return null;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw;
-        }
-        catch (Exception exception)
-        {
-            throw ConformanceException.Of(backend.Name, scenario, exception);
-        }
+        await ScenarioRunner.EndAsync(scenario.Run(run), cancellationToken);
+        run.CheckSecrets();
+        return null;
     }
 }

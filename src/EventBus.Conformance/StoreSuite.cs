@@ -8,30 +8,31 @@ namespace EventBus.Conformance;
 /// </summary>
 public static class StoreSuite
 {
-    /// <summary>
-    /// The name of the application (<see cref="Stores.StoreSetup.ServiceName"/>) for which the suite opens stores:
-    /// <c>conformance</c>.
-    /// </summary>
-    public const string ServiceName = "conformance";
-
-    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
-
     private static readonly ImmutableArray<StoreScenario> All =
     [
         .. RecordScenarios.All,
+        .. CountScenarios.All,
         .. RefusedScenarios.All,
         .. ClaimScenarios.All,
         .. LineScenarios.All,
+        .. DeadLetterListScenarios.All,
         .. DeadLetterScenarios.All,
         .. AlertScenarios.All,
         .. GuardScenarios.All,
+        .. GuardProgressScenarios.All,
         .. ProcessedScenarios.All,
+        .. CompletionScenarios.All,
         .. DelayScenarios.All,
         .. SagaScenarios.All,
+        .. SagaSaveScenarios.All,
+        .. SagaLifetimeScenarios.All,
+        .. SagaDueScenarios.All,
         .. SagaListScenarios.All,
         .. RepeatScenarios.All,
         .. SubscriptionScenarios.All,
         .. StoreLifetimeScenarios.All,
+        .. StoreSeparationScenarios.All,
+        .. OutageScenarios.All,
     ];
 
     /// <summary>The scenarios, in the order of the table.</summary>
@@ -41,31 +42,29 @@ public static class StoreSuite
     /// Runs a scenario, or skips it if the stores do not support it. Several scenarios may run at the same time on one
     /// <see cref="StoreBackend"/> instance.
     /// </summary>
-    /// <param name="scenario">One of <see cref="Scenarios"/>.</param>
+    /// <param name="scenario">The name of one of <see cref="Scenarios"/>.</param>
     /// <param name="backend">The stores.</param>
     /// <param name="cancellationToken">Cancels the wait. The stores that the scenario opened are closed.</param>
     /// <returns>The result: passed or skipped.</returns>
+    /// <exception cref="ArgumentException">There is no scenario of this name.</exception>
     /// <exception cref="ConformanceException">The stores broke the guarantee.</exception>
-    public static async Task<ScenarioResult> RunAsync(
-        Scenario scenario,
-        StoreBackend backend,
-        CancellationToken cancellationToken = default)
+    public static async Task<ScenarioResult> RunAsync(string scenario, StoreBackend backend, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
-        var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException(
-            $"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.",
+        var found = All.FirstOrDefault(one => one.Scenario.Name == scenario) ?? throw new ArgumentException(
+            $"'{scenario}' is no scenario of stores. Scenarios of transports run with {nameof(ConformanceSuite)}.",
             nameof(scenario));
 
         // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
         // until this call returns.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        string? skip = null;
-        await backend.Gate.RunAsync(
-            scenario.Exclusive,
-            async () => skip = await RunAloneAsync(found, backend, cancellationToken),
+        return await ScenarioRunner.RunAsync(
+            found.Scenario,
+            backend.Name,
+            backend.Gate,
+            () => RunAsync(found, backend, cancellationToken),
             cancellationToken);
-        return new ScenarioResult(scenario, skip);
     }
 
     /// <summary>
@@ -88,26 +87,15 @@ public static class StoreSuite
         return new GuaranteesTable("stores", "store-scenarios", Scenarios).Update(document, backend.Name, results);
     }
 
-    private static async Task<string?> RunAloneAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
+    private static async Task<string?> RunAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
     {
-        try
+        await using var run = await StoreRun.CreateAsync(backend);
+        if (scenario.RuledOut(backend, run.Stores) is { } reason)
         {
-            await using var run = await StoreRun.CreateAsync(backend);
-            if (scenario.RuledOut(backend, run.Stores) is { } reason)
-            {
-                return reason;
-            }
+            return reason;
+        }
 
-            await Expect.WithinAsync(scenario.Run(run).WaitAsync(cancellationToken), "the scenario ends", LongestRun);
-            return null;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw;
-        }
-        catch (Exception exception)
-        {
-            throw ConformanceException.Of(backend.Name, scenario.Scenario, exception);
-        }
+        await ScenarioRunner.EndAsync(scenario.Run(run), cancellationToken);
+        return null;
     }
 }

@@ -27,7 +27,6 @@ public sealed class DependencyTests
     /// </summary>
     private static readonly Dictionary<string, string[]> KnownCircles = new()
     {
-        ["EventBus.Conformance"] = ["(root) Running Scenarios StoreScenarios"],
         ["EventBus.Redis"] =
             ["(root) Connections PubSub Stores Stores/Delays Stores/Failures Stores/Processed Stores/Sagas Streams Streams/Leases "
                 + "Streams/Maintenance"],

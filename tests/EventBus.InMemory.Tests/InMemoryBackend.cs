@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.InMemory.Tests;
 
-internal sealed class InMemoryBackend : Backend
+public sealed class InMemoryBackend : Backend
 {
     public override string Name => "In memory";
 

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.InMemory.Tests;
 
-internal sealed class InMemoryStoreBackend : StoreBackend
+public sealed class InMemoryStoreBackend : StoreBackend
 {
     public override string Name => "In memory";
 

@@ -30,7 +30,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
-        RedisKey events = $"{{{isolation}:{StoreSuite.ServiceName}}}:store:failed:event";
+        RedisKey events = $"{{{isolation}:{ServiceName}}}:store:failed:event";
         var isNew = await connection.GetDatabase().HashSetAsync(events, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
         Assert.False(isNew);
     }
@@ -38,7 +38,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     public override async Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
-        RedisKey sagas = $"{{{isolation}:{StoreSuite.ServiceName}}}:store:sagas";
+        RedisKey sagas = $"{{{isolation}:{ServiceName}}}:store:sagas";
         var isNew = await connection.GetDatabase().HashSetAsync(sagas, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
         Assert.False(isNew);
     }

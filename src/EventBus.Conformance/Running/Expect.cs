@@ -4,7 +4,7 @@ namespace EventBus.Conformance;
 internal static class Expect
 {
     /// <summary>The default timeout for what must happen in a scenario.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(15);
 
     public static void That(bool condition, string expected, object? happened = null)
     {
@@ -34,23 +34,23 @@ internal static class Expect
     /// <summary>Waits until a task completes, and fails after a timeout.</summary>
     /// <param name="task">The task to wait for.</param>
     /// <param name="expected">The description of what must happen.</param>
-    /// <param name="patience">The timeout; null for the default.</param>
+    /// <param name="timeout">The timeout; null for the default.</param>
     /// <param name="state">Returns the progress so far, for the failure message.</param>
-    public static async Task WithinAsync(Task task, string expected, TimeSpan? patience = null, Func<string>? state = null)
+    public static async Task WithinAsync(Task task, string expected, TimeSpan? timeout = null, Func<string>? state = null)
     {
         try
         {
-            await task.WaitAsync(patience ?? Patience, TimeProvider.System);
+            await task.WaitAsync(timeout ?? DefaultTimeout, TimeProvider.System);
         }
         catch (TimeoutException) when (!task.IsCompleted)
         {
-            throw Failure($"{expected} within {(patience ?? Patience).TotalSeconds:0.#} s", state?.Invoke() ?? "it did not");
+            throw Failure($"{expected} within {(timeout ?? DefaultTimeout).TotalSeconds:0.#} s", state?.Invoke() ?? "it did not");
         }
     }
 
-    public static async Task<T> WithinAsync<T>(Task<T> task, string expected, TimeSpan? patience = null, Func<string>? state = null)
+    public static async Task<T> WithinAsync<T>(Task<T> task, string expected, TimeSpan? timeout = null, Func<string>? state = null)
     {
-        await WithinAsync((Task)task, expected, patience, state);
+        await WithinAsync((Task)task, expected, timeout, state);
         return await task;
     }
 

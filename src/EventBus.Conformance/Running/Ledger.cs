@@ -42,11 +42,11 @@ internal sealed class Ledger<T>
     }
 
     /// <summary>Waits until there are at least <paramref name="count"/> items.</summary>
-    public Task ReachAsync(int count, string what, TimeSpan? patience = null) =>
-        UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
+    public Task ReachAsync(int count, string what, TimeSpan? timeout = null) =>
+        UntilAsync(list => list.Count >= count, $"{count} times: {what}", timeout);
 
     /// <summary>Waits until the items satisfy a condition, which is evaluated at each new item.</summary>
-    public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? patience = null)
+    public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? timeout = null)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (gate)
@@ -62,7 +62,7 @@ internal sealed class Ledger<T>
         return Expect.WithinAsync(
             reached.Task,
             what,
-            patience,
+            timeout,
             () => $"{Items.Count} entries so far, the last: {string.Join(", ", Items.TakeLast(5))}");
     }
 }

@@ -42,7 +42,7 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
     /// <summary>Sends an envelope without the bus, and expects that it is accepted.</summary>
     public async Task SendAsync(Envelope envelope)
     {
-        using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         var outcomes = new PublishOutcome[1];
         await Transport.PublishAsync(new[] { envelope }, outcomes, deadline.Token);
         Expect.Equal(PublishStatus.Accepted, outcomes[0].Status, $"the outcome of sending {envelope} ({outcomes[0].Error?.Message})");
@@ -55,7 +55,7 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
     {
         if (Transport.Features.CountsWork)
         {
-            await Bus.WhenIdleAsync(Expect.Patience);
+            await Bus.WhenIdleAsync(Expect.DefaultTimeout);
         }
     }
 

@@ -11,10 +11,13 @@ internal static class Sample
 {
     public const string Subscription = "mail";
 
+    /// <summary>A number that equals the next one as a floating-point number.</summary>
+    public const long Huge = 9_007_199_254_740_992;
+
     /// <summary>
     /// Unusual keys that occur in practice, and keys that contain the separators and placeholders of a store.
     /// </summary>
-    public static IReadOnlyList<string> OddKeys { get; } =
+    public static IReadOnlyList<string> UnusualKeys { get; } =
         [
             "a",
             "A",
@@ -75,7 +78,7 @@ internal static class Sample
             new EnvelopeAttributes { Id = "large", Name = "order.placed", Key = "k" },
             [.. Enumerable.Range(0, 200 * 1024).Select(i => (byte)(i * 31))]),
         new(new EnvelopeAttributes { Id = new string('i', 128), Name = "order.placed" }, "1"u8.ToArray()),
-        .. OddKeys.Select((key, i) => new Envelope(
+        .. UnusualKeys.Select((key, i) => new Envelope(
             new EnvelopeAttributes { Id = $"odd-{i} ~{{}}:%/'\"ü😀", Name = "order.placed", Key = key },
             "1"u8.ToArray())),
     ];

@@ -42,8 +42,8 @@ internal sealed class ScenarioRun : IAsyncDisposable
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
         var node = Make(configure, queueCapacity);
-        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
-        await Expect.WithinAsync(node.StartAsync(patience.Token), "the bus starts", Expect.Patience + TimeSpan.FromSeconds(1));
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
+        await Expect.WithinAsync(node.StartAsync(deadline.Token), "the bus starts", Expect.DefaultTimeout + TimeSpan.FromSeconds(1));
         return node;
     }
 
@@ -96,18 +96,18 @@ internal sealed class ScenarioRun : IAsyncDisposable
         made.Push(services);
         var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
         made.Push(transport);
-        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         await transport.StartAsync(
             new TransportTopology(Isolation, subscriptions, [ParcelSent.EventName], TimeProvider.System),
-            patience.Token);
+            deadline.Token);
         return transport;
     }
 
     /// <summary>Opens a subscription of a transport, for scenarios that test the transport interface.</summary>
     public async Task<Receiver> SubscribeAsync(Transport transport, Subscription subscription)
     {
-        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
-        var receiver = await transport.SubscribeAsync(subscription, patience.Token);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
+        var receiver = await transport.SubscribeAsync(subscription, deadline.Token);
         made.Push(receiver);
         return receiver;
     }
@@ -125,13 +125,13 @@ internal sealed class ScenarioRun : IAsyncDisposable
     {
         foreach (var secret in Backend.Secrets)
         {
-            var telltale = recorders.SelectMany(logs => logs.Entries.Items).FirstOrDefault(
+            var leak = recorders.SelectMany(logs => logs.Entries.Items).FirstOrDefault(
                 entry => entry.Text.Contains(secret, StringComparison.Ordinal) || entry.Details.Contains(secret, StringComparison.Ordinal));
             Expect.That(
-                telltale is null,
+                leak is null,
                 "no secret is logged",
-                $"{telltale?.Level} of {telltale?.Category} holds one: "
-                    + $"{telltale?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
+                $"{leak?.Level} of {leak?.Category} holds one: "
+                    + $"{leak?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
         }
     }
 

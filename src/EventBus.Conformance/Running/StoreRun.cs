@@ -40,15 +40,15 @@ internal sealed class StoreRun : IAsyncDisposable
 
     /// <summary>Opens another instance.</summary>
     /// <param name="service">The application to which it belongs.</param>
-    public async Task<BusStores> OpenAsync(string service = StoreSuite.ServiceName)
+    public async Task<BusStores> OpenAsync(string service = StoreBackend.ServiceName)
     {
-        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         var stores = Backend.CreateStores(Isolation);
         open.Add(stores);
         await Expect.WithinAsync(
-            stores.OpenAsync(new StoreSetup(service, TimeProvider.System), patience.Token).AsTask(),
+            stores.OpenAsync(new StoreSetup(service, TimeProvider.System), deadline.Token).AsTask(),
             "the stores open",
-            Expect.Patience + TimeSpan.FromSeconds(1));
+            Expect.DefaultTimeout + TimeSpan.FromSeconds(1));
         return stores;
     }
 

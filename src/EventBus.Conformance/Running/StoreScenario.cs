@@ -6,11 +6,7 @@ namespace EventBus.Conformance;
 internal sealed class StoreScenario(string name, string reason, Func<StoreRun, Task> run, bool exclusive = false)
 {
     /// <summary>The public description of the scenario.</summary>
-    public Scenario Scenario { get; } = new(
-        name,
-        reason,
-        _ => throw new ArgumentException($"'{name}' is a scenario of stores: run it with {nameof(StoreSuite)}."))
-    { Exclusive = exclusive };
+    public Scenario Scenario { get; } = new(name, reason, exclusive);
 
     public Func<StoreRun, Task> Run => run;
 

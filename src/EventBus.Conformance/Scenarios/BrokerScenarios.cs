@@ -8,7 +8,7 @@ internal static class BrokerScenarios
 {
     private const int Count = 300;
 
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "events-wait",
@@ -17,30 +17,30 @@ internal static class BrokerScenarios
         new(
             "severed-connections",
             "After every connection was cut the bus recovers by itself and loses nothing, so that a network failure needs no restart.",
-            run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
+            run => InterruptAsync(run, run.Backend.SeverConnectionsAsync),
+            exclusive: true)
         {
             RuledOut = Rule.All(
                 Rule.Can(backend => backend.CanSeverConnections, "This run has no connection that it may cut."),
                 Rule.Redelivers),
-            Exclusive = true,
         },
         new(
             "broker-restart",
             "After a restart of the broker the bus recovers by itself and loses nothing, so that maintenance needs no restart of "
                 + "applications.",
-            run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
+            run => InterruptAsync(run, run.Backend.RestartBrokerAsync),
+            exclusive: true)
         {
             RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."), Rule.Durable),
-            Exclusive = true,
         },
         new(
             "publish-through-a-restart",
             "What is published while the broker restarts, and was certainly not sent, is sent within its deadline, so that a short "
                 + "outage is no error of the application.",
-            PublishThroughARestartAsync)
+            PublishThroughARestartAsync,
+            exclusive: true)
         {
             RuledOut = Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
-            Exclusive = true,
         },
     ];
 
@@ -67,13 +67,13 @@ internal static class BrokerScenarios
 
     private static async Task PublishThroughARestartAsync(ScenarioRun run)
     {
-        var patience = TimeSpan.FromSeconds(60);
+        var timeout = TimeSpan.FromSeconds(60);
         var (node, failures) = (await run.StartAsync(bus => bus.Publishes<ParcelSent>()), new List<string>());
         await node.Bus.PublishAsync(new ParcelSent(0));
         var restarting = run.Backend.RestartBrokerAsync(CancellationToken.None);
         var publishing = PublishAsync();
-        await Expect.WithinAsync(restarting, "the restart ends", patience);
-        await Expect.WithinAsync(publishing, "a publish after the restart is accepted", patience);
+        await Expect.WithinAsync(restarting, "the restart ends", timeout);
+        await Expect.WithinAsync(publishing, "a publish after the restart is accepted", timeout);
         Expect.That(failures.Count == 0, $"no publish fails before its deadline, but: {string.Join(' ', failures)}");
 
         async Task PublishAsync()
@@ -84,7 +84,7 @@ internal static class BrokerScenarios
                 restarted = restarting.IsCompleted;
                 try
                 {
-                    await node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { Key = "one", Timeout = patience });
+                    await node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { Key = "one", Timeout = timeout });
                     accepted = true;
                 }
                 catch (PublishException exception)
@@ -101,7 +101,7 @@ internal static class BrokerScenarios
 
     private static async Task InterruptAsync(ScenarioRun run, Func<CancellationToken, Task> interrupt)
     {
-        var patience = TimeSpan.FromSeconds(60);
+        var timeout = TimeSpan.FromSeconds(60);
         var (handled, ordered) = (new Ledger<int>(), new Ledger<int>());
         var node = await run.StartAsync(bus =>
         {
@@ -110,36 +110,26 @@ internal static class BrokerScenarios
             bus.Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => ordered.NoteAsync(e.Number)));
         });
         var publishing = PublishAsync();
-        await handled.ReachAsync(Count / 3, "an event is handled", patience);
-        await Expect.WithinAsync(interrupt(CancellationToken.None), "the interruption ends", patience);
-        await Expect.WithinAsync(publishing, "every publish gets through in the end", patience);
+        await handled.ReachAsync(Count / 3, "an event is handled", timeout);
+        await Expect.WithinAsync(interrupt(CancellationToken.None), "the interruption ends", timeout);
+        await Expect.WithinAsync(publishing, "every publish gets through in the end", timeout);
 
         // Duplicates are allowed, loss is not.
-        await handled.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled", patience);
+        await handled.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled", timeout);
         await ordered.UntilAsync(
             items => items.Distinct().Count() == Count,
             "every event is handled in the ordered subscription",
-            patience);
+            timeout);
         if (run.Features.Ordered)
         {
             Expect.Sequence(Enumerable.Range(0, Count), ordered.Items.Distinct(), "the order of the first handling of each event");
         }
 
-        await Expect.WithinAsync(HealthyAsync(), "the bus is healthy after the interruption", patience);
-
-        async Task HealthyAsync()
-        {
-            // A broker that shuts down gracefully may still be available when all published events are handled.
-            using var again = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-            while ((await node.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Status != HealthStatus.Healthy)
-            {
-                await again.WaitForNextTickAsync();
-            }
-        }
+        await Expect.WithinAsync(HealthyAsync(node), "the bus is healthy after the interruption", timeout);
 
         async Task PublishAsync()
         {
-            using var deadline = new CancellationTokenSource(patience, TimeProvider.System);
+            using var deadline = new CancellationTokenSource(timeout, TimeProvider.System);
             for (var i = 0; i < Count; i++)
             {
                 // Publishes the same event again, as the error message recommends.
@@ -159,6 +149,17 @@ internal static class BrokerScenarios
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>Completes when the bus is healthy.</summary>
+    private static async Task HealthyAsync(Node node)
+    {
+        // A broker that shuts down gracefully may still be available when all published events are handled.
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while ((await node.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Status != HealthStatus.Healthy)
+        {
+            await timer.WaitForNextTickAsync();
         }
     }
 }

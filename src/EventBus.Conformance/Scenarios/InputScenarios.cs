@@ -8,7 +8,7 @@ internal static class InputScenarios
 {
     private const int MaxBody = 4_000;
 
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "malformed-input",
@@ -25,23 +25,6 @@ internal static class InputScenarios
             "An object that has members and none of those of its event type becomes a dead letter that names both, and starts no "
                 + "handler, so that an envelope of another bus or another casing is never taken for an event of nulls and zeros.",
             OtherMembersAsync),
-        new(
-            "foreign-message",
-            "Plain JSON from a program in another language is handled, and its garbage becomes a dead letter, so that other services "
-                + "need no library of ours.",
-            ForeignAsync)
-        {
-            RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
-        },
-        new(
-            "foreign-attributes",
-            "An attribute beyond its limit, or with a control character, becomes one dead letter that names the attribute and its "
-                + "length, and what is within the bounds is handled and published on, so that no foreign text costs a connection, a "
-                + "store or a log.",
-            ForeignAttributesAsync)
-        {
-            RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
-        },
     ];
 
     private static async Task MalformedAsync(ScenarioRun run)
@@ -168,124 +151,8 @@ internal static class InputScenarios
         }
     }
 
-    private static async Task ForeignAsync(ScenarioRun run)
-    {
-        var handled = new Ledger<(int Number, string Id, string Name)>();
-        var node = await run.StartAsync(
-            bus => bus.Subscribe<ParcelSent>("all", (e, context, _) => handled.NoteAsync((e.Number, context.EventId, context.EventName))));
-        await run.Backend.PublishForeignAsync(run.Isolation, Foreign("""{"number":7}"""), CancellationToken.None);
-        await run.Backend.PublishForeignAsync(run.Isolation, Foreign("<number>8</number>"), CancellationToken.None);
-        await handled.ReachAsync(1, "plain JSON is handled");
-        await node.Alerts.ReachAsync(1, "an alert is raised for what is no JSON");
-        Expect.Equal((7, ParcelSent.EventName), (handled.Items[0].Number, handled.Items[0].Name), "the content and the name");
-        Expect.That(handled.Items[0].Id.Length > 0, "an id for a message that had none");
-        Expect.Equal(
-            "<number>8</number>",
-            Encoding.UTF8.GetString((await node.DeadLetters.ListAsync()).Single().Body.Span),
-            "the raw bytes of the dead letter");
-    }
-
-    private static async Task ForeignAttributesAsync(ScenarioRun run)
-    {
-        var handled = new Ledger<(int Number, string CorrelationId)>();
-        var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("all", (e, context, cancel) => context.PublishAsync(new InvoicePaid(e.Number), cancel))
-            .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.NoteAsync((e.Number, context.CorrelationId))));
-        var refused = Oversized(run.Isolation).ToList();
-        foreach (var (_, message) in refused)
-        {
-            await run.Backend.PublishForeignAsync(run.Isolation, message, CancellationToken.None);
-        }
-
-        var correlation = new string('c', 1_024);
-        await run.Backend.PublishForeignAsync(run.Isolation, Largest(run.Isolation, correlation), CancellationToken.None);
-        await handled.ReachAsync(1, "the event at all bounds is handled, and so is what its handler published");
-        await node.Alerts.ReachAsync(refused.Count, "an alert is raised for each of the others");
-
-        Expect.Sequence([(7, correlation)], handled.Items, "what was handled");
-        var letters = await node.DeadLetters.ListAsync();
-        Expect.Equal(refused.Count, letters.Count, "the number of dead letters");
-        foreach (var (expected, message) in refused)
-        {
-            var letter = letters.SingleOrDefault(
-                letter => letter.Body.Span.SequenceEqual(message.Body.Span) && letter.Reason == DeadLetterReason.Unreadable);
-            Expect.That(
-                letter is not null,
-                $"one dead letter for what has {expected}",
-                string.Join("; ", letters.Select(each => each.Error)));
-            Expect.That(letter!.Error!.Contains(expected, StringComparison.Ordinal), $"an error that says '{expected}'", letter.Error);
-            Expect.Equal(0, letter.Attempts, $"the attempts of the event that has {expected}");
-            Expect.That(
-                letter is { EventId.Length: <= 1_024, EventName.Length: <= 200, Headers.Count: <= 64 } && !(letter.Key?.Length > 1_024),
-                "a dead letter within the bounds");
-            Expect.Equal(letter.Number, (await node.DeadLetters.FindAsync(letter.Id))?.Number, "the dead letter that is found by its id");
-        }
-
-        var broken = node.Logs.Entries.Items.FirstOrDefault(entry => entry.Text.Any(char.IsControl));
-        Expect.That(broken is null, "no log entry with a control character", broken?.Text);
-    }
-
-    /// <summary>Creates messages that exceed one limit each, with the expected error text of the dead letter.</summary>
-    private static IEnumerable<(string Expected, ForeignMessage Message)> Oversized(string isolation)
-    {
-        var number = 100;
-        yield return With("id", new string('i', 1_025));
-        yield return With("id", new string('i', 1_024) + "j");
-        yield return With("correlationid", new string('c', 1_025));
-        yield return With("correlationid", new string('c', 100_000));
-        yield return With("causationid", new string('c', 1_025));
-        yield return With("partitionkey", new string('k', 1_025));
-        yield return With("source", new string('s', 1_025));
-        yield return With("tracestate", new string('t', 513));
-        yield return With("type", $"parcel.{new string('x', 194)}");
-        yield return (
-            "65 headers",
-            Message() with { Headers = Enumerable.Range(0, 65).ToDictionary(i => $"h{i}", _ => "value", StringComparer.Ordinal) });
-        yield return (
-            "65,537 bytes",
-            Message() with { Headers = new Dictionary<string, string> { ["h"] = new('v', (64 * 1024) - 2), ["i"] = "1" } });
-        yield return With("id", $"{isolation}\r\ncrit: forged", "U+000D");
-        yield return With("correlationid", "\u001b[2Jcleared", "U+001B");
-        yield return With("partitionkey", "a\u2028b", "U+2028");
-
-        (string, ForeignMessage) With(string attribute, string value, string? expected = null)
-        {
-            var message = Message();
-            return (
-                expected ?? $"'{attribute}' has {value.Length:N0} characters",
-                message with { Attributes = new Dictionary<string, string>(message.Attributes) { [attribute] = value } });
-        }
-
-        ForeignMessage Message() => new(ParcelSent.EventName, Encoding.UTF8.GetBytes($$"""{"number":{{++number}}}"""))
-        {
-            Attributes = new Dictionary<string, string>
-            {
-                ["id"] = $"{isolation}-{number}",
-                ["type"] = ParcelSent.EventName,
-                ["source"] = "/other"
-            },
-        };
-    }
-
-    private static ForeignMessage Largest(string isolation, string correlation) => Foreign("""{"number":7}""") with
-    {
-        Attributes = new Dictionary<string, string>
-        {
-            ["id"] = isolation.PadRight(1_024, 'i'),
-            ["type"] = ParcelSent.EventName,
-            ["source"] = new('s', 1_024),
-            ["correlationid"] = correlation,
-            ["causationid"] = new('c', 1_024),
-            ["partitionkey"] = new('k', 1_024),
-            ["traceparent"] = new('t', 10_000),
-            ["tracestate"] = new('t', 512),
-        },
-        Headers = Enumerable.Range(0, 64).ToDictionary(i => $"h{i:D3}", _ => new string('v', 1_020), StringComparer.Ordinal),
-    };
-
-    private static ForeignMessage Foreign(string body) => new(ParcelSent.EventName, Encoding.UTF8.GetBytes(body));
-
-    private static IEnumerable<(string What, byte[] Body, DeadLetterReason Reason, Func<string, EnvelopeAttributes> Attributes)> Cases(TransportFeatures features)
+    private static IEnumerable<(string What, byte[] Body, DeadLetterReason Reason, Func<string, EnvelopeAttributes> Attributes)> Cases(
+        TransportFeatures features)
     {
         yield return Unreadable("nothing at all", "");
         yield return Unreadable("no JSON", "hello");

@@ -7,7 +7,7 @@ namespace EventBus.Conformance;
 /// <summary>Tests starting and stopping, and their log messages.</summary>
 internal static class LifetimeScenarios
 {
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "close-while-publishing",
@@ -43,7 +43,9 @@ internal static class LifetimeScenarios
         var handled = new Ledger<int>();
         var node = await run.StartAsync(Configure);
         var next = 0;
-        var publishers = Enumerable.Range(0, Publishers).Select(_ => PublishUntilRefusedAsync()).ToArray();
+        var publishers = Enumerable.Range(0, Publishers)
+            .Select(_ => PublishUntilRefusedAsync(node, () => Interlocked.Increment(ref next)))
+            .ToArray();
         await handled.ReachAsync(Before, "an event is handled");
         await Expect.WithinAsync(node.StopAsync(), "the bus stops while it is published to", TimeSpan.FromSeconds(30));
         await Expect.WithinAsync(Task.WhenAll(publishers), "every publish ends");
@@ -78,24 +80,25 @@ internal static class LifetimeScenarios
             await Task.Yield();
             handled.Add(e.Number);
         });
+    }
 
-        async Task<(List<int> Accepted, PublishException Refusal)> PublishUntilRefusedAsync()
+    /// <summary>Publishes until a publish is refused.</summary>
+    private static async Task<(List<int> Accepted, PublishException Refusal)> PublishUntilRefusedAsync(Node node, Func<int> nextNumber)
+    {
+        var accepted = new List<int>();
+        await Task.Yield();
+        while (true)
         {
-            var taken = new List<int>();
-            await Task.Yield();
-            while (true)
+            var number = nextNumber();
+            try
             {
-                var number = Interlocked.Increment(ref next);
-                try
-                {
-                    await node.Bus.PublishAsync(new ParcelSent(number));
-                    taken.Add(number);
-                    await Task.Yield();
-                }
-                catch (PublishException refusal)
-                {
-                    return (taken, refusal);
-                }
+                await node.Bus.PublishAsync(new ParcelSent(number));
+                accepted.Add(number);
+                await Task.Yield();
+            }
+            catch (PublishException refusal)
+            {
+                return (accepted, refusal);
             }
         }
     }

@@ -37,7 +37,7 @@ internal static class NameScenarios
         "..",
     ];
 
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "names-apart",

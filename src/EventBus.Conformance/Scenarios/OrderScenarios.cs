@@ -3,7 +3,7 @@ namespace EventBus.Conformance;
 /// <summary>Tests order: the events of a key are handled one at a time and in order, whatever fails.</summary>
 internal static class OrderScenarios
 {
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "order-per-key",
@@ -94,10 +94,10 @@ internal static class OrderScenarios
             handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"),
             handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys continue");
         await node.QuietAsync();
-        ExpectKey("healthy", "0", "1", "2", "3", "4", "5");
-        ExpectKey("recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");
-        ExpectKey("retried", "0", "1 failed", "1 failed", "1 failed");
-        ExpectKey("discarded", "0", "1 failed", "1 failed", "1 failed");
+        ExpectKey(handled, "healthy", "0", "1", "2", "3", "4", "5");
+        ExpectKey(handled, "recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");
+        ExpectKey(handled, "retried", "0", "1 failed", "1 failed", "1 failed");
+        ExpectKey(handled, "discarded", "0", "1 failed", "1 failed", "1 failed");
 
         Volatile.Write(ref repaired, true);
         var letters = await node.DeadLetters.ListAsync();
@@ -111,8 +111,8 @@ internal static class OrderScenarios
         await PublishAsync(6, 7);
         await handled.UntilAsync(items => keys.All(key => items.Contains($"{key} 6")), "later events of every key are handled");
         await node.QuietAsync();
-        ExpectKey("retried", "0", "1 failed", "1 failed", "1 failed", "1", "2", "3", "4", "5", "6");
-        ExpectKey("discarded", "0", "1 failed", "1 failed", "1 failed", "2", "3", "4", "5", "6");
+        ExpectKey(handled, "retried", "0", "1 failed", "1 failed", "1 failed", "1", "2", "3", "4", "5", "6");
+        ExpectKey(handled, "discarded", "0", "1 failed", "1 failed", "1 failed", "2", "3", "4", "5", "6");
 
         async Task PublishAsync(int from, int to)
         {
@@ -124,13 +124,13 @@ internal static class OrderScenarios
                 }
             }
         }
-
-        void ExpectKey(string key, params string[] expected) =>
-            Expect.Sequence(
-                expected,
-                handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]),
-                $"what was handled for the key {key}");
     }
+
+    private static void ExpectKey(Ledger<string> handled, string key, params string[] expected) =>
+        Expect.Sequence(
+            expected,
+            handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]),
+            $"what was handled for the key {key}");
 
     private static async Task StopAsync(ScenarioRun run)
     {

@@ -6,7 +6,7 @@ namespace EventBus.Conformance;
 /// <summary>Tests the pause of a subscription by an operator.</summary>
 internal static class PauseScenarios
 {
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "pause-resume",

@@ -9,7 +9,7 @@ internal static class PressureScenarios
             "Publishers never wait: a full subscription drops events and logs it."),
         Rule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own."));
 
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "back-pressure",

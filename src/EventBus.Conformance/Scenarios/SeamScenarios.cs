@@ -8,7 +8,7 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class SeamScenarios
 {
-    public static IEnumerable<Scenario> All { get; } =
+    public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
             "live-when-subscribed",
@@ -223,7 +223,7 @@ internal static class SeamScenarios
 
     private static async Task SendAsync(Transport transport, int number)
     {
-        using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         var outcomes = new PublishOutcome[1];
         var attributes = new EnvelopeAttributes { Id = $"number-{number}", Name = ParcelSent.EventName, Key = "one" };
         await transport.PublishAsync(
@@ -235,14 +235,14 @@ internal static class SeamScenarios
 
     private static async Task<Delivery> ReadAsync(Receiver receiver)
     {
-        using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         try
         {
             return await receiver.Deliveries.ReadAsync(deadline.Token);
         }
         catch (OperationCanceledException)
         {
-            throw Expect.Failure($"a delivery within {Expect.Patience.TotalSeconds} s", "none");
+            throw Expect.Failure($"a delivery within {Expect.DefaultTimeout.TotalSeconds} s", "none");
         }
     }
 

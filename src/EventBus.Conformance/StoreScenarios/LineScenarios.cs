@@ -181,7 +181,7 @@ internal static class LineScenarios
     {
         // The pairs differ, but some are equal if subscription and key are joined without care.
         (string Subscription, string Key)[] lines = [
-            .. Sample.OddKeys.Select(key => ("mail", key)),
+            .. Sample.UnusualKeys.Select(key => ("mail", key)),
             ("mail.a", "b"),
             ("mail", "a.b"),
             ("mail-a", "b"),

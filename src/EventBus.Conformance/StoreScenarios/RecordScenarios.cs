@@ -31,20 +31,6 @@ internal static class RecordScenarios
             "claimed-record",
             "The owner of a claim replaces the entry once, and the claim ends, so that a retry and its outcome are one step.",
             ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
-        new(
-            "counted-attempts",
-            "Attempts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its "
-                + "process is detected.",
-            CountedStartsAsync) { RuledOut = StoreRule.Failures },
-        new(
-            "concurrent-attempts",
-            "Attempts that ran concurrently with another event that may have ended the process are counted separately on every instance, "
-                + "so that an event is not blamed for another's crash.",
-            ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
-        new(
-            "entry-counts",
-            "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.",
-            CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -185,118 +171,6 @@ internal static class RecordScenarios
             dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure },
             "a dead letter with 3 attempts, a number and its reason",
             dead);
-    }
-
-    private static async Task CountedStartsAsync(StoreRun run)
-    {
-        var other = await run.OtherFailuresAsync();
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first attempt that is counted");
-        Expect.Equal<int?>(
-            3,
-            (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts,
-            "the next one, on another instance");
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one of another subscription");
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one of another event");
-        await run.Failures.ForgetAttemptsAsync("mail", "1", default);
-        await run.Failures.ForgetAttemptsAsync("mail", "never counted", default);
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one after the event was handled");
-        Expect.Equal<int?>(
-            3,
-            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the second one of the other subscription");
-
-        await run.RecordAsync(run.Dead("1"));
-        Expect.Equal<int?>(
-            null,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the attempt of an event that is kept");
-        await run.DeadLetters.DiscardAsync("mail~1", default);
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
-
-        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync(
-            "mail",
-            "at once",
-            new AttemptCount(1, 0),
-            run.Now,
-            default).AsTask()));
-        Expect.Sequence(
-            Enumerable.Range(2, 20),
-            counted.Select(count => count?.Attempts ?? 0).Order(),
-            "the count after 20 attempts at once");
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted attempts are none");
-    }
-
-    private static async Task ConcurrentAttemptsAsync(StoreRun run)
-    {
-        var other = await run.OtherFailuresAsync();
-        Expect.Equal<AttemptCount?>(
-            new AttemptCount(1, 0),
-            await CountAsync(run.Failures, default),
-            "the count of an event without attempts");
-        Expect.Equal<AttemptCount?>(
-            new AttemptCount(1, 0),
-            await CountAsync(other, new AttemptCount(0, 1)),
-            "the count after a concurrent attempt of an event without attempts");
-        Expect.Equal<AttemptCount?>(
-            new AttemptCount(2, 0),
-            await CountAsync(run.Failures, new AttemptCount(1, 0)),
-            "the first attempt that is counted");
-        Expect.Equal<AttemptCount?>(
-            new AttemptCount(2, 1),
-            await CountAsync(other, new AttemptCount(0, 1)),
-            "the count after that attempt became a concurrent one");
-        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "a concurrent attempt");
-        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
-        await run.Failures.ForgetAttemptsAsync("mail", "1", default);
-        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
-
-        ValueTask<AttemptCount?> CountAsync(KeyedFailureStore store, AttemptCount added) =>
-            store.CountAttemptAsync("mail", "1", added, run.Now, default);
-    }
-
-    private static async Task CountsAsync(StoreRun run)
-    {
-        await run.RecordAsync(
-            run.Waiting("1"),
-            run.Waiting("2", 30),
-            run.Dead("3"),
-            run.Waiting("4", 10, "k"),
-            run.Waiting("5") with { Subscription = "stock" });
-        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", "k"));
-        await run.Failures.DeferAsync(run.Deferred("7", "o", due: 40), 0, 10, default);
-        await ExpectAsync(7, 2, 3, 4, 5);
-
-        var claimed = await run.ClaimOneAsync("1");
-        await ExpectAsync(7, 2, 3, 4, 5);
-        await run.Failures.CompleteAsync(claimed, default);
-        await ExpectAsync(6, 1, 2, 3, 4);
-
-        async Task ExpectAsync(long held, params long[] due)
-        {
-            Expect.Equal(held, await run.Failures.CountAsync(default), "the number of entries");
-            foreach (var (seconds, expected) in new[] { 0, 10, 30, 40 }.Zip(due))
-            {
-                Expect.Equal(
-                    expected,
-                    await run.Failures.CountDueAsync(run.In(seconds), default),
-                    $"the number of entries that are due after {seconds} s");
-            }
-        }
     }
 
     private static void Same(Envelope expected, Envelope? happened, string what) =>

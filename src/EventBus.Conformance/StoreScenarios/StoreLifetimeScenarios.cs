@@ -2,9 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>
-/// Tests the lifetime of data: it outlives the instance that wrote it, and belongs to one application.
-/// </summary>
+/// <summary>Tests the lifetime of data: it outlives the instance that wrote it.</summary>
 internal static class StoreLifetimeScenarios
 {
     private static readonly ProcessedKey Done = new("mail", "done");
@@ -40,24 +38,6 @@ internal static class StoreLifetimeScenarios
             "opened-at-once",
             "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.",
             OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
-        new(
-            "applications-apart",
-            "Applications of different names that share a store never see one another's entries, so that one server serves several.",
-            ApartAsync) { RuledOut = StoreRule.Durable },
-        new(
-            "subscriptions-apart",
-            "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen "
-                + "freely never mixes two of them.",
-            SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
-        new(
-            "store-down",
-            "While the stores are down every write ends with an error in time, and afterwards everything continues with the kept "
-                + "entries, so that an outage costs time and no event.",
-            DownAsync,
-            exclusive: true)
-        {
-            RuledOut = StoreRule.CanBreak,
-        },
     ];
 
     private static async Task FailuresOutliveAsync(StoreRun run)
@@ -193,7 +173,7 @@ internal static class StoreLifetimeScenarios
         var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
         try
         {
-            var setup = new StoreSetup(StoreSuite.ServiceName, TimeProvider.System);
+            var setup = new StoreSetup(StoreBackend.ServiceName, TimeProvider.System);
             await Expect.WithinAsync(
                 Task.WhenAll(instances.Select(stores => stores.OpenAsync(setup, default).AsTask())),
                 "four instances open at once");
@@ -208,212 +188,6 @@ internal static class StoreLifetimeScenarios
             foreach (var stores in instances)
             {
                 await stores.CloseAsync();
-            }
-        }
-    }
-
-    private static async Task SubscriptionsApartAsync(StoreRun run)
-    {
-        // Parts of keys, names of indexes, and names that differ only in a separator.
-        string[] names = ["last", "of", "of.last", "due", "dead", "alerts", "mail", "mail.a", "mail-a", "mail_a", ".", "-", "_", "0"];
-        foreach (var name in names)
-        {
-            await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
-            Expect.Equal<int?>(
-                2,
-                (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-                $"the first counted attempt in '{name}'");
-        }
-
-        foreach (var name in names)
-        {
-            var filter = new DeadLetterFilter { Subscription = name };
-            Expect.Equal(1, await run.DeadLetters.CountAsync(filter, default), $"the number of dead letters of '{name}'");
-            Expect.Sequence(
-                [$"{name}~1"],
-                (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id),
-                $"the dead letters of '{name}'");
-            Expect.Sequence(
-                [$"{name}~2"],
-                (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id),
-                $"what is due in '{name}'");
-            Expect.That(await run.DeadLetters.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
-        }
-
-        Expect.Equal(0, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the number of dead letters in the end");
-        Expect.Equal(0, await run.DeadLetters.SweepAsync(run.In(999), 100, default), "how many dead letters are left to sweep");
-    }
-
-    private static async Task ApartAsync(StoreRun run)
-    {
-        var other = await run.OpenAsync("another");
-        if (run.Stores.Failures is not null)
-        {
-            await run.RecordAsync(run.Waiting("1"), run.Dead("2") with { NeedsAlert = true }, run.Waiting("3", 30, "k"));
-            await run.Failures.AdvanceAsync("mail", "o", 1, run.Now, default);
-            var failures = (KeyedFailureStore)other.Failures!;
-            Expect.Equal(0, await failures.CountAsync(default), "the number of entries that another application sees");
-            Expect.Equal(
-                0,
-                await failures.DeadLetters.CountAsync(new DeadLetterFilter(), default),
-                "the number of dead letters that another application sees");
-            Expect.Equal(
-                0,
-                (await failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count,
-                "the number of entries that another application claims");
-            Expect.Equal(
-                0,
-                (await failures.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count,
-                "the number of alerts that another application claims");
-            Expect.Equal(
-                ParkOutcome.NotBlocked,
-                await failures.TryParkAsync(run.Parked("4", "k"), 10, default),
-                "the answer to parking in another application");
-            Expect.Equal(default, await failures.GetOrderAsync("mail", "o", default), "the state of the key in another application");
-            Expect.Equal(
-                0,
-                await failures.DeadLetters.SweepAsync(run.In(999), 10, default),
-                "how many dead letters another application sweeps");
-            Expect.That(await failures.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
-        }
-
-        if (run.Stores.Processed is not null)
-        {
-            await run.Processed.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default);
-            Expect.Equal(
-                ProcessedState.New,
-                (await other.Processed!.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default)).State,
-                "the state of a key in another application");
-        }
-
-        if (run.Stores.Delays is not null)
-        {
-            await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
-            Expect.Equal(
-                0,
-                (await other.Delays!.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count,
-                "the number of delayed events that another application claims");
-        }
-
-        if (run.Stores.Sagas is not null)
-        {
-            var saga = run.Saga("1", 0) with { AlertAt = run.Now, WaitKey = "k", KeepUntil = run.Now };
-            await run.Sagas.CreateAsync(saga, default);
-            var kept = await run.Sagas.FindAsync("1", default);
-            Expect.Equal(null, await other.Sagas!.FindAsync("1", default), "the saga that another application finds");
-            Expect.That(!await other.Sagas.SaveAsync(kept!, default), "another application cannot save a saga");
-            Expect.Equal(
-                0,
-                (await other.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Count,
-                "the number of due sagas that another application lists");
-            Expect.Equal(
-                0,
-                (await other.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Count,
-                "the number of alerts that another application lists");
-            Expect.Equal(
-                0,
-                (await other.Sagas.FindWaitingAsync("k", 10, default)).Count,
-                "the number of waiting sagas that another application finds");
-            Expect.Equal(
-                (0, 0),
-                ((await other.Sagas.ListAsync(new SagaFilter(), default)).Count, await other.Sagas.CountAsync(new SagaFilter(), default)),
-                "the number of sagas that another application lists, and counts");
-            Expect.Equal(0, await other.Sagas.SweepAsync(run.In(999), 10, default), "the number of sagas that another application sweeps");
-            Expect.That(await other.Sagas.CreateAsync(saga, default), "another application keeps a saga with the same id for itself");
-        }
-    }
-
-    private static async Task DownAsync(StoreRun run)
-    {
-        var processed = new ProcessedClaim();
-        SagaEntry? saga = null;
-        if (run.Stores.Failures is not null)
-        {
-            await run.RecordAsync(run.Waiting("1"), run.Dead("2"));
-        }
-
-        if (run.Stores.Processed is not null)
-        {
-            processed = await run.Processed.ClaimAsync(Held, 0, run.Now, StoreRun.Lease, default);
-        }
-
-        if (run.Stores.Sagas is not null)
-        {
-            await run.Sagas.CreateAsync(run.Saga("1"), default);
-            saga = await run.Sagas.FindAsync("1", default) is { } kept ? kept with { Claim = 7 } : null;
-        }
-
-        await run.Backend.BreakAsync(run.Isolation, default);
-        try
-        {
-            await ExpectErrorAsync(run.Stores.Failures, store => store.RecordAsync(run.Dead("3"), default).AsTask());
-            await ExpectErrorAsync(
-                run.Stores.Processed,
-                store => store.CompleteAsync(Held, processed.FencingToken, new Completion([], [], run.In(3_600)), default).AsTask());
-            await ExpectErrorAsync(run.Stores.Delays, store => store.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
-            await ExpectErrorAsync(run.Stores.Sagas, store => store.SaveAsync(saga!, default).AsTask());
-        }
-        finally
-        {
-            await run.Backend.RepairAsync(run.Isolation, default);
-        }
-
-        if (run.Stores.Failures is not null)
-        {
-            // The failed write may or may not have been executed: like the bus, the scenario tries it again.
-            await AgainAsync(() => run.Failures.RecordAsync(run.Dead("3"), default).AsTask());
-            await run.ExpectDeadAsync(["3", "2"], "after the outage");
-            await run.ClaimOneAsync("1");
-        }
-
-        if (run.Stores.Processed is not null)
-        {
-            var completed = false;
-            await AgainAsync(async () => completed = await run.Processed.CompleteAsync(
-                Held,
-                processed.FencingToken,
-                new Completion([], [], run.In(3_600)),
-                default));
-            Expect.That(completed, "a claim from before the outage is completed");
-        }
-
-        if (run.Stores.Delays is not null)
-        {
-            await AgainAsync(() => run.Delays.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
-            Expect.Equal(1, await run.Delays.CountAsync(default), "the number of delayed events");
-        }
-
-        if (run.Stores.Sagas is not null)
-        {
-            await AgainAsync(() => run.Sagas.SaveAsync(saga!, default).AsTask());
-            var now = await run.Sagas.FindAsync("1", default);
-            Expect.Equal((2, 7), (now?.Version, now?.Claim), "version and claim of a saga that was saved");
-        }
-    }
-
-    private static async Task ExpectErrorAsync<T>(T? store, Func<T, Task> write)
-        where T : class
-    {
-        if (store is not null)
-        {
-            await Expect.ThrowsAsync<Exception>(() => write(store), $"a write to a {typeof(T).Name} that is down ends with an error");
-        }
-    }
-
-    /// <summary>Retries until the write succeeds, like the bus: a client may need some time to reconnect.</summary>
-    private static async Task AgainAsync(Func<Task> write)
-    {
-        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
-        while (true)
-        {
-            try
-            {
-                await Expect.WithinAsync(write(), "a write after the outage ends");
-                return;
-            }
-            catch (Exception exception) when (exception is not ConformanceException && !patience.IsCancellationRequested)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, patience.Token);
             }
         }
     }

@@ -35,13 +35,13 @@ internal static class SubscriptionScenarios
 
         (string Service, string Name, DateTimeOffset LastSeen)[] all =
         [
-            new(StoreSuite.ServiceName, "mail", run.In(2)),
-            new(StoreSuite.ServiceName, "old-name.with_all", run.Now),
+            new(StoreBackend.ServiceName, "mail", run.In(2)),
+            new(StoreBackend.ServiceName, "old-name.with_all", run.Now),
             new(Other, "mail", run.Now),
         ];
         Expect.Sequence(all, await NoteAsync(run.Stores, run.In(3)), "the subscriptions that are remembered");
 
-        await run.Stores.Subscriptions!.ForgetAsync("conformance", StoreSuite.ServiceName, "old-name.with_all", default);
+        await run.Stores.Subscriptions!.ForgetAsync("conformance", StoreBackend.ServiceName, "old-name.with_all", default);
         await run.Stores.Subscriptions.ForgetAsync("conformance", Other, "mail", default);
         await run.Stores.Subscriptions.ForgetAsync("conformance", "never-there", "mail", default);
         Expect.Sequence(all[..1], await NoteAsync(run.Stores, run.In(3)), "what is remembered after two were forgotten");

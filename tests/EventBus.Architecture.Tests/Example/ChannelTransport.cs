@@ -62,7 +62,6 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
 
     private async ValueTask<PublishOutcome> SendAsync(Envelope envelope, CancellationToken deadline)
     {
-        #region publish
         var reached = 0;
         try
         {
@@ -78,6 +77,5 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
         {
             return reached == 0 ? PublishOutcome.Failed(exception) : PublishOutcome.InDoubt(exception);
         }
-        #endregion
     }
 }

@@ -12,8 +12,6 @@ namespace EventBus.Conformance;
 /// </remarks>
 public abstract class Backend
 {
-    private readonly RunGate gate = new();
-
     /// <summary>The display name: the heading of the backend's column in the table of guarantees.</summary>
     public abstract string Name { get; }
 
@@ -64,5 +62,5 @@ public abstract class Backend
     /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task RestartBrokerAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    internal RunGate Gate => gate;
+    internal RunGate Gate { get; } = new();
 }

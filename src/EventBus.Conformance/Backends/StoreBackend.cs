@@ -12,7 +12,11 @@ namespace EventBus.Conformance;
 /// </remarks>
 public abstract class StoreBackend
 {
-    private readonly RunGate gate = new();
+    /// <summary>
+    /// The name of the application (<see cref="StoreSetup.ServiceName"/>) for which the suite opens stores:
+    /// <c>conformance</c>.
+    /// </summary>
+    public const string ServiceName = "conformance";
 
     /// <summary>The display name: the heading of the stores' column in the table of guarantees.</summary>
     public abstract string Name { get; }
@@ -67,5 +71,5 @@ public abstract class StoreBackend
     /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task RepairAsync(string isolation, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    internal RunGate Gate => gate;
+    internal RunGate Gate { get; } = new();
 }

@@ -1,0 +1,131 @@
+namespace EventBus.Conformance;
+
+/// <summary>
+/// Tests the kinds of failure: a permanent exception, a timeout, and an exception without a description.
+/// </summary>
+internal static class ExceptionScenarios
+{
+    public static IEnumerable<TransportScenario> All { get; } =
+    [
+        new(
+            "permanent-exception",
+            "An exception declared permanent makes a dead letter at the first attempt, so that no time is lost to retries that cannot "
+                + "help.",
+            PermanentAsync),
+        new(
+            "handler-timeout",
+            "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold "
+                + "an event without end.",
+            TimeoutAsync),
+        new(
+            "failure-without-description",
+            "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error "
+                + "and reported, and later events of its key and other subscriptions continue, so that an exception affects only its own "
+                + "event.",
+            UndescribedAsync),
+    ];
+
+    private static async Task PermanentAsync(ScenarioRun run)
+    {
+        var starts = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.DeadLetterOn<ArgumentException>().Subscribe<ParcelSent>("failing", (e, _, _) =>
+        {
+            starts.Add(e.Number);
+            throw new ArgumentOutOfRangeException(nameof(e), "The handler fails on purpose.");
+        }));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Alerts.ReachAsync(1, "an alert is raised");
+        await node.QuietAsync();
+        var letter = (await node.DeadLetters.ListAsync()).Single();
+        Expect.Equal(
+            (DeadLetterReason.PermanentFailure, 1),
+            (letter.Reason, letter.Attempts),
+            "the reason and the attempts of the dead letter");
+        Expect.Equal(1, starts.Items.Count, "the number of attempts");
+    }
+
+    private static async Task TimeoutAsync(ScenarioRun run)
+    {
+        var starts = new Ledger<int>();
+        var node = await run.StartAsync(
+            bus => bus.Subscribe("slow", s => s.HandlerTimeout(TimeSpan.FromMilliseconds(50)).Retry(1, TimeSpan.FromMilliseconds(1))
+                .On<ParcelSent>(async (_, context, token) =>
+                {
+                    starts.Add(context.Attempt);
+                    await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+                })));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Alerts.ReachAsync(1, "an alert is raised");
+        await node.QuietAsync();
+        Expect.Sequence([1, 2], starts.Items, "the list of attempts");
+        var letter = (await node.DeadLetters.ListAsync()).Single();
+        Expect.Equal(2, letter.Attempts, "the attempts of the dead letter");
+        Expect.That(
+            letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true,
+            "an error that names the timeout",
+            letter.Error);
+    }
+
+    private static async Task UndescribedAsync(ScenarioRun run)
+    {
+        var (starts, sibling) = (new Ledger<int>(), new Ledger<int>());
+        var huge = new string('x', 20 * 1024 * 1024);
+        Func<string?>[] texts = [
+            () => throw new InvalidOperationException("It has none."),
+            () => null,
+            () => huge,
+            () => "first\r\nforged: second\u001b[2J"
+        ];
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 1, delay: TimeSpan.FromMilliseconds(1))
+            .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.NoteAsync(e.Number))
+            .Subscribe(
+                "failing",
+                s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
+                {
+                    starts.Add(e.Number);
+                    return e.Number < texts.Length ? throw new UndescribedException(texts[e.Number]) : Task.CompletedTask;
+                })));
+        for (var i = 0; i <= texts.Length; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "one" });
+        }
+
+        await node.Alerts.ReachAsync(texts.Length, "an alert is raised");
+        await starts.UntilAsync(items => items.Contains(texts.Length), "the event behind those that failed is handled");
+        await sibling.ReachAsync(texts.Length + 1, "the other subscription handles all");
+        await node.QuietAsync();
+
+        Expect.Sequence([0, 0, 1, 1, 2, 2, 3, 3, 4], starts.Items.Order(), "the attempts of the subscription that fails");
+        Expect.Sequence([0, 1, 2, 3, 4], sibling.Items.Order(), "what the other subscription handled");
+        var letters = await node.DeadLetters.ListAsync();
+        Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
+        foreach (var letter in letters)
+        {
+            Expect.Equal(
+                (DeadLetterReason.HandlerFailed, 2),
+                (letter.Reason, letter.Attempts),
+                "the reason and the attempts of a dead letter");
+            Expect.That(letter.Error is { Length: <= 1_024 } error
+                && error.Contains(nameof(UndescribedException), StringComparison.Ordinal)
+                && !error.Any(char.IsControl), "an error of one bounded line that names the type", letter.Error);
+            Expect.That(letter.ErrorDetails is not { Length: > 8_192 }, "bounded details", $"{letter.ErrorDetails?.Length} characters");
+        }
+
+        var forged = node.Logs.Entries.Items.FirstOrDefault(
+            entry => $"{entry.Text}\n{entry.Details}".Split('\n').Any(line => line.StartsWith("forged", StringComparison.Ordinal)));
+        Expect.That(forged is null, "no line of a log that the exception began", forged?.Details);
+        Expect.That(node.Logs.Entries.Items.All(entry => entry.Details.Length < 100_000), "log entries of bounded length");
+    }
+
+    /// <summary>An exception whose members return a given text, or throw.</summary>
+    private sealed class UndescribedException(Func<string?> text) : Exception
+    {
+        public override string Message => text()!;
+
+        public override string? StackTrace => text();
+
+        public override System.Collections.IDictionary Data => throw new InvalidOperationException("It has none.");
+
+        public override string ToString() => text()!;
+    }
+}

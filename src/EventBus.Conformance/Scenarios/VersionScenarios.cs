@@ -1,0 +1,28 @@
+namespace EventBus.Conformance;
+
+/// <summary>Tests versions of events: a handler of the newest version receives older ones, converted.</summary>
+internal static class VersionScenarios
+{
+    public static IEnumerable<TransportScenario> All { get; } =
+    [
+        new(
+            "upcasting",
+            "A handler of the new version receives events of the old one carried forward, so that publishers and handlers can be "
+                + "deployed apart.",
+            UpcastingAsync),
+    ];
+
+    private static async Task UpcastingAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<(decimal Kilograms, int Version)>();
+        var node = await run.StartAsync(bus => bus.Upcast<ParcelWeighedV1, ParcelWeighedV2>(old => new ParcelWeighedV2(old.Grams / 1000m))
+            .Subscribe<ParcelWeighedV2>("scale", (e, context, _) => handled.NoteAsync((e.Kilograms, context.EventVersion))));
+        await node.Bus.PublishAsync(new ParcelWeighedV1(1500));
+        await node.Bus.PublishAsync(new ParcelWeighedV2(2.5m));
+        await handled.ReachAsync(2, "an event is handled");
+        Expect.Sequence(
+            [(1.5m, 1), (2.5m, 2)],
+            handled.Items.Order(),
+            "what the handler of version 2 got, with the version that was published");
+    }
+}

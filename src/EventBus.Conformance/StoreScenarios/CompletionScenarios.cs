@@ -1,0 +1,179 @@
+using System.Data.Common;
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>
+/// Tests the completion of claims: what is committed with a handled event, and for how long it is kept.
+/// </summary>
+internal static class CompletionScenarios
+{
+    private static readonly ProcessedKey Key = ProcessedSteps.Key;
+
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new(
+            "handled-completed-again",
+            "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no "
+                + "second run.",
+            CompletedAgainAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-outbox",
+            "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between "
+                + "loses no event.",
+            OutboxAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-retention",
+            "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that "
+                + "were abandoned long ago, so that a store does not grow without limit.",
+            SweepAsync) { RuledOut = StoreRule.Processed },
+        new(
+            "handled-transaction",
+            "Effects commit with the done key or not at all, and not when the claim was lost, so that an effect in the same database "
+                + "happens exactly once.",
+            TransactionAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Transactions),
+        },
+    ];
+
+    private static async Task CompletedAgainAsync(StoreRun run)
+    {
+        var claim = await run.ClaimKeyAsync(Key);
+        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the holder completes");
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
+            "the same call again says the same");
+        await ExpectOutboxAsync("a");
+        await run.Processed.MarkDispatchedAsync(Key, default);
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
+            "the same call again after the sending says the same");
+        await ExpectOutboxAsync();
+        await run.Processed.MarkDispatchedAsync(Key, default);
+        await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unknown"), default);
+
+        async Task ExpectOutboxAsync(params string[] ids) => Expect.Sequence(
+            ids,
+            (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.Id),
+            "what is left to send");
+    }
+
+    private static async Task OutboxAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Processed!;
+        var claim = await run.ClaimKeyAsync(Key);
+        Expect.That(
+            await run.Processed.CompleteAsync(Key, claim.FencingToken, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
+            "the holder completes");
+        for (var i = 0; i < 2; i++)
+        {
+            var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
+            Expect.Equal((ProcessedState.Done, 0L), (again.State, again.FencingToken), "the answer to a redelivery");
+            Expect.Equal(Sample.Envelopes.Count, again.Outbox.Count, "the number of events that are left to send");
+            foreach (var (expected, happened) in Sample.Envelopes.Zip(again.Outbox))
+            {
+                Expect.Equal(Sample.Describe(expected), Sample.Describe(happened), $"the event '{expected.Id}' that is left to send");
+            }
+        }
+
+        await other.MarkDispatchedAsync(Key, default);
+        var sent = await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default);
+        Expect.Equal((ProcessedState.Done, 0), (sent.State, sent.Outbox.Count), "state and number of events after the sending");
+    }
+
+    private static async Task SweepAsync(StoreRun run)
+    {
+        for (var i = 0; i < 6; i++)
+        {
+            await CompleteAsync($"{i}", i, []);
+        }
+
+        await CompleteAsync("unsent", 0, ["a"]);
+        await run.ClaimKeyAsync(new ProcessedKey("mail", "held"));
+        Expect.Equal(0, await run.Processed.SweepAsync(run.In(-1), 100, default), "how many are swept before any retention has ended");
+        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 2, default), "how many are swept with a limit of 2");
+        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "how many are left to sweep");
+        Expect.Equal(4, await run.Processed.CountAsync(default), "the number of keys after the sweep");
+        await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "4"));
+        await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "unsent"));
+        await run.ExpectKeyAsync(ProcessedState.InProgress, key: new ProcessedKey("mail", "held"));
+
+        await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unsent"), default);
+        Expect.Equal(1, await run.Processed.SweepAsync(run.In(3.5), 100, default), "how many are swept once all events were sent");
+        foreach (var forgotten in new[] { "0", "unsent" })
+        {
+            await run.ClaimKeyAsync(new ProcessedKey("mail", forgotten));
+        }
+
+        await run.Processed.SweepAsync(run.In(2 * 24 * 3_600), 100, default);
+        Expect.Equal(0, await run.Processed.CountAsync(default), "the number of keys after a sweep long after the last lease has ended");
+
+        async Task CompleteAsync(string id, double keep, string[] outbox)
+        {
+            var key = new ProcessedKey("mail", id);
+            var claim = await run.ClaimKeyAsync(key);
+            Expect.That(
+                await run.Processed.CompleteAsync(key, claim.FencingToken, run.Done(outbox) with { KeepUntil = run.In(keep) }, default),
+                $"'{id}' is completed");
+        }
+    }
+
+    private static async Task TransactionAsync(StoreRun run)
+    {
+        var claim = await run.ClaimKeyAsync(Key);
+        var created = await run.ClaimKeyAsync(new ProcessedKey("mail", "table"));
+        Expect.That(await run.Processed.CompleteAsync(
+            new ProcessedKey("mail", "table"),
+            created.FencingToken,
+            With(Sql("CREATE TABLE effects (id INTEGER)")),
+            default), "an effect makes a table");
+
+        var broken = await Expect.ThrowsAsync<EffectException>(
+            () => run.Processed.CompleteAsync(
+                Key,
+                claim.FencingToken,
+                With(Insert, (_, _) => throw new InvalidOperationException("on purpose")),
+                default).AsTask(), "an effect that fails ends the commit");
+        Expect.Equal("on purpose", broken.InnerException?.Message, "the cause of the exception");
+        Expect.Equal(0, await CountAsync("broken"), "the number of effects after one failed");
+        await run.ExpectKeyAsync(ProcessedState.InProgress, 0);
+
+        Expect.That(
+            !await run.Processed.CompleteAsync(Key, claim.FencingToken + 1, With(Insert), default),
+            "an owner without the claim cannot complete");
+        Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
+        for (var i = 0; i < 2; i++)
+        {
+            Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, With(Insert, Insert), default), "the holder completes");
+            Expect.Equal(2, await CountAsync($"done {i}"), "the number of effects of one completion, also when it is called again");
+        }
+
+        await run.ExpectKeyAsync(ProcessedState.Done, 0);
+
+        Completion With(params Func<DbTransaction, CancellationToken, Task>[] effects) => run.Done() with { Effects = effects };
+
+        Func<DbTransaction, CancellationToken, Task> Sql(string text, Action<object?>? result = null) =>
+            async (transaction, cancellationToken) =>
+            {
+                await using var command = transaction.Connection!.CreateCommand();
+                (command.Transaction, command.CommandText) = (transaction, text);
+                var value = await command.ExecuteScalarAsync(cancellationToken);
+                result?.Invoke(value);
+            };
+
+        Task Insert(DbTransaction transaction, CancellationToken cancellationToken) =>
+            Sql("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
+
+        async Task<int> CountAsync(string id)
+        {
+            var count = -1;
+            var key = new ProcessedKey("mail", id);
+            var counting = await run.ClaimKeyAsync(key);
+            await run.Processed.CompleteAsync(key, counting.FencingToken, With(Sql(
+                "SELECT COUNT(*) FROM effects",
+                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
+            return count;
+        }
+    }
+}

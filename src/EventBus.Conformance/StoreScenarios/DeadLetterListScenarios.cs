@@ -1,0 +1,202 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>Tests the search for dead letters: lists, pages, counts and single ones.</summary>
+internal static class DeadLetterListScenarios
+{
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new(
+            "dead-letter-filters",
+            "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be "
+                + "worked off part by part.",
+            FiltersAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-pages",
+            "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that "
+                + "operators see all of them.",
+            PagesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-places",
+            "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
+                + "memory, each once.",
+            PlacesAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "unread-bytes",
+            "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.",
+            UnreadAsync) { RuledOut = StoreRule.Failures },
+        new(
+            "dead-letter-find",
+            "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being "
+                + "processed.",
+            FindAsync) { RuledOut = StoreRule.Failures },
+    ];
+
+    private static async Task FiltersAsync(StoreRun run)
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            await run.RecordAsync(
+                run.Dead($"{i}"),
+                run.Dead($"{i}", reason: DeadLetterReason.PermanentFailure) with { Subscription = "stock" },
+                run.Dead($"paid-{i}", reason: DeadLetterReason.KeyBlocked) with { Envelope = Sample.Event($"paid-{i}", "invoice.paid") });
+        }
+
+        await run.RecordAsync(run.Waiting("alive"), run.Waiting("1") with { Subscription = "mail.b" });
+        await ExpectAsync(
+            ["mail~paid-2", "stock~2", "mail~2", "mail~paid-1", "stock~1", "mail~1", "mail~paid-0", "stock~0", "mail~0"],
+            new DeadLetterFilter());
+        await ExpectAsync(
+            ["mail~paid-2", "mail~2", "mail~paid-1", "mail~1", "mail~paid-0", "mail~0"],
+            new DeadLetterFilter { Subscription = "mail" });
+        await ExpectAsync(["mail~paid-2", "mail~paid-1", "mail~paid-0"], new DeadLetterFilter { EventName = "invoice.paid" });
+        await ExpectAsync(["stock~1", "mail~1"], new DeadLetterFilter { EventId = "1" });
+        await ExpectAsync(["stock~2", "stock~1", "stock~0"], new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
+        await ExpectAsync(["mail~2", "mail~1", "mail~0"], new DeadLetterFilter { Reason = DeadLetterReason.HandlerFailed });
+        await ExpectAsync(["stock~2"], new DeadLetterFilter
+        {
+            Subscription = "stock",
+            EventName = "order.placed",
+            EventId = "2",
+            Reason = DeadLetterReason.PermanentFailure
+        });
+        await ExpectAsync([], new DeadLetterFilter { Subscription = "stock", Reason = DeadLetterReason.KeyBlocked });
+        await ExpectAsync([], new DeadLetterFilter { Subscription = "mai" });
+        await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.%" });
+
+        var filter = new DeadLetterFilter { Subscription = "stock", Take = 2 };
+        var page = await run.DeadLetters.ListAsync(filter, default);
+        Expect.Sequence(["stock~2", "stock~1"], page.Select(dead => dead.Id), "the first page of two");
+        filter = filter with { Before = page[1].Number };
+        Expect.Sequence(["stock~0"], (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), "the second page of two");
+        Expect.Equal(3, await run.DeadLetters.CountAsync(filter, default), "the count, which ignores paging");
+
+        async Task ExpectAsync(string[] expected, DeadLetterFilter filter)
+        {
+            Expect.Sequence(expected, (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), $"the list for {filter}");
+            Expect.Equal(expected.Length, await run.DeadLetters.CountAsync(filter, default), $"the count for {filter}");
+        }
+    }
+
+    private static async Task PagesAsync(StoreRun run)
+    {
+        await run.RecordAsync([.. Enumerable.Range(0, 9).Select(i => run.Dead($"{i}"))]);
+        var seen = new List<string>();
+        var filter = new DeadLetterFilter { Take = 3 };
+        for (var page = 0; ; page++)
+        {
+            var letters = await run.DeadLetters.ListAsync(filter, default);
+            Expect.That(
+                letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number),
+                "numbers that fall",
+                string.Join(", ", letters.Select(dead => dead.Number)));
+            seen.AddRange(letters.Select(dead => dead.Envelope.Id));
+            if (letters.Count == 0)
+            {
+                break;
+            }
+
+            // Discards a dead letter of this page, lets another one fail again, discards the one at which the next page
+            // starts, and adds a new one.
+            filter = filter with { Before = letters[^1].Number };
+            await run.DeadLetters.DiscardAsync(letters[0].Id, default);
+            await run.DeadLetters.RetryAsync(letters[1].Id, run.Now, default);
+            await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
+            await run.DeadLetters.DiscardAsync(letters[2].Id, default);
+            await run.RecordAsync(run.Dead($"new {page}"));
+        }
+
+        Expect.Sequence(["8", "7", "6", "5", "4", "3", "2", "1", "0"], seen, "what the pages held while letters came and went");
+    }
+
+    private static async Task PlacesAsync(StoreRun run)
+    {
+        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0
+            ? DeadLetterReason.HandlerFailed
+            : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
+        var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse()
+            .Select(dead => (dead.Id, dead.Number))
+            .ToList();
+        Expect.Sequence(all, await run.DeadLetters.ListIdsAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
+        Expect.Sequence(
+            all[2..4],
+            await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default),
+            "a page of two behind the second");
+        Expect.Sequence(
+            all[2..4],
+            await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default),
+            "those between the second and the fifth");
+        await ExpectAsync(["mail~1", "mail~3", "mail~5"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable });
+        await ExpectAsync(["mail~1", "mail~3"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable, Take = 2 });
+        await ExpectAsync(["stock~0"], new DeadLetterFilter { Subscription = "stock" });
+        await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
+        await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
+
+        Expect.Equal(
+            3,
+            await run.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default),
+            "the number of those retried");
+        Expect.Equal(4, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
+        await run.ExpectDeadAsync([], "after all were retried");
+
+        async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
+            Expect.Sequence(
+                expected,
+                (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id),
+                $"the places for {filter}");
+    }
+
+    private static async Task UnreadAsync(StoreRun run)
+    {
+        const int Above = 64 * 1024;
+        await run.RecordAsync(
+            Large("1", Above + 1, DeadLetterReason.Unreadable),
+            Large("2", Above + 2, DeadLetterReason.TooLarge),
+            Large("3", Above + 3, DeadLetterReason.UnknownEvent),
+            Large("small", Above, DeadLetterReason.Unreadable),
+            Large("read", Above + 100, DeadLetterReason.HandlerFailed),
+            Large("1", Above + 1_000, DeadLetterReason.Unreadable) with { Subscription = "mail.b" },
+            Large("alive", Above + 100, DeadLetterReason.Unreadable) with { Status = FailedEventStatus.Waiting, DueAt = run.In(100) });
+        await ExpectAsync((3 * Above) + 6, "mail", "at first");
+        await ExpectAsync(Above + 1_000, "mail.b", "at first");
+        await ExpectAsync(0, "stock", "at first");
+
+        await run.DeadLetters.DiscardAsync("mail~1", default);
+        await run.DeadLetters.RetryAsync("mail~2", run.Now, default);
+        await ExpectAsync(Above + 3, "mail", "after one was discarded and one retried");
+        await run.Failures.RecordAsync(
+            await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge },
+            default);
+        await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
+
+        FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
+            run.Dead(id, reason: reason) with
+            {
+                Envelope = new Envelope(
+                new EnvelopeAttributes { Id = id, Name = "order.placed" },
+                new byte[bytes])
+            };
+
+        async Task ExpectAsync(long expected, string subscription, string when) =>
+            Expect.Equal(
+                expected,
+                await run.DeadLetters.MeasureUnreadableAsync(subscription, Above, default),
+                $"the bytes of unread bodies of {subscription} {when}");
+    }
+
+    private static async Task FindAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Dead("3") with { Subscription = "stock" });
+        Expect.Equal("mail~1", (await run.DeadLetters.FindAsync("mail~1", default))?.Id, "the dead letter that is found");
+        Expect.Equal("stock~3", (await run.DeadLetters.FindAsync("stock~3", default))?.Id, "the dead letter that is found");
+        foreach (var id in new[] { "mail~2", "mail~3", "stock~1", "mail", "1", "", "~", "nonsense", "mail~1~" })
+        {
+            Expect.That(await run.DeadLetters.FindAsync(id, default) is null, $"no dead letter is found by '{id}'");
+        }
+
+        await run.ClaimOneAsync("2");
+        Expect.That(await run.DeadLetters.FindAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
+    }
+}
