@@ -62,14 +62,14 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
     public void Replace(FailedEntry entry, FailedEvent failed)
     {
         Leave(entry);
-        var moves = entry.Event.LineKey != failed.LineKey;
-        if (moves)
+        var changesLine = entry.Event.LineKey != failed.LineKey;
+        if (changesLine)
         {
             LeaveLine(entry);
         }
 
         entry.Event = Settled(failed);
-        if (moves)
+        if (changesLine)
         {
             JoinLine(entry);
         }

@@ -14,16 +14,16 @@ internal struct AdaptiveSpin
 {
     // A few microseconds: less than waking a thread takes.
     private const int Spins = 200;
-    private const int MostLeftOut = 4_096;
+    private const int MaxSkips = 4_096;
 
     // A spin that makes at least this number of events available counts as successful.
-    private const int Worthwhile = 8;
+    private const int MinEvents = 8;
 
     // On a single processor the other side makes no progress during a spin.
     private static readonly bool IsPossible = Environment.ProcessorCount > 1;
 
-    private int leftOut;
-    private int toLeaveOut;
+    private int remainingSkips;
+    private int skips;
 
     /// <summary>Spins, unless this spin is to be skipped.</summary>
     /// <returns>True if it spun: then call <see cref="Report"/>.</returns>
@@ -34,9 +34,9 @@ internal struct AdaptiveSpin
             return false;
         }
 
-        if (leftOut > 0)
+        if (remainingSkips > 0)
         {
-            leftOut--;
+            remainingSkips--;
             return false;
         }
 
@@ -48,7 +48,7 @@ internal struct AdaptiveSpin
     /// <param name="events">The number of events that can be enqueued or dequeued now.</param>
     public void Report(long events)
     {
-        toLeaveOut = events >= Worthwhile ? 0 : Math.Clamp(toLeaveOut * 2, 1, MostLeftOut);
-        leftOut = toLeaveOut;
+        skips = events >= MinEvents ? 0 : Math.Clamp(skips * 2, 1, MaxSkips);
+        remainingSkips = skips;
     }
 }

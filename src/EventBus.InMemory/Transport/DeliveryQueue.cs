@@ -14,7 +14,7 @@ namespace EventBus;
 /// It implements <see cref="ChannelReader{T}"/> because the framework's bounded channel has neither a reserve nor a way
 /// to return events to its head. Publishers share one short lock, and readers share another. Readers fetch events in
 /// batches, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. Only one reader may
-/// wait at a time; several may read.
+/// wait at a time; several may read. The readers' side is in a file of its own.
 /// </remarks>
 internal sealed partial class DeliveryQueue(int capacity, int reserve)
     : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
@@ -37,13 +37,6 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     private volatile bool closed;
     private bool stopped;
 
-    // The state of the waiting reader: one reusable source instead of a task per wait. Waking the reader allocates
-    // nothing either, because the queue itself is the work item.
-    private ManualResetValueTaskSourceCore<bool> blockedReader;
-    private bool isReaderBlocked;
-    private bool readerHasContext;
-    private CancellationTokenRegistration readerCancellation;
-
     private AdaptiveSpin writerSpin;
 
     public override bool CanCount => true;
@@ -54,13 +47,10 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         {
             // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
             // make the difference negative.
-            var gone = consumer.Delivered;
-            return (int)(Volatile.Read(ref counts.Accepted) - gone) + released.Count;
+            var delivered = consumer.Delivered;
+            return (int)(Volatile.Read(ref counts.Accepted) - delivered) + released.Count;
         }
     }
-
-    /// <summary>True if an event can be read. Call it under the lock.</summary>
-    private bool HasDeliveries => !stopped && (counts.Accepted > consumer.Delivered || (!closed && released.Count > 0));
 
     public (long Accepted, long Settled) Work
     {
@@ -68,12 +58,77 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         {
             // The settled count is read first: an event that is accepted and settled between the two reads must not
             // count as settled but not accepted.
-            var done = consumer.Settled;
+            var settled = consumer.Settled;
             lock (gate)
             {
                 AssertInvariants();
-                return (counts.Accepted, done);
+                return (counts.Accepted, settled);
             }
+        }
+    }
+
+    /// <summary>
+    /// Enqueues an event if there is room. Does not block: if the queue is full, it may spin for a few microseconds and
+    /// try once more.
+    /// </summary>
+    /// <param name="envelope">The event. An event published by a handler may use the reserve.</param>
+    public EnqueueResult TryEnqueue(Envelope envelope)
+    {
+        var result = EnqueueNow(envelope);
+        if (result == EnqueueResult.Full && !envelope.FromHandler && !consumer.HasBlockedWriters && writerSpin.TrySpin())
+        {
+            writerSpin.Report(capacity - Count);
+            result = EnqueueNow(envelope);
+        }
+
+        return result;
+    }
+
+    /// <summary>Adds a publisher to those that wait for room. Events are enqueued in the order of the calls.</summary>
+    /// <param name="envelope">The event.</param>
+    public QueueWaiter Wait(Envelope envelope)
+    {
+        var waiter = new QueueWaiter(this, envelope);
+        bool wake;
+        lock (gate)
+        {
+            AssertInvariants();
+            if (closed)
+            {
+                waiter.Completion.TrySetResult(false);
+                return waiter;
+            }
+
+            blockedWriters.AddLast(waiter.Node);
+            consumer.HasBlockedWriters = true;
+
+            // Either this thread sees what a reader has delivered, or the reader sees that a publisher waits.
+            Interlocked.MemoryBarrier();
+            wake = UnblockWriters();
+        }
+
+        if (wake)
+        {
+            WakeReader();
+        }
+
+        return waiter;
+    }
+
+    /// <summary>Removes a waiting publisher; false if its event was already enqueued.</summary>
+    public bool Withdraw(QueueWaiter waiter)
+    {
+        lock (gate)
+        {
+            AssertInvariants();
+            if (waiter.Node.List is null)
+            {
+                return false;
+            }
+
+            blockedWriters.Remove(waiter.Node);
+            consumer.HasBlockedWriters = blockedWriters.Count > 0;
+            return true;
         }
     }
 
@@ -111,6 +166,97 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         {
             WakeReader();
         }
+    }
+
+    private EnqueueResult EnqueueNow(Envelope envelope)
+    {
+        bool wake;
+        lock (gate)
+        {
+            AssertInvariants();
+            if (closed)
+            {
+                return EnqueueResult.Stopped;
+            }
+
+            if (!HasRoom(envelope.FromHandler ? capacity + reserve : capacity) || (blockedWriters.Count > 0 && !envelope.FromHandler))
+            {
+                return EnqueueResult.Full;
+            }
+
+            wake = Append(envelope);
+        }
+
+        if (wake)
+        {
+            WakeReader();
+        }
+
+        return EnqueueResult.Done;
+    }
+
+    /// <summary>True if there is room. Call it under the lock.</summary>
+    private bool HasRoom(int limit)
+    {
+        if (counts.Accepted - counts.DeliveredSeen + released.Count < limit)
+        {
+            return true;
+        }
+
+        counts.DeliveredSeen = consumer.Delivered;
+        return counts.Accepted - counts.DeliveredSeen + released.Count < limit;
+    }
+
+    private bool Append(Envelope envelope)
+    {
+        if (counts.Accepted - counts.Fetched == buffer.Length)
+        {
+            Grow();
+        }
+
+        buffer[counts.Accepted & (buffer.Length - 1)] = envelope;
+        Volatile.Write(ref counts.Accepted, counts.Accepted + 1);
+        return TryUnblockReader();
+    }
+
+    private void AdmitWriters()
+    {
+        bool wake;
+        lock (gate)
+        {
+            AssertInvariants();
+            wake = UnblockWriters();
+        }
+
+        if (wake)
+        {
+            WakeReader();
+        }
+    }
+
+    private bool UnblockWriters()
+    {
+        var wake = false;
+        while (blockedWriters.First is { } node && HasRoom(capacity))
+        {
+            blockedWriters.RemoveFirst();
+            wake |= Append(node.Value.Envelope);
+            node.Value.Completion.TrySetResult(true);
+        }
+
+        consumer.HasBlockedWriters = blockedWriters.Count > 0;
+        return wake;
+    }
+
+    private void Grow()
+    {
+        var larger = new Envelope[buffer.Length * 2];
+        for (var i = counts.Fetched; i < counts.Accepted; i++)
+        {
+            larger[i & (larger.Length - 1)] = buffer[i & (buffer.Length - 1)];
+        }
+
+        buffer = larger;
     }
 
     /// <summary>Checks what holds whenever the publishers' lock is free. Call it right after taking the lock.</summary>

@@ -17,14 +17,22 @@ internal sealed class QueueConsumerState
 
     private const int BatchSize = 64;
 
-    private readonly Envelope?[] batch = new Envelope?[BatchSize];
-    private Counts counts;
+    private Counters counts;
     private AdaptiveSpin readerSpin;
     private volatile bool hasBlockedWriters;
     private volatile bool mustCheckReleased;
 
     /// <summary>The lock of the readers.</summary>
     public Lock ReadGate { get; } = new();
+
+    /// <summary>The fetched events. Used under <see cref="ReadGate"/>.</summary>
+    public Envelope?[] Batch { get; } = new Envelope?[BatchSize];
+
+    /// <summary>The counters that change with every event.</summary>
+    public ref Counters Counts => ref counts;
+
+    /// <summary>The spin before a reader waits.</summary>
+    public ref AdaptiveSpin ReaderSpin => ref readerSpin;
 
     /// <summary>The number of accepted events that were delivered for the first time.</summary>
     public long Delivered => Volatile.Read(ref counts.Delivered);
@@ -49,50 +57,17 @@ internal sealed class QueueConsumerState
         set => mustCheckReleased = value;
     }
 
-    /// <summary>True if all fetched events are delivered. Call it under <see cref="ReadGate"/>.</summary>
-    public bool IsEmpty => counts.Next == counts.Filled;
-
-    /// <summary>The spin before a reader waits.</summary>
-    public ref AdaptiveSpin ReaderSpin => ref readerSpin;
-
-    public void Settle() => Interlocked.Increment(ref counts.Settled);
-
     /// <summary>
-    /// Moves a batch from the head of a ring into this object. Call it under both locks and only when empty.
+    /// Counters with cache lines of their own. The first four are written under the lock of the readers.
     /// </summary>
-    /// <returns>The number of events.</returns>
-    public int Fetch(Envelope[] ring, long from, long until)
-    {
-        var count = (int)Math.Min(until - from, BatchSize);
-        for (var i = 0; i < count; i++)
-        {
-            ref var place = ref ring[(from + i) & (ring.Length - 1)];
-            batch[i] = place;
-            place = null!;
-        }
-
-        (counts.Next, counts.Filled) = (0, count);
-        return count;
-    }
-
-    /// <summary>
-    /// Takes the next event and its token. Call it under <see cref="ReadGate"/> and only when not empty.
-    /// </summary>
-    public (Envelope Envelope, long Token) Take()
-    {
-        var envelope = batch[counts.Next]!;
-        batch[counts.Next++] = null;
-        Volatile.Write(ref counts.Delivered, counts.Delivered + 1);
-        return (envelope, counts.NextToken++);
-    }
-
-    /// <summary>The counters that change with every event.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
-    private struct Counts
+    internal struct Counters
     {
+        /// <summary>The index of the next fetched event.</summary>
         [FieldOffset(Apart)]
         public int Next;
 
+        /// <summary>The number of fetched events.</summary>
         [FieldOffset(Apart + 4)]
         public int Filled;
 
