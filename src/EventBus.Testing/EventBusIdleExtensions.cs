@@ -27,11 +27,12 @@ public static class EventBusIdleExtensions
             throw new InvalidOperationException($"{bus.GetType()} is not a running event bus, so there is nothing to wait for.");
         }
 
-        return client.CallerContext.EnterAsync(() => WhenIdleAsync(client, timeout, cancellationToken));
+        return WhenIdleAsync(client, timeout, cancellationToken);
     }
 
     private static async Task WhenIdleAsync(BusClient client, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        await client.CallerContext.Leave();
         var bus = client.Running();
         if (!bus.Transport.Features.CountsWork)
         {

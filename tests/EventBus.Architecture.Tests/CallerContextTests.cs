@@ -37,8 +37,8 @@ public sealed class CallerContextTests
         Rule.NoOffenders(
             entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default)))
                 .Select(method => $"{method.Where}: {method.ShortName}"),
-            "These go on in the context of their caller, who may block its only thread. Make the call through "
-                + "CallerContext.EnterAsync(...):");
+            "These go on in the context of their caller, who may block its only thread. Begin with "
+                + "await CallerContext.Leave():");
     }
 
     /// <summary>
@@ -104,16 +104,17 @@ public sealed class CallerContextTests
     private static bool Leaves(SyntaxNode method, HashSet<IMethodSymbol> asked)
     {
         var model = Models[method.SyntaxTree];
-        foreach (var node in method.DescendantNodes(node => !IsCallerContext(node, model)))
+        foreach (var node in method.DescendantNodes(node => !IsOutside(node, model)))
         {
             if (node is AwaitExpressionSyntax awaiting)
             {
                 // The first await decides where the rest continues.
-                return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)";
+                return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)"
+                    || model.GetTypeInfo(awaiting.Expression).Type is { Name: "ContextDeparture" };
             }
 
             if (node is InvocationExpressionSyntax call
-                && !IsCallerContext(node, model)
+                && !IsOutside(node, model)
                 && model.GetSymbolInfo(call).Symbol is IMethodSymbol target
                 && target.ReturnType.IsAsyncResult
                     && !((ITypeSymbol)target.ContainingType).IsTask && !Leaves(target, asked))
@@ -125,20 +126,9 @@ public sealed class CallerContextTests
         return true;
     }
 
-    /// <summary>A method that only passes its argument to <c>CallerContext</c>.</summary>
-    private static bool Wraps(IMethodSymbol method) =>
-        method.OriginalDefinition.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax() is MethodDeclarationSyntax { ExpressionBody.Expression: InvocationExpressionSyntax call }
-        && Models.TryGetValue(call.SyntaxTree, out var model)
-        && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" };
-
-    /// <summary>
-    /// A call that <c>CallerContext</c> makes, or one that is made where it says that there is no context to leave.
-    /// </summary>
-    private static bool IsCallerContext(SyntaxNode node, SemanticModel model) =>
-        (node is InvocationExpressionSyntax call
-            && model.GetSymbolInfo(call).Symbol is IMethodSymbol target
-            && (target.ContainingType.Name == "CallerContext" || Wraps(target)))
-        || (node.Parent is ConditionalExpressionSyntax either
+    /// <summary>A call that is made where <c>CallerContext</c> says that there is no context to leave.</summary>
+    private static bool IsOutside(SyntaxNode node, SemanticModel model) =>
+        node.Parent is ConditionalExpressionSyntax either
             && either.WhenTrue == node
-            && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" });
+            && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" };
 }

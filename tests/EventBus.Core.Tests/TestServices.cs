@@ -13,7 +13,7 @@ internal static class TestServices
         StoreTime = time,
         Log = log ?? NullLogger.Instance,
         Diagnostics = new BusDiagnostics(null, time),
-        Runner = new BackgroundRunner(log ?? NullLogger.Instance),
+        Runner = new BackgroundRunner(new CallerContext(), log ?? NullLogger.Instance),
         Random = new RandomSource(),
         Idle = new IdleSignal(time),
         Abort = CancellationToken.None,

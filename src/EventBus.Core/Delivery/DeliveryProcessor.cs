@@ -1,15 +1,18 @@
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>
-/// Handles the deliveries and retries of one subscription from the first step to their settlement. Never throws: every
-/// outcome is settled.
+/// Handles the deliveries and retries of one subscription: calls the steps of <see cref="DeliveryPipeline"/>, and then
+/// settles the outcome. Never throws for a delivery: every outcome is settled.
 /// </summary>
 internal sealed class DeliveryProcessor(
-    SubscriptionRuntime subscription, AttemptRunner attempts, RedeliveryProcessor redeliveries, ILogger log, CancellationToken abort)
+    SubscriptionRuntime subscription,
+    DeliveryStep pipeline,
+    OutcomeSettler settler,
+    RedeliveryAdmission redeliveries,
+    BusServices services)
 {
     /// <summary>
     /// True if a redelivered entry waits for its turn: no more entries of the subscription are to be claimed meanwhile.
@@ -23,19 +26,19 @@ internal sealed class DeliveryProcessor(
         var context = new DeliveryContext(delivery.Envelope, subscription);
         if (delivery.EarlierDeliveries > 0 || delivery.Lost.IsCancellationRequested)
         {
-            return new ValueTask(HandleAsync(delivery, context));
+            return new ValueTask(GuardAsync(delivery, HandleAgainAsync(delivery, context)));
         }
 
-        var running = attempts.Start(context, delivery.Lost);
+        var running = pipeline.InvokeAsync(context, delivery.Lost);
         if (!running.IsCompletedSuccessfully)
         {
-            return new ValueTask(SettleAsync(delivery, attempts.SettleAsync(delivery, context, running, 1)));
+            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, running, 1)));
         }
 
         var outcome = running.Result;
         if (outcome.Status is not (DeliveryStatus.Handled or DeliveryStatus.Skipped) || delivery.Lost.IsCancellationRequested)
         {
-            return new ValueTask(SettleAsync(delivery, attempts.SettleAsync(delivery, context, new(outcome), 1)));
+            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, new(outcome), 1)));
         }
 
         try
@@ -53,28 +56,70 @@ internal sealed class DeliveryProcessor(
     /// Retries a failed event. Its entry is completed, recorded again, or left until its lease expires if the bus stops
     /// or another instance has taken over.
     /// </summary>
-    public Task RetryAsync(FailedEvent entry, CancellationToken lost) =>
-        entry.WasInterrupted ? redeliveries.RetryAsync(entry, lost) : attempts.RetryAsync(entry, lost);
+    public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
+    {
+        using var attempt = new RedeliveredAttempt();
+        if (entry.WasInterrupted)
+        {
+            if (await redeliveries.TryBeginAsync(entry, attempt) is not { } counted)
+            {
+                return;
+            }
+
+            entry = counted;
+        }
+
+        var context = new DeliveryContext(entry.Envelope, subscription);
+        var state = context.EnsureState();
+        (state.Attempt, state.ManualRetries, state.IsKept) = (entry.Attempts, entry.ManualRetries, true);
+        state.MayBePassed = subscription.Failure.ContinueWhenBlocked;
+        while (!await settler.TrySettleAsync(entry, await pipeline.InvokeAsync(context, lost), lost))
+        {
+            // The guard of the event is asked again.
+        }
+    }
 
     /// <summary>
     /// Logs a defect: settlers must not throw. The delivery stays with the transport and is redelivered.
     /// </summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) =>
-        log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
+        services.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
-    private Task HandleAsync(Delivery delivery, DeliveryContext context) => SettleAsync(
-        delivery,
+    /// <summary>Handles an event that was delivered before, or lost while it was only buffered.</summary>
+    private async Task HandleAgainAsync(Delivery delivery, DeliveryContext context)
+    {
+        if (delivery.Lost.IsCancellationRequested)
+        {
+            // Its new owner handles it.
+            await delivery.ReleaseAsync();
+            return;
+        }
 
-        // One that was lost while it was only buffered is handled by its new owner.
-        delivery.Lost.IsCancellationRequested ? delivery.ReleaseAsync().AsTask() : redeliveries.HandleAsync(delivery, context));
+        using var attempt = new RedeliveredAttempt();
+        if (await redeliveries.TryBeginAsync(delivery, attempt))
+        {
+            context.EnsureState().Attempt = attempt.Number;
+            await SettleAsync(delivery, context, pipeline.InvokeAsync(context, delivery.Lost), attempt.Counted);
+        }
+    }
 
-    private async Task SettleAsync(Delivery delivery, Task settling)
+    /// <summary>Settles a delivery when its attempt has ended.</summary>
+    private async Task SettleAsync(Delivery delivery, DeliveryContext context, ValueTask<DeliveryOutcome> running, int attempts)
+    {
+        while (!await settler.TrySettleAsync(delivery, await running, attempts))
+        {
+            // The guard of the event is asked again.
+            running = pipeline.InvokeAsync(context, delivery.Lost);
+        }
+    }
+
+    private async Task GuardAsync(Delivery delivery, Task settling)
     {
         try
         {
             await settling;
         }
-        catch (Exception) when (abort.IsCancellationRequested)
+        catch (Exception) when (services.Abort.IsCancellationRequested)
         {
             await delivery.ReleaseAsync();
         }

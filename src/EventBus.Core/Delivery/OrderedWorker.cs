@@ -44,11 +44,11 @@ internal sealed class OrderedWorker(
         // Deliveries wait behind the failed event of their key anyway, so its retry does not take the delivery turn.
         // When the store is full, deliveries keep their turn, and the success of the retry makes room.
         var partition = PartitionOf(entry.Envelope.Key ?? "");
-        SemaphoreSlim?[] wanted = [entry.LineKey is null ? turns?[partition] : null, retryTurns?[partition]];
-        var taken = new Stack<SemaphoreSlim>(wanted.Length);
+        SemaphoreSlim?[] needed = [entry.LineKey is null ? turns?[partition] : null, retryTurns?[partition]];
+        var taken = new Stack<SemaphoreSlim>(needed.Length);
         try
         {
-            foreach (var turn in wanted.OfType<SemaphoreSlim>())
+            foreach (var turn in needed.OfType<SemaphoreSlim>())
             {
                 await turn.WaitAsync(Services.Abort);
                 taken.Push(turn);
@@ -56,7 +56,7 @@ internal sealed class OrderedWorker(
 
             await base.RetryAsync(entry, probe, lost);
         }
-        catch (OperationCanceledException) when (taken.Count < wanted.Count(turn => turn is not null))
+        catch (OperationCanceledException) when (taken.Count < needed.Count(turn => turn is not null))
         {
             await Failures.ReleaseAtStopAsync(entry);
         }
@@ -78,7 +78,7 @@ internal sealed class OrderedWorker(
             while (!IsOver && await Deliveries.WaitToReadAsync())
             {
                 await WhenMayEnterAsync();
-                while (!Pause.IsPaused && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
+                while (!Pause.IsClosed && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
                 {
                     var partition = partitions[PartitionOf(delivery.Envelope.Key ?? "")].Writer;
                     if (!partition.TryWrite(delivery))
@@ -138,7 +138,7 @@ internal sealed class OrderedWorker(
             await (turn?.WaitAsync() ?? Task.CompletedTask);
             await Runtime.Slots.TakeAsync();
             var probe = 0L;
-            if (IsOver || (!Pause.IsPaused && (CircuitBreaker is not { } breaker || breaker.TryEnter(out probe))))
+            if (IsOver || (!Pause.IsClosed && (CircuitBreaker is not { } breaker || breaker.TryEnter(out probe))))
             {
                 Interlocked.Decrement(ref held);
                 return probe;

@@ -22,16 +22,16 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 
     /// <summary>
     /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
-    /// must call <see cref="RedeliveryRun.CountOtherConsumersAsync"/> before it calls the handler.
+    /// must call <see cref="RedeliveryRun.CountOthersAsync"/> before it calls the handler.
     /// </summary>
     /// <param name="alone">True if the event must run alone.</param>
     /// <param name="arrived">The time of its first call, as a timestamp.</param>
-    /// <param name="becomesConcurrent">
-    /// Records durably that the attempt became a concurrent one. Called at most once, after
+    /// <param name="mark">
+    /// Records that the attempt became a concurrent one. Written at most once, after
     /// <see cref="RedeliveryRun.Counted"/>.
     /// </param>
     /// <returns>The attempt; null when the event must wait.</returns>
-    public RedeliveryRun? TryEnter(bool alone, long arrived, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent)
+    public RedeliveryRun? TryEnter(bool alone, long arrived, ConcurrentMark mark)
     {
         lock (sync)
         {
@@ -40,7 +40,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
                 return null;
             }
 
-            var run = new RedeliveryRun(this, alone, [.. running], becomesConcurrent) { StartedAt = time.GetTimestamp() };
+            var run = new RedeliveryRun(this, alone, [.. running], mark) { StartedAt = time.GetTimestamp() };
             running.Add(run);
             return run;
         }

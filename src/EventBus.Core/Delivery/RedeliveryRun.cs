@@ -9,9 +9,8 @@ internal sealed class RedeliveryRun(
     RedeliveryCoordinator coordinator,
     bool alone,
     IReadOnlyList<RedeliveryRun> others,
-    Func<ConcurrencyLimiter, Action, Task> becomesConcurrent) : IDisposable
+    ConcurrentMark mark) : IDisposable
 {
-    private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock marking = new();
 
@@ -25,11 +24,14 @@ internal sealed class RedeliveryRun(
 
     public required long StartedAt { get; init; }
 
+    /// <summary>Set when the count of this attempt is stored, or when the attempt does not begin.</summary>
+    public TaskCompletionSource Counted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>
     /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public async Task CountOtherConsumersAsync(ConcurrencyLimiter slots)
+    public async Task CountOthersAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
         {
@@ -56,9 +58,6 @@ internal sealed class RedeliveryRun(
         }
     }
 
-    /// <summary>Declares that the count is stored, or that the attempt does not begin.</summary>
-    public void Counted() => counted.TrySetResult();
-
     public void Dispose()
     {
         coordinator.Leave(this);
@@ -67,7 +66,7 @@ internal sealed class RedeliveryRun(
             hasEnded = true;
         }
 
-        counted.TrySetResult();
+        Counted.TrySetResult();
         marked.TrySetResult();
     }
 
@@ -95,12 +94,12 @@ internal sealed class RedeliveryRun(
 
     private async Task MarkAsync(ConcurrencyLimiter slots)
     {
-        await counted.Task;
+        await Counted.Task;
         try
         {
             if (!Volatile.Read(ref hasEnded))
             {
-                await becomesConcurrent(slots, () => marked.TrySetResult());
+                await mark.WriteAsync(slots, marked);
             }
         }
         finally

@@ -17,7 +17,7 @@ internal sealed class RetryScheduler(
     private const int ClaimSize = 16;
 
     // If claims fail for this number of subscriptions in a row, the store as a whole has failed.
-    private const int MostInVain = 3;
+    private const int MaxFailedClaims = 3;
 
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
@@ -36,7 +36,7 @@ internal sealed class RetryScheduler(
     public async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
     {
         DateTimeOffset? next = null;
-        foreach (var worker in workers.All.Where(worker => !worker.Pause.IsPaused && worker.CircuitBreaker is { IsPaused: true }))
+        foreach (var worker in workers.All.Where(worker => !worker.Pause.IsClosed && worker.CircuitBreaker is { IsPaused: true }))
         {
             next = Earlier(next, await ProbeAsync(worker, stop));
         }
@@ -76,16 +76,16 @@ internal sealed class RetryScheduler(
     /// </summary>
     private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, int size, CancellationToken stop)
     {
-        var (next, given) = ((DateTimeOffset?)null, 0);
+        var (next, succeeded) = ((DateTimeOffset?)null, 0);
         for (var i = 0; i < withRoom.Length; i++)
         {
             try
             {
                 next = Earlier(next, await ClaimAsync([withRoom[i]], size, stop));
                 log.Working(ClaimingFor(withRoom[i]));
-                given++;
+                succeeded++;
             }
-            catch (Exception exception) when (!stop.IsCancellationRequested && (given > 0 || i < MostInVain))
+            catch (Exception exception) when (!stop.IsCancellationRequested && (succeeded > 0 || i < MaxFailedClaims))
             {
                 var name = withRoom[i].Name;
                 claimsFail = true;
@@ -144,7 +144,7 @@ internal sealed class RetryScheduler(
     }
 
     private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits
-        || worker.Pause.IsPaused
+        || worker.Pause.IsClosed
         || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
 
     private void Start(SubscriptionWorker worker, FailedEvent entry, long probe)

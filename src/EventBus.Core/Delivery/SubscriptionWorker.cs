@@ -35,7 +35,7 @@ internal class SubscriptionWorker(
     public IReadOnlyList<EventPattern> Patterns => subscription.Subscription.Patterns;
 
     /// <summary>Lets an operator pause the intake.</summary>
-    public SubscriptionPause Pause { get; } = new();
+    public IntakeGate Pause { get; } = new();
 
     /// <summary>The number of deliveries that wait; null if the transport does not count them.</summary>
     public long? WaitingCount => Deliveries.CanCount ? Deliveries.Count : null;
@@ -74,7 +74,7 @@ internal class SubscriptionWorker(
     /// The reason why a running worker takes no deliveries: the store does not accept a write that it needs. Null when
     /// it takes deliveries.
     /// </summary>
-    public string? HeldBecause => slots.Hold.Reason;
+    public string? HeldBecause => slots.Intake.Reason;
 
     /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker => subscription.CircuitBreaker;
@@ -132,7 +132,7 @@ internal class SubscriptionWorker(
                 // The slot was released by a handler that the stop has just cancelled.
                 await failures.ReleaseAtStopAsync(entry);
             }
-            else if (probe == 0 && (Pause.IsPaused || CircuitBreaker is { IsPaused: true }))
+            else if (probe == 0 && (Pause.IsClosed || CircuitBreaker is { IsPaused: true }))
             {
                 await failures.ReleaseAsync(entry, slots);
             }
@@ -211,7 +211,7 @@ internal class SubscriptionWorker(
     private bool TryTake(out Delivery delivery, out long probe)
     {
         (delivery, probe) = (default, 0);
-        if (Pause.IsPaused || CircuitBreaker?.TryEnter(out probe) == false)
+        if (Pause.IsClosed || CircuitBreaker?.TryEnter(out probe) == false)
         {
             return false;
         }
@@ -243,17 +243,13 @@ internal class SubscriptionWorker(
     /// </summary>
     private async Task NextSlotAsync()
     {
-        await failures.WhenWritableAsync(slots);
+        await slots.Intake.WhenOpenAsync();
         if (CircuitBreaker is { } breaker)
         {
             await breaker.WhenMayEnterAsync();
         }
 
-        if (Pause.IsPaused)
-        {
-            await Pause.WhenOpenAsync();
-        }
-
+        await Pause.WhenOpenAsync();
         await slots.TakeAsync();
     }
 

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Publishes events through the running bus: the <see cref="IEventBus"/> that applications resolve. While the bus is
 /// not running, it rejects calls with a message that gives the reason. Runs each call outside of the caller's
-/// synchronization context.
+/// synchronization callerContext.
 /// </summary>
 internal sealed class BusClient(CallerContext callerContext) : IEventBus
 {
@@ -50,7 +50,9 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
-        return callerContext.IsOpen ? SendAsync(@event, options, cancellationToken) : EnterAsync(@event, options, cancellationToken);
+        return callerContext.IsOpen
+            ? SendAsync(@event, options, cancellationToken)
+            : LeaveAndSendAsync(@event, options, cancellationToken);
     }
 
     public Task PublishManyAsync<TEvent>(
@@ -60,7 +62,7 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return callerContext.EnterAsync(() => Publisher().PublishManyAsync(events, options, cancellationToken));
+        return SendManyAsync(events, options, cancellationToken);
     }
 
     public Task PublishManyAsync<TEvent>(
@@ -70,12 +72,35 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return callerContext.EnterAsync(() => new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken));
+        return SendStreamAsync(events, options, cancellationToken);
     }
 
-    // A separate method: inline, the closure would be allocated for every event.
-    private Task EnterAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
-        where TEvent : notnull => callerContext.EnterAsync(() => SendAsync(@event, options, cancellationToken));
+    private async Task LeaveAndSendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        await callerContext.Leave();
+        await SendAsync(@event, options, cancellationToken);
+    }
+
+    private async Task SendManyAsync<TEvent>(
+        IReadOnlyList<TEvent> events,
+        PublishOptions? options,
+        CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        await callerContext.Leave();
+        await Publisher().PublishManyAsync(events, options, cancellationToken);
+    }
+
+    private async Task SendStreamAsync<TEvent>(
+        IAsyncEnumerable<TEvent> events,
+        PublishOptions? options,
+        CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        await callerContext.Leave();
+        await new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken);
+    }
 
     private Task SendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull
@@ -93,6 +118,6 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
     }
 
     private Publisher Publisher() =>
-        isStopping && running?.Services.Runner.RunsCaller == false ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
+        isStopping && running is not null && !callerContext.IsHandler ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
         : publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
 }

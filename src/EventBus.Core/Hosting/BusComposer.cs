@@ -58,12 +58,11 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var (options, features) = (plan.Options, transport.Features);
 
         // With a durable store, any event may have to be stored.
-        var validator = new PublishValidator(
+        var limits = new EventSizeLimits(
             options.WarnBodyBytes,
             (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes),
-            features.Serializes || stores is { Durable: true },
-            services.Log);
-        var envelopes = new EnvelopeFactory(plan.Events, validator, plan.ServiceName, services);
+            SerializesAll: features.Serializes || stores is { Durable: true });
+        var envelopes = new EnvelopeFactory(plan.Events, limits, plan.ServiceName, services);
         var errors = new PublishErrors(plan.Events, features, services);
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);
         var observed = new ObservedSender(sender, new DelayedEventWriter(stores?.Delays, delaysDue, errors, services), services);

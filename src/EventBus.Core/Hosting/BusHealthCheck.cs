@@ -7,8 +7,11 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
 {
     private const int MaxNamed = 10;
 
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        host.CallerContext.EnterAsync(() => CheckAsync(context.Registration.FailureStatus, cancellationToken));
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        await host.CallerContext.Leave();
+        return await CheckAsync(context.Registration.FailureStatus, cancellationToken);
+    }
 
     private async Task<HealthCheckResult> CheckAsync(HealthStatus failure, CancellationToken cancellationToken)
     {

@@ -56,12 +56,20 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// <summary>
     /// Checks the registration and starts the bus. Does nothing if the bus has been started or stopped before.
     /// </summary>
-    public Task StartAsync(CancellationToken cancellationToken) => CallerContext.EnterAsync(() => StartInsideAsync(cancellationToken));
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await CallerContext.Leave();
+        await StartInsideAsync(cancellationToken);
+    }
 
     /// <summary>
     /// Drains the bus within the drain timeout and closes it. Does nothing if the bus is stopped already.
     /// </summary>
-    public Task StopAsync(CancellationToken cancellationToken) => CallerContext.EnterAsync(() => StopInsideAsync(cancellationToken));
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await CallerContext.Leave();
+        await StopInsideAsync(cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
 
@@ -185,7 +193,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             StoreTime = StoreTimeOf(backend.Stores),
             Log = Log,
             Diagnostics = diagnostics,
-            Runner = new BackgroundRunner(Log),
+            Runner = new BackgroundRunner(CallerContext, Log),
             Random = new RandomSource(),
             Idle = new IdleSignal(Time),
             Abort = stages.Handlers.Token,

@@ -23,9 +23,12 @@ internal sealed class SubscriptionFactory(
     {
         var runtime = CreateRuntime(subscription, provider);
         var handler = HandlerPipeline.Compose(plan.Registration, subscription, provider);
-        var attempts = new AttemptRunner(runtime, DeliveryPipeline.Compose(runtime, reader, handler, services), recovery.Recorder);
-        var redelivered = new RedeliveryProcessor(runtime, attempts, recovery.Recorder, new RedeliveryLock(redeliveries), services);
-        var processor = new DeliveryProcessor(runtime, attempts, redelivered, services.Log, services.Abort);
+        var processor = new DeliveryProcessor(
+            runtime,
+            DeliveryPipeline.Compose(runtime, reader, handler, services),
+            new OutcomeSettler(runtime, recovery.Recorder),
+            new RedeliveryAdmission(runtime, recovery.Recorder, new RedeliveryLock(redeliveries), services),
+            services);
         return runtime.Subscription.Ordered
             ? new OrderedWorker(runtime, receiver, processor, recovery.Recorder, services)
             : new SubscriptionWorker(runtime, receiver, processor, recovery.Recorder, services);
@@ -34,7 +37,7 @@ internal sealed class SubscriptionFactory(
     private SubscriptionRuntime CreateRuntime(SubscriptionPlan subscription, IServiceProvider provider)
     {
         var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
-        var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency);
+        var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency, recovery.Writer.Intake);
         var policy = recovery.Policies.Of(subscription.Subscription.Name);
         return new SubscriptionRuntime
         {

@@ -3,79 +3,93 @@ namespace EventBus;
 /// <summary>Lists, pauses, resumes and retires the subscriptions of the running bus.</summary>
 internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManager
 {
-    public Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default) =>
-        client.CallerContext.EnterAsync<IReadOnlyList<SubscriptionInfo>>(async () =>
-        {
-            var bus = client.Running();
-            var listed = new List<SubscriptionInfo>();
-            foreach (var worker in bus.Workers.All.OrderBy(worker => worker.Name, StringComparer.Ordinal))
-            {
-                listed.Add(new SubscriptionInfo
-                {
-                    Name = worker.Name,
-                    Events = [.. worker.Patterns.Select(pattern => pattern.ToString())],
-                    IsPaused = worker.Pause.IsPaused,
-                    Problem = worker.Problem,
-                    Waiting = await CountWaitingAsync(bus, worker, cancellationToken),
-                });
-            }
-
-            return listed;
-        });
-
-    public Task PauseAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (bus, worker) =>
+    public async Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
-        if (worker.Pause.TryPause())
+        await client.CallerContext.Leave();
+        var bus = client.Running();
+        var listed = new List<SubscriptionInfo>();
+        foreach (var worker in bus.Workers.All.OrderBy(worker => worker.Name, StringComparer.Ordinal))
         {
-            bus.Services.Log.PausedByOperator(worker.Name);
-        }
-    });
-
-    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default) =>
-        ChangeAsync(subscription, (bus, worker) =>
-        {
-            if (worker.Pause.TryResume())
+            listed.Add(new SubscriptionInfo
             {
-                bus.Services.Log.ResumedByOperator(worker.Name);
-                bus.Recovery?.RetriesDue.Pulse();
-            }
-        });
+                Name = worker.Name,
+                Events = [.. worker.Patterns.Select(pattern => pattern.ToString())],
+                IsPaused = worker.Pause.IsClosed,
+                Problem = worker.Problem,
+                Waiting = await CountWaitingAsync(bus, worker, cancellationToken),
+            });
+        }
+
+        return listed;
+    }
+
+    public Task PauseAsync(string subscription, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
+        return PauseInsideAsync(subscription);
+    }
+
+    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
+        return ResumeInsideAsync(subscription);
+    }
 
     public Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
-        return client.CallerContext.EnterAsync(async () =>
-        {
-            var bus = client.Running();
-            if (bus.Retirement.IsRegistered(subscription))
-            {
-                throw new ArgumentException(
-                    $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; "
-                        + "then retire it.",
-                    nameof(subscription));
-            }
-
-            await bus.Retirement.RetireAsync(subscription, discardWaiting, cancellationToken);
-        });
+        return RetireInsideAsync(subscription, discardWaiting, cancellationToken);
     }
 
-    private Task ChangeAsync(string subscription, Action<BusComponents, SubscriptionWorker> change)
+    private async Task PauseInsideAsync(string subscription)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
-        return client.CallerContext.EnterAsync(() =>
+        await client.CallerContext.Leave();
+        var bus = client.Running();
+        var worker = Find(bus, subscription);
+        if (worker.Pause.TryClose("An operator has paused it."))
         {
-            var bus = client.Running();
-            if (!bus.Workers.TryGet(subscription, out var worker))
-            {
-                var names = string.Join(", ", bus.Workers.All.Select(known => $"'{known.Name}'").Order(StringComparer.Ordinal));
-                throw new ArgumentException(
-                    $"This instance does not consume a subscription '{subscription}'. It consumes {(names.Length > 0 ? names : "none")}.",
-                    nameof(subscription));
-            }
+            bus.Services.Log.PausedByOperator(worker.Name);
+        }
+    }
 
-            change(bus, worker);
-            return Task.CompletedTask;
-        });
+    private async Task ResumeInsideAsync(string subscription)
+    {
+        await client.CallerContext.Leave();
+        var bus = client.Running();
+        var worker = Find(bus, subscription);
+        if (worker.Pause.TryOpen())
+        {
+            bus.Services.Log.ResumedByOperator(worker.Name);
+            bus.Recovery?.RetriesDue.Pulse();
+        }
+    }
+
+    private async Task RetireInsideAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
+        await client.CallerContext.Leave();
+        var bus = client.Running();
+        if (bus.Retirement.IsRegistered(subscription))
+        {
+            throw new ArgumentException(
+                $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; "
+                    + "then retire it.",
+                nameof(subscription));
+        }
+
+        await bus.Retirement.RetireAsync(subscription, discardWaiting, cancellationToken);
+    }
+
+    private static SubscriptionWorker Find(BusComponents bus, string subscription)
+    {
+        if (bus.Workers.TryGet(subscription, out var worker))
+        {
+            return worker;
+        }
+
+        var names = string.Join(", ", bus.Workers.All.Select(known => $"'{known.Name}'").Order(StringComparer.Ordinal));
+        throw new ArgumentException(
+            $"This instance does not consume a subscription '{subscription}'. It consumes {(names.Length > 0 ? names : "none")}.",
+            nameof(subscription));
     }
 
     /// <summary>Counts the events that wait on the backend; null if it does not report them, or not now.</summary>

@@ -95,14 +95,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
                 await slots.WaitWithoutAsync(earlier.WaitAsync(cancellationToken), services.Abort);
             }
 
-            var (found, asked) = (default(ProcessedClaim), default(DateTimeOffset));
-            await writer.WriteAsync(
-                claim.Subject, slots, async cancel => found = await store.ClaimAsync(
-                    claim.Key,
-                    claim.Fingerprint,
-                    asked = services.StoreTime.GetUtcNow(),
-                    settings.Lease,
-                    cancel));
+            var (found, asked) = await TryClaimAsync(claim, slots);
             if (found.State == ProcessedState.New && asked + settings.Lease <= services.StoreTime.GetUtcNow())
             {
                 // The answer came after the lease had expired: another attempt may have begun, or even completed.
@@ -153,15 +146,21 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         ConcurrencyLimiter slots,
         CancellationToken cancellationToken)
     {
-        var committed = false;
-        await writer.WriteAsync(claim.Subject, slots, async cancel =>
+        await using var write = writer.Begin(claim.Subject, slots);
+        while (true)
         {
-            var completion = new Completion(outbox, effects, services.StoreTime.GetUtcNow() + options.Retention);
-            committed = await (effects.Count == 0
-                ? store.CompleteAsync(claim.Key, claim.FencingToken, completion, cancel)
-                : CompleteWithEffectsAsync(claim, completion, cancellationToken));
-        });
-        return committed;
+            try
+            {
+                var completion = new Completion(outbox, effects, services.StoreTime.GetUtcNow() + options.Retention);
+                return await (effects.Count == 0
+                    ? store.CompleteAsync(claim.Key, claim.FencingToken, completion, services.Abort)
+                    : CompleteWithEffectsAsync(claim, completion, cancellationToken));
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
     }
 
     /// <summary>Releases the claim of the quick path.</summary>
@@ -169,21 +168,63 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
         store.ReleaseAsync(KeyOf(envelope), fencingToken, CancellationToken.None);
 
     /// <summary>Releases a claim. A claim that cannot be released ends with its lease.</summary>
-    public Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots) =>
-        writer.TryWriteAsync(claim.Subject, slots, cancel => store.ReleaseAsync(claim.Key, claim.FencingToken, cancel));
+    public async Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots)
+    {
+        await using var write = writer.Begin(claim.Subject, slots);
+        for (var mayTry = true; mayTry;)
+        {
+            try
+            {
+                await store.ReleaseAsync(claim.Key, claim.FencingToken, services.Abort);
+                return;
+            }
+            catch (Exception exception)
+            {
+                mayTry = await write.TryRepeatAsync(exception);
+            }
+        }
+    }
 
     /// <summary>Records that the events which a handler published are sent.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="key">The text by which the subscription recognizes copies of the event; null for its id.</param>
     /// <param name="isDelivery">True if it is a delivery of the transport.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public Task MarkDispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
+    public async Task MarkDispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
     {
         var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
-        return writer.TryWriteAsync(
-            SubjectOf(envelope) with { IsDelivery = isDelivery },
-            slots,
-            cancel => store.MarkDispatchedAsync(processed, cancel));
+        await using var write = writer.Begin(SubjectOf(envelope) with { IsDelivery = isDelivery }, slots);
+        for (var mayTry = true; mayTry;)
+        {
+            try
+            {
+                await store.MarkDispatchedAsync(processed, services.Abort);
+                return;
+            }
+            catch (Exception exception)
+            {
+                mayTry = await write.TryRepeatAsync(exception);
+            }
+        }
+    }
+
+    /// <summary>Asks the store for a claim, until it answers.</summary>
+    /// <returns>The answer, and the time of the question.</returns>
+    private async Task<(ProcessedClaim Found, DateTimeOffset Asked)> TryClaimAsync(EventClaim claim, ConcurrencyLimiter slots)
+    {
+        await using var write = writer.Begin(claim.Subject, slots);
+        while (true)
+        {
+            try
+            {
+                var asked = services.StoreTime.GetUtcNow();
+                return (await store.ClaimAsync(claim.Key, claim.Fingerprint, asked, settings.Lease, services.Abort), asked);
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
     }
 
     private async ValueTask<bool> CompleteWithEffectsAsync(EventClaim claim, Completion completion, CancellationToken cancellationToken)

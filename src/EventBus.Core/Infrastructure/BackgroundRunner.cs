@@ -3,12 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Starts the background loops of a bus and logs their failures.</summary>
-internal sealed class BackgroundRunner(ILogger log)
+internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
 {
-    private readonly AsyncLocal<bool> runsCaller = new();
-
-    /// <summary>True if the caller runs in a loop of this runner, for instance in a handler of the bus.</summary>
-    public bool RunsCaller => runsCaller.Value;
+    /// <summary>Tells calls of its loops from those of the application.</summary>
+    public CallerContext Caller => caller;
 
     /// <summary>
     /// Runs a loop on the thread pool, without a synchronization context and without the caller's trace, log scopes and
@@ -36,7 +34,7 @@ internal sealed class BackgroundRunner(ILogger log)
     private async Task GuardAsync(string name, Func<Task> loop)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        runsCaller.Value = true;
+        caller.MarkHandler();
         try
         {
             await loop();

@@ -2,7 +2,7 @@ namespace EventBus;
 
 /// <summary>
 /// Leaves the caller's synchronization context or task scheduler at the entry points of the bus, so that
-/// <c>ConfigureAwait</c> is unnecessary everywhere else.
+/// <c>ConfigureAwait</c> is unnecessary everywhere else. Also tells calls of handlers from those of the application.
 /// </summary>
 /// <remarks>
 /// The context of a desktop application or a test runner runs every continuation on one thread. If a caller blocked
@@ -10,6 +10,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class CallerContext
 {
+    private readonly AsyncLocal<bool> isHandler = new();
+
     /// <summary>
     /// The context in which continuations stay, for a program that runs step by step. Null in production.
     /// </summary>
@@ -20,43 +22,15 @@ internal sealed class CallerContext
     /// </summary>
     public bool IsOpen => SynchronizationContext.Current is { } current ? current == Home : TaskScheduler.Current == TaskScheduler.Default;
 
-    /// <summary>
-    /// Runs a call outside of foreign contexts, on the caller's thread up to its first incomplete await, so that calls
-    /// keep their order. Exceptions are stored in the task.
-    /// </summary>
-    public Task EnterAsync(Func<Task> call) => IsOpen ? StartAsync(call) : Outside(() => StartAsync(call));
+    /// <summary>True if the caller runs in a loop of the bus, for instance in a handler.</summary>
+    public bool IsHandler => isHandler.Value;
 
     /// <summary>
-    /// Runs a call outside of foreign contexts, on the caller's thread up to its first incomplete await, so that calls
-    /// keep their order. Exceptions are stored in the task.
+    /// Leaves foreign contexts: the method that awaits the result continues outside of them. It stays on the caller's
+    /// thread, so that calls keep their order.
     /// </summary>
-    public Task<T> EnterAsync<T>(Func<Task<T>> call) => IsOpen ? StartAsync(call) : Outside(() => StartAsync(call));
+    public ContextDeparture Leave() => new(IsOpen);
 
-    private static async Task StartAsync(Func<Task> call) => await call();
-
-    private static async Task<T> StartAsync<T>(Func<Task<T>> call) => await call();
-
-    private static TTask Outside<TTask>(Func<TTask> start)
-        where TTask : Task
-    {
-        var foreign = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(null);
-        try
-        {
-            if (TaskScheduler.Current == TaskScheduler.Default)
-            {
-                return start();
-            }
-
-            // Only a task that runs synchronously on the default scheduler leaves another scheduler without moving the
-            // call to another thread.
-            TTask? started = null;
-            new Task(() => started = start()).RunSynchronously(TaskScheduler.Default);
-            return started!;
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(foreign);
-        }
-    }
+    /// <summary>Marks everything that the current method calls as a call of the bus.</summary>
+    public void MarkHandler() => isHandler.Value = true;
 }

@@ -6,8 +6,10 @@ namespace EventBus;
 /// Limits the number of handlers of one subscription that run at once, including retries. First come, first served.
 /// Thread-safe.
 /// </summary>
+/// <param name="limit">The number of slots.</param>
+/// <param name="bus">Closed while no delivery of the bus may begin; null for never.</param>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class ConcurrencyLimiter(int limit)
+internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
 {
     private readonly SemaphoreSlim free = new(limit);
     private readonly Lock gate = new();
@@ -16,9 +18,9 @@ internal sealed class ConcurrencyLimiter(int limit)
     private TaskCompletionSource? allBack;
 
     /// <summary>
-    /// The writes of this subscription that the store does not accept. While there are any, no delivery begins.
+    /// Closed while the store does not accept a write of this subscription, or of the bus: no delivery begins then.
     /// </summary>
-    public PendingWrites Hold { get; } = new();
+    public IntakeGate Intake { get; } = new(bus);
 
     /// <summary>True if another handler could start now.</summary>
     public bool AnyFree => free.CurrentCount > 0;
@@ -63,30 +65,46 @@ internal sealed class ConcurrencyLimiter(int limit)
             return;
         }
 
-        lock (gate)
-        {
-            away++;
-        }
-
-        GiveBack();
+        Lend();
         try
         {
             await other;
         }
         finally
         {
-            if (!abort.IsCancellationRequested)
-            {
-                await free.WaitAsync(CancellationToken.None);
-            }
+            await TakeBackAsync(abort);
+        }
+    }
 
-            lock (gate)
+    /// <summary>Lends the slot of the caller to others until <see cref="TakeBackAsync"/>.</summary>
+    public void Lend()
+    {
+        lock (gate)
+        {
+            away++;
+        }
+
+        GiveBack();
+    }
+
+    /// <summary>Takes a slot again after <see cref="Lend"/>.</summary>
+    /// <param name="abort">
+    /// When cancelled, slots are no longer counted and the slot is not taken again: a caller of
+    /// <see cref="TakeAllAsync"/> may hold it.
+    /// </param>
+    public async Task TakeBackAsync(CancellationToken abort)
+    {
+        if (!abort.IsCancellationRequested)
+        {
+            await free.WaitAsync(CancellationToken.None);
+        }
+
+        lock (gate)
+        {
+            if (--away == 0)
             {
-                if (--away == 0)
-                {
-                    allBack?.TrySetResult();
-                    allBack = null;
-                }
+                allBack?.TrySetResult();
+                allBack = null;
             }
         }
     }

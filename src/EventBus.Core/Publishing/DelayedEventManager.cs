@@ -17,21 +17,27 @@ internal sealed class DelayedEventManager(CallerContext context, TimeProvider ti
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxLimit);
-        return context.EnterAsync(() =>
-        {
-            var (store, calls) = Opened();
-            return calls.AskAsync(token => store.ListAsync(limit, token), "list the delayed events", cancellationToken);
-        });
+        return ListInsideAsync(limit, cancellationToken);
     }
 
     public override Task<bool> CancelAsync(string eventId, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(eventId);
-        return context.EnterAsync(() =>
-        {
-            var (store, calls) = Opened();
-            return calls.AskAsync(token => store.CancelAsync(eventId, token), "cancel a delayed event", cancellationToken);
-        });
+        return CancelInsideAsync(eventId, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<DelayedEvent>> ListInsideAsync(int limit, CancellationToken cancellationToken)
+    {
+        await context.Leave();
+        var (store, calls) = Opened();
+        return await calls.AskAsync(token => store.ListAsync(limit, token), "list the delayed events", cancellationToken);
+    }
+
+    private async Task<bool> CancelInsideAsync(string eventId, CancellationToken cancellationToken)
+    {
+        await context.Leave();
+        var (store, calls) = Opened();
+        return await calls.AskAsync(token => store.CancelAsync(eventId, token), "cancel a delayed event", cancellationToken);
     }
 
     private (DelayStore Store, StoreCalls Calls) Opened() => opened ?? throw new EventBusException(

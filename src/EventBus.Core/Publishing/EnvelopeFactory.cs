@@ -2,14 +2,20 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Creates the envelopes of events, and checks them before they are sent. Thread-safe.</summary>
-internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator validator, string serviceName, BusServices services)
+/// <summary>
+/// Creates the envelopes of events. Rejects events that are invalid, cannot be serialized or are too large, on every
+/// backend alike. Thread-safe.
+/// </summary>
+internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, string serviceName, BusServices services)
 {
+    // The upper bound of a size overestimates names and numbers, and the warning need not be exact.
+    private const double Tolerance = 1.0 / 32;
+
     private readonly EventIds ids = new(services.Random);
     private readonly TimeProvider time = services.Time;
 
     /// <summary>True if every event is serialized, so that it must be created even if nothing receives it.</summary>
-    public bool SerializesAll => validator.SerializesAll;
+    public bool SerializesAll => limits.SerializesAll;
 
     /// <summary>Returns the descriptor of an event that the application publishes.</summary>
     public EventDescriptor DescriptorOf(object @event) => events.For(@event.GetType());
@@ -81,9 +87,13 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
 
     private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
     {
-        var headers = validator.Check(options);
+        var headers = options is null ? null : PublishValidator.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
-        validator.CheckKey(key);
+        if (key is not null)
+        {
+            PublishValidator.CheckKey(key);
+        }
+
         var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null }
             || headers is not null
             || inherited.IsAny
@@ -100,13 +110,67 @@ internal sealed class EnvelopeFactory(EventRegistry events, PublishValidator val
         {
             Key = key,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
-            FromHandler = inherited.IsAny || services.Runner.RunsCaller,
+            FromHandler = inherited.IsAny || services.Runner.Caller.IsHandler,
             IdIsDerived = inherited.IsAny && options?.EventId is null,
         };
 
         // Events of sagas are stored as bytes in every store.
-        validator.CheckSize(envelope, descriptor, written: inherited.Key is not null);
+        CheckSize(envelope, descriptor, isWritten: limits.SerializesAll || inherited.Key is not null);
         return envelope;
+    }
+
+    /// <summary>
+    /// Rejects an event that is too large or cannot be serialized. In memory, the bytes are not needed: the upper bound
+    /// proves most events small enough, and only the others are serialized to be measured.
+    /// </summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="descriptor">The descriptor of its type.</param>
+    /// <param name="isWritten">
+    /// True if the event will certainly be serialized, so that an error must be found now.
+    /// </param>
+    private void CheckSize(Envelope envelope, EventDescriptor descriptor, bool isWritten)
+    {
+        int length;
+        try
+        {
+            var enough = descriptor.WarnedLarge
+                ? limits.MaxBytes
+                : (int)Math.Min(limits.WarnBytes * (1 + Tolerance), limits.MaxBytes);
+            if (!isWritten && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
+            {
+                return;
+            }
+
+            length = envelope.Body.Length;
+        }
+        catch (EventBusException exception)
+        {
+            throw new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, envelope.Id, exception);
+        }
+        catch (Exception exception)
+        {
+            throw new PublishException(
+                $"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: "
+                    + $"{ExceptionText.MessageOf(exception)}",
+                PublishFailure.Rejected,
+                envelope.Id,
+                exception);
+        }
+
+        if (length > limits.MaxBytes)
+        {
+            throw new PublishException(
+                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {limits.MaxBytes:N0} are allowed. Events carry "
+                    + "ids, not whole objects: publish the id, and let handlers load what they need. "
+                    + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.",
+                PublishFailure.Rejected,
+                envelope.Id);
+        }
+
+        if (length > limits.WarnBytes && descriptor.FirstLarge())
+        {
+            services.Log.LargeEvent(envelope.Name, length, limits.WarnBytes);
+        }
     }
 
     private static DateTimeOffset? DueAfter(TimeSpan? delay, long now) =>

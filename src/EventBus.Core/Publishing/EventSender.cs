@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -5,13 +6,17 @@ namespace EventBus;
 /// <summary>Sends single events to the transport. Thread-safe.</summary>
 internal sealed class EventSender(Transport transport, TimeSpan timeout, PublishErrors errors, BusServices services)
 {
+    // Up to this many concurrent sends reuse buffers; each further one allocates a buffer.
+    private const int MaxSpareBuffers = 64;
+
     private readonly DeadlineTokens deadlines = new(
         services.Time,
         timeout,
         TimeSpan.FromMilliseconds(250),
         TimeSpan.TicksPerSecond,
         CancellationToken.None);
-    private readonly SendBufferPool buffers = new();
+    private readonly ConcurrentQueue<SendBuffer> spareBuffers = new();
+    private SendBuffer? firstBuffer;
 
     /// <summary>The maximum duration of a send without a timeout of its own.</summary>
     public TimeSpan Timeout => timeout;
@@ -39,7 +44,7 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     /// <summary>Sends an event until a deadline.</summary>
     public Task SendAsync(Envelope envelope, CancellationToken deadline, CancellationToken cancellationToken)
     {
-        var buffer = buffers.Take();
+        var buffer = TakeBuffer();
         buffer.Envelopes[0] = envelope;
         ValueTask sending;
         try
@@ -57,7 +62,7 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
         }
 
         var outcome = buffer.Outcomes[0];
-        buffers.GiveBack(buffer);
+        ReturnBuffer(buffer);
         return outcome.Status == PublishStatus.Accepted ? Task.CompletedTask
             : errors.Of(outcome, envelope) is { } problem ? Task.FromException(problem)
             : Task.CompletedTask;
@@ -76,10 +81,30 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
         }
 
         var (outcome, envelope) = (buffer.Outcomes[0], buffer.Envelopes[0]);
-        buffers.GiveBack(buffer);
+        ReturnBuffer(buffer);
         if (errors.Of(outcome, envelope) is { } problem)
         {
             throw problem;
+        }
+    }
+
+    private SendBuffer TakeBuffer() =>
+        Interlocked.Exchange(ref firstBuffer, null) ?? (spareBuffers.TryDequeue(out var spare) ? spare : new SendBuffer());
+
+    /// <summary>
+    /// Keeps a buffer that the transport no longer uses. If two are returned concurrently, one may be dropped.
+    /// </summary>
+    private void ReturnBuffer(SendBuffer buffer)
+    {
+        buffer.Clear();
+        if (Volatile.Read(ref firstBuffer) is null)
+        {
+            // In memory, a send ends before the next one of its publisher begins, so this is the usual path.
+            Volatile.Write(ref firstBuffer, buffer);
+        }
+        else if (spareBuffers.Count < MaxSpareBuffers)
+        {
+            spareBuffers.Enqueue(buffer);
         }
     }
 }

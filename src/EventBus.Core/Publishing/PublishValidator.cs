@@ -1,14 +1,13 @@
 using System.Buffers;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>
-/// Rejects events that cannot be serialized or are too large, and invalid options and headers. The rules are the same
-/// on every backend, so that code that works in memory works elsewhere.
+/// Rejects invalid options, headers and keys of a publish. The rules are the same on every backend, so that code that
+/// works in memory works elsewhere.
 /// </summary>
-internal sealed class PublishValidator(int warnBytes, int maxBytes, bool serializes, ILogger log)
+internal static class PublishValidator
 {
     private const int MaxHeaders = 64;
     private const int MaxHeaderName = 64;
@@ -17,27 +16,16 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
     private const int MaxKey = 256;
     private const int MaxId = 128;
 
-    // The upper bound of a size overestimates names and numbers, and the warning need not be exact.
-    private const double Tolerance = 1.0 / 32;
-
     private static readonly SearchValues<char> HeaderNameChars =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
-
-    /// <summary>True if every event is serialized, because the transport or a store needs its bytes.</summary>
-    public bool SerializesAll => serializes;
 
     /// <summary>Checks the options of a publish.</summary>
     /// <returns>
     /// A checked copy of the headers; null for none. The dictionary of the application is read only once, because it
     /// may change or return other values the next time.
     /// </returns>
-    public IReadOnlyDictionary<string, string>? Check(PublishOptions? options)
+    public static IReadOnlyDictionary<string, string>? Check(PublishOptions options)
     {
-        if (options is null)
-        {
-            return null;
-        }
-
         CheckId(options.EventId, nameof(PublishOptions.EventId));
         CheckId(options.CorrelationId, nameof(PublishOptions.CorrelationId));
         if (options.Timeout is { } timeout && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromHours(1)))
@@ -67,67 +55,17 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         }
     }
 
-    public void CheckKey(string? key)
+    public static void CheckKey(string key)
     {
         if (key is { Length: 0 or > MaxKey })
         {
             throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
         }
 
-        if (key is not null && EnvelopeLimits.IndexOfForbidden(key) >= 0)
+        if (EnvelopeLimits.IndexOfForbidden(key) >= 0)
         {
             throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which readers reject. Use an "
                 + "id as the key.");
-        }
-    }
-
-    /// <param name="envelope">The event.</param>
-    /// <param name="descriptor">The descriptor of its type.</param>
-    /// <param name="written">
-    /// True if the event will certainly be serialized, so that an error must be found now.
-    /// </param>
-    public void CheckSize(Envelope envelope, EventDescriptor descriptor, bool written)
-    {
-        int length;
-        try
-        {
-            // In memory, the bytes are not needed. The upper bound proves most events small enough; only the others are
-            // serialized to be measured.
-            var enough = descriptor.WarnedLarge ? maxBytes : (int)Math.Min(warnBytes * (1 + Tolerance), maxBytes);
-            if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
-            {
-                return;
-            }
-
-            length = envelope.Body.Length;
-        }
-        catch (EventBusException exception)
-        {
-            throw new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, envelope.Id, exception);
-        }
-        catch (Exception exception)
-        {
-            throw new PublishException(
-                $"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: "
-                    + $"{ExceptionText.MessageOf(exception)}",
-                PublishFailure.Rejected,
-                envelope.Id,
-                exception);
-        }
-
-        if (length > maxBytes)
-        {
-            throw new PublishException(
-                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxBytes:N0} are allowed. Events carry ids, not "
-                    + "whole objects: publish the id, and let handlers load what they need. "
-                + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.",
-                    PublishFailure.Rejected,
-                    envelope.Id);
-        }
-
-        if (length > warnBytes && descriptor.FirstLarge())
-        {
-            log.LargeEvent(envelope.Name, length, warnBytes);
         }
     }
 

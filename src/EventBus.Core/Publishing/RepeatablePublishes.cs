@@ -35,7 +35,7 @@ internal static class RepeatablePublishes
 
         failed.Reverse();
         var last = 0;
-        var givenUp = new HashSet<string>(StringComparer.Ordinal);
+        var excluded = new HashSet<string>(StringComparer.Ordinal);
         var again = new List<int>(failed.Count);
         foreach (var index in failed)
         {
@@ -43,11 +43,11 @@ internal static class RepeatablePublishes
             {
                 if (outcomes[last].Status is PublishStatus.Rejected or PublishStatus.InDoubt && batch[last].Key is { } lost)
                 {
-                    givenUp.Add(lost);
+                    excluded.Add(lost);
                 }
             }
 
-            if (batch[index].Key is not { } key || !givenUp.Contains(key))
+            if (batch[index].Key is not { } key || !excluded.Contains(key))
             {
                 again.Add(index);
             }

@@ -64,7 +64,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         Memory<PublishOutcome> outcomes,
         CancellationToken deadline)
     {
-        var call = lines.Enter(batch.Span);
+        var call = batch.Length == 1 && batch.Span[0].Key is null ? null : lines.Enter(batch.Span);
         var taken = false;
         try
         {

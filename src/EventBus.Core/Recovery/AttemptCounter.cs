@@ -16,11 +16,9 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     {
         var now = services.StoreTime.GetUtcNow();
         var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
-        var taken = false;
         try
         {
-            await writer.WriteAsync(entry, slots, async (store, cancel) => taken = await store.TryTakeRedeliveredAsync(entry, cancel));
-            return taken;
+            return await writer.TakeRedeliveredAsync(entry, slots);
         }
         catch (StoreRefusedException exception)
         {
@@ -38,68 +36,44 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="slots">
     /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
     /// </param>
-    /// <param name="counted">
-    /// Called when the count is stored or refused; this may be long before the caller has a slot again.
+    /// <param name="stored">
+    /// Set when the count is stored or refused; this may be long before the caller has a slot again.
     /// </param>
     public async Task<AttemptCount?> CountAsync(
         FailurePolicy policy,
         Envelope envelope,
         AttemptCount added,
         ConcurrencyLimiter slots,
-        Action? counted = null)
+        TaskCompletionSource? stored = null)
     {
-        AttemptCount? count = null;
         try
         {
-            await writer.WriteAsync(policy, envelope, slots, async (_, cancel) =>
-            {
-                count = await writer.Keyed.CountAttemptAsync(
-                    policy.Subscription,
-                    envelope.Id,
-                    added,
-                    services.StoreTime.GetUtcNow(),
-                    cancel);
-                counted?.Invoke();
-            });
+            return await writer.CountAttemptAsync(policy, envelope, added, slots, stored);
         }
         catch (StoreRefusedException exception)
         {
-            counted?.Invoke();
+            stored?.TrySetResult();
 
             // Without a count, it might end the process again and again.
             await recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 1), Rejected.Unstorable(exception), slots);
+            return null;
         }
-
-        return count;
     }
 
     /// <summary>Records that the running attempt, which is already counted, became a concurrent one.</summary>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    /// <param name="kept">Called when it is stored; this may be long before the caller has a slot again.</param>
-    public Task MarkConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
-        writer.TryWriteAsync(policy, envelope, slots, async (_, cancel) =>
-        {
-            await writer.Keyed.CountAttemptAsync(
-                policy.Subscription,
-                envelope.Id,
-                new AttemptCount(0, 1),
-                services.StoreTime.GetUtcNow(),
-                cancel);
-            kept();
-        });
+    /// <param name="stored">Set when it is stored; this may be long before the caller has a slot again.</param>
+    public Task MarkConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
+        writer.TryCountAttemptAsync(policy, envelope, new AttemptCount(0, 1), slots, stored);
 
     /// <summary>Records that the running attempt of a claimed entry became a concurrent one.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    /// <param name="kept">Called when it is stored; this may be long before the caller has a slot again.</param>
-    public Task MarkConcurrentAsync(FailedEvent entry, ConcurrencyLimiter slots, Action kept) =>
-        writer.TryWriteAsync(entry, slots, async (store, cancel) =>
-        {
-            await store.BeginAsync(entry with { Concurrent = entry.Concurrent + 1 }, cancel);
-            kept();
-        });
+    /// <param name="stored">Set when it is stored; this may be long before the caller has a slot again.</param>
+    public Task MarkConcurrentAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
+        writer.TryBeginAttemptAsync(entry with { Concurrent = entry.Concurrent + 1 }, slots, stored);
 
     /// <summary>
     /// Counts the next attempt of a claimed entry that may have ended its process. Returns false if another instance
@@ -110,34 +84,24 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="slots">
     /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
     /// </param>
-    /// <param name="counted">
-    /// Called when the count is stored or refused; this may be long before the caller has a slot again.
+    /// <param name="stored">
+    /// Set when the count is stored or refused; this may be long before the caller has a slot again.
     /// </param>
-    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Action counted)
+    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored)
     {
-        var held = false;
         try
         {
-            await writer.WriteAsync(entry, slots, async (store, cancel) =>
-            {
-                held = await store.BeginAsync(entry, cancel);
-                counted();
-            });
+            return await writer.BeginAttemptAsync(entry, slots, stored);
         }
         catch (StoreRefusedException exception)
         {
-            counted();
+            stored.TrySetResult();
             await recorder.RecordAsync(policy, entry with { Attempts = entry.Attempts - 1 }, Rejected.Unstorable(exception), slots);
+            return false;
         }
-
-        return held;
     }
 
     /// <summary>Removes the attempt count of an event that was handled.</summary>
     public Task ForgetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
-        !writer.IsKeyed ? Task.CompletedTask : writer.TryWriteAsync(
-            policy,
-            envelope,
-            slots,
-            (_, cancel) => writer.Keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
+        writer.TryForgetAttemptsAsync(policy, envelope, slots);
 }

@@ -29,7 +29,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
 
     /// <summary>The subscriptions whose dead-lettered events the store does not accept, with the reason.</summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
-        lines.Select(line => (line.Key, line.Value.Slots.Hold.Reason)).Where(line => line.Reason is not null)!;
+        lines.Select(line => (line.Key, line.Value.Slots.Intake.Reason)).Where(line => line.Reason is not null)!;
 
     /// <summary>Records dead-lettered events until the bus stops. Completes when no event is being recorded.</summary>
     public async Task RunAsync(CancellationToken stop)

@@ -19,57 +19,45 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     public void Open(DeadLetterQueue queue, TimeSpan timeout, IReadOnlyList<WakeSignal> wake, BusServices services) =>
         opened = new Access(queue, new StoreCalls(timeout, time), wake, services);
 
-    public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        context.EnterAsync<IReadOnlyList<DeadLetter>>(async () =>
-        {
-            filter = Check(filter);
-            var access = Opened();
-            var found = await access.Calls.AskAsync(
-                token => AsksForAll(filter)
-                    ? access.Queue.ListAsync(filter.Take, token)
-                    : Store(access, "filters and pages").ListAsync(filter, token),
-                "list the dead letters",
-                cancellationToken);
-            return [.. found.Select(DeadLetterMapper.ToDeadLetter)];
-        });
+    public async Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        await context.Leave();
+        filter = Check(filter);
+        var access = Opened();
+        var found = await access.Calls.AskAsync(
+            token => AsksForAll(filter)
+                ? access.Queue.ListAsync(filter.Take, token)
+                : Store(access, "filters and pages").ListAsync(filter, token),
+            "list the dead letters",
+            cancellationToken);
+        return [.. found.Select(DeadLetterMapper.ToDeadLetter)];
+    }
 
     public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return context.EnterAsync<DeadLetter?>(async () =>
-        {
-            var access = Opened();
-            var store = Store(access, "finding one");
-            return await access.Calls.AskAsync(token => store.FindAsync(id, token), "find a dead letter", cancellationToken) is { } entry
-                ? DeadLetterMapper.ToDeadLetter(entry)
-                : null;
-        });
+        return FindInsideAsync(id, cancellationToken);
     }
 
-    public Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        context.EnterAsync(() => CountAsync(Opened(), Check(filter), "counting some of them", cancellationToken));
+    public async Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        await context.Leave();
+        return await CountAsync(Opened(), Check(filter), "counting some of them", cancellationToken);
+    }
 
     public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return ChangeAsync(async access =>
-        {
-            var store = Store(access, "retrying one");
-            var retried = await access.Calls.AskAsync(
-                token => store.RetryAsync(id, access.Services.StoreTime.GetUtcNow(), token), "retry a dead letter", cancellationToken);
-            if (retried)
-            {
-                access.Services.Log.Retried(id);
-            }
-
-            return retried;
-        });
+        return RetryInsideAsync(id, cancellationToken);
     }
 
-    public Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        ChangeAsync(async access =>
+    public async Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        const string Retrying = "retrying some of them";
+        await context.Leave();
+        var access = Opened();
+        try
         {
-            const string Retrying = "retrying some of them";
             filter = Check(filter) with { Before = null, Take = MaxTake };
             var count = await CountAsync(access, filter, Retrying, cancellationToken);
             var retried = await access.Calls.AskAsync(
@@ -81,13 +69,57 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
                 turns: 1 + (count / RetriedInTime));
             access.Services.Log.RetriedAll(retried);
             return retried;
-        });
+        }
+        finally
+        {
+            access.WakeRetries();
+        }
+    }
 
     public Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return ChangeAsync(async access =>
+        return DiscardInsideAsync(id, reason, cancellationToken);
+    }
+
+    private async Task<DeadLetter?> FindInsideAsync(string id, CancellationToken cancellationToken)
+    {
+        await context.Leave();
+        var access = Opened();
+        var store = Store(access, "finding one");
+        return await access.Calls.AskAsync(token => store.FindAsync(id, token), "find a dead letter", cancellationToken) is { } entry
+            ? DeadLetterMapper.ToDeadLetter(entry)
+            : null;
+    }
+
+    private async Task<bool> RetryInsideAsync(string id, CancellationToken cancellationToken)
+    {
+        await context.Leave();
+        var access = Opened();
+        try
+        {
+            var store = Store(access, "retrying one");
+            var retried = await access.Calls.AskAsync(
+                token => store.RetryAsync(id, access.Services.StoreTime.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+            if (retried)
+            {
+                access.Services.Log.Retried(id);
+            }
+
+            return retried;
+        }
+        finally
+        {
+            access.WakeRetries();
+        }
+    }
+
+    private async Task<bool> DiscardInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    {
+        await context.Leave();
+        var access = Opened();
+        try
         {
             var store = Store(access, "discarding one");
             var discarded = await access.Calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
@@ -97,7 +129,11 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             }
 
             return discarded;
-        });
+        }
+        finally
+        {
+            access.WakeRetries();
+        }
     }
 
     private static DeadLetterFilter Check(DeadLetterFilter? filter)
@@ -121,27 +157,22 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             "count the dead letters",
             cancellationToken);
 
-    /// <summary>Makes a change, after which the next event of a key may be due.</summary>
-    private Task<T> ChangeAsync<T>(Func<Access, Task<T>> change) => context.EnterAsync(async () =>
-    {
-        var access = Opened();
-        try
-        {
-            return await change(access);
-        }
-        finally
-        {
-            // Also after a failure: the store may have made the change.
-            foreach (var signal in access.Wake)
-            {
-                signal.Pulse();
-            }
-        }
-    });
-
     private Access Opened() => opened ?? throw new EventBusException(
         "The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. "
         + "Start the host; add a store, for instance bus.StoreInMemory().");
 
-    private sealed record Access(DeadLetterQueue Queue, StoreCalls Calls, IReadOnlyList<WakeSignal> Wake, BusServices Services);
+    private sealed record Access(DeadLetterQueue Queue, StoreCalls Calls, IReadOnlyList<WakeSignal> Wake, BusServices Services)
+    {
+        /// <summary>
+        /// Wakes the loops, because the next event of a key may be due. Also after a failure: the store may have made
+        /// the change.
+        /// </summary>
+        public void WakeRetries()
+        {
+            foreach (var signal in Wake)
+            {
+                signal.Pulse();
+            }
+        }
+    }
 }

@@ -22,9 +22,6 @@ internal sealed class FailureRecorder(
     /// </summary>
     public bool ClaimsAreAttempts => writer.ClaimsAreAttempts;
 
-    /// <summary>Completes when the store accepts the writes of a subscription, or when the bus aborts.</summary>
-    public Task WhenWritableAsync(ConcurrencyLimiter slots) => writer.WhenWritableAsync(slots);
-
     /// <summary>Records that an event failed, or that its guard deferred it.</summary>
     /// <exception cref="OperationCanceledException">
     /// The bus stops before the store accepted the write: release the delivery.
@@ -70,13 +67,10 @@ internal sealed class FailureRecorder(
         }
 
         var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, services.StoreTime.GetUtcNow());
-        var outcome = ParkOutcome.NotBlocked;
+        ParkOutcome outcome;
         try
         {
-            await writer.WriteAsync(
-                entry,
-                slots,
-                async (_, cancel) => outcome = await writer.Keyed.TryParkAsync(entry, limits.MaxWaitingPerKey, cancel));
+            outcome = await writer.ParkAsync(entry, limits.MaxWaitingPerKey, slots);
         }
         catch (StoreRefusedException exception)
         {
@@ -105,10 +99,7 @@ internal sealed class FailureRecorder(
             return;
         }
 
-        FailedEvent? dead = null;
-        await writer.TryWriteAsync(policy, envelope, slots, async (_, cancel) => dead = await writer.Keyed.DeadLetters.FindAsync(
-            FailedEvent.MakeId(policy.Subscription, envelope.Id),
-            cancel));
+        var dead = await writer.TryFindDeadLetterAsync(policy, envelope, slots);
         if (dead is not null && FailureClassifier.IsPassed(policy, dead))
         {
             await order.PassAsync(policy, dead, slots);
@@ -119,26 +110,11 @@ internal sealed class FailureRecorder(
     /// <remarks>
     /// An entry that the store cannot remove becomes a dead letter, because it would be handled again and again.
     /// </remarks>
-    public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots)
-    {
-        var handled = entry with { Error = "Its handler succeeded, but the store could not remove the entry. Discard it." };
-        await WriteAsync(
-            policy,
-            handled,
-            slots,
-            async (store, _, cancel) =>
-            {
-                await store.CompleteAsync(entry, cancel);
-                return true;
-            },
-            (written, isNew) =>
-            {
-                if (written != handled)
-                {
-                    reporter.Recorded(written, isNew, null, written.Error);
-                }
-            });
-    }
+    public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => WriteAsync(
+        policy,
+        entry with { Error = "Its handler succeeded, but the store could not remove the entry. Discard it." },
+        failure: null,
+        slots);
 
     /// <summary>
     /// Releases a claimed entry that was not attempted, for example because its subscription was paused meanwhile. It
@@ -148,10 +124,9 @@ internal sealed class FailureRecorder(
     /// An entry that was interrupted before keeps that mark. Its claim counted no attempt, and most stores leave it
     /// until its lease expires.
     /// </remarks>
-    public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
-        writer.TryWriteAsync(entry, slots, async (store, cancel) => await (entry.WasInterrupted
-            ? store.ReleaseAsync(entry, cancel)
-            : RecordAsync(store, NotAttempted(entry), cancel)));
+    public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => entry.WasInterrupted
+        ? writer.TryReleaseAsync(entry, slots)
+        : writer.TryRecordAsync(NotAttempted(entry), slots);
 
     /// <summary>
     /// Releases a claimed entry like <see cref="ReleaseAsync"/> when the bus stops: tries once, for at most 1 s. If
@@ -184,8 +159,7 @@ internal sealed class FailureRecorder(
         entry = FailureClassifier.Classify(policy, entry, failure, now);
         if (entry.Status == FailedEventStatus.Dead)
         {
-            entry = entry with { NeedsAlert = reporter.WantsAlerts };
-            await writer.TryWriteAsync(entry, slots, async (_, cancel) => entry = await limits.FitAsync(entry, cancel));
+            entry = await writer.TryFitAsync(entry with { NeedsAlert = reporter.WantsAlerts }, limits, slots);
         }
 
         // In this order, a process that ends between the two steps does no harm: a stored entry runs again and is not
@@ -196,14 +170,7 @@ internal sealed class FailureRecorder(
             await order.PassAsync(policy, entry, slots);
         }
 
-        var exception = (failure as Threw)?.Exception;
-        var ours = failure is Rejected { Rejection: { Foreign: not null, Error: var text } } ? text : null;
-        var kept = await WriteAsync(
-            policy,
-            entry,
-            slots,
-            (store, form, cancel) => store.RecordAsync(form, cancel),
-            (written, isNew) => reporter.Recorded(written, isNew, exception, ours ?? written.Error));
+        var kept = await WriteAsync(policy, entry, failure, slots);
         if ((passes && entry.Claim == 0) || (!passes && FailureClassifier.IsPassed(policy, kept)))
         {
             await order.PassAsync(policy, kept, slots);
@@ -211,26 +178,48 @@ internal sealed class FailureRecorder(
     }
 
     /// <summary>
-    /// Writes an entry or, if the store cannot accept it, a dead letter in its place. Reports the result before callers
-    /// that wait for alerts continue.
+    /// Records a failed event or completes a handled one. If the store cannot accept that, writes a dead letter in its
+    /// place. Reports the result before callers that wait for alerts continue.
     /// </summary>
-    private async Task<FailedEvent> WriteAsync(
-        FailurePolicy policy,
-        FailedEvent entry,
-        ConcurrencyLimiter slots,
-        Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> write,
-        Action<FailedEvent, bool> report)
+    /// <param name="policy">The failure policy of the subscription.</param>
+    /// <param name="entry">The entry.</param>
+    /// <param name="failure">The reason of the failure; null if the event was handled.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, Failure? failure, ConcurrencyLimiter slots)
     {
-        var (written, isNew, expected) = (entry, false, 0);
+        var expected = 0;
+        await using var write = writer.Begin(entry, slots, ReducedEntry.Forms);
         try
         {
-            await writer.WriteAsync(
-                entry,
-                slots,
-                (store, cancel) => Write(store, entry, write, cancel),
-                (store, cancel) => Write(store, ReducedEntry.WithBody(entry, policy, reporter.WantsAlerts), Record, cancel),
-                (store, cancel) => Write(store, ReducedEntry.WithoutBody(entry, policy, reporter.WantsAlerts), Record, cancel));
-            report(written, isNew);
+            while (true)
+            {
+                var completes = failure is null && write.Form == 0;
+                FailedEvent form;
+                bool isNew;
+                try
+                {
+                    form = ReducedEntry.Of(entry, write.Form, policy, reporter.WantsAlerts);
+                    if (form.Status == FailedEventStatus.Dead)
+                    {
+                        reporter.ExpectDeadLetter();
+                        expected++;
+                    }
+
+                    isNew = await (completes ? CompleteAsync(form) : writer.RecordAsync(form));
+                }
+                catch (Exception exception)
+                {
+                    await write.RepeatAsync(exception);
+                    continue;
+                }
+
+                if (!completes)
+                {
+                    reporter.Recorded(form, isNew, (failure as Threw)?.Exception, OwnErrorOf(failure) ?? form.Error);
+                }
+
+                return form;
+            }
         }
         finally
         {
@@ -239,27 +228,17 @@ internal sealed class FailureRecorder(
                 reporter.DeadLetterRecorded();
             }
         }
-
-        return written;
-
-        static ValueTask<bool> Record(RetryStore store, FailedEvent form, CancellationToken cancel) => store.RecordAsync(form, cancel);
-
-        async ValueTask Write(
-            RetryStore store,
-            FailedEvent form,
-            Func<RetryStore, FailedEvent, CancellationToken, ValueTask<bool>> how,
-            CancellationToken cancel)
-        {
-            if (form.Status == FailedEventStatus.Dead)
-            {
-                reporter.ExpectDeadLetter();
-                expected++;
-            }
-
-            isNew = await how(store, form, cancel);
-            written = form;
-        }
     }
+
+    private async ValueTask<bool> CompleteAsync(FailedEvent entry)
+    {
+        await writer.CompleteAsync(entry);
+        return true;
+    }
+
+    /// <summary>Returns the error of a rejection without text from the message; null if it has none.</summary>
+    private static string? OwnErrorOf(Failure? failure) =>
+        failure is Rejected { Rejection: { Foreign: not null, Error: var text } } ? text : null;
 
     /// <summary>Stores a deferred event. Returns the rejection of an event that the store does not keep.</summary>
     private async Task<(DeferOutcome Outcome, Rejection? Rejection)> DeferAsync(
@@ -268,13 +247,10 @@ internal sealed class FailureRecorder(
         DateTimeOffset deadline,
         ConcurrencyLimiter slots)
     {
-        var outcome = DeferOutcome.Full;
+        DeferOutcome outcome;
         try
         {
-            await writer.WriteAsync(
-                entry,
-                slots,
-                async (_, cancel) => outcome = await writer.Keyed.DeferAsync(entry, deferred.Stamp, limits.MaxWaitingPerKey, cancel));
+            outcome = await writer.DeferAsync(entry, deferred.Stamp, limits.MaxWaitingPerKey, slots);
         }
         catch (StoreRefusedException exception)
         {
@@ -293,9 +269,6 @@ internal sealed class FailureRecorder(
                     + "does not arrive, then retry these.")
             : null);
     }
-
-    private static async ValueTask RecordAsync(RetryStore store, FailedEvent entry, CancellationToken cancellationToken) =>
-        await store.RecordAsync(entry, cancellationToken);
 
     private FailedEvent NotAttempted(FailedEvent entry) =>
         entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };

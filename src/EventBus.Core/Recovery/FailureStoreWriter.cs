@@ -7,6 +7,11 @@ namespace EventBus;
 /// Calls the failure store for the events of subscriptions. Repeats each write until the store accepts it, and lends
 /// the slot of the caller meanwhile. Thread-safe.
 /// </summary>
+/// <remarks>
+/// A call throws <see cref="StoreRefusedException"/> if the store does not accept it, and
+/// <see cref="OperationCanceledException"/> if the bus stops first. The methods that begin with Try are for optional
+/// calls: one that the store refuses is skipped and logged.
+/// </remarks>
 internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer, BusServices services)
 {
     private static readonly TimeSpan LastWriteTimeout = TimeSpan.FromSeconds(1);
@@ -20,58 +25,153 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// </summary>
     public bool ClaimsAreAttempts => keyed is null;
 
+    /// <summary>True if at least one write is held because the store accepts no writes.</summary>
+    public bool StoreIsDown => writer.StoreIsDown;
+
     /// <summary>The store, for calls about the id or the key of an event.</summary>
     /// <exception cref="InvalidOperationException">
     /// The store is a queue of a broker. The plan of the bus rejects subscriptions that need more.
     /// </exception>
-    public KeyedFailureStore Keyed => keyed ?? throw new InvalidOperationException("The failure store finds no events by id or key.");
+    private KeyedFailureStore Keyed => keyed ?? throw new InvalidOperationException("The failure store finds no events by id or key.");
 
-    /// <summary>True if the store finds events by id and key.</summary>
-    public bool IsKeyed => keyed is not null;
-
-    /// <summary>True if at least one write is held because the store accepts no writes.</summary>
-    public bool StoreIsDown => writer.StoreIsDown;
-
-    /// <summary>Completes when the store accepts the writes of a subscription, or when the bus aborts.</summary>
-    public Task WhenWritableAsync(ConcurrencyLimiter slots) => writer.WhenWritableAsync(slots);
-
-    /// <summary>Makes a call for an event that was delivered.</summary>
-    /// <exception cref="StoreRefusedException">The store does not accept this call.</exception>
-    /// <exception cref="OperationCanceledException">The bus stops before the store accepted the call.</exception>
-    public Task WriteAsync(
-        FailurePolicy policy,
-        Envelope envelope,
-        ConcurrencyLimiter slots,
-        Func<RetryStore, CancellationToken, ValueTask> write) =>
-        writer.WriteAsync(SubjectOf(policy, envelope), slots, cancel => write(store, cancel));
-
-    /// <summary>Makes a call for an entry, or for an event that becomes one.</summary>
+    /// <summary>Begins a write of an entry that its caller repeats itself.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    /// <param name="forms">The call, followed by the alternatives for when the store cannot accept it.</param>
-    /// <exception cref="StoreRefusedException">The store does not accept this call, nor an alternative.</exception>
-    /// <exception cref="OperationCanceledException">The bus stops before the store accepted the call.</exception>
-    public Task WriteAsync(FailedEvent entry, ConcurrencyLimiter slots, params Func<RetryStore, CancellationToken, ValueTask>[] forms) =>
-        writer.WriteAsync(
-            SubjectOf(entry),
-            slots,
-            Array.ConvertAll(forms, form => (Func<CancellationToken, ValueTask>)(cancel => form(store, cancel))));
+    /// <param name="forms">The number of forms of the write.</param>
+    public DurableWrite Begin(FailedEvent entry, ConcurrencyLimiter slots, int forms) => writer.Begin(SubjectOf(entry), slots, forms);
 
-    /// <summary>Makes an optional call for an event: it is skipped and logged when the store refuses it.</summary>
-    public Task TryWriteAsync(
-        FailurePolicy policy,
-        Envelope envelope,
-        ConcurrencyLimiter slots,
-        Func<RetryStore, CancellationToken, ValueTask> write) =>
-        writer.TryWriteAsync(SubjectOf(policy, envelope), slots, cancel => write(store, cancel));
+    /// <summary>Makes one attempt to record an entry.</summary>
+    public ValueTask<bool> RecordAsync(FailedEvent entry) => store.RecordAsync(entry, services.Abort);
 
-    /// <summary>Makes an optional call for an entry: it is skipped and logged when the store refuses it.</summary>
-    public Task TryWriteAsync(FailedEvent entry, ConcurrencyLimiter slots, Func<RetryStore, CancellationToken, ValueTask> write) =>
-        writer.TryWriteAsync(SubjectOf(entry), slots, cancel => write(store, cancel));
+    /// <summary>Makes one attempt to complete a claimed entry.</summary>
+    public ValueTask CompleteAsync(FailedEvent entry) => store.CompleteAsync(entry, services.Abort);
 
     /// <summary>Makes one attempt to record an entry while the bus stops, for at most 1 s.</summary>
     public Task RecordOnceAsync(FailedEvent entry) =>
         store.RecordAsync(entry, CancellationToken.None).AsTask().Observed().WaitAsync(LastWriteTimeout, services.Time);
+
+    /// <inheritdoc cref="RetryStore.TryTakeRedeliveredAsync"/>
+    public Task<bool> TakeRedeliveredAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
+        WriteAsync(SubjectOf(entry), slots, () => store.TryTakeRedeliveredAsync(entry, services.Abort));
+
+    /// <inheritdoc cref="KeyedFailureStore.TryParkAsync"/>
+    public Task<ParkOutcome> ParkAsync(FailedEvent entry, int limit, ConcurrencyLimiter slots) =>
+        WriteAsync(SubjectOf(entry), slots, () => Keyed.TryParkAsync(entry, limit, services.Abort));
+
+    /// <inheritdoc cref="KeyedFailureStore.DeferAsync"/>
+    public Task<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, ConcurrencyLimiter slots) =>
+        WriteAsync(SubjectOf(entry), slots, () => Keyed.DeferAsync(entry, stamp, limit, services.Abort));
+
+    /// <inheritdoc cref="KeyedFailureStore.GetOrderAsync"/>
+    public Task<(long Stamp, long? Position)> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) => WriteAsync(
+        SubjectOf(policy, envelope),
+        slots,
+        () => Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", services.Abort));
+
+    /// <inheritdoc cref="KeyedFailureStore.AdvanceAsync"/>
+    public Task<bool> AdvanceAsync(
+        FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots) =>
+        WriteAsync(
+            SubjectOf(policy, envelope),
+            slots,
+            () => Keyed.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), services.Abort));
+
+    /// <inheritdoc cref="KeyedFailureStore.CountAttemptAsync"/>
+    /// <param name="policy">The failure policy of the subscription.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="added">The attempts to add.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="stored">Set when the count is stored; this may be long before the caller has a slot again.</param>
+    public Task<AttemptCount?> CountAttemptAsync(
+        FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, TaskCompletionSource? stored) =>
+        WriteAsync(
+            SubjectOf(policy, envelope),
+            slots,
+            () => Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), services.Abort),
+            stored);
+
+    /// <inheritdoc cref="RetryStore.BeginAsync"/>
+    /// <param name="entry">The entry.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="stored">Set when it is stored; this may be long before the caller has a slot again.</param>
+    public Task<bool> BeginAttemptAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
+        WriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
+
+    /// <inheritdoc cref="CountAttemptAsync"/>
+    public Task TryCountAttemptAsync(
+        FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
+        TryWriteAsync(
+            SubjectOf(policy, envelope),
+            slots,
+            () => Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), services.Abort),
+            stored);
+
+    /// <inheritdoc cref="BeginAttemptAsync"/>
+    public Task TryBeginAttemptAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
+        TryWriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
+
+    /// <summary>Removes the attempt count of an event, if the store keeps one.</summary>
+    public Task TryForgetAttemptsAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        keyed is null ? Task.CompletedTask : TryWriteAsync(SubjectOf(policy, envelope), slots, async () =>
+        {
+            await keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, services.Abort);
+            return true;
+        });
+
+    /// <summary>Finds the dead letter of an event; null if there is none.</summary>
+    public Task<FailedEvent?> TryFindDeadLetterAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) => TryWriteAsync(
+        SubjectOf(policy, envelope),
+        slots,
+        () => Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), services.Abort));
+
+    /// <summary>Reduces the body of a dead letter to what may be stored.</summary>
+    public async Task<FailedEvent> TryFitAsync(FailedEvent entry, RecordLimits limits, ConcurrencyLimiter slots) =>
+        await TryWriteAsync(SubjectOf(entry), slots, () => limits.FitAsync(entry, services.Abort)) ?? entry;
+
+    /// <summary>Records a claimed entry that was not attempted, so that it is due again.</summary>
+    public Task TryRecordAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
+        TryWriteAsync(SubjectOf(entry), slots, () => store.RecordAsync(entry, services.Abort));
+
+    /// <summary>Releases a claimed entry whose earlier attempt was interrupted.</summary>
+    public Task TryReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => TryWriteAsync(SubjectOf(entry), slots, async () =>
+    {
+        await store.ReleaseAsync(entry, services.Abort);
+        return true;
+    });
+
+    private async Task<T> WriteAsync<T>(
+        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
+    {
+        await using var write = writer.Begin(subject, slots);
+        while (true)
+        {
+            try
+            {
+                var result = await call();
+                stored?.TrySetResult();
+                return result;
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
+    }
+
+    /// <returns>The default value if the store refuses the call.</returns>
+    private async Task<T?> TryWriteAsync<T>(
+        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
+    {
+        try
+        {
+            return await WriteAsync(subject, slots, call, stored);
+        }
+        catch (StoreRefusedException exception)
+        {
+            services.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
+            return default;
+        }
+    }
 
     private WriteSubject SubjectOf(FailedEvent entry) => new(
         entry.Subscription,

@@ -9,20 +9,20 @@ namespace EventBus;
 /// failure.
 /// </summary>
 /// <param name="subject">The event that the write concerns.</param>
-/// <param name="bus">The held writes that block the bus.</param>
-/// <param name="subscription">The held writes that block the subscription.</param>
+/// <param name="bus">The gate of the bus.</param>
+/// <param name="subscription">The gate of the subscription.</param>
 /// <param name="log">The log.</param>
-internal sealed class HeldWrite(WriteSubject subject, PendingWrites bus, PendingWrites subscription, ILogger log)
+internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate subscription, ILogger log)
 {
     private const string Activity = "writing to the store";
 
-    private PendingWrites? hold;
+    private IntakeGate? hold;
     private string reason = "";
 
     // The activity of the entry or its subscription that is logged as failing.
     private string? activity;
 
-    private PendingWrites? Narrow => subject.IsDelivery ? subscription : null;
+    private IntakeGate? Narrow => subject.IsDelivery ? subscription : null;
 
     /// <summary>Blocks everything that the failure may concern, until more is known.</summary>
     public void Until(Exception error) =>
@@ -57,9 +57,9 @@ internal sealed class HeldWrite(WriteSubject subject, PendingWrites bus, Pending
     /// <summary>Ends the hold.</summary>
     public void End()
     {
-        hold?.Leave(reason);
+        hold?.Open(reason);
         Own(null);
-        if (!bus.IsHeld)
+        if (!bus.IsClosed)
         {
             log.Working(Activity);
         }
@@ -76,11 +76,11 @@ internal sealed class HeldWrite(WriteSubject subject, PendingWrites bus, Pending
         return next ?? "";
     }
 
-    private void Move(PendingWrites? next, string why)
+    private void Move(IntakeGate? next, string why)
     {
-        // Enter the next one before leaving the last one: otherwise a pump could start in between.
-        next?.Enter(why);
-        hold?.Leave(reason);
+        // Close the next one before opening the last one: otherwise a pump could start in between.
+        next?.Close(why);
+        hold?.Open(reason);
         (hold, reason) = (next, why);
     }
 }

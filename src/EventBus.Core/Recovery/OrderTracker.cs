@@ -8,29 +8,14 @@ internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries
 {
     /// <summary>Gets the stamp and the highest settled number of a key, which a guard needs.</summary>
     /// <exception cref="StoreRefusedException">The stored state cannot be read.</exception>
-    public async Task<(long Stamp, long? Position)> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
-    {
-        (long Stamp, long? Position) state = default;
-        await writer.WriteAsync(
-            policy,
-            envelope,
-            slots,
-            async (_, cancel) => state = await writer.Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
-        return state;
-    }
+    public Task<(long Stamp, long? Position)> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        writer.GetOrderAsync(policy, envelope, slots);
 
     /// <summary>Records that an event of a guarded key was settled: other events may continue.</summary>
     /// <exception cref="StoreRefusedException">The store cannot record it.</exception>
     public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
     {
-        var woken = false;
-        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => woken = await writer.Keyed.AdvanceAsync(
-            policy.Subscription,
-            orderKey,
-            position,
-            services.StoreTime.GetUtcNow(),
-            cancel));
-        if (woken)
+        if (await writer.AdvanceAsync(policy, envelope, orderKey, position, slots))
         {
             retries.Pulse();
         }

@@ -10,15 +10,21 @@ namespace EventBus;
 /// </summary>
 internal static class ReducedEntry
 {
+    /// <summary>The number of forms: the entry as it is, and two reduced ones.</summary>
+    public const int Forms = 3;
+
     private const int MaxContentType = 128;
 
-    /// <summary>Creates a dead letter without headers, unimportant attributes, history and error details.</summary>
-    public static FailedEvent WithBody(FailedEvent entry, FailurePolicy policy, bool needsAlert) =>
-        Make(entry, policy, BodyOf(entry.Envelope), "without its headers and the details of its failures", needsAlert);
-
-    /// <summary>Creates a dead letter as <see cref="WithBody"/> does, but also without the body.</summary>
-    public static FailedEvent WithoutBody(FailedEvent entry, FailurePolicy policy, bool needsAlert) =>
-        Make(entry, policy, null, "without its body, its headers and the details of its failures", needsAlert);
+    /// <summary>
+    /// Returns a form of an entry: 0 is the entry itself, 1 a dead letter without headers, unimportant attributes,
+    /// history and error details, 2 the same without the body.
+    /// </summary>
+    public static FailedEvent Of(FailedEvent entry, int form, FailurePolicy policy, bool needsAlert) => form switch
+    {
+        0 => entry,
+        1 => Make(entry, policy, BodyOf(entry.Envelope), "without its headers and the details of its failures", needsAlert),
+        _ => Make(entry, policy, null, "without its body, its headers and the details of its failures", needsAlert),
+    };
 
     /// <summary>Replaces unpaired surrogates, which some stores cannot write.</summary>
     public static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));

@@ -4,18 +4,18 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Repeats one failed write until the store accepts it, or until it is certain that it never will.</summary>
+/// <summary>
+/// Decides after each failure of a write when and in which form it is tried again, until the store accepts it or it is
+/// certain that it never will.
+/// </summary>
 /// <param name="subject">The event that the write concerns.</param>
-/// <param name="forms">The write, followed by the alternatives for when the store cannot accept it.</param>
+/// <param name="forms">
+/// The number of forms: the write, and the alternatives for when the store cannot accept it.
+/// </param>
 /// <param name="held">Blocks what the failure concerns.</param>
 /// <param name="probes">Probes the store.</param>
 /// <param name="services">The clock, the log and the abort token.</param>
-internal sealed class RepeatedWrite(
-    WriteSubject subject,
-    Func<CancellationToken, ValueTask>[] forms,
-    HeldWrite held,
-    SharedProbes probes,
-    BusServices services)
+internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite held, SharedProbes probes, BusServices services)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
@@ -23,88 +23,97 @@ internal sealed class RepeatedWrite(
     private readonly WriteEvidence evidence = new(services.Time);
     private TimeSpan backoff = FirstBackoff;
 
-    // The last form that may be tried.
+    // The attempts to make, in their order.
+    private IAsyncEnumerator<int>? attempts;
+
+    // The latest failure, and the one that led to the last form that may be tried.
+    private Exception error = null!;
+    private Exception cause = null!;
     private int last;
 
     // The results of the latest probe and of the one before it.
     private bool? answers;
     private bool? before;
 
-    /// <summary>Makes one attempt to write. Returns its exception; null on success.</summary>
-    public static async Task<Exception?> TryAsync(Func<CancellationToken, ValueTask> write, CancellationToken abort)
-    {
-        try
-        {
-            await write(abort);
-            return null;
-        }
-        catch (Exception exception) when (exception is not EffectException && !abort.IsCancellationRequested)
-        {
-            return exception;
-        }
-    }
+    /// <summary>The index of the form to try.</summary>
+    public int Form { get; private set; }
 
-    /// <summary>Repeats the write after its first failure.</summary>
-    /// <returns>The index of the form that was written.</returns>
+    /// <summary>Waits after a failed attempt. Completes when <see cref="Form"/> is to be tried.</summary>
     /// <exception cref="StoreRefusedException">
     /// The store does not accept the write, and there is no alternative.
     /// </exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store accepted the write.</exception>
-    public async Task<int> RunAsync(Exception error)
+    public async Task NextAsync(Exception failure)
     {
-        var cause = error;
-        try
+        error = failure;
+        attempts ??= AttemptsAsync();
+        await attempts.MoveNextAsync();
+        Form = attempts.Current;
+    }
+
+    /// <summary>Ends the hold.</summary>
+    /// <param name="isWritten">True if the store has accepted <see cref="Form"/>.</param>
+    public void End(bool isWritten)
+    {
+        held.End();
+        if (isWritten && Form > 0)
         {
-            // Until the store has answered, it may be down.
-            held.Until(error);
-            answers = await probes.AnswersAsync(subject.Probe, error);
-            for (var attempt = 1; ; attempt++)
+            services.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
+        }
+    }
+
+    /// <summary>
+    /// Returns the form of each attempt after the first. Each attempt has failed when the next is asked for.
+    /// </summary>
+    private async IAsyncEnumerator<int> AttemptsAsync()
+    {
+        // Until the store has answered, it may be down.
+        held.Until(error);
+        answers = await probes.AnswersAsync(subject.Probe, error);
+        for (var round = 1; ; round++)
+        {
+            var refused = IsRefusal(error, StoreScope.Entry);
+            if (!refused || last == forms - 1)
             {
-                var refused = IsRefusal(error, StoreScope.Entry);
-                if (!refused || last == forms.Length - 1)
+                await PauseAsync(round);
+                if (answers == false)
                 {
-                    await PauseAsync(error, attempt);
-                    if (answers == false)
-                    {
-                        continue;
-                    }
-
-                    refused |= evidence.Suffices;
+                    continue;
                 }
 
-                if (refused && forms.Length == 1)
-                {
-                    throw error as StoreRefusedException ?? new StoreRefusedException(
-                        StoreScope.Entry,
-                        $"The store takes other writes and not this one ({error.GetType()}).",
-                        error);
-                }
+                refused |= evidence.Suffices;
+            }
 
-                if (refused && last < forms.Length - 1)
-                {
-                    // The next form needs its own proof.
-                    (last, cause) = (last + 1, error);
-                    evidence.Next();
-                }
+            if (refused && forms == 1)
+            {
+                throw error as StoreRefusedException ?? new StoreRefusedException(
+                    StoreScope.Entry,
+                    $"The store takes other writes and not this one ({error.GetType()}).",
+                    error);
+            }
 
-                (var written, error) = await TryFormsAsync(error);
-                if (written >= 0)
-                {
-                    ReportReduced(written, cause);
-                    return written;
-                }
+            if (refused && last < forms - 1)
+            {
+                // The next form needs its own proof.
+                (last, cause) = (last + 1, error);
+                evidence.Next();
+            }
 
-                answers = await probes.AnswersAsync(subject.Probe, error);
-                if (answers == false && !IsOutage(error))
+            for (var form = 0; form <= last; form++)
+            {
+                yield return form;
+                if (!await MayTryNextFormAsync(form))
                 {
-                    last = 0;
-                    evidence.Reset();
+                    break;
                 }
             }
-        }
-        finally
-        {
-            held.End();
+
+            answers = await probes.AnswersAsync(subject.Probe, error);
+            if (answers == false && !IsOutage(error))
+            {
+                last = 0;
+                evidence.Reset();
+            }
         }
     }
 
@@ -121,12 +130,12 @@ internal sealed class RepeatedWrite(
     /// <summary>
     /// Waits for the backoff, probes the store, and counts the failure as evidence if the store answers.
     /// </summary>
-    private async Task PauseAsync(Exception error, int attempt)
+    private async Task PauseAsync(int round)
     {
         held.Because(
             error,
             error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store,
-            attempt,
+            round,
             backoff);
         await Task.Delay(backoff, services.Time, services.Abort);
         backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
@@ -149,44 +158,23 @@ internal sealed class RepeatedWrite(
     }
 
     /// <summary>
-    /// Tries the forms one after another. Tries the last form, which has no body, only when the store certainly did not
-    /// cause the failure of the previous form.
+    /// Decides after the failure of a form whether the next one is tried at once. The last form, which has no body, is
+    /// tried only when the store certainly did not cause the failure of the previous form.
     /// </summary>
-    /// <returns>The index of the form that was written; or -1 and the last error.</returns>
-    private async Task<(int Written, Exception Error)> TryFormsAsync(Exception error)
+    private async Task<bool> MayTryNextFormAsync(int form)
     {
-        for (var form = 0; form <= last; form++)
+        if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && IsOutage(error)))
         {
-            if (await TryAsync(forms[form], services.Abort) is not { } next)
-            {
-                return (form, error);
-            }
-
-            error = next;
-            if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && IsOutage(error)))
-            {
-                break;
-            }
-
-            if (form < last && IsOutage(error))
-            {
-                // The form may have broken the connection that the next form needs.
-                await Task.Delay(backoff, services.Time, services.Abort);
-                if (await probes.AnswersAsync(subject.Probe, error) == false)
-                {
-                    break;
-                }
-            }
+            return false;
         }
 
-        return (-1, error);
-    }
-
-    private void ReportReduced(int written, Exception cause)
-    {
-        if (written > 0)
+        if (form == last || !IsOutage(error))
         {
-            services.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
+            return true;
         }
+
+        // The form may have broken the connection that the next form needs.
+        await Task.Delay(backoff, services.Time, services.Abort);
+        return await probes.AnswersAsync(subject.Probe, error) != false;
     }
 }

@@ -118,7 +118,7 @@ public sealed class DeliveryPipelineTests : IDisposable
             StoreTime = TimeProvider.System,
             Log = NullLogger.Instance,
             Diagnostics = diagnostics,
-            Runner = new BackgroundRunner(NullLogger.Instance),
+            Runner = new BackgroundRunner(new CallerContext(), NullLogger.Instance),
             Random = new RandomSource(),
             Idle = new IdleSignal(TimeProvider.System),
             Abort = abort.Token,

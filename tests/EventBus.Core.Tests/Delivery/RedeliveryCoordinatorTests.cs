@@ -1,3 +1,5 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
@@ -9,10 +11,21 @@ public sealed class RedeliveryCoordinatorTests
 
     private readonly FakeTimeProvider time = new();
     private readonly ConcurrencyLimiter slots = new(1);
-    private readonly RedeliveryCoordinator gate;
+    private readonly PickyStore store = new();
+    private readonly RedeliveryCoordinator coordinator;
+    private readonly ConcurrentMark mark;
     private int marks;
 
-    public RedeliveryCoordinatorTests() => gate = new RedeliveryCoordinator(time, Lease);
+    public RedeliveryCoordinatorTests()
+    {
+        coordinator = new RedeliveryCoordinator(time, Lease);
+        var policy = new FailurePolicy("mail", false, new RetryPolicy(RetrySettings.Merge(), [], new RandomSource(), NullLogger.Instance));
+        mark = new ConcurrentMark(
+            TestServices.CreateRecorder(store, TestServices.Create(time)).Attempts,
+            policy,
+            new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()));
+        store.Before = (_, _) => marks++;
+    }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -31,11 +44,11 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         Assert.False(first.BeginCounting());
-        var counting = Enter(alone: false).CountOtherConsumersAsync(slots);
+        var counting = Enter(alone: false).CountOthersAsync(slots);
         Assert.False(counting.IsCompleted);
         Assert.Equal(0, marks);
 
-        first.Counted();
+        first.Counted.SetResult();
 
         await counting.WaitAsync(RunningBus.Patience, Token);
         Assert.Equal(1, marks);
@@ -50,7 +63,7 @@ public sealed class RedeliveryCoordinatorTests
         var first = Enter(alone: false);
         var second = Enter(alone: false);
 
-        await second.CountOtherConsumersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
     }
@@ -61,24 +74,34 @@ public sealed class RedeliveryCoordinatorTests
     [Fact]
     public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForTheOthersSlot()
     {
-        var written = new TaskCompletionSource<Action>();
-        var slot = new TaskCompletionSource();
-        var first = gate.TryEnter(false, time.GetTimestamp(), (_, kept) =>
+        store.Before = (_, _) =>
         {
-            written.SetResult(kept);
-            return slot.Task;
-        })!;
+            if (++marks == 1)
+            {
+                throw new IOException("away for a moment");
+            }
+        };
+        var first = Enter(alone: false);
         first.BeginCounting();
-        first.Counted();
-        var second = Enter(alone: false).CountOtherConsumersAsync(slots);
-        var third = Enter(alone: false).CountOtherConsumersAsync(slots);
+        first.Counted.SetResult();
+        await slots.TakeAsync();
+        var second = Enter(alone: false).CountOthersAsync(slots);
+        var third = Enter(alone: false).CountOthersAsync(slots);
         Assert.False(third.IsCompleted);
 
-        (await written.Task.WaitAsync(RunningBus.Patience, Token))();
+        // Another event takes the slot that the second has lent.
+        await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
+        using var patience = new CancellationTokenSource(RunningBus.Patience);
+        while (!third.IsCompleted)
+        {
+            Assert.False(patience.IsCancellationRequested, "The mark is not written.");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
 
-        await third.WaitAsync(RunningBus.Patience, Token);
+        await third;
         Assert.False(second.IsCompleted);
-        slot.SetResult();
+        slots.GiveBack();
         await second.WaitAsync(RunningBus.Patience, Token);
     }
 
@@ -97,7 +120,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(Lease);
 
         var run = await alone.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOtherConsumersAsync(slots);
+        await run.CountOthersAsync(slots);
         Assert.Equal((1, false), (marks, run.BeginCounting()));
     }
 
@@ -111,7 +134,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(TimeSpan.FromSeconds(1));
 
         var run = await other.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOtherConsumersAsync(slots);
+        await run.CountOthersAsync(slots);
         Assert.Equal((1, true), (marks, run.BeginCounting()));
         alone.Dispose();
         run.Dispose();
@@ -144,7 +167,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         first.BeginCounting();
-        var counting = Enter(alone: false).CountOtherConsumersAsync(slots);
+        var counting = Enter(alone: false).CountOthersAsync(slots);
 
         first.Dispose();
 
@@ -154,7 +177,7 @@ public sealed class RedeliveryCoordinatorTests
 
     private RedeliveryRun Enter(bool alone)
     {
-        var run = gate.TryEnter(alone, time.GetTimestamp(), Mark);
+        var run = coordinator.TryEnter(alone, time.GetTimestamp(), mark);
         Assert.NotNull(run);
         return run;
     }
@@ -164,28 +187,21 @@ public sealed class RedeliveryCoordinatorTests
         var arrived = time.GetTimestamp();
         while (true)
         {
-            if (gate.TryEnter(alone, arrived, Mark) is { } run)
+            if (coordinator.TryEnter(alone, arrived, mark) is { } run)
             {
                 return run;
             }
 
-            await gate.WhenFreeAsync(alone, arrived, Token);
+            await coordinator.WhenFreeAsync(alone, arrived, Token);
         }
     }
 
     private async Task<(RedeliveryRun Run, bool Concurrent)> StartAsync(bool alone)
     {
         var run = Enter(alone);
-        await run.CountOtherConsumersAsync(slots);
+        await run.CountOthersAsync(slots);
         var accompanied = run.BeginCounting();
-        run.Counted();
+        run.Counted.SetResult();
         return (run, accompanied);
-    }
-
-    private Task Mark(ConcurrencyLimiter caller, Action kept)
-    {
-        marks++;
-        kept();
-        return Task.CompletedTask;
     }
 }

@@ -11,6 +11,9 @@ namespace EventBus;
 /// </summary>
 public sealed class SuspectTests
 {
+    // Without a store: it throws if it is written.
+    private static readonly ConcurrentMark Unused = new(null!, null!, null!);
+
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider time = new();
@@ -160,15 +163,13 @@ public sealed class SuspectTests
     {
         var gate = new RedeliveryCoordinator(time, Lease);
         var slots = new ConcurrencyLimiter(1);
-        using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
-        using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
+        using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unused)!;
+        using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unused)!;
 
-        await second.CountOtherConsumersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());
-
-        static Task Unexpected(ConcurrencyLimiter slots, Action kept) => throw new InvalidOperationException("It is counted already.");
     }
 
     [Fact]
@@ -178,13 +179,13 @@ public sealed class SuspectTests
         var arrived = time.GetTimestamp();
         time.Advance(Lease / 2);
         var later = time.GetTimestamp();
-        using var running = gate.TryEnter(alone: true, later, (_, _) => Task.CompletedTask);
+        using var running = gate.TryEnter(alone: true, later, Unused);
         using var abort = new CancellationTokenSource();
         var waiting = gate.WhenFreeAsync(alone: true, arrived, abort.Token);
         time.Advance(Lease / 2);
 
-        Assert.Null(gate.TryEnter(alone: false, later, (_, _) => Task.CompletedTask));
-        using var next = gate.TryEnter(alone: false, arrived, (_, _) => Task.CompletedTask);
+        Assert.Null(gate.TryEnter(alone: false, later, Unused));
+        using var next = gate.TryEnter(alone: false, arrived, Unused);
 
         Assert.NotNull(next);
         Assert.False(waiting.IsCompleted);

@@ -51,10 +51,7 @@ public sealed class CleanStopTests
         var writer = new DurableWriter(TestServices.Create(time));
         var (answer, attempts, probes) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0, 0);
 
-        var writing = writer.WriteAsync(
-            new WriteSubject("mail", "order.placed", "1", _ => ++probes == 1 ? answer.Task : Task.CompletedTask),
-            new ConcurrencyLimiter(1),
-            _ => ++attempts == 1 ? throw new InvalidOperationException("no") : ValueTask.CompletedTask);
+        var writing = RepeatAsync();
         time.Advance(TimeSpan.FromSeconds(5));
         using var limit = new CancellationTokenSource(RunningBus.Patience);
         while (!writing.IsCompleted)
@@ -66,6 +63,17 @@ public sealed class CleanStopTests
 
         await writing;
         answer.SetException(new InvalidOperationException(Marker));
+
+        async Task RepeatAsync()
+        {
+            await using var write = writer.Begin(
+                new WriteSubject("mail", "order.placed", "1", _ => ++probes == 1 ? answer.Task : Task.CompletedTask),
+                new ConcurrencyLimiter(1));
+            while (++attempts == 1)
+            {
+                await write.RepeatAsync(new InvalidOperationException("no"));
+            }
+        }
     }));
 
     /// <summary>

@@ -32,19 +32,19 @@ public sealed class AttemptCountTests
     public Task Count_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
         IsKnownBeforeTheSlotIsBackAsync(
             "count",
-            () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
+            () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written));
 
     [Fact]
     public Task Mark_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written));
 
     [Fact]
     public Task StartOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written));
 
     [Fact]
     public Task MarkOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written));
 
     private async Task IsKnownBeforeTheSlotIsBackAsync(string step, Func<Task> write)
     {

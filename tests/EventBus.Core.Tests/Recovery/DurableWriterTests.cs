@@ -15,13 +15,17 @@ public sealed class DurableWriterTests
     private const int WithoutBody = 2;
 
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
-    private readonly ConcurrencyLimiter slots = new(10);
+    private readonly ConcurrencyLimiter slots;
     private readonly DurableWriter writer;
     private readonly int[] written = new int[3];
     private int probes;
     private Func<CancellationToken, Task> probe = _ => Task.CompletedTask;
 
-    public DurableWriterTests() => writer = new DurableWriter(TestServices.Create(time));
+    public DurableWriterTests()
+    {
+        writer = new DurableWriter(TestServices.Create(time));
+        slots = new ConcurrencyLimiter(10, writer.Intake);
+    }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -143,7 +147,7 @@ public sealed class DurableWriterTests
     {
         Assert.Equal(Whole, await WriteAsync(count => count <= 50 ? new InvalidOperationException("no") : null, probeWrites: false));
         Assert.Equal(0, written[WithBody]);
-        Assert.Equal(0, slots.Hold.Reason?.Length ?? 0);
+        Assert.Equal(0, slots.Intake.Reason?.Length ?? 0);
     }
 
     [Fact]
@@ -157,7 +161,7 @@ public sealed class DurableWriterTests
             .ToArray();
 
         Assert.Equal((true, 1), (writer.StoreIsDown, probes));
-        Assert.False(writer.WhenWritableAsync(slots).IsCompleted);
+        Assert.False(slots.Intake.WhenOpenAsync().IsCompleted);
 
         // After its time without an answer the next one is asked, and nothing was judged.
         await AdvanceUntilAsync(() => probes > 1);
@@ -177,18 +181,35 @@ public sealed class DurableWriterTests
     {
         await slots.TakeAsync();
         var subject = new WriteSubject("mail", "order.placed", "1", ProbeAsync) { ProbeWrites = probeWrites };
-        var writing = writer.WriteAsync(
-            subject,
-            slots,
-            _ => Write(Whole, whole),
-            _ => Write(WithBody, withBody ?? (_ => null)),
-            _ => Write(WithoutBody, _ => null));
+        var writing = RepeatAsync(subject, form => Write(form, form switch
+        {
+            Whole => whole,
+            WithBody => withBody ?? (_ => null),
+            _ => _ => null,
+        }));
         if (advance)
         {
             await AdvanceUntilAsync(() => writing.IsCompleted);
         }
 
         return await writing;
+    }
+
+    private async Task<int> RepeatAsync(WriteSubject subject, Func<int, ValueTask> write)
+    {
+        await using var repeated = writer.Begin(subject, slots, forms: 3);
+        while (true)
+        {
+            try
+            {
+                await write(repeated.Form);
+                return repeated.Form;
+            }
+            catch (Exception exception)
+            {
+                await repeated.RepeatAsync(exception);
+            }
+        }
     }
 
     private Task ProbeAsync(CancellationToken cancellationToken)

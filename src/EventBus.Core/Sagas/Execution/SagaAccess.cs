@@ -16,13 +16,16 @@ internal sealed class SagaAccess(CallerContext context)
 
     public void Close() => running = null;
 
-    /// <summary>Runs an operation outside of the caller's synchronization context.</summary>
+    /// <summary>
+    /// Leaves the caller's synchronization context: the method that awaits the result continues outside of it.
+    /// </summary>
+    public ContextDeparture Leave() => context.Leave();
+
+    /// <summary>Gets the operations of the running bus.</summary>
     /// <exception cref="EventBusException">The bus is not running or has no sagas.</exception>
-    public Task<T> EnterAsync<T>(Func<SagaOperations, Task<T>> operation) => context.EnterAsync(async () => await operation(Running()));
+    public SagaOperations Running() => running ?? throw new EventBusException(NotRunning);
 
     /// <summary>Processes a reply to a saga.</summary>
     public Task ReceiveAsync(string saga, EventContext reply, CancellationToken cancellationToken) =>
         Running().ReceiveAsync(saga, reply, cancellationToken);
-
-    private SagaOperations Running() => running ?? throw new EventBusException(NotRunning);
 }

@@ -16,36 +16,58 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        return sagas.EnterAsync(running =>
-        {
-            Check(id);
-            return running.StartAsync(state, id, cancellationToken);
-        });
+        return StartInsideAsync(state, id, cancellationToken);
     }
 
     public Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        return sagas.EnterAsync(async running =>
-        {
-            Check(id);
-            return await running.WaitAsync<TState>(await running.StartAsync(state, id, cancellationToken), cancellationToken);
-        });
+        return RunInsideAsync(state, id, cancellationToken);
     }
 
     public Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(id);
-        return sagas.EnterAsync(running => running.WaitAsync<TState>(id, cancellationToken));
+        return WaitInsideAsync<TState>(id, cancellationToken);
     }
 
     public Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return sagas.EnterAsync(
-            async running => await running.FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.ToSagaInfo(entry) : null);
+        return FindInsideAsync(id, cancellationToken);
+    }
+
+    private async Task<string> StartInsideAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
+        where TState : notnull
+    {
+        await sagas.Leave();
+        var running = sagas.Running();
+        Check(id);
+        return await running.StartAsync(state, id, cancellationToken);
+    }
+
+    private async Task<SagaResult<TState>> RunInsideAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
+        where TState : notnull
+    {
+        await sagas.Leave();
+        var running = sagas.Running();
+        Check(id);
+        return await running.WaitAsync<TState>(await running.StartAsync(state, id, cancellationToken), cancellationToken);
+    }
+
+    private async Task<SagaResult<TState>> WaitInsideAsync<TState>(string id, CancellationToken cancellationToken)
+        where TState : notnull
+    {
+        await sagas.Leave();
+        return await sagas.Running().WaitAsync<TState>(id, cancellationToken);
+    }
+
+    private async Task<SagaInfo?> FindInsideAsync(string id, CancellationToken cancellationToken)
+    {
+        await sagas.Leave();
+        return await sagas.Running().FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.ToSagaInfo(entry) : null;
     }
 
     private static void Check(string? id)

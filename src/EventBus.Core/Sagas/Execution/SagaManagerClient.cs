@@ -7,31 +7,56 @@ internal sealed class SagaManagerClient(SagaAccess sagas) : SagaManager
 {
     private const int MaxTake = 1_000;
 
-    public override Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        sagas.EnterAsync<IReadOnlyList<SagaInfo>>(
-            async running => [.. (await running.ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.ToSagaInfo)]);
+    public override async Task<IReadOnlyList<SagaInfo>> ListAsync(
+        SagaFilter? filter = null,
+        CancellationToken cancellationToken = default)
+    {
+        await sagas.Leave();
+        return [.. (await sagas.Running().ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.ToSagaInfo)];
+    }
 
-    public override Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        sagas.EnterAsync(running => running.CountAsync(Check(filter), cancellationToken));
+    public override async Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        await sagas.Leave();
+        return await sagas.Running().CountAsync(Check(filter), cancellationToken);
+    }
 
     public override Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return sagas.EnterAsync(running => running.RetryAsync(id, cancellationToken));
+        return RetryInsideAsync(id, cancellationToken);
     }
 
     public override Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return sagas.EnterAsync(running => running.SkipAsync(id, reason, cancellationToken));
+        return SkipInsideAsync(id, reason, cancellationToken);
     }
 
     public override Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return sagas.EnterAsync(running => running.FinishAsync(id, reason, cancellationToken));
+        return FinishInsideAsync(id, reason, cancellationToken);
+    }
+
+    private async Task<bool> RetryInsideAsync(string id, CancellationToken cancellationToken)
+    {
+        await sagas.Leave();
+        return await sagas.Running().RetryAsync(id, cancellationToken);
+    }
+
+    private async Task<bool> SkipInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    {
+        await sagas.Leave();
+        return await sagas.Running().SkipAsync(id, reason, cancellationToken);
+    }
+
+    private async Task<bool> FinishInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    {
+        await sagas.Leave();
+        return await sagas.Running().FinishAsync(id, reason, cancellationToken);
     }
 
     private static SagaFilter Check(SagaFilter? filter)

@@ -4,11 +4,11 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Handles events that were attempted before and never settled: they may have ended their process. Such events of a
-/// subscription run one at a time, and each attempt is counted durably before it begins.
+/// Decides whether an event that was attempted before and never settled may be attempted again: it may have ended its
+/// process. Such events of a subscription run one at a time, and each attempt is counted durably before it begins.
 /// </summary>
-internal sealed class RedeliveryProcessor(
-    SubscriptionRuntime subscription, AttemptRunner attempts, FailureRecorder failures, RedeliveryLock turns, BusServices services)
+internal sealed class RedeliveryAdmission(
+    SubscriptionRuntime subscription, FailureRecorder failures, RedeliveryLock turns, BusServices services)
 {
     // The maximum number of concurrent attempts after the first that do not count. Without it, an event that ends its
     // process late, and always during concurrent attempts, would never become a dead letter.
@@ -22,97 +22,99 @@ internal sealed class RedeliveryProcessor(
     /// </summary>
     public bool AnyWaits => Volatile.Read(ref waiting) > 0;
 
-    /// <summary>Handles a delivery that was delivered before.</summary>
-    public async Task HandleAsync(Delivery delivery, DeliveryContext context)
+    /// <summary>Waits until a redelivered event may be attempted, and counts the attempt.</summary>
+    /// <param name="delivery">The delivery.</param>
+    /// <param name="attempt">Receives the attempt. The caller disposes it in any case.</param>
+    /// <returns>False if the delivery was settled without an attempt.</returns>
+    public async Task<bool> TryBeginAsync(Delivery delivery, RedeliveredAttempt attempt)
     {
-        var envelope = delivery.Envelope;
-        if (await subscription.Attempts.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
+        var (envelope, policy, slots) = (delivery.Envelope, subscription.Failure, subscription.Slots);
+        if (await subscription.Attempts.TryTakeRedeliveredAsync(policy, envelope, slots))
         {
             await delivery.AckAsync();
-            return;
+            return false;
         }
 
-        using var turn = await EnterTurnAsync();
-        var count = await subscription.Attempts.CountAsync(subscription.Failure, envelope, default, subscription.Slots);
+        attempt.Turn = await EnterTurnAsync();
+        var count = await subscription.Attempts.CountAsync(policy, envelope, default, slots);
         if (count is var (earlier, concurrent) && MayBegin(earlier + 1, concurrent))
         {
-            using var run = await EnterAsync(
+            var run = attempt.Run = await EnterAsync(
                 IsToRunAlone(earlier, concurrent),
-                (slots, kept) => subscription.Attempts.MarkConcurrentAsync(subscription.Failure, envelope, slots, kept));
+                new ConcurrentMark(subscription.Attempts, policy, envelope));
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
-                return;
+                return false;
             }
 
-            await run.CountOtherConsumersAsync(subscription.Slots);
-            count = await subscription.Attempts.CountAsync(
-                subscription.Failure,
-                envelope,
-                new AttemptCount(1, run.BeginCounting() ? 1 : 0),
-                subscription.Slots,
-                run.Counted);
-            if (count is var (attempt, _) && MayBegin(attempt, concurrent))
+            await run.CountOthersAsync(slots);
+            var added = new AttemptCount(1, run.BeginCounting() ? 1 : 0);
+            count = await subscription.Attempts.CountAsync(policy, envelope, added, slots, run.Counted);
+            if (count is var (number, _) && MayBegin(number, concurrent))
             {
-                context.EnsureState().Attempt = attempt;
-
                 // If this attempt ends without ending the process, the other event probably ended it in the earlier
                 // concurrent attempts: they do not count.
-                await attempts.RunAsync(delivery, context, attempt - concurrent);
-                return;
+                (attempt.Number, attempt.Counted) = (number, number - concurrent);
+                return true;
             }
 
+            run.Dispose();
             count = count is { } counted ? counted with { Attempts = counted.Attempts - 1 } : null;
         }
 
-        if (count is { } spent)
-        {
-            await failures.RecordAsync(
-                subscription.Failure,
-                subscription.Failure.Fresh(envelope, spent.Attempts),
-                ProcessEnded(spent.Attempts),
-                subscription.Slots);
-        }
-        else
-        {
-            // It was recorded as failed before it could be acknowledged.
-            await failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
-        }
-
+        await GiveUpAsync(envelope, count?.Attempts);
         await delivery.AckAsync();
+        return false;
     }
 
-    /// <summary>Retries an entry whose earlier attempt did not end.</summary>
-    public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
+    /// <summary>
+    /// Waits until an entry whose earlier attempt did not end may be attempted, and counts the attempt.
+    /// </summary>
+    /// <param name="entry">The claimed entry.</param>
+    /// <param name="attempt">Receives the attempt. The caller disposes it in any case.</param>
+    /// <returns>
+    /// The entry including the attempt; null if it was recorded, released or lost without an attempt.
+    /// </returns>
+    public async Task<FailedEvent?> TryBeginAsync(FailedEvent entry, RedeliveredAttempt attempt)
     {
         // The process of the previous owner has probably ended because of this event. The attempt is counted when its
         // turn has come and not with the claim: events before it may end the process while it waits.
-        using var turn = await EnterTurnAsync(entry);
+        attempt.Turn = await EnterTurnAsync(entry);
+        if (attempt.Turn is null)
+        {
+            return null;
+        }
+
         var next = entry with { Attempts = entry.Attempts + 1 };
-        if (turn is not null && !MayBegin(next.Attempts, entry.Concurrent))
+        if (!MayBegin(next.Attempts, entry.Concurrent))
         {
             await failures.RecordAsync(subscription.Failure, entry, ProcessEnded(entry.Attempts), subscription.Slots);
-            return;
+            return null;
         }
 
-        using var run = turn is null
-            ? null
-            : await EnterAsync(
-                IsToRunAlone(entry.Attempts, entry.Concurrent),
-                (slots, kept) => subscription.Attempts.MarkConcurrentAsync(next, slots, kept),
-                entry);
-        if (run is null)
+        var mark = new ConcurrentMark(subscription.Attempts, subscription.Failure, entry.Envelope) { Entry = next };
+        attempt.Run = await EnterAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), mark, entry);
+        if (attempt.Run is not { } run)
         {
-            return;
+            return null;
         }
 
-        await run.CountOtherConsumersAsync(subscription.Slots);
+        await run.CountOthersAsync(subscription.Slots);
         var counted = next with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) };
-        if (await subscription.Attempts.BeginAsync(subscription.Failure, counted, subscription.Slots, run.Counted))
-        {
-            await attempts.RetryAsync(next, lost);
-        }
+        return await subscription.Attempts.BeginAsync(subscription.Failure, counted, subscription.Slots, run.Counted) ? next : null;
     }
+
+    /// <summary>Records that an event has used up its attempts, unless it is recorded as failed already.</summary>
+    private Task GiveUpAsync(Envelope envelope, int? attempts) => attempts is { } spent
+        ? failures.RecordAsync(
+            subscription.Failure,
+            subscription.Failure.Fresh(envelope, spent),
+            ProcessEnded(spent),
+            subscription.Slots)
+
+        // It was recorded as failed before it could be acknowledged.
+        : failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
 
     /// <summary>
     /// True if an attempt is within the allowed number. The second attempt always is: the first delivery may have been
@@ -169,12 +171,12 @@ internal sealed class RedeliveryProcessor(
     }
 
     /// <summary>Enters the coordinator. The caller holds a slot.</summary>
-    private async Task<RedeliveryRun> EnterAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent)
+    private async Task<RedeliveryRun> EnterAsync(bool alone, ConcurrentMark mark)
     {
         var arrived = services.Time.GetTimestamp();
         while (true)
         {
-            if (turns.Coordinator.TryEnter(alone, arrived, becomesConcurrent) is { } run)
+            if (turns.Coordinator.TryEnter(alone, arrived, mark) is { } run)
             {
                 return run;
             }
@@ -186,15 +188,15 @@ internal sealed class RedeliveryProcessor(
     /// <summary>
     /// Enters the coordinator with a claimed entry. Null: it had to wait and was released; it can be claimed again now.
     /// </summary>
-    private async Task<RedeliveryRun?> EnterAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent, FailedEvent entry)
+    private async Task<RedeliveryRun?> EnterAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
     {
         if (!failures.ClaimsAreAttempts)
         {
-            return await EnterAsync(alone, becomesConcurrent);
+            return await EnterAsync(alone, mark);
         }
 
         var arrived = services.Time.GetTimestamp();
-        if (turns.Coordinator.TryEnter(alone, arrived, becomesConcurrent) is { } run)
+        if (turns.Coordinator.TryEnter(alone, arrived, mark) is { } run)
         {
             return run;
         }

@@ -1,0 +1,139 @@
+namespace EventBus;
+
+/// <summary>
+/// Holds back deliveries while there is a reason: a store does not accept writes, or an operator has paused a
+/// subscription. Thread-safe.
+/// </summary>
+/// <param name="outer">A gate for more than this one, which holds back deliveries too; null for none.</param>
+internal sealed class IntakeGate(IntakeGate? outer = null)
+{
+    private readonly Lock sync = new();
+    private readonly List<string> reasons = [];
+    private TaskCompletionSource? opened;
+    private volatile bool isClosed;
+    private volatile bool isStopping;
+
+    /// <summary>True if this gate is closed, whatever the outer one is.</summary>
+    public bool IsClosed => isClosed;
+
+    /// <summary>True if the bus stops while the gate is closed: deliveries that have not begun are released.</summary>
+    public bool IsOver => isStopping && isClosed;
+
+    /// <summary>The oldest reason for which this gate is closed; null if it is open.</summary>
+    public string? Reason
+    {
+        get
+        {
+            lock (sync)
+            {
+                return reasons.FirstOrDefault();
+            }
+        }
+    }
+
+    private bool HoldsBack => (isClosed && !isStopping) || outer is { HoldsBack: true };
+
+    /// <summary>Adds a reason. The gate stays closed until each reason was removed.</summary>
+    public void Close(string reason)
+    {
+        lock (sync)
+        {
+            reasons.Add(reason);
+            isClosed = true;
+        }
+    }
+
+    /// <summary>Removes a reason.</summary>
+    public void Open(string reason)
+    {
+        lock (sync)
+        {
+            reasons.Remove(reason);
+            if (reasons.Count == 0)
+            {
+                Open();
+            }
+        }
+    }
+
+    /// <summary>Closes the gate if it is open.</summary>
+    /// <returns>False if it was closed already, or the bus stops.</returns>
+    public bool TryClose(string reason)
+    {
+        lock (sync)
+        {
+            if (isClosed || isStopping)
+            {
+                return false;
+            }
+
+            reasons.Add(reason);
+            return isClosed = true;
+        }
+    }
+
+    /// <summary>Opens the gate if it is closed.</summary>
+    /// <returns>False if it was open already, or the bus stops.</returns>
+    public bool TryOpen()
+    {
+        lock (sync)
+        {
+            if (!isClosed || isStopping)
+            {
+                return false;
+            }
+
+            Open();
+            return true;
+        }
+    }
+
+    /// <summary>Ends all waits because the bus stops.</summary>
+    /// <param name="letThrough">
+    /// True to let the queued events through as if the gate were open, because they exist nowhere else.
+    /// </param>
+    public void Stop(bool letThrough)
+    {
+        lock (sync)
+        {
+            isStopping = true;
+            if (letThrough)
+            {
+                Open();
+            }
+
+            opened?.TrySetResult();
+        }
+    }
+
+    /// <summary>Completes when this gate and the outer one are open, or when the bus stops.</summary>
+    public Task WhenOpenAsync() => HoldsBack ? WaitAsync() : Task.CompletedTask;
+
+    private async Task WaitAsync()
+    {
+        while (HoldsBack)
+        {
+            await WhenThisIsOpenAsync();
+            await (outer?.WhenOpenAsync() ?? Task.CompletedTask);
+        }
+    }
+
+    private Task WhenThisIsOpenAsync()
+    {
+        lock (sync)
+        {
+            return isClosed && !isStopping
+                ? (opened ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task
+                : Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Opens the gate. Call it under the lock.</summary>
+    private void Open()
+    {
+        reasons.Clear();
+        isClosed = false;
+        opened?.TrySetResult();
+        opened = null;
+    }
+}
