@@ -109,7 +109,7 @@ public static class RabbitMqBuilderExtensions
     {
         if (section.GetSection(nameof(options.RetrySteps)).GetChildren().Any())
         {
-            // The binder would append to the list of the code.
+            // The binder appends to a list. If the section has delays, they replace the delays that were set in code.
             options.RetrySteps = null;
         }
 

@@ -22,7 +22,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
-    private bool shared;
+    private bool holdsConnector;
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -42,7 +42,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         (time, failFast) = (topology.TimeProvider, topology.FailFast);
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Share(topology.ServiceName, time);
-        shared = true;
+        holdsConnector = true;
         brokerDeadLetters = new RabbitMqBrokerDeadLetters(
             connector,
             this.topology,
@@ -83,9 +83,9 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            await new SubscriptionQueues(Started(topology)).RetireAsync(live, subscription, discardWaiting);
+            await new SubscriptionQueues(Started(topology)).RetireAsync(session, subscription, discardWaiting);
         }
         catch (Exception exception)
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
@@ -105,9 +105,9 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         var queues = new SubscriptionQueues(new RabbitMqTopology(service, options));
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            return await queues.FindAsync(live, subscription) is { } queue
+            return await queues.FindAsync(session, subscription) is { } queue
                 ? new SubscriptionQueue(
                     queue.QueueName,
                     queue.ConsumerCount,
@@ -146,7 +146,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             FindFailure() is { } failure ? new HealthCheckResult(HealthStatus.Unhealthy, failure)
             : connector.Publishing.IsBlocked ? new HealthCheckResult(
                 HealthStatus.Degraded,
-                "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
+                "RabbitMQ is short of memory or disk, and accepts no events at present.")
             : brokerDeadLetters?.Problem is { } problem ? new HealthCheckResult(
                 HealthStatus.Degraded,
                 $"RabbitMQ at {connector.Place}: {problem}")
@@ -165,14 +165,16 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             .Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask)
             .Append(brokerDeadLetters?.DisposeAsync().AsTask() ?? Task.CompletedTask)
             .Append(monitor?.DisposeAsync().AsTask() ?? Task.CompletedTask));
-        if (shared)
+        if (holdsConnector)
         {
-            shared = false;
+            holdsConnector = false;
             await connector.ReleaseAsync();
         }
     }
 
-    /// <summary>Describes the failure because of which events cannot be published or received; null if there is none.</summary>
+    /// <summary>
+    /// Describes the failure because of which events cannot be published or received; null if there is none.
+    /// </summary>
     private string? FindFailure()
     {
         if (publisher is not { IsOpen: true })
@@ -206,15 +208,15 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
     /// <summary>
     /// Creates or checks all entities at once, so that one error lists all problems. If the connection is lost in the
-    /// meantime, the publisher and each receiver restore their own entities when it is back.
+    /// meantime, the publisher and each receiver create the entities that they need when they have a connection again.
     /// </summary>
     private async Task PrepareAsync(IEnumerable<RabbitMqEntity> entities, CancellationToken cancellationToken)
     {
         try
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            await provisioner.PrepareAsync(live, entities);
+            await provisioner.PrepareAsync(session, entities);
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
@@ -223,19 +225,19 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     }
 
     /// <summary>
-    /// Waits until the publisher or a receiver is open. An unreachable broker is an error only with fail-fast; a broker
-    /// that answers with a refusal is always an error.
+    /// Waits until the publisher or a receiver is open, at most for the call timeout. Throws if the broker refuses this
+    /// application. If the broker is unreachable, throws only with fail-fast; otherwise logs a warning and returns.
     /// </summary>
     private async Task ReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
     {
         try
         {
             using var limit = new CancellationTokenSource(options.CallTimeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            await Task.WhenAny(ready, failed).WaitAsync(either.Token);
+            using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await Task.WhenAny(ready, failed).WaitAsync(linked.Token);
             if (failFast && !RabbitMqErrors.IsRefusal(lastError()))
             {
-                await ready.WaitAsync(either.Token);
+                await ready.WaitAsync(linked.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

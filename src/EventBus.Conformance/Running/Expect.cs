@@ -6,25 +6,25 @@ internal static class Expect
     /// <summary>The default timeout for what must happen in a scenario.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(15);
 
-    public static void That(bool condition, string expected, object? happened = null)
+    public static void That(bool condition, string expected, object? actual = null)
     {
         if (!condition)
         {
-            throw Failure(expected, happened?.ToString());
+            throw Failure(expected, actual?.ToString());
         }
     }
 
-    public static void Equal<T>(T expected, T happened, string what)
+    public static void Equal<T>(T expected, T actual, string what)
     {
-        if (!EqualityComparer<T>.Default.Equals(expected, happened))
+        if (!EqualityComparer<T>.Default.Equals(expected, actual))
         {
-            throw Failure($"{what} is {expected}", $"it is {happened}");
+            throw Failure($"{what} is {expected}", $"it is {actual}");
         }
     }
 
-    public static void Sequence<T>(IEnumerable<T> expected, IEnumerable<T> happened, string what)
+    public static void Sequence<T>(IEnumerable<T> expected, IEnumerable<T> actual, string what)
     {
-        var (left, right) = (expected.ToList(), happened.ToList());
+        var (left, right) = (expected.ToList(), actual.ToList());
         if (!left.SequenceEqual(right))
         {
             throw Failure($"{what} is [{Show(left)}]", $"it is [{Show(right)}]");
@@ -75,8 +75,8 @@ internal static class Expect
         throw Failure($"{expected}, as {typeof(TException).Name}", "no exception");
     }
 
-    public static ConformanceException Failure(string expected, string? happened) =>
-        new($"Expected: {expected}. Happened: {happened ?? "not so"}.");
+    public static ConformanceException Failure(string expected, string? actual) =>
+        new($"Expected: {expected}. Happened: {actual ?? "not so"}.");
 
     private static string Show<T>(List<T> items) =>
         string.Join(", ", items.Take(50)) + (items.Count > 50 ? $" and {items.Count - 50} more" : "");

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
+/// <summary>A recorded log entry.</summary>
 /// <param name="Level">The level.</param>
 /// <param name="Category">The name of the logger.</param>
 /// <param name="Text">The message text.</param>

@@ -5,7 +5,9 @@ internal static class ScenarioRunner
 {
     private static readonly TimeSpan MaxDuration = TimeSpan.FromMinutes(2);
 
-    /// <summary>Runs a scenario. Several may run at the same time on one backend, unless one of them is exclusive.</summary>
+    /// <summary>
+    /// Runs a scenario. Several may run at the same time on one backend, unless one of them is exclusive.
+    /// </summary>
     /// <param name="scenario">The scenario.</param>
     /// <param name="backend">The name of the backend.</param>
     /// <param name="gate">The gate of the backend.</param>

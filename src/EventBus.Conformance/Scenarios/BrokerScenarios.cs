@@ -35,8 +35,8 @@ internal static class BrokerScenarios
         },
         new(
             "publish-through-a-restart",
-            "What is published while the broker restarts, and was certainly not sent, is sent within its deadline, so that a short "
-                + "outage is no error of the application.",
+            "Events that are published while the broker restarts, and were certainly not sent, are sent within their deadline, so that a "
+                + "short outage causes no error in the application.",
             PublishThroughARestartAsync,
             exclusive: true)
         {
@@ -78,7 +78,7 @@ internal static class BrokerScenarios
 
         async Task PublishAsync()
         {
-            // Until a publish that began after the restart is accepted.
+            // Publishes until an event is accepted whose publish began after the restart.
             for (var (number, restarted, accepted) = (1, false, false); !restarted || !accepted; number++)
             {
                 restarted = restarting.IsCompleted;

@@ -22,12 +22,12 @@ internal static class DeliveryScenarios
             SeveralTypesAsync),
         new(
             "interface-subscription",
-            "A subscription to an interface gets every known event type that is assignable to it, each event once, so that what events "
-                + "have in common is handled in one place.",
+            "A subscription to an interface gets every known event type that is assignable to it, each event once, so that one handler can "
+                + "serve several event types.",
             InterfaceAsync),
         new(
             "topic-isolation",
-            "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.",
+            "A subscription gets the events that it subscribes to and no others, so that other events cost it nothing.",
             TopicIsolationAsync),
         new(
             "wildcard-patterns",

@@ -9,8 +9,8 @@ internal static class FailureScenarios
     [
         new(
             "independent-subscriptions",
-            "A failing subscription is retried alone and its siblings run once, so that one broken handler never repeats another's "
-                + "effects.",
+            "A failing subscription is retried alone, and the other subscriptions handle the event once, so that one broken handler never "
+                + "repeats the effects of another.",
             IndependentAsync),
         new(
             "three-retries-then-dead-letter",
@@ -19,8 +19,8 @@ internal static class FailureScenarios
             ThreeRetriesAsync),
         new(
             "dead-letter-retry",
-            "A dead letter that an operator retries runs its own subscription again with the same id and all retries available again, so "
-                + "that a fixed handler loses no event.",
+            "When an operator retries a dead letter, its subscription handles the event again with the same id and all retries available, "
+                + "so that a fixed handler loses no event.",
             RetryAsync),
         new(
             "dead-letter-discard",

@@ -9,17 +9,16 @@ internal static class ForeignScenarios
     [
         new(
             "foreign-message",
-            "Plain JSON from a program in another language is handled, and its garbage becomes a dead letter, so that other services "
-                + "need no library of ours.",
+            "Plain JSON from a program in another language is handled, and invalid messages become dead letters, so that other services do "
+                + "not need this library.",
             ForeignAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
         new(
             "foreign-attributes",
-            "An attribute beyond its limit, or with a control character, becomes one dead letter that names the attribute and its "
-                + "length, and what is within the bounds is handled and published on, so that no foreign text costs a connection, a "
-                + "store or a log.",
+            "An attribute beyond its limit or with a control character makes the message a dead letter that names the attribute and its "
+                + "length, and valid attributes are handled and published again, so that no input breaks a connection, a store or a log.",
             ForeignAttributesAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),

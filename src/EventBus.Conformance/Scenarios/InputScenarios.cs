@@ -12,18 +12,19 @@ internal static class InputScenarios
     [
         new(
             "malformed-input",
-            "What cannot be read becomes a dead letter at once with its raw bytes and starts no handler, so that one bad publisher "
-                + "neither stops a queue nor loses evidence.",
+            "A message that cannot be read becomes a dead letter at once, with its raw bytes, and starts no handler, so that a faulty "
+                + "publisher neither stops a queue nor destroys evidence.",
             MalformedAsync),
         new(
             "unread-bodies",
-            "Bodies that cannot be read are kept whole up to a size, and up to a sum for a subscription; beyond, a dead letter keeps the "
-                + "beginning, says so, and is never handled as if it were whole, so that foreign bodies fill no store.",
+            "Bodies that cannot be read are stored completely up to a size for each and a total for each subscription; beyond these limits "
+                + "a dead letter keeps the beginning, reports that, and is never handled as a complete event, so that such bodies do not "
+                + "fill the store.",
             UnreadBodiesAsync),
         new(
             "other-members",
-            "An object that has members and none of those of its event type becomes a dead letter that names both, and starts no "
-                + "handler, so that an envelope of another bus or another casing is never taken for an event of nulls and zeros.",
+            "An object that has members but none of those of its event type becomes a dead letter that names both, and starts no handler, "
+                + "so that an envelope of another bus or another casing is never read as an event with default values.",
             OtherMembersAsync),
     ];
 
@@ -69,8 +70,8 @@ internal static class InputScenarios
             options => (options.MaxBodyBytes, options.MaxUnreadBodyBytes, options.MaxUnreadBytes) = (MaxBody, 100_000, 150_000))
             .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
 
-        // In sequence, because the sum of the stored bodies decides: stored whole, too large, whole up to the sum,
-        // beyond the sum, always small enough.
+        // One after the other, because the sum of the bodies that are already stored decides. In this order: stored
+        // whole; too large for one body; whole, up to the maximum sum; beyond the maximum sum; always small enough.
         (int Length, bool IsWhole)[] bodies = [(70_000, true), (100_001, false), (80_000, true), (Beginning + 1, false), (Beginning, true)];
         for (var i = 0; i < bodies.Length; i++)
         {

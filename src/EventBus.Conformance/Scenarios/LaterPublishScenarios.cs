@@ -9,17 +9,17 @@ internal static class LaterPublishScenarios
     [
         new(
             "follow-up-events",
-            "What a handler publishes leaves only when it has succeeded, with the same ids whenever it runs again, so that a retry "
-                + "starts no process twice.",
+            "Events that a handler publishes are sent only when it has succeeded, with the same ids whenever it runs again, so that a "
+                + "retry starts no process twice.",
             FollowUpsAsync),
         new(
             "follow-ups-again",
-            "A follow-up event that is published again for the same event, with another content, counts as the same event, so that a "
-                + "time stamp in it makes no dead letter.",
+            "A follow-up event that is published again for the same event with other content counts as the same event, so that a time "
+                + "stamp in it does not make it a dead letter.",
             FollowUpsAgainAsync),
         new(
             "delayed-publish",
-            "A delayed event is delivered whole and never before its time, so that reminders need no scheduler.",
+            "A delayed event is delivered completely and never before its time, so that reminders need no scheduler.",
             DelayedAsync),
     ];
 

@@ -11,7 +11,7 @@ internal static class LifetimeScenarios
     [
         new(
             "close-while-publishing",
-            "When a bus stops under load every publish ends with an answer and nothing accepted is lost, so that a deployment costs no "
+            "When a bus stops under load, every publish ends with a result and no accepted event is lost, so that a deployment loses no "
                 + "event.",
             CloseWhilePublishingAsync),
         new(

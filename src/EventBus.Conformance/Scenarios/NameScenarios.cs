@@ -41,20 +41,20 @@ internal static class NameScenarios
     [
         new(
             "names-apart",
-            "Subscriptions whose names are made to collide each get every event and keep their own dead letters, so that a name chosen "
-                + "freely never takes events from another.",
+            "Subscriptions with easily confused names each get every event and keep their own dead letters, so that a freely chosen name "
+                + "never takes events from another subscription.",
             SubscriptionsAsync),
         new(
             "services-apart",
-            "Services whose names and subscriptions run together to the same text each get every event, so that a new service takes "
-                + "nothing from another.",
+            "Services whose names and subscriptions form the same text when they are joined each get every event, so that a new service "
+                + "takes nothing from another.",
             ServicesAsync) { RuledOut = Meets },
         new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, "
             + "retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
         new(
             "buses-share",
-            "Two buses of one application, and services whose names look like theirs, each get every event in subscriptions of the same "
-                + "names, so that each is a service of its own.",
+            "Two buses of one application, and services with similar names, each get every event in subscriptions with equal names, so "
+                + "that each bus is a service of its own.",
             SharedAsync) { RuledOut = Meets },
     ];
 

@@ -148,7 +148,7 @@ internal static class OrderScenarios
 
         var stopping = first.StopAsync();
 
-        // This takes enough time for the standby instance to continue too early, if it were going to.
+        // Handling these events takes so long that a standby instance that continues too early would be noticed.
         for (var i = 0; i < Others; i++)
         {
             await second.Bus.PublishAsync(new InvoicePaid(i));

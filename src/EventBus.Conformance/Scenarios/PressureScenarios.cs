@@ -18,7 +18,7 @@ internal static class PressureScenarios
             BackPressureAsync) { RuledOut = LimitedQueue },
         new(
             "publish-into-own-full-subscription",
-            "Handlers that publish into their own full subscription continue, so that no handler waits for itself.",
+            "A handler that publishes into its own full subscription continues, so that no handler waits for itself.",
             OwnSubscriptionAsync) { RuledOut = LimitedQueue },
     ];
 

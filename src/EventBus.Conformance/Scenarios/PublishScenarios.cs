@@ -26,8 +26,8 @@ internal static class PublishScenarios
         },
         new(
             "oversized",
-            "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that "
-                + "one publisher cannot block all others.",
+            "An event of exactly the maximum size is accepted, one with one byte more is rejected and sent nowhere, and a large one causes "
+                + "one warning, so that one publisher cannot block all others.",
             OversizedAsync),
         new(
             "bad-options",
@@ -36,8 +36,8 @@ internal static class PublishScenarios
             BadOptionsAsync),
         new(
             "publish-many",
-            "A list is delivered whole, each refused item is reported and holds back the later ones of its key, so that a batch never "
-                + "breaks an order.",
+            "A list is delivered completely, and a rejected item is reported and holds back the later items of its key, so that a batch "
+                + "never breaks an order.",
             PublishManyAsync),
     ];
 

@@ -25,12 +25,12 @@ internal static class SeamScenarios
             ReleasedIsNotOvertakenAsync) { RuledOut = Rule.All(Rule.Ordered, Rule.Redelivers) },
         new(
             "stopped-intake",
-            "A receiver whose intake was stopped ends its deliveries, and those taken before can still be settled, so that a shutdown "
-                + "loses nothing.",
+            "A receiver whose intake is stopped completes its deliveries, and deliveries that were taken before can still be settled, so "
+                + "that a shutdown loses nothing.",
             StoppedIntakeAsync),
         new(
             "unsettled-comes-again",
-            "What a closed instance left unsettled is delivered to the next one, so that a crash loses nothing.",
+            "Events that a closed instance has not settled are delivered to the next instance, so that a crash loses nothing.",
             UnsettledComesAgainAsync) { RuledOut = Rule.All(Rule.Durable, Rule.Redelivers) },
         new(
             "double-close",

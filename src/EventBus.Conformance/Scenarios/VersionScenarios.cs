@@ -7,8 +7,8 @@ internal static class VersionScenarios
     [
         new(
             "upcasting",
-            "A handler of the new version receives events of the old one carried forward, so that publishers and handlers can be "
-                + "deployed apart.",
+            "A handler of the new version receives converted events of the old version, so that publishers and handlers can be deployed "
+                + "independently.",
             UpcastingAsync),
     ];
 

@@ -13,13 +13,13 @@ internal static class AlertScenarios
             InOrderAsync) { RuledOut = StoreRule.Failures },
         new(
             "alert-of-another-death",
-            "An alert that is marked as sent covers the dead letter that it reported and no later one, so that every dead letter is "
-                + "reported.",
+            "An alert that is marked as sent covers the dead letter that it reported, and not a later one of the same event, so that every "
+                + "dead letter is reported.",
             AnotherDeathAsync) { RuledOut = StoreRule.Failures },
         new(
             "alerts-at-once",
-            "Two instances that ask for alerts at the same time never both get one, and together they get all, so that each alert is "
-                + "sent once.",
+            "Two instances that claim alerts at the same time never get the same alert, and together they get all alerts, so that each "
+                + "alert is sent once.",
             AtOnceAsync) { RuledOut = StoreRule.Failures },
     ];
 

@@ -10,33 +10,33 @@ internal static class ClaimScenarios
     [
         new(
             "longest-due-first",
-            "Due entries come in the order of their times, so many for each subscription that asks, so that a crowd in one subscription "
-                + "holds up no other.",
+            "Due entries are returned in the order of their due times, up to a maximum for each subscription, so that many entries of one "
+                + "subscription do not delay the others.",
             LongestDueFirstAsync) { RuledOut = StoreRule.Failures },
         new(
             "settled-claim",
-            "A claim ends when it is settled, also for an event that comes a second time, so that a late answer changes nothing.",
+            "A claim ends when its entry is settled, also for an event that is stored a second time, so that a late call changes nothing.",
             SettledClaimAsync) { RuledOut = StoreRule.Failures },
         new(
             "expired-claim",
-            "An entry whose holder is silent is due again under a higher number and marked as interrupted, and the old holder changes "
-                + "nothing, so that a crash loses nothing.",
+            "An entry whose claim expires is due again with a higher claim number and is marked as interrupted, and the previous holder "
+                + "can change nothing, so that a crash loses nothing.",
             ExpiredClaimAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
         new(
             "renewed-claim",
-            "A claim that is renewed is not given to another instance, and an owner that lost its claim learns it, so that a long "
-                + "handler keeps its event.",
+            "A renewed claim is not passed to another instance, and the holder of a lost claim is informed, so that a long handler keeps "
+                + "its event.",
             RenewedClaimAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
         new(
             "claims-at-once",
-            "Two instances that claim at the same time never both get an entry, and together they get all, so that instances share the "
-                + "work.",
+            "Two instances that claim at the same time never get the same entry, and together they get all entries, so that instances "
+                + "share the work.",
             ClaimsAtOnceAsync) { RuledOut = StoreRule.Failures },
     ];
 
@@ -93,7 +93,7 @@ internal static class ClaimScenarios
         await run.RecordAsync(run.Waiting("1"));
         var second = await run.ClaimOneAsync("1");
         Expect.That(second.Claim > first.Claim, $"a claim number above {first.Claim} for the same event and subscription", second.Claim);
-        await ExpectNoSayAsync(run, first);
+        await ExpectNoEffectAsync(run, first);
         Expect.Sequence([], await run.Failures.RenewAsync([second], run.In(60), default), "the claims that are lost while they are held");
         await run.Failures.CompleteAsync(second, default);
         await run.Failures.CompleteAsync(held[1], default);
@@ -114,7 +114,7 @@ internal static class ClaimScenarios
             second.WasInterrupted && second.Attempts == first.Attempts && second.Claim > first.Claim,
             $"an interrupted entry with its earlier attempts and a claim above {first.Claim}",
             second);
-        await ExpectNoSayAsync(run, first);
+        await ExpectNoEffectAsync(run, first);
         Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while they are held");
         Expect.That(!await run.Failures.BeginAsync(first with { Attempts = 9 }, default), "an owner that lost its claim counts no attempt");
         for (var call = 1; call <= 2; call++)
@@ -200,7 +200,7 @@ internal static class ClaimScenarios
     }
 
     /// <summary>Expects that the holder of a lost claim cannot change the entry.</summary>
-    private static async Task ExpectNoSayAsync(StoreRun run, FailedEvent lost)
+    private static async Task ExpectNoEffectAsync(StoreRun run, FailedEvent lost)
     {
         var before = await run.Failures.CountAsync(default);
         await run.Failures.CompleteAsync(lost, default);

@@ -14,18 +14,18 @@ internal static class CompletionScenarios
     [
         new(
             "handled-completed-again",
-            "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no "
-                + "second run.",
+            "A second completion with the same fencing token gets the same answer as the first and changes nothing, so that a lost answer "
+                + "does not start a second run.",
             CompletedAgainAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-outbox",
-            "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between "
-                + "loses no event.",
+            "The events that the handler published are stored with the done key, in order and complete, until they are sent, so that a "
+                + "crash in between loses no event.",
             OutboxAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-retention",
-            "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that "
-                + "were abandoned long ago, so that a store does not grow without limit.",
+            "Done keys are removed when their retention has ended, up to a maximum number, unless their events are not sent; abandoned "
+                + "claims are removed too, so that a store does not grow without limit.",
             SweepAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-transaction",
@@ -71,9 +71,9 @@ internal static class CompletionScenarios
             var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
             Expect.Equal((ProcessedState.Done, 0L), (again.State, again.FencingToken), "the answer to a redelivery");
             Expect.Equal(Sample.Envelopes.Count, again.Outbox.Count, "the number of events that are left to send");
-            foreach (var (expected, happened) in Sample.Envelopes.Zip(again.Outbox))
+            foreach (var (expected, actual) in Sample.Envelopes.Zip(again.Outbox))
             {
-                Expect.Equal(Sample.Describe(expected), Sample.Describe(happened), $"the event '{expected.Id}' that is left to send");
+                Expect.Equal(Sample.Describe(expected), Sample.Describe(actual), $"the event '{expected.Id}' that is left to send");
             }
         }
 

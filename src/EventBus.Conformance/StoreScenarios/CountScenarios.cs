@@ -9,21 +9,22 @@ internal static class CountScenarios
     [
         new(
             "counted-attempts",
-            "Attempts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its "
-                + "process is detected.",
-            CountedStartsAsync) { RuledOut = StoreRule.Failures },
+            "Attempts are counted for each event and subscription until the event is handled or stored as failed, so that an event that "
+                + "ends its process is detected.",
+            CountedAttemptsAsync) { RuledOut = StoreRule.Failures },
         new(
             "concurrent-attempts",
-            "Attempts that ran concurrently with another event that may have ended the process are counted separately on every instance, "
-                + "so that an event is not blamed for another's crash.",
+            "An attempt during which another suspicious event ran is counted separately on every instance, so that an event does not "
+                + "become a dead letter because of a crash that another event caused.",
             ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
         new(
             "entry-counts",
-            "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.",
+            "The store counts its entries and those that are due, including claimed entries, so that a bus can find out whether it is "
+                + "idle.",
             CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
-    private static async Task CountedStartsAsync(StoreRun run)
+    private static async Task CountedAttemptsAsync(StoreRun run)
     {
         var other = await run.OtherFailuresAsync();
         Expect.Equal<int?>(

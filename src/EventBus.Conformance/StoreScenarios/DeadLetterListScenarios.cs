@@ -15,7 +15,7 @@ internal static class DeadLetterListScenarios
             FiltersAsync) { RuledOut = StoreRule.Failures },
         new(
             "dead-letter-pages",
-            "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that "
+            "A listing that continues from page to page repeats no entry and misses none while dead letters are added and removed, so that "
                 + "operators see all of them.",
             PagesAsync) { RuledOut = StoreRule.Failures },
         new(
@@ -25,11 +25,12 @@ internal static class DeadLetterListScenarios
             PlacesAsync) { RuledOut = StoreRule.Failures },
         new(
             "unread-bytes",
-            "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.",
+            "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
+                + "can be limited.",
             UnreadAsync) { RuledOut = StoreRule.Failures },
         new(
             "dead-letter-find",
-            "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being "
+            "Only a dead letter is found by its id, no other entry, so that operators do not act on an event that is still being "
                 + "processed.",
             FindAsync) { RuledOut = StoreRule.Failures },
     ];

@@ -9,8 +9,8 @@ internal static class DeadLetterScenarios
     [
         new(
             "dead-letter-due-again",
-            "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets "
-                + "every chance.",
+            "A retried dead letter is due once and at once, with all retries available again and its history, so that a fixed handler gets "
+                + "every attempt.",
             RetryDeadAsync) { RuledOut = StoreRule.Failures },
         new(
             "dead-letter-discard",
@@ -18,20 +18,22 @@ internal static class DeadLetterScenarios
             DiscardAsync) { RuledOut = StoreRule.Failures },
         new(
             "retried-or-discarded-once",
-            "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.",
+            "If one operator retries a dead letter and another discards it at the same time, one of them succeeds, so that a discarded "
+                + "event never runs.",
             OnceAsync) { RuledOut = StoreRule.Failures },
         new(
             "dead-letter-retention",
-            "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store "
-                + "does not grow without limit.",
+            "Dead letters whose last failure is before a time are removed in the same way as discarded ones, up to a maximum number, and "
+                + "no others, so that a store does not grow without limit.",
             SweepAsync) { RuledOut = StoreRule.Failures },
         new(
             "attempts-retention",
-            "Counted attempts are swept by the time of the last one, so that a store does not grow without limit.",
+            "Attempt counts are removed by the time of the last attempt, so that a store does not grow without limit.",
             SweepStartsAsync) { RuledOut = StoreRule.Failures },
         new(
             "damaged-entry",
-            "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.",
+            "An entry that cannot be read is returned as a placeholder and does not hide other entries, so that one damaged record affects "
+                + "one event.",
             DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
     ];
 

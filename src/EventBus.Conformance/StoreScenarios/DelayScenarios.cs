@@ -11,13 +11,13 @@ internal static class DelayScenarios
     [
         new(
             "delayed-round-trip",
-            "A delayed event comes back whole, whatever its attributes, key and body hold, so that what is published later is what was "
-                + "meant.",
+            "A delayed event is stored and returned completely, with any attributes, key and body, so that the event that is published "
+                + "later is the one that was delayed.",
             RoundTripAsync) { RuledOut = StoreRule.Delays },
         new(
             "delayed-in-order",
-            "Delayed events come at their time and not before, the oldest first, and the store says when the next is due, so that "
-                + "reminders are on time.",
+            "Delayed events are returned at their time and not before, the oldest first, and the store reports when the next one is due, "
+                + "so that reminders are on time.",
             InOrderAsync) { RuledOut = StoreRule.Delays },
         new(
             "delayed-once",
@@ -29,18 +29,18 @@ internal static class DelayScenarios
             LeaseAsync) { RuledOut = StoreRule.Delays },
         new(
             "delayed-claims-at-once",
-            "Two instances that claim at the same time never both get an event, and together they get all, so that instances share the "
-                + "work.",
+            "Two instances that claim at the same time never get the same event, and together they get all events, so that instances share "
+                + "the work.",
             AtOnceAsync) { RuledOut = StoreRule.Delays },
         new(
             "delayed-cancel",
-            "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled one never comes, so that a "
-                + "caller can rely on the answer.",
+            "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled event is never returned, so that "
+                + "a caller can rely on the answer.",
             CancelAsync) { RuledOut = StoreRule.Delays },
         new(
             "delayed-cancel-at-once",
-            "Of a cancellation and a claim at the same time exactly one succeeds, so that no event is both cancelled and published, and "
-                + "none is lost.",
+            "If an event is cancelled and claimed at the same time, exactly one of the two succeeds, so that no event is both cancelled "
+                + "and published, and none is lost.",
             AtOnceCancelAsync) { RuledOut = StoreRule.Delays },
     ];
 
@@ -57,9 +57,9 @@ internal static class DelayScenarios
         {
             Expect.Equal(
                 Sample.Describe(envelope),
-                found.TryGetValue(envelope.Id, out var happened) ? Sample.Describe(happened) : "nothing",
+                found.TryGetValue(envelope.Id, out var actual) ? Sample.Describe(actual) : "nothing",
                 $"the delayed event '{envelope.Id}'");
-            await run.Delays.RemoveAsync(happened!, default);
+            await run.Delays.RemoveAsync(actual!, default);
         }
 
         Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events after all were removed");

@@ -13,21 +13,21 @@ internal static class GuardProgressScenarios
     [
         new(
             "advance-wakes",
-            "Progress of a key makes its deferred events due: those without a number, and of the others the lowest, so that each waits "
-                + "no longer than it must.",
+            "A change of a key makes deferred events of the key due: all those without a number, and of the others the lowest, so that no "
+                + "event waits longer than necessary.",
             WakeAsync) { RuledOut = StoreRule.Failures },
         new(
             "deferral-races",
-            "An event that is deferred while its key advances is either made due or evaluated again, so that none misses its turn.",
+            "An event that is deferred while its key changes is either made due or evaluated again, so that no event misses its turn.",
             RacesAsync) { RuledOut = StoreRule.Failures },
         new(
             "gap-given-up",
-            "Retrying the lowest event of a key that became a dead letter while waiting gives up the gap before it, and only then, so "
-                + "that operators can let a sequence continue.",
+            "When the waiting event with the lowest number became a dead letter and is retried, the sequence continues without the missing "
+                + "numbers before it, and only then, so that operators can let a sequence continue.",
             GapAsync) { RuledOut = StoreRule.Failures },
         new(
             "order-retention",
-            "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow without limit.",
+            "Keys without a change for a long time are removed, unless events wait for them, so that a store does not grow without limit.",
             SweepAsync) { RuledOut = StoreRule.Failures },
     ];
 

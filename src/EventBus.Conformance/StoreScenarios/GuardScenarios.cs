@@ -11,17 +11,18 @@ internal static class GuardScenarios
     [
         new(
             "order-state",
-            "The stamp of a key rises with every event that is dealt with and its position never falls, exactly, so that a guard knows "
-                + "where it stands.",
+            "The stamp of a key increases with every settled event, and its position never decreases, so that a guard always sees the "
+                + "current state.",
             StateAsync) { RuledOut = StoreRule.Failures },
         new(
             "deferred-events",
-            "An event that a guard defers is kept unless its key has advanced or is full, so that a guard never decides on outdated state.",
+            "An event that a guard defers is stored unless its key has changed or is full, so that a guard never decides on outdated "
+                + "state.",
             DeferAsync) { RuledOut = StoreRule.Failures },
         new(
             "deferred-again",
-            "An entry that was claimed to be evaluated again can be deferred again, also at the limit of its key, so that waiting costs "
-                + "no place.",
+            "An entry that is claimed for another evaluation can be deferred again, also at the limit of its key, so that waiting does not "
+                + "count twice.",
             DeferAgainAsync) { RuledOut = StoreRule.Failures },
     ];
 

@@ -16,11 +16,11 @@ internal static class LineScenarios
             InOrderAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-room",
-            "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.",
+            "A line accepts a maximum number of parked events and no second copy of an event in it, so that one key cannot fill the store.",
             RoomAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-waits-for-its-time",
-            "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.",
+            "When the head of a line leaves, a next entry with its own due time waits for that time, so that a retry does not start early.",
             OwnTimeAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-dead-head",
@@ -29,20 +29,22 @@ internal static class LineScenarios
             DeadHeadAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-dead-in-the-middle",
-            "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.",
+            "A dead entry blocks its line only when it is the head, and removing it from the middle starts nothing, so that the order is "
+                + "kept.",
             DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-left",
-            "An entry that is recorded without a line key leaves its line to the others, so that a subscription may continue past its "
-                + "dead letters.",
+            "An entry that is recorded without a line key leaves its line, which continues without it, so that a subscription may continue "
+                + "past its dead letters.",
             LeftAsync) { RuledOut = StoreRule.Failures },
         new(
             "lines-apart",
-            "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.",
+            "Every key of every subscription has its own line, with any characters in the key, so that one key never delays another.",
             ApartAsync) { RuledOut = StoreRule.Failures },
         new(
             "line-races",
-            "An event that parks while the head leaves is either parked and then due, or free to run, so that none is left behind.",
+            "An event that is parked while the head leaves is either parked and then due, or may run at once, so that no event is left "
+                + "behind.",
             RacesAsync) { RuledOut = StoreRule.Failures },
     ];
 
@@ -65,7 +67,7 @@ internal static class LineScenarios
 
             if (id == "2")
             {
-                // Fails once more, and keeps its place.
+                // The entry fails once more, and keeps its place in the line.
                 Expect.That(
                     await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default),
                     "the head fails again");

@@ -11,20 +11,20 @@ internal static class ProcessedScenarios
     [
         new(
             "handled-once",
-            "A key is new, then held, then done, with the fingerprint of its content, so that an effect happens once.",
+            "A key is first new, then claimed, then done, and keeps the fingerprint of its content, so that an effect happens once.",
             HandledOnceAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-claims-at-once",
-            "Of claims of a key at the same time exactly one is new, so that two copies never run at once.",
+            "If a key is claimed several times at once, exactly one claim succeeds, so that two copies never run at the same time.",
             AtOnceAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-keys-apart",
-            "Every key of every subscription stands alone, whatever it is made of, so that no event suppresses another.",
+            "Every key of every subscription is independent, with any characters in it, so that no event suppresses another.",
             ApartAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-take-over",
-            "A claim whose lease ended is taken over under a higher number, and its old holder can neither complete, renew nor release "
-                + "it, so that a late writer is fenced off.",
+            "A claim whose lease has expired is taken over with a higher fencing token, and the previous holder can neither complete, "
+                + "renew nor release it, so that a late writer changes nothing.",
             TakeOverAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-renewal",
@@ -32,8 +32,8 @@ internal static class ProcessedScenarios
             RenewalAsync) { RuledOut = StoreRule.Processed },
         new(
             "handled-release",
-            "A claim that is released is free at once and the next has a higher number, so that a failed handler is retried without "
-                + "waiting.",
+            "A released claim can be taken at once, and the next claim has a higher fencing token, so that a failed handler is retried "
+                + "without waiting.",
             ReleaseAsync) { RuledOut = StoreRule.Processed },
     ];
 
@@ -69,7 +69,7 @@ internal static class ProcessedScenarios
                 claims.Select(claim => claim.State).Order(),
                 "the answers to eight claims of a key at once");
 
-            // The same after the lease.
+            // The same claims after the lease has expired.
             claims = await Task.WhenAll(
                 Enumerable.Range(0, 4).Select(i => instances[i % 2].ClaimAsync(key, i, run.In(61), StoreRun.Lease, default).AsTask()));
             Expect.Equal(1, claims.Count(claim => claim.State == ProcessedState.New), "how many of four claims after the lease are new");

@@ -4,7 +4,8 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Tests records: an entry is stored completely and once, and only the holder of its claim may change it.
+/// Tests the storing of failed events: an entry is stored completely and once, and only the holder of its claim may
+/// change it.
 /// </summary>
 internal static class RecordScenarios
 {
@@ -12,20 +13,22 @@ internal static class RecordScenarios
     [
         new(
             "failed-event-round-trip",
-            "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.",
+            "A failed event is stored and returned completely, with any attributes, key and body, so that a retry handles the event that "
+                + "was published.",
             RoundTripAsync) { RuledOut = StoreRule.Failures },
         new(
             "failed-entry-round-trip",
-            "What the bus knows of a failed event comes back unchanged, so that operators and retries see what happened.",
+            "The data that the bus records about a failed event is returned unchanged, so that operators and retries see what happened.",
             EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
         new(
             "kept-once",
-            "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats "
-                + "work nor retries a dead letter.",
+            "A second copy of a stored event changes nothing, in any status of the first copy, so that a redelivery neither repeats work "
+                + "nor retries a dead letter.",
             KeptOnceAsync) { RuledOut = StoreRule.Failures },
         new(
             "copies-at-once",
-            "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one series of retries.",
+            "If copies of an event fail at the same time on two instances, exactly one is stored, so that an event has one series of "
+                + "retries.",
             CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
         new(
             "claimed-record",
@@ -173,9 +176,9 @@ internal static class RecordScenarios
             dead);
     }
 
-    private static void Same(Envelope expected, Envelope? happened, string what) =>
+    private static void Same(Envelope expected, Envelope? actual, string what) =>
         Expect.Equal(
             Sample.Describe(expected),
-            happened is null ? "nothing" : Sample.Describe(happened),
+            actual is null ? "nothing" : Sample.Describe(actual),
             $"the event '{expected.Id}' when {what}");
 }

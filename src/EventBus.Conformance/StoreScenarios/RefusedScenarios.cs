@@ -12,21 +12,21 @@ internal static class RefusedScenarios
     [
         new(
             "one-write-fails",
-            "A write that fails for one entry leaves nothing behind and fails for no other, also among writes at the same time, so that "
-                + "one event that cannot be kept costs no other event.",
+            "A write that fails for one entry stores nothing of it and does not affect other writes, also concurrent ones, so that an "
+                + "event that cannot be stored affects no other event.",
             OneFailsAsync)
         {
             RuledOut = StoreRule.Failures,
         },
         new(
             "one-delay-fails",
-            "A delayed event that cannot be kept leaves nothing behind and fails for no other, so that a bad publish is its publisher's "
-                + "alone.",
+            "A delayed event that cannot be stored leaves nothing behind and does not affect others, so that only its publisher gets the "
+                + "error.",
             OneDelayFailsAsync) { RuledOut = StoreRule.Delays },
         new(
             "one-mark-fails",
-            "A mark that cannot be written leaves the claim as it was and fails for no other, so that one event that cannot be kept "
-                + "costs no other event.",
+            "If a mark cannot be written, the claim stays as it was and other events are not affected, so that an event that cannot be "
+                + "stored affects no other event.",
             OneMarkFailsAsync) { RuledOut = StoreRule.Processed },
     ];
 

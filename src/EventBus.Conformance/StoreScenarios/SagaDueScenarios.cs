@@ -7,23 +7,23 @@ internal static class SagaDueScenarios
     [
         new(
             "saga-due",
-            "Sagas are due at their time and not before, the longest due first, and the store says when the next is due, so that "
-                + "retries, timeouts and takeovers after a crash are on time.",
+            "Sagas are due at their time and not before, those with the earliest due time first, and the store reports when the next one "
+                + "is due, so that retries, timeouts and takeovers after a crash are on time.",
             DueAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-due-by-name",
-            "Sagas that are due under names that were not asked for are left alone and wake no instance, so that an instance is not held "
-                + "up by sagas that it cannot run.",
+            "Due sagas with other names than the requested ones are not returned and do not affect the next due time, so that sagas that "
+                + "an instance cannot run do not delay it.",
             DueByNameAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-alerts",
-            "Sagas that need attention are listed at their time, the oldest first and whatever their names, until the alert is sent, so "
+            "Sagas that need attention are listed when their alert is due, the oldest first and with any name, until the alert is sent, so "
                 + "that no alert is lost.",
             AlertsAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-waiting",
-            "What waits for a key is found by exactly this key, while it waits, so that a reply reaches the sagas that it is for and no "
-                + "other.",
+            "A saga that waits for a key is found by exactly this key, and only while it waits, so that a reply reaches the sagas that "
+                + "wait for it and no others.",
             WaitingAsync) { RuledOut = StoreRule.Sagas },
     ];
 

@@ -11,13 +11,13 @@ internal static class SagaLifetimeScenarios
     [
         new(
             "saga-sweep",
-            "A sweep forgets ended sagas whose time has passed, and everything that led to them, so that the store stays small and an id "
-                + "is free again.",
+            "A sweep removes ended sagas whose retention has passed, with all their index entries, so that the store stays small and the "
+                + "id can be used again.",
             SweepAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-unreadable",
-            "A saga that cannot be read comes with what is wrong with it, hides no other, can be put aside and keeps its content, so "
-                + "that an operator can repair it.",
+            "A saga that cannot be read is returned with the reason, does not hide others, can be marked and keeps its content, so that an "
+                + "operator can repair it.",
             UnreadableAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.CanCorrupt),

@@ -13,7 +13,7 @@ internal static class SagaListScenarios
             ListAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-counts",
-            "The counts by name and status are right after every change, so that operators see the current state.",
+            "The counts by name and status are correct after every change, so that operators see the current state.",
             CountsAsync) { RuledOut = StoreRule.Sagas },
     ];
 
@@ -82,11 +82,11 @@ internal static class SagaListScenarios
         await Task.WhenAll(Enumerable.Range(0, 10).Select(
             i => (i % 2 == 0 ? run.Sagas : other).CreateAsync(run.Saga($"{i}", saga: i < 6 ? "trip" : "refund"), default).AsTask()));
         await ExpectAsync((6, 4), (0, 0), (0, 0));
-        await TurnAsync(SagaStatus.NeedsAttention, null, "0", "1", "6");
+        await SetStatusAsync(SagaStatus.NeedsAttention, null, "0", "1", "6");
         await ExpectAsync((4, 3), (2, 1), (0, 0));
-        await TurnAsync(SagaStatus.Completed, run.In(10), "0", "2", "7", "8");
+        await SetStatusAsync(SagaStatus.Completed, run.In(10), "0", "2", "7", "8");
         await ExpectAsync((3, 1), (1, 1), (2, 2));
-        await TurnAsync(SagaStatus.Running, null, "1", "6", "3");
+        await SetStatusAsync(SagaStatus.Running, null, "1", "6", "3");
         await ExpectAsync((4, 2), (0, 0), (2, 2));
         await run.Sagas.SweepAsync(run.In(11), 3, default);
         Expect.Equal(
@@ -96,7 +96,7 @@ internal static class SagaListScenarios
         await run.Sagas.SweepAsync(run.In(11), 3, default);
         await ExpectAsync((4, 2), (0, 0), (0, 0));
 
-        async Task TurnAsync(SagaStatus status, DateTimeOffset? until, params string[] ids)
+        async Task SetStatusAsync(SagaStatus status, DateTimeOffset? until, params string[] ids)
         {
             foreach (var id in ids)
             {

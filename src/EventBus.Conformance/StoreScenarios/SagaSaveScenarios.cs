@@ -11,21 +11,22 @@ internal static class SagaSaveScenarios
     [
         new(
             "saga-compare-and-swap",
-            "A save that has not seen the latest state changes nothing, so that no instance and no reply undoes what another has written.",
+            "A save that is not based on the latest state changes nothing, so that no instance and no reply overwrites a change of "
+                + "another.",
             CompareAndSwapAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-saves-at-once",
-            "Writers on two instances that save at the same time lose nothing of one another, so that every reply counts.",
+            "Two instances that save a saga at the same time lose no change of each other, so that every reply counts.",
             SavesAtOnceAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-save-repeated",
-            "A save that is repeated, because its answer was lost, is refused and changes nothing, and the saga shows that it was "
-                + "written, so that a bus knows where it stands.",
+            "A save that is repeated because its answer was lost is refused and changes nothing, and the saga shows that the first save "
+                + "succeeded, so that the bus can continue.",
             RepeatedAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-identity",
-            "What a saga is called, its number and its start never change, whatever is saved, so that operators and pages find it where "
-                + "it was.",
+            "The name, the number and the start time of a saga never change, whatever is saved, so that operators and listings find it "
+                + "again.",
             IdentityAsync) { RuledOut = StoreRule.Sagas },
     ];
 

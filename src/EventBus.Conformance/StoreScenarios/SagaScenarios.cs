@@ -10,15 +10,15 @@ internal static class SagaScenarios
     [
         new(
             "saga-round-trip",
-            "A saga is read back whole, whatever its id, key and content hold, so that it continues with its state.",
+            "A saga is stored and returned completely, with any id, key and content, so that it continues with its state.",
             RoundTripAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-created-once",
-            "An id that is kept is not created again, whatever became of its saga, so that a copy of a request starts nothing twice.",
+            "An id that is in use is not created again, in any status of its saga, so that a repeated request starts nothing twice.",
             CreatedOnceAsync) { RuledOut = StoreRule.Sagas },
         new(
             "saga-created-at-once",
-            "Of copies that start at the same time on two instances exactly one is kept, so that a trip is booked once.",
+            "If copies of a request start a saga at the same time on two instances, exactly one is stored, so that a trip is booked once.",
             CreatedAtOnceAsync) { RuledOut = StoreRule.Sagas },
     ];
 

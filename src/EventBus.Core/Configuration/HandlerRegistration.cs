@@ -1,5 +1,6 @@
 namespace EventBus;
 
+/// <summary>A handler of a subscription, as it was registered.</summary>
 /// <param name="EventType">The event type.</param>
 /// <param name="HandlerType">The handler type to resolve; null for a delegate.</param>
 /// <param name="Adapt">

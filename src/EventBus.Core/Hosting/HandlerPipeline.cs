@@ -50,6 +50,7 @@ internal static class HandlerPipeline
         return (handler.Instance ?? handler.Resolve!(context.Services)).InvokeAsync(context.Event!, context, cancellationToken);
     };
 
+    /// <summary>A handler that is bound to its event type.</summary>
     /// <param name="Instance">The invoker of a handler that is a singleton or a delegate; null otherwise.</param>
     /// <param name="Resolve">
     /// Creates the invoker from the scope of the delivery; null when <paramref name="Instance"/> is set.

@@ -19,6 +19,7 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
     /// <summary>Returns the sequence number of an event; null if the guard does not use sequence numbers.</summary>
     public virtual long? PositionOf(object @event) => null;
 
+    /// <summary>Decides whether an event may be handled now.</summary>
     /// <param name="event">The event.</param>
     /// <param name="context">The delivery.</param>
     /// <param name="highest">The highest sequence number of the event's key that was settled; null for none.</param>

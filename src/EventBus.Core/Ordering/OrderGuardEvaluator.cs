@@ -18,6 +18,7 @@ internal sealed class OrderGuardEvaluator(
 {
     private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
+    /// <summary>Calls the guards that apply to an event, and combines their decisions.</summary>
     /// <param name="context">The delivery.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="mayBePassed">True if later events of the key do not wait for this event.</param>

@@ -36,7 +36,7 @@ internal static partial class Log
     [LoggerMessage(
         5,
         LogLevel.Warning,
-        "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count "
+        "RabbitMQ: {Subscription} received an event {EventName} without an id; the id was made from its content, so two equal events count "
             + "as one. Logged once; let the publisher set a message id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 

@@ -12,7 +12,8 @@ public sealed class RabbitMqOptions
     public string? ConnectionString { get; set; }
 
     /// <summary>
-    /// The durable topic exchange to which events are published, declared without arguments. Default <c>events</c>.
+    /// The durable topic exchange to which events are published. It is declared without optional arguments, so that
+    /// programs in other languages can declare it too. Default <c>events</c>.
     /// </summary>
     [AllowedText(@"(?s:.*\S.*)", "names that are not blank")]
     public string Exchange { get; set; } = "events";
@@ -57,22 +58,23 @@ public sealed class RabbitMqOptions
 
     /// <summary>
     /// The timeout of one call to the broker. If no data is received during this time, the connection is closed and
-    /// replaced, unless the broker blocks it. If data is received, the call continues to wait, and fails on its own
-    /// after six times the timeout; or after one, if the broker answers on other channels meanwhile. Default 10 s;
-    /// 100 ms to 5 min.
+    /// replaced, unless the broker blocks it. While data is received, the call continues to wait. It fails after six
+    /// times the timeout, or after the simple timeout if the broker answers other calls meanwhile; the connection then
+    /// stays open. Default 10 s; 100 ms to 5 min.
     /// </summary>
     [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The time without data from the broker after which a connection is closed and replaced. Default 3 s; 100 ms to 5
-    /// min. The bus sends a request every second. Every received byte counts, except a heartbeat that arrives alone.
-    /// The value must be longer than the transfer of the largest published event takes. On an
-    /// <see cref="RabbitMQ.Client.IConnection"/> of the application, whose bytes the bus does not see, it must be
-    /// longer than the transfer of any event takes. A connection that the broker blocks, because it is short of memory
-    /// or disk, is not checked. The first attempt to open a connection has the same timeout, which doubles after each
-    /// attempt without an answer, up to <see cref="CallTimeout"/>. After the broker has closed channels, a third of
-    /// this time applies to the next request, because the client may have stopped reading.
+    /// min. The bus sends a request every second, so that a working broker always has something to answer. Every
+    /// received byte counts as data, except a heartbeat without other data. Choose a time that is longer than it takes
+    /// to transfer the largest published event. On an <see cref="RabbitMQ.Client.IConnection"/> of the application, the
+    /// bus sees only whole answers: choose a time that is also longer than it takes to receive the largest event. A
+    /// connection that the broker blocks, because it is short of memory or disk, is not checked. The first attempt to
+    /// open a connection has the same timeout, which doubles after each attempt without an answer, up to
+    /// <see cref="CallTimeout"/>. After the broker has closed channels, a third of this time applies to the next
+    /// request, because the client may have stopped reading.
     /// </summary>
     [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan SilenceTimeout { get; set; } = TimeSpan.FromSeconds(3);
@@ -84,7 +86,7 @@ public sealed class RabbitMqOptions
     [AllowedRange("00:00:01", "00:05:00")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The delays before retries in effect.</summary>
+    /// <summary>The delays before retries that apply: the configured ones, or the defaults.</summary>
     internal IList<TimeSpan> WaitSteps => RetrySteps
         ?? [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
 }

@@ -68,13 +68,13 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
     /// Opens the first channel of a connection. The client reports an open connection before the broker refuses the
     /// virtual host: only an open channel proves that the broker accepted the connection.
     /// </summary>
-    /// <param name="live">The connection.</param>
+    /// <param name="session">The connection.</param>
     /// <param name="stopped">Cancels the wait.</param>
-    public async Task<IChannel> OpenFirstChannelAsync(ConnectionSession live, CancellationToken stopped)
+    public async Task<IChannel> OpenFirstChannelAsync(ConnectionSession session, CancellationToken stopped)
     {
         try
         {
-            var channel = await live.OpenChannelAsync().WaitAsync(timeout, time, stopped);
+            var channel = await session.OpenChannelAsync().WaitAsync(timeout, time, stopped);
             timeout = FirstTimeout(options);
             return channel;
         }

@@ -7,10 +7,10 @@ namespace EventBus;
 /// Sends requests over a connection until it has ended. If the network drops all packets, no error is reported, and
 /// heartbeats take long to detect it.
 /// </summary>
-/// <param name="live">The connection.</param>
+/// <param name="session">The connection.</param>
 /// <param name="silenceTimeout">The maximum time without received data after a request.</param>
 /// <param name="time">The clock.</param>
-internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTimeout, TimeProvider time)
+internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenceTimeout, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
@@ -28,7 +28,7 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
         {
             while (await IsAliveAfterAsync(Interval, stopped))
             {
-                if (live.IsBlocked)
+                if (session.IsBlocked)
                 {
                     continue;
                 }
@@ -48,10 +48,10 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
         }
     }
 
-    // The network may drop all packets by now: the wait for this answer is as limited as for any other request.
+    // The connection may have failed by now, so the wait for this answer has the same limit as for any other request.
     private async Task<IChannel> ReopenAsync(CancellationToken stopped)
     {
-        var opening = live.OpenChannelAsync();
+        var opening = session.OpenChannelAsync();
         await ListenAsync(opening, silenceAfterClose, stopped);
         return await opening;
     }
@@ -66,13 +66,13 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
     {
         var step = maxSilence / 10;
 
-        // The state of the channel shows if the request failed.
+        // An exception of the request is ignored: the caller checks the state of the channel.
         _ = answer.Observed();
-        var (seen, since) = (live.ActivityCount, time.GetTimestamp());
-        while (!answer.IsCompleted && !live.Ended.IsCompleted && maxSilence - time.GetElapsedTime(since) is { Ticks: > 0 } left)
+        var (seen, since) = (session.ActivityCount, time.GetTimestamp());
+        while (!answer.IsCompleted && !session.Ended.IsCompleted && maxSilence - time.GetElapsedTime(since) is { Ticks: > 0 } left)
         {
             await Task.WhenAny(answer, IsAliveAfterAsync(left < step ? left : step, stopped));
-            if (live.ActivityCount is var now && now != seen)
+            if (session.ActivityCount is var now && now != seen)
             {
                 (seen, since) = (now, time.GetTimestamp());
             }
@@ -80,26 +80,27 @@ internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTi
 
         if (answer.IsCompletedSuccessfully)
         {
-            live.Answered();
+            session.Answered();
             return;
         }
 
-        // A process that was suspended finds the answer and the timeout at the same time. It gets a last short wait.
+        // After a suspension of the process, the answer and the timeout arrive at the same time. So the answer gets a
+        // last short wait.
         if (!answer.IsCompleted
             && await IsAliveAfterAsync(LastChance, stopped)
             && !answer.IsCompleted
-            && seen == live.ActivityCount
-            && !live.IsBlocked)
+            && seen == session.ActivityCount
+            && !session.IsBlocked)
         {
-            live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {maxSilence}."));
+            session.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {maxSilence}."));
         }
     }
 
     /// <summary>Waits, and returns false as soon as the connection has ended.</summary>
     private async Task<bool> IsAliveAfterAsync(TimeSpan wait, CancellationToken stopped)
     {
-        await ((Task)live.Ended).WaitAsync(wait, time, stopped).Quietly();
+        await ((Task)session.Ended).WaitAsync(wait, time, stopped).Quietly();
         stopped.ThrowIfCancellationRequested();
-        return !live.Ended.IsCompleted;
+        return !session.Ended.IsCompleted;
     }
 }

@@ -71,14 +71,14 @@ internal sealed class ConnectionSession
     public void Abandon(Exception cause) => ended.TrySetResult(cause);
 
     /// <summary>
-    /// Records that the broker has answered or accepted a write. Only a change of the value matters: two concurrent
-    /// calls may count as one.
+    /// Records a sign of life of the broker: an answer, or an accepted write. Two concurrent calls may count as one,
+    /// because only a change of the counter matters.
     /// </summary>
     public void RecordActivity() => Volatile.Write(ref activityCount, activityCount + 1);
 
     /// <summary>
-    /// Notes that the broker has answered a question on another channel. Answers come in the order of the questions
-    /// unless one channel of the broker is stuck: see <see cref="CallAsync(Task)"/>.
+    /// Records that the broker has answered a probe on another channel. <see cref="CallAsync(Task)"/> uses the number
+    /// of answers: the broker answers in order, unless one of its channels is stuck.
     /// </summary>
     public void Answered() => Interlocked.Increment(ref answers);
 
@@ -122,7 +122,7 @@ internal sealed class ConnectionSession
             }
             catch (Exception)
             {
-                // The channel was never opened.
+                // The channel was never opened, so there is nothing to close.
             }
         }
     }
@@ -203,8 +203,8 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException exception)
             {
-                // Of two answers one was asked for after the call: the connection is not slow, the channel of the call
-                // is stuck.
+                // At least one of two answers belongs to a probe that was sent after the call. So the connection is not
+                // slow, but the channel of the call is stuck.
                 var isStuck = Volatile.Read(ref answers) - answered >= 2;
                 if (IsBlocked || (before != ActivityCount && (call.IsCompleted || isStuck || deadlines == MaxDeadlines)))
                 {

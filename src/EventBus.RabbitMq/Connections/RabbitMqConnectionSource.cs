@@ -62,8 +62,8 @@ internal sealed class RabbitMqConnectionSource
 
         foreach (var host in hosts)
         {
-            // For an amqps:// address the client accepts a valid certificate of any host. An attacker on the network
-            // path could read all traffic.
+            // By default the client accepts a valid certificate of any host for an amqps:// address, so that an
+            // attacker on the network path could read all traffic.
             host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
 
@@ -95,8 +95,8 @@ internal sealed class RabbitMqConnectionSource
         new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection, []);
 
     /// <summary>
-    /// Creates the list of nodes of a connection string for one supervised connection. Each list has its own current
-    /// node. Null if the application provides the factory or the connection.
+    /// Creates the list of the nodes for one supervised connection, with a current node of its own. Null if there is no
+    /// connection string, because the application provides the factory or the connection.
     /// </summary>
     public RabbitMqHosts? CreateHosts() => endpoints.Count == 0 ? null : new RabbitMqHosts(endpoints);
 
@@ -175,8 +175,8 @@ internal sealed class RabbitMqConnectionSource
     };
 
     /// <summary>
-    /// False if a password is not escaped: part of it would be read as the host, the port or the path, and would appear
-    /// in errors.
+    /// Returns false if the user or the password seems to contain a character that must be escaped: part of the
+    /// password would be read as the host, the port or the path, and would appear in errors.
     /// </summary>
     private static bool IsUnambiguous(Uri uri) =>
         uri.UserInfo.Count(c => c == ':') <= 1

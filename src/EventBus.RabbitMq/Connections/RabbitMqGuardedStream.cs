@@ -26,8 +26,8 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
     private int end;
     private long passing;
 
-    // True if all data passes unchecked: it is not AMQP (the broker's answer to another protocol version), or the
-    // stream has ended.
+    // True if all further data passes unchecked, because it is not AMQP (an answer of the broker to another protocol
+    // version) or because the stream has ended.
     private bool blind;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -11,7 +11,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    // The minimum interval between log messages about a connection that is opened and lost repeatedly.
+    // The minimum interval between log entries about a connection that is lost again and again.
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly string name;
@@ -35,7 +35,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             $"the {name} connection",
             time,
             log,
-            (full, delay, error) => full.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
+            (logger, delay, error) => logger.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -62,37 +62,38 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
         var (connection, traffic) = await opener.OpenAsync(stopped);
-        var live = new ConnectionSession(connection, ++epoch, options.CallTimeout, time)
+        var session = new ConnectionSession(connection, ++epoch, options.CallTimeout, time)
         {
             Blocked = reason => log.Blocked(name, reason),
             Traffic = traffic,
         };
         try
         {
-            var probe = await opener.OpenFirstChannelAsync(live, stopped);
+            var probe = await opener.OpenFirstChannelAsync(session, stopped);
             supervisor.Succeeded();
             if (epoch == 1 || time.GetElapsedTime(loggedAt) >= LogInterval)
             {
                 loggedAt = time.GetTimestamp();
-                log.Connected(name, live.Epoch);
+                log.Connected(name, session.Epoch);
             }
 
-            latest = live;
-            current.TrySetResult(live);
-            await new ConnectionProbe(live, options.SilenceTimeout, time).RunAsync(probe, stopped);
-            throw await live.Ended;
+            latest = session;
+            current.TrySetResult(session);
+            await new ConnectionProbe(session, options.SilenceTimeout, time).RunAsync(probe, stopped);
+            throw await session.Ended;
         }
         finally
         {
             latest = null;
             if (current.Task.IsCompleted)
             {
-                // Otherwise the connection was never ready, and callers still wait for the next one on this task.
+                // If the connection was never ready, callers still wait on this task, which then returns the next
+                // connection.
                 current = NewCurrent();
             }
 
-            live.Abandon(new InvalidOperationException("The connection was closed by this side."));
-            live.StopListening();
+            session.Abandon(new InvalidOperationException("The connection was closed by this side."));
+            session.StopListening();
 
             // The next connection does not wait until this one is closed: an unresponsive connection closes only after
             // the timeout.

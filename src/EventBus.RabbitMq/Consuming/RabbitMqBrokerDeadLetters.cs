@@ -5,7 +5,8 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>
-/// Takes events that the broker itself gave up from their queues, one at a time. Does not throw errors of the broker.
+/// Takes events that the broker dead-lettered by itself from their queues, one at a time. Does not throw errors of the
+/// broker.
 /// </summary>
 /// <remarks>
 /// These queues have no dead-letter queue of their own, so no message may loop here. On connections that the bus
@@ -24,7 +25,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
 {
     private const ushort NotFound = 404;
 
-    // The subscription of a message that the broker did not give up and the bus did not write.
+    // The subscription of a message that neither the broker nor the bus has put into the queue.
     private const string Unknown = "unknown";
 
     private static readonly TimeSpan RefusalPause = TimeSpan.FromSeconds(30);
@@ -103,8 +104,8 @@ internal sealed class RabbitMqBrokerDeadLetters(
 
     private async Task RestoreAsync(QueueState source, CancellationToken cancellationToken)
     {
-        var live = await connector.Consuming.ConnectionAsync(cancellationToken);
-        await provisioner.RestoreAsync(live, names.GivenUpEntities);
+        var session = await connector.Consuming.ConnectionAsync(cancellationToken);
+        await provisioner.RestoreAsync(session, names.GivenUpEntities);
         if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
         {
             Report(

@@ -12,7 +12,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqConsumer(
     IChannel channel,
-    ConnectionSession live,
+    ConnectionSession session,
     Channel<Delivery> buffer,
     bool ordered,
     bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
@@ -103,7 +103,7 @@ internal sealed class RabbitMqConsumer(
             _ = lost.CancelAsync().Observed();
             while (buffer.Reader.TryRead(out _))
             {
-                // The next channel delivers the event again.
+                // The write has failed, because the channel is lost. The next channel delivers the event again.
             }
         }
     }
@@ -131,7 +131,7 @@ internal sealed class RabbitMqConsumer(
         ReadOnlyMemory<byte> body,
         CancellationToken cancellationToken = default)
     {
-        live.RecordActivity();
+        session.RecordActivity();
         try
         {
             // Copied, because the client owns the body and it is valid only during this call.
@@ -217,7 +217,7 @@ internal sealed class RabbitMqConsumer(
     {
         try
         {
-            await live.CallAsync(call());
+            await session.CallAsync(call());
         }
         catch (Exception exception)
         {

@@ -30,7 +30,8 @@ internal sealed class RabbitMqReceiver : Receiver
     // The time without an event after which the channel is replaced, where the consumer may be lost unnoticed.
     private static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(10);
 
-    // The time for which a message that closed the connection is reported. It is redelivered within seconds, or never.
+    // The time for which the health check reports a message that closed the connection. If the message is still in the
+    // queue, it is redelivered within seconds.
     private static readonly TimeSpan ReportTime = TimeSpan.FromSeconds(30);
 
     private readonly Subscription subscription;
@@ -101,9 +102,9 @@ internal sealed class RabbitMqReceiver : Receiver
 
         try
         {
-            var live = await link.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
-            var state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
-            return IsLive ? ((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
+            var session = await link.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var state = await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
+            return IsLive ? ((int)state.ConsumerCount - 1, session.Client.Heartbeat * HeartbeatsUntilDead) : null;
         }
         catch (Exception exception)
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
@@ -159,13 +160,13 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>Consumes over one channel until it has ended or is replaced.</summary>
     private async Task UseChannelAsync(CancellationToken stopped)
     {
-        var live = await link.ConnectionAsync(stopped);
+        var session = await link.ConnectionAsync(stopped);
         if (intakeStopped)
         {
             await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
         }
 
-        var channel = await live.OpenChannelAsync(
+        var channel = await session.OpenChannelAsync(
             new CreateChannelOptions(
                 publisherConfirmationsEnabled: false,
                 publisherConfirmationTrackingEnabled: false,
@@ -174,16 +175,16 @@ internal sealed class RabbitMqReceiver : Receiver
         using var stopsWaiting = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         using var consumer = new RabbitMqConsumer(
             channel,
-            live,
+            session,
             buffer,
             subscription.Ordered,
             options.QueueType == RabbitMqQueueType.Quorum)
         { IdMade = IdMade };
         try
         {
-            await ConsumeAsync(consumer, channel, live);
-            var ended = Task.WhenAny(consumer.Ended, live.Ended);
-            var idle = live.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum
+            await ConsumeAsync(consumer, channel, session);
+            var ended = Task.WhenAny(consumer.Ended, session.Ended);
+            var idle = session.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum
                 ? WhenIdleAsync(consumer, stopsWaiting.Token)
                 : ended;
             replaces = await Task.WhenAny(ended, idle).WaitAsync(stopped) != ended;
@@ -196,25 +197,26 @@ internal sealed class RabbitMqReceiver : Receiver
         }
         finally
         {
-            // While an idle channel is replaced, the receiver counts as live.
+            // While an idle channel is replaced, the receiver still counts as consuming.
             current = replaces ? current : null;
             await stopsWaiting.CancelAsync();
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
-            // Closed before the next channel opens, if the broker answers: an ordered queue has one active consumer.
+            // The channel is closed before the next one opens, if the broker answers in time: an ordered queue has only
+            // one active consumer.
             await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).Quietly();
         }
     }
 
     /// <summary>Restores missing entities, and begins to consume.</summary>
-    private async Task ConsumeAsync(RabbitMqConsumer consumer, IChannel channel, ConnectionSession live)
+    private async Task ConsumeAsync(RabbitMqConsumer consumer, IChannel channel, ConnectionSession session)
     {
         var queue = topology.QueueOf(subscription.Name);
         try
         {
-            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.EntitiesOf(subscription));
-            await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
-            await live.CallAsync(consumer.ConsumeAsync(queue));
+            await new RabbitMqProvisioner(options).RestoreAsync(session, channel, topology.EntitiesOf(subscription));
+            await session.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
+            await session.CallAsync(consumer.ConsumeAsync(queue));
             current = consumer;
             if (intakeStopped)
             {
@@ -249,16 +251,16 @@ internal sealed class RabbitMqReceiver : Receiver
         while (!cancellationToken.IsCancellationRequested && (consumer.Received != before || !consumer.IsSettled));
     }
 
-    private void Ended(ILogger full, TimeSpan delay, Exception error)
+    private void Ended(ILogger logger, TimeSpan delay, Exception error)
     {
         if (RabbitMqErrors.IsUnreadable(error))
         {
             Volatile.Write(ref lastUnreadable, new UnreadableReport(time.GetTimestamp(), error.Message));
-            full.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
+            logger.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
             return;
         }
 
-        full.ChannelLost(subscription.Name, delay, error.Message, error);
+        logger.ChannelLost(subscription.Name, delay, error.Message, error);
     }
 
     private void IdMade(string eventName)

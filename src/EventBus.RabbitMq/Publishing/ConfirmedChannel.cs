@@ -8,7 +8,8 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>
-/// Publishes events over one channel and tracks those without an answer of the broker. One loop at a time may write.
+/// Publishes events over one channel, and tracks the events that the broker has not confirmed. Only one loop at a time
+/// may call the methods that write.
 /// </summary>
 /// <remarks>
 /// The client's confirmation tracking is off: it makes a publish eight times as expensive, and does not limit the
@@ -17,7 +18,7 @@ namespace EventBus;
 internal sealed class ConfirmedChannel : IDisposable
 {
     private readonly IChannel channel;
-    private readonly ConnectionSession live;
+    private readonly ConnectionSession session;
     private readonly TimeProvider time;
     private readonly SemaphoreSlim window;
     private readonly Lock gate = new();
@@ -29,9 +30,9 @@ internal sealed class ConfirmedChannel : IDisposable
     private ulong oldest = 1;
     private long settledAt;
 
-    public ConfirmedChannel(IChannel channel, ConnectionSession live, int maxUnconfirmed, TimeProvider time)
+    public ConfirmedChannel(IChannel channel, ConnectionSession session, int maxUnconfirmed, TimeProvider time)
     {
-        (this.channel, this.live, this.time) = (channel, live, time);
+        (this.channel, this.session, this.time) = (channel, session, time);
         window = new SemaphoreSlim(maxUnconfirmed);
         channel.BasicAcksAsync += (_, ack) => Settle(ack.DeliveryTag, ack.Multiple, accepted: true);
         channel.BasicNacksAsync += (_, nack) => Settle(nack.DeliveryTag, nack.Multiple, accepted: false);
@@ -49,7 +50,9 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <summary>Completes when the broker refuses an event for the first time (nack).</summary>
     public Task Refused => refused.Task;
 
-    /// <summary>Completes when no event is unconfirmed. No event may be sent in the meantime.</summary>
+    /// <summary>
+    /// Completes when the broker has confirmed every sent event. No event may be sent in the meantime.
+    /// </summary>
     public Task Drained
     {
         get
@@ -69,18 +72,18 @@ internal sealed class ConfirmedChannel : IDisposable
     public void Leave() => window.Release();
 
     /// <summary>Completes when the broker accepts events: immediately, unless it is short of memory or disk.</summary>
-    public Task Unblocked => live.Unblocked;
+    public Task Unblocked => session.Unblocked;
 
     /// <summary>Writes one event. Its outcome is set on its batch later.</summary>
     /// <param name="batch">The batch of the event.</param>
     /// <param name="index">The index of the event in the batch.</param>
     /// <param name="envelope">The event.</param>
-    /// <param name="topology">The names.</param>
+    /// <param name="topology">The names of the exchange and of the service.</param>
     /// <param name="again">True if the event was sent before and may have been accepted.</param>
     public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool again)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
-        if (RabbitMqFrameLimit.Problem(properties, live.MaxFrame) is { } problem)
+        if (RabbitMqFrameLimit.Problem(properties, session.MaxFrame) is { } problem)
         {
             // Sending it would close the connection, and leave other unconfirmed events in doubt.
             batch.Conclude(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
@@ -104,18 +107,19 @@ internal sealed class ConfirmedChannel : IDisposable
                 CancellationToken.None);
             if (!writing.IsCompletedSuccessfully)
             {
-                await live.WriteAsync(writing.AsTask());
+                await session.WriteAsync(writing.AsTask());
             }
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
-            // Nothing was written. The broker numbers the messages that it receives, so the next event gets this
-            // number.
+            // Nothing was written. The broker numbers the messages that it receives, so the number of this event is
+            // used for the next one.
             Reject(exception);
         }
         catch (AlreadyClosedException) when (!again)
         {
-            // Nothing was written: the next channel sends the event.
+            // Nothing was written. The next channel sends the event. Its place in the window stays reserved until the
+            // channel ends.
             PutBack();
             throw;
         }
@@ -179,7 +183,7 @@ internal sealed class ConfirmedChannel : IDisposable
 
     private Task Settle(ulong tag, bool multiple, bool accepted)
     {
-        live.RecordActivity();
+        session.RecordActivity();
         lock (gate)
         {
             settledAt = time.GetTimestamp();
@@ -188,7 +192,7 @@ internal sealed class ConfirmedChannel : IDisposable
                 if (pending.Remove(next, out var publish))
                 {
                     publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.InDoubt(new InvalidOperationException(
-                        "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Others may have it."))
+                        "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Other queues may have it."))
                         : publish.Returned ? PublishOutcome.Unrouted
                         : PublishOutcome.Accepted);
                     window.Release();
@@ -221,7 +225,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// </summary>
     private Task MarkReturned(object sender, BasicReturnEventArgs returned)
     {
-        live.RecordActivity();
+        session.RecordActivity();
         lock (gate)
         {
             for (var tag = oldest; tag <= last; tag++)
@@ -238,6 +242,7 @@ internal sealed class ConfirmedChannel : IDisposable
         return Task.CompletedTask;
     }
 
+    /// <summary>An event that was sent and is not confirmed yet.</summary>
     /// <param name="Batch">The batch of the event.</param>
     /// <param name="Index">The index of the event in the batch.</param>
     /// <param name="Id">The id of the event.</param>

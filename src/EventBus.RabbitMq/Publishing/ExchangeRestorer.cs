@@ -14,13 +14,13 @@ internal sealed class ExchangeRestorer(RabbitMqTopology topology, RabbitMqOption
     /// <returns>
     /// False if the bus may not create it. Then the exchange exists, or published events are refused.
     /// </returns>
-    public async Task<bool> RestoreAsync(RabbitMqProvisioner provisioner, ConnectionSession live)
+    public async Task<bool> RestoreAsync(RabbitMqProvisioner provisioner, ConnectionSession session)
     {
         try
         {
-            await live.OnChannelAsync(async channel =>
+            await session.OnChannelAsync(async channel =>
             {
-                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+                await provisioner.RestoreAsync(session, channel, [topology.EventExchange]);
                 return true;
             });
             return options.Provisioning == RabbitMqProvisioning.Create;

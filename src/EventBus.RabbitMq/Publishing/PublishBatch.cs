@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Tracks the events of one publish call. Each event gets its outcome once, from whichever comes first: a confirm, the
-/// loss of the channel, or the deadline.
+/// Tracks the events of one publish call. Each event gets one outcome, from the first of these that happens: a confirm,
+/// the loss of the channel, or the deadline.
 /// </summary>
 internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes)
 {

@@ -9,7 +9,8 @@ namespace EventBus;
 /// <summary>Publishes events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
-    // The number of waits for unanswered events before a channel is replaced anyway.
+    // The number of times that the replacement of a channel waits for its unanswered events. Then the channel is
+    // replaced anyway.
     private const int MaxDrains = 10;
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
@@ -47,7 +48,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             "the channel of the publisher",
             time,
             log,
-            (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
+            (logger, delay, error) => logger.ChannelLost("the publisher", delay, error.Message, error));
     }
 
     /// <summary>
@@ -125,12 +126,12 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
-        var live = connection = await link.ConnectionAsync(stopped);
+        var session = connection = await link.ConnectionAsync(stopped);
         try
         {
             for (var restores = true; ;)
             {
-                restores = await UseChannelAsync(live, restores, stopped);
+                restores = await UseChannelAsync(session, restores, stopped);
             }
         }
         finally
@@ -145,28 +146,28 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     /// </summary>
     /// <returns>True if missing entities must be restored before the next channel is used.</returns>
     /// <exception cref="Exception">The channel has ended.</exception>
-    private async Task<bool> UseChannelAsync(ConnectionSession live, bool restores, CancellationToken stopped)
+    private async Task<bool> UseChannelAsync(ConnectionSession session, bool restores, CancellationToken stopped)
     {
-        var channel = await live.OpenChannelAsync(
+        var channel = await session.OpenChannelAsync(
             new CreateChannelOptions(
                 publisherConfirmationsEnabled: true,
                 publisherConfirmationTrackingEnabled: false,
                 consumerDispatchConcurrency: 1));
-        using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
+        using var confirmed = new ConfirmedChannel(channel, session, options.MaxUnconfirmed, time);
         Exception cause = new OperationCanceledException(stopped);
         try
         {
             if (restores)
             {
                 var provisioner = new RabbitMqProvisioner(options);
-                mayCreate = await exchange.RestoreAsync(provisioner, live);
-                await provisioner.RestoreAsync(live, Targets);
+                mayCreate = await exchange.RestoreAsync(provisioner, session);
+                await provisioner.RestoreAsync(session, Targets);
                 supervisor.Succeeded();
             }
 
             current = confirmed;
             opened.TrySetResult();
-            if (await SendAsync(confirmed, live, stopped) is not { } ended)
+            if (await SendAsync(confirmed, session, stopped) is not { } ended)
             {
                 cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
                 return false;
@@ -199,12 +200,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     }
 
     /// <summary>Sends events until the channel has ended or is to be replaced.</summary>
-    /// <returns>The reason for the end; null if the broker has refused an event, so that the channel is replaced.</returns>
-    private async Task<Exception?> SendAsync(ConfirmedChannel channel, ConnectionSession live, CancellationToken stopped)
+    /// <returns>
+    /// The reason for the end; null if the broker has refused an event, so that the channel is replaced.
+    /// </returns>
+    private async Task<Exception?> SendAsync(ConfirmedChannel channel, ConnectionSession session, CancellationToken stopped)
     {
         for (var drains = 1; ; drains++)
         {
-            if (await WriteUntilAsync(channel, live, stopped) is { } first)
+            if (await WriteUntilAsync(channel, session, stopped) is { } first)
             {
                 return channel.Ended.IsCompleted ? await channel.Ended
                     : first is Task<Exception> ended ? await ended
@@ -213,7 +216,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
             // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
             // events may have no leader for a while; these events should not become in doubt because of that.
-            await ((Task)Task.WhenAny(channel.Drained, channel.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
+            await ((Task)Task.WhenAny(channel.Drained, channel.Ended, session.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
             if (channel.Drained.IsCompleted || drains == MaxDrains)
             {
                 return null;
@@ -225,14 +228,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     /// Writes until a task has ended, or until the broker has refused an event. No event is written after it returns.
     /// </summary>
     /// <returns>The task that has ended; null after a refusal.</returns>
-    private async Task<Task?> WriteUntilAsync(ConfirmedChannel channel, ConnectionSession live, CancellationToken stopped)
+    private async Task<Task?> WriteUntilAsync(ConfirmedChannel channel, ConnectionSession session, CancellationToken stopped)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         var writing = WriteAsync(channel, end.Token);
         try
         {
             var refused = ReplaceableAsync(channel, end.Token);
-            var first = await Task.WhenAny(writing, channel.Ended, live.Ended, refused).WaitAsync(stopped);
+            var first = await Task.WhenAny(writing, channel.Ended, session.Ended, refused).WaitAsync(stopped);
             stopped.ThrowIfCancellationRequested();
             return first == refused ? null : first;
         }

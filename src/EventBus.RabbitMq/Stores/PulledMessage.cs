@@ -14,7 +14,7 @@ internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel
     {
         if (IsHeld)
         {
-            await Channel.Live.CallAsync(
+            await Channel.Session.CallAsync(
                 Channel.Client.BasicAckAsync(Message.DeliveryTag, multiple: false, CancellationToken.None).AsTask());
         }
     }
@@ -24,7 +24,7 @@ internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel
     {
         if (IsHeld)
         {
-            await Channel.Live.CallAsync(
+            await Channel.Session.CallAsync(
                 Channel.Client.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true, CancellationToken.None).AsTask());
         }
     }

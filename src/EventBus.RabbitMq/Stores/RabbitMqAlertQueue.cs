@@ -12,8 +12,8 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
     private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<PulledMessage> Messages)> held = [];
 
     /// <summary>
-    /// Takes waiting alerts. An alert that is already held, but whose channel was lost, is held with its new message
-    /// too.
+    /// Takes waiting alerts. If the channel of a held alert was lost, the alert arrives again in a new message. Then
+    /// both messages belong to the same held alert.
     /// </summary>
     public async Task<IReadOnlyList<PendingAlert>> TakeAsync(
         RabbitMqTopology names,

@@ -37,8 +37,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
                 return;
             }
 
-            // Without subscriptions there are no failures: an application that only publishes needs no further
-            // permissions. Calls that access dead letters create the queues when needed.
+            // An application without subscriptions has no failures, so it should not need the permissions to create
+            // these queues. Calls that access dead letters create the queues when needed.
             if (opened.Subscriptions.Count > 0)
             {
                 await PrepareAsync(cancellationToken);
@@ -47,7 +47,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         catch (Exception exception)
             when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            // The connection was lost in the meantime: handled as above.
+            // The connection was lost in the meantime: missing queues are created before their first use.
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
@@ -71,9 +71,9 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     {
         if (!prepared)
         {
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(connector.Options.CallTimeout, Setup.TimeProvider, cancellationToken);
-            await provisioner.PrepareAsync(live, Names.FailureEntities(Setup.Subscriptions));
+            await provisioner.PrepareAsync(session, Names.FailureEntities(Setup.Subscriptions));
             prepared = true;
         }
     }

@@ -45,7 +45,7 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
     {
         try
         {
-            return await channel.Live.CallAsync(call);
+            return await channel.Session.CallAsync(call);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
@@ -72,11 +72,11 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
                 _ = ended.Client.DiscardAsync();
             }
 
-            var live = await connector.Consuming.ConnectionAsync(cancellationToken)
+            var session = await connector.Consuming.ConnectionAsync(cancellationToken)
                 .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.OpenChannelAsync(
+            var channel = await session.OpenChannelAsync(
                 new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false));
-            return current = new PullChannel(channel, live);
+            return current = new PullChannel(channel, session);
         }
         finally
         {

@@ -16,7 +16,9 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
     /// </summary>
     /// <param name="exchange">The exchange; empty for the default exchange.</param>
     /// <param name="routingKey">The routing key: the name of the queue that receives the message.</param>
-    /// <param name="write">Creates the properties for the largest frame size of the connection.</param>
+    /// <param name="write">
+    /// Creates the properties of the message. Its argument is the largest frame size of the connection in bytes.
+    /// </param>
     /// <param name="body">The body.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task SendAsync(
@@ -27,15 +29,15 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
-        if (channel.Live.IsBlocked)
+        if (channel.Session.IsBlocked)
         {
             throw new StoreRefusedException(
                 StoreScope.Store,
-                "RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
+                "RabbitMQ is short of memory or disk, and accepts no messages at present.");
         }
 
-        var properties = Properties(write, channel.Live.MaxFrame);
-        if (RabbitMqFrameLimit.Problem(properties, channel.Live.MaxFrame) is { } problem)
+        var properties = Properties(write, channel.Session.MaxFrame);
+        if (RabbitMqFrameLimit.Problem(properties, channel.Session.MaxFrame) is { } problem)
         {
             throw new StoreRefusedException(StoreScope.Entry, problem);
         }
@@ -56,7 +58,7 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            // The channel may hang; the next call opens another one.
+            // The broker may no longer answer on this channel; the next call opens another one.
             Forget(channel);
             throw;
         }
@@ -102,11 +104,11 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
                 Forget(ended);
             }
 
-            var live = await connector.Publishing.ConnectionAsync(cancellationToken)
+            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.OpenChannelAsync(
+            var channel = await session.OpenChannelAsync(
                 new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
-            return current = new PullChannel(channel, live);
+            return current = new PullChannel(channel, session);
         }
         finally
         {

@@ -141,7 +141,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         }
     }
 
-    /// <summary>Gets the step that is nearest to a delay, by ratio.</summary>
+    /// <summary>Gets the configured delay that is nearest to the requested one, by their ratio.</summary>
     internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)
@@ -156,8 +156,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
         var interrupted = entry.WasInterrupted || deaths > 0;
 
-        // A held message cannot be marked when a concurrent attempt starts. Therefore the first end of the process with
-        // this event as a redelivered one counts as one with concurrent attempts.
+        // A held message cannot be changed when a concurrent attempt starts. Therefore the first end of the process
+        // during an attempt of this redelivered event counts as if another such event had been running.
         var concurrent = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
         lock (gate)
         {
@@ -168,8 +168,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
                 interruptedClaims[subscription] = claim;
             }
 
-            // Each unsettled delivery was an attempt. The next attempt is counted now or, after an interruption, when
-            // it begins.
+            // Each earlier delivery that was not settled was an attempt. The next attempt is counted now, or when it
+            // begins if the previous attempt was interrupted.
             return entry with
             {
                 Claim = claim,

@@ -17,13 +17,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// Declares the entities again on the given channel, if the bus may create them. Used after a reconnect to restore
     /// deleted entities.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession live, IChannel channel, IEnumerable<RabbitMqEntity> entities)
+    public async Task RestoreAsync(ConnectionSession session, IChannel channel, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
             foreach (var entity in entities)
             {
-                await live.CallAsync(entity.DeclareAsync(channel));
+                await session.CallAsync(entity.DeclareAsync(channel));
             }
         }
     }
@@ -32,13 +32,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// Declares the entities again, each on its own channel. Ignores refusals of the broker: the component that needs
     /// the entity reports them.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> entities)
+    public async Task RestoreAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
             foreach (var entity in Distinct(entities))
             {
-                await TryAsync(live, entity.DeclareAsync);
+                await TryAsync(session, entity.DeclareAsync);
             }
         }
     }
@@ -47,7 +47,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// <exception cref="EventBusException">
     /// Entities are missing, have other arguments or are refused. The message lists all of them.
     /// </exception>
-    public async Task PrepareAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> entities)
+    public async Task PrepareAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Off)
         {
@@ -57,7 +57,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         var problems = new List<string>();
         foreach (var entity in Distinct(entities))
         {
-            if (await ProblemAsync(live, entity) is { } problem)
+            if (await ProblemAsync(session, entity) is { } problem)
             {
                 problems.Add(problem);
             }
@@ -77,9 +77,9 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// <summary>
     /// Finds the problem with an entity. Each attempt uses its own channel, because a refusal closes it.
     /// </summary>
-    private async Task<string?> ProblemAsync(ConnectionSession live, RabbitMqEntity entity)
+    private async Task<string?> ProblemAsync(ConnectionSession session, RabbitMqEntity entity)
     {
-        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, entity.FindAsync) is { } absent)
+        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(session, entity.FindAsync) is { } absent)
         {
             return absent.ReplyCode == NotFound
                 ? $"{entity.Title} is missing. Create {entity}; or let the bus do it with "
@@ -89,7 +89,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
         // Declaring an existing entity compares it. A user without the configure permission cannot compare.
         var compared = options.Provisioning == RabbitMqProvisioning.Validate ? entity with { Bindings = [] } : entity;
-        return await TryAsync(live, compared.DeclareAsync) is { } refused
+        return await TryAsync(session, compared.DeclareAsync) is { } refused
             && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(entity, refused) : null;
     }
 
@@ -104,11 +104,11 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         _ => $"{entity.Title}: {refused.ReplyCode} {refused.ReplyText}",
     };
 
-    private static async Task<ShutdownEventArgs?> TryAsync(ConnectionSession live, Func<IChannel, Task> action)
+    private static async Task<ShutdownEventArgs?> TryAsync(ConnectionSession session, Func<IChannel, Task> action)
     {
         try
         {
-            await live.OnChannelAsync(async channel =>
+            await session.OnChannelAsync(async channel =>
             {
                 await action(channel);
                 return true;

@@ -13,8 +13,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
-    // For queues without a dead-letter queue: the broker counts each read as a delivery, and drops messages that exceed
-    // the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
+    // A delivery limit that is never reached, for queues without a dead-letter queue: the broker counts each read as a
+    // delivery, and drops messages that exceed the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
     private const int OutOfReach = 1_000_000;
 
     private const char Separator = ':';
@@ -32,30 +32,33 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     public string ServiceName => serviceName;
 
     /// <summary>
-    /// The queue of events that failed permanently, used if no store keeps failures. A plain queue that other tools can
+    /// The queue of events that failed permanently. Used if the bus has no store. A plain queue, which other tools can
     /// read.
     /// </summary>
     public string DeadLetterQueue => OwnQueue("dead-letters");
 
     /// <summary>
-    /// The queue of events that the broker itself gave up, until the bus has stored them as dead letters.
+    /// The queue of events that the broker dead-lettered by itself, for instance after too many deliveries. They stay
+    /// in it until the bus has stored them as dead letters.
     /// </summary>
     public string GivenUpQueue => OwnQueue("given-up");
 
-    /// <summary>The queues of events that the broker gave up and of events that failed permanently.</summary>
+    /// <summary>
+    /// The queue of events that the broker dead-lettered, and the queue of events that failed permanently.
+    /// </summary>
     public IEnumerable<RabbitMqEntity> GivenUpEntities => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
-    /// <summary>The queue of alerts to send, used if no store keeps failures.</summary>
+    /// <summary>The queue of alerts to send. Used if the bus has no store.</summary>
     public string AlertQueue => OwnQueue("alerts");
 
     public string QueueOf(string subscription) => Join(subscription);
 
-    /// <summary>Gets the queue of events that are due for a retry, used if no store keeps failures.</summary>
+    /// <summary>Gets the queue of events that are due for a retry. Used if the bus has no store.</summary>
     public string RetryQueueOf(string subscription) => Join(subscription, Retries);
 
     /// <summary>
-    /// Gets the name of the queue, and of the exchange in front of it, in which events wait for the duration of a step.
-    /// The routing key of an event is the queue to which it moves afterwards.
+    /// Gets the name of the queue, and of its exchange, in which events wait for a retry delay. The routing key of an
+    /// event is the queue to which the event moves afterwards.
     /// </summary>
     public string WaitQueueOf(TimeSpan step) => OwnQueue($"wait-{step.TotalMilliseconds:0}ms");
 
@@ -102,8 +105,8 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     }
 
     /// <summary>
-    /// Gets the entities that failures need if no store keeps them. These queues are always quorum queues: they count
-    /// deliveries, and forward waiting messages at least once.
+    /// Gets the entities for failed events, which are needed if the bus has no store. These queues are always quorum
+    /// queues, because quorum queues count deliveries and forward waiting messages at least once.
     /// </summary>
     public IEnumerable<RabbitMqEntity> FailureEntities(IEnumerable<string> subscriptions)
     {
@@ -123,7 +126,8 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             yield return new RabbitMqEntity(name.Queue, ExchangeType.Fanout);
 
             // At-least-once dead-lettering requires that a full queue rejects messages instead of dropping them.
-            // Without a dead-letter routing key the message keeps its own, which is the queue to which it moves.
+            // Without a dead-letter routing key the message keeps its routing key, which is the queue to which it
+            // moves.
             Dictionary<string, object?> arguments = new()
             {
                 ["x-message-ttl"] = (long)name.Step.TotalMilliseconds,
@@ -189,7 +193,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         return plain && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, .. rest], own: false);
     }
 
-    // All names of a bus are plain. Other names occur only if the transport is used on its own.
+    // A bus accepts only names of plain characters. Other names occur only if the transport is used without a bus.
     private static bool IsPlain(string part) => !part.AsSpan().ContainsAnyExcept(PlainCharacters);
 
     /// <summary>Shortens a name to the available length and appends a hash of its parts.</summary>

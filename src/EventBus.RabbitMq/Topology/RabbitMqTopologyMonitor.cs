@@ -66,19 +66,19 @@ internal sealed class RabbitMqTopologyMonitor(
         }
     }
 
-    private async Task<string?> FindProblemAsync(ConnectionSession live)
+    private async Task<string?> FindProblemAsync(ConnectionSession session)
     {
         string? found = null;
         for (var next = 0; next < entities.Count; next++)
         {
             // A refusal closes the channel. The remaining entities are checked on another one.
-            var channel = await live.OpenChannelAsync();
+            var channel = await session.OpenChannelAsync();
             try
             {
                 // Each entity has its own deadline, because there may be thousands.
                 for (; next < entities.Count; next++)
                 {
-                    await live.CallAsync(CheckAsync(entities[next], channel));
+                    await session.CallAsync(CheckAsync(entities[next], channel));
                 }
             }
             catch (OperationInterruptedException exception) when (IsBeingCreated(entities[next], exception))

@@ -12,31 +12,31 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
     /// <exception cref="EventBusException">
     /// The queues have consumers, or they contain events and <paramref name="discardWaiting"/> is false.
     /// </exception>
-    public async Task RetireAsync(ConnectionSession live, string subscription, bool discardWaiting)
+    public async Task RetireAsync(ConnectionSession session, string subscription, bool discardWaiting)
     {
         string[] queues = [names.QueueOf(subscription), names.RetryQueueOf(subscription)];
         foreach (var queue in queues)
         {
-            await CheckUnusedAsync(live, subscription, queue, discardWaiting);
+            await CheckUnusedAsync(session, subscription, queue, discardWaiting);
         }
 
         foreach (var queue in queues)
         {
             // Deleting a missing queue is not an error. Quorum queues do not support the flags if-unused and if-empty.
-            await live.OnChannelAsync(channel => channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
+            await session.OnChannelAsync(channel => channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
         }
     }
 
     /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
-    public Task<QueueDeclareOk?> FindAsync(ConnectionSession live, string subscription) =>
-        FindQueueAsync(live, names.QueueOf(subscription));
+    public Task<QueueDeclareOk?> FindAsync(ConnectionSession session, string subscription) =>
+        FindQueueAsync(session, names.QueueOf(subscription));
 
-    private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession live, string queue)
+    private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession session, string queue)
     {
         try
         {
             // Uses its own channel, because a refusal closes it.
-            return await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
+            return await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
         {
@@ -44,9 +44,9 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
         }
     }
 
-    private static async Task CheckUnusedAsync(ConnectionSession live, string subscription, string queue, bool discardWaiting)
+    private static async Task CheckUnusedAsync(ConnectionSession session, string subscription, string queue, bool discardWaiting)
     {
-        if (await FindQueueAsync(live, queue) is not { } state)
+        if (await FindQueueAsync(session, queue) is not { } state)
         {
             return;
         }

@@ -6,7 +6,9 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>Holds the headers of a message, separated into CloudEvents attributes and headers of the user.</summary>
+/// <summary>
+/// Reads the headers of a message: separates the CloudEvents attributes from the headers of the user.
+/// </summary>
 internal ref struct RabbitMqAttributes
 {
     private const int MaxPrintable = 64;
@@ -131,7 +133,7 @@ internal ref struct RabbitMqAttributes
 
         if (value is null)
         {
-            // Treated as a missing attribute.
+            // A null value counts as a missing attribute.
             return;
         }
 

@@ -21,7 +21,7 @@ internal static class RabbitMqFrameLimit
 
     private const int LengthOfTable = 4;
 
-    // Shows if the client's traces are collected. Listeners select sources by name.
+    // Has listeners if the traces of the client are collected: listeners select sources by name.
     private static readonly ActivitySource ClientTraces = new("RabbitMQ.Client.Publisher");
 
     /// <summary>Gets the reason why a message cannot be sent over a connection; null if it can.</summary>

@@ -31,10 +31,10 @@ internal static class RabbitMqHeaderCheck
     {
         Good,
 
-        // The field can be skipped.
+        // The client cannot read the field, and it can be removed.
         Bad,
 
-        // The fields after it cannot be found.
+        // The field is incomplete, so that the fields after it cannot be found.
         Torn,
     }
 

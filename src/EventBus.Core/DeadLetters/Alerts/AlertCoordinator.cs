@@ -253,7 +253,7 @@ internal sealed class AlertCoordinator
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 failed.Add(alert);
-                log.Failing(marking, exception, full => full.NotMarked(alert.Id, exception));
+                log.Failing(marking, exception, logger => logger.NotMarked(alert.Id, exception));
             }
         }
 

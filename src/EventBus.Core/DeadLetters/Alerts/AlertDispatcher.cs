@@ -175,7 +175,10 @@ internal sealed class AlertDispatcher(
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            services.Log.Failing(activity, exception, full => full.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
+            services.Log.Failing(
+                activity,
+                exception,
+                logger => logger.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
             return false;
         }
     }

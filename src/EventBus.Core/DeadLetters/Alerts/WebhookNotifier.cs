@@ -58,6 +58,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     public void Dispose() => client.Dispose();
 
+    /// <summary>Posts an alert once.</summary>
     /// <returns>
     /// The error, null for success; and the delay before the next attempt, null when a retry is pointless.
     /// </returns>

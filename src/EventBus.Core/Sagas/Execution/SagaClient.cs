@@ -76,8 +76,7 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
         {
             throw new ArgumentException(
                 $"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ "
-                    + "are allowed. "
-                + "Use an id of your domain, for instance that of the order, or leave it out.",
+                    + "are allowed. Use an id of your domain, for instance the id of the order, or leave it out.",
                 nameof(id));
         }
     }

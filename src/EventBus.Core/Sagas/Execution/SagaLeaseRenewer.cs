@@ -63,7 +63,7 @@ internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan lease
         }
         catch (Exception exception)
         {
-            services.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
+            services.Log.Failing(Leases, exception, logger => logger.LoopFailed(Leases, exception));
             if (leased.LeaseEnd <= time.GetUtcNow() + (lease / 6))
             {
                 leased.Lose();

@@ -112,11 +112,11 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
     private async Task<SagaEntry?> ChangeAsync(
         string id,
-        Func<SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> turn,
+        Func<SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> transition,
         Func<SagaEntry, SagaEntry> unreadable,
         CancellationToken cancellationToken)
     {
-        var turned = default((SagaStatus Status, TimeSpan Stayed));
+        var outcome = default((SagaStatus Status, TimeSpan Stayed));
         var changed = await calls.AskAsync(token => parts.Repository.ChangeAsync(
             id,
             entry =>
@@ -135,8 +135,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 }
 
                 var since = progress.StatusSince;
-                var status = turn(saga, entry, progress, now);
-                turned = (status, now - since);
+                var status = transition(saga, entry, progress, now);
+                outcome = (status, now - since);
                 return saga.Transitions.With(due, status, progress, now) with
                 {
                     WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null,
@@ -146,7 +146,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             token), "change a saga", cancellationToken);
         if (changed is not null)
         {
-            SagaTelemetry.Turned(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
+            SagaTelemetry.StatusChanged(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, outcome.Stayed);
             parts.Due.Pulse();
         }
 

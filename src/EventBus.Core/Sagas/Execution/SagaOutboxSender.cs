@@ -29,7 +29,7 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
-            services.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, leased.Id, dueAt, problem));
+            services.Log.Failing(sending, problem, logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, problem));
             await writer.LeaveAsync(
                 leased,
                 progress =>

@@ -61,7 +61,7 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
         var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
         var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
         refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
-        services.Log.Failing(Refusals, error, full => full.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
+        services.Log.Failing(Refusals, error, logger => logger.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
         return error is StoreRefusedException || failures >= Proofs;
     }
 

@@ -47,6 +47,7 @@ internal sealed class SagaReplies(
         services.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
     }
 
+    /// <summary>Adds a reply to the inbox of one saga, or ignores the reply if the saga does not wait for it.</summary>
     /// <returns>True if the saga exists.</returns>
     private async Task<bool> TakeInAsync(
         SagaDefinition definition,

@@ -128,6 +128,7 @@ internal sealed class SagaRepository(
         }
     }
 
+    /// <summary>Saves the progress of a saga whose gate the caller holds.</summary>
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
@@ -160,7 +161,10 @@ internal sealed class SagaRepository(
     }
 
     private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan backoff, Exception exception) =>
-        services.Log.Failing(Saves, exception, full => full.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, backoff, exception));
+        services.Log.Failing(
+            Saves,
+            exception,
+            logger => logger.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, backoff, exception));
 
     private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
     {

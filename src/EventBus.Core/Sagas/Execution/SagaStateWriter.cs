@@ -18,7 +18,7 @@ internal sealed class SagaStateWriter(
     /// Changes the progress, saves it with the resulting status, and measures how long the saga had the previous
     /// status.
     /// </summary>
-    public async Task ChangeStatusAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
+    public async Task ChangeStatusAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> transition)
     {
         var (before, since, now) = (leased.Entry.Status, leased.Progress.StatusSince, time.GetUtcNow());
         var status = before;
@@ -26,7 +26,7 @@ internal sealed class SagaStateWriter(
             leased,
             progress =>
             {
-                status = turn(progress, leased.Entry, now);
+                status = transition(progress, leased.Entry, now);
                 progress.Held = status != SagaStatus.NeedsAttention && !(SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0);
             },
             (progress, entry, until) => transitions.With(entry, status, progress, now) with
@@ -37,7 +37,7 @@ internal sealed class SagaStateWriter(
             });
         if (status != before)
         {
-            SagaTelemetry.Turned(services.Diagnostics, definition.Name, before, status, now - since);
+            SagaTelemetry.StatusChanged(services.Diagnostics, definition.Name, before, status, now - since);
             if (SagaTransitions.IsEnd(status))
             {
                 services.Log.SagaEnded(definition.Name, leased.Id, status.ToString());

@@ -3,12 +3,12 @@ namespace EventBus;
 /// <summary>Records the changes of the status of sagas as metrics.</summary>
 internal static class SagaTelemetry
 {
-    public static void Turned(BusDiagnostics diagnostics, string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
+    public static void StatusChanged(BusDiagnostics diagnostics, string saga, SagaStatus previous, SagaStatus current, TimeSpan duration)
     {
-        diagnostics.SagaStatusChanged(saga, left.ToString(), stayed);
-        if (entered is not (SagaStatus.Running or SagaStatus.Compensating))
+        diagnostics.SagaStatusChanged(saga, previous.ToString(), duration);
+        if (current is not (SagaStatus.Running or SagaStatus.Compensating))
         {
-            diagnostics.SagaEnded(saga, entered.ToString());
+            diagnostics.SagaEnded(saga, current.ToString());
         }
     }
 }
