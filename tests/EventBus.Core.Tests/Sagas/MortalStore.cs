@@ -5,7 +5,7 @@ namespace EventBus.Sagas;
 /// <summary>
 /// The store as an instance sees it that dies at one of its writes: from then on none of its writes reaches the store.
 /// </summary>
-internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : SagaStore
+internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : DelegatingSagaStore(inner)
 {
     private readonly TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int writes;
@@ -40,15 +40,15 @@ internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : Sag
     }
 
     public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken) =>
-        WriteAsync(entry, inner.CreateAsync, cancellationToken);
+        WriteAsync(entry, base.CreateAsync, cancellationToken);
 
     public override ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken) =>
-        WriteAsync(entry, inner.SaveAsync, cancellationToken);
+        WriteAsync(entry, base.SaveAsync, cancellationToken);
 
     public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken)
     {
         await LiveAsync(cancellationToken);
-        return await inner.FindAsync(id, cancellationToken);
+        return await base.FindAsync(id, cancellationToken);
     }
 
     public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
@@ -58,23 +58,8 @@ internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : Sag
         CancellationToken cancellationToken)
     {
         await LiveAsync(cancellationToken);
-        return await inner.ListDueAsync(sagas, now, max, cancellationToken);
+        return await base.ListDueAsync(sagas, now, max, cancellationToken);
     }
-
-    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
-        inner.ListAlertsAsync(now, max, cancellationToken);
-
-    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
-        inner.FindWaitingAsync(waitKey, max, cancellationToken);
-
-    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        inner.ListAsync(filter, cancellationToken);
-
-    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        inner.CountAsync(filter, cancellationToken);
-
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
-        inner.SweepAsync(now, max, cancellationToken);
 
     private async ValueTask<bool> WriteAsync(
         SagaEntry entry,

@@ -7,18 +7,16 @@ namespace EventBus.Proof;
 /// A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends.
 /// It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.
 /// </summary>
-internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaReaper reaper) : SagaStore
+internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaReaper reaper) : DelegatingSagaStore(inner)
 {
     private static readonly TimeSpan LongestAlertLease = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, SagaEntry> seen = new(StringComparer.Ordinal);
 
-    public override TimeSpan PollInterval => inner.PollInterval;
-
     public override async ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         reaper.At(SagaMoment.Created, false, Numbers.Of(entry.Id));
-        var created = await inner.CreateAsync(entry, cancellationToken);
+        var created = await base.CreateAsync(entry, cancellationToken);
         if (created)
         {
             seen[entry.Id] = entry with { Version = 1 };
@@ -40,7 +38,7 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
         }
 
         reaper.At(moment, false, number);
-        var saved = await inner.SaveAsync(entry, cancellationToken);
+        var saved = await base.SaveAsync(entry, cancellationToken);
         if (saved)
         {
             seen[entry.Id] = entry with { Version = entry.Version + 1 };
@@ -61,31 +59,19 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
     }
 
     public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
-        See(await inner.FindAsync(id, cancellationToken));
+        See(await base.FindAsync(id, cancellationToken));
 
     public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
         IReadOnlyCollection<string> sagas,
         DateTimeOffset now,
         int max,
         CancellationToken cancellationToken) =>
-        See(await inner.ListDueAsync(sagas, now, max, cancellationToken));
+        See(await base.ListDueAsync(sagas, now, max, cancellationToken));
 
     public override async ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(
         DateTimeOffset now,
         int max,
-        CancellationToken cancellationToken) => See(await inner.ListAlertsAsync(now, max, cancellationToken));
-
-    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
-        inner.FindWaitingAsync(waitKey, max, cancellationToken);
-
-    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        inner.ListAsync(filter, cancellationToken);
-
-    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        inner.CountAsync(filter, cancellationToken);
-
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
-        inner.SweepAsync(now, max, cancellationToken);
+        CancellationToken cancellationToken) => See(await base.ListAlertsAsync(now, max, cancellationToken));
 
     private static SagaMoment MomentOf(SagaEntry before, SagaEntry after)
     {
