@@ -2,8 +2,8 @@ using EventBus.Conformance;
 
 namespace EventBus.RabbitMq.Tests;
 
-[Collection(typeof(PrivateBrokerCollection))]
+[Collection(typeof(ConformanceBrokerCollection))]
 public sealed class QuorumConformanceTests(QuorumBackend backend) : BackendSuiteTests(backend), IClassFixture<QuorumBackend>;
 
-[Collection(typeof(PrivateBrokerCollection))]
+[Collection(typeof(ConformanceBrokerCollection))]
 public sealed class ClassicConformanceTests(ClassicBackend backend) : BackendSuiteTests(backend), IClassFixture<ClassicBackend>;

@@ -22,7 +22,8 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
 
     public override BusStores CreateStores(string isolation)
     {
-        var options = new SqliteStoreOptions();
+        // While the store is down, each write waits that long.
+        var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(2) };
         return SqliteBuilderExtensions.Stores(new SqliteFile($"Data Source={FileOf(isolation)}", options), options, NullLogger.Instance);
     }
 

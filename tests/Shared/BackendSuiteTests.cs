@@ -8,11 +8,15 @@ public abstract class BackendSuiteTests(Backend backend)
     [Theory, MemberData(nameof(Scenarios))]
     public async Task Scenario_OfTheSuite_PassesOrIsSkipped(string name)
     {
-        var result = await ConformanceSuite.RunAsync(name, backend, TestContext.Current.CancellationToken);
+        var result = await ScenarioRuns.Of(backend).ResultAsync(name, TestContext.Current.CancellationToken);
         Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
     }
 
     [Fact]
     public Task Guarantees_OfTheBackend_AreThoseOfTheSuite() =>
         Guarantees.CompareAsync(backend, TestContext.Current.CancellationToken);
+
+    /// <summary>Each scenario once more: a part of the long form.</summary>
+    [Fact(Explicit = true)]
+    public Task Suite_AllScenariosAtOnce_Passes() => ScenarioRuns.Of(backend).RunAtOnceAsync(TestContext.Current.CancellationToken);
 }

@@ -9,26 +9,26 @@ internal static class Guarantees
     private static readonly SemaphoreSlim Writing = new(1);
 
     /// <summary>
-    /// Runs all scenarios, and fails when the backend's column differs from the results. With EVENTBUS_UPDATE_DOCS=1 it
+    /// Runs the scenarios that have not run yet, and fails when the backend's column differs from the results. With EVENTBUS_UPDATE_DOCS=1 it
     /// rewrites the column instead.
     /// </summary>
     public static Task CompareAsync(Backend backend, CancellationToken cancellationToken) => CompareAsync(
-        ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario.Name, backend, cancellationToken)),
+        ScenarioRuns.Of(backend),
         (written, results) => ConformanceSuite.Document(written, backend, results),
         cancellationToken);
 
     /// <summary>As for a backend, for a column of stores.</summary>
     public static Task CompareAsync(StoreBackend backend, CancellationToken cancellationToken) => CompareAsync(
-        StoreSuite.Scenarios.Select(scenario => StoreSuite.RunAsync(scenario.Name, backend, cancellationToken)),
+        ScenarioRuns.Of(backend),
         (written, results) => StoreSuite.Document(written, backend, results),
         cancellationToken);
 
     private static async Task CompareAsync(
-        IEnumerable<Task<ScenarioResult>> runs,
+        ScenarioRuns runs,
         Func<string, ScenarioResult[], string> document,
         CancellationToken cancellationToken)
     {
-        var results = await Task.WhenAll(runs);
+        var results = await runs.ResultsAsync(cancellationToken);
         var root = typeof(Guarantees).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
             attribute => attribute.Key == "RepositoryRoot").Value!;
         var path = Path.Combine(root, "docs", "guarantees.md");
