@@ -26,6 +26,17 @@ public sealed class TreeTests(ITestOutputHelper output)
                 + "waits for its token:");
 
     [Fact]
+    public void Tests_ThatWait_DoNotSpin() =>
+        Rule.NoOffenders(
+            from path in Repository.Files("tests", ".cs")
+            let tree = CSharpSyntaxTree.ParseText(Repository.Read(path), path: path)
+            from loop in tree.GetRoot().DescendantNodes().Where(node => node is WhileStatementSyntax or DoStatementSyntax)
+            from pause in loop.DescendantNodes(node => node is not AnonymousFunctionExpressionSyntax).OfType<AwaitExpressionSyntax>()
+            where pause.Expression.ToString() == "Task.Yield()"
+            select (path, $"{pause.Where} {pause}"),
+            "These loops take a processor from what they wait for. Wait with Until, or with AdvanceUntilAsync of a fake time:");
+
+    [Fact]
     public void Files_OfTheTree_AreFinished()
     {
         // Put together, so that this file does not speak of it.

@@ -33,16 +33,12 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 
         await broker.Node.ControlAsync("clear_permissions", name);
         await broker.Node.ControlAsync("close_all_connections", "permissions were taken");
-        using (var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System))
-        {
-            // The log of the bus has the first failure only.
-            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-            while ((await broker.Node.ReadLogAsync()).Split($"refused for user '{name}'").Length <= 6)
-            {
-                Assert.False(patience.IsCancellationRequested, "The connections were not tried again and again.");
-                await timer.WaitForNextTickAsync(Cancel);
-            }
-        }
+
+        // The log of the bus has the first failure only.
+        await Until.TrueAsync(
+            "the connections are tried again and again",
+            async () => (await broker.Node.ReadLogAsync()).Split($"refused for user '{name}'").Length > 6,
+            Cancel);
 
         var waiting = app.Bus.PublishAsync(new TestHappened(2), new PublishOptions { Timeout = TestBroker.Patience }, Cancel);
         await broker.Node.ControlAsync("set_permissions", name, ".*", ".*", ".*");
@@ -180,11 +176,11 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
             _ => channel.ExchangeDeleteAsync(name, cancellationToken: Cancel),
         });
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
-        while (!await IsThereAsync())
-        {
-            Assert.False(patience.IsCancellationRequested, $"The {thing} was not made again within 10 s.");
-        }
+        await Until.TrueAsync(
+            $"the {thing} is made again",
+            TimeSpan.FromSeconds(10),
+            IsThereAsync,
+            Cancel);
 
         await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":1}"u8.ToArray(), uri: broker.Uri);
         Assert.Equal(1, await handled.NextAsync("the event"));
@@ -282,12 +278,15 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
                 Cancel).AsTask());
         }
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15), TimeProvider.System);
-        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) < 3)
-        {
-            Assert.False(patience.IsCancellationRequested, "The queue of dead letters was not read.");
-            Assert.True(IsNamed(await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)));
-        }
+        await Until.TrueAsync(
+            "the queue of dead letters is read",
+            TimeSpan.FromSeconds(15),
+            async () =>
+            {
+                Assert.True(IsNamed(await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)));
+                return await app.DeadLetters.CountAsync(cancellationToken: Cancel) == 3;
+            },
+            Cancel);
 
         static bool IsNamed(HealthReport report) =>
             report.Status == HealthStatus.Degraded
@@ -367,13 +366,11 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     private static async Task UntilHealthAsync(TestBus app, Func<HealthReport, bool> condition)
     {
         var health = app.Services.GetRequiredService<HealthCheckService>();
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        HealthReport report;
-        while (!condition(report = await health.CheckHealthAsync(Cancel)))
-        {
-            Assert.False(
-                patience.IsCancellationRequested,
-                $"The health is {string.Join(' ', report.Entries.Values.Select(entry => $"{entry.Status}: {entry.Description}"))}");
-        }
+        HealthReport? report = null;
+        await Until.TrueAsync(
+            () => $"the health is {string.Join(' ', report!.Entries.Values.Select(entry => $"{entry.Status}: {entry.Description}"))}",
+            TestBroker.Patience,
+            async () => condition(report = await health.CheckHealthAsync(Cancel)),
+            Cancel);
     }
 }

@@ -121,7 +121,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             "test.happened",
             [RawPublisher.Text("cloudEvents_id", "deep"), RawPublisher.Nested("deep", 25_000)],
             "{\"number\":1}");
-        await UntilHeldAsync($"{name}.given-up", 1);
+        await UntilGivenUpAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~deep", (await alerted.NextAsync("the alert")).First.Id);
@@ -157,7 +157,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             RawPublisher.Text("eventbus-subscription", "other"),
             RawPublisher.Text("eventbus-error", "forged")
         ], "{\"number\":1}");
-        await UntilHeldAsync($"{name}.given-up", 1);
+        await UntilGivenUpAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~forged", (await alerted.NextAsync("the alert")).First.Id);
@@ -195,7 +195,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
                 break;
         }
 
-        await UntilHeldAsync($"{name}.given-up", 1);
+        await UntilGivenUpAsync();
     }
 
     private Task SetTimeToLiveAsync() => SetPolicyAsync("{\"message-ttl\":50}");
@@ -221,25 +221,34 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     {
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        BasicGetResult? taken;
-        while ((taken = await channel.BasicGetAsync($"{name}:tests", autoAck: false, Cancel)) is null)
-        {
-            Assert.False(patience.IsCancellationRequested, "The event is not in the queue.");
-        }
-
-        await settle(channel, taken);
+        BasicGetResult? taken = null;
+        await Until.TrueAsync(
+            "the event is in the queue",
+            async () => (taken = await channel.BasicGetAsync($"{name}:tests", autoAck: false, Cancel)) is not null,
+            Cancel);
+        await settle(channel, taken!);
     }
 
-    private Task UntilEmptyAsync(string queue) => UntilHeldAsync(queue, 0);
-
-    private async Task UntilHeldAsync(string queue, int count)
+    /// <summary>Waits until the broker has dead-lettered one event. No instance consumes yet.</summary>
+    private async Task UntilGivenUpAsync()
     {
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        for (string held; (held = await HeldAsync()) != $"{count}";)
-        {
-            Assert.False(patience.IsCancellationRequested, $"The queue {queue} holds {held} messages instead of {count}.");
-        }
+        await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        await Until.TrueAsync(
+            "the broker has dead-lettered the event",
+            async () => await channel.MessageCountAsync($"{name}.given-up", Cancel) == 1,
+            Cancel);
+    }
+
+    /// <summary>Waits until a queue holds no message, and none that is delivered and not acknowledged.</summary>
+    private async Task UntilEmptyAsync(string queue)
+    {
+        var held = "";
+        await Until.TrueAsync(
+            () => $"the queue {queue} holds no messages, not {held}",
+            TestBroker.Patience,
+            async () => (held = await HeldAsync()) == "0",
+            Cancel);
 
         async Task<string> HeldAsync() =>
             (await broker.Node.ControlAsync("--silent", "list_queues", "name", "messages")).Split('\n')

@@ -77,11 +77,10 @@ public sealed class FrameTests : IDisposable
             Assert.Equal(1, await handled.NextAsync($"start {start}"));
         }
 
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) == 0)
-        {
-            Assert.False(patience.IsCancellationRequested, "There is no dead letter.");
-        }
+        await Until.TrueAsync(
+            "there is a dead letter",
+            async () => await app.DeadLetters.CountAsync(cancellationToken: Cancel) != 0,
+            Cancel);
 
         // How much more has to go depends on how long the error's details are.
         Assert.DoesNotContain("tenant", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Headers.Keys);

@@ -123,16 +123,10 @@ public sealed class LeftBehindTests : IDisposable
     /// <summary>
     /// Waits until the store knows as many subscriptions: an instance notes its own soon after its start.
     /// </summary>
-    private async Task UntilNotedAsync(long count)
-    {
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (Execute("SELECT count(*) FROM eventbus_subscriptions") is long noted && noted < count)
-        {
-            Assert.False(patience.IsCancellationRequested, $"The store knows {noted} subscriptions instead of {count}.");
-            await timer.WaitForNextTickAsync(Cancel);
-        }
-    }
+    private Task UntilNotedAsync(long count) => Until.TrueAsync(
+        $"the store knows {count} subscriptions",
+        () => Execute("SELECT count(*) FROM eventbus_subscriptions") is long noted && noted >= count,
+        Cancel);
 
     /// <summary>
     /// Makes all that the store has noted older. A clock that is ahead would not: the store corrects it.
@@ -172,21 +166,13 @@ public sealed class LeftBehindTests : IDisposable
     /// <summary>Waits until the health check names exactly the queues of these subscriptions.</summary>
     private async Task UntilNamedAsync(TestBus app, params string[] subscriptions)
     {
-        using var patience = new CancellationTokenSource(5 * TestBroker.Patience, TimeProvider.System);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         var expected = subscriptions.Select(subscription => $"{name}:{subscription}").ToList();
         IReadOnlyCollection<string> named = [];
-        try
-        {
-            while (!(named = [.. (await HealthAsync(app)).Data.Keys.Order(StringComparer.Ordinal)]).SequenceEqual(expected))
-            {
-                await timer.WaitForNextTickAsync(patience.Token);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            throw new TimeoutException($"The health check names {string.Join(", ", named)} instead of {string.Join(", ", expected)}.");
-        }
+        await Until.TrueAsync(
+            () => $"the health check names {string.Join(", ", expected)} instead of {string.Join(", ", named)}",
+            5 * TestBroker.Patience,
+            async () => (named = [.. (await HealthAsync(app)).Data.Keys.Order(StringComparer.Ordinal)]).SequenceEqual(expected),
+            Cancel);
     }
 
     /// <summary>How many events wait in the queue of a subscription; null where there is none.</summary>

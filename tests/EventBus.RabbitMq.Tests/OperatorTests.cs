@@ -66,13 +66,15 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         await channel.QueueBindAsync(queue.QueueName, name, "test.happened", cancellationToken: Cancel);
         var before = await ChannelsAsync();
 
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while ((await ChannelsAsync()).IsSubsetOf(before))
-        {
-            Assert.False(patience.IsCancellationRequested, "The channel of the refused events was never replaced.");
-            var error = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
-            Assert.Equal(PublishFailure.InDoubt, error.Failure);
-        }
+        await Until.TrueAsync(
+            "the channel of the refused events is replaced",
+            async () =>
+            {
+                var error = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
+                Assert.Equal(PublishFailure.InDoubt, error.Failure);
+                return !(await ChannelsAsync()).IsSubsetOf(before);
+            },
+            Cancel);
 
         await channel.QueueDeleteAsync(queue.QueueName, cancellationToken: Cancel);
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
@@ -151,11 +153,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             await broker.Node.ControlAsync("set_vm_memory_high_watermark", "0.4");
         }
 
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while ((await PublishAsync(1))[0] is not null)
-        {
-            Assert.False(patience.IsCancellationRequested, "The bus did not go on when the broker did.");
-        }
+        await Until.TrueAsync("the bus publishes again, like the broker", async () => (await PublishAsync(1))[0] is null, Cancel);
 
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
 
@@ -195,19 +193,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         wire.Forget();
         wire.ToServer.Mode = TcpProxyMode.Pass;
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20), TimeProvider.System);
-        while (true)
-        {
-            try
-            {
-                await app.Bus.PublishAsync(new TestHappened(2), Cancel);
-                break;
-            }
-            catch (PublishException)
-            {
-                Assert.False(patience.IsCancellationRequested, "The connection was not replaced within 20 s.");
-            }
-        }
+        await app.PublishUntilAcceptedAsync(new TestHappened(2), TimeSpan.FromSeconds(20));
     }
 
     [Fact]
@@ -256,15 +242,14 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             }
         }
 
-        async Task UntilAsync(int channels, string when)
+        Task UntilAsync(int channels, string when)
         {
-            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-            for (var found = int.MaxValue; found > channels; found = await ChannelsAsync())
-            {
-                Assert.False(
-                    patience.IsCancellationRequested,
-                    $"The shared connection has {found} channels {when}; at most {channels} are expected.");
-            }
+            var found = 0;
+            return Until.TrueAsync(
+                () => $"the shared connection has at most {channels} channels {when}, not {found}",
+                TestBroker.Patience,
+                async () => (found = await ChannelsAsync()) <= channels,
+                Cancel);
         }
     }
 

@@ -88,11 +88,10 @@ public sealed class PublishTests
         await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
         wire.Refuse = true;
         wire.Sever();
-        while ((await transport.CheckHealthAsync(Cancel)).Status != HealthStatus.Unhealthy)
-        {
-            await Task.Yield();
-        }
-
+        await Until.TrueAsync(
+            "the transport notices that its broker is gone",
+            async () => (await transport.CheckHealthAsync(Cancel)).Status == HealthStatus.Unhealthy,
+            Cancel);
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(500), TimeProvider.System);
         var outcomes = new PublishOutcome[1];
         await transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, deadline.Token);

@@ -70,11 +70,7 @@ public sealed class ReceiveTests
             stopped = app.DisposeAsync().AsTask();
 
             // The stop has begun when outsiders are refused.
-            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-            while (await IsAcceptedAsync(app))
-            {
-                Assert.False(patience.IsCancellationRequested, "The bus did not begin to stop.");
-            }
+            await Until.TrueAsync("the bus begins to stop", async () => !await IsAcceptedAsync(app), Cancel);
 
             goOn.SetResult();
             await stopped.WaitAsync(TestBroker.Patience, Cancel);
@@ -386,11 +382,7 @@ public sealed class ReceiveTests
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
         await channel.QueueUnbindAsync($"{name}:tests-last", name, "test.followed", cancellationToken: Cancel);
 
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while (!await IsBoundAsync())
-        {
-            Assert.False(patience.IsCancellationRequested, "The last queue was not bound again.");
-        }
+        await Until.TrueAsync("the last queue is bound again", IsBoundAsync, Cancel);
 
         Assert.DoesNotContain(log.Texts, text => text.Contains("connection is lost", StringComparison.Ordinal));
 

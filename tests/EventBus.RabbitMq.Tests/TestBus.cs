@@ -43,6 +43,29 @@ internal sealed class TestBus : IAsyncDisposable
         return new TestBus(host);
     }
 
+    /// <summary>Publishes an event again and again, until the broker has accepted it.</summary>
+    public async Task PublishUntilAcceptedAsync(TestHappened happened, TimeSpan? deadline = null, PublishOptions? options = null)
+    {
+        PublishException? last = null;
+        await Until.TrueAsync(
+            () => $"the event is accepted: {last}",
+            deadline ?? Until.Patience,
+            async () =>
+            {
+                try
+                {
+                    await Bus.PublishAsync(happened, options ?? new PublishOptions(), TestContext.Current.CancellationToken);
+                    return true;
+                }
+                catch (PublishException exception)
+                {
+                    last = exception;
+                    return false;
+                }
+            },
+            TestContext.Current.CancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await host.StopAsync();

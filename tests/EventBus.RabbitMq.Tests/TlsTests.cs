@@ -70,11 +70,10 @@ public sealed class TlsTests : IDisposable
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
 
         Assert.Equal(2, await handled.NextAsync("the event behind it"));
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) == 0)
-        {
-            Assert.False(patience.IsCancellationRequested, "There is no dead letter.");
-        }
+        await Until.TrueAsync(
+            "there is a dead letter",
+            async () => await app.DeadLetters.CountAsync(cancellationToken: Cancel) != 0,
+            Cancel);
     }
 
     public void Dispose() => listener.Dispose();

@@ -119,27 +119,26 @@ public sealed class OrderCrashTests
     /// <summary>Waits until the journal is as it should be.</summary>
     private static async Task<Journal> JournalAsync(TestRedis redis, Predicate<List<Step>> isDone)
     {
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (true)
+        var (steps, losses) = (new List<Step>(), new List<(string, int)>());
+        await Until.TrueAsync(
+            () => $"the journal is complete; it has {steps.Count} steps, the last {(steps.Count > 0 ? steps[^1] : null)}",
+            TestRedis.Patience,
+            ReadAsync,
+            TestContext.Current.CancellationToken);
+        return new Journal(steps, losses);
+
+        async Task<bool> ReadAsync()
         {
             var entries = await redis.Database.ListRangeAsync(Walker.JournalOf(redis.Prefix));
             var lines = entries.Select((entry, at) => (Parts: ((string)entry!).Split('/'), At: at))
                 .ToLookup(line => line.Parts is [_, "lost"]);
-            var steps = lines[false].Select(line => new Step(
+            steps = [.. lines[false].Select(line => new Step(
                 line.Parts[0],
                 int.Parse(line.Parts[1], CultureInfo.InvariantCulture),
                 int.Parse(line.Parts[2], CultureInfo.InvariantCulture),
-                line.At)).ToList();
-            if (isDone(steps))
-            {
-                return new Journal(steps, [.. lines[true].Select(line => (line.Parts[0], line.At))]);
-            }
-
-            Assert.False(
-                limit.IsCancellationRequested,
-                $"The journal did not become what it should be; it has {steps.Count} steps, the last "
-                    + $"{(steps.Count > 0 ? steps[^1] : null)}.");
-            await Task.Yield();
+                line.At))];
+            losses = [.. lines[true].Select(line => (line.Parts[0], line.At))];
+            return isDone(steps);
         }
     }
 

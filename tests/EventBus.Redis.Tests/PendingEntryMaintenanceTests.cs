@@ -92,15 +92,15 @@ public sealed class PendingEntryMaintenanceTests
         await redis.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", redis.ParcelStream, "app:parcels", "dead");
         await (await TestRedis.NextAsync(receiver)).AckAsync();
 
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        string[] names;
-        do
-        {
-            Assert.False(limit.IsCancellationRequested, "The dead consumer is not removed.");
-            names =
-                [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(consumer => consumer.Name)];
-        }
-        while (names.Contains("dead"));
+        string[] names = [];
+        await Until.TrueAsync(
+            "the dead consumer is removed",
+            async () =>
+            {
+                names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(it => it.Name)];
+                return !names.Contains("dead");
+            },
+            TestContext.Current.CancellationToken);
         Assert.Single(names);
     }
 

@@ -71,11 +71,7 @@ public sealed class RedisDeletedKeyTests
         RedisKey key = $"{{{redis.Prefix}}}:{name}";
         Assert.True(await redis.Database.KeyDeleteAsync(key));
 
-        using var limit = new CancellationTokenSource(Soon, TimeProvider.System);
-        while (!await redis.Database.KeyExistsAsync(key))
-        {
-            Assert.False(limit.IsCancellationRequested, $"{key} is not written again.");
-        }
+        await Until.TrueAsync($"{key} is written again", Soon, () => redis.Database.KeyExistsAsync(key), Token);
     }
 
     private static async Task ArrivesAsync(Receiver receiver, string id)

@@ -40,11 +40,10 @@ public sealed class RedisMemoryTests
             await (await TestRedis.NextAsync(second)).AckAsync();
         }
 
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (await admin.GetDatabase().StreamLengthAsync(redis.ParcelStream) > 100)
-        {
-            Assert.False(limit.IsCancellationRequested, "The stream is not trimmed.");
-        }
+        await Until.TrueAsync(
+            "the stream is trimmed",
+            async () => await admin.GetDatabase().StreamLengthAsync(redis.ParcelStream) <= 100,
+            TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -61,11 +60,10 @@ public sealed class RedisMemoryTests
         Assert.False(await admin.GetDatabase().KeyExistsAsync(redis.ParcelStream));
         await LimitAsync(admin, "0");
 
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (!await admin.GetDatabase().KeyExistsAsync(redis.ParcelStream))
-        {
-            Assert.False(limit.IsCancellationRequested, "The subscription did not make its group although there is memory.");
-        }
+        await Until.TrueAsync(
+            "the subscription makes its group, because there is memory",
+            () => admin.GetDatabase().KeyExistsAsync(redis.ParcelStream),
+            TestContext.Current.CancellationToken);
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);

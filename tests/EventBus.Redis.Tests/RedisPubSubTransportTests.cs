@@ -75,24 +75,20 @@ public sealed class RedisPubSubTransportTests
 
         await app.PublishUntilDeliveredAsync(receiver);
 
-        using var limit = new CancellationTokenSource(TestRedis.Patience);
-        while ((await app.HealthAsync()).Status != HealthStatus.Healthy)
-        {
-            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although its connection is back.");
-        }
+        await Until.TrueAsync(
+            "the transport is healthy, because its connection is back",
+            async () => (await app.HealthAsync()).Status == HealthStatus.Healthy,
+            TestContext.Current.CancellationToken);
 
         // The client raises its events concurrently with its deliveries: an event may arrive before the client says
         // that it is connected.
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         foreach (var text in new[] { "is lost (", "are lost to this instance" })
         {
-            while (!app.Warnings.Any(warning => warning.Contains(text, StringComparison.Ordinal)))
-            {
-                Assert.False(
-                    limit.IsCancellationRequested,
-                    $"Nothing was logged that contains '{text}', but: {string.Join("; ", app.Warnings)}.");
-                await timer.WaitForNextTickAsync(limit.Token);
-            }
+            await Until.TrueAsync(
+                () => $"'{text}' is logged, not: {string.Join("; ", app.Warnings)}",
+                TestRedis.Patience,
+                () => Task.FromResult(app.Warnings.Any(warning => warning.Contains(text, StringComparison.Ordinal))),
+                TestContext.Current.CancellationToken);
         }
     }
 
@@ -102,8 +98,7 @@ public sealed class RedisPubSubTransportTests
     public async Task Subscription_WhoseConnectionIsSwallowedAlone_IsNoticedAndListensAgain(string protocol)
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy =
-            new TcpProxy(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+        await using var proxy = TestRedis.NewProxy();
         await using var app = await TestPubSub.StartAsync(redis, $"{TestRedis.Through(proxy.Port)},protocol={protocol}");
         await using var other = await TestPubSub.StartAsync(redis);
         var receiver = await app.SubscribeAsync("parcel.*");

@@ -91,7 +91,9 @@ public sealed class RedisRoleTests
         await using var sentinel = await Sentinel.StartAsync(first);
 
         var exception = await Assert.ThrowsAsync<EventBusException>(
-            () => redis.StartAsync(address: $"{sentinel.EndPoint},serviceName=unknown,password={PrivateRedis.Password}", failFast: true));
+            () => redis.StartAsync(
+                address: $"{sentinel.EndPoint},serviceName=unknown,password={PrivateRedis.Password},connectTimeout=1000",
+                failFast: true));
 
         Assert.Contains("names a primary of the service 'unknown'", exception.Message, StringComparison.Ordinal);
         await redis.Log.LineAsync("name no primary of the service unknown");
@@ -150,13 +152,12 @@ public sealed class RedisRoleTests
             primary.EndPoint.Replace(':', ' '));
         await server.StartAsync();
         await using var admin = await AdminAsync(server);
-        using var limit = new CancellationTokenSource(TestRedis.Patience);
-        while (!((string)(await admin.GetDatabase().ExecuteAsync("INFO", "replication"))!).Contains(
-            "master_link_status:up",
-            StringComparison.Ordinal))
-        {
-            Assert.False(limit.IsCancellationRequested, "The replica does not follow its primary.");
-        }
+        await Until.TrueAsync(
+            "the replica follows its primary",
+            async () => ((string)(await admin.GetDatabase().ExecuteAsync("INFO", "replication"))!).Contains(
+                "master_link_status:up",
+                StringComparison.Ordinal),
+            TestContext.Current.CancellationToken);
 
         return server;
     }
@@ -167,14 +168,12 @@ public sealed class RedisRoleTests
     /// <summary>The client itself looks once a minute.</summary>
     private static async Task PublishUntilAcceptedAsync(Transport transport)
     {
-        var begun = Stopwatch.GetTimestamp();
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        for (var number =
-            2; (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number)))[0].Status != PublishStatus.Accepted; number++)
-        {
-            Assert.True(Stopwatch.GetElapsedTime(begun) < TestRedis.Patience, "Nothing was accepted although there is a primary.");
-            await timer.WaitForNextTickAsync();
-        }
+        var number = 2;
+        await Until.TrueAsync(
+            "an event is accepted, because there is a primary",
+            TestRedis.Patience,
+            async () => (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number++)))[0].Status == PublishStatus.Accepted,
+            TestContext.Current.CancellationToken);
     }
 
     /// <summary>One sentinel, which is enough to make a replica the primary.</summary>
@@ -203,11 +202,10 @@ public sealed class RedisRoleTests
 
             await using var admin = await ConnectionMultiplexer.SentinelConnectAsync(
                 $"{sentinel.EndPoint},password={PrivateRedis.Password},abortConnect=false");
-            using var limit = new CancellationTokenSource(TestRedis.Patience);
-            while (!await sentinel.KnowsAReplicaAsync(admin))
-            {
-                Assert.False(limit.IsCancellationRequested, "The sentinel does not know the replica.");
-            }
+            await Until.TrueAsync(
+                "the sentinel knows the replica",
+                () => sentinel.KnowsAReplicaAsync(admin),
+                TestContext.Current.CancellationToken);
 
             return sentinel;
         }

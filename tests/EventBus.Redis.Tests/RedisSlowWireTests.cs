@@ -20,7 +20,7 @@ public sealed class RedisSlowWireTests
     public async Task Backlog_LongerThanTheTimeOfAnAnswer_IsDeliveredAndTheConnectionStays(bool ordered, int count, int kilobytes)
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
+        await using var proxy = TestRedis.NewProxy();
         var subscription = TestRedis.Parcels() with { Ordered = ordered };
         await PublishBacklogAsync(redis, subscription, count, kilobytes);
 
@@ -47,7 +47,7 @@ public sealed class RedisSlowWireTests
     public async Task Entry_OfADeadInstanceThatIsLarge_IsTakenOver()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
+        await using var proxy = TestRedis.NewProxy();
         await PublishBacklogAsync(redis, TestRedis.Parcels(), 1, 8 * 1024);
         var entry = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "dead", ">", 1));
         await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, entry.Id, "IDLE", 600_000, "JUSTID");
@@ -67,7 +67,7 @@ public sealed class RedisSlowWireTests
     {
         var claimAfter = TimeSpan.FromSeconds(3);
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
+        await using var proxy = TestRedis.NewProxy();
         await PublishBacklogAsync(redis, TestRedis.Parcels(), 1, 8 * 1024);
         if (taken)
         {
@@ -90,25 +90,6 @@ public sealed class RedisSlowWireTests
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("are lost to this instance", StringComparison.Ordinal));
     }
 
-    [Theory]
-    [InlineData(0.3)]
-    [InlineData(1.5)]
-    public async Task Throughput_OverALongWireAfterACut_Recovers(double delay)
-    {
-        const int Count = 200;
-        await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
-        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
-        proxy.Sever();
-        await redis.Log.LineAsync("reads from Redis again");
-        proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
-        await TestRedis.PublishAcceptedAsync(
-            await redis.StartAsync(),
-            [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
-
-        await TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(15 + (30 * delay)));
-    }
-
     [Fact]
     public async Task TakeOver_OnAnIdleSubscription_NeedsNoNewEvents()
     {
@@ -120,14 +101,14 @@ public sealed class RedisSlowWireTests
             await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, entry.Id, "IDLE", 600_000, "JUSTID");
         }
 
-        await TakeAllAsync(await redis.SubscribeAsync(await redis.StartAsync()), Count, TimeSpan.FromSeconds(15));
+        await TestRedis.TakeAllAsync(await redis.SubscribeAsync(await redis.StartAsync()), Count, TimeSpan.FromSeconds(15));
     }
 
     [Fact]
     public async Task Publish_LongerThanASignOfLifeMayTake_IsAccepted()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
+        await using var proxy = TestRedis.NewProxy();
         var transport = await redis.StartAsync(address: TestRedis.Through(proxy.Port));
         proxy.ToServer.BytesPerSecond = Rate;
         using var deadline = new CancellationTokenSource(Long, TimeProvider.System);
@@ -142,7 +123,7 @@ public sealed class RedisSlowWireTests
     public async Task DeadLetters_ThatAreLarge_AreListed()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var proxy = Slow();
+        await using var proxy = TestRedis.NewProxy();
         await using (var direct = await TestStores.OpenAsync(redis.Prefix))
         {
             for (var number = 0; number < 8; number++)
@@ -158,25 +139,6 @@ public sealed class RedisSlowWireTests
 
         Assert.Equal(8, (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Count);
     }
-
-    private static async Task TakeAllAsync(Receiver receiver, int count, TimeSpan time)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        limit.CancelAfter(time);
-        for (var i = 0; i < count; i++)
-        {
-            try
-            {
-                await (await receiver.Deliveries.ReadAsync(limit.Token)).AckAsync();
-            }
-            catch (OperationCanceledException)
-            {
-                Assert.Fail($"Only {i} of {count} events came within {time}.");
-            }
-        }
-    }
-
-    private static TcpProxy Slow() => new(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
 
     private static Envelope Large(int number, int kilobytes) =>
         new(

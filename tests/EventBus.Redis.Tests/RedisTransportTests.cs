@@ -20,11 +20,10 @@ public sealed class RedisTransportTests
 
         // A reply that is held back may be one to a sign of life, or to the first command of the transaction: what
         // counts is that Redis has the events.
-        using var limit = new CancellationTokenSource(TestRedis.Patience);
-        while (await redis.Database.StreamLengthAsync(redis.ParcelStream) < 5)
-        {
-            Assert.False(limit.IsCancellationRequested, "Redis did not get the events.");
-        }
+        await Until.TrueAsync(
+            "Redis has the events",
+            async () => await redis.Database.StreamLengthAsync(redis.ParcelStream) >= 5,
+            TestContext.Current.CancellationToken);
 
         Assert.NotEqual(0, await redis.KillConnectionsAsync());
         var outcomes = await publishing.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
@@ -35,13 +34,11 @@ public sealed class RedisTransportTests
 
         // What fails until the client is back was not sent: the sixth entry is the one that was accepted.
         valve.Open();
-        PublishOutcome last;
-        do
-        {
-            Assert.False(limit.IsCancellationRequested, "The connection did not come back.");
-            last = (await TestRedis.PublishAsync(transport, TestRedis.Parcel(5)))[0];
-        }
-        while (last.Status == PublishStatus.Failed);
+        PublishOutcome last = default;
+        await Until.TrueAsync(
+            "the connection is back",
+            async () => (last = (await TestRedis.PublishAsync(transport, TestRedis.Parcel(5)))[0]).Status != PublishStatus.Failed,
+            TestContext.Current.CancellationToken);
         Assert.Equal(PublishStatus.Accepted, last.Status);
         Assert.Equal(6, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
@@ -312,17 +309,15 @@ public sealed class RedisTransportTests
         Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(transport, TestRedis.Parcel(1)))[0].Status);
 
         await late.StartAsync();
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
         await using var admin = await ConnectionMultiplexer.ConnectAsync(late.Address);
-        while (!await admin.GetDatabase().KeyExistsAsync(redis.ParcelStream))
-        {
-            Assert.False(limit.IsCancellationRequested, "The subscription did not make its group although Redis is there.");
-        }
-
-        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status != HealthStatus.Healthy)
-        {
-            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although Redis is there.");
-        }
+        await Until.TrueAsync(
+            "the subscription makes its group, because Redis is there",
+            () => admin.GetDatabase().KeyExistsAsync(redis.ParcelStream),
+            TestContext.Current.CancellationToken);
+        await Until.TrueAsync(
+            "the transport is healthy",
+            async () => (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status == HealthStatus.Healthy,
+            TestContext.Current.CancellationToken);
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
         Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);

@@ -232,14 +232,7 @@ public sealed class RedisTrimmerTests
         await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, group, "$");
         await PublishAsync(transport);
 
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        object? said;
-        while (!(await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {group}", out said))
-        {
-            Assert.False(limit.IsCancellationRequested, "The group is not named.");
-        }
-
-        Assert.Contains(removal, (string)said, StringComparison.Ordinal);
+        Assert.Contains(removal, await NamedAsync(redis, transport, group), StringComparison.Ordinal);
         await RoundAsync(redis);
         await RoundAsync(redis);
         await RoundAsync(redis);
@@ -260,15 +253,9 @@ public sealed class RedisTrimmerTests
         var receiver = await redis.SubscribeAsync(transport);
         await PublishAsync(transport);
         await HandleAsync(receiver, 0, Count);
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        object? said;
-        while (!(await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {Group}", out said))
-        {
-            Assert.False(limit.IsCancellationRequested, "The group is not named.");
-        }
-
+        var said = await NamedAsync(redis, transport, Group);
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-        foreach (Match command in Regex.Matches((string)said, $"[A-Z]+( [A-Z]+)? \\S+ {Group}"))
+        foreach (Match command in Regex.Matches(said, $"[A-Z]+( [A-Z]+)? \\S+ {Group}"))
         {
             var words = command.Value.Split(' ');
             await redis.Database.ExecuteAsync(words[0], [.. words[1..]]);
@@ -322,17 +309,24 @@ public sealed class RedisTrimmerTests
 
     private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> isIt, RedisKey? stream = null)
     {
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (true)
-        {
-            var length = await redis.Database.StreamLengthAsync(stream ?? redis.ParcelStream);
-            if (isIt(length))
-            {
-                return length;
-            }
+        var length = 0L;
+        await Until.TrueAsync(
+            () => $"the length of the stream, which is {length}",
+            TestRedis.Patience,
+            async () => isIt(length = await redis.Database.StreamLengthAsync(stream ?? redis.ParcelStream)),
+            TestToken);
+        return length;
+    }
 
-            Assert.False(limit.IsCancellationRequested, $"The stream has {length} entries.");
-        }
+    /// <summary>Waits until the health names a group, and returns its text.</summary>
+    private static async Task<string> NamedAsync(TestRedis redis, Transport transport, string group)
+    {
+        object? text = null;
+        await Until.TrueAsync(
+            "the group is named",
+            async () => (await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {group}", out text),
+            TestToken);
+        return (string)text!;
     }
 
     /// <summary>
@@ -340,12 +334,8 @@ public sealed class RedisTrimmerTests
     /// </summary>
     private static async Task RoundAsync(TestRedis redis, string word = "parcel")
     {
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
         var key = $"{{{redis.Prefix}}}:trimmer:{word}";
         await redis.Database.KeyDeleteAsync(key);
-        while (!await redis.Database.KeyExistsAsync(key))
-        {
-            Assert.False(limit.IsCancellationRequested, "The stream is not trimmed.");
-        }
+        await Until.TrueAsync("the stream is trimmed", () => redis.Database.KeyExistsAsync(key), TestToken);
     }
 }

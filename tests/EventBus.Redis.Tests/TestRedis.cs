@@ -40,6 +40,9 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public RedisKey ParcelStream => $"{{{Prefix}}}:parcel";
 
+    /// <summary>A wire to the server that passes everything on until a test changes it.</summary>
+    public static TcpProxy NewProxy() => new(int.Parse(EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+
     /// <summary>Where to connect to reach it through a proxy.</summary>
     public static string Through(int port) => $"127.0.0.1:{port}{Address[EndPoint.Length..]}";
 
@@ -110,23 +113,37 @@ internal sealed class TestRedis : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes as many deliveries within a time, and acknowledges each.</summary>
+    public static async Task TakeAllAsync(Receiver receiver, int count, TimeSpan time)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(time);
+        for (var i = 0; i < count; i++)
+        {
+            try
+            {
+                await (await receiver.Deliveries.ReadAsync(limit.Token)).AckAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"Only {i} of {count} events came within {time}.");
+            }
+        }
+    }
+
     /// <summary>How many entries are delivered and not acknowledged.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app:parcels")).PendingMessageCount;
 
     /// <summary>Waits until one entry is pending, for a consumer whose name is as it should be.</summary>
     public async Task OwnedAsync(Predicate<string> isIt)
     {
-        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
-        while (true)
-        {
-            var pending = await Database.StreamPendingMessagesAsync(ParcelStream, "app:parcels", 2, RedisValue.Null);
-            if (pending.Length == 1 && isIt(pending[0].ConsumerName!))
-            {
-                return;
-            }
-
-            Assert.False(limit.IsCancellationRequested, $"Pending: {string.Join(", ", pending.Select(each => each.ConsumerName))}.");
-        }
+        StreamPendingMessageInfo[] pending = [];
+        await Until.TrueAsync(
+            () => $"the owner of the one pending entry; pending for {string.Join(", ", pending.Select(each => each.ConsumerName))}",
+            Patience,
+            async () => (pending = await Database.StreamPendingMessagesAsync(ParcelStream, "app:parcels", 2, RedisValue.Null)).Length == 1
+                && isIt(pending[0].ConsumerName!),
+            TestContext.Current.CancellationToken);
     }
 
     /// <summary>The ids of the events in the stream, in its order.</summary>
@@ -136,46 +153,36 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>Waits until it is written down how far the group is.</summary>
     public async Task<string> PlaceAsync(Predicate<string> isIt)
     {
-        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
-        while (true)
-        {
-            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app:parcels");
-            if (place is not null && isIt(place))
-            {
-                return place;
-            }
-
-            Assert.False(limit.IsCancellationRequested, $"The place of the group is '{place}'.");
-        }
+        string? place = null;
+        await Until.TrueAsync(
+            () => $"the place of the group, which is '{place}'",
+            Patience,
+            async () => (place = await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app:parcels")) is not null && isIt(place),
+            TestContext.Current.CancellationToken);
+        return place!;
     }
 
     /// <summary>Waits until the health is as it should be.</summary>
     public static async Task<HealthCheckResult> HealthAsync(Transport transport, HealthStatus state)
     {
-        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
-        while (true)
-        {
-            var health = await transport.CheckHealthAsync(CancellationToken.None);
-            if (health.Status == state)
-            {
-                return health;
-            }
-
-            Assert.False(limit.IsCancellationRequested, $"The health is {health.Status}: {health.Description}.");
-        }
+        HealthCheckResult health = default;
+        await Until.TrueAsync(
+            () => $"the health is {state}, not {health.Status}: {health.Description}",
+            Patience,
+            async () => (health = await transport.CheckHealthAsync(CancellationToken.None)).Status == state,
+            TestContext.Current.CancellationToken);
+        return health;
     }
 
     /// <summary>Waits until the applications under test have as many connections as they should.</summary>
     public async Task ConnectedAsync(Predicate<int> isIt)
     {
-        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
-        int count;
-        do
-        {
-            count = (await Admin.GetServers()[0].ClientListAsync()).Count(client => client.Name == Prefix);
-            Assert.False(limit.IsCancellationRequested, $"{count} connections are open.");
-        }
-        while (!isIt(count));
+        var count = 0;
+        await Until.TrueAsync(
+            () => $"the number of open connections, which is {count}",
+            Patience,
+            async () => isIt(count = (await Admin.GetServers()[0].ClientListAsync()).Count(client => client.Name == Prefix)),
+            TestContext.Current.CancellationToken);
     }
 
     /// <summary>Cuts the connections of the applications under test, at the server.</summary>

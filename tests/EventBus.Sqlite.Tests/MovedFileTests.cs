@@ -32,7 +32,7 @@ public sealed class MovedFileTests : IDisposable
         Assert.Equal(HealthStatus.Healthy, (await CheckAsync(host)).Status);
         await FailAsync(host, 3);
         Delete();
-        await UntilAsync(() => Task.FromResult(System.IO.File.Exists(File)), "the file is made again without any event");
+        await Until.TrueAsync("the file is made again without any event", () => System.IO.File.Exists(File), Token);
         await host.StopAsync(Token);
     }
 
@@ -67,10 +67,13 @@ public sealed class MovedFileTests : IDisposable
         await FailAsync(host, 1);
         Directory.Delete(folder["data"], recursive: true);
 
-        await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
-            && entry.Description!.Contains(File, StringComparison.Ordinal), "health names the file");
+        await Until.TrueAsync(
+            "health names the file",
+            async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
+                && entry.Description!.Contains(File, StringComparison.Ordinal),
+            Token);
         Directory.CreateDirectory(folder["data"]);
-        await UntilAsync(async () => (await CheckAsync(host)).Status == HealthStatus.Healthy, "health is green again");
+        await Until.TrueAsync("health is green again", async () => (await CheckAsync(host)).Status == HealthStatus.Healthy, Token);
 
         await FailAsync(host, 2);
         Assert.Equal(["e-2"], await FoundAsync());
@@ -85,8 +88,11 @@ public sealed class MovedFileTests : IDisposable
         {
             await FailAsync(host, 1);
             System.IO.File.Delete($"{File}-wal");
-            await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
-                && entry.Description!.Contains("write-ahead log", StringComparison.Ordinal), "health names the log");
+            await Until.TrueAsync(
+                "health names the log",
+                async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry
+                    && entry.Description!.Contains("write-ahead log", StringComparison.Ordinal),
+                Token);
             await FailAsync(host, 2);
             await host.StopAsync(Token);
         }
@@ -132,15 +138,6 @@ public sealed class MovedFileTests : IDisposable
 
     private static async Task<HealthReportEntry> CheckAsync(IHost host) =>
         (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, string what)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
-        while (!await condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Not within 10 s: {what}.");
-        }
-    }
 
     /// <summary>The content of the file under the path.</summary>
     private async Task<IEnumerable<string>> FoundAsync()

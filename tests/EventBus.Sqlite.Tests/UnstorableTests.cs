@@ -32,7 +32,7 @@ public sealed class UnstorableTests : IDisposable
         Assert.Contains(nameof(AmountMeasured), refused.Message, StringComparison.Ordinal);
 
         await bus.PublishAsync(new AmountMeasured(1), Token);
-        await UntilAsync(() => seen.Contains("1 2"), "the other event was retried");
+        await Until.TrueAsync("the other event was retried", () => seen.Contains("1 2"), Token);
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class UnstorableTests : IDisposable
         using (var first = await StartAsync(Handle))
         {
             await PublishAsync(first, "bad");
-            await UntilAsync(() => seen.Contains("bad"), "the event was handled");
+            await Until.TrueAsync("the event was handled", () => seen.Contains("bad"), Token);
             await first.StopAsync(Token);
         }
 
@@ -55,12 +55,12 @@ public sealed class UnstorableTests : IDisposable
         using var second = await StartAsync(Handle);
         await PublishAsync(second, "bad");
         var letters = second.Services.GetRequiredService<IDeadLetters>();
-        await UntilAsync(() => letters.CountAsync(null, Token).GetAwaiter().GetResult() == 1, "the event is a dead letter");
+        await Until.TrueAsync("the event is a dead letter", async () => await letters.CountAsync(null, Token) == 1, Token);
         Assert.Equal(
             (DeadLetterReason.Unstorable, "bad"),
             ((await letters.ListAsync(null, Token))[0].Reason, (await letters.ListAsync(null, Token))[0].EventId));
         await PublishAsync(second, "good");
-        await UntilAsync(() => seen.Contains("good"), "another event is handled");
+        await Until.TrueAsync("another event is handled", () => seen.Contains("good"), Token);
 
         void Handle(SubscriptionBuilder mail) =>
             mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)).Idempotent();
@@ -87,11 +87,11 @@ public sealed class UnstorableTests : IDisposable
         }
 
         var letters = host.Services.GetRequiredService<IDeadLetters>();
-        await UntilAsync(() => letters.CountAsync(null, Token).GetAwaiter().GetResult() == 1, "the event is a dead letter");
+        await Until.TrueAsync("the event is a dead letter", async () => await letters.CountAsync(null, Token) == 1, Token);
         var letter = (await letters.ListAsync(null, Token))[0];
         Assert.Equal((DeadLetterReason.Unstorable, "bad", "eventbus/delayed"), (letter.Reason, letter.EventId, letter.Subscription));
         Assert.Equal("""{"amount":1}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span));
-        await UntilAsync(() => seen.Contains("good"), "the other event is handled");
+        await Until.TrueAsync("the other event is handled", () => seen.Contains("good"), Token);
         Assert.DoesNotContain("bad", seen);
     }
 
@@ -134,16 +134,6 @@ public sealed class UnstorableTests : IDisposable
             Assert.Equal(1, (await stores.Failures.GetOrderAsync(subscription, "k", Token)).Stamp);
             Assert.Equal(subscription, Assert.Single(
                 await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
-        }
-    }
-
-    private static async Task UntilAsync(Func<bool> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
         }
     }
 

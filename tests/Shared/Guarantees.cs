@@ -9,8 +9,8 @@ internal static class Guarantees
     private static readonly SemaphoreSlim Writing = new(1);
 
     /// <summary>
-    /// Runs the scenarios that have not run yet, and fails when the backend's column differs from the results. With EVENTBUS_UPDATE_DOCS=1 it
-    /// rewrites the column instead.
+    /// Runs the scenarios that have not run yet, and fails when the backend's column differs from the results. With
+    /// EVENTBUS_UPDATE_DOCS=1 it rewrites the column instead.
     /// </summary>
     public static Task CompareAsync(Backend backend, CancellationToken cancellationToken) => CompareAsync(
         ScenarioRuns.Of(backend),

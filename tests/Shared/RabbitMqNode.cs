@@ -14,7 +14,6 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     private const string Started = "completed with";
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
 
     private readonly string folder;
     private readonly string password;
@@ -46,6 +45,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
             ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}",
             ["RABBITMQ_CONF_ENV_FILE"] = InFolder("env.conf"),
             ["RABBITMQ_CONFIG_FILE"] = InFolder("rabbitmq"),
+            ["RABBITMQ_ADVANCED_CONFIG_FILE"] = InFolder("advanced.config"),
             ["RABBITMQ_ENABLED_PLUGINS_FILE"] = InFolder("enabled_plugins"),
             ["RABBITMQ_MNESIA_BASE"] = InFolder("data"),
             ["RABBITMQ_LOG_BASE"] = InFolder("log"),
@@ -75,11 +75,14 @@ internal sealed class RabbitMqNode : IAsyncDisposable
             await File.WriteAllTextAsync(InFolder("rabbitmq.conf"), $"default_user = bus\ndefault_pass = {password}\n");
             await File.WriteAllTextAsync(InFolder("enabled_plugins"), "[].\n");
 
+            // rabbitmqctl shows the number of messages in a quorum queue as of the last tick; by default every 5 s.
+            await File.WriteAllTextAsync(InFolder("advanced.config"), "[{rabbit, [{quorum_tick_interval, 1000}]}].\n");
+
             if (peer is null)
             {
                 // Started here, the name service ends with the program instead of staying behind.
                 Start("epmd", _ => { });
-                await UntilTheNamesAreServedAsync();
+                await Until.TrueAsync("RabbitMQ's name service listens", Patience, () => Task.FromResult(IsListening(names)));
             }
         }
 
@@ -155,21 +158,6 @@ internal sealed class RabbitMqNode : IAsyncDisposable
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync().WaitAsync(Patience);
             process.Dispose();
-        }
-    }
-
-    private async Task UntilTheNamesAreServedAsync()
-    {
-        var begun = Stopwatch.GetTimestamp();
-        using var timer = new PeriodicTimer(Step);
-        while (!IsListening(names))
-        {
-            if (Stopwatch.GetElapsedTime(begun) > Patience)
-            {
-                throw new TimeoutException($"RabbitMQ's name service did not start within {Patience.TotalSeconds:0} s.");
-            }
-
-            await timer.WaitForNextTickAsync();
         }
     }
 

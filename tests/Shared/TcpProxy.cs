@@ -89,6 +89,18 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>
+    /// Ends the forgotten connections at the server only, as the server does itself when it has missed their
+    /// heartbeats. The clients learn nothing.
+    /// </summary>
+    public void EndForgottenAtServer()
+    {
+        foreach (var wire in wires.Keys)
+        {
+            wire.EndAtServerIfForgotten();
+        }
+    }
+
+    /// <summary>
     /// Forgets the connections through which a client has said something that holds a text, in any case of its letters.
     /// </summary>
     /// <returns>How many there are.</returns>
@@ -177,7 +189,11 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 await direction.MayReadAsync(cut.Token);
                 if (await from.ReceiveAsync(buffer, cut.Token) is var count && count == 0)
                 {
-                    to.Shutdown(SocketShutdown.Send);
+                    if (!forgotten)
+                    {
+                        to.Shutdown(SocketShutdown.Send);
+                    }
+
                     return;
                 }
 
@@ -223,6 +239,14 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
         public void Forget() => forgotten = true;
 
+        public void EndAtServerIfForgotten()
+        {
+            if (forgotten)
+            {
+                Try(Server, socket => socket.Shutdown(SocketShutdown.Send));
+            }
+        }
+
         public void Finish() => Each(socket => socket.Shutdown(SocketShutdown.Send));
 
         public void Reset()
@@ -243,16 +267,19 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
         private void Each(Action<Socket> action)
         {
-            foreach (var socket in new[] { client, Server })
+            Try(client, action);
+            Try(Server, action);
+        }
+
+        private static void Try(Socket socket, Action<Socket> action)
+        {
+            try
             {
-                try
-                {
-                    action(socket);
-                }
-                catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-                {
-                    // Closed already, or not open yet.
-                }
+                action(socket);
+            }
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            {
+                // Closed already, or not open yet.
             }
         }
     }

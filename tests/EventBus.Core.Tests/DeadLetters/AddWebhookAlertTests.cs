@@ -45,9 +45,10 @@ public sealed class AddWebhookAlertTests
         await server.NextAsync();
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "2" }, Token);
         await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
-        await UntilAsync(
+        await Until.TrueAsync(
+            "an event and another alert get through",
             () => seen.Items.Contains("good") && seen.Items.Contains("alert mail~1"),
-            "an event and another alert get through");
+            Token);
         await running.DisposeAsync().AsTask().WaitAsync(RunningBus.Patience, Token);
 
         // One call at a time: the second dead letter waited for the first.
@@ -74,7 +75,10 @@ public sealed class AddWebhookAlertTests
             services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log)));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
-        await UntilAsync(() => log.Lines.Any(line => line.Contains("The alert", StringComparison.Ordinal)), "the failed alert is logged");
+        await Until.TrueAsync(
+            "the failed alert is logged",
+            () => log.Lines.Any(line => line.Contains("The alert", StringComparison.Ordinal)),
+            Token);
 
         // The stop tries once more.
         Volatile.Write(ref isMended, true);
@@ -149,16 +153,6 @@ public sealed class AddWebhookAlertTests
         };
         ActivitySource.AddActivityListener(listener);
         return listener;
-    }
-
-    private static async Task UntilAsync(Func<bool> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
-        }
     }
 
     private sealed class Noting(Seen seen) : IDeadLetterNotifier

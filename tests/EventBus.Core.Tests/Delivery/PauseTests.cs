@@ -68,10 +68,8 @@ public sealed class PauseTests : IDisposable
         await using var running = await StartAsync(s => Mail(s, ordered).CircuitBreaker(5, Minute));
         await PublishAsync(running, 100);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
-        for (var end = time.GetUtcNow() + TimeSpan.FromHours(1); time.GetUtcNow() < end; time.Advance(TimeSpan.FromSeconds(1)))
-        {
-            await Task.Yield();
-        }
+        var end = time.GetUtcNow() + TimeSpan.FromHours(1);
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(10), "an hour has passed", () => time.GetUtcNow() >= end, Token);
 
         // Those that were in flight when the pause began, and the probes after 30 s, 1, 2, 4 and then every 5 minutes.
         Assert.InRange(starts.Items.Count, 5, 16 + 16);
@@ -235,17 +233,11 @@ public sealed class PauseTests : IDisposable
 
     private Task UntilAsync(Func<bool> condition, string reason) => UntilAsync(() => Task.FromResult(condition()), reason);
 
-    private async Task UntilAsync(Func<Task<bool>> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!await condition())
-        {
-            Assert.False(
-                limit.IsCancellationRequested,
-                $"Waited too long until {reason}. {string.Join("\n", logs.Entries.TakeLast(25))} {time.GetUtcNow()}");
-            await Task.Yield();
-        }
-    }
+    private Task UntilAsync(Func<Task<bool>> condition, string reason) => Until.TrueAsync(
+        () => $"{reason}. {string.Join("\n", logs.Entries.TakeLast(25))} {time.GetUtcNow()}",
+        Until.Patience,
+        condition,
+        Token);
 
     private SubscriptionBuilder Mail(SubscriptionBuilder subscription, bool ordered, Func<string, bool>? fails = null)
     {

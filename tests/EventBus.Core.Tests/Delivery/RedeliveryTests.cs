@@ -194,16 +194,11 @@ public sealed class SuspectTests
     }
 
     /// <summary>Lets time pass until something is seen.</summary>
-    private async Task PassUntilAsync(string item)
-    {
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!seen.Items.Contains(item))
-        {
-            Assert.False(patience.IsCancellationRequested, $"Still waiting for: {item}. So far: {string.Join(", ", seen.Items)}");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
-    }
+    private Task PassUntilAsync(string item) => time.AdvanceUntilAsync(
+        TimeSpan.FromMilliseconds(100),
+        () => $"{item} is seen. So far: {string.Join(", ", seen.Items)}",
+        () => Task.FromResult(seen.Items.Contains(item)),
+        Token);
 
     private static Task Never(CancellationToken cancellationToken) => new TaskCompletionSource().Task.WaitAsync(cancellationToken);
 

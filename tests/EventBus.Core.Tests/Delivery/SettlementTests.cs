@@ -56,33 +56,22 @@ public sealed class SettlementTests : IDisposable
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await queue.Events.HasAsync("0 acknowledged");
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
-        await UntilAsync(
+        await Until.TrueAsync(
+            "the store has refused a write",
             () => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)),
-            "the store has refused a write");
+            Token);
         Assert.Single(queue.Events.Items);
 
         healed = true;
-        await UntilAsync(
-            () =>
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                return queue.Events.Items.Count(item => item == "0 acknowledged") == 2;
-            },
-            "the second event is acknowledged");
+        await time.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            "the second event is acknowledged",
+            () => queue.Events.Items.Count(item => item == "0 acknowledged") == 2,
+            Token);
         Assert.DoesNotContain(queue.Events.Items, item => item.Contains("released", StringComparison.Ordinal));
     }
 
     public void Dispose() => logs.Dispose();
-
-    private static async Task UntilAsync(Func<bool> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
-        }
-    }
 
     private Task<RunningBus> StartAsync(int capacity, Func<OrderPlaced, Task> handle) => RunningBus.StartAsync(
         bus => bus.UseTransport("Scripted()", _ => queue)

@@ -53,14 +53,7 @@ public sealed class CleanStopTests
 
         var writing = RepeatAsync();
         time.Advance(TimeSpan.FromSeconds(5));
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!writing.IsCompleted)
-        {
-            Assert.False(limit.IsCancellationRequested, "The write is not repeated.");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
-
+        await time.AdvanceUntilAsync(TimeSpan.FromMilliseconds(100), "the write is repeated", () => writing.IsCompleted, Token);
         await writing;
         answer.SetException(new InvalidOperationException(Marker));
 
@@ -100,13 +93,10 @@ public sealed class CleanStopTests
         await bus.PublishAsync(new OrderPlaced("1"), Token);
         await begun.Task.WaitAsync(RunningBus.Patience, Token);
         var stop = running.StopAsync();
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (await Record.ExceptionAsync(() => bus.PublishAsync(new OrderShipped("2"), Token)) is null)
-        {
-            Assert.False(limit.IsCancellationRequested, "The bus does not stop.");
-            await Task.Yield();
-        }
-
+        await Until.TrueAsync(
+            "the bus stops",
+            async () => await Record.ExceptionAsync(() => bus.PublishAsync(new OrderShipped("2"), Token)) is not null,
+            Token);
         stopping.SetResult();
         await stop;
         await running.DisposeAsync();

@@ -24,7 +24,7 @@ public sealed class SubscriptionManagerTests
         await manager.PauseAsync("mail", Token);
         await manager.PauseAsync("mail", Token);
         await PublishAsync(running, "3", "4");
-        await UntilAsync(() => Count("other") == 4);
+        await Until.TrueAsync("the other subscription has handled all events", () => Count("other") == 4, Token);
         Assert.Equal(2, Count("mail"));
         var health = await HealthAsync(running);
         Assert.Equal(HealthStatus.Degraded, health.Status);
@@ -52,7 +52,7 @@ public sealed class SubscriptionManagerTests
         await Manager(running).PauseAsync("mail", Token);
         time.Advance(TimeSpan.FromMinutes(1));
         await PublishAsync(running, "2");
-        await UntilAsync(() => Count("other") == 2);
+        await Until.TrueAsync("the other subscription has handled all events", () => Count("other") == 2, Token);
         Assert.Equal(1, Count("mail"));
 
         await Manager(running).ResumeAsync("mail", Token);
@@ -79,7 +79,7 @@ public sealed class SubscriptionManagerTests
         await using var running = await StartAsync(false);
         await Manager(running).PauseAsync("mail", Token);
         await PublishAsync(running, "1", "2");
-        await UntilAsync(() => Count("other") == 2);
+        await Until.TrueAsync("the other subscription has handled all events", () => Count("other") == 2, Token);
 
         var listed = await Manager(running).ListAsync(Token);
 
@@ -97,7 +97,10 @@ public sealed class SubscriptionManagerTests
                 .CircuitBreaker(1, TimeSpan.FromMinutes(1))
                 .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("down")), time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
-        await UntilAsync(async () => (await Manager(running).ListAsync(Token)).Single().Problem is not null);
+        await Until.TrueAsync(
+            "the subscription has a problem",
+            async () => (await Manager(running).ListAsync(Token)).Single().Problem is not null,
+            Token);
 
         Assert.Contains("circuit breaker", Assert.Single(await Manager(running).ListAsync(Token)).Problem, StringComparison.Ordinal);
     }
@@ -141,18 +144,6 @@ public sealed class SubscriptionManagerTests
         foreach (var id in ids)
         {
             await running.Bus.PublishAsync(new OrderPlaced(id), Token);
-        }
-    }
-
-    private static Task UntilAsync(Func<bool> condition) => UntilAsync(() => Task.FromResult(condition()));
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var deadline = new CancellationTokenSource(RunningBus.Patience);
-        while (!await condition())
-        {
-            deadline.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
         }
     }
 

@@ -517,14 +517,16 @@ public sealed class IdempotencyTests
         Assert.Single(seen.Items);
 
         time.Advance(TimeSpan.FromMinutes(3));
-        var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (seen.Items.Count < 2)
-        {
-            Assert.False(limit.IsCancellationRequested, "Waited too long until the key was forgotten and the copy handled.");
-            time.Advance(TimeSpan.FromMinutes(1));
-            await PublishAsync(running, "1");
-            await running.WhenIdleAsync();
-        }
+        await Until.TrueAsync(
+            "the key is forgotten and the copy handled",
+            async () =>
+            {
+                time.Advance(TimeSpan.FromMinutes(1));
+                await PublishAsync(running, "1");
+                await running.WhenIdleAsync();
+                return seen.Items.Count == 2;
+            },
+            Token);
     }
 
     [Fact]
@@ -597,16 +599,8 @@ public sealed class IdempotencyTests
         await idle;
     }
 
-    private async Task AdvanceUntilAsync(Func<bool> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
-    }
+    private Task AdvanceUntilAsync(Func<bool> condition, string reason) =>
+        time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), reason, condition, Token);
 
     private Task Note(string text)
     {

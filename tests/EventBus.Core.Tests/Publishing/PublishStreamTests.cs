@@ -30,7 +30,7 @@ public sealed class PublishStreamTests
         var publishing = running.Bus.PublishManyAsync(source.Reader.ReadAllAsync(Token), cancellationToken: Token);
 
         await source.Writer.WriteAsync(new OrderPlaced("first"), Token);
-        await UntilAsync(() => seen.Count == 1);
+        await Until.TrueAsync("the first event is handled", () => seen.Count == 1, Token);
 
         source.Writer.Complete();
         await publishing;
@@ -116,16 +116,6 @@ public sealed class PublishStreamTests
             }
 
             yield return new OrderPlaced($"{i}");
-        }
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var deadline = new CancellationTokenSource(RunningBus.Patience);
-        while (!condition())
-        {
-            deadline.Token.ThrowIfCancellationRequested();
-            await Task.Yield();
         }
     }
 

@@ -60,14 +60,11 @@ public sealed class AttemptCountTests
 
         // The fresh event that hangs.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
-        using var patience = new CancellationTokenSource(RunningBus.Patience);
-        while (!written.Task.IsCompleted)
-        {
-            Assert.False(patience.IsCancellationRequested, $"{writes} writes, and none is known.");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
-
+        await time.AdvanceUntilAsync(
+            TimeSpan.FromMilliseconds(100),
+            () => $"one of {writes} writes succeeds",
+            () => Task.FromResult(written.Task.IsCompleted),
+            Token);
         Assert.False(writing.IsCompleted);
         slots.GiveBack();
         await writing.WaitAsync(RunningBus.Patience, Token);

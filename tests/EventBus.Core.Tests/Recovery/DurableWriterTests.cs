@@ -221,15 +221,9 @@ public sealed class DurableWriterTests
     private ValueTask Write(int form, Func<int, Exception?> outcome) =>
         outcome(++written[form]) is { } error ? ValueTask.FromException(error) : ValueTask.CompletedTask;
 
-    private async Task AdvanceUntilAsync(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long. Written: {string.Join(", ", written)}; probes: {probes}.");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-            Token.ThrowIfCancellationRequested();
-        }
-    }
+    private Task AdvanceUntilAsync(Func<bool> condition) => time.AdvanceUntilAsync(
+        TimeSpan.FromMilliseconds(100),
+        () => $"written: {string.Join(", ", written)}; probes: {probes}",
+        () => Task.FromResult(condition()),
+        Token);
 }

@@ -81,13 +81,7 @@ public sealed class RetryFairnessTests
         await begun.Task.WaitAsync(RunningBus.Patience, Token);
         time.Advance(TimeSpan.FromSeconds(6));
         var retries = ((BusClient)running.Bus).Running().Recovery!.Scheduler;
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (retries.IsIdle)
-        {
-            Assert.False(patience.IsCancellationRequested, "The due retry was not claimed.");
-            await Task.Yield();
-        }
-
+        await Until.TrueAsync("the due retry is claimed", () => !retries.IsIdle, Token);
         await running.StopAsync().WaitAsync(RunningBus.Patience, Token);
 
         var entry = Assert.Single((await store.ClaimDueAsync(["mail"], time.GetUtcNow(), TimeSpan.FromMinutes(1), 10, Token)).Entries);
@@ -116,12 +110,14 @@ public sealed class RetryFairnessTests
             })));
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
 
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!retried.Task.IsCompleted)
-        {
-            Assert.False(limit.IsCancellationRequested, "Waited too long until the retry ran.");
-            await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
-        }
+        await Until.TrueAsync(
+            "the retry ran",
+            async () =>
+            {
+                await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
+                return retried.Task.IsCompleted;
+            },
+            Token);
     }
 
     [Fact]
@@ -140,17 +136,12 @@ public sealed class RetryFairnessTests
             await running.Bus.PublishAsync(new OrderPlaced($"{id}"), Token);
         }
 
-        await UntilAsync(
+        await Until.TrueAsync(
+            "the health check shows that the subscription has no room",
             async () => (await health.CheckHealthAsync(Token)).Status == HealthStatus.Degraded,
-            "the health check shows that the subscription has no room");
+            Token);
         healed = true;
-        await UntilAsync(
-            () =>
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                return Task.FromResult(seen.Items.Count == 6);
-            },
-            "all are handled in the end");
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "all are handled in the end", () => seen.Items.Count == 6, Token);
         await running.WhenIdleAsync();
 
         Assert.Equal(["0", "1", "2", "3", "4", "5"], seen.Items.Order());
@@ -215,16 +206,6 @@ public sealed class RetryFairnessTests
 
     private static Envelope Wire(string id, string json) =>
         new(new EnvelopeAttributes { Id = id, Name = "fragile.broken" }, Encoding.UTF8.GetBytes(json));
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!await condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
-        }
-    }
 
     private Task Note(string text)
     {

@@ -143,14 +143,12 @@ public sealed class RetryTests
             time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
-        await UntilAsync(() => seen.Items.Count == 1, "the handler is running");
-        await UntilAsync(
-            async () =>
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                return await Task.FromResult(seen.Items.Count == 2);
-            },
-            "the timeout, the grace and the retry delay have passed");
+        await Until.TrueAsync("the handler is running", () => seen.Items.Count == 1, Token);
+        await time.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            "the timeout, the grace and the retry delay have passed",
+            () => seen.Items.Count == 2,
+            Token);
         await running.WhenIdleAsync();
 
         Assert.Equal(["start 1", "start 2"], seen.Items);
@@ -228,16 +226,10 @@ public sealed class RetryTests
             services => services.AddSingleton(seen));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
-        await UntilAsync(() => seen.Items.Contains("alert fails"), "the first alert was tried");
+        await Until.TrueAsync("the first alert was tried", () => seen.Items.Contains("alert fails"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
-        await UntilAsync(() => seen.Items.Contains("good"), "an event passes while the alert waits");
-        await UntilAsync(
-            () =>
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                return seen.Items.Contains("alerted");
-            },
-            "the alert is tried again");
+        await Until.TrueAsync("an event passes while the alert waits", () => seen.Items.Contains("good"), Token);
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the alert is tried again", () => seen.Items.Contains("alerted"), Token);
 
         Assert.Equal(["alert fails", "alerted", "good"], seen.Items.Order());
     }
@@ -271,18 +263,6 @@ public sealed class RetryTests
     }
 
     private static void NoJitter(EventBusOptions options) => options.Retry.Jitter = 0;
-
-    private static Task UntilAsync(Func<bool> condition, string reason) => UntilAsync(() => Task.FromResult(condition()), reason);
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!await condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
-        }
-    }
 
     private Task Note(string text)
     {

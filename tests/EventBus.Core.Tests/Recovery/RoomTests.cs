@@ -162,15 +162,9 @@ public sealed class RoomTests : IDisposable
         time,
         services => services.AddSingleton<ILoggerProvider>(logs).AddLogging().AddHealthChecks());
 
-    private async Task UntilAsync(Func<bool> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(2), TimeProvider.System);
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join('\n', logs.Entries)}");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await tick.WaitForNextTickAsync(Token);
-        }
-    }
+    private Task UntilAsync(Func<bool> condition, string reason) => time.AdvanceUntilAsync(
+        TimeSpan.FromMilliseconds(100),
+        () => $"{reason}. {string.Join('\n', logs.Entries)}",
+        () => Task.FromResult(condition()),
+        Token);
 }

@@ -145,13 +145,11 @@ public sealed class SagaCrashTests
 
         wake.SetResult();
         release();
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!first.Log.At(Microsoft.Extensions.Logging.LogLevel.Warning)
-            .Any(text => text.Contains("taken over", StringComparison.Ordinal)))
-        {
-            Assert.False(patience.IsCancellationRequested, "It did not notice.");
-            await Task.Yield();
-        }
+        await Until.TrueAsync(
+            "the first instance notices that the saga was taken over",
+            () => first.Log.At(Microsoft.Extensions.Logging.LogLevel.Warning)
+                .Any(text => text.Contains("taken over", StringComparison.Ordinal)),
+            Token);
 
         Assert.Equal(ended, await store.FindAsync("trip-1", Token));
         Assert.Equal(["+flight", "+hotel", "+hotel", "+payment"], script.Calls);
@@ -226,13 +224,10 @@ public sealed class SagaCrashTests
         for (var i = 0; i < 10; i++)
         {
             time.Advance(TimeSpan.FromSeconds(5));
-            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(5), TimeProvider.System);
-            while ((await store.FindAsync("trip-1", Token))!.DueAt < time.GetUtcNow() + TimeSpan.FromSeconds(5))
-            {
-                Assert.False(patience.IsCancellationRequested, "The lease was not renewed.");
-                await tick.WaitForNextTickAsync(Token);
-            }
+            await Until.TrueAsync(
+                "the lease is renewed",
+                async () => (await store.FindAsync("trip-1", Token))!.DueAt >= time.GetUtcNow() + TimeSpan.FromSeconds(5),
+                Token);
         }
 
         Assert.True((await store.FindAsync("trip-1", Token))!.DueAt > leased);
@@ -272,15 +267,14 @@ public sealed class SagaCrashTests
         };
         await using var node = await Node.StartAsync(down, script, time);
         await node.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        HealthReport report;
-        while ((report = await node.Health.CheckHealthAsync(Token)).Status == HealthStatus.Healthy)
-        {
-            Assert.False(patience.IsCancellationRequested, "It stayed healthy.");
-            await Task.Yield();
-        }
+        HealthReport? report = null;
+        await Until.TrueAsync(
+            "the bus is not healthy",
+            async () => (report = await node.Health.CheckHealthAsync(Token)).Status != HealthStatus.Healthy,
+            Token);
 
-        Assert.StartsWith("The saga store accepts no writes", Assert.Single(report.Entries).Value.Description, StringComparison.Ordinal);
+        var entry = Assert.Single(report!.Entries).Value;
+        Assert.StartsWith("The saga store accepts no writes", entry.Description, StringComparison.Ordinal);
         time.Advance(TimeSpan.FromSeconds(5));
         Assert.True((await node.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.Equal(HealthStatus.Healthy, (await node.Health.CheckHealthAsync(Token)).Status);
@@ -424,12 +418,14 @@ public sealed class SagaCrashTests
         {
             // A dead one never ends its step: the stop waits for it as long as it waits for anybody.
             var stopping = host.StopAsync(new CancellationToken(canceled: true));
-            while (!stopping.IsCompleted)
-            {
-                time?.Advance(Step);
-                await Task.Yield();
-            }
-
+            await Until.TrueAsync(
+                "the instance stops",
+                () =>
+                {
+                    time?.Advance(Step);
+                    return stopping.IsCompleted;
+                },
+                CancellationToken.None);
             await stopping;
             host.Dispose();
             log.Dispose();

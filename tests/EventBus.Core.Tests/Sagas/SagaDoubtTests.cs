@@ -110,12 +110,10 @@ public sealed class SagaDoubtTests
             {
                 await answering!.Services.GetRequiredService<IEventBus>()
                     .PublishAsync(new PaymentSettled(context.SagaId, "early"), new PublishOptions { CorrelationId = context.SagaId }, ct);
-                using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-                while (SagaProgress.Read((await store.FindAsync(context.SagaId, ct))!.Content, out _)!.Inbox.Count == 0)
-                {
-                    Assert.False(patience.IsCancellationRequested, "The reply was not taken in.");
-                    await Task.Yield();
-                }
+                await Until.TrueAsync(
+                    "the reply is taken in",
+                    async () => SagaProgress.Read((await store.FindAsync(context.SagaId, ct))!.Content, out _)!.Inbox.Count > 0,
+                    ct);
             }
         };
         var define = Declining(async (_, _) =>
@@ -137,21 +135,11 @@ public sealed class SagaDoubtTests
 
         using var second = await StartAsync(define, time: time);
         var waiting = Sagas(second).WaitAsync<Trip>("trip-1", Token);
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!waiting.IsCompleted)
-        {
-            Assert.False(patience.IsCancellationRequested, "It did not end.");
-            time.Advance(TimeSpan.FromSeconds(5));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(5), "the saga ends", () => waiting.IsCompleted, Token);
 
         Assert.Equal(["payment", "flight"], (await waiting).Compensated);
         var stopping = Task.WhenAll(first.StopAsync(new CancellationToken(canceled: true)), second.StopAsync(Token));
-        while (!stopping.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(5));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(5), "both instances stop", () => stopping.IsCompleted, Token);
     }
 
     [Fact]
@@ -318,13 +306,7 @@ public sealed class SagaDoubtTests
         // Time stands still, so that what the stop leaves for the last write does not run out.
         using var first = await StartAsync(define, time: new FakeTimeProvider(DateTimeOffset.UtcNow));
         await Sagas(first).StartAsync(new Trip("ada"), "trip-1", Token);
-        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!isInStep())
-        {
-            Assert.False(patience.IsCancellationRequested, "The step was not started.");
-            await Task.Yield();
-        }
-
+        await Until.TrueAsync("the step is started", isInStep, Token);
         await first.StopAsync(new CancellationToken(canceled: true)).WaitAsync(RunningBus.Patience, Token);
     }
 

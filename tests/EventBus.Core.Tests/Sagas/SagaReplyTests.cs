@@ -57,12 +57,10 @@ public sealed class SagaReplyTests
                     new PaymentSettled(context.SagaId, "early"),
                     new PublishOptions { CorrelationId = context.SagaId },
                     Token);
-                using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-                while ((await bus.SagaStore().FindAsync(context.SagaId, Token))!.Version < 3)
-                {
-                    Assert.False(patience.IsCancellationRequested, "The reply was not taken in.");
-                    await Task.Yield();
-                }
+                await Until.TrueAsync(
+                    "the reply is taken in",
+                    async () => (await bus.SagaStore().FindAsync(context.SagaId, Token))!.Version >= 3,
+                    Token);
             }
         };
         await using var running = bus = await script.StartTripsAsync(AskAndWait);
@@ -153,7 +151,7 @@ public sealed class SagaReplyTests
             saga.Step("first", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), async (reply, context, ct) =>
             {
                 await bus!.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), second, ct);
-                await UntilAsync(progress => progress.Knows("second"));
+                await UntilAsync("the second reply is known", progress => progress.Knows("second"));
                 await Receive(reply, context, ct);
             });
             Waiting(saga, s, "next");
@@ -164,7 +162,7 @@ public sealed class SagaReplyTests
             new PaymentSettled("trip-1", "1"),
             new PublishOptions { CorrelationId = "trip-1", EventId = "first" },
             Token);
-        await UntilAsync(progress => progress.Active() is { Name: "next", Status: SagaStepStatus.Waiting });
+        await UntilAsync("the next step waits", progress => progress.Active() is { Name: "next", Status: SagaStepStatus.Waiting });
         await bus.WhenIdleAsync();
 
         // Neither it nor a copy of it, which comes when the next step waits.
@@ -180,15 +178,10 @@ public sealed class SagaReplyTests
             Token);
         Assert.Equal(["+first", "receipt 1", "+next", "receipt 3"], (await bus.RunTripAsync()).State.Done);
 
-        async Task UntilAsync(Func<SagaProgress, bool> reached)
-        {
-            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-            while (!reached(SagaProgress.Read((await bus!.SagaStore().FindAsync("trip-1", Token))!.Content, out _)!))
-            {
-                Assert.False(patience.IsCancellationRequested, "The saga did not get there.");
-                await Task.Yield();
-            }
-        }
+        Task UntilAsync(string what, Func<SagaProgress, bool> reached) => Until.TrueAsync(
+            what,
+            async () => reached(SagaProgress.Read((await bus!.SagaStore().FindAsync("trip-1", Token))!.Content, out _)!),
+            Token);
     }
 
     [Fact]
@@ -222,17 +215,15 @@ public sealed class SagaReplyTests
 
         async Task LateAsync(PaymentRequested asked, EventContext context, CancellationToken cancellationToken)
         {
-            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-            while (asked.TripId == "+first"
-                && (await bus!.Sagas().FindAsync("trip-1", cancellationToken))!.Steps is not [_, { Status: SagaStepStatus.Waiting }])
+            if (asked.TripId == "+first")
             {
-                Assert.False(patience.IsCancellationRequested, "The next step does not wait.");
-                await Task.Yield();
+                await Until.TrueAsync(
+                    "the next step waits",
+                    async () => (await bus!.Sagas().FindAsync("trip-1", cancellationToken))!.Steps
+                        is [_, { Status: SagaStepStatus.Waiting }],
+                    cancellationToken);
+                await context.PublishAsync(new PaymentSettled("trip-1", "2"), cancellationToken);
             }
-
-            await (asked.TripId == "+first"
-                ? context.PublishAsync(new PaymentSettled("trip-1", "2"), cancellationToken)
-                : Task.CompletedTask);
         }
     }
 

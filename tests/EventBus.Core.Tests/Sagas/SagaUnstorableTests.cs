@@ -141,16 +141,11 @@ public sealed class SagaUnstorableTests : IDisposable
     private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) =>
         (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
 
-    private async Task UntilAsync(Func<Task<bool>> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(RunningBus.Patience);
-        while (!await condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join('\n', logs.Entries)}");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
-    }
+    private Task UntilAsync(Func<Task<bool>> condition, string reason) => time.AdvanceUntilAsync(
+        TimeSpan.FromMilliseconds(100),
+        () => $"{reason}. {string.Join('\n', logs.Entries)}",
+        condition,
+        Token);
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
         bus =>

@@ -29,7 +29,7 @@ internal sealed class BrokerKilledProof : LedgerProof
         await RunAsync(
             stage,
             findings,
-            new LedgerPlan(events, AtOnce, Processes: 1, new Queue<Fault>(), StrikeAsync) { Before = () => Until.PassedAsync(Settling) });
+            new LedgerPlan(events, AtOnce, Processes: 1, new Queue<Fault>(), StrikeAsync) { Before = () => RealTime.PassAsync(Settling) });
         findings.Exactly("kills of the broker", kills, stage.BrokerKills);
 
         async Task StrikeAsync(Publishing publisher)

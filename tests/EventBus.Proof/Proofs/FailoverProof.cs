@@ -57,7 +57,7 @@ internal sealed class FailoverProof : Proof
             for (var round = 0; round < stage.Run.Size(10, 2); round++)
             {
                 source.Resume();
-                await Until.PassedAsync(Before);
+                await RealTime.PassAsync(Before);
                 await cluster.KillLeaderAsync();
                 var killed = Stopwatch.GetTimestamp();
                 var accepted = 0L;
@@ -79,7 +79,7 @@ internal sealed class FailoverProof : Proof
                 async () => (cluster.MayLose || watch.AllHeard(new HashSet<long>())) && await cluster.IsIdleAsync());
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
             stage.Journals.Poll();

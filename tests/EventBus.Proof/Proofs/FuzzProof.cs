@@ -62,6 +62,9 @@ internal sealed class FuzzProof : Proof
         _ => "redis",
     };
 
+    // Messages of classic queues are read by the same code as those of quorum queues.
+    public override bool IsForFullRuns(string transport, string store) => transport == "rabbitmq-classic";
+
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
         bus.Retry(1, RetryDelay).Configure(options => options.Retry.Jitter = 0);
@@ -118,7 +121,7 @@ internal sealed class FuzzProof : Proof
             });
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }

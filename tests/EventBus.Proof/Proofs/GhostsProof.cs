@@ -97,7 +97,7 @@ internal sealed class GhostsProof : Proof
                         CancellationToken.None));
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }

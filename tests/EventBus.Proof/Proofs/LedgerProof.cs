@@ -69,7 +69,7 @@ internal abstract class LedgerProof : Proof
             await Task.WhenAll(publishing, striking);
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             stuck.Add(exception.Message);
         }

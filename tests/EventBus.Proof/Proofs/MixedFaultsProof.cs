@@ -51,7 +51,7 @@ internal sealed class MixedFaultsProof : Proof
             await run.QuietAsync();
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }

@@ -65,7 +65,7 @@ internal sealed class NeighboursProof : Proof
                     && await probe.CountAsync() == alerted.Count);
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }
@@ -90,7 +90,7 @@ internal sealed class NeighboursProof : Proof
         }
 
         // Long enough to die with a deadly one, when they are started at once.
-        await Until.PassedAsync(Work);
+        await RealTime.PassAsync(Work);
         journal.Write(Kind.End, job.Number, context.Attempt);
     }
 }

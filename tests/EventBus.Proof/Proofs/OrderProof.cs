@@ -71,7 +71,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
                 async () => await probe.CountAsync() == 0);
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }

@@ -74,7 +74,7 @@ internal sealed class PoisonProof : Proof
             await publishing;
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }
@@ -102,7 +102,7 @@ internal sealed class PoisonProof : Proof
                 break;
             default:
                 // Some take their time, so that a kill finds handlers at work.
-                await (job.Number % 16 == 0 ? Until.PassedAsync(TimeSpan.FromMilliseconds(2)) : Task.CompletedTask);
+                await (job.Number % 16 == 0 ? RealTime.PassAsync(TimeSpan.FromMilliseconds(2)) : Task.CompletedTask);
                 journal.Write(Kind.End, job.Number, context.Attempt);
                 break;
         }

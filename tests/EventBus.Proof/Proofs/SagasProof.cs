@@ -68,7 +68,7 @@ internal sealed class SagasProof : Proof
             await RunAsync("Every saga that operators retried at its end", [], office.IsAtEndAsync);
             await stage.StopVictimsAsync();
         }
-        catch (ProofException exception)
+        catch (Exception exception) when (exception is ProofException or TimeoutException)
         {
             findings.Fail(exception.Message);
         }

@@ -24,7 +24,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
             // As long as the bus bears silence: what is counted is how long it takes to come back, and not how long to
             // find out.
             scene.Proxy.Mode = TcpProxyMode.Discard;
-            await Until.PassedAsync(time < Silence ? Silence : time);
+            await RealTime.PassAsync(time < Silence ? Silence : time);
 
             // New connections get through; the connections that have lost bytes stay silent, without an error.
             scene.Proxy.Mode = TcpProxyMode.Pass;
@@ -32,21 +32,21 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("stalled wire", async (scene, time) =>
         {
             scene.Proxy.Mode = TcpProxyMode.Stall;
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
             scene.Proxy.Mode = TcpProxyMode.Pass;
         }),
         new("cut in a frame", async (scene, time) =>
         {
             scene.Proxy.ToServer.CutAfter(scene.Random.Next(1, 500));
             scene.Proxy.ToClient.CutAfter(scene.Random.Next(1, 500));
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
             scene.Proxy.ToServer.CutAfter(null);
             scene.Proxy.ToClient.CutAfter(null);
         }),
         new("SIGSTOP", async (scene, time) =>
         {
             scene.Broker.Freeze();
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
             scene.Broker.Thaw();
         }),
     ];
@@ -57,7 +57,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("CLIENT PAUSE", async (scene, time) =>
         {
             await scene.Redis.Database.ExecuteAsync("CLIENT", "PAUSE", (long)time.TotalMilliseconds, "ALL");
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
         }),
         new(
             "XGROUP DESTROY",
@@ -65,7 +65,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("memory limit", async (scene, time) =>
         {
             await scene.Redis.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1mb");
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
             await scene.Redis.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
         }),
     ];
@@ -77,7 +77,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("memory alarm", async (scene, time) =>
         {
             await scene.RabbitMq.ControlAsync("set_vm_memory_high_watermark", NoMemory);
-            await Until.PassedAsync(time);
+            await RealTime.PassAsync(time);
             await scene.RabbitMq.ControlAsync("set_vm_memory_high_watermark", EnoughMemory);
         }),
     ];

@@ -38,7 +38,7 @@ internal static class Database
         await using var database = new SqliteConnection(connection);
         await database.OpenAsync();
         await using var transaction = (SqliteTransaction)await database.BeginTransactionAsync();
-        await Until.PassedAsync(time);
+        await RealTime.PassAsync(time);
     }
 
     private static async Task ExecuteAsync(string connection, string sql)

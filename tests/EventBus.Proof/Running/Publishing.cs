@@ -84,7 +84,7 @@ internal sealed class Publishing : IAsyncDisposable
             var outcomes = await Task.WhenAll(window.Select(item => PublishAsync(item.Number, item.Event)));
             if (outcomes.Contains(Outcome.Failed))
             {
-                await Until.PassedAsync(Breath);
+                await RealTime.PassAsync(Breath);
             }
         }
     }

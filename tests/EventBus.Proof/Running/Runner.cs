@@ -74,7 +74,7 @@ internal static class Runner
         }
         catch (Exception exception)
         {
-            findings.Fail(exception is ProofException ? exception.Message : exception.ToString());
+            findings.Fail(exception is ProofException or TimeoutException ? exception.Message : exception.ToString());
         }
 
         await stage.DisposeAsync();

@@ -224,7 +224,7 @@ internal sealed class Stage : IAsyncDisposable
     private async Task FreezeAsync(VictimProcess victim)
     {
         victim.Freeze();
-        await Until.PassedAsync(FaultTime);
+        await RealTime.PassAsync(FaultTime);
         if (!victim.HasExited)
         {
             victim.Thaw();
@@ -234,7 +234,7 @@ internal sealed class Stage : IAsyncDisposable
     private async Task StallRedisAsync()
     {
         Redis.Freeze();
-        await Until.PassedAsync(FaultTime);
+        await RealTime.PassAsync(FaultTime);
         Redis.Thaw();
     }
 }

@@ -76,7 +76,7 @@ internal sealed class AnswerQuestion(IReadOnlyList<SagaPlan> plans) : IEventHand
             return;
         }
 
-        await (@event.Number % 4 == 0 ? Task.CompletedTask : Until.PassedAsync(Thought, cancellationToken));
+        await (@event.Number % 4 == 0 ? Task.CompletedTask : RealTime.PassAsync(Thought, cancellationToken));
         await context.PublishAsync(new Answer(@event.Number, 1), cancellationToken);
         if (@event.Number % 5 == 0)
         {

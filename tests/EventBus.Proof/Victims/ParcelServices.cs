@@ -31,7 +31,7 @@ internal sealed class ParcelServices(
         Act(call, SagaMoment.Execute);
         if (trouble == Trouble.Hangs)
         {
-            await Until.PassedAsync(ForEver, cancellationToken);
+            await RealTime.PassAsync(ForEver, cancellationToken);
         }
 
         if (trouble == Trouble.FailsLate)

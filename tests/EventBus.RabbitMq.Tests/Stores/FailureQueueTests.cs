@@ -127,11 +127,7 @@ public sealed class FailureQueueTests
             await channel.QueueDeleteAsync($"{name}.dead-letters", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
 
             // No event is published to it, so only the check for due entries can find that it is gone.
-            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-            while (!await ExistsAsync(connection, $"{name}:tests:retries"))
-            {
-                Assert.False(patience.IsCancellationRequested, "The retry queue was not made again.");
-            }
+            await Until.TrueAsync("the retry queue is made again", () => ExistsAsync(connection, $"{name}:tests:retries"), Cancel);
         }
 
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
@@ -149,11 +145,10 @@ public sealed class FailureQueueTests
             await app.Bus.PublishAsync(new TestHappened(2), Cancel);
             Assert.Equal(1, await started.NextAsync("the first start of the second event"));
             Assert.Equal(2, await started.NextAsync("the retry of the second event"));
-            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-            while (!await AnswersAsync(connection, channel => channel.ExchangeDeclarePassiveAsync($"{name}.wait-100ms", Cancel)))
-            {
-                Assert.False(patience.IsCancellationRequested, "The wait exchange was not made again.");
-            }
+            await Until.TrueAsync(
+                "the wait exchange is made again",
+                () => AnswersAsync(connection, channel => channel.ExchangeDeclarePassiveAsync($"{name}.wait-100ms", Cancel)),
+                Cancel);
         }
 
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
@@ -409,11 +404,10 @@ public sealed class FailureQueueTests
     {
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while (await channel.BasicGetAsync(queue, autoAck: false, Cancel) is null)
-        {
-            Assert.False(patience.IsCancellationRequested, $"Nothing came into the queue {queue}.");
-        }
+        await Until.TrueAsync(
+            $"an event comes into the queue {queue}",
+            async () => await channel.BasicGetAsync(queue, autoAck: false, Cancel) is not null,
+            Cancel);
     }
 
     private static async Task<BasicGetResult?> GetAsync(string queue)

@@ -55,13 +55,13 @@ public sealed class RedisClockTests
 
         time.Set(hours * Hour);
         await bus.PublishAsync(new ParcelSent(4), new PublishOptions { NotBefore = time.GetUtcNow() + Soon }, Token);
-        await Until(() => new[] { "1", "2", "4", "alert" }.All(seen.Contains));
+        await Until.TrueAsync("all but the last is seen", () => new[] { "1", "2", "4", "alert" }.All(seen.Contains), Token);
         Assert.Equal(SagaStatus.Compensated, (await sagas.WaitAsync<WaitingState>(saga, Token).WaitAsync(Patience, Token)).Status);
 
         // And back again.
         time.Set(-hours * Hour);
         await bus.PublishAsync(new ParcelSent(5), new PublishOptions { NotBefore = time.GetUtcNow() + Soon }, Token);
-        await Until(() => seen.Contains("5"));
+        await Until.TrueAsync("the last is seen", () => seen.Contains("5"), Token);
         Assert.DoesNotContain("3", seen);
         await host.StopAsync(Token);
     }
@@ -116,17 +116,6 @@ public sealed class RedisClockTests
         await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "clock"), "a", "b");
         await using var other = await ClockOf.OpenAsync(redis.Prefix, TimeProvider.System);
         Assert.InRange(other.Clock.GetUtcNow() - TimeProvider.System.GetUtcNow(), -Patience, Patience);
-    }
-
-    private async Task Until(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"After {Patience} only this was seen: {string.Join(", ", seen)}");
-            await tick.WaitForNextTickAsync(Token);
-        }
     }
 
     private Task Saw(string what)

@@ -42,7 +42,7 @@ public sealed class UnstorableTests
         await bus.PublishAsync(new ParcelWeighed(1, new string('x', 1_500_000)), new PublishOptions { EventId = "large" }, Token);
         await bus.PublishAsync(new ParcelWeighed(2, ""), new PublishOptions { EventId = "small" }, Token);
 
-        await UntilAsync(async () => await CountAsync(letters) == 2, "both are dead letters");
+        await Until.TrueAsync("both are dead letters", async () => await CountAsync(letters) == 2, Token);
         // By now no operation of the event that cuts the connection is repeated.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
         Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Attempts));
@@ -83,16 +83,6 @@ public sealed class UnstorableTests
         catch (RedisConnectionException)
         {
             return 0;
-        }
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System);
-        while (!await condition())
-        {
-            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
-            await Task.Yield();
         }
     }
 

@@ -246,11 +246,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
             Token).AsTask();
 
         // First its time, then what it gets to end in: the second is started when the first has passed.
-        while (!completing.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the effect is ended", () => completing.IsCompleted, Token);
 
         Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
         Assert.True(await behind.WaitAsync(Patience, Token));
@@ -273,11 +269,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
             await command.ExecuteScalarAsync(token);
         }), Token).AsTask();
         await started.Task.WaitAsync(Patience, Token);
-        while (!completing.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the effect is ended", () => completing.IsCompleted, Token);
 
         await Assert.ThrowsAsync<EffectException>(() => completing);
         Assert.True(

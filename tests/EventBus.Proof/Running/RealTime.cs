@@ -1,0 +1,13 @@
+namespace EventBus.Proof;
+
+/// <summary>
+/// Lets time pass: the work of a handler, or the time that a fault lasts. <see cref="Until"/> waits for a condition.
+/// </summary>
+internal static class RealTime
+{
+    public static async Task PassAsync(TimeSpan time, CancellationToken cancellationToken = default)
+    {
+        using var timer = new PeriodicTimer(time);
+        await timer.WaitForNextTickAsync(cancellationToken);
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>
+/// Advances a fake time step by step until a condition is true. After each step real time passes, in which the code
+/// under test can run.
+/// </summary>
+internal static class FakeTimeExtensions
+{
+    /// <exception cref="TimeoutException">The condition was false for 60 s of real time.</exception>
+    public static Task AdvanceUntilAsync(
+        this FakeTimeProvider time,
+        TimeSpan step,
+        string what,
+        Func<bool> condition,
+        CancellationToken cancellationToken) =>
+        time.AdvanceUntilAsync(step, () => what, () => Task.FromResult(condition()), cancellationToken);
+
+    /// <summary>The text is made when the deadline has passed, so that it can contain what there is instead.</summary>
+    /// <exception cref="TimeoutException">The condition was false for 60 s of real time.</exception>
+    public static Task AdvanceUntilAsync(
+        this FakeTimeProvider time,
+        TimeSpan step,
+        Func<string> what,
+        Func<Task<bool>> condition,
+        CancellationToken cancellationToken) => Until.SteppedAsync(
+            what,
+            async () =>
+            {
+                if (await condition())
+                {
+                    return true;
+                }
+
+                time.Advance(step);
+                return false;
+            },
+            cancellationToken);
+}
