@@ -32,8 +32,12 @@ internal static class ExceptionText
     /// <summary>Returns the first line of the message.</summary>
     public static string MessageOf(Exception exception) => PrintableText.Of(FirstLine(Message(exception)), MaxMessage);
 
-    /// <summary>Returns the type and the first line of the message.</summary>
+    /// <summary>Returns the full name of the type, and the first line of the message.</summary>
     public static string Of(Exception exception) => PrintableText.Of($"{exception.GetType()}: {FirstLine(Message(exception))}", MaxMessage);
+
+    /// <summary>Returns the short name of the type, and the first line of the message.</summary>
+    public static string ShortOf(Exception exception) =>
+        PrintableText.Of($"{exception.GetType().Name}: {FirstLine(Message(exception))}", MaxMessage);
 
     /// <summary>
     /// Returns the types, messages and stack traces of the exception and its inner exceptions, outermost first. A

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
@@ -48,10 +49,11 @@ internal static class PrintableText
         return printable.ToString();
     }
 
-    /// <summary>Returns the beginning of a text, as one printable line.</summary>
+    /// <summary>Returns the beginning of a text, as one printable line; null if there is none.</summary>
     /// <param name="text">Any text; only the beginning of a long text is copied.</param>
     /// <param name="max">The maximum number of characters that are returned.</param>
-    public static string Of(string text, int max) => Start(Of(Start(text, max)), max);
+    [return: NotNullIfNotNull(nameof(text))]
+    public static string? Of(string? text, int max) => text is null ? null : Start(Of(Start(text, max)), max);
 
     /// <summary>Returns the beginning of a text, without an unpaired surrogate at its end.</summary>
     public static string Start(string text, int max) =>

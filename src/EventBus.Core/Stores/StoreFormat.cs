@@ -12,9 +12,6 @@ namespace EventBus.Stores;
 /// </summary>
 public static class StoreFormat
 {
-    /// <summary>The name of a stored event whose own name cannot be read.</summary>
-    public const string UnreadableName = "event.unreadable";
-
     private const int MaxDepth = 4;
 
     /// <summary>Writes the attributes of an event as JSON (UTF-8).</summary>
@@ -164,7 +161,7 @@ public static class StoreFormat
     }
 
     /// <summary>
-    /// Reads several events. Data that cannot be read becomes a placeholder event (<see cref="UnreadableName"/>), with
+    /// Reads several events. Data that cannot be read becomes a placeholder event (<see cref="CloudEventAttributes.UnreadableType"/>), with
     /// all remaining bytes as its body.
     /// </summary>
     /// <param name="outbox">The bytes that <see cref="WriteOutbox"/> returned.</param>
@@ -179,11 +176,12 @@ public static class StoreFormat
             var next = rest;
             if (!TryReadPart(ref next, out var attributes) || !TryReadPart(ref next, out var body))
             {
-                events.Add(Unreadable("The stored event is cut off or was changed.", id, UnreadableName, rest.ToArray()));
+                events.Add(
+                    Unreadable("The stored event is cut off or was changed.", id, CloudEventAttributes.UnreadableType, rest.ToArray()));
                 break;
             }
 
-            events.Add(Read(attributes, body.ToArray(), id, UnreadableName));
+            events.Add(Read(attributes, body.ToArray(), id, CloudEventAttributes.UnreadableType));
             rest = next;
         }
 

@@ -4,8 +4,8 @@ using System.Text;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Defines the names of the CloudEvents 1.0 attributes that every wire format uses, and the id of an event that has
-/// none.
+/// Defines the names of the CloudEvents 1.0 attributes that every wire format uses, and the id and the name of an event
+/// that has none.
 /// </summary>
 public static class CloudEventAttributes
 {
@@ -57,7 +57,10 @@ public static class CloudEventAttributes
     /// <summary>The extension that contains the state of the trace (W3C Trace Context).</summary>
     public const string TraceState = "tracestate";
 
-    /// <summary>The length of the longest name in characters.</summary>
+    /// <summary>The name of an event whose own name is missing, too long or damaged.</summary>
+    public const string UnreadableType = "event.unreadable";
+
+    /// <summary>The length of the longest attribute name in characters.</summary>
     public const int MaxLength = 15;
 
     /// <summary>True if a name is that of an attribute or of an extension that the bus uses.</summary>
@@ -65,6 +68,16 @@ public static class CloudEventAttributes
     public static bool Contains(ReadOnlySpan<char> name) => name is
         SpecVersion or Id or Type or Source or Time or DataContentType or DataSchema or Subject
         or EventVersion or PartitionKey or CorrelationId or CausationId or DerivedId or TraceParent or TraceState;
+
+    /// <summary>
+    /// True if a media type is <c>application/json</c> or <c>text/json</c>, or its subtype ends in <c>+json</c>.
+    /// </summary>
+    /// <param name="contentType">The media type, with or without parameters, in any case.</param>
+    public static bool IsJson(string contentType)
+    {
+        ArgumentNullException.ThrowIfNull(contentType);
+        return JsonContent.Of(contentType).IsJson;
+    }
 
     /// <summary>
     /// Creates the id of an event whose publisher gave none, from its name and its content: a redelivery gets the same

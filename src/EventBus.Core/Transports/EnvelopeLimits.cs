@@ -23,9 +23,6 @@ internal static class EnvelopeLimits
     /// <summary>The maximum size of all names and values of the user's headers together, as UTF-8.</summary>
     public const int MaxHeaderBytes = 64 * 1024;
 
-    /// <summary>The name of an event whose own name is too long or contains forbidden characters.</summary>
-    private const string Nameless = "event.unreadable";
-
     private const int TraceParentLength = 55;
 
     // One UTF-16 character needs at most three bytes of UTF-8.
@@ -58,16 +55,18 @@ internal static class EnvelopeLimits
             ? fitted
             : fitted with
             {
-                Id = Problem("id", given.Id, MaxText) is null ? given.Id : Digest(given.Id),
-                Name = Problem("type", given.Name, EventNameRules.MaxLength) is null ? given.Name : Nameless,
+                Id = Problem(CloudEventAttributes.Id, given.Id, MaxText) is null ? given.Id : Digest(given.Id),
+                Name = Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength) is null
+                    ? given.Name
+                    : CloudEventAttributes.UnreadableType,
 
                 // The key is dropped: a truncated key could equal the key of another event.
-                Key = Problem("partitionkey", given.Key, MaxText) is null ? given.Key : null,
-                CorrelationId = Cut(given.CorrelationId, MaxText),
-                CausationId = Cut(given.CausationId, MaxText),
-                Source = Cut(given.Source, MaxText),
-                ContentType = Cut(given.ContentType, MaxContentType)!,
-                TraceState = Cut(fitted.TraceState, MaxTraceState),
+                Key = Problem(CloudEventAttributes.PartitionKey, given.Key, MaxText) is null ? given.Key : null,
+                CorrelationId = PrintableText.Of(given.CorrelationId, MaxText),
+                CausationId = PrintableText.Of(given.CausationId, MaxText),
+                Source = PrintableText.Of(given.Source, MaxText),
+                ContentType = PrintableText.Of(given.ContentType, MaxContentType),
+                TraceState = PrintableText.Of(fitted.TraceState, MaxTraceState),
                 Headers = kept,
                 Defect = PrintableText.Of(given.Defect ?? problem!),
             };
@@ -107,14 +106,14 @@ internal static class EnvelopeLimits
     {
         kept = given.Headers;
         var headers = HeaderProblem(given.Headers, ref kept);
-        return Problem("id", given.Id, MaxText)
-            ?? Problem("type", given.Name, EventNameRules.MaxLength)
-            ?? Problem("partitionkey", given.Key, MaxText)
-            ?? Problem("correlationid", given.CorrelationId, MaxText)
-            ?? Problem("causationid", given.CausationId, MaxText)
-            ?? Problem("source", given.Source, MaxText)
-            ?? Problem("datacontenttype", given.ContentType, MaxContentType)
-            ?? Problem("tracestate", given.TraceState, MaxTraceState)
+        return Problem(CloudEventAttributes.Id, given.Id, MaxText)
+            ?? Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength)
+            ?? Problem(CloudEventAttributes.PartitionKey, given.Key, MaxText)
+            ?? Problem(CloudEventAttributes.CorrelationId, given.CorrelationId, MaxText)
+            ?? Problem(CloudEventAttributes.CausationId, given.CausationId, MaxText)
+            ?? Problem(CloudEventAttributes.Source, given.Source, MaxText)
+            ?? Problem(CloudEventAttributes.DataContentType, given.ContentType, MaxContentType)
+            ?? Problem(CloudEventAttributes.TraceState, given.TraceState, MaxTraceState)
             ?? headers;
     }
 
@@ -188,8 +187,6 @@ internal static class EnvelopeLimits
             return true;
         }
     }
-
-    private static string? Cut(string? text, int max) => text is null ? null : PrintableText.Of(text, max);
 
     /// <summary>
     /// Returns a hash that replaces an id that is too long or invalid. Different ids stay different, and copies of an

@@ -1,5 +1,6 @@
 using System.Globalization;
 using EventBus.Stores;
+using EventBus.Transports;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -20,11 +21,6 @@ internal static class RabbitMqFailureFormat
 
     // The limit for a frame of 128 KB, the default. Larger headers would close the connection again at each attempt.
     private const int MaxHeaderBytes = 100_000;
-
-    /// <summary>
-    /// The event name that is used if neither the headers nor the broker's x-death entry contain a reliable one.
-    /// </summary>
-    private const string Nameless = "event.unreadable";
 
     /// <summary>Creates the properties of a message for a failed event.</summary>
     /// <param name="entry">The entry.</param>
@@ -100,7 +96,7 @@ internal static class RabbitMqFailureFormat
         var isOfBus = movedFrom is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderNames.Unreadable) != true;
         var headers = new FailureHeaders(isOfBus ? message.BasicProperties.Headers : null);
         var envelope = RabbitMqWireFormat.ReadAny(
-            death.RoutingKey.Length > 0 && movedFrom is not null ? death.RoutingKey : Nameless,
+            death.RoutingKey.Length > 0 && movedFrom is not null ? death.RoutingKey : CloudEventAttributes.UnreadableType,
             message.BasicProperties,
             message.Body.ToArray(),
             out _);

@@ -243,7 +243,7 @@ internal sealed class RedisPubSubMessage
         {
             // With a media type other than JSON, a JSON string is unquoted: its text is the body.
             var raw = message.AsSpan(data);
-            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type)
+            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !CloudEventAttributes.IsJson(type)
                 ? Unquote(raw)
                 : raw.ToArray();
         }

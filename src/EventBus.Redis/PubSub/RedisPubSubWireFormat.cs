@@ -58,7 +58,7 @@ internal static class RedisPubSubWireFormat
         }
 
         WriteHeaders(writer, envelope.Headers);
-        if (IsJson(envelope.ContentType) && IsValidJson(body))
+        if (CloudEventAttributes.IsJson(envelope.ContentType) && IsValidJson(body))
         {
             writer.WritePropertyName("data");
             writer.WriteRawValue(body, skipInputValidation: true);
@@ -138,14 +138,6 @@ internal static class RedisPubSubWireFormat
                 Defect = defect,
             },
             read?.Data ?? message);
-    }
-
-    public static bool IsJson(string contentType)
-    {
-        var parameters = contentType.IndexOf(';', StringComparison.Ordinal);
-        var type = contentType.AsSpan(0, parameters < 0 ? contentType.Length : parameters).Trim();
-        return type.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-            || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>

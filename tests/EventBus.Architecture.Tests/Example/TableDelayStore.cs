@@ -55,7 +55,7 @@ internal sealed class TableDelayStore(DelayTable table) : DelayStore
         ValueTask.FromResult(InTransaction(rows => rows.Values.LongCount(row => row.IsClaimed || row.DueAt <= now)));
 
     private static Envelope Read(DelayRow row) =>
-        StoreFormat.Read(row.Attributes, row.Body, row.EventId, StoreFormat.UnreadableName);
+        StoreFormat.Read(row.Attributes, row.Body, row.EventId, CloudEventAttributes.UnreadableType);
 
     private static DelayedEvent Describe(DelayRow row)
     {

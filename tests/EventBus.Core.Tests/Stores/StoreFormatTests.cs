@@ -46,7 +46,7 @@ public sealed class StoreFormatTests
 
             var placeholder = read[^1];
             Assert.Equal(length < first ? 1 : 2, read.Count);
-            Assert.Equal(($"owner/{read.Count - 1}", StoreFormat.UnreadableName), (placeholder.Id, placeholder.Name));
+            Assert.Equal(($"owner/{read.Count - 1}", CloudEventAttributes.UnreadableType), (placeholder.Id, placeholder.Name));
             Assert.Equal("The stored event is cut off or was changed.", placeholder.Defect);
             Assert.Equal(length < first ? length : length - first, placeholder.Body.Length);
         }

@@ -6,7 +6,7 @@ namespace EventBus;
 public sealed class CloudEventAttributesTests
 {
     private static readonly string[] Names = [.. typeof(CloudEventAttributes).GetFields(BindingFlags.Public | BindingFlags.Static)
-        .Where(field => field.FieldType == typeof(string) && field.Name != nameof(CloudEventAttributes.Version))
+        .Where(field => field.FieldType == typeof(string) && field.Name is not (nameof(CloudEventAttributes.Version) or nameof(CloudEventAttributes.UnreadableType)))
         .Select(field => (string)field.GetRawConstantValue()!)];
 
     [Fact]
@@ -31,5 +31,25 @@ public sealed class CloudEventAttributesTests
         Assert.NotEqual(id, CloudEventAttributes.IdFromContent("order.placed", "[]"u8));
         Assert.NotEqual(id, CloudEventAttributes.IdFromContent("order.paid", "{}"u8));
         Assert.NotEqual(CloudEventAttributes.IdFromContent("a", "bc"u8), CloudEventAttributes.IdFromContent("ab", "c"u8));
+    }
+
+    [Theory]
+    [InlineData("application/json", true)]
+    [InlineData("Application/JSON; charset=utf-8", true)]
+    [InlineData("text/json", true)]
+    [InlineData(" application/vnd.shop+json ;v=1", true)]
+    [InlineData("application/jsonl", false)]
+    [InlineData("text/plain; note=application/json", false)]
+    [InlineData("", false)]
+    public void IsJson_OfAMediaType_IgnoresCaseAndParameters(string contentType, bool isJson) =>
+        Assert.Equal(isJson, CloudEventAttributes.IsJson(contentType));
+
+    [Fact]
+    public void UnreadableType_OfTheTable_IsTheNameThatDamagedEventsGet()
+    {
+        var envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = new string('n', 300) }, []);
+
+        Assert.Equal(CloudEventAttributes.UnreadableType, envelope.Name);
+        Assert.StartsWith($"The attribute '{CloudEventAttributes.Type}' has", envelope.Defect, StringComparison.Ordinal);
     }
 }

@@ -43,7 +43,7 @@ internal sealed class SagaFailureHandler(
         {
             await writer.HaltAsync(
                 leased,
-                $"The compensation of '{step.Name}' failed: {SagaStateWriter.OneLine(error)}",
+                $"The compensation of '{step.Name}' failed: {ExceptionText.ShortOf(error)}",
                 error,
                 (progress, now) => Blame(progress, active, failure, rejected, now));
             return false;
@@ -51,7 +51,7 @@ internal sealed class SagaFailureHandler(
 
         if (transitions.AttentionReason(leased.Progress, step, rejected) is { } why)
         {
-            await writer.HaltAsync(leased, $"{why} {SagaStateWriter.OneLine(error)}", error, (progress, now) =>
+            await writer.HaltAsync(leased, $"{why} {ExceptionText.ShortOf(error)}", error, (progress, now) =>
             {
                 progress.FailedStep = step.Name;
                 Blame(progress, active, failure, rejected, now);
@@ -82,8 +82,8 @@ internal sealed class SagaFailureHandler(
                     active.Failures,
                     active.Begun,
                     active.MayHaveEffect,
-                    active.Error) = (active.Failures + 1, false, true, SagaStateWriter.OneLine(error));
-                progress.Note(time.GetUtcNow(), step.Name, $"failed: {SagaStateWriter.OneLine(error)}");
+                    active.Error) = (active.Failures + 1, false, true, ExceptionText.ShortOf(error));
+                progress.Note(time.GetUtcNow(), step.Name, $"failed: {ExceptionText.ShortOf(error)}");
             },
             dueAt);
     }
@@ -96,11 +96,11 @@ internal sealed class SagaFailureHandler(
             active.Failures,
             active.Begun,
             active.MayHaveEffect,
-            active.Error) = (active.Failures + 1, false, !rejected, SagaStateWriter.OneLine(error));
-        progress.Note(now, active.Name, $"failed for good: {SagaStateWriter.OneLine(error)}");
+            active.Error) = (active.Failures + 1, false, !rejected, ExceptionText.ShortOf(error));
+        progress.Note(now, active.Name, $"failed for good: {ExceptionText.ShortOf(error)}");
         if (!isCompensation)
         {
-            (progress.Error, progress.ErrorType) = (SagaStateWriter.OneLine(error), error.GetType().FullName);
+            (progress.Error, progress.ErrorType) = (ExceptionText.ShortOf(error), error.GetType().FullName);
         }
     }
 }

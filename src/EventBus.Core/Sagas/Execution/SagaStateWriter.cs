@@ -111,7 +111,7 @@ internal sealed class SagaStateWriter(
     /// </summary>
     public Task HaltAfterAsync(LeasedSaga leased, Exception exception)
     {
-        var why = $"It could not continue: {OneLine(exception)}";
+        var why = $"It could not continue: {ExceptionText.ShortOf(exception)}";
         return RaiseAsync(leased, null, why, exception, async () =>
         {
             try
@@ -141,10 +141,6 @@ internal sealed class SagaStateWriter(
             active.Begun = false;
         }
     }
-
-    /// <summary>Formats an error for storage, in one line.</summary>
-    public static string OneLine(Exception exception) =>
-        PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
 
     /// <summary>
     /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the

@@ -73,7 +73,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         return [.. rows.Select(row =>
         {
             var id = (string)row[0]!;
-            var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, StoreFormat.UnreadableName);
+            var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, CloudEventAttributes.UnreadableType);
             return new DelayedEvent
             {
                 EventId = id,
@@ -115,12 +115,12 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     private static Envelope Read(RedisResult row)
     {
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
-        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, StoreFormat.UnreadableName);
+        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, CloudEventAttributes.UnreadableType);
         return body is not null && envelope.Id == id ? envelope : new Envelope(
             new EnvelopeAttributes
             {
                 Id = id,
-                Name = StoreFormat.UnreadableName,
+                Name = CloudEventAttributes.UnreadableType,
                 Defect = envelope.Defect
                 ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.")
             },

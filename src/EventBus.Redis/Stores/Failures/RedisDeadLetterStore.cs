@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -205,7 +206,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var id = (string)row[0]!;
         var subscription = RedisFailureFormat.Split(id).Subscription;
         var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
-        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? StoreFormat.UnreadableName : name);
+        return new PendingAlert(
+            id,
+            (long)(double)row[1],
+            subscription,
+            string.IsNullOrEmpty(name) ? CloudEventAttributes.UnreadableType : name);
     }
 
     private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };

@@ -104,7 +104,7 @@ internal static class RedisFailureFormat
     {
         var (subscription, eventId) = Split(id);
         var state = ReadState(subscription, stored.State, out var defect);
-        var name = state?.Name is { Length: > 0 } known ? known : StoreFormat.UnreadableName;
+        var name = state?.Name is { Length: > 0 } known ? known : CloudEventAttributes.UnreadableType;
         var body = (byte[]?)stored.Body;
         var envelope = StoreFormat.Read((byte[]?)stored.Event ?? [], body ?? [], eventId, name);
         defect ??= body is null ? "The stored body is missing."
@@ -198,7 +198,7 @@ internal static class RedisFailureFormat
     private static FailedEvent Placeholder { get; } = new()
     {
         Subscription = "",
-        Envelope = new Envelope(new EnvelopeAttributes { Id = "", Name = StoreFormat.UnreadableName }, []),
+        Envelope = new Envelope(new EnvelopeAttributes { Id = "", Name = CloudEventAttributes.UnreadableType }, []),
         Status = FailedEventStatus.Dead,
         FirstFailedAt = DateTimeOffset.UnixEpoch,
         LastFailedAt = DateTimeOffset.UnixEpoch,
