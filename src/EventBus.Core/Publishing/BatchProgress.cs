@@ -9,11 +9,11 @@ namespace EventBus;
 internal sealed class BatchProgress(int count)
 {
     private PublishException?[]? items;
-    private HashSet<string>? heldBack;
+    private KeyOrder order;
 
-    public bool HoldsBackAny => heldBack is not null;
+    public bool HoldsBackAny => order.HoldsBackAny;
 
-    public bool IsHeldBack(string? key) => key is not null && heldBack?.Contains(key) == true;
+    public bool IsHeldBack(string? key) => order.IsHeldBack(key);
 
     public void Conclude(int position, Envelope envelope, PublishException? problem)
     {
@@ -26,10 +26,7 @@ internal sealed class BatchProgress(int count)
     public void Reject(int position, string? key, PublishException problem)
     {
         (items ??= new PublishException?[count])[position] = problem;
-        if (key is not null)
-        {
-            (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
-        }
+        order.HoldBack(key);
     }
 
     public void ThrowIfAnyFailed()

@@ -125,12 +125,12 @@ internal sealed class BatchSender(
         CancellationToken deadline,
         CancellationToken cancellationToken)
     {
-        HashSet<string>? heldBack = null;
+        var order = default(KeyOrder);
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
-                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+            var outcome = order.IsHeldBack(envelope.Key)
+                ? KeyOrder.NotSent
                 : await OutcomeOfAsync(observed.SendAsync(envelope, deadline, cancellationToken));
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
@@ -141,10 +141,7 @@ internal sealed class BatchSender(
                 return false;
             }
 
-            if (outcome.Status != PublishStatus.Accepted && envelope.Key is { } failedKey)
-            {
-                (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
-            }
+            order.Record(envelope.Key, outcome);
         }
 
         return true;

@@ -72,7 +72,7 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
             if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? EnvelopeFactory.KeyOf(descriptor, @event)))
             {
                 throw new PublishException(
-                    $"The event at position {position} was not sent, because an earlier event of the same key was not accepted.",
+                    $"The event at position {position} of the list was not sent: {KeyOrder.Reason}",
                     PublishFailure.Failed,
                     null);
             }

@@ -35,19 +35,20 @@ internal static class RepeatablePublishes
 
         failed.Reverse();
         var last = 0;
-        var excluded = new HashSet<string>(StringComparer.Ordinal);
+        var order = default(KeyOrder);
         var again = new List<int>(failed.Count);
         foreach (var index in failed)
         {
             for (; last < index; last++)
             {
-                if (outcomes[last].Status is PublishStatus.Rejected or PublishStatus.InDoubt && batch[last].Key is { } lost)
+                // An event that failed is sent again before the later ones of its key.
+                if (outcomes[last].Status != PublishStatus.Failed)
                 {
-                    excluded.Add(lost);
+                    order.Record(batch[last].Key, outcomes[last]);
                 }
             }
 
-            if (batch[index].Key is not { } key || !excluded.Contains(key))
+            if (!order.IsHeldBack(batch[index].Key))
             {
                 again.Add(index);
             }

@@ -6,11 +6,13 @@ namespace EventBus.Transports;
 /// </summary>
 public struct KeyOrder
 {
+    /// <summary>The reason in <see cref="NotSent"/>.</summary>
+    internal const string Reason = "An earlier event of the same key was not accepted.";
+
     private HashSet<string>? heldBack;
 
     /// <summary>The outcome of an event that was not sent because of an earlier event of its key.</summary>
-    public static PublishOutcome NotSent =>
-        PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
+    public static PublishOutcome NotSent => PublishOutcome.Failed(new InvalidOperationException(Reason));
 
     /// <summary>True if the events of at least one key must not be sent.</summary>
     public readonly bool HoldsBackAny => heldBack is not null;

@@ -23,22 +23,20 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var heldBack = new HashSet<string>(StringComparer.Ordinal);
+        var order = default(KeyOrder);
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            var outcome = heldBack.Contains(envelope.Key ?? "")
-                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                    : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Payload!).OrderId, PublishOutcome.Accepted);
+            var outcome = order.IsHeldBack(envelope.Key)
+                ? KeyOrder.NotSent
+                : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Payload!).OrderId, PublishOutcome.Accepted);
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.Accepted)
             {
                 HandOut(new Message(envelope));
             }
-            else if (envelope.Key is { } key)
-            {
-                heldBack.Add(key);
-            }
+
+            order.Record(envelope.Key, outcome);
         }
 
         return ValueTask.CompletedTask;
