@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
@@ -58,7 +59,7 @@ public static class StoreSuite
 
         // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
         // until this call returns.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await BackendTasks.SwitchToThreadPool();
         return await ScenarioRunner.RunAsync(
             found.Scenario,
             backend.Name,

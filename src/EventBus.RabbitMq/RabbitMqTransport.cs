@@ -232,12 +232,11 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            using var limit = new CancellationTokenSource(options.CallTimeout, time);
-            using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            await Task.WhenAny(ready, failed).WaitAsync(linked.Token);
+            using var limit = cancellationToken.WithTimeout(options.CallTimeout, time);
+            await Task.WhenAny(ready, failed).WaitAsync(limit.Token);
             if (failFast && !RabbitMqErrors.IsRefusal(lastError()))
             {
-                await ready.WaitAsync(linked.Token);
+                await ready.WaitAsync(limit.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -1,3 +1,5 @@
+using EventBus.Transports;
+
 namespace EventBus;
 
 /// <summary>Supports tests: waits until the bus is idle, instead of for a fixed time.</summary>
@@ -42,12 +44,11 @@ public static class EventBusIdleExtensions
         }
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
-        using var limit = new CancellationTokenSource(timeout, TimeProvider.System);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var limit = cancellationToken.WithTimeout(timeout, TimeProvider.System);
         try
         {
             // The outer wait applies if a store does not return the number of its due entries.
-            await bus.Idle.WhenIdleAsync(linked.Token).WaitAsync(linked.Token);
+            await bus.Idle.WhenIdleAsync(limit.Token).WaitAsync(limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

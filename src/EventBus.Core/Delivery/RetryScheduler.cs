@@ -38,7 +38,7 @@ internal sealed class RetryScheduler(
         DateTimeOffset? next = null;
         foreach (var worker in workers.All.Where(worker => !worker.Pause.IsClosed && worker.CircuitBreaker is { IsPaused: true }))
         {
-            next = Earlier(next, await ProbeAsync(worker, stop));
+            next = TimeMath.Earlier(next, await ProbeAsync(worker, stop));
         }
 
         SubscriptionWorker[] withRoom = [.. workers.All.Where(worker => RoomOf(worker) > 0)];
@@ -53,7 +53,7 @@ internal sealed class RetryScheduler(
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
         try
         {
-            next = Earlier(next, await ClaimAsync(withRoom, size, stop));
+            next = TimeMath.Earlier(next, await ClaimAsync(withRoom, size, stop));
             if (claimsFail)
             {
                 claimsFail = false;
@@ -64,7 +64,7 @@ internal sealed class RetryScheduler(
         }
         catch (Exception) when (withRoom.Length > 1 && !stop.IsCancellationRequested)
         {
-            return Earlier(next, await ClaimOneByOneAsync(withRoom, size, stop));
+            return TimeMath.Earlier(next, await ClaimOneByOneAsync(withRoom, size, stop));
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class RetryScheduler(
         {
             try
             {
-                next = Earlier(next, await ClaimAsync([withRoom[i]], size, stop));
+                next = TimeMath.Earlier(next, await ClaimAsync([withRoom[i]], size, stop));
                 log.Working(ClaimingFor(withRoom[i]));
                 succeeded++;
             }
@@ -90,7 +90,7 @@ internal sealed class RetryScheduler(
                 var name = withRoom[i].Name;
                 claimsFail = true;
                 log.Failing(ClaimingFor(withRoom[i]), exception, full => full.NotClaimed(name, exception));
-                next = Earlier(next, time.GetUtcNow() + AfterFailure);
+                next = TimeMath.Earlier(next, time.GetUtcNow() + AfterFailure);
             }
         }
 
@@ -152,9 +152,6 @@ internal sealed class RetryScheduler(
         retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
         services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
     }
-
-    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>
-        first is null || second < first ? second : first;
 
     private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim)
     {

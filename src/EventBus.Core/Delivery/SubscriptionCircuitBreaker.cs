@@ -18,20 +18,20 @@ internal sealed class SubscriptionCircuitBreaker(
     BusServices services)
 {
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(5);
 
     // The delay after a probe whose result was not counted.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly Lock sync = new();
+    private readonly Backoff probeDelays = new(TimeMath.Shorter(rule.Time, LongestFirstDelay), TimeSpan.FromMinutes(5));
     private readonly long[] failedAt = new long[rule.Count];
     private long inARow;
     private volatile State state;
     private volatile bool stopping;
     private DateTimeOffset? openedAt;
     private TimeSpan probeAt;
-    private TimeSpan delay;
+    private int pauses;
     private long lastProbe;
     private bool probeFailed;
     private TaskCompletionSource mayEnter = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -181,8 +181,7 @@ internal sealed class SubscriptionCircuitBreaker(
             }
 
             state = State.Paused;
-            delay = probeFailed ? Shorter(delay * 2, LongestDelay) : delay;
-            probeAt = Elapsed + (probeFailed ? delay : Soon);
+            probeAt = Elapsed + (probeFailed ? probeDelays.After(++pauses) : Soon);
         }
 
         retries.Pulse();
@@ -207,6 +206,7 @@ internal sealed class SubscriptionCircuitBreaker(
     /// <returns>True if it was already paused.</returns>
     private bool Failed()
     {
+        TimeSpan delay;
         lock (sync)
         {
             if (state != State.Open || stopping)
@@ -225,7 +225,8 @@ internal sealed class SubscriptionCircuitBreaker(
 
             state = State.Paused;
             mayEnter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            delay = Shorter(rule.Time, LongestFirstDelay);
+            pauses = 1;
+            delay = probeDelays.After(pauses);
             probeAt = Elapsed + delay;
             WantsDelivery = false;
         }
@@ -255,6 +256,4 @@ internal sealed class SubscriptionCircuitBreaker(
     private void Admit() => mayEnter.TrySetResult();
 
     private bool IsCurrent(long probe) => state == State.Probing && probe == lastProbe;
-
-    private static TimeSpan Shorter(TimeSpan first, TimeSpan second) => first < second ? first : second;
 }

@@ -12,9 +12,6 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     // backend.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
-    private const ConfigureAwaitOptions WithoutThrowing = ConfigureAwaitOptions.SuppressThrowing
-        | ConfigureAwaitOptions.ContinueOnCapturedContext;
-
     private readonly Transport transport = parts.Transport;
     private readonly BusServices services = parts.Services;
     private readonly SubscriptionWorkers workers = parts.Workers;
@@ -80,8 +77,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     /// </summary>
     public async Task DrainAsync(CancellationToken hostGivesUp)
     {
-        using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, services.Time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
+        using var budget = hostGivesUp.WithTimeout(plan.Options.DrainTimeout, services.Time);
         var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
         foreach (var worker in workers.All)
         {
@@ -91,21 +87,21 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         if (queueEndsHere)
         {
             // The queued events exist only in this process, so the stop also handles them, within the drain timeout.
-            await parts.Idle.WhenIdleAsync(linked.Token).ConfigureAwait(WithoutThrowing);
+            await parts.Idle.WhenIdleAsync(budget.Token).Quietly();
         }
 
         // Claimed retries count as started. No further ones are claimed from here on, because they might get no slot.
         await CancelAsync(stages.Claims);
         var intake = Task.WhenAll(workers.All.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.All.Select(worker => worker.DrainAsync()).Append(sagas?.DrainAsync() ?? Task.CompletedTask));
-        await Task.WhenAll(intake, drained).WaitAsync(linked.Token).ConfigureAwait(WithoutThrowing);
+        await Task.WhenAll(intake, drained).WaitAsync(budget.Token).Quietly();
         if (!drained.IsCompleted)
         {
             services.Log.DrainTimedOut(plan.Options.DrainTimeout);
         }
 
         await CancelAsync(stages.Handlers);
-        await Quietly(drained);
+        await WithinCloseTimeoutAsync(drained);
 
         // Retries that were claimed but not started are released to the store, without counting as attempts.
         await WithinCloseTimeoutAsync(() => parts.Recovery?.Scheduler.IsIdle != false, hostGivesUp);
@@ -117,8 +113,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await CancelAsync(stages.Handlers);
         await CancelAsync(stages.Claims);
         await CancelAsync(stages.Loops);
-        await Quietly(Task.WhenAll(loops));
-        await Quietly(ReportLossAsync());
+        await WithinCloseTimeoutAsync(Task.WhenAll(loops));
+        await WithinCloseTimeoutAsync(ReportLossAsync());
 
         // The receivers are closed in parallel, each with the full timeout: a receiver whose server does not answer
         // must not use up the time of the other receivers or of the transport.
@@ -126,7 +122,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (parts.Stores is { } stores)
         {
-            await Quietly(parts.Consumers?.EndAsync() ?? Task.CompletedTask);
+            await WithinCloseTimeoutAsync(parts.Consumers?.EndAsync() ?? Task.CompletedTask);
             await CloseAsync(stores.CloseAsync().AsTask());
         }
 
@@ -209,23 +205,22 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
 
     private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostGivesUp)
     {
-        using var limit = new CancellationTokenSource(CloseTimeout, services.Time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, hostGivesUp);
-        await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), linked.Token).ConfigureAwait(WithoutThrowing);
+        using var limit = hostGivesUp.WithTimeout(CloseTimeout, services.Time);
+        await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), limit.Token).Quietly();
     }
 
     /// <summary>Waits for a task, at most for the close timeout. Does not throw.</summary>
-    private Task Quietly(Task task) => Task.WhenAny(task.Observed(), Task.Delay(CloseTimeout, services.Time));
+    private Task WithinCloseTimeoutAsync(Task task) => Task.WhenAny(task.Observed(), Task.Delay(CloseTimeout, services.Time));
 
     /// <summary>
     /// Cancels a token source. Handlers may have registered callbacks on the token: callbacks that block or throw must
     /// not delay the stop.
     /// </summary>
-    private Task CancelAsync(CancellationTokenSource source) => Quietly(source.CancelAsync());
+    private Task CancelAsync(CancellationTokenSource source) => WithinCloseTimeoutAsync(source.CancelAsync());
 
     private async Task CloseAsync(Task closing)
     {
-        await Quietly(closing);
+        await WithinCloseTimeoutAsync(closing);
         if (!closing.IsCompletedSuccessfully)
         {
             services.Log.CloseFailed(closing.Exception ?? (Exception)new TimeoutException($"Closing took longer than {CloseTimeout}."));

@@ -18,8 +18,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
 {
     private const int MaxKey = 256;
 
-    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(1);
+    private static readonly Backoff PollDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1));
 
     private readonly string subscription = settings.Subscription;
     private readonly IdempotencyOptions options = settings.Options;
@@ -88,7 +87,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task<ProcessedClaim> ClaimAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
     {
-        for (var poll = FirstPoll; ; poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll)
+        for (var polls = 1; ; polls++)
         {
             while (attempts.GetOrAdd(claim.Key.Key, claim.Ended) is var earlier && earlier != claim.Ended)
             {
@@ -112,7 +111,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
             // because the process that holds the claim may end.
             await (local is not null
                 ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort)
-                : Task.Delay(poll, services.StoreTime, cancellationToken));
+                : Task.Delay(PollDelays.After(polls), services.StoreTime, cancellationToken));
         }
     }
 

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace EventBus.Transports;
 
-/// <summary>Provides extension methods for tasks whose errors are handled elsewhere.</summary>
+/// <summary>Provides methods to wait for tasks: quietly, with a timeout, on the thread pool.</summary>
 public static class BackendTasks
 {
     /// <summary>Waits until a task has ended, in whatever way, without throwing its exception.</summary>
@@ -30,4 +30,16 @@ public static class BackendTasks
             TaskScheduler.Default);
         return task;
     }
+
+    /// <summary>Continues on the thread pool, without the synchronization context of the caller.</summary>
+    /// <returns>An awaitable that never completes synchronously.</returns>
+    public static ConfiguredTaskAwaitable SwitchToThreadPool() => Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+
+    /// <summary>Creates a token source that is cancelled after a timeout, or when this token is cancelled.</summary>
+    /// <param name="cancellationToken">The token of the caller.</param>
+    /// <param name="timeout">The timeout; <see cref="Timeout.InfiniteTimeSpan"/> for none.</param>
+    /// <param name="time">The clock of the timeout.</param>
+    /// <returns>The token source. Dispose it when the work under its token has ended.</returns>
+    public static CancellationTokenSource WithTimeout(this CancellationToken cancellationToken, TimeSpan timeout, TimeProvider time) =>
+        new TimeoutSource(timeout, time, cancellationToken);
 }

@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -33,7 +34,7 @@ internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
 
     private async Task GuardAsync(string name, Func<Task> loop)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await BackendTasks.SwitchToThreadPool();
         caller.MarkHandler();
         try
         {

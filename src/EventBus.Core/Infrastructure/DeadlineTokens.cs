@@ -28,8 +28,7 @@ internal sealed class DeadlineTokens
         this.time = time;
         this.timeout = timeout;
         this.parent = parent;
-
-        interval = timeout / 40 < longestInterval ? timeout / 40 : longestInterval;
+        interval = TimeMath.Shorter(timeout / 40, longestInterval);
         intervalTicks = (long)(interval.TotalSeconds * ticksPerSecond);
     }
 

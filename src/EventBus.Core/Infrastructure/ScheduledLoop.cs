@@ -17,7 +17,7 @@ internal sealed class ScheduledLoop(
     WakeSignal wake,
     BusServices services)
 {
-    private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DelayAfterFailure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     // The tolerated lateness of a wait.
@@ -39,7 +39,7 @@ internal sealed class ScheduledLoop(
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 log.Failing(name, exception, full => full.LoopFailed(name, exception));
-                next = time.GetUtcNow() + Backoff;
+                next = time.GetUtcNow() + DelayAfterFailure;
             }
 
             await WaitUntilAsync(next, stop);
@@ -50,14 +50,13 @@ internal sealed class ScheduledLoop(
     {
         var now = time.GetUtcNow();
         var wait = next is { } due ? due - now : Timeout.InfiniteTimeSpan;
-        wait = Shorter(Shorter(wait, pollInterval), LongestWait);
+        wait = TimeMath.Shorter(TimeMath.Shorter(wait, pollInterval), LongestWait);
         if (wait <= TimeSpan.Zero)
         {
             return;
         }
 
-        using var timer = new CancellationTokenSource(wait, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
+        using var timer = stop.WithTimeout(wait, time);
 
         // The clock may have moved since it was read. The timer would then fire too late, so the step runs again and
         // returns a new time.
@@ -68,14 +67,11 @@ internal sealed class ScheduledLoop(
 
         try
         {
-            await wake.WaitAsync(either.Token);
+            await wake.WaitAsync(timer.Token);
         }
-        catch (OperationCanceledException) when (timer.IsCancellationRequested)
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
             // The wait is over.
         }
     }
-
-    private static TimeSpan Shorter(TimeSpan first, TimeSpan second) =>
-        first == Timeout.InfiniteTimeSpan ? second : second == Timeout.InfiniteTimeSpan || first < second ? first : second;
 }

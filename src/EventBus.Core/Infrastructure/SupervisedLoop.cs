@@ -81,7 +81,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
     public async Task RunAsync(Func<CancellationToken, Task> loop, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(loop);
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await BackendTasks.SwitchToThreadPool();
         while (!stop.IsCancellationRequested)
         {
             try

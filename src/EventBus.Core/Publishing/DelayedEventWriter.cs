@@ -28,7 +28,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
         // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
         // and scheduled by the clock of the stores.
         var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
-        for (var backoff = RetryingTransport.FirstBackoff; ; backoff = RetryingTransport.Longer(backoff))
+        for (var failures = 1; ; failures++)
         {
             try
             {
@@ -38,9 +38,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
             {
                 // The store has not taken the event, and may take it later.
-                await Task.Delay(backoff, time, deadline)
-                    .WaitAsync(cancellationToken)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                await Task.Delay(RetryingTransport.RetryDelays.After(failures), time, deadline).WaitAsync(cancellationToken).Quietly();
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)
                 {

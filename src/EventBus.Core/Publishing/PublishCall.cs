@@ -43,8 +43,7 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
             turn = Turn.Task;
         }
 
-        await turn.WaitAsync(deadline)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await turn.WaitAsync(deadline).Quietly();
         return turn.IsCompletedSuccessfully;
     }
 

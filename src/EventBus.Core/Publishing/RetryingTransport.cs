@@ -13,10 +13,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Transport
 {
-    /// <summary>The delay before the first retry.</summary>
-    internal static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(20);
-
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMilliseconds(500);
+    /// <summary>The delays between the attempts to send an event.</summary>
+    internal static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(500));
 
     private readonly KeyedPublishQueue lines = new();
     private readonly TaskCompletionSource closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -55,9 +53,6 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         closing.TrySetResult();
         return inner.DisposeAsync();
     }
-
-    /// <summary>Returns the delay after a failed retry: twice as long, at most 500 ms.</summary>
-    internal static TimeSpan Longer(TimeSpan backoff) => backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
     public override async ValueTask PublishAsync(
         ReadOnlyMemory<Envelope> batch,
@@ -99,10 +94,12 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         Memory<PublishOutcome> outcomes,
         CancellationToken deadline)
     {
-        for (var backoff = FirstBackoff; ; backoff = Longer(backoff))
+        for (var failures = 1; ; failures++)
         {
             var again = call is null ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
-            if (again.Count == 0 || !await PauseAsync(backoff, deadline) || (call is not null && !await call.EnterAsync(deadline)))
+            if (again.Count == 0
+                || !await PauseAsync(RetryDelays.After(failures), deadline)
+                || (call is not null && !await call.EnterAsync(deadline)))
             {
                 return;
             }
@@ -160,9 +157,9 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
     }
 
     /// <returns>False if the deadline has passed or the transport is being closed.</returns>
-    private async Task<bool> PauseAsync(TimeSpan backoff, CancellationToken deadline)
+    private async Task<bool> PauseAsync(TimeSpan delay, CancellationToken deadline)
     {
-        await Task.WhenAny(Task.Delay(backoff, time, deadline), closing.Task);
+        await Task.WhenAny(Task.Delay(delay, time, deadline), closing.Task);
         return !deadline.IsCancellationRequested && !closing.Task.IsCompleted;
     }
 }

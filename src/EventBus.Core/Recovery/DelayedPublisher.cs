@@ -52,11 +52,8 @@ internal sealed class DelayedPublisher(
         ]);
         return claimed.Entries.Count == ClaimSize || retried.Entries is { Count: ClaimSize }
             ? Time.GetUtcNow()
-            : Earlier(claimed.NextDue, retried.NextDue);
+            : TimeMath.Earlier(claimed.NextDue, retried.NextDue);
     }
-
-    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>
-        first is null || second < first ? second : first;
 
     private async Task PublishAsync(Envelope envelope, CancellationToken stop)
     {

@@ -17,11 +17,10 @@ namespace EventBus;
 /// <param name="services">The clock, the log and the abort token.</param>
 internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite held, SharedProbes probes, BusServices services)
 {
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
 
     private readonly WriteEvidence evidence = new(services.Time);
-    private TimeSpan backoff = FirstBackoff;
+    private int pauses;
 
     // The attempts to make, in their order.
     private IAsyncEnumerator<int>? attempts;
@@ -34,6 +33,9 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     // The results of the latest probe and of the one before it.
     private bool? answers;
     private bool? before;
+
+    // The next delay: of a pause, or before another form.
+    private TimeSpan Delay => RetryDelays.After(pauses + 1);
 
     /// <summary>The index of the form to try.</summary>
     public int Form { get; private set; }
@@ -136,9 +138,9 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             error,
             error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store,
             round,
-            backoff);
-        await Task.Delay(backoff, services.Time, services.Abort);
-        backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+            Delay);
+        await Task.Delay(Delay, services.Time, services.Abort);
+        pauses++;
 
         // Not right after the write, which may have broken the connection: by now there is a new one.
         answers = await probes.AnswersAsync(subject.Probe, error);
@@ -174,7 +176,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         }
 
         // The form may have broken the connection that the next form needs.
-        await Task.Delay(backoff, services.Time, services.Abort);
+        await Task.Delay(Delay, services.Time, services.Abort);
         return await probes.AnswersAsync(subject.Probe, error) != false;
     }
 }

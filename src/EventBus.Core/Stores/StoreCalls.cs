@@ -24,11 +24,10 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         CancellationToken cancellationToken,
         long turns = 1)
     {
-        using var deadline = new CancellationTokenSource(timeout * turns, time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        using var deadline = cancellationToken.WithTimeout(timeout * turns, time);
         try
         {
-            return await UntilAsync(call(linked.Token).AsTask(), time, deadline.Token, cancellationToken);
+            return await UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
         }
         catch (Exception exception) when (exception is OperationCanceledException or TimeoutException
             && deadline.IsCancellationRequested

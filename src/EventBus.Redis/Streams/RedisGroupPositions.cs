@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -31,8 +32,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     public async Task CreateAsync(bool existed, CancellationToken cancellationToken)
     {
         // A scan of the keys gets more time than single commands.
-        using var timeout = new CancellationTokenSource(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        using var limit = cancellationToken.WithTimeout(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
         try
         {
             await CreateAllAsync(existed, limit.Token).WaitAsync(limit.Token);

@@ -212,7 +212,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         DbTransaction transaction,
         CancellationToken cancellationToken)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await BackendTasks.SwitchToThreadPool();
         foreach (var effect in effects)
         {
             cancellationToken.ThrowIfCancellationRequested();

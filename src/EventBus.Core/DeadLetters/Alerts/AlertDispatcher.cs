@@ -20,8 +20,7 @@ internal sealed class AlertDispatcher(
     BusServices services)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
+    private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
 
     // When this number of dead letters could not be read in one attempt, the attempt reads no more of them.
     private const int MaxUnreadable = 3;
@@ -139,7 +138,7 @@ internal sealed class AlertDispatcher(
                 : new AlertGroup
                 {
                     Waiting = [.. group.Waiting, .. added],
-                    NotBefore = now + BackoffAfter(group.Failures),
+                    NotBefore = now + RetryDelays.After(group.Failures + 1),
                     Failures = group.Failures + 1
                 };
             isSending = false;
@@ -158,15 +157,14 @@ internal sealed class AlertDispatcher(
         {
             if (await FindFirstAsync(pending, due.Failures, stop) is { } first)
             {
-                using var timeout = new CancellationTokenSource(SendTimeout, time);
-                using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
+                using var timeout = stop.WithTimeout(SendTimeout, time);
                 var alert = new DeadLetterAlert(
                     first,
                     [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
                 { ServiceName = settings.ServiceName };
-                var sending = sink.NotifyAsync(alert, linked.Token)
+                var sending = sink.NotifyAsync(alert, timeout.Token)
                     ?? throw new InvalidOperationException($"The notifier {sink.GetType()} returned null instead of a task.");
-                await sending.Observed().WaitAsync(linked.Token);
+                await sending.Observed().WaitAsync(timeout.Token);
             }
 
             services.Log.Working(activity);
@@ -231,10 +229,4 @@ internal sealed class AlertDispatcher(
         Error = "The store cannot read this dead letter.",
         Number = alert.Number,
     });
-
-    private static TimeSpan BackoffAfter(int failures)
-    {
-        var backoff = FirstBackoff * Math.Pow(2, Math.Min(failures, 20));
-        return backoff < LongestBackoff ? backoff : LongestBackoff;
-    }
 }

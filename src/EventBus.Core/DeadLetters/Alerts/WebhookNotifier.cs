@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -8,10 +9,8 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 {
     private const int Attempts = 3;
 
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
-
     // When the server asks for a longer delay, the call fails. The dispatcher repeats it later.
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
 
     private readonly Uri url;
     private readonly WebhookOptions options;
@@ -41,7 +40,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         var body = WebhookBody.Write(alert, options.IncludeError);
         for (var attempt = 1; ; attempt++)
         {
-            var (failure, wait) = await TryPostAsync(body, FirstBackoff * Math.Pow(2, attempt - 1), cancellationToken);
+            var (failure, wait) = await TryPostAsync(body, RetryDelays.After(attempt), cancellationToken);
             if (failure is null)
             {
                 return;
@@ -67,12 +66,11 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         TimeSpan backoff,
         CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(options.Timeout, time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var timeout = cancellationToken.WithTimeout(options.Timeout, time);
         try
         {
             using var request = Request(body);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, timeout.Token);
             if (response.IsSuccessStatusCode)
             {
                 return (null, null);
@@ -112,6 +110,6 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
     {
         var wait = asked?.Delta ?? (asked?.Date is { } date ? date - time.GetUtcNow() : backoff);
         wait = wait > backoff ? wait : backoff;
-        return wait <= LongestBackoff ? wait : null;
+        return wait <= RetryDelays.Longest ? wait : null;
     }
 }

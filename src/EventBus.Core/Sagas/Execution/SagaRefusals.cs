@@ -22,7 +22,7 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     private const string Refusals = "saves of sagas that the store does not take";
     private const string NoSaga = "eventbus/probe";
 
-    private static readonly TimeSpan LongestRefusal = TimeSpan.FromMinutes(1);
+    private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
 
     private readonly ConcurrentDictionary<string, Refusal> refused = new(StringComparer.Ordinal);
     private readonly TimeProvider time = services.StoreTime;
@@ -59,9 +59,9 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
         }
 
         var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
-        var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
-        refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
-        services.Log.Failing(Refusals, error, logger => logger.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
+        var delay = RetryDelays.After(failures);
+        refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + delay);
+        services.Log.Failing(Refusals, error, logger => logger.SagaNotSaved(entry.Saga, entry.Id, failures, delay, error));
         return error is StoreRefusedException || failures >= Proofs;
     }
 
@@ -97,7 +97,7 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     /// <summary>
     /// True if the refusal was not followed by another attempt: the saga is no longer due, or no longer exists.
     /// </summary>
-    private bool IsStale(Refusal refusal) => refusal.RetryAt + LongestRefusal <= time.GetUtcNow();
+    private bool IsStale(Refusal refusal) => refusal.RetryAt + RetryDelays.Longest <= time.GetUtcNow();
 
     /// <summary>The number of consecutive failed writes of a saga, and the time of the next attempt.</summary>
     private readonly record struct Refusal(int Failures, DateTimeOffset RetryAt);

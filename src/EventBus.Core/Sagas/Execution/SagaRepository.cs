@@ -22,8 +22,7 @@ internal sealed class SagaRepository(
 {
     private const string Saves = "saves of sagas";
 
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
 
     private readonly TimeProvider time = services.StoreTime;
     private int heldWrites;
@@ -132,7 +131,7 @@ internal sealed class SagaRepository(
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
-        var (backoff, proofs) = (FirstBackoff, 0);
+        var proofs = 0;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -143,7 +142,8 @@ internal sealed class SagaRepository(
             }
             catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
             {
-                LogNotSaved(leased, attempt, backoff, exception);
+                var delay = RetryDelays.After(attempt);
+                LogNotSaved(leased, attempt, delay, exception);
                 var concernsEntry = await refusals.ConcernsEntryAsync(leased.Entry, exception);
                 if (concernsEntry && (exception is StoreRefusedException || ++proofs == SagaRefusals.Proofs))
                 {
@@ -153,26 +153,24 @@ internal sealed class SagaRepository(
                         exception);
                 }
 
-                await WaitAsync(backoff, concernsEntry);
+                await WaitAsync(delay, concernsEntry);
             }
-
-            backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
         }
     }
 
-    private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan backoff, Exception exception) =>
+    private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan delay, Exception exception) =>
         services.Log.Failing(
             Saves,
             exception,
-            logger => logger.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, backoff, exception));
+            logger => logger.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, delay, exception));
 
-    private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
+    private async Task WaitAsync(TimeSpan delay, bool concernsEntry)
     {
         var held = concernsEntry ? 0 : 1;
         Interlocked.Add(ref heldWrites, held);
         try
         {
-            await Task.Delay(backoff, time, closing);
+            await Task.Delay(delay, time, closing);
         }
         finally
         {

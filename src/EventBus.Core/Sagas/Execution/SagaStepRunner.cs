@@ -100,12 +100,11 @@ internal sealed class SagaStepRunner(
         CancellationToken lost,
         CancellationToken linked)
     {
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
         // Neither wait throws: the task is examined afterwards.
-        await ((Task)running).WaitAsync(linked).ConfigureAwait(Quietly);
+        await ((Task)running).WaitAsync(linked).Quietly();
         if (!running.IsCompleted)
         {
-            await ((Task)running).WaitAsync(Grace, services.StoreTime, CancellationToken.None).ConfigureAwait(Quietly);
+            await ((Task)running).WaitAsync(Grace, services.StoreTime, CancellationToken.None).Quietly();
         }
 
         call.End();

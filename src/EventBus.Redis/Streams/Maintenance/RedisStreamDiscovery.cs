@@ -82,8 +82,7 @@ internal sealed class RedisStreamDiscovery
     private async Task ScanAsync(CancellationToken stop)
     {
         scannedAt = consumer.Time.GetTimestamp();
-        using var timeout = new CancellationTokenSource(RedisGroupPositions.ScanTimeout, consumer.Time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        using var limit = stop.WithTimeout(RedisGroupPositions.ScanTimeout, consumer.Time);
         await AddAsync(await consumer.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
     }
 
