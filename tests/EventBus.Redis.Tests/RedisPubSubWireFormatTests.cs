@@ -56,6 +56,7 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("null", "application/json", true)]
     [InlineData("\"text\"", "application/json; charset=utf-8", true)]
     [InlineData("[1]", "application/vnd.order+json", true)]
+    [InlineData("[1]", "text/json", true)]
     [InlineData("hello", "application/json", false)]
     [InlineData("", "application/json", false)]
     [InlineData("{} {}", "application/json", false)]

@@ -90,7 +90,7 @@ internal sealed class IdempotencyStep(
     private async ValueTask<DeliveryOutcome> HandleAsync(
         DeliveryContext context, DeliveryState state, EventClaim claim, CancellationToken lost)
     {
-        await using var lease = claims.Renew(claim);
+        using var lease = claims.Renew(claim);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(lost, lease.Lost);
         var outcome = await next.InvokeAsync(context, either.Token);
         if (outcome.Status == DeliveryStatus.Handled)

@@ -153,7 +153,7 @@ internal sealed class RetryScheduler(
         services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
     }
 
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim)
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLease claim)
     {
         try
         {

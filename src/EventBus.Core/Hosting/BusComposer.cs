@@ -102,6 +102,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Alerts = alerts,
             RetriesDue = retriesDue,
             Leases = leases,
+            ClaimLeases = stores?.Processed is { } processed ? new ClaimLeaseRenewer(processed, plan.Options.Lease, services) : null,
             Scheduler = scheduler,
             RetryLoop = new ScheduledLoop("retries", scheduler.StartDueAsync, store.PollInterval, retriesDue, services),
             BrokerDeadLetters = transport.Features.DropsEvents

@@ -165,6 +165,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         {
             StartLoop("leases", recovery.Leases.RunAsync);
         }
+
+        StartLoop("idempotency leases", workers.Count > 0 && recovery.ClaimLeases is { } claims ? claims.RunAsync : null);
     }
 
     private void StartSagas()

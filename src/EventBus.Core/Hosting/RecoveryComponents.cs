@@ -24,6 +24,9 @@ internal sealed record RecoveryComponents
 
     public required RetryLeaseRenewer Leases { get; init; }
 
+    /// <summary>Renews the claims of idempotent subscriptions; null if no store keeps them.</summary>
+    public required ClaimLeaseRenewer? ClaimLeases { get; init; }
+
     public required RetryScheduler Scheduler { get; init; }
 
     public required ScheduledLoop RetryLoop { get; init; }

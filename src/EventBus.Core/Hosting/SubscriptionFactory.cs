@@ -57,11 +57,14 @@ internal sealed class SubscriptionFactory(
     }
 
     private EventClaims? CreateClaims(SubscriptionPlan subscription) =>
-        (subscription.Registration.Idempotency ?? plan.Registration.Idempotency) is { } options && stores.Processed is { } processed
+        (subscription.Registration.Idempotency ?? plan.Registration.Idempotency) is { } options
+        && stores.Processed is { } processed
+        && recovery.ClaimLeases is { } leases
             ? new EventClaims(
                 new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease),
                 processed,
                 recovery.Writer,
+                leases,
                 services)
             : null;
 

@@ -14,7 +14,12 @@ namespace EventBus;
 /// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
 /// store is down, no handler runs. Thread-safe.
 /// </remarks>
-internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventStore store, DurableWriter writer, BusServices services)
+internal sealed class EventClaims(
+    IdempotencySettings settings,
+    ProcessedEventStore store,
+    DurableWriter writer,
+    ClaimLeaseRenewer leases,
+    BusServices services)
 {
     private const int MaxKey = 256;
 
@@ -116,7 +121,7 @@ internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventSt
     }
 
     /// <summary>Renews the lease of a claim until the result is disposed.</summary>
-    public ClaimLease Renew(EventClaim claim) => new(store, claim, settings.Lease, services);
+    public ClaimLease Renew(EventClaim claim) => leases.Hold(claim);
 
     /// <summary>Marks an event that was claimed on the quick path as handled.</summary>
     /// <returns>False if another attempt has the claim.</returns>

@@ -1,145 +1,109 @@
 using System.Collections.Concurrent;
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>
-/// Renews the leases of the failed events that this instance is handling, and cancels the handlers of events whose
-/// lease was lost. Thread-safe.
+/// Renews the leases of the failed events that this instance is handling, together in one call of the store. Cancels
+/// the handlers of events whose lease was lost. Thread-safe.
 /// </summary>
-internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan lease, BusServices services)
+internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, BusServices services)
+    : LeaseRenewer<RetryLease>("leases", duration / 3, TimeSpan.Zero, services)
 {
-    private const string Activity = "leases";
+    // If so many entries in a row cannot be renewed one by one, the store as a whole has failed.
+    private const int MaxFailures = 3;
 
-    private const int MostInVain = 3;
-
-    private readonly TimeProvider time = services.StoreTime;
-    private readonly ILogger log = services.Log;
-    private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
-
-    // The subscriptions with at least one entry that was not renewed.
-    private readonly List<string> failing = [];
+    // The subscriptions with at least one entry that was not renewed. The values are not used.
+    private readonly ConcurrentDictionary<string, bool> failing = new(StringComparer.Ordinal);
 
     /// <summary>The duration of a lease.</summary>
-    public TimeSpan Lease => lease;
+    public TimeSpan Lease => duration;
+
+    protected override int BatchSize => int.MaxValue;
 
     /// <summary>Renews the lease of a claim until the returned object is disposed.</summary>
-    public Held Hold(FailedEvent entry)
+    public RetryLease Hold(FailedEvent entry)
     {
-        var kept = new Held(this, entry, time.GetUtcNow());
-        held.TryAdd(entry, kept);
-        return kept;
+        var claim = new RetryLease(this, entry, Time.GetUtcNow() + duration);
+        Hold(claim);
+        return claim;
     }
 
-    public async Task RunAsync(CancellationToken stop)
+    protected override async Task<bool> RenewAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
     {
-        while (true)
-        {
-            await Task.Delay(lease / 3, time, stop);
-            if (!held.IsEmpty)
-            {
-                await RenewAsync(stop);
-            }
-        }
-    }
-
-    private static string ActivityOf(string subscription) => $"{Activity} of {subscription}";
-
-    private async Task RenewAsync(CancellationToken stop)
-    {
-        var renewing = held.Values.ToList();
         try
         {
-            await RenewAsync(renewing, stop);
-            log.Working(Activity);
-            failing.ForEach(subscription => log.Working(ActivityOf(subscription)));
-            failing.Clear();
+            await RenewTogetherAsync(leases, stop);
         }
-        catch (Exception exception) when (!stop.IsCancellationRequested)
+        catch (Exception) when (leases.Count > 1 && !stop.IsCancellationRequested)
         {
-            log.Failing(Activity, exception, full => full.LoopFailed(Activity, exception));
-            await RenewOneByOneAsync(renewing, stop);
-            Lose(renewing.Where(kept => kept.RenewedAt + lease <= time.GetUtcNow()));
+            await RenewOneByOneAsync(leases, stop);
+            throw;
         }
+
+        foreach (var (subscription, _) in failing)
+        {
+            failing.TryRemove(subscription, out _);
+            Log.Working(ActivityOf(subscription));
+        }
+
+        return true;
+    }
+
+    protected override void Lose(IEnumerable<RetryLease> leases)
+    {
+        // An entry that was settled meanwhile is absent because it is done.
+        var lost = leases.Where(Release).ToList();
+        base.Lose(lost);
+        if (lost.Count > 0)
+        {
+            Log.ClaimsLost(lost.Count);
+        }
+    }
+
+    private static string ActivityOf(string subscription) => $"leases of {subscription}";
+
+    private async Task RenewTogetherAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
+    {
+        var end = Time.GetUtcNow() + duration;
+        var gone = await store.RenewAsync([.. leases.Select(each => each.Entry)], end, stop);
+        foreach (var each in leases.Where(each => !gone.Contains(each.Entry.Id)))
+        {
+            each.LeaseEnd = end;
+        }
+
+        Lose(leases.Where(each => gone.Contains(each.Entry.Id)));
     }
 
     /// <summary>
     /// Renews leases one by one after renewing them together has failed: a damaged entry must not cost the others their
     /// leases.
     /// </summary>
-    private async Task RenewOneByOneAsync(List<Held> renewing, CancellationToken stop)
+    private async Task RenewOneByOneAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
     {
-        // If the store renews none of the first entries, it accepts no writes: trying the others would be useless.
         var (renewed, failed) = (0, 0);
-        for (var i = 0; renewing.Count > 1 && i < renewing.Count && (renewed > 0 || failed < MostInVain); i++)
+        for (var i = 0; i < leases.Count && (renewed > 0 || failed < MaxFailures); i++)
         {
             try
             {
-                await RenewAsync([renewing[i]], stop);
+                await RenewTogetherAsync([leases[i]], stop);
                 renewed++;
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 failed++;
-                var entry = renewing[i].Entry;
-                if (!failing.Contains(entry.Subscription))
-                {
-                    failing.Add(entry.Subscription);
-                }
-
-                log.Failing(
-                    ActivityOf(entry.Subscription),
-                    exception,
-                    full => full.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception));
+                LogNotRenewed(leases[i].Entry, exception);
             }
         }
     }
 
-    private async Task RenewAsync(List<Held> renewing, CancellationToken stop)
+    private void LogNotRenewed(FailedEvent entry, Exception exception)
     {
-        var now = time.GetUtcNow();
-        var gone = await store.RenewAsync([.. renewing.Select(kept => kept.Entry)], now + lease, stop);
-        foreach (var kept in renewing.Where(kept => !gone.Contains(kept.Entry.Id)))
-        {
-            kept.RenewedAt = now;
-        }
-
-        Lose(renewing.Where(kept => gone.Contains(kept.Entry.Id)));
-    }
-
-    private void Lose(IEnumerable<Held> lost)
-    {
-        // An entry that was settled meanwhile is absent because it is done.
-        var count = lost.Count(kept => held.TryRemove(kept.Entry, out _) && kept.Lose());
-        if (count > 0)
-        {
-            log.ClaimsLost(count);
-        }
-    }
-
-    /// <summary>A claim whose lease is being renewed.</summary>
-    public sealed class Held(RetryLeaseRenewer owner, FailedEvent entry, DateTimeOffset renewedAt) : IDisposable
-    {
-        private readonly CancellationTokenSource lost = new();
-
-        public FailedEvent Entry => entry;
-
-        public DateTimeOffset RenewedAt { get; set; } = renewedAt;
-
-        /// <summary>Cancelled when another instance may have taken over.</summary>
-        public CancellationToken Lost => lost.Token;
-
-        public bool Lose()
-        {
-            lost.CancelAsync().Observed();
-            return true;
-        }
-
-        /// <summary>
-        /// Stops the renewal. Does not dispose the token source, because its callbacks may be running.
-        /// </summary>
-        public void Dispose() => owner.held.TryRemove(entry, out _);
+        failing.TryAdd(entry.Subscription, true);
+        Log.Failing(
+            ActivityOf(entry.Subscription),
+            exception,
+            logger => logger.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception));
     }
 }

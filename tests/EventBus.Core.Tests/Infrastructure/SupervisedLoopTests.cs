@@ -1,7 +1,6 @@
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
@@ -217,19 +216,6 @@ public sealed class SupervisedLoopTests : IDisposable
     {
         await stop.CancelAsync();
         await running.WaitAsync(Patience, TimeProvider.System, Token);
-    }
-
-    /// <summary>A clock that signals each new wait.</summary>
-    private sealed class ObservedTime : FakeTimeProvider
-    {
-        public SemaphoreSlim Waits { get; } = new(0);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            Waits.Release();
-            return timer;
-        }
     }
 
     private sealed class Entries : ILoggerFactory, ILogger
