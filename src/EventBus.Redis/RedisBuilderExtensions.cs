@@ -1,7 +1,5 @@
 using EventBus.Transports;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -143,15 +141,12 @@ public static class RedisBuilderExtensions
         return Store(bus, StoreOptions(bus).Configure(configure));
     }
 
-    internal static ILogger LogOf(IServiceProvider services) =>
-        BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
-
     private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RedisOptions> options)
     {
         RedisConnector? connector = null;
         return bus
-            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), options.Get(services), LogOf(services)))
-            .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, LogOf(services)));
+            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), options.Get(services), Log.Create(services)))
+            .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, Log.Create(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) =>
@@ -164,7 +159,7 @@ public static class RedisBuilderExtensions
         return new RedisStores(
             RedisConnectionSource.Locate(settings.ConnectionString, "bus.StoreInRedis", services),
             settings.KeyPrefix,
-            LogOf(services));
+            Log.Create(services));
     });
 
     private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus) =>

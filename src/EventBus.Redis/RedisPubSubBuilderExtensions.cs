@@ -87,9 +87,9 @@ public static class RedisPubSubBuilderExtensions
         return bus
             .UseTransport(
                 "UseRedisPubSub(...)",
-                services => new RedisPubSubTransport(Shared(services), options.Get(services), RedisBuilderExtensions.LogOf(services)))
+                services => new RedisPubSubTransport(Shared(services), options.Get(services), Log.Create(services)))
             .UseDefaultStores(
-                services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, RedisBuilderExtensions.LogOf(services)));
+                services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, Log.Create(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) =>

@@ -22,16 +22,6 @@ public sealed class DependencyTests
         ["EventBus.RabbitMq"] = ["EventBus.Core", "RabbitMQ.Client"],
     };
 
-    /// <summary>
-    /// Folders of a library that use each other, directly or through others. The list may only shrink.
-    /// </summary>
-    private static readonly Dictionary<string, string[]> KnownCircles = new()
-    {
-        ["EventBus.Redis"] =
-            ["(root) Connections PubSub Stores Stores/Delays Stores/Failures Stores/Processed Stores/Sagas Streams Streams/Leases "
-                + "Streams/Maintenance"],
-    };
-
     public static TheoryData<string> Libraries => [.. SourceProject.All.Select(project => project.Name)];
 
     [Theory]
@@ -71,20 +61,13 @@ public sealed class DependencyTests
     {
         var uses = FolderUses(SourceProject.All.Single(project => project.Name == library));
         var circles = Circles(uses);
-        var known = KnownCircles.GetValueOrDefault(library, [])
-            .Select(circle => circle.Split(' ').ToHashSet(StringComparer.Ordinal))
-            .ToList();
 
         Rule.NoOffenders(
             from circle in circles
-            where !known.Exists(circle.IsSubsetOf)
             from use in uses
             where circle.Contains(use.From) && circle.Contains(use.To)
             select $"{string.Join(' ', circle.Order(StringComparer.Ordinal))}: {use.From} uses {string.Join(' ', use.Names)} of {use.To}",
             $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass the other folder a delegate:");
-        Rule.NoOffenders(
-            known.Where(circle => !circles.Exists(circle.SetEquals)).Select(circle => string.Join(' ', circle)),
-            $"These circles of {library} are gone or smaller. Shorten the list, so that they do not come back:");
     }
 
     private static bool MayUse(string library, string name) =>

@@ -1,3 +1,5 @@
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -8,6 +10,10 @@ namespace EventBus;
 /// </summary>
 internal static partial class Log
 {
+    /// <summary>Creates the logger of the backend from the application's services.</summary>
+    public static ILogger Create(IServiceProvider services) =>
+        BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
+
     [LoggerMessage(
         201,
         LogLevel.Warning,

@@ -17,7 +17,7 @@ internal static class RedisConnectionSource
     /// <param name="services">The application's services.</param>
     public static RedisConnector Locate(string? configuration, string call, IServiceProvider services)
     {
-        var log = RedisBuilderExtensions.LogOf(services);
+        var log = Log.Create(services);
         if (configuration is not null)
         {
             return new RedisConnector(Checked(Parse(configuration, call), call), $"{call}(...)", log);

@@ -5,22 +5,7 @@ namespace EventBus;
 /// </summary>
 internal static class RedisFailureLua
 {
-    /// <summary>Defines <c>next_of(counter)</c>, which returns numbers that only increase.</summary>
-    public const string Counter = """
-
-        -- A counter that was damaged by hand continues from the clock, which is ahead of every number it has given.
-        local function next_of(counter)
-          local n = redis.pcall('HINCRBY', counters, counter, 1)
-          if type(n) ~= 'number' or n < 1 or n > 1e14 then
-            n = tonumber(redis.call('TIME')[1]) * 1000
-            redis.call('HSET', counters, counter, string.format('%.0f', n))
-          end
-          return n
-        end
-
-        """;
-
-    public const string All = Types + RedisKeyTypes.Check + Keys + Counter + Reading + Lines + Moving;
+    public const string All = Types + RedisKeyTypes.Check + Keys + RedisCounters.NextOf + Reading + Lines + Moving;
 
     private const string Types = """
         local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }

@@ -110,5 +110,5 @@ internal static class RedisProcessedScripts
           local state, fence, print, at, token = string.match(row, '^(%a+) (%d+) (%-?%d+) (%-?%d+) ?(%S*)$')
           if state == 'claimed' or state == 'done' then return state, fence, print, at, token end
         end
-        """ + RedisFailureLua.Counter;
+        """ + RedisCounters.NextOf;
 }

@@ -115,7 +115,7 @@ internal static class RedisSagaScripts
 
         """;
 
-    private const string Writing = RedisFailureLua.Counter + """
+    private const string Writing = RedisCounters.NextOf + """
         local function new_number() return string.format('%016.0f', next_of('saga')) end
 
         local function write(version, number, start, name, before)
