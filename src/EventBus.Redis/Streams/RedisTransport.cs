@@ -58,7 +58,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         connection.ConnectionRestored += AskLimitAgain;
         await (connection.IsConnected ? limit.AskAsync(cancellationToken) : Task.CompletedTask);
         directory = new RedisStreamCatalog(database, names, log);
-        trimmer = new RedisTrimmer(database, directory, () => publisher.Streams, names, options, log);
+        trimmer = new RedisTrimmer(directory, publisher, names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
     }
 

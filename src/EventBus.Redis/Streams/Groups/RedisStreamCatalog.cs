@@ -41,6 +41,8 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 
     private readonly ConcurrentDictionary<RedisKey, string> unusable = new();
 
+    public IDatabase Database => database;
+
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => unusable.Select(each =>
         $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete it or rename it, or grant the right to it.")

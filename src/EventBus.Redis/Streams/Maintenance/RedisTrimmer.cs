@@ -13,21 +13,15 @@ namespace EventBus;
 /// idle, or that was destroyed and not retired, still keeps its entries, unless <see cref="RedisOptions.MaxLength"/> is
 /// set.
 /// </remarks>
-/// <param name="database">The connection.</param>
-/// <param name="directory">The catalog of the streams.</param>
-/// <param name="published">
-/// Gets the streams that this process has written to. They are added again if the list of streams was deleted.
+/// <param name="catalog">The catalog of the streams.</param>
+/// <param name="publisher">
+/// The publisher of this process. The streams to which it has written are added again if the catalog was deleted.
 /// </param>
 /// <param name="names">The names, and the clock.</param>
 /// <param name="options">The settings.</param>
 /// <param name="log">The log for warnings.</param>
 internal sealed class RedisTrimmer(
-    IDatabase database,
-    RedisStreamCatalog directory,
-    Func<IEnumerable<RedisKey>> published,
-    RedisTopology names,
-    RedisOptions options,
-    ILogger log)
+    RedisStreamCatalog catalog, RedisPublisher publisher, RedisTopology names, RedisOptions options, ILogger log)
 {
     // The multiple of ClaimAfter after which a consumer counts as gone. An active consumer reads every second.
     private const int GoneAfter = 10;
@@ -123,8 +117,9 @@ internal sealed class RedisTrimmer(
         var found = new Dictionary<(string Stream, string Group), Finding>();
         var failed = new Dictionary<string, string>(StringComparer.Ordinal);
         var (unreadNow, goneNow) = (new Dictionary<string, (long, long)>(StringComparer.Ordinal), new HashSet<(string, string)>());
-        await directory.EnterAsync(published()).WaitAsync(RedisConnector.Answer, names.Time, stop);
-        foreach (var stream in (await directory.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop)).Union(published()))
+        await catalog.EnterAsync(publisher.Streams).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        var known = await catalog.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
+        foreach (var stream in known.Union(publisher.Streams))
         {
             try
             {
@@ -204,7 +199,7 @@ internal sealed class RedisTrimmer(
             (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds,
             (long)CutFor.TotalMilliseconds
         ];
-        var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values)
+        var answer = await catalog.Database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values)
             .WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var group in (string[])answer[0]!)
         {

@@ -19,8 +19,16 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
     /// <param name="stream">The stream.</param>
     /// <param name="read">The entries, each with the number of earlier deliveries that may have been attempts.</param>
     /// <param name="askedAt">The time of the request.</param>
-    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt) =>
-        consumer.Group.AckAsync(stream, Deliver(stream, read, askedAt));
+    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
+    {
+        var (own, others) = Convert(stream, read, askedAt);
+        foreach (var entry in own)
+        {
+            entries.AddAndDeliver(entry);
+        }
+
+        return consumer.Group.AckAsync(stream, others);
+    }
 
     /// <summary>
     /// Fetches and delivers entries that this consumer owns and has not delivered yet, about 1 MB at a time.
@@ -48,17 +56,20 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         }
     }
 
-    /// <summary>Delivers entries to the bus.</summary>
+    /// <summary>Converts entries that were read, and records the position of the group.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="read">The entries, each with the number of earlier deliveries that may have been attempts.</param>
     /// <param name="askedAt">The time of the request.</param>
-    /// <returns>The ids that are not for this subscription and have to be acknowledged.</returns>
-    public RedisValue[] Deliver(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
+    /// <returns>
+    /// The entries to deliver, and the ids of those that are not for this subscription and have to be acknowledged.
+    /// </returns>
+    public (List<UnackedEntry> Own, RedisValue[] Others) Convert(
+        RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
     {
         // The server delivered them at most one blocking wait after the request, however long the answer took.
         var time = consumer.Time;
         var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
-        var others = new List<RedisValue>();
+        var (own, others) = (new List<UnackedEntry>(), new List<RedisValue>());
         var word = consumer.Names.WordOf(stream);
         var last = RedisValue.Null;
         var late = 0;
@@ -82,7 +93,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
                 continue;
             }
 
-            entries.AddAndDeliver(new UnackedEntry(settler, stream, entry.Id, envelope, earlier) { RenewedAt = ownedAt });
+            own.Add(new UnackedEntry(settler, stream, entry.Id, envelope, earlier) { RenewedAt = ownedAt });
         }
 
         if (late > 0)
@@ -92,7 +103,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
 
         // The entries arrive in stream order.
         consumer.Place.Seen(stream, last);
-        return [.. others];
+        return (own, [.. others]);
     }
 
     private void ReportMisplaced(RedisKey stream, Envelope envelope)

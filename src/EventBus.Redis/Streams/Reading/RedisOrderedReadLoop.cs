@@ -177,7 +177,8 @@ internal sealed class RedisOrderedReadLoop(
     private async Task<bool> DeliverAsync(
         string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt, CancellationToken stop)
     {
-        if (settler.InEpoch(token, () => Dispatcher.Deliver(stream, read, askedAt)) is not { } others)
+        var (own, others) = Dispatcher.Convert(stream, read, askedAt);
+        if (!settler.TryDeliver(token, own))
         {
             return false;
         }

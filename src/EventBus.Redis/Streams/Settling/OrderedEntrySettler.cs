@@ -67,15 +67,23 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     }
 
     /// <summary>Delivers entries that were read under a token, if its epoch continues.</summary>
-    /// <param name="token">The token.</param>
-    /// <param name="deliver">Delivers the entries.</param>
-    /// <returns>The result of the delivery; null if the epoch has ended.</returns>
-    public T? InEpoch<T>(string token, Func<T> deliver)
-        where T : class
+    /// <returns>False if the epoch has ended: none was delivered.</returns>
+    public bool TryDeliver(string token, IEnumerable<UnackedEntry> read)
     {
+        // Under the lock, so that no entry is added after the end of the epoch has removed all of them.
         lock (gate)
         {
-            return epoch == token ? deliver() : null;
+            if (epoch != token)
+            {
+                return false;
+            }
+
+            foreach (var entry in read)
+            {
+                Entries.AddAndDeliver(entry);
+            }
+
+            return true;
         }
     }
 
