@@ -33,7 +33,7 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
         ? $"ISubscriptionManager.RetireAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
         : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP "
-            + $"DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
+            + $"DESTROY {stream} {group} and HDEL {PositionsOf(stream)} {group} (a group of a wildcard is in all streams)";
 
     // The first word of an event name contains no colon, so none of the following keys can be a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
@@ -42,7 +42,7 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public RedisKey FenceOf(string group) => $"{root}fence:{group}";
 
     /// <summary>Gets the key of the recorded positions of all groups in a stream.</summary>
-    public RedisKey PlacesOf(RedisKey stream) => $"{root}places:{WordOf(stream)}";
+    public RedisKey PositionsOf(RedisKey stream) => $"{root}places:{WordOf(stream)}";
 
     /// <summary>Gets the key of the lock that an instance holds to trim a stream.</summary>
     public RedisKey TrimmerOf(RedisKey stream) => $"{root}trimmer:{WordOf(stream)}";

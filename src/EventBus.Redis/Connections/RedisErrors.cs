@@ -27,7 +27,7 @@ internal static class RedisErrors
     /// True if a retry cannot help until the rights or the key change; the command had no effect. Other errors may be
     /// temporary: Redis is loading, busy, a replica, or short of memory.
     /// </summary>
-    public static bool IsForGood(Exception exception) =>
+    public static bool IsPermanent(Exception exception) =>
         IsWrongType(exception) || IsDenied(exception) || RedisConnector.IsRefusal(exception)
             || (exception is RedisServerException
                 && (exception.Message.StartsWith("ERR unknown command", StringComparison.Ordinal)
@@ -62,7 +62,7 @@ internal static class RedisErrors
     /// Rejected means that a retry cannot help.
     /// </summary>
     public static PublishOutcome OutcomeOf(Exception exception) => !IsWithoutEffect(exception) ? PublishOutcome.InDoubt(exception)
-        : IsForGood(exception) ? PublishOutcome.Rejected(exception)
+        : IsPermanent(exception) ? PublishOutcome.Rejected(exception)
         : PublishOutcome.Failed(exception);
 
     /// <summary>True if the command certainly had no effect: Redis refused it, or it was not sent.</summary>

@@ -18,7 +18,7 @@ internal sealed class RedisPubSubOutages : IDisposable
     private readonly ILogger log;
     private readonly Lock gate = new();
     private bool isOut;
-    private bool isTold;
+    private bool isLogged;
 
     public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
     {
@@ -49,7 +49,7 @@ internal sealed class RedisPubSubOutages : IDisposable
 
             isOut = true;
             var failure = change.FailureType.ToString();
-            isTold = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
+            isLogged = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
         }
 
         // The client raises its events concurrently: the event that reports the reconnection may have come first.
@@ -72,7 +72,7 @@ internal sealed class RedisPubSubOutages : IDisposable
             {
                 isOut = false;
                 log.Working(Listening);
-                if (isTold)
+                if (isLogged)
                 {
                     log.ListeningAgain();
                 }

@@ -160,11 +160,11 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         var subscriber = Connection.GetSubscriber();
         var all = receivers;
         if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(
-            channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } deaf)
+            channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } stalled)
         {
             return new HealthCheckResult(
                 HealthStatus.Unhealthy,
-                $"The subscription '{deaf.Subscription.Name}' is not connected, and its events are lost until it is.");
+                $"The subscription '{stalled.Subscription.Name}' is not connected, and its events are lost until it is.");
         }
 
         return all.FirstOrDefault(each => each.IsOverflowing) is { } full

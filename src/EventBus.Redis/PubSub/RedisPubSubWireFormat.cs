@@ -71,7 +71,7 @@ internal static class RedisPubSubWireFormat
         writer.WriteEndObject();
         writer.Flush();
         var message = buffer.WrittenSpan.ToArray();
-        writers.GiveBack(buffer, writer);
+        writers.Return(buffer, writer);
         return message;
 
         void Add(string name, string? value)

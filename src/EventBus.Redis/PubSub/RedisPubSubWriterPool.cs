@@ -20,7 +20,7 @@ internal sealed class RedisPubSubWriterPool
         return (pair.Buffer, pair.Writer);
     }
 
-    public void GiveBack(ArrayBufferWriter<byte> buffer, Utf8JsonWriter writer)
+    public void Return(ArrayBufferWriter<byte> buffer, Utf8JsonWriter writer)
     {
         if (buffer.Capacity <= MostKept && Volatile.Read(ref spare) is null)
         {

@@ -19,7 +19,8 @@ internal static class RedisKeyTypes
         for i, key in ipairs(KEYS) do
           local wanted, found = types[i] or 'zset', redis.call('TYPE', key).ok
           if found ~= wanted and found ~= 'none' then
-            return redis.error_reply('WRONGTYPE The key ' .. key .. ' holds a ' .. found .. ' and not a ' .. wanted .. ': something else has overwritten it. Remove it.')
+            return redis.error_reply('WRONGTYPE The key ' .. key .. ' holds a ' .. found .. ' and not a ' .. wanted
+              .. ': something else has overwritten it. Remove it.')
           end
         end
 

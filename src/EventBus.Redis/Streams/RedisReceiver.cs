@@ -83,7 +83,7 @@ internal sealed class RedisReceiver : Receiver
     /// The problem that an operator should look at although events are received; null if there is none.
     /// </summary>
     public string? Remark =>
-        consumer.Place.Complaint ?? acks.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
+        consumer.Positions.Complaint ?? acks.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
 
     /// <param name="live">
     /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
@@ -158,8 +158,8 @@ internal sealed class RedisReceiver : Receiver
 
             // In a shared subscription this is the second time: a read in transit may have been answered after the
             // intake stopped.
-            await settler.GiveBackUnseenAsync().WaitAsync(timeout, time);
-            await settler.GiveBackAsync([.. entries.ToArray().Where(entry => entry.Lose())]);
+            await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
+            await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.Lose())]);
             await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(timeout, time);
             await consumer.Group.LeaveAsync().WaitAsync(timeout, time);
         }

@@ -19,7 +19,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private volatile RedisReceiver[] receivers = [];
     private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
-    private RedisStreamCatalog? directory;
+    private RedisStreamCatalog? catalog;
     private RedisTrimmer? trimmer;
     private Task trimming = Task.CompletedTask;
     private RedisTopology? names;
@@ -44,7 +44,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private RedisPublisher Publisher => publisher ?? throw new InvalidOperationException("The transport was not started.");
 
-    private RedisStreamCatalog Directory => directory ?? throw new InvalidOperationException("The transport was not started.");
+    private RedisStreamCatalog Catalog => catalog ?? throw new InvalidOperationException("The transport was not started.");
 
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 
@@ -57,8 +57,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         publisher = new RedisPublisher(database, names, limit);
         connection.ConnectionRestored += AskLimitAgain;
         await (connection.IsConnected ? limit.AskAsync(cancellationToken) : Task.CompletedTask);
-        directory = new RedisStreamCatalog(database, names, log);
-        trimmer = new RedisTrimmer(directory, publisher, names, options, log);
+        catalog = new RedisStreamCatalog(database, names, log);
+        trimmer = new RedisTrimmer(catalog, publisher, names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
     }
 
@@ -69,14 +69,14 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         var group = new RedisGroup(
             Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
-        var place = new RedisGroupPositions(group, RedisTopology.IsOpen(subscription), Directory, Names, log);
+        var positions = new RedisGroupPositions(group, RedisTopology.IsOpen(subscription), Catalog, Names, log);
         var blocking = new RedisBlockingConnection(connector);
         bool live;
         try
         {
             // Both run concurrently. If Redis is unreachable, the receiver opens the connection later.
             var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
-            live = await TryCreateAsync(group, place, cancellationToken);
+            live = await TryCreateAsync(group, positions, cancellationToken);
             await (live ? opening : Task.CompletedTask).WaitAsync(cancellationToken);
         }
         catch
@@ -90,7 +90,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             Connector = connector,
             Blocking = blocking,
             Bulk = new RedisBlockingConnection(connector),
-            Place = place,
+            Positions = positions,
         });
         receiver.Start(live);
         lock (gate)
@@ -105,7 +105,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         try
         {
-            await new RedisRetirement(Connection.GetDatabase(), Directory, Names, options.ClaimAfter)
+            await new RedisRetirement(Connection.GetDatabase(), Catalog, Names, options.ClaimAfter)
                 .RetireAsync(subscription, discardWaiting, cancellationToken)
                 .WaitAsync(RetireTimeout, Names.Time, cancellationToken);
         }
@@ -135,14 +135,14 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
                 HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
         }
 
-        if (Array.Find(receivers, each => !each.IsStopping && each.Complaint is not null) is { } deaf)
+        if (Array.Find(receivers, each => !each.IsStopping && each.Complaint is not null) is { } stalled)
         {
             return new HealthCheckResult(
-                HealthStatus.Unhealthy, $"The subscription '{deaf.Subscription}' receives nothing: {deaf.Complaint}");
+                HealthStatus.Unhealthy, $"The subscription '{stalled.Subscription}' receives nothing: {stalled.Complaint}");
         }
 
         var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
-        var complaint = remark ?? directory?.Complaint ?? trimmer?.Complaint;
+        var complaint = remark ?? catalog?.Complaint ?? trimmer?.Complaint;
         return new HealthCheckResult(complaint is null ? HealthStatus.Healthy : HealthStatus.Degraded, complaint, data: trimmer?.Data);
     }
 
@@ -161,7 +161,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     /// <summary>Creates the group where it is missing. After a degraded start the receiver creates it later.</summary>
     /// <returns>True if the group exists.</returns>
-    private async Task<bool> TryCreateAsync(RedisGroup group, RedisGroupPositions place, CancellationToken cancellationToken)
+    private async Task<bool> TryCreateAsync(RedisGroup group, RedisGroupPositions positions, CancellationToken cancellationToken)
     {
         if (!failFast && !Connection.IsConnected)
         {
@@ -171,7 +171,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
         try
         {
-            await place.CreateAsync(existed: false, cancellationToken);
+            await positions.CreateAsync(existed: false, cancellationToken);
             return true;
         }
         catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException

@@ -151,6 +151,27 @@ public sealed class RedisStoreFaultTests
     }
 
     [Fact]
+    public async Task Close_AfterAClaimInTransitWasCancelled_LeavesNoClaim()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        await using var others = await TestStores.OpenAsync(redis.Prefix);
+        await using var stores = await TestStores.OpenAsync(redis.Prefix, valve.Address);
+        await others.RecordAsync(TestStores.Waiting("1"));
+        using var stop = new CancellationTokenSource();
+        valve.Close();
+        var claiming = stores.Failures.ClaimDueAsync(["mail"], TestStores.Now, TestStores.Lease, 10, stop.Token).AsTask();
+        await valve.ReplyHeld;
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => claiming);
+        valve.Open();
+
+        await stores.DisposeAsync();
+
+        Assert.False(Assert.Single(await others.ClaimAsync()).WasInterrupted);
+    }
+
+    [Fact]
     public async Task Scripts_FlushedByRedis_AreSentAgain()
     {
         await using var redis = await TestRedis.OpenAsync();

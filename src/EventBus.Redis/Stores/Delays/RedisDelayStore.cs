@@ -103,7 +103,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     {
         var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
         return !RedisErrors.IsWithoutEffect(cause) ? null
-            : RedisErrors.IsForGood(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
+            : RedisErrors.IsPermanent(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
             : exception as StoreRefusedException
                 ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
     }

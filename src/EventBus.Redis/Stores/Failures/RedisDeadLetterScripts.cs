@@ -91,7 +91,10 @@ internal static class RedisDeadLetterScripts
         local rows = {}
         for _, id in ipairs(ARGV) do
           local number = redis.call('ZSCORE', KEYS[1], id)
-          local row = { id, number, redis.call('HGET', KEYS[2], id), redis.call('HGET', KEYS[3], id), redis.call('HGET', KEYS[4], id), redis.call('HGET', KEYS[5], id) }
+          local row = { id, number }
+          for i = 2, 5 do
+            row[#row + 1] = redis.call('HGET', KEYS[i], id)
+          end
           if number and (row[3] or row[4] or row[5]) then rows[#rows + 1] = row end
         end
         return rows
@@ -164,7 +167,9 @@ internal static class RedisDeadLetterScripts
           return true
         end
 
-        for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '-', '(' .. order .. '.', 'BYLEX')) do wake(found, string.sub(found, #order + 3)) end
+        for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '-', '(' .. order .. '.', 'BYLEX')) do
+          wake(found, string.sub(found, #order + 3))
+        end
         for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '0', '(' .. order .. ':', 'BYLEX')) do
           if wake(found, string.sub(found, #order + 22)) then break end
         end
@@ -221,7 +226,12 @@ internal static class RedisDeadLetterScripts
     public const string Oldest = """
         local rows = {}
         for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
-          rows[#rows + 1] = { id, redis.call('ZSCORE', KEYS[2], id), redis.call('HGET', KEYS[3], id), redis.call('HEXISTS', KEYS[5], id) == 1 and redis.call('HGET', KEYS[4], id) }
+          rows[#rows + 1] = {
+            id,
+            redis.call('ZSCORE', KEYS[2], id),
+            redis.call('HGET', KEYS[3], id),
+            redis.call('HEXISTS', KEYS[5], id) == 1 and redis.call('HGET', KEYS[4], id)
+          }
         end
         return rows
         """;

@@ -35,13 +35,15 @@ internal static class RedisFailureLua
 
         -- As RedisTime reads it.
         local function is_time(value)
-          return type(value) == 'string' and string.find(value, '^%-?%d+$') and tonumber(value) >= -621355968000000000 and tonumber(value) <= 2534023007999999999
+          return type(value) == 'string' and string.find(value, '^%-?%d+$')
+            and tonumber(value) >= -621355968000000000 and tonumber(value) <= 2534023007999999999
         end
 
-        -- As RedisFailureFormat judges it.
+        -- As RedisFailureFormat checks it.
         local function is_good(s)
           return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
-            and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied)) and is_number(s.claim) and is_number(s.number)
+            and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied))
+            and is_number(s.claim) and is_number(s.number)
             and is_time(s.due) and is_time(s.first) and is_time(s.last)
             and is_text(s.line) and is_text(s.order) and is_text(s.rank) and is_text(s.before)
             and (not s.line or (type(s.place) == 'string' and #s.place == 16))
@@ -67,20 +69,24 @@ internal static class RedisFailureLua
           return call('HEXISTS', states, id) == 1 or call('HEXISTS', events, id) == 1 or call('HEXISTS', bodies, id) == 1
         end
 
-        -- The members of an index that belong to an entry whose state cannot be read. It looks at all of them, because nothing else says where such an entry stands.
+        -- The members of an index that belong to an entry whose state cannot be read. Searches all of them, because nothing
+        -- else tells the position of such an entry.
         local function members(index, id)
           local found, tail, from = {}, '~' .. id, 0
           repeat
             local page = call('ZRANGE', index, from, from + 999)
             for _, each in ipairs(page) do
-              if string.sub(each, -#tail) == tail and string.find(string.sub(each, 1, -#tail - 1), '[%d%-]$') then found[#found + 1] = each end
+              if string.sub(each, -#tail) == tail and string.find(string.sub(each, 1, -#tail - 1), '[%d%-]$') then
+                found[#found + 1] = each
+              end
             end
             from = from + 1000
           until #page < 1000
           return found
         end
 
-        -- The state of an entry, made anew from the indexes where it cannot be read; nil when nothing of the entry is left. The caller writes or removes it.
+        -- The state of an entry, created again from the indexes if it cannot be read; nil if nothing of the entry is left.
+        -- The caller writes or removes it.
         local function repaired(id)
           local s = read(id)
           if s or not exists(id) then return s end

@@ -57,7 +57,8 @@ internal static class RedisFailureScripts
         if order_of(new.order) ~= tonumber(ARGV[9]) then return 1 end
 
         -- A claimed one that was deferred before has its place already.
-        if not (old and old.status == 'deferred') and call('ZLEXCOUNT', deferred, '[' .. new.order, '(' .. new.order .. ':') >= tonumber(ARGV[8]) then return 2 end
+        local waits = old and old.status == 'deferred'
+        if not waits and call('ZLEXCOUNT', deferred, '[' .. new.order, '(' .. new.order .. ':') >= tonumber(ARGV[8]) then return 2 end
         if old then replace(id, old, new) else keep(id, new) end
         return 0
         """;

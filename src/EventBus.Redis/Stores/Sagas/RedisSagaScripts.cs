@@ -47,7 +47,8 @@ internal static class RedisSagaScripts
         local mark, found = ARGV[1], nil
         repeat
           found = {}
-          for _, member in ipairs(redis.call('ZRANGE', index, '(' .. mark .. (ARGV[2] == '' and ':' or ARGV[2]), '[' .. mark, 'BYLEX', 'REV', 'LIMIT', 0, ARGV[3])) do
+          local before = '(' .. mark .. (ARGV[2] == '' and ':' or ARGV[2])
+          for _, member in ipairs(redis.call('ZRANGE', index, before, '[' .. mark, 'BYLEX', 'REV', 'LIMIT', 0, ARGV[3])) do
             found[#found + 1] = { mark, string.sub(member, #mark + 1) }
           end
         until read(found)
@@ -65,7 +66,11 @@ internal static class RedisSagaScripts
           for i = 3, #ARGV do
             local kind = ARGV[i]
             for _, member in ipairs(redis.call('ZRANGE', index, '[' .. kind, '(' .. kind .. now .. ':', 'BYLEX', 'LIMIT', 0, max + 1)) do
-              due[#due + 1] = { string.sub(member, 1, #kind + TIME), string.sub(member, #kind + TIME + 1), string.sub(member, #kind + 1, #kind + TIME + NUMBER) }
+              due[#due + 1] = {
+                string.sub(member, 1, #kind + TIME),
+                string.sub(member, #kind + TIME + 1),
+                string.sub(member, #kind + 1, #kind + TIME + NUMBER)
+              }
             end
             local later = redis.call('ZRANGE', index, '(' .. kind .. now .. ':', '(' .. kind .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
             later = later and string.sub(later, #kind + 1, #kind + TIME - 1)
@@ -138,7 +143,8 @@ internal static class RedisSagaScripts
         """;
 
     private const string Reading = """
-        -- Makes rows of members, each a mark and a number with an id. False when some were left over: they are dropped, and others may come in their stead.
+        -- Makes rows of members, each a mark and a number with an id. False if some were left over: they are dropped, and
+        -- others may replace them.
         local function read(members)
           local whole = true
           for i, member in ipairs(members) do

@@ -45,5 +45,5 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     public required RedisBlockingConnection Bulk { get; init; }
 
     /// <summary>The positions of the group in its streams.</summary>
-    public required RedisGroupPositions Place { get; init; }
+    public required RedisGroupPositions Positions { get; init; }
 }

@@ -16,7 +16,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public static readonly RedisValue End = "$";
 
     // The idle time of released entries. Longer than any instance waits before it claims.
-    private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
+    private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
 
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
     // again.
@@ -109,27 +109,27 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
 
     /// <summary>Renews entries that this consumer holds. Returns the ids that it no longer owns.</summary>
-    public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(RedisGroupScripts.Keep, [stream], [group, consumer, .. ids]))!;
+    public async Task<RedisValue[]> RenewAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(RedisGroupScripts.Renew, [stream], [group, consumer, .. ids]))!;
 
     /// <summary>
     /// Renews the entries that were delivered to this consumer within the given time. Returns their ids.
     /// </summary>
-    public async Task<RedisValue[]> KeepRecentAsync(RedisKey stream, TimeSpan handedOutWithin) =>
+    public async Task<RedisValue[]> RenewRecentAsync(RedisKey stream, TimeSpan deliveredWithin) =>
         (RedisValue[])(await database.ScriptEvaluateAsync(
-            RedisGroupScripts.KeepRecent, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
+            RedisGroupScripts.RenewRecent, [stream], [group, consumer, (long)Math.Ceiling(deliveredWithin.TotalMilliseconds)]))!;
 
     /// <summary>
     /// Releases entries to the next consumer that claims, each with its number of deliveries that may have been
     /// attempts.
     /// </summary>
-    public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
-        RedisGroupScripts.GiveBack,
+    public Task ReleaseAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
+        RedisGroupScripts.Release,
         [stream],
-        [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
+        [group, consumer, (long)ReleasedIdle.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
 
     /// <summary>True if an entry was released to the next consumer that claims.</summary>
-    public static bool IsGivenBack(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= GivenBack.TotalMilliseconds;
+    public static bool IsReleased(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= ReleasedIdle.TotalMilliseconds;
 
     /// <summary>Claims entries whose consumer has not renewed them for the given time.</summary>
     /// <returns>

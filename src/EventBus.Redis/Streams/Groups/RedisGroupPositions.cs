@@ -9,18 +9,18 @@ namespace EventBus;
 /// Records the position of a subscription's group in its streams, in keys next to the streams, so that a destroyed
 /// group is created again at its position. Thread-safe; every failure is thrown.
 /// </summary>
-internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisStreamCatalog directory, RedisTopology names, ILogger log)
+internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisStreamCatalog catalog, RedisTopology names, ILogger log)
 {
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
-    private readonly ConcurrentDictionary<RedisKey, string> leftOut = new();
+    private readonly ConcurrentDictionary<RedisKey, string> excluded = new();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => leftOut.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
+    public string? Complaint => excluded.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
 
     /// <summary>The catalog of the streams.</summary>
-    public RedisStreamCatalog Directory => directory;
+    public RedisStreamCatalog Catalog => catalog;
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>
@@ -44,26 +44,26 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     }
 
     /// <summary>Adds a stream that appeared later, and reads it from its beginning.</summary>
-    public async Task TakeInAsync(RedisKey stream)
+    public async Task AddStreamAsync(RedisKey stream)
     {
         if (await TryCreateAsync(stream, existed: false, RedisGroup.Start))
         {
-            await directory.EnterAsync([stream]);
+            await catalog.AddAsync([stream]);
             group.Add([stream]);
         }
     }
 
     /// <summary>The keys that are excluded.</summary>
-    public IEnumerable<RedisKey> LeftOut => leftOut.Keys;
+    public IEnumerable<RedisKey> Excluded => excluded.Keys;
 
     /// <summary>
     /// Excludes the keys that are not streams or that the user may not access, if other streams remain. They are read
     /// again when that is possible.
     /// </summary>
     /// <returns>True if a key was excluded.</returns>
-    public async Task<bool> LeaveOutStrayKeysAsync()
+    public async Task<bool> ExcludeUnusableKeysAsync()
     {
-        var before = leftOut.Count;
+        var before = excluded.Count;
         foreach (var stream in group.Streams)
         {
             try
@@ -71,17 +71,17 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
                 // Acknowledges nothing. It fails if the key has another type, or if the user has no right to write it.
                 await group.AckAsync(stream, [RedisGroup.Start]);
             }
-            catch (RedisServerException exception) when (CanLeaveOut && RedisErrors.IsOfKey(exception))
+            catch (RedisServerException exception) when (CanExclude && RedisErrors.IsOfKey(exception))
             {
-                LeaveOut(stream, exception);
+                Exclude(stream, exception);
             }
         }
 
-        return leftOut.Count > before;
+        return excluded.Count > before;
     }
 
     // If no stream would remain, the read loop reports the error instead.
-    private bool CanLeaveOut => isOpen || group.Streams.Count > 1;
+    private bool CanExclude => isOpen || group.Streams.Count > 1;
 
     /// <summary>Records that an entry was read.</summary>
     public void Seen(RedisKey stream, RedisValue id)
@@ -93,17 +93,17 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     }
 
     /// <summary>Writes the position of the group to the catalog.</summary>
-    public async Task NoteAsync()
+    public async Task RecordAsync()
     {
         var streams = group.Streams;
-        await Task.WhenAll(streams.Select(stream => directory.NoteAsync(stream, group.Name)));
+        await Task.WhenAll(streams.Select(stream => catalog.RecordPositionAsync(stream, group.Name)));
 
         // Another program may have deleted these keys. Without them, other applications do not find the streams, and a
         // group that reads every stream would begin at the end of the streams that appear while it is away.
-        await directory.EnterAsync(streams);
-        if (isOpen && !await directory.ReadsAllAsync(group.Name))
+        await catalog.AddAsync(streams);
+        if (isOpen && !await catalog.IsOpenGroupAsync(group.Name))
         {
-            await directory.EnterReaderOfAllAsync(group.Name);
+            await catalog.AddOpenGroupAsync(group.Name);
         }
     }
 
@@ -123,30 +123,30 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <returns>The last entry that is certainly handled; null if there is no note or it is invalid.</returns>
-    private static RedisStreamId? Read(RedisValue note)
+    /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
+    private static RedisStreamId? Read(RedisValue recorded)
     {
-        var isBefore = note.StartsWith("(");
-        var text = isBefore ? (RedisValue)((string)note!)[1..] : note;
+        var isBefore = recorded.StartsWith("(");
+        var text = isBefore ? (RedisValue)((string)recorded!)[1..] : recorded;
         return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
     }
 
     private async Task CreateAllAsync(bool existed, CancellationToken limit)
     {
         var beginning = existed ? RedisGroup.Start : RedisGroup.End;
-        var isEntered = !isOpen || await directory.ReadsAllAsync(group.Name);
+        var isEntered = !isOpen || await catalog.IsOpenGroupAsync(group.Name);
         if (isOpen)
         {
             beginning = isEntered ? RedisGroup.Start : beginning;
-            group.Add(await directory.KnownAsync());
-            group.Add(await directory.ScanAsync(limit));
+            group.Add(await catalog.KnownAsync());
+            group.Add(await catalog.ScanAsync(limit));
         }
 
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, existed, beginning)));
 
         // Added last: an instance that finds the group in the set treats every stream without the group as a later one.
-        await (isEntered ? Task.CompletedTask : directory.EnterReaderOfAllAsync(group.Name));
-        await directory.EnterAsync(group.Streams);
+        await (isEntered ? Task.CompletedTask : catalog.AddOpenGroupAsync(group.Name));
+        await catalog.AddAsync(group.Streams);
     }
 
     /// <returns>True if the stream is read.</returns>
@@ -155,22 +155,22 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         try
         {
             await CreateAsync(stream, existed, beginning);
-            leftOut.TryRemove(stream, out _);
+            excluded.TryRemove(stream, out _);
             return true;
         }
         catch (RedisServerException exception)
-            when ((isOpen || leftOut.ContainsKey(stream) || (existed && CanLeaveOut)) && RedisErrors.IsOfKey(exception))
+            when ((isOpen || excluded.ContainsKey(stream) || (existed && CanExclude)) && RedisErrors.IsOfKey(exception))
         {
-            LeaveOut(stream, exception);
+            Exclude(stream, exception);
             return false;
         }
     }
 
-    private void LeaveOut(RedisKey stream, Exception exception)
+    private void Exclude(RedisKey stream, Exception exception)
     {
         group.Remove(stream);
         var isDenied = RedisErrors.IsKeyDenied(exception);
-        if (leftOut.TryAdd(stream, isDenied
+        if (excluded.TryAdd(stream, isDenied
             ? $"The user has no right to the stream '{stream}': grant it."
             : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it."))
         {
@@ -194,12 +194,12 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             return;
         }
 
-        var note = await directory.NoteOfAsync(stream, group.Name);
-        var (place, wasThere) = (Read(note), existed || !note.IsNull);
+        var recorded = await catalog.PositionOfAsync(stream, group.Name);
+        var (handled, wasThere) = (Read(recorded), existed || !recorded.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
-        var last = seen.TryGetValue(stream, out var read) && read > place.GetValueOrDefault() ? read : place;
+        var last = seen.TryGetValue(stream, out var read) && read > handled.GetValueOrDefault() ? read : handled;
         var isBehind = last is { } reached && (end is null || end < reached);
-        var position = !wasThere ? beginning : place is null || isBehind ? RedisGroup.Start : (RedisValue)place.Value.ToString();
+        var position = !wasThere ? beginning : handled is null || isBehind ? RedisGroup.Start : (RedisValue)handled.Value.ToString();
         try
         {
             await group.Database.StreamCreateConsumerGroupAsync(stream, group.Name, position, createStream: true);
@@ -221,7 +221,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             seen.TryRemove(stream, out _);
         }
 
-        await directory.NoteAsync(stream, group.Name);
+        await catalog.RecordPositionAsync(stream, group.Name);
     }
 
     /// <summary>Gets the last id that the stream generated; null if there is no stream.</summary>

@@ -8,7 +8,7 @@ internal static class RedisGroupScripts
 {
     // Renews only entries that this consumer still owns: a plain XCLAIM would take an entry from its new owner. Returns
     // the ids that it no longer owns.
-    public const string Keep = """
+    public const string Renew = """
         local gone = {}
         for i = 3, #ARGV do
           if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
@@ -22,7 +22,7 @@ internal static class RedisGroupScripts
 
     // Renews the entries that were delivered to this consumer, or renewed by it, within the given number of
     // milliseconds. Returns their ids.
-    public const string KeepRecent = """
+    public const string RenewRecent = """
         local kept, from = {}, '-'
         repeat
           local page = redis.call('XPENDING', KEYS[1], ARGV[1], from, '+', 100, ARGV[2])
@@ -78,7 +78,7 @@ internal static class RedisGroupScripts
         """;
 
     // Sets an idle time so long that any instance claims the entries immediately.
-    public const string GiveBack = """
+    public const string Release = """
         for i = 4, #ARGV, 2 do
           if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
             redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')

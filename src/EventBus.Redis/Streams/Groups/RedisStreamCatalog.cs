@@ -16,7 +16,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 {
     // Stores the position up to which everything is acknowledged: the position before the oldest pending entry or, if
     // nothing is pending, the last entry that was read. An opening parenthesis means: before this entry.
-    private const string NoteScript = """
+    private const string RecordScript = """
         local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
         if groups.err then
           return false
@@ -52,7 +52,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
     /// Adds streams to the set that other applications read. Only missing streams are added, because Redis at its
     /// memory limit refuses even an addition that changes nothing.
     /// </summary>
-    public async Task EnterAsync(IEnumerable<RedisKey> streams)
+    public async Task AddAsync(IEnumerable<RedisKey> streams)
     {
         RedisValue[] missing = [.. streams.Except(await KnownAsync()).Select(stream => (RedisValue)names.WordOf(stream))];
         if (missing.Length > 0)
@@ -67,22 +67,22 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
             word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
 
     /// <summary>True if a group is in the set of groups that read every stream.</summary>
-    public Task<bool> ReadsAllAsync(string group) =>
+    public Task<bool> IsOpenGroupAsync(string group) =>
         UseAsync(names.OpenGroups, () => database.SetContainsAsync(names.OpenGroups, group), false);
 
     /// <summary>Adds a group to the set of groups that read every stream.</summary>
-    public Task EnterReaderOfAllAsync(string group) =>
+    public Task AddOpenGroupAsync(string group) =>
         UseAsync(names.OpenGroups, () => database.SetAddAsync(names.OpenGroups, group), false);
 
     /// <summary>Gets the recorded position of a group in a stream; null if there is none.</summary>
-    public Task<RedisValue> NoteOfAsync(RedisKey stream, string group) =>
-        UseAsync(names.PlacesOf(stream), () => database.HashGetAsync(names.PlacesOf(stream), group), RedisValue.Null);
+    public Task<RedisValue> PositionOfAsync(RedisKey stream, string group) =>
+        UseAsync(names.PositionsOf(stream), () => database.HashGetAsync(names.PositionsOf(stream), group), RedisValue.Null);
 
     /// <summary>Records the position of a group in a stream.</summary>
-    public Task NoteAsync(RedisKey stream, string group) =>
+    public Task RecordPositionAsync(RedisKey stream, string group) =>
         UseAsync<RedisResult?>(
-            names.PlacesOf(stream),
-            async () => await database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group]),
+            names.PositionsOf(stream),
+            async () => await database.ScriptEvaluateAsync(RecordScript, [names.PositionsOf(stream), stream], [group]),
             null);
 
     /// <summary>

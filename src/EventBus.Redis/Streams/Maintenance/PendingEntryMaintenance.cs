@@ -13,7 +13,7 @@ internal sealed class PendingEntryMaintenance
     private const int SweepAfter = 10;
 
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan MaxNotePeriod = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxRecordPeriod = TimeSpan.FromSeconds(10);
 
     private readonly RedisConsumer consumer;
     private readonly RedisGroup group;
@@ -25,7 +25,7 @@ internal sealed class PendingEntryMaintenance
     private readonly MaintenanceLoop sweeping;
     private readonly MaintenanceLoop renewing;
     private readonly MaintenanceLoop expiring;
-    private readonly MaintenanceLoop noting;
+    private readonly MaintenanceLoop recording;
 
     /// <param name="consumer">The consumer.</param>
     /// <param name="entries">The entries that are held.</param>
@@ -41,13 +41,13 @@ internal sealed class PendingEntryMaintenance
         sweeping = Loop("remove the consumers of dead instances", consumer.ClaimAfter);
         renewing = Loop("renew its entries", renewPeriod);
         expiring = Loop("release entries that it cannot renew", consumer.ClaimAfter / 12);
-        noting = Loop("record its position", renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod);
+        recording = Loop("record its position", renewPeriod < MaxRecordPeriod ? renewPeriod : MaxRecordPeriod);
 
         MaintenanceLoop Loop(string purpose, TimeSpan period) => new(consumer, purpose, period, isReading);
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => claiming.Complaint ?? renewing.Complaint ?? expiring.Complaint ?? sweeping.Complaint ?? noting.Complaint;
+    public string? Complaint => claiming.Complaint ?? renewing.Complaint ?? expiring.Complaint ?? sweeping.Complaint ?? recording.Complaint;
 
     /// <summary>Takes over entries and removes dead consumers, until the intake stops.</summary>
     public Task RunIntakeAsync(CancellationToken stopIntake) => Task.WhenAll(
@@ -64,7 +64,7 @@ internal sealed class PendingEntryMaintenance
         consumer.Subscription.Ordered ? Task.CompletedTask : expiring.RunAsync(ExpireAsync, close),
 
         // Separate from the renewals, which must not wait for it.
-        noting.RunAsync(stop => consumer.Connector.AnswerAsync(consumer.Place.NoteAsync(), stop), close));
+        recording.RunAsync(stop => consumer.Connector.AnswerAsync(consumer.Positions.RecordAsync(), stop), close));
 
     /// <summary>
     /// Removes dead consumers. An active consumer is never idle for so long: it reads every second, or renews what it
@@ -131,7 +131,7 @@ internal sealed class PendingEntryMaintenance
         if (dispatcher.Arrivals.Oldest is { } waited)
         {
             var now = consumer.Time.GetTimestamp();
-            dispatcher.Arrivals.Renewed(stream, await consumer.Connector.AnswerAsync(group.KeepRecentAsync(stream, waited), stop), now);
+            dispatcher.Arrivals.Renewed(stream, await consumer.Connector.AnswerAsync(group.RenewRecentAsync(stream, waited), stop), now);
         }
     }
 
@@ -184,7 +184,7 @@ internal sealed class PendingEntryMaintenance
     private async Task RenewPageAsync(RedisKey stream, UnackedEntry[] page)
     {
         var now = consumer.Time.GetTimestamp();
-        var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id));
+        var gone = await group.RenewAsync(stream, page.Select(entry => entry.Id));
         foreach (var entry in page)
         {
             entry.RenewedAt = now;

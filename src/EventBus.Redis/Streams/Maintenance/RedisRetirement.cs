@@ -6,7 +6,7 @@ namespace EventBus;
 /// Removes the consumer groups of a subscription that is no longer used. Its streams are no longer known, so all
 /// streams are searched.
 /// </summary>
-internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog directory, RedisTopology names, TimeSpan claimAfter)
+internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog catalog, RedisTopology names, TimeSpan claimAfter)
 {
     /// <exception cref="EventBusException">
     /// The group has active consumers, or events wait in it and must not be discarded.
@@ -15,7 +15,7 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog dir
     {
         var group = names.GroupOf(subscription);
         var streams = new List<RedisKey>();
-        var all = await directory.ScanAsync(cancellationToken);
+        var all = await catalog.ScanAsync(cancellationToken);
         foreach (var key in all)
         {
             if (await StateOfAsync(key, group) is { } state)
@@ -34,7 +34,7 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog dir
             await database.StreamDeleteConsumerGroupAsync(stream, group);
         }
 
-        await Task.WhenAll(all.Select(stream => database.HashDeleteAsync(names.PlacesOf(stream), group)));
+        await Task.WhenAll(all.Select(stream => database.HashDeleteAsync(names.PositionsOf(stream), group)));
         await database.KeyDeleteAsync([names.LeaseOf(group), names.FenceOf(group)]);
     }
 

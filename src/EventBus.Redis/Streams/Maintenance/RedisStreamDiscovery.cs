@@ -60,8 +60,8 @@ internal sealed class RedisStreamDiscovery
         while (true)
         {
             var known = IsOpen
-                ? await consumer.Connector.AnswerAsync(consumer.Place.Directory.KnownAsync(), stop)
-                : [.. consumer.Place.LeftOut];
+                ? await consumer.Connector.AnswerAsync(consumer.Positions.Catalog.KnownAsync(), stop)
+                : [.. consumer.Positions.Excluded];
             await AddAsync(known, stop);
             var isScanDue = IsOpen && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
             if (isScanDue)
@@ -83,7 +83,7 @@ internal sealed class RedisStreamDiscovery
     {
         scannedAt = consumer.Time.GetTimestamp();
         using var limit = stop.WithTimeout(RedisGroupPositions.ScanTimeout, consumer.Time);
-        await AddAsync(await consumer.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
+        await AddAsync(await consumer.Positions.Catalog.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
     }
 
     private async Task AddAsync(RedisKey[] found, CancellationToken stop)
@@ -93,7 +93,7 @@ internal sealed class RedisStreamDiscovery
         {
             try
             {
-                await consumer.Connector.AnswerAsync(consumer.Place.TakeInAsync(stream), stop);
+                await consumer.Connector.AnswerAsync(consumer.Positions.AddStreamAsync(stream), stop);
             }
             catch (Exception exception) when (!RedisErrors.IsOutage(exception))
             {

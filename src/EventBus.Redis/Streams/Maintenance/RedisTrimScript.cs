@@ -71,7 +71,8 @@ internal static class RedisTrimScript
           add(info['name'], info['last-delivered-id'], pending, silent)
         end
 
-        -- A group that was destroyed, and not retired, will come back to its place. One that reads every stream has its place at the beginning of this one.
+        -- A group that was destroyed and not retired will be created again at its position. For a group that reads every
+        -- stream, that is the beginning of this one.
         local places = redis.call('HGETALL', KEYS[3])
         for i = 1, #places, 2 do
           if not names[places[i]] then
@@ -89,7 +90,8 @@ internal static class RedisTrimScript
           if not group.silent or group.silent > tonumber(ARGV[7]) then
             gone[#gone + 1] = group.name
           end
-          if group.first and now - tonumber(string.match(group.first, '%d+')) > tonumber(ARGV[3]) and (not group.silent or group.silent > tonumber(ARGV[3])) then
+          if group.first and now - tonumber(string.match(group.first, '%d+')) > tonumber(ARGV[3])
+            and (not group.silent or group.silent > tonumber(ARGV[3])) then
             idle[#idle + 1] = group.name
           end
           if not low or less(group.hold, low) then

@@ -42,7 +42,7 @@ internal sealed class RedisTrimmer(
 
     // Logged once, and again if the condition ended in between. A condition found in a single round may be due to a
     // deployment.
-    private readonly HashSet<(string Stream, string Group)> said = [];
+    private readonly HashSet<(string Stream, string Group)> logged = [];
     private bool isRefused;
 
     /// <summary>
@@ -117,7 +117,7 @@ internal sealed class RedisTrimmer(
         var found = new Dictionary<(string Stream, string Group), Finding>();
         var failed = new Dictionary<string, string>(StringComparer.Ordinal);
         var (unreadNow, goneNow) = (new Dictionary<string, (long, long)>(StringComparer.Ordinal), new HashSet<(string, string)>());
-        await catalog.EnterAsync(publisher.Streams).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        await catalog.AddAsync(publisher.Streams).WaitAsync(RedisConnector.Answer, names.Time, stop);
         var known = await catalog.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var stream in known.Union(publisher.Streams))
         {
@@ -162,10 +162,10 @@ internal sealed class RedisTrimmer(
 
     private void Report(Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow)
     {
-        said.RemoveWhere(each => each.Group.Length == 0 ? !unreadNow.ContainsKey(each.Stream) : !goneNow.Contains(each));
+        logged.RemoveWhere(each => each.Group.Length == 0 ? !unreadNow.ContainsKey(each.Stream) : !goneNow.Contains(each));
         foreach (var (stream, (_, cut)) in unreadNow.Where(each => each.Value.Cut > 0 || unread.ContainsKey(each.Key)))
         {
-            if (said.Add((stream, "")))
+            if (logged.Add((stream, "")))
             {
                 log.StreamUnread(stream, options.MaxUnreadLength.GetValueOrDefault());
             }
@@ -173,7 +173,7 @@ internal sealed class RedisTrimmer(
 
         foreach (var (stream, group) in goneNow.Where(each => names.IsLeftBehind(each.Group) && gone.Contains(each)))
         {
-            if (said.Add((stream, group)))
+            if (logged.Add((stream, group)))
             {
                 log.GroupLeftBehind(group, stream, names.RemovalOf(group, stream));
             }
@@ -188,7 +188,7 @@ internal sealed class RedisTrimmer(
         HashSet<(string Stream, string Group)> goneNow,
         CancellationToken stop)
     {
-        RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups, names.CutOf(stream)];
+        RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PositionsOf(stream), names.OpenGroups, names.CutOf(stream)];
         RedisValue[] values = [
             self,
             (long)options.TrimPeriod.TotalMilliseconds,

@@ -107,7 +107,7 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
             await database.ExecuteAsync("XADD", [stream, "NOMKSTREAM", "0-0", "type", "none"])
                 .WaitAsync(RedisConnector.Answer, names.Time, deadline);
         }
-        catch (RedisServerException exception) when (RedisErrors.IsForGood(exception))
+        catch (RedisServerException exception) when (RedisErrors.IsPermanent(exception))
         {
             return PublishOutcome.Rejected(exception);
         }

@@ -29,7 +29,7 @@ internal sealed class RedisWriteBatch
     public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
     {
         (this.entries, Together, Deadline) = (entries, together, deadline);
-        limit = deadline.UnsafeRegister(static state => ((RedisWriteBatch)state!).TimeIsUp(), this);
+        limit = deadline.UnsafeRegister(static state => ((RedisWriteBatch)state!).Expire(), this);
     }
 
     public bool Together { get; }
@@ -86,7 +86,7 @@ internal sealed class RedisWriteBatch
     {
         try
         {
-            await HandOver(database);
+            await ExecuteAsync(database);
         }
         catch (Exception exception)
         {
@@ -99,18 +99,18 @@ internal sealed class RedisWriteBatch
     }
 
     /// <returns>Completes when the answers have arrived.</returns>
-    private Task HandOver(IDatabase database)
+    private Task ExecuteAsync(IDatabase database)
     {
         if (Count == 1)
         {
-            return Ask(database, 0);
+            return SendEntry(database, 0);
         }
 
         var transaction = Together ? database.CreateTransaction() : null;
         var batch = transaction ?? database.CreateBatch();
         for (var i = 0; i < Count; i++)
         {
-            Ask(batch, i);
+            SendEntry(batch, i);
         }
 
         if (transaction is not null)
@@ -122,7 +122,7 @@ internal sealed class RedisWriteBatch
         return AllAnsweredAsync();
     }
 
-    private Task Ask(IDatabaseAsync target, int position)
+    private Task SendEntry(IDatabaseAsync target, int position)
     {
         var (stream, fields) = entries[position];
         var answer = target.StreamAddAsync(stream, fields);
@@ -141,7 +141,7 @@ internal sealed class RedisWriteBatch
         }
     }
 
-    private void TimeIsUp()
+    private void Expire()
     {
         Interlocked.CompareExchange(ref answers, Expired, null);
         ended.TrySetResult();

@@ -68,7 +68,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
     {
         // The server delivered them at most one blocking wait after the request, however long the answer took.
         var time = consumer.Time;
-        var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
+        var deliveredAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
         var (own, others) = (new List<UnackedEntry>(), new List<RedisValue>());
         var word = consumer.Names.WordOf(stream);
         var last = RedisValue.Null;
@@ -84,7 +84,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
                 continue;
             }
 
-            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
+            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, deliveredAt);
             if (!consumer.Subscription.Ordered && time.GetElapsedTime(ownedAt) > consumer.KeepFor)
             {
                 // The entry arrived so late that another instance may own it: it is not delivered here. The consumer
@@ -102,7 +102,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         }
 
         // The entries arrive in stream order.
-        consumer.Place.Seen(stream, last);
+        consumer.Positions.Seen(stream, last);
         return (own, [.. others]);
     }
 

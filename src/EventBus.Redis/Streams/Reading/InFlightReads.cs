@@ -54,11 +54,11 @@ internal sealed class InFlightReads(TimeProvider time)
     }
 
     /// <summary>Gets the time at which an entry was last known to be owned: its delivery or a later renewal.</summary>
-    public long OwnedAt(RedisKey stream, RedisValue id, long givenAt)
+    public long OwnedAt(RedisKey stream, RedisValue id, long deliveredAt)
     {
         lock (gate)
         {
-            return renewed.Count > 0 && renewed.TryGetValue((stream, id), out var at) ? Math.Max(at, givenAt) : givenAt;
+            return renewed.Count > 0 && renewed.TryGetValue((stream, id), out var at) ? Math.Max(at, deliveredAt) : deliveredAt;
         }
     }
 

@@ -62,13 +62,13 @@ internal abstract class RedisReadLoop
         await (failure is null ? Task.CompletedTask : RepairAsync(failure, stop));
         if (!exists)
         {
-            await Consumer.Place.CreateAsync(existed: false, stop);
+            await Consumer.Positions.CreateAsync(existed: false, stop);
             exists = true;
         }
 
         if (failure is not null)
         {
-            await Consumer.Connector.AnswerAsync(Consumer.Place.CheckAsync(), stop);
+            await Consumer.Connector.AnswerAsync(Consumer.Positions.CheckAsync(), stop);
             await ResumeAsync(stop);
         }
 
@@ -92,12 +92,12 @@ internal abstract class RedisReadLoop
     {
         if (RedisErrors.IsGone(failure))
         {
-            await Consumer.Place.CreateAsync(existed: true, stop);
+            await Consumer.Positions.CreateAsync(existed: true, stop);
             Settler.GroupsRecreated();
         }
         else if (RedisErrors.IsOfKey(failure))
         {
-            await Consumer.Connector.AnswerAsync(Consumer.Place.LeaveOutStrayKeysAsync(), stop);
+            await Consumer.Connector.AnswerAsync(Consumer.Positions.ExcludeUnusableKeysAsync(), stop);
         }
     }
 }

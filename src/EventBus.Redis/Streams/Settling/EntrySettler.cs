@@ -48,7 +48,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     public abstract Task StopAsync();
 
     /// <summary>Releases entries to the next claim of any instance. If that fails, they are claimed later.</summary>
-    public async Task GiveBackAsync(IReadOnlyList<UnackedEntry> entriesToRelease)
+    public async Task ReleaseToGroupAsync(IReadOnlyList<UnackedEntry> entriesToRelease)
     {
         foreach (var entry in entriesToRelease)
         {
@@ -59,7 +59,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         {
             var released = entriesToRelease
                 .GroupBy(entry => entry.Stream)
-                .Select(stream => consumer.Group.GiveBackAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
+                .Select(stream => consumer.Group.ReleaseAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
             await Task.WhenAll(released).WaitAsync(CloseTimeout, consumer.Time);
         }
         catch (Exception exception)
@@ -69,7 +69,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     }
 
     /// <summary>Releases entries that Redis delivered to a read whose answer was not processed.</summary>
-    public Task GiveBackUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(GiveBackUnseenAsync));
+    public Task ReleaseUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(ReleaseUnseenAsync));
 
     /// <summary>
     /// Takes the deliveries back that the bus has not taken. They do not count as delivered for the next owner.
@@ -108,19 +108,19 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         return unsettled;
     }
 
-    private async Task GiveBackUnseenAsync(RedisKey stream)
+    private async Task ReleaseUnseenAsync(RedisKey stream)
     {
         try
         {
             var held = entries.IdsOf(stream);
             var pending = await consumer.Group.PendingAsync(stream, null, null, MaxUnseen);
             var unseen = pending
-                .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each))
+                .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsReleased(each))
                 .Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1)))
                 .ToArray();
             if (unseen.Length > 0)
             {
-                await consumer.Group.GiveBackAsync(stream, unseen);
+                await consumer.Group.ReleaseAsync(stream, unseen);
             }
         }
         catch (RedisServerException)

@@ -13,19 +13,19 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
         if (Entries.TryReplace(entry, next) && !Entries.TryDeliver(next))
         {
             next.MayHaveStarted = false;
-            await GiveBackAsync([next]);
+            await ReleaseToGroupAsync([next]);
         }
     }
 
     /// <summary>Releases the entries that the bus has not taken.</summary>
     public override async Task StopAsync() =>
-        await GiveBackUnstartedAsync(TakeBackUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
+        await ReleaseUnstartedAsync(TakeBackUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
 
-    private async Task GiveBackUnstartedAsync(UnackedEntry[] unstarted)
+    private async Task ReleaseUnstartedAsync(UnackedEntry[] unstarted)
     {
         // Runs before the buffered entries are released: afterwards they are no longer held here, and would count as
         // unseen.
-        await GiveBackUnseenAsync();
-        await GiveBackAsync([.. unstarted.Where(entry => entry.Lose())]);
+        await ReleaseUnseenAsync();
+        await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.Lose())]);
     }
 }
