@@ -60,14 +60,13 @@ public sealed class DependencyTests
     public void Folders_OfALibrary_FormNoCircles(string library)
     {
         var uses = FolderUses(SourceProject.All.Single(project => project.Name == library));
-        var circles = Circles(uses);
 
         Rule.NoOffenders(
-            from circle in circles
+            from circle in Circles(uses)
             from use in uses
             where circle.Contains(use.From) && circle.Contains(use.To)
             select $"{string.Join(' ', circle.Order(StringComparer.Ordinal))}: {use.From} uses {string.Join(' ', use.Names)} of {use.To}",
-            $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass the other folder a delegate:");
+            $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass what it needs as an argument:");
     }
 
     private static bool MayUse(string library, string name) =>

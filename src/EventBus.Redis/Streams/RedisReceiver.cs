@@ -58,7 +58,7 @@ internal sealed class RedisReceiver : Receiver
             var ordered = new OrderedEntrySettler(consumer, entries, acks, lease);
             dispatcher = new EntryDispatcher(consumer, entries, settler = ordered);
             reading = new RedisOrderedReadLoop(consumer, entries, dispatcher, ordered, lease);
-            leaseRenewer = new RedisLeaseRenewer(consumer, lease, ordered, IsReading);
+            leaseRenewer = new RedisLeaseRenewer(consumer, lease, ordered, reading);
         }
         else
         {
@@ -67,7 +67,7 @@ internal sealed class RedisReceiver : Receiver
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
         }
 
-        maintenance = new PendingEntryMaintenance(consumer, entries, dispatcher, settler, IsReading);
+        maintenance = new PendingEntryMaintenance(consumer, entries, dispatcher, settler, reading);
     }
 
     public override ChannelReader<Delivery> Deliveries => entries.Deliveries;
@@ -134,8 +134,6 @@ internal sealed class RedisReceiver : Receiver
 
         await closing;
     }
-
-    private bool IsReading() => reading.Complaint is null;
 
     private async Task StopAsync()
     {

@@ -18,8 +18,8 @@ internal sealed class MaintenanceLoop
     /// <param name="consumer">The consumer.</param>
     /// <param name="purpose">The purpose of the action, for the log and the health check: "cannot ...".</param>
     /// <param name="period">The time to wait before the action is repeated. After a failure, at most 2 seconds.</param>
-    /// <param name="isReading">True while the read loop reports no problem.</param>
-    public MaintenanceLoop(RedisConsumer consumer, string purpose, TimeSpan period, Func<bool> isReading)
+    /// <param name="reading">The read loop. Failures are not reported while it reports a problem.</param>
+    public MaintenanceLoop(RedisConsumer consumer, string purpose, TimeSpan period, RedisReadLoop reading)
     {
         (this.consumer, this.purpose, this.period) = (consumer, purpose, period);
         var retryDelay = period < MaxRetryDelay ? period : MaxRetryDelay;
@@ -32,7 +32,7 @@ internal sealed class MaintenanceLoop
         {
             FirstDelay = retryDelay,
             MaxDelay = retryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || !isReading(),
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || reading.Complaint is not null,
         };
     }
 

@@ -31,9 +31,9 @@ internal sealed class PendingEntryMaintenance
     /// <param name="entries">The entries that are held.</param>
     /// <param name="dispatcher">Delivers the entries that are taken over.</param>
     /// <param name="settler">Ends the ownership of entries that could not be renewed.</param>
-    /// <param name="isReading">True while the read loop reports no problem.</param>
+    /// <param name="reading">The read loop, which reports outages.</param>
     public PendingEntryMaintenance(
-        RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler, Func<bool> isReading)
+        RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler, RedisReadLoop reading)
     {
         (this.consumer, this.entries, this.dispatcher, this.settler, group) = (consumer, entries, dispatcher, settler, consumer.Group);
         renewPeriod = consumer.ClaimAfter / 3;
@@ -43,7 +43,7 @@ internal sealed class PendingEntryMaintenance
         expiring = Loop("release entries that it cannot renew", consumer.ClaimAfter / 12);
         recording = Loop("record its position", renewPeriod < MaxRecordPeriod ? renewPeriod : MaxRecordPeriod);
 
-        MaintenanceLoop Loop(string purpose, TimeSpan period) => new(consumer, purpose, period, isReading);
+        MaintenanceLoop Loop(string purpose, TimeSpan period) => new(consumer, purpose, period, reading);
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>

@@ -4,11 +4,11 @@ namespace EventBus;
 /// <param name="consumer">The consumer.</param>
 /// <param name="lease">The lease.</param>
 /// <param name="settler">Ends the epoch when the lease is lost.</param>
-/// <param name="isReading">True while the read loop reports no problem.</param>
-internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease, OrderedEntrySettler settler, Func<bool> isReading)
+/// <param name="reading">The read loop, which reports outages.</param>
+internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease, OrderedEntrySettler settler, RedisReadLoop reading)
 {
     // A check that fails is repeated within the same time.
-    private readonly MaintenanceLoop loop = new(consumer, "renew its lease", consumer.ClaimAfter / 12, isReading);
+    private readonly MaintenanceLoop loop = new(consumer, "renew its lease", consumer.ClaimAfter / 12, reading);
     private long? renewedAt;
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
