@@ -132,7 +132,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            if (IsRefusal(exception))
+            if (RedisErrors.IsRefusal(exception))
             {
                 await connection.DisposeAsync();
                 throw new EventBusException(
@@ -159,18 +159,6 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    /// <summary>
-    /// True if Redis answers and denies access to this user, so that a retry cannot help. Other errors may be
-    /// temporary: Redis is loading, busy, a replica, or short of memory.
-    /// </summary>
-    public static bool IsRefusal(Exception? exception) => exception switch
-    {
-        null => false,
-        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => true,
-        RedisServerException when exception.Message.Split(' ')[0] is "NOAUTH" or "WRONGPASS" or "NOPERM" => true,
-        _ => IsRefusal(exception.InnerException),
-    };
-
     private static async Task CloseAsync(Task<IConnectionMultiplexer> opening)
     {
         var connection = await opening;
@@ -185,7 +173,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             await CheckServerAsync(connection);
             return connection;
         }
-        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !IsRefusal(exception))
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisErrors.IsRefusal(exception))
         {
             log.StartedDegraded();
             connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
@@ -198,7 +186,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
                 await connection.DisposeAsync();
             }
 
-            throw exception is EventBusException ? exception : IsRefusal(exception)
+            throw exception is EventBusException ? exception : RedisErrors.IsRefusal(exception)
                 ? new EventBusException(
                     $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
                     exception)

@@ -24,11 +24,23 @@ internal static class RedisErrors
         exception is RedisServerException && exception.Message.Contains("NOPERM", StringComparison.Ordinal);
 
     /// <summary>
+    /// True if Redis answers and denies access to this user, so that a retry cannot help. Other errors may be
+    /// temporary: Redis is loading, busy, a replica, or short of memory.
+    /// </summary>
+    public static bool IsRefusal(Exception? exception) => exception switch
+    {
+        null => false,
+        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => true,
+        RedisServerException when exception.Message.Split(' ')[0] is "NOAUTH" or "WRONGPASS" or "NOPERM" => true,
+        _ => IsRefusal(exception.InnerException),
+    };
+
+    /// <summary>
     /// True if a retry cannot help until the rights or the key change; the command had no effect. Other errors may be
     /// temporary: Redis is loading, busy, a replica, or short of memory.
     /// </summary>
     public static bool IsPermanent(Exception exception) =>
-        IsWrongType(exception) || IsDenied(exception) || RedisConnector.IsRefusal(exception)
+        IsWrongType(exception) || IsDenied(exception) || IsRefusal(exception)
             || (exception is RedisServerException
                 && (exception.Message.StartsWith("ERR unknown command", StringComparison.Ordinal)
                     || exception.Message.Contains("too large", StringComparison.Ordinal)));

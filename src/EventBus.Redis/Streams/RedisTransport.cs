@@ -175,14 +175,14 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             return true;
         }
         catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException
-            && !RedisConnector.IsRefusal(exception) && !RedisErrors.IsWrongType(exception))
+            && !RedisErrors.IsRefusal(exception) && !RedisErrors.IsWrongType(exception))
         {
             return false;
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
             var fix = RedisErrors.IsWrongType(exception) ? " One of these keys is not a stream: rename it, or delete it."
-                : RedisConnector.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, "
+                : RedisErrors.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, "
                     + $"sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace "
                     + "+@scripting +@transaction +@connection +info."
                 : "";
