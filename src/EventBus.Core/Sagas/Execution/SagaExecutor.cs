@@ -44,7 +44,7 @@ internal sealed class SagaExecutor(
         {
             if (progress.Held)
             {
-                await writer.LeaveAsync(leased, _ => { }, _ => null);
+                await writer.ReleaseUntilAsync(leased, _ => { }, _ => null);
             }
 
             return false;

@@ -45,7 +45,7 @@ internal sealed class SagaFailureHandler(
                 leased,
                 $"The compensation of '{step.Name}' failed: {ExceptionText.ShortOf(error)}",
                 error,
-                (progress, now) => Blame(progress, active, failure, rejected, now));
+                (progress, now) => RecordFailure(progress, active, failure, rejected, now));
             return false;
         }
 
@@ -54,7 +54,7 @@ internal sealed class SagaFailureHandler(
             await writer.HaltAsync(leased, $"{why} {ExceptionText.ShortOf(error)}", error, (progress, now) =>
             {
                 progress.FailedStep = step.Name;
-                Blame(progress, active, failure, rejected, now);
+                RecordFailure(progress, active, failure, rejected, now);
             });
             return false;
         }
@@ -62,7 +62,7 @@ internal sealed class SagaFailureHandler(
         services.Log.SagaCompensates(definition.Name, leased.Id, step.Name, attempts, error);
         await writer.ChangeStatusAsync(leased, (progress, entry, now) =>
         {
-            Blame(progress, active, failure, rejected, now);
+            RecordFailure(progress, active, failure, rejected, now);
             return transitions.Failed(progress, entry, active, rejected, now);
         });
         return true;
@@ -74,7 +74,7 @@ internal sealed class SagaFailureHandler(
         var dueAt = time.GetUtcNow() + delay;
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         services.Log.SagaWillRetry(definition.Name, leased.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
-        return writer.LeaveAsync(
+        return writer.ReleaseUntilAsync(
             leased,
             progress =>
             {
@@ -88,7 +88,8 @@ internal sealed class SagaFailureHandler(
             dueAt);
     }
 
-    private static void Blame(SagaProgress progress, SagaStepProgress active, SagaFailure failure, bool rejected, DateTimeOffset now)
+    private static void RecordFailure(
+        SagaProgress progress, SagaStepProgress active, SagaFailure failure, bool rejected, DateTimeOffset now)
     {
         var error = failure.Error;
         var isCompensation = active.Status == SagaStepStatus.Compensating;

@@ -116,7 +116,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         Func<SagaEntry, SagaEntry> unreadable,
         CancellationToken cancellationToken)
     {
-        var outcome = default((SagaStatus Status, TimeSpan Stayed));
+        var attentionFor = TimeSpan.Zero;
         var changed = await calls.AskAsync(token => parts.Repository.ChangeAsync(
             id,
             entry =>
@@ -134,9 +134,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                     return unreadable(due);
                 }
 
-                var since = progress.StatusSince;
+                attentionFor = now - progress.StatusSince;
                 var status = transition(saga, entry, progress, now);
-                outcome = (status, now - since);
                 return saga.Transitions.With(due, status, progress, now) with
                 {
                     WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null,
@@ -146,7 +145,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             token), "change a saga", cancellationToken);
         if (changed is not null)
         {
-            SagaTelemetry.StatusChanged(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, outcome.Stayed);
+            SagaTelemetry.StatusChanged(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, attentionFor);
             parts.Due.Pulse();
         }
 

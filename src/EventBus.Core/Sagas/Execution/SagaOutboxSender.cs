@@ -30,7 +30,7 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
             services.Log.Failing(sending, problem, logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, problem));
-            await writer.LeaveAsync(
+            await writer.ReleaseUntilAsync(
                 leased,
                 progress =>
                 {

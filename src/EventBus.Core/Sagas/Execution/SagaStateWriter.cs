@@ -65,12 +65,12 @@ internal sealed class SagaStateWriter(
         (_, entry, until) => entry with { DueAt = until, WaitKey = waitKey });
 
     /// <summary>Releases the saga to another instance between two steps.</summary>
-    public Task ReleaseAsync(LeasedSaga leased) => LeaveAsync(leased, NotBegun, time.GetUtcNow());
+    public Task ReleaseAsync(LeasedSaga leased) => ReleaseUntilAsync(leased, NotBegun, time.GetUtcNow());
 
     /// <summary>
     /// Releases the saga to another instance during a step: the attempt is not counted, and may have had an effect.
     /// </summary>
-    public Task ReleaseDuringStepAsync(LeasedSaga leased, SagaStepProgress active) => LeaveAsync(
+    public Task ReleaseDuringStepAsync(LeasedSaga leased, SagaStepProgress active) => ReleaseUntilAsync(
         leased,
         progress =>
         {
@@ -79,10 +79,11 @@ internal sealed class SagaStateWriter(
         },
         time.GetUtcNow());
 
-    public Task LeaveAsync(LeasedSaga leased, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(leased, change, _ => dueAt);
+    public Task ReleaseUntilAsync(LeasedSaga leased, Action<SagaProgress> change, DateTimeOffset dueAt) =>
+        ReleaseUntilAsync(leased, change, _ => dueAt);
 
     /// <summary>Changes the saga and releases it until its due time.</summary>
-    public async Task LeaveAsync(LeasedSaga leased, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
+    public async Task ReleaseUntilAsync(LeasedSaga leased, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
     {
         await repository.SaveAsync(
             leased,
@@ -99,10 +100,10 @@ internal sealed class SagaStateWriter(
     public void ReportEnd(LeasedSaga leased) => notifier.Ended(leased.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
-    public Task HaltAsync(LeasedSaga leased, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
+    public Task HaltAsync(LeasedSaga leased, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
         RaiseAsync(leased, leased.Progress.Active()?.Name, why, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
         {
-            blame?.Invoke(progress, now);
+            recordFailure?.Invoke(progress, now);
             return transitions.Halt(progress, why, now);
         }));
 

@@ -46,7 +46,7 @@ internal sealed class SagaStepExecutor(
         }
 
         // A reply may arrive during this save.
-        await writer.LeaveAsync(
+        await writer.ReleaseUntilAsync(
             leased,
             _ => { },
             progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());

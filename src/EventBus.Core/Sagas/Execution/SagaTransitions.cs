@@ -52,7 +52,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         (progress.FailedStep, step.Status) = (step.Name, rejected ? SagaStepStatus.Rejected : SagaStepStatus.InDoubt);
         (step.WaitsSince, step.WaitsUntil) = (null, null);
         progress.Note(now, step.Name, rejected ? "had no effect" : "may have had an effect");
-        Turn(progress, SagaStatus.Compensating, now);
+        SetStatus(progress, SagaStatus.Compensating, now);
         return Back(progress, entry, now);
     }
 
@@ -61,7 +61,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     {
         progress.Attention = why;
         progress.Note(now, progress.Active()?.Name, $"needs attention: {why}");
-        return Turn(progress, SagaStatus.NeedsAttention, now);
+        return SetStatus(progress, SagaStatus.NeedsAttention, now);
     }
 
     /// <summary>Resumes the saga after an operator's retry.</summary>
@@ -81,13 +81,13 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
             }
         }
 
-        return Turn(progress, Resumed(progress), now);
+        return SetStatus(progress, Resumed(progress), now);
     }
 
     /// <summary>Resumes the saga without the operation that failed.</summary>
     public SagaStatus Skip(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
-        var resume = Turn(progress, Resumed(progress), now);
+        var resume = SetStatus(progress, Resumed(progress), now);
         if (progress.EventsRefused)
         {
             // The failed operation is the sending of the events, not the step.
@@ -183,14 +183,14 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
 
     private SagaStatus End(SagaProgress progress, SagaEntry entry, SagaStatus status, DateTimeOffset now)
     {
-        Turn(progress, status, now);
+        SetStatus(progress, status, now);
         progress.ForgetReplies();
         progress.Note(now, null, status.ToString().ToLowerInvariant());
         progress.Outbox.AddRange(publish.Ended(entry.Id, status, progress));
         return status;
     }
 
-    private static SagaStatus Turn(SagaProgress progress, SagaStatus status, DateTimeOffset now)
+    private static SagaStatus SetStatus(SagaProgress progress, SagaStatus status, DateTimeOffset now)
     {
         progress.Attention = status == SagaStatus.NeedsAttention ? progress.Attention : null;
         progress.StatusSince = now;
