@@ -35,12 +35,17 @@ public sealed class SuiteAdoptionTests
         Assert.True(lines <= MaxGuideLines, $"docs/writing-a-transport.md has {lines} lines. Shorten it to {MaxGuideLines} lines.");
     }
 
-    /// <summary>True for a class whose theory runs the scenarios of a suite, or that derives from such a class.</summary>
-    private static bool Adopts(ClassDeclarationSyntax type) =>
-        type.BaseList?.Types.Any(parent => parent.ToString().StartsWith("BackendSuiteTests(", StringComparison.Ordinal)
-            || parent.ToString().StartsWith("StoreSuiteTests(", StringComparison.Ordinal)) == true
-            || type.Members.OfType<PropertyDeclarationSyntax>().Any(
-                property => property.ExpressionBody?.ToString().Contains("Suite.Scenarios.Select(", StringComparison.Ordinal) == true);
+    /// <summary>
+    /// True for a class of one backend whose theory runs the scenarios of a suite, or that derives from such a class.
+    /// </summary>
+    private static bool Adopts(ClassDeclarationSyntax type)
+    {
+        var derives = type.BaseList?.Types.Any(parent => parent.ToString().StartsWith("BackendSuiteTests(", StringComparison.Ordinal)
+            || parent.ToString().StartsWith("StoreSuiteTests(", StringComparison.Ordinal)) == true;
+        var runs = type.Members.OfType<PropertyDeclarationSyntax>().Any(
+            property => property.ExpressionBody?.ToString().Contains("Suite.Scenarios.Select(", StringComparison.Ordinal) == true);
+        return !type.Modifiers.Any(SyntaxKind.AbstractKeyword) && (derives || runs);
+    }
 
     private static int LinesOf(SyntaxNode node) =>
         node.GetLocation().GetLineSpan() is var span ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1 : 0;
