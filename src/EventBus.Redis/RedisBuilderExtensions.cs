@@ -23,11 +23,8 @@ public static class RedisBuilderExtensions
     /// is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder UseRedis(this EventBusBuilder bus, string connectionString, Action<RedisOptions>? configure = null)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
-    }
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus, string connectionString, Action<RedisOptions>? configure = null) =>
+        Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
     /// Uses Redis with settings from configuration. Without <see cref="RedisOptions.ConnectionString"/>, the
@@ -38,22 +35,16 @@ public static class RedisBuilderExtensions
     /// The section of <see cref="RedisOptions"/>, for instance
     /// <c>configuration.GetSection("EventBus:Redis")</c>. A key that is not a setting is an error when the bus starts.
     /// </param>
-    public static EventBusBuilder UseRedis(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
-    }
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus, IConfiguration section) =>
+        Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
 
     /// <summary>
     /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
     /// registers and the default settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRedis(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus));
-    }
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus) =>
+        Use(bus, Options(bus));
 
     /// <summary>
     /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
@@ -71,7 +62,6 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Use(bus, Options(bus).Configure(configure));
     }
@@ -95,11 +85,8 @@ public static class RedisBuilderExtensions
     public static EventBusBuilder StoreInRedis(
         this EventBusBuilder bus,
         string connectionString,
-        Action<RedisStoreOptions>? configure = null)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, StoreOptions(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
-    }
+        Action<RedisStoreOptions>? configure = null) =>
+        Store(bus, StoreOptions(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
     /// Keeps the stores in Redis, with settings from configuration. Without
@@ -111,22 +98,16 @@ public static class RedisBuilderExtensions
     /// The section of <see cref="RedisStoreOptions"/>, for instance <c>configuration.GetSection("EventBus:Redis")</c>.
     /// A key that is not a setting is an error when the bus starts.
     /// </param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, StoreOptions(bus).Bind(section, static (section, options) => section.Bind(options)));
-    }
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, IConfiguration section) =>
+        Store(bus, StoreOptions(bus).Bind(section, static (section, options) => section.Bind(options)));
 
     /// <summary>
     /// Keeps the stores in Redis, with the <see cref="IConnectionMultiplexer"/> that the application registers and the
     /// default settings. The multiplexer is shared and never closed.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Store(bus, StoreOptions(bus));
-    }
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus) =>
+        Store(bus, StoreOptions(bus));
 
     /// <summary>
     /// Keeps the stores in Redis, with the <see cref="IConnectionMultiplexer"/> that the application registers. The
@@ -136,7 +117,6 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, Action<RedisStoreOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Store(bus, StoreOptions(bus).Configure(configure));
     }
@@ -162,9 +142,15 @@ public static class RedisBuilderExtensions
             Log.Create(services));
     });
 
-    private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new RedisOptionsValidator());
+    private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<RedisOptions>(bus.Services, bus.Key, new RedisOptionsValidator());
+    }
 
-    private static BackendConfiguration<RedisStoreOptions> StoreOptions(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new RedisStoreOptionsValidator());
+    private static BackendConfiguration<RedisStoreOptions> StoreOptions(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<RedisStoreOptions>(bus.Services, bus.Key, new RedisStoreOptionsValidator());
+    }
 }

@@ -30,11 +30,8 @@ public static class RedisPubSubBuilderExtensions
     public static EventBusBuilder UseRedisPubSub(
         this EventBusBuilder bus,
         string connectionString,
-        Action<RedisPubSubOptions>? configure = null)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
-    }
+        Action<RedisPubSubOptions>? configure = null) =>
+        Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
     /// Uses Redis with settings from configuration. Without <see cref="RedisPubSubOptions.ConnectionString"/>, the
@@ -46,22 +43,16 @@ public static class RedisPubSubBuilderExtensions
     /// <c>configuration.GetSection("EventBus:RedisPubSub")</c>. A key that is not a setting is an error when the bus
     /// starts.
     /// </param>
-    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, IConfiguration section)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
-    }
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, IConfiguration section) =>
+        Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
 
     /// <summary>
     /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
     /// registers and the default settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return Use(bus, Options(bus));
-    }
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus) =>
+        Use(bus, Options(bus));
 
     /// <summary>
     /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
@@ -76,7 +67,6 @@ public static class RedisPubSubBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, Action<RedisPubSubOptions> configure)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
         return Use(bus, Options(bus).Configure(configure));
     }
@@ -96,6 +86,9 @@ public static class RedisPubSubBuilderExtensions
             connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedisPubSub", services);
     }
 
-    private static BackendConfiguration<RedisPubSubOptions> Options(EventBusBuilder bus) =>
-        new(bus.Services, bus.Key, new RedisPubSubOptionsValidator());
+    private static BackendConfiguration<RedisPubSubOptions> Options(EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return new BackendConfiguration<RedisPubSubOptions>(bus.Services, bus.Key, new RedisPubSubOptionsValidator());
+    }
 }
