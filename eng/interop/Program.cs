@@ -1,5 +1,6 @@
 // The .NET side of eng/check-interop. Its argument is the backend, its address is in INTEROP_ADDRESS. Every line on the
-// standard output is a JSON object; the line "publish" on the standard input publishes an event, and its end ends the program.
+// standard output is a JSON object; the line "publish" on the standard input publishes an event, and its end ends the
+// program.
 using System.Text.Json;
 using EventBus;
 using Microsoft.Extensions.DependencyInjection;

@@ -32,7 +32,7 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         trip.State = trip.State with { Flight = code };
     }
 
-    // Cancels by the id of the trip and not by the booking code: if the answer was lost, a seat is booked without a code.
+    // Cancels by the id of the trip and not by the booking code: after a lost answer, a seat is booked without a code.
     private Task CancelFlightAsync(SagaContext<Trip> trip, CancellationToken cancellationToken) =>
         flights.CancelAsync(trip.SagaId, trip.IdempotencyKey, cancellationToken);
     #endregion

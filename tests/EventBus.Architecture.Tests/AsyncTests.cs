@@ -72,15 +72,18 @@ public sealed class AsyncTests
         "Wait" => found.Model.GetTypeInfo(found.Node.Expression).Type is { } type
             && (type.IsTask || type.Name is "SemaphoreSlim" or "ManualResetEventSlim" or "CountdownEvent" or "Barrier"),
         "WaitOne" or "WaitAll" or "WaitAny" => true,
-        "GetResult" =>
-            found.Node.Expression is InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "GetAwaiter" } },
+        "GetResult" => found.Node.Expression is InvocationExpressionSyntax
+        {
+            Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "GetAwaiter" }
+        },
         _ => false,
     };
 
     // ConfigureAwait(false) is noise everywhere; an option that leaves the context does harm only where a simulator
     // must keep every continuation.
     private static bool LeavesTheContext((InvocationExpressionSyntax Node, SemanticModel Model) found, bool deterministic) =>
-        found.Node is { Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "ConfigureAwait" }, ArgumentList.Arguments: [var argument, ..] }
+        found.Node.Expression is MemberAccessExpressionSyntax { Name.Identifier.Text: "ConfigureAwait" }
+            && found.Node.ArgumentList.Arguments is [var argument, ..]
             && found.Model.GetConstantValue(argument.Expression).Value switch
             {
                 bool continues => !continues,

@@ -26,7 +26,7 @@ public sealed class DependencyTests
 
     [Theory]
     [MemberData(nameof(Libraries))]
-    public void Assembly_OfALibrary_UsesWhatItMay(string library)
+    public void Assembly_OfALibrary_UsesAllowedAssembliesOnly(string library)
     {
         var assembly = Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, $"{library}.dll"));
         Rule.NoOffenders(
@@ -39,7 +39,7 @@ public sealed class DependencyTests
 
     [Theory]
     [MemberData(nameof(Libraries))]
-    public void Project_OfALibrary_ReferencesWhatItMay(string library)
+    public void Project_OfALibrary_ReferencesAllowedPackagesOnly(string library)
     {
         // The compiler leaves out of the assembly what the code does not touch; a package's users get it all the same.
         var references = XDocument.Parse(Repository.Read($"src/{library}/{library}.csproj")).Descendants()

@@ -2,11 +2,11 @@ using Microsoft.CodeAnalysis;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>What is public explains itself.</summary>
+/// <summary>Checks the documentation of public members.</summary>
 public sealed class DocumentationTests
 {
     [Fact]
-    public void Members_ThatArePublic_SayWhatTheyAre() =>
+    public void Members_ThatArePublic_HaveASummary() =>
         Rule.NoOffenders(
             Public()
                 .Where(symbol => !Inherits(symbol) && Same(symbol.Documentation.TextOf("summary"), symbol))
@@ -14,7 +14,7 @@ public sealed class DocumentationTests
             "These have no summary, or one that repeats the name. Say what it is for, with units, default and errors:");
 
     [Fact]
-    public void Parameters_OfPublicMembers_SayWhatTheyAre() =>
+    public void Parameters_OfPublicMembers_AreDocumented() =>
         Rule.NoOffenders(
             from symbol in Public()
             where !Inherits(symbol)
@@ -33,7 +33,7 @@ public sealed class DocumentationTests
             "These options are not sealed, or cannot be made by 'new()'. Seal them, with defaults as initialisers:");
 
     [Fact]
-    public void Options_OfAnyKind_SayTheirDefaults() =>
+    public void Options_OfAnyKind_DocumentTheirDefaults() =>
         Rule.NoOffenders(
             Options().SelectMany(type => type.GetMembers().OfType<IPropertySymbol>())
                 .Where(property => property.IsPublic

@@ -16,7 +16,7 @@ public sealed class DocumentedCodeTests
     private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Prepend("README.md");
 
     [Fact]
-    public void Code_InADocument_IsThatOfItsFile() =>
+    public void Code_InADocument_EqualsItsFile() =>
         Rule.NoOffenders(
             from path in Documents
             let text = Text(path)
@@ -32,14 +32,14 @@ public sealed class DocumentedCodeTests
                 + "block:");
 
     [Fact]
-    public void Code_WithAMarker_IsABlockOfCode() =>
+    public void Code_WithAMarker_IsACodeBlock() =>
         Rule.NoOffenders(
             Documents.Where(path => Marker.Count(Text(path)) != Marked.Count(Text(path))),
             "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp or ```javascript "
                 + "begins on the next. Correct it in:");
 
     [Fact]
-    public void Readme_OnceItSaysSomething_ShowsCodeThatCompiles() =>
+    public void Readme_WithContent_ShowsCodeThatCompiles() =>
         Assert.True(
             Text("README.md").Split('\n').Length <= 10 || Marked.IsMatch(Text("README.md")),
             "README.md shows no code that is known to compile. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp "

@@ -13,7 +13,7 @@ public sealed class ExceptionTests
     private static readonly HashSet<string> Texts = ["Message", "StackTrace", "Source", "HelpLink", "Data", "ToString", "GetBaseException"];
 
     [Fact]
-    public void Texts_OfExceptions_AreReadInOnePlace() =>
+    public void Texts_OfExceptions_AreReadByOneClass() =>
         Rule.NoOffenders(
             from project in SourceProject.All
             where project.IsDeterministic

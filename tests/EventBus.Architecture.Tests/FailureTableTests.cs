@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>What docs/failures.md names as shown by a test is shown by a test that exists.</summary>
+/// <summary>Checks that the tests, scenarios and proofs that docs/failures.md names exist.</summary>
 public sealed class FailureTableTests
 {
     private const string Document = "docs/failures.md";
@@ -15,7 +15,7 @@ public sealed class FailureTableTests
             .Select(row => (row.Groups["row"].Value, row.Groups["shownBy"].Value));
 
     [Fact]
-    public void Table_OfFailures_NamesWhatExists()
+    public void Table_OfFailures_NamesExistingTests()
     {
         var scenarios = TextOf("src/EventBus.Conformance");
         var proofs = TextOf("tests/EventBus.Proof");
@@ -33,7 +33,7 @@ public sealed class FailureTableTests
     }
 
     [Fact]
-    public void Table_OfFailures_LeavesOutNoRow() =>
+    public void Table_OfFailures_HasEveryRow() =>
         Rule.NoOffenders(
             new[]
             {

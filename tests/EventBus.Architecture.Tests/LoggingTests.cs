@@ -15,7 +15,7 @@ namespace EventBus.Architecture.Tests;
 public sealed class LoggingTests
 {
     [Fact]
-    public void Messages_OfALibrary_StandInItsLog() =>
+    public void Messages_OfALibrary_AreDeclaredInItsLog() =>
         Rule.NoOffenders(
             Messages()
                 .Where(message => !message.Attribute.SyntaxTree.FilePath.EndsWith("Log.cs", StringComparison.Ordinal))
@@ -23,7 +23,7 @@ public sealed class LoggingTests
             "These log messages stand outside of the project's Log classes. Move them there:");
 
     [Fact]
-    public void Messages_OfALibrary_HaveAnIdOfTheirOwn()
+    public void Messages_OfALibrary_HaveUniqueIds()
     {
         Rule.NoOffenders(
             Messages().Where(message => IdOf(message.Attribute) is null).Select(message => message.Attribute.Where),
@@ -36,10 +36,10 @@ public sealed class LoggingTests
     }
 
     /// <summary>
-    /// What comes from a wire is in many messages: all of them pass through one place that makes it printable.
+    /// Received texts are in many messages: all of them pass through one place that makes it printable.
     /// </summary>
     [Fact]
-    public void Loggers_OfALibrary_AreMadeInOnePlace() =>
+    public void Loggers_OfALibrary_AreCreatedByOneClass() =>
         Rule.NoOffenders(
             from project in SourceProject.All
             where project.Name != "EventBus.Conformance"

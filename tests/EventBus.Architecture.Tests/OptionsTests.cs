@@ -42,7 +42,7 @@ public sealed class OptionsTests
     public static TheoryData<string> Types => [.. Calls.Keys.Select(type => type.Name)];
 
     [Fact]
-    public void Types_OfOptions_CanBeBoundOrAreSetInCodeOnly()
+    public void Types_OfOptions_AreBindableOrSetInCodeOnly()
     {
         Type[] nested = [typeof(RetryOptions), typeof(SagaOptions), typeof(SubscriptionOptions)];
         Type[] onlyInCode = [typeof(IdempotencyOptions), typeof(OrderGuardOptions), typeof(PublishOptions), typeof(WebhookOptions)];
@@ -56,7 +56,7 @@ public sealed class OptionsTests
     }
 
     [Fact]
-    public void Methods_ThatTakeOptions_TakeASectionToo()
+    public void Methods_ThatTakeOptions_AlsoTakeASection()
     {
         var methods = Libraries.SelectMany(library => library.GetExportedTypes())
             .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Static))
@@ -83,7 +83,7 @@ public sealed class OptionsTests
 
     [Theory]
     [MemberData(nameof(Types))]
-    public void Bind_MisspeltKey_IsAMistakeThatNamesTheNearOne(string name)
+    public void Bind_MisspeltKey_IsAnErrorThatNamesTheNearestKey(string name)
     {
         var type = Calls.Keys.Single(type => type.Name == name);
         var property = type.GetProperties().OrderBy(property => property.PropertyType == typeof(string)).First();
@@ -101,7 +101,7 @@ public sealed class OptionsTests
     }
 
     [Fact]
-    public void Start_MistakesOfBusBackendAndStore_AreReportedTogether()
+    public void Start_ErrorsOfBusBackendAndStore_AreReportedTogether()
     {
         var problems = Problems(bus => bus
             .Configure(options => options.MaxDepth = 0)
@@ -129,7 +129,7 @@ public sealed class OptionsTests
     [InlineData("redis store")]
     [InlineData("rabbitmq")]
     [InlineData("sqlite")]
-    public void Start_NoConnectionString_IsAMistake(string backend)
+    public void Start_NoConnectionString_IsAnError(string backend)
     {
         var problems = Problems(bus => _ = backend switch
         {

@@ -10,7 +10,7 @@ public sealed class SourceProjectTests
     private static readonly string[] Generated = ["CS8795", "CS0534", "CS0535", "CS0117", "CS7036"];
 
     [Fact]
-    public void Source_OfEachLibrary_IsUnderstood() =>
+    public void Source_OfEachLibrary_Compiles() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Compilation.GetDiagnostics(TestContext.Current.CancellationToken))
                 .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && !Generated.Contains(diagnostic.Id))
@@ -19,7 +19,7 @@ public sealed class SourceProjectTests
                 + "causes:");
 
     [Fact]
-    public void Libraries_OfTheSolution_AreAllSeen() =>
+    public void Libraries_OfTheSolution_AreAllChecked() =>
         Rule.NoOffenders(
             SourceProject.All.Where(project => project.Files.Count > 0
                 && !File.Exists(Path.Combine(AppContext.BaseDirectory, $"{project.Name}.dll"))).Select(project => project.Name),

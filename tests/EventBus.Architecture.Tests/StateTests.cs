@@ -35,7 +35,7 @@ public sealed class StateTests
     ];
 
     [Fact]
-    public void Statics_OfALibrary_NeverChange() =>
+    public void Statics_OfALibrary_AreImmutable() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Types)
                 .SelectMany(type => type.GetMembers())
@@ -45,7 +45,7 @@ public sealed class StateTests
                 + "list them in Waivers.cs with the reason:");
 
     [Fact]
-    public void Types_AreNeverFoundByName() =>
+    public void Types_OfALibrary_AreNeverLookedUpByName() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
                 .Where(found => found.Model.GetSymbolInfo(found.Node) is var info

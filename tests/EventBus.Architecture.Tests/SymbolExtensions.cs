@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>What the rules ask about code.</summary>
+/// <summary>Extends symbols with the properties that the rules use.</summary>
 internal static class SymbolExtensions
 {
     extension(ISymbol symbol)

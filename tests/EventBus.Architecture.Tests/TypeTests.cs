@@ -3,7 +3,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>What a type may look like, and in which namespace it lives.</summary>
+/// <summary>Checks the shape of types and their namespaces.</summary>
 public sealed class TypeTests
 {
     [Fact]
@@ -15,7 +15,7 @@ public sealed class TypeTests
             "These classes can be inherited from. Seal them, or list them in Waivers.cs with the reason:");
 
     [Fact]
-    public void Types_OfAUser_LiveInTheUsersNamespace() =>
+    public void Types_OfALibrary_AreInTheExpectedNamespace() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Types.Where(type => type.ContainingType is null)
                 .Select(type => (Type: type, Expected: NamespacesOf(project, type))))
@@ -26,7 +26,7 @@ public sealed class TypeTests
             "These types are in a namespace where users do not look for them. Move them, or list them in Waivers.cs with the reason:");
 
     [Fact]
-    public void Namespaces_OfAFile_AreFileScoped() =>
+    public void Namespaces_OfALibrary_AreFileScoped() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Nodes<NamespaceDeclarationSyntax>()).Select(found => found.Node.Where),
             "These namespaces have a body of their own. Write 'namespace X;':");

@@ -1,69 +1,69 @@
 namespace EventBus;
 
-/// <summary>Whether it pays to look away for a moment before one waits.</summary>
+/// <summary>Tests when a spin before a wait is worthwhile.</summary>
 public sealed class AdaptiveSpinTests
 {
     [Fact]
-    public void TryLookAway_WhileItPays_EachTime()
+    public void TrySpin_WhileItPays_SpinsEachTime()
     {
         SkipOnOneProcessor();
-        var linger = default(AdaptiveSpin);
+        var spin = default(AdaptiveSpin);
 
         for (var wait = 0; wait < 100; wait++)
         {
-            Assert.True(linger.TrySpin());
-            linger.Report(events: 8);
+            Assert.True(spin.TrySpin());
+            spin.Report(events: 8);
         }
     }
 
     [Fact]
-    public void TryLookAway_WhereItBroughtTooLittle_HalfAsOftenEachTime()
+    public void TrySpin_WithTooFewEvents_SpinsHalfAsOftenEachTime()
     {
         SkipOnOneProcessor();
-        var linger = default(AdaptiveSpin);
+        var spin = default(AdaptiveSpin);
 
         foreach (var expected in (int[])[0, 1, 2, 4, 8])
         {
-            Assert.Equal(expected, LeftOut(ref linger));
-            linger.Report(events: 7);
+            Assert.Equal(expected, LeftOut(ref spin));
+            spin.Report(events: 7);
         }
     }
 
     [Fact]
-    public void TryLookAway_WhereItNeverPays_IsTriedAgain()
+    public void TrySpin_WhereItNeverPays_IsTriedAgain()
     {
         SkipOnOneProcessor();
-        var linger = default(AdaptiveSpin);
+        var spin = default(AdaptiveSpin);
 
         for (var wait = 0; wait < 20; wait++)
         {
-            Assert.InRange(LeftOut(ref linger), 0, 4_096);
-            linger.Report(events: 0);
+            Assert.InRange(LeftOut(ref spin), 0, 4_096);
+            spin.Report(events: 0);
         }
     }
 
     [Fact]
-    public void TryLookAway_OnceItPaysAgain_EachTime()
+    public void TrySpin_OnceItPaysAgain_SpinsEachTime()
     {
         SkipOnOneProcessor();
-        var linger = default(AdaptiveSpin);
+        var spin = default(AdaptiveSpin);
         for (var wait = 0; wait < 5; wait++)
         {
-            LeftOut(ref linger);
-            linger.Report(events: 0);
+            LeftOut(ref spin);
+            spin.Report(events: 0);
         }
 
-        LeftOut(ref linger);
-        linger.Report(events: 100);
+        LeftOut(ref spin);
+        spin.Report(events: 100);
 
-        Assert.Equal(0, LeftOut(ref linger));
+        Assert.Equal(0, LeftOut(ref spin));
     }
 
-    /// <summary>How many waits pass until one is put off.</summary>
-    private static int LeftOut(ref AdaptiveSpin linger)
+    /// <summary>Returns the number of waits until the next spin.</summary>
+    private static int LeftOut(ref AdaptiveSpin spin)
     {
         var count = 0;
-        while (!linger.TrySpin())
+        while (!spin.TrySpin())
         {
             count++;
         }

@@ -9,7 +9,7 @@ public sealed class DeliveryQueueTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void TryEnqueue_Full_RefusesPublishersAndLetsHandlersUseTheReserve()
+    public void TryEnqueue_Full_RefusesPublishersButReservesCapacityForHandlers()
     {
         var queue = new DeliveryQueue(capacity: 2, reserve: 1);
 
@@ -23,7 +23,7 @@ public sealed class DeliveryQueueTests
     }
 
     [Fact]
-    public async Task Wait_RoomAppears_EntersInTheOrderOfTheCalls()
+    public async Task Wait_CapacityBecomesFree_EnqueuesInTheOrderOfTheCalls()
     {
         var queue = new DeliveryQueue(capacity: 1, reserve: 0);
         queue.TryEnqueue(Event(0));
@@ -38,7 +38,7 @@ public sealed class DeliveryQueueTests
     }
 
     [Fact]
-    public async Task Wait_DeadlineFirst_IsCertainlyNotInTheQueue()
+    public async Task Wait_DeadlinePasses_IsCertainlyNotInTheQueue()
     {
         var queue = new DeliveryQueue(capacity: 1, reserve: 0);
         queue.TryEnqueue(Event(0));
@@ -104,7 +104,7 @@ public sealed class DeliveryQueueTests
     }
 
     [Fact]
-    public async Task Flood_ManyWritersOneReader_LosesAndRepeatsNothing()
+    public async Task Queue_ManyWritersOneReader_LosesAndRepeatsNothing()
     {
         const int Writers = 4;
         const int Each = 5_000;

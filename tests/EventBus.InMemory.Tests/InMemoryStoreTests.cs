@@ -14,7 +14,7 @@ public sealed class InMemoryStoreTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Claim_OnlyWhatIsDue_CountsTheStartAndNamesTheNextTime()
+    public async Task Claim_OfDueEntries_CountsTheAttemptAndReturnsTheNextTime()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now), Token);
         await failures.RecordAsync(Failed("2", dueAt: Now.AddSeconds(9)), Token);
@@ -48,7 +48,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Line_DeadHead_BlocksUntilDiscarded()
+    public async Task Line_HeadIsADeadLetter_BlocksUntilDiscarded()
     {
         await failures.RecordAsync(Failed("1", line: "k") with { Status = FailedEventStatus.Dead }, Token);
         await failures.TryParkAsync(Parked("2", "k"), 10, Token);
@@ -76,7 +76,7 @@ public sealed class InMemoryStoreTests
     [Theory]
     [InlineData(FailedEventStatus.Dead)]
     [InlineData(FailedEventStatus.Waiting)]
-    public async Task Park_WhatStandsInTheLineAlready_ChangesNothing(FailedEventStatus status)
+    public async Task Park_OfAParkedEvent_ChangesNothing(FailedEventStatus status)
     {
         await failures.RecordAsync(Failed("1", dueAt: Now, line: "k") with { Status = status }, Token);
         var claimed = (await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries.Count;
@@ -89,7 +89,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Claim_OneSubscription_LeavesWhatIsDueInOthers()
+    public async Task Claim_OfOneSubscription_DoesNotClaimThoseOfOthers()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now), Token);
         await failures.RecordAsync(Failed("2", dueAt: Now) with { Subscription = "stock" }, Token);
@@ -101,7 +101,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Revive_DeadLetter_IsDueAtOnceWithAFreshBudget()
+    public async Task Retry_OfADeadLetter_IsDueAtOnceWithAllRetries()
     {
         await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Attempts = 4 }, Token);
 
@@ -123,7 +123,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Record_Claimed_ReplacesTheEntryOnce()
+    public async Task Record_OfAClaimedEntry_ReplacesItOnce()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now), Token);
         var claimed = Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
@@ -137,7 +137,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Renew_LongAfterTheLease_IsStillTheCallers()
+    public async Task Renew_LongAfterTheLease_StillBelongsToTheCaller()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now), Token);
         var claimed = (await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
@@ -147,7 +147,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Record_Full_FailsAndSaysWhatToDo()
+    public async Task Record_Full_FailsAndNamesTheFix()
     {
         var small = new InMemoryFailureStore(capacity: 1);
         await small.RecordAsync(Failed("1"), Token);
@@ -158,7 +158,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task CountStart_Full_FailsAndSaysWhatToDo()
+    public async Task CountAttempt_Full_FailsAndNamesTheFix()
     {
         var small = new InMemoryFailureStore(capacity: 1);
         await small.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token);
@@ -219,7 +219,7 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Delay_Full_FailsAndSaysWhatToDo()
+    public async Task Delay_Full_FailsAndNamesTheFix()
     {
         await delays.AddAsync(Event("1"), Now, Token);
         await delays.AddAsync(Event("2"), Now, Token);

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What an idempotent subscription handled in memory.</summary>
+/// <summary>Tests the table of handled events in memory.</summary>
 public sealed class ProcessedTableTests
 {
     private readonly ProcessedTable table = new();
@@ -13,7 +13,7 @@ public sealed class ProcessedTableTests
     /// and no other.
     /// </summary>
     [Fact]
-    public void Keys_AddedAndRemoved_AreFoundWhereTheyAre()
+    public void Keys_AddedAndRemoved_AreFound()
     {
         var random = new Random(7);
         var model = new Dictionary<string, long>();
@@ -50,7 +50,7 @@ public sealed class ProcessedTableTests
     /// hash of a Guid itself would not tell apart.
     /// </summary>
     [Fact]
-    public void Keys_MadeToMeetInOneBucket_AreSpread()
+    public void Keys_ChosenToCollide_AreSpread()
     {
         ProcessedKey[] keys = [
             .. Enumerable.Range(1, 1_000).Select(i => new ProcessedKey("mail", Numbered(i << 16))),
@@ -72,7 +72,7 @@ public sealed class ProcessedTableTests
     /// time, and none is lost.
     /// </summary>
     [Fact]
-    public void Keys_DoneAndForgottenInBetween_AreForgottenByTheEndOfTheirTime()
+    public void Keys_DoneAndRemovedInBetween_AreRemovedWhenTheyExpire()
     {
         var random = new Random(11);
         var model = new List<long>();
@@ -98,7 +98,7 @@ public sealed class ProcessedTableTests
     }
 
     [Fact]
-    public void ForgetLater_OutOfOrder_IsForgottenByTheEndOfItsTime()
+    public void ForgetLater_OutOfOrder_IsRemovedWhenItExpires()
     {
         long[] ends = [5, 9, 7, 1, 9, 3];
         foreach (var (end, i) in ends.Select((end, i) => (end, i)))
@@ -121,7 +121,7 @@ public sealed class ProcessedTableTests
     }
 
     [Fact]
-    public void Key_OfAUuid_IsTheSameAsItsTextAndNoOther()
+    public void Key_OfAUuid_EqualsOnlyItsText()
     {
         var id = Guid.Parse("01a223f2-f057-71f4-87a9-9d66c724bd59");
 

@@ -6,7 +6,7 @@ internal static class Catalogue
     public static IReadOnlyList<Proof> All { get; } =
     [
         new CheckerProof(),
-        new GhostsProof(),
+        new UnconfirmedEventsProof(),
         new SagasProof(),
         new PoisonProof(),
         new NeighboursProof(),

@@ -24,7 +24,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     /// waits for one gets the next.
     /// </summary>
     [Fact]
-    public async Task Permissions_TakenAndGivenBack_EventsGoThroughInBothDirections()
+    public async Task Permissions_RevokedAndGranted_EventsArePublishedAndReceivedAgain()
     {
         await AddUserAsync(".*", ".*", ".*");
         await using var app = await StartAsync(UserUri);
@@ -80,7 +80,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 
     /// <summary>A user of one service looks for the queues of others.</summary>
     [Fact]
-    public async Task Queue_LookedForWithoutAnyPermission_IsFoundWhereThereIsOne()
+    public async Task Queue_LookedUpWithoutAnyPermission_IsFoundIfItExists()
     {
         await using (await StartAsync(broker.Uri))
         {
@@ -131,7 +131,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     }
 
     [Fact]
-    public async Task Publish_ExchangeIsGone_IsMadeAgainAndEveryEventIsAcceptedAndHandled()
+    public async Task Publish_ExchangeIsDeleted_IsRecreatedAndEveryEventIsAcceptedAndHandled()
     {
         await using var app = await StartAsync(broker.Uri);
         await ChangeAsync(channel => channel.ExchangeDeleteAsync(name, cancellationToken: Cancel));
@@ -151,7 +151,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     }
 
     [Fact]
-    public async Task Publish_ExchangeIsMissingAndNotTheUsersToMake_IsRejectedAndNamed()
+    public async Task Publish_ExchangeIsMissingAndMayNotBeCreated_IsRejectedAndNamed()
     {
         await AddUserAsync("^$", ".*", "^$");
         await using var app = await StartPublisherAsync();
@@ -166,10 +166,10 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     [InlineData("binding")]
     [InlineData("queue")]
     [InlineData("exchange")]
-    public async Task Thing_DeletedWhileRunning_IsMadeAgainWithoutAPublish(string thing)
+    public async Task Entity_DeletedWhileRunning_IsRecreatedWithoutAPublish(string entity)
     {
         await using var app = await StartAsync(broker.Uri);
-        await ChangeAsync(channel => thing switch
+        await ChangeAsync(channel => entity switch
         {
             "binding" => channel.QueueUnbindAsync($"{name}:tests", name, "test.happened", cancellationToken: Cancel),
             "queue" => channel.QueueDeleteAsync($"{name}.given-up", ifUnused: false, ifEmpty: false, cancellationToken: Cancel),
@@ -177,7 +177,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         });
 
         await Until.TrueAsync(
-            $"the {thing} is made again",
+            $"the {entity} is made again",
             TimeSpan.FromSeconds(10),
             IsThereAsync,
             Cancel);
@@ -186,14 +186,14 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         Assert.Equal(1, await handled.NextAsync("the event"));
 
         async Task<bool> IsThereAsync() =>
-            (await broker.Node.ControlAsync("--silent", thing == "queue" ? "list_queues" : "list_bindings")).Split('\n')
-                .Any(line => thing == "queue"
+            (await broker.Node.ControlAsync("--silent", entity == "queue" ? "list_queues" : "list_bindings")).Split('\n')
+                .Any(line => entity == "queue"
                     ? line.StartsWith($"{name}.given-up\t", StringComparison.Ordinal)
                     : line.StartsWith($"{name}\t", StringComparison.Ordinal) && line.Contains($"{name}:tests", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Queue_DeletedWhereNothingIsMade_IsNamedByTheHealth()
+    public async Task Queue_DeletedWithProvisioningOff_IsNamedByTheHealthCheck()
     {
         await using (await StartAsync(broker.Uri))
         {
@@ -211,7 +211,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Publisher_WithTheRightToPublishAlone_StartsAndPublishesAndIsHealthy(bool store)
+    public async Task Publisher_WithPermissionToPublishOnly_StartsPublishesAndIsHealthy(bool store)
     {
         await using var consumer = await StartAsync(broker.Uri);
         await AddUserAsync("^$", $"^{name}$", "^$");
@@ -226,7 +226,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 
     /// <summary>The rights that docs/rabbitmq.md lists, where the queues are created by others.</summary>
     [Fact]
-    public async Task Consumer_WithTheRightToReadItsQueuesAlone_StartsAndHandlesAndIsHealthy()
+    public async Task Consumer_WithPermissionToReadItsQueuesOnly_StartsHandlesAndIsHealthy()
     {
         await using (await StartAsync(broker.Uri))
         {
@@ -244,7 +244,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Service_WithTheRightsToItsOwnThings_StartsAndPublishesAndHandlesAndIsHealthy(bool store)
+    public async Task Service_WithPermissionsToItsOwnEntities_StartsPublishesHandlesAndIsHealthy(bool store)
     {
         var own = $"^({name}[.:].*|{name})$";
         await AddUserAsync(own, $"^({name}([.:].*)?|amq\\.default)$", own);
@@ -258,7 +258,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 
     /// <summary>Of two queues, one that can be read says nothing about the other, and does not wait for it.</summary>
     [Fact]
-    public async Task GivenUp_OneOfTwoQueuesIsRefused_IsNamedForAsLongAsItIsAndTheOtherIsRead()
+    public async Task BrokerDeadLetters_OneOfTwoQueuesIsRefused_IsNamedMeanwhileAndTheOtherIsRead()
     {
         await using (await StartAsync(broker.Uri))
         {
@@ -294,7 +294,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
     }
 
     [Fact]
-    public async Task Channels_AreShort_IsSaidWithTheirLimit()
+    public async Task Channels_LimitIsReached_IsReportedWithTheLimit()
     {
         var factory = new ConnectionFactory { Uri = broker.Uri, RequestedChannelMax = 4 };
         await using var app = await TestBus.StartAsync(name, bus =>

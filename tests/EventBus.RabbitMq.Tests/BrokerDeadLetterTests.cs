@@ -25,14 +25,14 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     [InlineData("rejected", true)]
     [InlineData("delivery_limit", false)]
     [InlineData("delivery_limit", true)]
-    public async Task Event_GivenUpByTheBroker_IsADeadLetterWithItsReasonAndOneAlertAndComesBackUnderItsName(string reason, bool store)
+    public async Task Event_DroppedByTheBroker_IsADeadLetterWithOneAlertAndIsRetriedUnderItsName(string reason, bool store)
     {
         var type = reason == "maxlen" ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum;
         await using (await StartAsync(store, type))
         {
         }
 
-        await GiveUpAsync(reason);
+        await DropAsync(reason);
         await using var app = await StartAsync(store, type);
 
         var alert = await alerted.NextAsync("the alert");
@@ -64,7 +64,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 
     /// <summary>As after a process that ended when the store had it and the broker did not know yet.</summary>
     [Fact]
-    public async Task Event_GivenUpThatTheStoreHasAlready_IsTheSameDeadLetterAndTheSameAlert()
+    public async Task Event_DroppedByTheBrokerAndAlreadyStored_IsTheSameDeadLetterAndAlert()
     {
         await using var app = await StartAsync(store: true);
         await PublishAsync("twice", $"{name}.given-up");
@@ -78,9 +78,9 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         await UntilEmptyAsync($"{name}.given-up");
     }
 
-    /// <summary>What was kept in the queue while there was no store comes to the store, as what it was.</summary>
+    /// <summary>Dead letters of the queue are moved to the store when there is one.</summary>
     [Fact]
-    public async Task DeadLetters_OfATimeWithoutAStore_AreTakenOverByTheStore()
+    public async Task DeadLetters_RecordedWithoutAStore_AreMovedToTheStore()
     {
         await using (var alone = await StartAsync(store: false))
         {
@@ -108,7 +108,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Event_GivenUpWithAHeaderThatTheClientCannotRead_IsADeadLetterAndCutsNoConnection(bool store)
+    public async Task Event_DroppedByTheBrokerWithAnUnreadableHeader_IsADeadLetterAndClosesNoConnection(bool store)
     {
         await using (await StartAsync(store))
         {
@@ -121,7 +121,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             "test.happened",
             [RawPublisher.Text("cloudEvents_id", "deep"), RawPublisher.Nested("deep", 25_000)],
             "{\"number\":1}");
-        await UntilGivenUpAsync();
+        await UntilDroppedAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~deep", (await alerted.NextAsync("the alert")).First.Id);
@@ -138,7 +138,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Event_GivenUpWhosePublisherForgedADeath_StaysWithItsSubscription(bool store)
+    public async Task Event_DroppedByTheBrokerWithAForgedDeathHeader_StaysWithItsSubscription(bool store)
     {
         await using (await StartAsync(store))
         {
@@ -157,7 +157,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             RawPublisher.Text("eventbus-subscription", "other"),
             RawPublisher.Text("eventbus-error", "forged")
         ], "{\"number\":1}");
-        await UntilGivenUpAsync();
+        await UntilDroppedAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~forged", (await alerted.NextAsync("the alert")).First.Id);
@@ -168,7 +168,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 
     public void Dispose() => log.Dispose();
 
-    private async Task GiveUpAsync(string reason)
+    private async Task DropAsync(string reason)
     {
         switch (reason)
         {
@@ -195,7 +195,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
                 break;
         }
 
-        await UntilGivenUpAsync();
+        await UntilDroppedAsync();
     }
 
     private Task SetTimeToLiveAsync() => SetPolicyAsync("{\"message-ttl\":50}");
@@ -230,7 +230,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>Waits until the broker has dead-lettered one event. No instance consumes yet.</summary>
-    private async Task UntilGivenUpAsync()
+    private async Task UntilDroppedAsync()
     {
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);

@@ -16,7 +16,7 @@ public sealed class ClientPitfallTests
     /// P6: a caller that gives up ends its own waiting and nothing else; every answer stays with its own event.
     /// </summary>
     [Fact]
-    public async Task Publish_CallersGiveUpAtRandom_NoAnswerIsMistakenForAnother()
+    public async Task Publish_CallersCancelAtRandom_NoAnswerIsMistakenForAnother()
     {
         const int Count = 2_000;
         await using var app = await TestBus.StartAsync(name, null, bus =>
@@ -62,7 +62,7 @@ public sealed class ClientPitfallTests
 
     /// <summary>P8: the client writes into the headers that it is given.</summary>
     [Fact]
-    public async Task Publish_OneEnvelopeFromManyTasks_LeavesItAsItWasAndTellsNothingOfTheClient()
+    public async Task Publish_OneEnvelopeFromManyTasks_LeavesItUnchanged()
     {
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
@@ -88,7 +88,7 @@ public sealed class ClientPitfallTests
 
     /// <summary>C10: the client lends a body for the length of a call.</summary>
     [Fact]
-    public async Task Body_HeldWhileOthersArrive_StaysWhatItWas()
+    public async Task Body_KeptWhileOthersArrive_StaysUnchanged()
     {
         const int Count = 200;
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
@@ -108,7 +108,7 @@ public sealed class ClientPitfallTests
 
     /// <summary>B5: the broker ends a consumer whose queue is deleted, and nothing else would ever tell.</summary>
     [Fact]
-    public async Task Queue_DeletedWhileItIsConsumed_IsMadeAgain()
+    public async Task Queue_DeletedWhileItIsConsumed_IsRecreated()
     {
         var handled = new Seen<int>();
         await using var app = await TestBus.StartAsync(name, null, bus => bus.Subscribe<TestHappened>("tests", (e, _, _) =>

@@ -17,7 +17,7 @@ public sealed class ConnectionSessionTests
     /// slow connection.
     /// </summary>
     [Fact]
-    public async Task Call_ItsChannelIsStuck_FailsAloneAfterOneDeadline()
+    public async Task Call_ItsChannelDoesNotAnswer_FailsAloneAfterOneDeadline()
     {
         var session = Session();
         var call = session.CallAsync(new TaskCompletionSource().Task);

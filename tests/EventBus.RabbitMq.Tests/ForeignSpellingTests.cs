@@ -15,7 +15,7 @@ public sealed class ForeignSpellingTests
     /// <summary>On the real broker, with every attribute in the type that another client may choose.</summary>
     [Theory]
     [MemberData(nameof(PlainEncodings))]
-    public async Task Message_WithAnEncodingThatSaysUtf8_IsHandled(string? encoding)
+    public async Task Message_WithTheEncodingUtf8_IsHandled(string? encoding)
     {
         var name = TestBroker.NewName();
         var handled = new Seen<DateTimeOffset>();
@@ -54,7 +54,7 @@ public sealed class ForeignSpellingTests
     [InlineData("gzip, UTF-8")]
     [InlineData("GZIP:UTF-8")]
     [InlineData("utf-16")]
-    public void Message_WithAnEncodingThatIsNotRead_SaysSo(string encoding) =>
+    public void Message_WithAnUnsupportedEncoding_NamesIt(string encoding) =>
         Assert.Contains("content encoding", Read(new BasicProperties { ContentEncoding = encoding }).Defect!, StringComparison.Ordinal);
 
     [Theory]
@@ -62,7 +62,7 @@ public sealed class ForeignSpellingTests
     [InlineData(1_700_000_000_000)]
     [InlineData(1_700_000_000_000_000)]
     [InlineData(1_700_000_000_000_000_000)]
-    public void Time_InSecondsOrLess_IsTheSame(long time)
+    public void Time_InSecondsOrSmallerUnits_IsTheSame(long time)
     {
         object[] forms = [new AmqpTimestamp(time), time, Encoding.UTF8.GetBytes($"{time}")];
 
@@ -75,7 +75,7 @@ public sealed class ForeignSpellingTests
     [Theory]
     [InlineData("\u0001\uFFFDab")]
     [InlineData("a\tb")]
-    public void Property_ThatIsNoText_IsNotUsedAndCostsNoEvent(string odd)
+    public void Property_ThatIsNoText_IsIgnored(string odd)
     {
         var read = Read(new BasicProperties { MessageId = odd, CorrelationId = odd });
 
@@ -87,7 +87,7 @@ public sealed class ForeignSpellingTests
     }
 
     [Fact]
-    public void TraceState_WithATab_IsLeftOut()
+    public void TraceState_WithATab_IsOmitted()
     {
         var read = Read(With("tracestate", "a=1,\tb=2"u8.ToArray()));
 

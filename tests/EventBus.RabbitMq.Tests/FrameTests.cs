@@ -20,10 +20,10 @@ public sealed class FrameTests : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// The size that is counted is the size on the wire, to the byte: what just fits goes, and one byte more does not.
+    /// The counted size is exactly the transmitted size: headers that just fit are accepted, and one byte more is not.
     /// </summary>
     [Fact]
-    public async Task Publish_HeadersOfOneByteMoreThanAFrameTakes_IsRejectedAndCostsNoConnection()
+    public async Task Publish_HeadersOneByteLargerThanAFrame_IsRejectedAndClosesNoConnection()
     {
         await using var app = await StartAsync();
         var fitting = 0;
@@ -54,11 +54,11 @@ public sealed class FrameTests : IDisposable
     }
 
     /// <summary>
-    /// What another program sent over a larger frame than this one takes is kept as well: retries and dead letters
-    /// leave out what has no room.
+    /// Messages that another program sent in a larger frame are kept: retries and dead letters omit the headers that do
+    /// not fit.
     /// </summary>
     [Fact]
-    public async Task Retry_OfAnEventWithMoreHeadersThanAFrameTakes_ComesAndCostsNoConnection()
+    public async Task Retry_OfAnEventWithHeadersLargerThanAFrame_IsDeliveredAndClosesNoConnection()
     {
         fails = true;
         await using var app = await StartAsync();
@@ -92,7 +92,7 @@ public sealed class FrameTests : IDisposable
     /// too.
     /// </summary>
     [Fact]
-    public void Factory_OfTheApplication_IsCopiedWhole()
+    public void Factory_OfTheApplication_IsCopiedCompletely()
     {
         string[] own = [
             "AutomaticRecoveryEnabled",

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What counts as a sign of life of a connection.</summary>
+/// <summary>Tests which received bytes count as a sign of life of a connection.</summary>
 public sealed class HeartbeatTests
 {
     private static readonly byte[] Heartbeat = [8, 0, 0, 0, 0, 0, 0, 0xCE];
@@ -28,7 +28,7 @@ public sealed class HeartbeatTests
     /// Half of a frame that happens to look like a heartbeat is a piece of an answer on a slow connection.
     /// </summary>
     [Fact]
-    public async Task Piece_ThatLooksLikeAHeartbeat_IsASignOfLife()
+    public async Task Fragment_ThatLooksLikeAHeartbeat_IsASignOfLife()
     {
         byte[] frame = [3, 0, 1, 0, 0, 0, 8, .. Heartbeat, 0xCE];
 

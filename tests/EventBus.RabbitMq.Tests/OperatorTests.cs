@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What only the broker's own tools can do or see.</summary>
+/// <summary>Tests that need the tools of the broker.</summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class OperatorTests(PrivateBroker broker) : IDisposable
 {
@@ -17,11 +17,11 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// What is delivered again and again ends as a dead letter. Behind the dead letters and the alerts there is no
-    /// other queue, and looking at them counts as a delivery: their limit is out of reach.
+    /// An event that is redelivered without end becomes a dead letter. There is no other queue behind those of dead
+    /// letters and alerts, and reading them counts as a delivery: their limit is therefore out of reach.
     /// </summary>
     [Fact]
-    public async Task Queues_OfEveryKind_HaveADeliveryLimitOfTheirOwn()
+    public async Task Queues_OfEveryKind_HaveTheirOwnDeliveryLimit()
     {
         await using var app = await StartAsync(bus => bus.UseRabbitMq(
             broker.Uri.AbsoluteUri,
@@ -50,7 +50,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     /// refusal makes the next event go over another.
     /// </summary>
     [Fact]
-    public async Task Publish_Refused_GoesOnOverAnotherChannel()
+    public async Task Publish_Refused_ContinuesOnAnotherChannel()
     {
         await using var app =
             await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
@@ -114,7 +114,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             cancellationToken: Cancel)).QueueName;
         await channel.QueueBindAsync(late, name, "big.happened", cancellationToken: Cancel);
 
-        await TellAsync("suspend");
+        await SignalAsync("suspend");
         var waiting = app.Bus.PublishAsync(new Big("late"), new PublishOptions { Timeout = TestBroker.Patience }, Cancel);
         using var election = new CancellationTokenSource(TimeSpan.FromSeconds(4), TimeProvider.System);
         while (!election.IsCancellationRequested)
@@ -122,16 +122,16 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
         }
 
-        await TellAsync("resume");
+        await SignalAsync("resume");
         await waiting;
 
-        Task TellAsync(string what) => broker.Node.ControlAsync(
+        Task SignalAsync(string what) => broker.Node.ControlAsync(
             "eval",
             $"{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{late}\">>)), sys:{what}(amqqueue:get_pid(Q)).");
     }
 
     [Fact]
-    public async Task Publish_BrokerIsShortOfMemory_FailsForSureAndGoesOnWithTheSameConnection()
+    public async Task Publish_BrokerIsShortOfMemory_IsFailedAndContinuesOnTheSameConnection()
     {
         await using var app = await StartAsync(bus => bus
             .UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
@@ -176,11 +176,11 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     /// others, and no call that may take a minute.
     /// </summary>
     [Fact]
-    public async Task Wire_ThatDiesWhenTheBrokerHasClosedAllChannels_IsNoticedAsSoonAsAnyOther()
+    public async Task Connection_LostWhenTheBrokerHasClosedAllChannels_IsDetectedAsSoonAsAnyOther()
     {
-        await using var wire = new TcpProxy(broker.Node.Port);
+        await using var proxy = new TcpProxy(broker.Node.Port);
         await using var app = await StartAsync(bus => bus
-            .UseRabbitMq(broker.Node.AddressAt(wire.Port).AbsoluteUri, options => (
+            .UseRabbitMq(broker.Node.AddressAt(proxy.Port).AbsoluteUri, options => (
                 options.Exchange,
                 options.SilenceTimeout,
                 options.CallTimeout) = (name, TimeSpan.FromSeconds(4), TimeSpan.FromMinutes(1))).StoreInMemory()
@@ -188,21 +188,21 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
         // Before the channels are closed, so that the bus cannot open any in between.
-        wire.ToServer.Mode = TcpProxyMode.Discard;
+        proxy.ToServer.Mode = TcpProxyMode.Discard;
         await broker.Node.ControlAsync("eval", "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].");
-        wire.Forget();
-        wire.ToServer.Mode = TcpProxyMode.Pass;
+        proxy.Forget();
+        proxy.ToServer.Mode = TcpProxyMode.Pass;
 
         await app.PublishUntilAcceptedAsync(new TestHappened(2), TimeSpan.FromSeconds(20));
     }
 
     [Fact]
-    public async Task SharedConnection_LostAndGivenBack_HasNoMoreChannelsThanBefore()
+    public async Task SharedConnection_LostAndReopened_HasNoMoreChannelsThanBefore()
     {
-        await using var wire = new TcpProxy(broker.Node.Port);
+        await using var proxy = new TcpProxy(broker.Node.Port);
         var factory = new ConnectionFactory
         {
-            Uri = broker.Node.AddressAt(wire.Port),
+            Uri = broker.Node.AddressAt(proxy.Port),
             ClientProvidedName = name,
             NetworkRecoveryInterval = TimeSpan.FromMilliseconds(500)
         };
@@ -223,7 +223,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
                     recovered.TrySetResult();
                     return Task.CompletedTask;
                 };
-                wire.Sever();
+                proxy.Sever();
                 await recovered.Task.WaitAsync(TestBroker.Patience, Cancel);
                 await HandleAsync(app, cut);
             }
@@ -278,6 +278,3 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         });
     });
 }
-
-[EventName("big.happened")]
-internal sealed record Big(string Text);

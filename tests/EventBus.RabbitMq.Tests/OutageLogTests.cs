@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// What one instance logs while the broker is away: the first failure of each kind, a line a minute, and one at the
-/// end.
+/// An instance logs the first failure of each kind, a line a minute, and one at the end while the broker is
+/// unreachable.
 /// </summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class OutageLogTests(PrivateBroker broker)
@@ -13,7 +13,7 @@ public sealed class OutageLogTests(PrivateBroker broker)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Broker_AwayForAWhile_FillsNoLog()
+    public async Task Broker_UnreachableForAWhile_IsLoggedRarely()
     {
         // Both in the same outage: with a store, and with the retries in queues.
         await using var stored = await Instance.StartAsync(broker.Uri, bus => bus.StoreInMemory());

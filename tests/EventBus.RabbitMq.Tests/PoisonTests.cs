@@ -34,7 +34,7 @@ public sealed class PoisonTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Poisons))]
-    public async Task Header_ThatTheClientCannotRead_IsADeadLetterAndCutsNoConnection(RabbitMqQueueType type, string poison)
+    public async Task Header_ThatTheClientCannotRead_IsADeadLetterAndClosesNoConnection(RabbitMqQueueType type, string poison)
     {
         await using var app = await StartAsync(type);
 
@@ -56,7 +56,7 @@ public sealed class PoisonTests : IDisposable
     /// it is, and why.
     /// </summary>
     [Fact]
-    public async Task Header_ThatCutsASharedConnection_IsNamedWithItsQueueUntilTheBrokerGivesItUp()
+    public async Task Header_ThatClosesASharedConnection_IsNamedWithItsQueueUntilTheBrokerDropsIt()
     {
         await using var connection = await new ConnectionFactory
         {
@@ -87,7 +87,7 @@ public sealed class PoisonTests : IDisposable
     /// prefetched; all are retried with one call, under their own names.
     /// </summary>
     [Fact]
-    public async Task Queue_WhoseConsumersEndAtEachDelivery_EndsInTheDeadLettersAndComesBackWithOneCall()
+    public async Task Queue_WhoseConsumersEndAtEachDelivery_BecomesDeadLettersThatOneCallRetries()
     {
         await using (await StartAsync(limit: 3))
         {
@@ -124,7 +124,7 @@ public sealed class PoisonTests : IDisposable
     }
 
     [Fact]
-    public async Task Queue_OfAHundredLostConnections_LosesNothingToTheDeadLetters()
+    public async Task Queue_AfterAHundredLostConnections_HasNoDeadLetters()
     {
         await using (await StartAsync())
         {
@@ -147,7 +147,7 @@ public sealed class PoisonTests : IDisposable
     [Theory]
     [InlineData(RabbitMqQueueType.Quorum)]
     [InlineData(RabbitMqQueueType.Classic)]
-    public async Task DeliveryCount_WrittenByThePublisher_TakesNoStartAway(RabbitMqQueueType type)
+    public async Task DeliveryCount_WrittenByThePublisher_UsesNoAttempt(RabbitMqQueueType type)
     {
         fails = true;
         await using var app = await StartAsync(type);

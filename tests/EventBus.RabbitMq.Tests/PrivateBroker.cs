@@ -21,6 +21,3 @@ public sealed class PrivateBroker : IAsyncLifetime
         folder.Delete(recursive: true);
     }
 }
-
-[CollectionDefinition]
-public sealed class PrivateBrokerCollection : ICollectionFixture<PrivateBroker>;

@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What is created, what is only checked, and whose connections are used.</summary>
+/// <summary>Tests the creation and the check of entities, and the use of registered connections.</summary>
 public sealed class ProvisioningTests
 {
     private readonly string name = TestBroker.NewName();
@@ -15,7 +15,7 @@ public sealed class ProvisioningTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Create_SeveralQueuesOfAnotherKind_IsOneErrorThatShowsTheDifferencesAndTheMend()
+    public async Task Create_SeveralQueuesOfAnotherKind_IsOneErrorThatShowsTheDifferencesAndTheFix()
     {
         await DeclareClassicAsync($"{name}:mail");
         await DeclareClassicAsync($"{name}:stock");
@@ -70,10 +70,10 @@ public sealed class ProvisioningTests
     }
 
     /// <summary>
-    /// What a subscription is called never makes its queue one of another's, or one of the bus's own.
+    /// No name of a subscription makes its queue that of another subscription, or one of the bus itself.
     /// </summary>
     [Fact]
-    public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_HaveQueuesOfTheirOwn()
+    public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_HaveTheirOwnQueues()
     {
         string[] subscriptions = ["alerts", "dead-letters", "mail", "mail.retries", "retries", "wait-5000ms"];
         await using var app = await TestBus.StartAsync(name, bus =>
@@ -112,7 +112,7 @@ public sealed class ProvisioningTests
     /// The service <c>x</c> with the subscription <c>orders.mail</c>, and the service <c>x.orders</c> with <c>mail</c>.
     /// </summary>
     [Fact]
-    public async Task Create_TwoServicesWhoseNamesJoinToOne_DoNotShareAQueue()
+    public async Task Create_TwoServicesWhoseJoinedNamesAreEqual_DoNotShareAQueue()
     {
         await using var one = await StartAsync(name, "orders.mail", "one");
         await using var other = await StartAsync($"{name}.orders", "mail", "other");
@@ -123,11 +123,11 @@ public sealed class ProvisioningTests
             ["one", "other"],
             new[] { await seen.NextAsync("the event in a service"), await seen.NextAsync("the event in the other") }.Order());
 
-        Task<TestBus> StartAsync(string service, string subscription, string tells) => TestBus.StartAsync(service, bus => bus
+        Task<TestBus> StartAsync(string service, string subscription, string label) => TestBus.StartAsync(service, bus => bus
             .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory()
             .Subscribe<TestHappened>(subscription, (_, _, _) =>
             {
-                seen.Add(tells);
+                seen.Add(label);
                 return Task.CompletedTask;
             }));
     }
@@ -149,17 +149,17 @@ public sealed class ProvisioningTests
     }
 
     /// <summary>
-    /// What is published right after a reconnect is not taken for an event without subscribers, only because the
-    /// subscription's own channel is not open yet.
+    /// An event published right after a reconnect is not reported as unrouted because the channel of the subscription
+    /// is not open yet.
     /// </summary>
     [Fact]
-    public async Task Reconnect_QueueDeletedMeanwhile_IsThereBeforeAnythingIsPublished()
+    public async Task Reconnect_QueueDeletedMeanwhile_IsRecreatedBeforeAnythingIsPublished()
     {
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         var orders = new Subscription("orders", [EventPattern.Parse("order.placed")]);
-        await using var transport = await TestBroker.StartTransportAsync(name, wire.Uri, orders);
-        wire.Refuse = true;
-        wire.Sever();
+        await using var transport = await TestBroker.StartTransportAsync(name, proxy.Uri, orders);
+        proxy.Refuse = true;
+        proxy.Sever();
         await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
@@ -171,7 +171,7 @@ public sealed class ProvisioningTests
             new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()) },
             outcomes,
             Cancel);
-        wire.Refuse = false;
+        proxy.Refuse = false;
         await publishing.AsTask().WaitAsync(TestBroker.Patience, Cancel);
 
         Assert.Equal(PublishStatus.Accepted, outcomes[0].Status);
@@ -207,10 +207,10 @@ public sealed class ProvisioningTests
     }
 
     [Fact]
-    public async Task RegisteredConnection_IsLostAndRecoversByItself_GoesOn()
+    public async Task RegisteredConnection_LostAndRecoveredByItself_Continues()
     {
-        await using var wire = new TcpProxy();
-        var factory = new ConnectionFactory { Uri = wire.Uri, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(50) };
+        await using var proxy = new TcpProxy();
+        var factory = new ConnectionFactory { Uri = proxy.Uri, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(50) };
         await using var connection = await factory.CreateConnectionAsync(Cancel);
         await using var app = await TestBus.StartAsync(name, bus =>
         {
@@ -224,14 +224,14 @@ public sealed class ProvisioningTests
             recovered.TrySetResult();
             return Task.CompletedTask;
         };
-        wire.Sever();
+        proxy.Sever();
         await recovered.Task.WaitAsync(TestBroker.Patience, Cancel);
         await app.Bus.PublishAsync(new TestHappened(5), Cancel);
         Assert.Equal(5, await handled.NextAsync("the event after the recovery"));
     }
 
     [Fact]
-    public async Task RegisteredClient_None_SaysWhatToRegister()
+    public async Task RegisteredClient_Missing_NamesTheRegistration()
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(() => TestBus.StartAsync(name, bus => bus.UseRabbitMq()));
         Assert.Contains("IConnectionFactory", error.ToString(), StringComparison.Ordinal);
@@ -243,7 +243,7 @@ public sealed class ProvisioningTests
     [InlineData("amqp://broker", "broker:5672")]
     [InlineData("amqp://user:secret@one,two:5673,[::1]:5674/shop", "one:5672,two:5673,[::1]:5674")]
     [InlineData("amqps://user:a,b@one, two", "one:5671,two:5671")]
-    public void ConnectionString_AsHostingToolsWriteIt_IsUnderstoodAndNotRepeated(string text, string place) =>
+    public void ConnectionString_AsHostingToolsWriteIt_IsParsedAndNotShown(string text, string place) =>
         Assert.Equal(place, RabbitMqConnectionSource.Of(text, new RabbitMqOptions()).Place);
 
     [Theory]
@@ -256,7 +256,7 @@ public sealed class ProvisioningTests
     [InlineData("amqp://user:secret@host/kX9-canary/north")]
     [InlineData("amqp://user:kX9-canary@one,,two")]
     [InlineData("amqp://user:12@kX9-canary,one:port")]
-    public void ConnectionString_NotUnderstood_IsRefusedWithoutRepeatingIt(string text)
+    public void ConnectionString_Invalid_IsRefusedAndNotShown(string text)
     {
         var thrown = new List<string>();
         EventHandler<FirstChanceExceptionEventArgs> listen = (_, first) => thrown.Add(first.Exception.Message);

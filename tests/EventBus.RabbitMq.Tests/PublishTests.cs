@@ -9,7 +9,7 @@ public sealed class PublishTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Publish_NobodyIsBound_IsUnrouted()
+    public async Task Publish_NoQueueIsBound_IsUnrouted()
     {
         var name = TestBroker.NewName();
         await using var transport = await TestBroker.StartTransportAsync(
@@ -40,23 +40,23 @@ public sealed class PublishTests
     [Fact]
     public async Task Publish_ConnectionCutBeforeTheConfirm_IsInDoubtAndTheNextOneIsAccepted()
     {
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         var seen = new Seen<int>();
         await using var app = await TestBus.StartAsync(
             TestBroker.NewName(),
-            wire.Uri,
+            proxy.Uri,
             bus => bus.Subscribe<TestHappened>("orders", (e, _, _) =>
             {
                 seen.Add(e.Number);
                 return Task.CompletedTask;
             }));
-        wire.Mute = true;
-        var sent = wire.NextSend();
+        proxy.Mute = true;
+        var sent = proxy.NextSend();
 
         var publishing = app.Bus.PublishAsync(new TestHappened(1), Cancel);
         await sent.WaitAsync(TestBroker.Patience, Cancel);
-        wire.Sever();
-        wire.Mute = false;
+        proxy.Sever();
+        proxy.Mute = false;
 
         var failure = await Assert.ThrowsAsync<PublishException>(() => publishing.WaitAsync(TestBroker.Patience, Cancel));
         Assert.Equal(PublishFailure.InDoubt, failure.Failure);
@@ -70,9 +70,9 @@ public sealed class PublishTests
     [Fact]
     public async Task Publish_NoConfirmBeforeTheDeadline_IsInDoubt()
     {
-        await using var wire = new TcpProxy();
-        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus => bus.Publishes<TestHappened>());
-        wire.Mute = true;
+        await using var proxy = new TcpProxy();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), proxy.Uri, bus => bus.Publishes<TestHappened>());
+        proxy.Mute = true;
 
         var failure = await Assert.ThrowsAsync<PublishException>(() =>
             app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Timeout = TimeSpan.FromMilliseconds(300) }, Cancel)
@@ -82,12 +82,12 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_BrokerUnreachableUntilTheDeadline_FailsForSure()
+    public async Task Publish_BrokerUnreachableUntilTheDeadline_IsFailed()
     {
-        await using var wire = new TcpProxy();
-        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
-        wire.Refuse = true;
-        wire.Sever();
+        await using var proxy = new TcpProxy();
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), proxy.Uri);
+        proxy.Refuse = true;
+        proxy.Sever();
         await Until.TrueAsync(
             "the transport notices that its broker is gone",
             async () => (await transport.CheckHealthAsync(Cancel)).Status == HealthStatus.Unhealthy,
@@ -145,7 +145,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_WhatAmqpCannotCarry_IsRejectedAndDisturbsNoOther()
+    public async Task Publish_NotRepresentableInAmqp_IsRejectedAndAffectsNoOther()
     {
         await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), null);
         Envelope[] batch =
@@ -172,13 +172,13 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Dispose_BrokerIsSilent_EndsWithinItsBound()
+    public async Task Dispose_BrokerDoesNotAnswer_EndsWithinItsBound()
     {
         var subscription = new Subscription("orders", [EventPattern.Parse("order.placed")]);
-        await using var wire = new TcpProxy();
-        var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri, subscription);
+        await using var proxy = new TcpProxy();
+        var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), proxy.Uri, subscription);
         await transport.SubscribeAsync(subscription, Cancel);
-        wire.Mute = true;
+        proxy.Mute = true;
         var outcomes = new PublishOutcome[1];
         var publishing = transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, Cancel).AsTask();
 

@@ -6,14 +6,9 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Quorum queues, the default.</summary>
-public sealed class QuorumBackend(PrivateBroker broker) : RabbitMqBackend("RabbitMQ quorum", RabbitMqQueueType.Quorum, broker);
-
-/// <summary>Classic queues.</summary>
-public sealed class ClassicBackend(PrivateBroker broker) : RabbitMqBackend("RabbitMQ classic", RabbitMqQueueType.Classic, broker);
-
 /// <summary>
-/// A real broker that may be restarted, behind a wire that can be cut; retries and dead letters are kept in memory.
+/// A real broker that may be restarted, behind a proxy that can close its connections; retries and dead letters are
+/// kept in memory.
 /// </summary>
 public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, PrivateBroker broker) : Backend, IAsyncDisposable
 {

@@ -13,11 +13,11 @@ public sealed class ReceiveTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Delivery_ConnectionCut_IsLostAndComesAgainAndLateAcksDoNoHarm()
+    public async Task Delivery_ConnectionClosed_IsLostAndRedeliveredAndLateAcksAreHarmless()
     {
         var name = TestBroker.NewName();
-        await using var wire = new TcpProxy();
-        await using (var transport = await TestBroker.StartTransportAsync(name, wire.Uri, Orders))
+        await using var proxy = new TcpProxy();
+        await using (var transport = await TestBroker.StartTransportAsync(name, proxy.Uri, Orders))
         {
             await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
             await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "one" });
@@ -26,7 +26,7 @@ public sealed class ReceiveTests
             var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var registration = first.Lost.Register(lost.SetResult);
 
-            wire.Sever();
+            proxy.Sever();
             await lost.Task.WaitAsync(TestBroker.Patience, Cancel);
             var again = await NextAsync(receiver);
             await first.AckAsync();
@@ -51,7 +51,7 @@ public sealed class ReceiveTests
     public async Task Stop_WhileAHandlerPublishes_SendsItsEventFirst()
     {
         var name = TestBroker.NewName();
-        var (begun, goOn) = (
+        var (begun, resume) = (
             new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously),
             new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         Task stopped;
@@ -61,7 +61,7 @@ public sealed class ReceiveTests
             bus => bus.Publishes<FollowUp>().Subscribe<TestHappened>("tests", async (e, context, token) =>
             {
                 begun.TrySetResult();
-                await goOn.Task;
+                await resume.Task;
                 await context.PublishAsync(new FollowUp(e.Number), token);
             }).Subscribe<FollowUp>("follow-ups", (_, _, _) => throw new InvalidOperationException("not here: the bus stops"))))
         {
@@ -72,7 +72,7 @@ public sealed class ReceiveTests
             // The stop has begun when outsiders are refused.
             await Until.TrueAsync("the bus begins to stop", async () => !await IsAcceptedAsync(app), Cancel);
 
-            goOn.SetResult();
+            resume.SetResult();
             await stopped.WaitAsync(TestBroker.Patience, Cancel);
         }
 
@@ -99,7 +99,7 @@ public sealed class ReceiveTests
     }
 
     [Fact]
-    public async Task Delivery_SettledTwice_DoesNotCostTheChannel()
+    public async Task Delivery_SettledTwice_DoesNotCloseTheChannel()
     {
         var name = TestBroker.NewName();
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
@@ -119,7 +119,7 @@ public sealed class ReceiveTests
     }
 
     [Fact]
-    public async Task StopIntake_OrderedSubscription_StandbyGoesOnInOrder()
+    public async Task StopIntake_OrderedSubscription_StandbyContinuesInOrder()
     {
         var name = TestBroker.NewName();
         var ordered = Orders with { Ordered = true };
@@ -140,13 +140,13 @@ public sealed class ReceiveTests
     }
 
     [Fact]
-    public async Task Handler_ConnectionCutWhileItRuns_EveryEventIsHandled()
+    public async Task Handler_ConnectionClosedWhileItRuns_EveryEventIsHandled()
     {
         var name = TestBroker.NewName();
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         var (started, handled) = (new Seen<int>(), new Seen<int>());
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var app = await TestBus.StartAsync(name, wire.Uri, bus => bus.Subscribe<TestHappened>("orders", async (e, _, token) =>
+        await using var app = await TestBus.StartAsync(name, proxy.Uri, bus => bus.Subscribe<TestHappened>("orders", async (e, _, token) =>
         {
             started.Add(e.Number);
             await go.Task.WaitAsync(token);
@@ -158,7 +158,7 @@ public sealed class ReceiveTests
             await started.NextAsync("ten handlers have begun");
         }
 
-        wire.Sever();
+        proxy.Sever();
         // One at a time: each of them may be what cut the connection.
         await started.NextAsync("a handler begins again after the cut");
         go.SetResult();
@@ -198,7 +198,7 @@ public sealed class ReceiveTests
     }
 
     [Fact]
-    public async Task StopIntake_BufferedDeliveries_GoBackAndTakenOnesCanBeSettled()
+    public async Task StopIntake_BufferedDeliveries_AreReleasedAndTakenOnesCanBeSettled()
     {
         var name = TestBroker.NewName();
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
@@ -279,24 +279,24 @@ public sealed class ReceiveTests
     [InlineData(true, 40, 200_000)]
     [InlineData(false, 40, 200_000)]
     [InlineData(false, 2, 4_000_000)]
-    public async Task Wire_ThatIsSlow_KeepsItsConnection(bool toServer, int count, int length)
+    public async Task Connection_Slow_IsNotClosed(bool toServer, int count, int length)
     {
         var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
         await using (await StartAsync(TestBroker.Uri, receives: true))
         {
         }
 
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
 
         // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is accepted, and one event of 4 MB
         // twice as long.
-        (toServer ? wire.ToServer : wire.ToClient).Delay = TimeSpan.FromMilliseconds(8);
-        await using var publisher = await StartAsync(toServer ? wire.Uri : TestBroker.Uri, receives: false);
+        (toServer ? proxy.ToServer : proxy.ToClient).Delay = TimeSpan.FromMilliseconds(8);
+        await using var publisher = await StartAsync(toServer ? proxy.Uri : TestBroker.Uri, receives: false);
         await publisher.Bus.PublishManyAsync(
             [.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))],
             new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
             Cancel);
-        await using var receiver = await StartAsync(toServer ? TestBroker.Uri : wire.Uri, receives: true);
+        await using var receiver = await StartAsync(toServer ? TestBroker.Uri : proxy.Uri, receives: true);
         for (var i = 0; i < count; i++)
         {
             Assert.Equal(1, await handled.NextAsync($"event {i}"));
@@ -326,14 +326,14 @@ public sealed class ReceiveTests
     /// The looks at the queues wait behind large events: what is heard meanwhile shows that the broker is there.
     /// </summary>
     [Fact]
-    public async Task Wire_ThatIsSlowWhileQueuesAreLookedAt_KeepsItsConnectionAndEveryEventIsAccepted()
+    public async Task Connection_SlowWhileQueuesAreChecked_IsNotClosedAndEveryEventIsAccepted()
     {
         var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         await using var app = await TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
+            bus.UseRabbitMq(proxy.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
                 .StoreInMemory()
                 .Subscribe<Big>("tests", (_, context, _) =>
                 {
@@ -343,7 +343,7 @@ public sealed class ReceiveTests
         });
 
         // Of each 16 KB: 2 MB a second, and so 10 s.
-        wire.ToServer.Delay = TimeSpan.FromMilliseconds(8);
+        proxy.ToServer.Delay = TimeSpan.FromMilliseconds(8);
         await app.Bus.PublishManyAsync(
             [.. Enumerable.Range(0, 100).Select(_ => new Big(new string('x', 200_000)))],
             new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
@@ -359,14 +359,14 @@ public sealed class ReceiveTests
 
     /// <summary>A pass over many queues takes longer than one call may.</summary>
     [Fact]
-    public async Task Binding_OfTheLastOfManyQueues_IsMadeAgainOverASlowWire()
+    public async Task Binding_OfTheLastOfManyQueues_IsRecreatedOverASlowConnection()
     {
         var (name, log) = (TestBroker.NewName(), new LogList());
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         await using var app = await TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
+            bus.UseRabbitMq(proxy.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
                 .StoreInMemory();
             for (var i = 100; i < 140; i++)
             {
@@ -377,7 +377,7 @@ public sealed class ReceiveTests
         });
 
         // Two calls for each queue, 100 ms each.
-        wire.ToClient.Delay = TimeSpan.FromMilliseconds(100);
+        proxy.ToClient.Delay = TimeSpan.FromMilliseconds(100);
         await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
         await channel.QueueUnbindAsync($"{name}:tests-last", name, "test.followed", cancellationToken: Cancel);
@@ -415,9 +415,3 @@ public sealed class ReceiveTests
         }
     }
 }
-
-[EventName("test.followed")]
-internal sealed record FollowUp(int Number);
-
-[EventName("test.unheard")]
-internal sealed record Unheard;

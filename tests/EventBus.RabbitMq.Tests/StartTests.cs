@@ -17,11 +17,11 @@ public sealed class StartTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Start_BrokerOutOfReach_IsDegradedAndLivesOnceItIsBack()
+    public async Task Start_BrokerUnreachable_IsDegradedAndRecoversOnceItIsBack()
     {
-        await using var wire = new TcpProxy { Refuse = true };
+        await using var proxy = new TcpProxy { Refuse = true };
         var handled = new Seen<int>();
-        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus =>
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), proxy.Uri, bus =>
             bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(200)).Subscribe<TestHappened>("tests", (e, _, _) =>
             {
                 handled.Add(e.Number);
@@ -32,7 +32,7 @@ public sealed class StartTests
         var failure = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(0), Cancel));
         Assert.Equal(PublishFailure.Failed, failure.Failure);
 
-        wire.Refuse = false;
+        proxy.Refuse = false;
         await Until.TrueAsync(
             "the bus is healthy again, because its broker is back",
             async () => (await health.CheckHealthAsync(Cancel)).Status == HealthStatus.Healthy,
@@ -47,11 +47,11 @@ public sealed class StartTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Hosts_Several_AnotherIsTakenWhereOneIsGone(bool swallows)
+    public async Task Hosts_OneOfSeveralIsUnreachable_AnotherIsUsed(bool drops)
     {
         await using var first = new TcpProxy();
         await using var second = new TcpProxy();
-        TcpProxy[] wires = [first, second];
+        TcpProxy[] proxies = [first, second];
         var handled = new Seen<int>();
         var address = first.Uri.AbsoluteUri.Replace($":{first.Port}", $":{first.Port},127.0.0.1:{second.Port}", StringComparison.Ordinal);
         await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
@@ -66,9 +66,9 @@ public sealed class StartTests
         for (var round = 0; round < 4; round++)
         {
             // All connections go to the one, then all to the other.
-            var (gone, left) = (wires[round % 2], wires[(round + 1) % 2]);
+            var (gone, left) = (proxies[round % 2], proxies[(round + 1) % 2]);
             (left.Mute, left.Refuse) = (false, false);
-            (gone.Mute, gone.Refuse) = (swallows, !swallows);
+            (gone.Mute, gone.Refuse) = (drops, !drops);
             gone.Sever();
             await app.PublishUntilAcceptedAsync(new TestHappened(round));
             while (await handled.NextAsync($"the event of round {round}") != round)
@@ -82,7 +82,7 @@ public sealed class StartTests
     /// A link whose node is frozen opens at the other next, however often another link has opened meanwhile.
     /// </summary>
     [Fact]
-    public void Hosts_OfTwoLinks_EachHasItsOwnTurn()
+    public void Hosts_OfTwoConnections_EachHasItsOwnOrder()
     {
         var source = RabbitMqConnectionSource.Of("amqp://one,two", new RabbitMqOptions());
         var (publishing, consuming) = (source.CreateHosts()!, source.CreateHosts()!);
@@ -94,21 +94,21 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Start_BrokerOutOfReachAndFailFast_Throws()
+    public async Task Start_BrokerUnreachableAndFailFast_Throws()
     {
-        await using var wire = new TcpProxy { Refuse = true };
+        await using var proxy = new TcpProxy { Refuse = true };
         await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(
-            wire.Uri.AbsoluteUri,
+            proxy.Uri.AbsoluteUri,
             new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) },
             new LoggerFactory([Canary.Log])));
         var error = await Assert.ThrowsAsync<EventBusException>(() =>
             transport.StartAsync(new TransportTopology("app", [], [], TimeProvider.System) { FailFast = true }, Cancel).AsTask());
 
-        Assert.Contains($"{wire.Uri.Host}:{wire.Uri.Port}", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{proxy.Uri.Host}:{proxy.Uri.Port}", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Start_WrongPassword_ThrowsAlsoWhereADegradedStartIsAllowedAndTellsNoPassword()
+    public async Task Start_WrongPassword_ThrowsEvenIfADegradedStartIsAllowedAndShowsNoPassword()
     {
         var uri = new UriBuilder(TestBroker.Uri) { UserName = "guest", Password = "kX9-canary" }.Uri;
         var error = await Assert.ThrowsAsync<EventBusException>(() => TestBroker.StartTransportAsync(TestBroker.NewName(), uri));
@@ -118,14 +118,14 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Password_WhateverKnowsItIsShown_IsNot()
+    public async Task Password_OfAnyTypeThatHasIt_IsNotShown()
     {
-        await using var wire = new TcpProxy();
-        var source = RabbitMqConnectionSource.Of(wire.Uri.AbsoluteUri, new RabbitMqOptions());
-        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
+        await using var proxy = new TcpProxy();
+        var source = RabbitMqConnectionSource.Of(proxy.Uri.AbsoluteUri, new RabbitMqOptions());
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), proxy.Uri);
         var healthy = await transport.CheckHealthAsync(Cancel);
-        wire.Refuse = true;
-        wire.Sever();
+        proxy.Refuse = true;
+        proxy.Sever();
         var broken = healthy;
         await Until.TrueAsync(
             "the transport is not healthy, because its broker is gone",
@@ -138,7 +138,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Start_VirtualHostThatIsNotThere_ThrowsAlsoWhereADegradedStartIsAllowed()
+    public async Task Start_MissingVirtualHost_ThrowsEvenIfADegradedStartIsAllowed()
     {
         var uri = new UriBuilder(TestBroker.Uri) { Path = "nowhere" }.Uri;
         var error = await Assert.ThrowsAsync<EventBusException>(() => TestBroker.StartTransportAsync(TestBroker.NewName(), uri));
@@ -152,7 +152,7 @@ public sealed class StartTests
     /// given up.
     /// </summary>
     [Fact]
-    public async Task Opening_WithoutAnAnswer_GetsASecondBesideIt()
+    public async Task Opening_WithoutAnAnswer_StartsASecondInParallel()
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
@@ -167,15 +167,15 @@ public sealed class StartTests
     }
 
     /// <summary>
-    /// P4: an opening that meets a wire which swallows everything is given up as soon as an open connection would be,
+    /// P4: an opening that meets a connection that drops everything is given up as soon as an open connection would be,
     /// and not only when a call has taken its longest.
     /// </summary>
     [Fact]
-    public async Task Opening_IntoAWireThatSwallowsEverything_IsGivenUpSoon()
+    public async Task Opening_OfAConnectionThatDropsEverything_IsAbortedSoon()
     {
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
-            .UseRabbitMq(wire.Uri.AbsoluteUri, options => (
+            .UseRabbitMq(proxy.Uri.AbsoluteUri, options => (
                 options.Exchange,
                 options.CallTimeout,
                 options.SilenceTimeout) = ("wire", TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(500)))
@@ -184,19 +184,19 @@ public sealed class StartTests
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
         // Every opening goes into the hole: of the two connections, some are tried again.
-        wire.Mute = true;
+        proxy.Mute = true;
         for (var opening = 1; opening <= 4; opening++)
         {
-            var next = wire.NextSend();
+            var next = proxy.NextSend();
             if (opening == 1)
             {
-                wire.Sever();
+                proxy.Sever();
             }
 
             await next.WaitAsync(TestBroker.Patience, Cancel);
         }
 
-        wire.Mute = false;
+        proxy.Mute = false;
         await app.PublishUntilAcceptedAsync(new TestHappened(2));
     }
 
@@ -205,11 +205,11 @@ public sealed class StartTests
     /// missed.
     /// </summary>
     [Fact]
-    public async Task Wire_ThatSwallowsEverything_IsNoticedAndReplaced()
+    public async Task Connection_ThatDropsEverything_IsDetectedAndReplaced()
     {
-        await using var wire = new TcpProxy();
+        await using var proxy = new TcpProxy();
         var handled = new Seen<int>();
-        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus =>
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), proxy.Uri, bus =>
             bus.Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)).Subscribe<TestHappened>("tests", (e, _, _) =>
             {
                 handled.Add(e.Number);
@@ -219,11 +219,11 @@ public sealed class StartTests
         Assert.Equal(1, await handled.NextAsync("the event before"));
 
         // Existing connections receive nothing; new connections work.
-        wire.Forget();
+        proxy.Forget();
         await app.PublishUntilAcceptedAsync(new TestHappened(2), TimeSpan.FromSeconds(8));
 
         // Until then the broker may hold the event for the consumer that is out of reach: with two heartbeats, 20 s.
-        wire.EndForgottenAtServer();
+        proxy.EndForgottenAtServer();
 
         // The first may come once more: its acknowledgement may be among what was swallowed.
         while (await handled.NextAsync("the event after") != 2)
@@ -232,7 +232,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Retire_QueueOfAGoneSubscription_RefusesWhileItIsUsedOrFullAndThenRemovesIt()
+    public async Task Retire_QueueOfARemovedSubscription_IsRefusedWhileInUseOrNotEmptyAndThenRemovesIt()
     {
         var name = TestBroker.NewName();
         await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);

@@ -6,8 +6,6 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
-internal sealed record TestHappened(int Number);
-
 /// <summary>One application on the real broker, and what its handlers saw.</summary>
 internal sealed class TestBus : IAsyncDisposable
 {
@@ -70,26 +68,5 @@ internal sealed class TestBus : IAsyncDisposable
     {
         await host.StopAsync();
         host.Dispose();
-    }
-}
-
-/// <summary>Waits for what a handler saw, with a name for the wait.</summary>
-internal sealed class Seen<T>
-{
-    private readonly Channel<T> channel = Channel.CreateUnbounded<T>();
-
-    public void Add(T item) => channel.Writer.TryWrite(item);
-
-    public async Task<T> NextAsync(string what)
-    {
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        try
-        {
-            return await channel.Reader.ReadAsync(patience.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            throw new TimeoutException($"Nothing came within {TestBroker.Patience}: {what}.");
-        }
     }
 }

@@ -18,7 +18,7 @@ public sealed class TlsTests : IDisposable
 
     /// <summary>The client's own setting would let every certificate through whose only fault is the name.</summary>
     [Fact]
-    public void Address_WithTls_AcceptsNoFaultOfACertificate()
+    public void Address_WithTls_AcceptsNoInvalidCertificate()
     {
         var ssl = Assert.IsType<ConnectionFactory>(
             RabbitMqConnectionSource.Of("amqps://user:secret@broker.example", new RabbitMqOptions()).Factory).Ssl;
@@ -46,7 +46,7 @@ public sealed class TlsTests : IDisposable
 
     /// <summary>TLS is done below the client, so that its headers are looked at there as well.</summary>
     [Fact]
-    public async Task Header_ThatTheClientCannotRead_OverTls_IsADeadLetter()
+    public async Task Header_ThatTheClientCannotReadOverTls_IsADeadLetter()
     {
         var name = TestBroker.NewName();
         var handled = new Seen<int>();
@@ -108,7 +108,7 @@ public sealed class TlsTests : IDisposable
         await Task.WhenAny(stream.CopyToAsync(plain), plain.CopyToAsync(stream));
     }
 
-    /// <summary>Whether the client went on to speak its protocol.</summary>
+    /// <summary>True if the client continued with its protocol.</summary>
     private async Task<bool> ServeAsync(X509Certificate2 certificate)
     {
         using var client = await listener.AcceptTcpClientAsync(Cancel);

@@ -5,7 +5,7 @@ namespace EventBus.Redis.Tests;
 public sealed class FencedCommandsTests
 {
     [Fact]
-    public async Task Command_UnderALeaseThatIsAnothers_IsRefusedAndMovesNothing()
+    public async Task Command_WithTheLeaseOfAnother_IsRefusedAndChangesNothing()
     {
         await using var redis = await TestRedis.OpenAsync();
         RedisKey lease = $"{{{redis.Prefix}}}:lease:app:parcels";

@@ -16,7 +16,7 @@ public sealed class OrderCrashTests
     private static CancellationToken TestToken => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Walkers_TheActiveOneKilledAgainAndAgain_KeepTheOrderOfEveryKey()
+    public async Task Walkers_ActiveOneKilledRepeatedly_KeepTheOrderOfEveryKey()
     {
         const int Kills = 3, Length = 120;
         await using var redis = await TestRedis.OpenAsync();
@@ -49,7 +49,7 @@ public sealed class OrderCrashTests
     }
 
     [Fact]
-    public async Task Walker_FrozenWhileItIsActive_LeavesItsKeysToTheOtherForGood()
+    public async Task Walker_SuspendedWhileItIsActive_LosesItsKeysPermanently()
     {
         const int Length = 300;
         await using var redis = await TestRedis.OpenAsync();

@@ -5,14 +5,14 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// What one instance logs while Redis is away: the first failure of each kind, a line a minute, and one at the end.
+/// An instance logs the first failure of each kind, a line a minute, and one at the end while Redis is unreachable.
 /// </summary>
 public sealed class OutageLogTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Server_AwayForAWhile_FillsNoLog()
+    public async Task Server_UnreachableForAWhile_IsLoggedRarely()
     {
         await using var redis = new PrivateRedis();
         await redis.StartAsync();

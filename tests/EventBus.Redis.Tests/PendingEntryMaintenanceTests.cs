@@ -50,7 +50,7 @@ public sealed class PendingEntryMaintenanceTests
     }
 
     [Fact]
-    public async Task Entry_BehindManyThatOthersHold_IsTakenOver()
+    public async Task Entry_BehindManyOfOtherConsumers_IsTakenOver()
     {
         const int Held = 200;
         await using var redis = await TestRedis.OpenAsync();
@@ -71,7 +71,7 @@ public sealed class PendingEntryMaintenanceTests
     }
 
     [Fact]
-    public async Task Entry_InTheStreamOfOtherEvents_IsPassedOverAndSaid()
+    public async Task Entry_InTheStreamOfOtherEvents_IsSkippedAndReported()
     {
         await using var redis = await TestRedis.OpenAsync();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync());
@@ -83,7 +83,7 @@ public sealed class PendingEntryMaintenanceTests
     }
 
     [Fact]
-    public async Task Consumer_OfADeadInstance_IsRemovedWhenNothingIsPendingForIt()
+    public async Task Consumer_OfACrashedInstance_IsRemovedOnceNothingIsPendingForIt()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(TimeSpan.FromMilliseconds(300));
@@ -107,7 +107,7 @@ public sealed class PendingEntryMaintenanceTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task LogProvider_ThatFails_EndsNoReading(bool ordered)
+    public async Task LogProvider_ThatFails_EndsNoReadLoop(bool ordered)
     {
         await using var redis = await TestRedis.OpenAsync();
         using var logs = new FailingLogs();

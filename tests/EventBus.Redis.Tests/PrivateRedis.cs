@@ -12,7 +12,7 @@ namespace EventBus.Redis.Tests;
 /// </summary>
 internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 {
-    /// <summary>What it asks for: the canary, and what is special in a configuration string.</summary>
+    /// <summary>The password: the canary, and characters that are special in a configuration string.</summary>
     public static readonly string Password = $"{Canary.Password}/=@";
 
     private readonly string folder = Directory.CreateTempSubdirectory("eventbus-redis-").FullName;

@@ -49,7 +49,7 @@ public sealed class RedisConnectionSourceTests
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public async Task Registered_Nothing_SaysWhatToRegister(string call)
+    public async Task Registered_Nothing_NamesTheRegistration(string call)
     {
         using var host = Build(bus => Choose(bus, call));
 
@@ -63,7 +63,7 @@ public sealed class RedisConnectionSourceTests
     }
 
     [Fact]
-    public async Task Registered_WithoutAServer_StartsDegradedAndComesToLife()
+    public async Task Registered_WithoutAServer_StartsDegradedAndRecovers()
     {
         await using var server = new PrivateRedis();
         await using var registered =
@@ -104,7 +104,7 @@ public sealed class RedisConnectionSourceTests
     }
 
     [Fact]
-    public async Task Registered_CredentialsGivenAsCode_AreRefusedWhereConnectionsOfOurOwnAreNeeded()
+    public async Task Registered_CredentialsSetInCode_AreRefusedWhereOwnConnectionsAreNeeded()
     {
         await using var server = await StartLockedAsync();
         var options = new ConfigurationOptions { EndPoints = { server.EndPoint }, Defaults = new SecretProvider() };
@@ -131,7 +131,7 @@ public sealed class RedisConnectionSourceTests
     }
 
     [Fact]
-    public async Task Registered_PasswordWithAComma_IsRefusedWithoutRepeatingIt()
+    public async Task Registered_PasswordWithAComma_IsRefusedAndNotShown()
     {
         foreach (var password in new[] { "first,second-canary", "first,second=canary" })
         {
@@ -155,7 +155,7 @@ public sealed class RedisConnectionSourceTests
     }
 
     [Fact]
-    public async Task ConnectionString_OfHostingTools_IsTakenAndABadOneIsNotRepeated()
+    public async Task ConnectionString_OfHostingTools_IsAcceptedAndAnInvalidOneIsNotShown()
     {
         await using var server = await StartLockedAsync();
         using (var host = Build(bus => bus.UseRedis($"{server.EndPoint},user=bus,password={Secret},ssl=false")

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// What is deleted while the bus runs is made again, so that what is published afterwards arrives within ten seconds.
+/// Keys that are deleted while the bus runs are created again, so that later events arrive within ten seconds.
 /// </summary>
 public sealed class RedisDeletedKeyTests
 {
@@ -23,7 +23,7 @@ public sealed class RedisDeletedKeyTests
     [InlineData("everything", "shared")]
     [InlineData("everything", "ordered")]
     [InlineData("everything", "all")]
-    public async Task Deleted_WhileTheBusRuns_IsMadeAgainAndWhatComesArrivesSoon(string what, string kind)
+    public async Task Stream_DeletedWhileTheBusRuns_IsRecreatedAndNewEventsArriveSoon(string what, string kind)
     {
         await using var redis = await TestRedis.OpenAsync();
         var subscription = kind == "all"
@@ -59,7 +59,7 @@ public sealed class RedisDeletedKeyTests
     [Theory]
     [InlineData("known:streams")]
     [InlineData("open:groups")]
-    public async Task ListBesideTheStreams_Deleted_IsWrittenAgain(string name)
+    public async Task ListOfTheStreams_Deleted_IsWrittenAgain(string name)
     {
         await using var redis = await TestRedis.OpenAsync();
         var all = new Subscription("parcels", [EventPattern.Parse("#")]);

@@ -4,13 +4,13 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What keeps a subscription from receiving is reported, and recovers when its cause is gone.</summary>
+/// <summary>Problems that stop a subscription are reported, and it recovers when their cause is gone.</summary>
 public sealed class RedisHealthTests
 {
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Stream_WhoseKeyIsOverwritten_MakesHealthUnhealthyUntilItIsGone(bool ordered)
+    public async Task Stream_WhoseKeyIsOverwritten_IsUnhealthyUntilTheKeyIsDeleted(bool ordered)
     {
         var subscription = TestRedis.Parcels() with { Ordered = ordered };
         await using var redis = await TestRedis.OpenAsync();
@@ -31,7 +31,7 @@ public sealed class RedisHealthTests
     }
 
     [Fact]
-    public async Task Place_ThatIsNonsense_IsNoneAndTheReadingGoesOn()
+    public async Task Position_ThatIsInvalid_IsIgnoredAndReadingContinues()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
@@ -79,7 +79,7 @@ public sealed class RedisHealthTests
     [Theory]
     [InlineData("#")]
     [InlineData("parcel.#", "letter.#")]
-    public async Task Stream_OverwrittenWhileItsEventsAreHandled_HoldsUpNoOtherStream(params string[] patterns)
+    public async Task Stream_OverwrittenWhileItsEventsAreHandled_BlocksNoOtherStream(params string[] patterns)
     {
         // As many as are held at most: what stays held leaves no room for anything else.
         const int Capacity = 64;
@@ -123,7 +123,7 @@ public sealed class RedisHealthTests
     }
 
     [Fact]
-    public async Task Server_BackFromAnOlderCopy_IsSaid()
+    public async Task Server_RestoredFromAnOlderCopy_IsReported()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--appendonly", "no");
@@ -146,7 +146,7 @@ public sealed class RedisHealthTests
     }
 
     [Fact]
-    public async Task User_WithoutTheRightToTakeOver_MakesHealthDegraded()
+    public async Task User_WithoutPermissionToTakeOver_IsDegraded()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-xautoclaim");

@@ -47,7 +47,7 @@ public sealed class RedisMemoryTests
     }
 
     [Fact]
-    public async Task Subscribe_AtTheMemoryLimitWithoutAGroup_LivesOnceThereIsMemory()
+    public async Task Subscribe_AtTheMemoryLimitWithoutAGroup_StartsOnceThereIsMemory()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();

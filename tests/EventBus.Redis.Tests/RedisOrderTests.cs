@@ -6,7 +6,7 @@ namespace EventBus.Redis.Tests;
 public sealed class RedisOrderTests
 {
     [Fact]
-    public async Task Deliveries_ReleasedInTheMiddle_BeginAgainInTheOrderOfTheLog()
+    public async Task Deliveries_ReleasedInTheMiddle_RestartInTheOrderOfTheLog()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(subscriptions: [Line()]);
@@ -25,7 +25,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task Deliveries_OverTheApplicationsOwnConnection_ComeInOrderAndLeaveItOpen()
+    public async Task Deliveries_OverTheConnectionOfTheApplication_ArriveInOrderAndLeaveItOpen()
     {
         const int Count = 200;
         await using var redis = await TestRedis.OpenAsync();
@@ -59,7 +59,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task SecondInstance_WhileTheFirstIsActive_StandsByAndFollowsAtOnceAfterACleanStop()
+    public async Task SecondInstance_WhileTheFirstIsActive_IsStandbyAndTakesOverAtOnceAfterACleanStop()
     {
         // Ten times as long as the test waits: only a release of the lease can be faster.
         var claimAfter = TestRedis.Patience * 10;
@@ -83,7 +83,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task ActiveInstance_ThatRedisHearsNoMore_LetsGoBeforeTheNextBeginsAndItsAcknowledgementsDoNothing()
+    public async Task ActiveInstance_CutOffFromRedis_StopsBeforeTheNextStartsAndItsAcknowledgementsDoNothing()
     {
         var claimAfter = TimeSpan.FromSeconds(1);
         await using var redis = await TestRedis.OpenAsync();
@@ -111,7 +111,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task ActiveInstance_WhoseConnectionIsCut_GoesOnInOrderAndKeepsWhatItHandedOut()
+    public async Task ActiveInstance_WhoseConnectionIsClosed_ContinuesInOrderAndKeepsItsDeliveries()
     {
         await using var redis = await TestRedis.OpenAsync();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [Line()]), Line());
@@ -129,7 +129,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task ActiveInstance_WhoseConnectionIsCutAgainAndAgain_NeverGoesBack()
+    public async Task ActiveInstance_WhoseConnectionIsClosedRepeatedly_NeverRedelivers()
     {
         const int Cuts = 60, Apart = 200;
         await using var redis = await TestRedis.OpenAsync();
@@ -183,7 +183,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task Epoch_AfterEntriesWereDeletedWhilePending_GoesOnWithoutThem()
+    public async Task Epoch_AfterEntriesWereDeletedWhilePending_ContinuesWithoutThem()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(subscriptions: [Line()]);
@@ -201,7 +201,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task Epoch_WhoseGroupIsDestroyed_BeginsAgainBehindWhatWasAcknowledged()
+    public async Task Epoch_WhoseGroupIsDestroyed_RestartsAfterTheAcknowledgedEntries()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(TimeSpan.FromSeconds(1), subscriptions: [Line()]);
@@ -226,7 +226,7 @@ public sealed class RedisOrderTests
     }
 
     [Fact]
-    public async Task Epoch_WhoseServerIsFlushed_GoesOnWithWhatComesAfterwards()
+    public async Task Epoch_WhoseServerIsFlushed_ContinuesWithLaterEvents()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();

@@ -69,7 +69,7 @@ public sealed class RedisPubSubBuilderTests
     }
 
     [Fact]
-    public async Task Start_WhatALossyBackendCannotDo_IsRefused()
+    public async Task Start_FeaturesThatALossyBackendLacks_AreRefused()
     {
         using var host = Build(bus =>
         {
@@ -85,7 +85,7 @@ public sealed class RedisPubSubBuilderTests
     }
 
     [Fact]
-    public async Task Start_BadOptions_AreNamed()
+    public async Task Start_InvalidOptions_AreNamed()
     {
         await AssertRefusedAsync(options => options.KeyPrefix = "a*", "RedisPubSubOptions.KeyPrefix is 'a*'");
         await AssertRefusedAsync(options => options.BufferCount = 0, "RedisPubSubOptions.BufferCount is 0");

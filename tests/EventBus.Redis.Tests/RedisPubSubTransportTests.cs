@@ -66,7 +66,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Connection_Cut_ListensAgainAndSaysWhatIsLost()
+    public async Task Connection_Closed_ListensAgainAndReportsTheLoss()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis);
@@ -95,7 +95,7 @@ public sealed class RedisPubSubTransportTests
     [Theory]
     [InlineData("resp2")]
     [InlineData("resp3")]
-    public async Task Subscription_WhoseConnectionIsSwallowedAlone_IsNoticedAndListensAgain(string protocol)
+    public async Task Subscription_WhoseConnectionAloneIsSilent_IsDetectedAndListensAgain(string protocol)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var proxy = TestRedis.NewProxy();
@@ -113,7 +113,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Buffer_Full_DropsCountsAndIsDegraded()
+    public async Task Buffer_Full_DropsAndCountsEventsAndIsDegraded()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis, options: new RedisPubSubOptions { BufferCount = 3 });
@@ -144,7 +144,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Buffer_SettledInTime_TakesMore()
+    public async Task Buffer_SettledInTime_AcceptsMore()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis, options: new RedisPubSubOptions { BufferCount = 1 });
@@ -161,7 +161,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Release_WhileTakingIn_ComesAgain()
+    public async Task Release_DuringIntake_IsRedelivered()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis);
@@ -176,7 +176,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Patterns_Overlapping_DeliverOnceAndOnlyWhatMatches()
+    public async Task Patterns_Overlapping_DeliverMatchingEventsOnce()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis);
@@ -210,7 +210,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Foreign_PlainJsonWithoutId_GetsOneFromItsContentAndSaysSoOnce()
+    public async Task Foreign_PlainJsonWithoutId_GetsOneFromItsContentAndIsReportedOnce()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis);
@@ -233,7 +233,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task StopIntake_AfterPublishing_HandsOutAllThatWasAcceptedAndRefusesMore()
+    public async Task StopIntake_AfterPublishing_DeliversAcceptedEventsAndRefusesMore()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var app = await TestPubSub.StartAsync(redis);
@@ -253,7 +253,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Start_WithoutAServer_IsDegradedAndListensOnceItIsThere()
+    public async Task Start_WithoutAServer_IsDegradedAndListensOnceItIsUp()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var late = new PrivateRedis();
@@ -268,7 +268,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
+    public async Task Start_WithoutAServerAndFailFast_FailsAndNamesTheFix()
     {
         await using var redis = await TestRedis.OpenAsync();
         var exception = await Assert.ThrowsAsync<EventBusException>(
@@ -278,7 +278,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Subscribe_ChannelsNotGranted_FailsAndSaysWhatToGrant()
+    public async Task Subscribe_ChannelsNotGranted_FailsAndNamesThePermission()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var strict = new PrivateRedis(
@@ -328,7 +328,7 @@ public sealed class RedisPubSubTransportTests
     }
 
     [Fact]
-    public async Task Dispose_WhileRedisIsSilent_EndsSoon()
+    public async Task Dispose_RedisDoesNotAnswer_EndsSoon()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();

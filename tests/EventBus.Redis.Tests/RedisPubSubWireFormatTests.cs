@@ -7,7 +7,7 @@ namespace EventBus.Redis.Tests;
 public sealed class RedisPubSubWireFormatTests
 {
     [Fact]
-    public void Write_EveryAttribute_IsACloudEventThatReadsBack()
+    public void Write_EveryAttribute_IsACloudEventThatCanBeRead()
     {
         var written = new Envelope(
             new EnvelopeAttributes
@@ -36,8 +36,12 @@ public sealed class RedisPubSubWireFormatTests
 
         Assert.Equal(
             """
-            {"specversion":"1.0","id":"1","type":"order.placed","source":"shop","time":"2026-01-02T03:04:05.0000000Z","datacontenttype":"application/json","partitionkey":"käy","correlationid":"process","causationid":"0","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","eventversion":2,"tenant":"t \"1\"","headers":"{\"X-Odd\":\"ü\",\"id\":\"mine\",\"subject\":\"\",\"headers\":\"h\"}","data":{"orderId":"4711"}}
-            """,
+            {"specversion":"1.0","id":"1","type":"order.placed","source":"shop","time":"2026-01-02T03:04:05.0000000Z",
+            "datacontenttype":"application/json","partitionkey":"käy","correlationid":"process","causationid":"0",
+            "traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","eventversion":2,
+            "tenant":"t \"1\"","headers":"{\"X-Odd\":\"ü\",\"id\":\"mine\",\"subject\":\"\",\"headers\":\"h\"}",
+            "data":{"orderId":"4711"}}
+            """.ReplaceLineEndings(""),
             Encoding.UTF8.GetString(message));
         var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idWasMade);
         Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Source));
@@ -62,7 +66,7 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("{} {}", "application/json", false)]
     [InlineData("<a/>", "application/xml", false)]
     [InlineData("{}", "text/plain", false)]
-    public void Body_WhateverItIs_ComesBackByteByByte(string body, string contentType, bool asJson)
+    public void Body_WithAnyContent_ArrivesUnchanged(string body, string contentType, bool asJson)
     {
         var message = RedisPubSubWireFormat.Write(Envelope(Encoding.UTF8.GetBytes(body), contentType), "shop", new RedisPubSubWriterPool());
 
@@ -75,7 +79,7 @@ public sealed class RedisPubSubWireFormatTests
     }
 
     [Fact]
-    public void Body_NoUtf8OrVeryDeep_TravelsAsBytes()
+    public void Body_NotUtf8OrDeeplyNested_IsSentAsBytes()
     {
         foreach (var body in new byte[][]
         {
@@ -95,10 +99,12 @@ public sealed class RedisPubSubWireFormatTests
     }
 
     [Fact]
-    public void Read_CloudEventOfAnother_TakesWhatItSays()
+    public void Read_CloudEventOfAnotherProgram_UsesItsAttributes()
     {
-        var read = Read(
-            """{ "specversion" : "1.0", "type":"com.shop.order.placed", "source":"/shop", "id":"A-1", "subject":"4711", "number":7, "flag":true, "list":[1], "none":null, "datacontenttype":"text/plain", "data":"grüße\n" }""");
+        var read = Read("""
+            { "specversion" : "1.0", "type":"com.shop.order.placed", "source":"/shop", "id":"A-1", "subject":"4711", "number":7,
+              "flag":true, "list":[1], "none":null, "datacontenttype":"text/plain", "data":"grüße\n" }
+            """);
 
         Assert.Equal(("A-1", "com.shop.order.placed", "/shop", "4711", null), (read.Id, read.Name, read.Source, read.Key, read.Defect));
         Assert.Equal(new Dictionary<string, string> { ["number"] = "7", ["flag"] = "true" }, read.Headers);
@@ -140,7 +146,7 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("""{"specversion":"1.0","id":"1","time":"noon","data":1}""", "'time'")]
     [InlineData("""{"specversion":"1.0","id":"1","type":"Order Placed","data":1}""", "'type'")]
     [InlineData("""{"specversion":"1.0","id":"1","eventversion":0,"data":1}""", "'eventversion'")]
-    public void Read_DefectiveEnvelope_SaysWhatIsWrong(string message, string wrong)
+    public void Read_DefectiveEnvelope_NamesTheDefect(string message, string wrong)
     {
         var read = Read(message);
 

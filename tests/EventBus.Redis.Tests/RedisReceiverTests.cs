@@ -6,7 +6,7 @@ namespace EventBus.Redis.Tests;
 public sealed class RedisReceiverTests
 {
     [Fact]
-    public async Task Deliveries_OfOneStream_ComeInTheOrderOfTheLog()
+    public async Task Deliveries_OfOneStream_ArriveInTheOrderOfTheLog()
     {
         const int Count = 1_000;
         await using var redis = await TestRedis.OpenAsync();
@@ -31,7 +31,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Delivery_Released_ComesAgainWithItsCount()
+    public async Task Delivery_Released_IsRedeliveredWithItsCount()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
@@ -50,7 +50,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_Disposed_GivesWhatIsUnsettledToAnotherAtOnce()
+    public async Task Receiver_Disposed_ReleasesUnsettledEntriesToAnotherAtOnce()
     {
         await using var redis = await TestRedis.OpenAsync();
         var leaving = await redis.SubscribeAsync(await redis.StartAsync());
@@ -77,7 +77,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Delivery_HeldLongerThanTheClaimTime_StaysWithItsLivingOwner()
+    public async Task Delivery_UnsettledForLongerThanTheClaimTime_StaysWithItsRunningOwner()
     {
         var claimAfter = TimeSpan.FromMilliseconds(600);
         await using var redis = await TestRedis.OpenAsync();
@@ -96,7 +96,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Delivery_OfAnOwnerThatRedisHearsNoMore_IsLostThereAndTakenOver()
+    public async Task Delivery_OfAnOwnerCutOffFromRedis_IsLostThereAndTakenOver()
     {
         var claimAfter = TimeSpan.FromSeconds(1);
         await using var redis = await TestRedis.OpenAsync();
@@ -123,7 +123,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Delivery_ClaimedByAnother_IsLostAndNotTakenBack()
+    public async Task Delivery_ClaimedByAnother_IsLostAndNotClaimedAgain()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(9));
@@ -143,13 +143,13 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Entry_TakenOverByAnAnswerThatWasLost_CountsTheDeliveryBefore()
+    public async Task Entry_TakenOverWithALostAnswer_CountsTheEarlierDelivery()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(TimeSpan.FromSeconds(3), valve.Address));
 
-        // A pass that takes over has ended before the wire is closed, so that the next one is heard.
+        // A pass that takes over has ended before the connection is closed, so that the next one is heard.
         await AbandonAsync("p-0");
         await (await TestRedis.NextAsync(receiver)).AckAsync();
         await Until.TrueAsync(
@@ -183,7 +183,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_ConnectionKilled_GoesOnWithoutLoss()
+    public async Task Receiver_ConnectionKilled_ContinuesWithoutLoss()
     {
         await using var redis = await TestRedis.OpenAsync();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync());
@@ -197,7 +197,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_GroupVanished_IsMadeAgainAndMissesNothing()
+    public async Task Receiver_GroupDeleted_IsRecreatedAndMissesNothing()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
@@ -210,7 +210,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_GroupDestroyed_BeginsWhereItWasWrittenDown()
+    public async Task Receiver_GroupDestroyed_StartsAtTheRecordedPosition()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(1));
@@ -228,7 +228,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_GroupDestroyedWhileNobodyIsThere_MissesNothing()
+    public async Task Receiver_GroupDestroyedWhileNoInstanceRuns_MissesNothing()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
@@ -248,7 +248,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_ServerFlushed_GoesOnAndSaysWhatWasLost()
+    public async Task Receiver_ServerFlushed_ContinuesAndReportsTheLoss()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();
@@ -289,7 +289,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Wildcard_StreamThatAppearedWhileNobodyWasThere_IsReadFromItsFirstEntryAndAnOlderOneIsNot()
+    public async Task Wildcard_StreamCreatedWhileNoInstanceRan_IsReadFromItsFirstEntryAndAnOlderOneIsNot()
     {
         await using var redis = await TestRedis.OpenAsync();
         var all = new Subscription("all", [EventPattern.Parse("*.sent")]);
@@ -305,7 +305,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Receiver_WithABacklog_HoldsNoMoreThanAFewTimesItsConcurrency()
+    public async Task Receiver_WithABacklog_BuffersAFewTimesItsConcurrencyAtMost()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
@@ -355,7 +355,7 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
-    public async Task Entry_OfANameThatNoPatternMatches_IsAcknowledgedUnseen()
+    public async Task Entry_OfANameThatNoPatternMatches_IsAcknowledgedWithoutAHandler()
     {
         await using var redis = await TestRedis.OpenAsync();
         var narrow = new Subscription("parcels", [EventPattern.Parse("parcel.sent")]);

@@ -10,7 +10,7 @@ namespace EventBus.Redis.Tests;
 public sealed class RedisRoleTests
 {
     [Fact]
-    public async Task Primary_DemotedWhileItRuns_IsLeftForTheNewOne()
+    public async Task Primary_DemotedWhileItRuns_IsReplacedByTheNewOne()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var first = await PrimaryAsync();
@@ -32,7 +32,7 @@ public sealed class RedisRoleTests
     }
 
     [Fact]
-    public async Task Primary_KilledAndReplacedByHand_IsLeftForTheNewOne()
+    public async Task Primary_KilledAndReplacedManually_IsReplacedByTheNewOne()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var first = await PrimaryAsync();
@@ -54,7 +54,7 @@ public sealed class RedisRoleTests
     /// meanwhile would be lost.
     /// </summary>
     [Fact]
-    public async Task Primary_KilledAndBack_IsNotTakenForThePrimaryThatTheSentinelsName()
+    public async Task Primary_KilledAndRestarted_IsNotUsedInsteadOfTheOneThatTheSentinelsName()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var first = await PrimaryAsync();

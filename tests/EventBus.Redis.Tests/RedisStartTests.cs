@@ -72,7 +72,7 @@ public sealed class RedisStartTests
     }
 
     [Fact]
-    public async Task Subscribe_UserWithoutTheRight_SaysWhichKeysAndCommandsItNeeds()
+    public async Task Subscribe_UserWithoutPermission_NamesTheKeysAndCommands()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-xgroup");
@@ -86,7 +86,7 @@ public sealed class RedisStartTests
     }
 
     [Fact]
-    public async Task Subscribe_KeyOfTheStreamHoldsSomethingElse_IsRefused()
+    public async Task Subscribe_KeyOfTheStreamHasAnotherType_IsRefused()
     {
         await using var redis = await TestRedis.OpenAsync();
         await redis.Database.StringSetAsync(redis.ParcelStream, "no stream");

@@ -64,7 +64,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Publish_GatheredWithoutAConnection_FailsAtOnce()
+    public async Task Publish_BatchedWithoutAConnection_FailsAtOnce()
     {
         var configuration = ConfigurationOptions.Parse("127.0.0.1:1,connectTimeout=500,abortConnect=false");
         configuration.BacklogPolicy = BacklogPolicy.FailFast;
@@ -98,7 +98,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Publish_TimeIsUpBeforeItsTurn_FailsAndIsNeverSent()
+    public async Task Publish_DeadlineBeforeItsTurn_FailsAndIsNeverSent()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
@@ -163,7 +163,7 @@ public sealed class RedisTransportTests
     [InlineData("17", PublishStatus.InDoubt)]
     [InlineData("1790000000000-", PublishStatus.InDoubt)]
     [InlineData(null, PublishStatus.InDoubt)]
-    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) =>
+    public void Publish_Answered_IsAcceptedOnlyWithAnEntryId(string? answer, PublishStatus expected) =>
         Assert.Equal(expected, RedisWriteBatch.OutcomeOf(answer).Status);
 
     [Fact]
@@ -191,13 +191,13 @@ public sealed class RedisTransportTests
     [InlineData("CLUSTERDOWN The cluster is down", PublishStatus.Failed)]
     [InlineData("NOREPLICAS Not enough good replicas to write.", PublishStatus.Failed)]
     [InlineData("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", PublishStatus.Failed)]
-    public void Publish_AnsweredWithAnError_IsRejectedOnlyIfTryingAgainCannotHelp(string answer, PublishStatus expected) =>
+    public void Publish_AnsweredWithAnError_IsRejectedOnlyIfARetryCannotHelp(string answer, PublishStatus expected) =>
         Assert.Equal(expected, RedisErrors.OutcomeOf(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, answer)).Status);
 
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public async Task Publish_RightTakenWhileRunning_IsRejectedAtOnceAndTheRestOfAListIsNot(int count)
+    public async Task Publish_PermissionRevokedWhileRunning_IsRejectedAtOnceAndTheRestOfAListIsNot(int count)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();
@@ -216,7 +216,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Publish_ListWithoutTheRightToATransaction_IsNeverFailedWhileItIsTaken()
+    public async Task Publish_ListWithoutPermissionForTransactions_IsNeverFailedIfItIsAccepted()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();
@@ -234,7 +234,7 @@ public sealed class RedisTransportTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public async Task Publish_LongerThanRedisReads_IsRejectedAndKeepsTheConnection(int count)
+    public async Task Publish_LargerThanTheLimitOfRedis_IsRejectedAndKeepsTheConnection(int count)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");
@@ -273,7 +273,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Publish_OnceTheLimitOfTheServerIsRaised_IsAccepted()
+    public async Task Publish_AfterTheLimitOfTheServerIsRaised_IsAccepted()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");
@@ -289,7 +289,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
+    public async Task Start_WithoutAServerAndFailFast_FailsAndNamesTheFix()
     {
         await using var redis = await TestRedis.OpenAsync();
         var exception = await Assert.ThrowsAsync<EventBusException>(
@@ -299,7 +299,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_WithoutAServer_IsDegradedAndLivesOnceItIsThere()
+    public async Task Start_WithoutAServer_IsDegradedAndRecoversOnceItIsUp()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var late = new PrivateRedis();
@@ -324,7 +324,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_WhileTheServerLoads_IsDegradedAndLivesOnceItHasLoaded()
+    public async Task Start_WhileTheServerLoads_IsDegradedAndRecoversOnceItHasLoaded()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis(
@@ -356,7 +356,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_WrongPassword_FailsAlsoWhereADegradedStartIsAllowed()
+    public async Task Start_WrongPassword_FailsEvenIfADegradedStartIsAllowed()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var locked = new PrivateRedis();
@@ -369,7 +369,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_ServerThatRepeatsWhatItDoesNotKnow_TellsNoPassword()
+    public async Task Start_ServerThatEchoesUnknownCommands_ShowsNoPassword()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var strange = new PrivateRedis("--rename-command", "AUTH", "");
@@ -382,7 +382,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Password_WhateverKnowsItIsShown_IsNot()
+    public async Task Password_OfAnyTypeThatHasIt_IsNotShown()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();
@@ -409,7 +409,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Retire_GroupOfAGoneSubscription_RefusesWhileItIsUsedOrHoldsEventsAndThenRemovesIt()
+    public async Task Retire_GroupOfARemovedSubscription_IsRefusedWhileInUseOrNotEmptyAndThenRemovesIt()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(60));
@@ -444,7 +444,7 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Dispose_WhileRedisIsSilent_EndsSoon()
+    public async Task Dispose_RedisDoesNotAnswer_EndsSoon()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();

@@ -14,7 +14,7 @@ public sealed class RedisTrimmerTests
     private static CancellationToken TestToken => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Stream_OfTwoGroups_IsCutOffBehindTheSlowerOneAndNoFurther()
+    public async Task Stream_OfTwoGroups_IsTrimmedBehindTheSlowerOneOnly()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis);
@@ -32,7 +32,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task Stream_FarLongerThanRedisCutsAtOnce_IsCutOffInOneRound()
+    public async Task Stream_FarLongerThanRedisTrimsAtOnce_IsTrimmedInOneRound()
     {
         const int Many = 30_000;
         await using var redis = await TestRedis.OpenAsync();
@@ -54,7 +54,7 @@ public sealed class RedisTrimmerTests
     [InlineData("switched off")]
     [InlineData("group destroyed")]
     [InlineData("no group")]
-    public async Task Stream_SwitchedOffOrWithoutAGroup_StaysWhole(string which)
+    public async Task Stream_WithTrimmingOffOrWithoutAGroup_IsNotTrimmed(string which)
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.Trim = which != "switched off");
@@ -79,7 +79,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task Group_LeftAloneForLong_MakesHealthDegradedUntilItIsRetired()
+    public async Task Group_UnusedForLong_IsDegradedUntilItIsRetired()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(
@@ -103,7 +103,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task Group_OfAnotherApplicationLeftAlone_NamesAMendThatIsPossible()
+    public async Task Group_UnusedAndOfAnotherApplication_NamesAPossibleFix()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.IdleGroupAfter = TimeSpan.FromSeconds(1));
@@ -119,7 +119,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task Stream_BehindAKeyThatIsNone_IsTrimmedAndTheKeyIsNamed()
+    public async Task Stream_AfterAKeyThatIsNoStream_IsTrimmedAndTheKeyIsNamed()
     {
         await using var redis = await TestRedis.OpenAsync();
         await redis.Database.StringSetAsync($"{{{redis.Prefix}}}:aaa", "no stream");
@@ -135,7 +135,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task Stream_BeyondItsMaximumLength_IsCutOffAndTheLossIsSaid()
+    public async Task Stream_BeyondItsMaximumLength_IsTrimmedAndTheLossIsReported()
     {
         await using var redis = await TestRedis.OpenAsync();
         var publisher = await redis.StartAsync();
@@ -151,7 +151,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task StreamThatAppeared_BeforeAWildcardHasFoundIt_IsNotCutOff()
+    public async Task Stream_CreatedBeforeAWildcardHasFoundIt_IsNotTrimmed()
     {
         await using var redis = await TestRedis.OpenAsync();
         var all = new Subscription("all", [EventPattern.Parse("*.sent")]);
@@ -171,7 +171,7 @@ public sealed class RedisTrimmerTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task StreamThatNoGroupReads_IsBoundedNamedOnceAndDegradedOnceCutOff(bool declared)
+    public async Task Stream_ThatNoGroupReads_IsBoundedNamedOnceAndDegradedOnceTrimmed(bool declared)
     {
         const int Limit = 250;
         await using var redis = await TestRedis.OpenAsync();
@@ -207,7 +207,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task StreamOfTheLibrarysOwnEvents_IsBoundedWithoutAWord()
+    public async Task Stream_OfTheEventsOfTheLibrary_IsBoundedSilently()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
@@ -225,7 +225,7 @@ public sealed class RedisTrimmerTests
     [Theory]
     [InlineData("app:removed", "ISubscriptionManager.RetireAsync(\"removed\")", true)]
     [InlineData("renamed:mail", "XGROUP DESTROY", false)]
-    public async Task GroupThatIsLeftBehind_IsNamedWithItsRemovalAndNeverCutOff(string group, string removal, bool ours)
+    public async Task Group_OfARemovedSubscription_IsNamedWithItsRemovalAndNeverTrimmed(string group, string removal, bool ours)
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
@@ -242,7 +242,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task GroupOfAWildcard_RemovedByTheCommandsThatAreNamed_HoldsNothingAnyMore()
+    public async Task GroupOfAWildcard_RemovedByTheNamedCommands_IsGone()
     {
         const string Group = "renamed:all";
         await using var redis = await TestRedis.OpenAsync();
@@ -265,7 +265,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Fact]
-    public async Task StreamThatWasCutOff_IsDegradedForAWhileOnlyAndNotOnceItIsGone()
+    public async Task Stream_Trimmed_IsDegradedForAWhileAndNotOnceItIsDeleted()
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);

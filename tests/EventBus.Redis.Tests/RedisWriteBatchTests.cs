@@ -21,7 +21,7 @@ public sealed class RedisWriteBatchTests
     [InlineData(Moment.WhileRoomForItsAnswersIsMade, PublishStatus.Failed)]
     [InlineData(Moment.WhileItIsHandedOver, PublishStatus.InDoubt)]
     [InlineData(Moment.AfterItWasHandedOver, PublishStatus.InDoubt)]
-    public async Task Send_TimeIsUpAtAnyMoment_IsFailedOnlyIfNothingWasHandedOver(Moment moment, PublishStatus expected)
+    public async Task Send_DeadlineAtAnyMoment_IsFailedOnlyIfNothingWasSent(Moment moment, PublishStatus expected)
     {
         using var deadline = new CancellationTokenSource();
         var database = DispatchProxy.Create<IDatabase, SilentDatabase>();

@@ -26,7 +26,7 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     public string Address { get; }
 
-    /// <summary>What replies hold instead of what, of the same length.</summary>
+    /// <summary>The replacements in replies, of the same length.</summary>
     public (byte[] From, byte[] To)? Rewrite { get; set; }
 
     /// <summary>Completes when a reply is being held back.</summary>

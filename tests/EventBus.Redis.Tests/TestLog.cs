@@ -3,14 +3,14 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What the transports under test log.</summary>
+/// <summary>Records the log of the transports under test.</summary>
 internal sealed class TestLog : ILogger
 {
     private readonly Lock gate = new();
     private readonly List<string> lines = [];
     private TaskCompletionSource next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What was logged until now.</summary>
+    /// <summary>The entries that were logged until now.</summary>
     public string[] Lines
     {
         get

@@ -24,7 +24,7 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
 
     public RedisPubSubTransport Transport { get; }
 
-    /// <summary>What was logged above information.</summary>
+    /// <summary>The entries above the level Information.</summary>
     public IReadOnlyCollection<string> Warnings => logged;
 
     public static async Task<TestPubSub> StartAsync(

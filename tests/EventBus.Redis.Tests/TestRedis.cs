@@ -8,7 +8,7 @@ namespace EventBus.Redis.Tests;
 /// <summary>The Redis of the tests, and applications that meet on it under a prefix of their own.</summary>
 internal sealed class TestRedis : IAsyncDisposable
 {
-    /// <summary>How long what must happen may take.</summary>
+    /// <summary>The deadline of waits.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly Stack<IAsyncDisposable> made = new();
@@ -31,7 +31,7 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>A connection in addition to those under test.</summary>
     public ConnectionMultiplexer Admin { get; }
 
-    /// <summary>What the transports log.</summary>
+    /// <summary>The log of the transports.</summary>
     public TestLog Log { get; } = new();
 
     public string Prefix { get; } = $"t{Guid.NewGuid():N}";
@@ -43,7 +43,7 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>A wire to the server that passes everything on until a test changes it.</summary>
     public static TcpProxy NewProxy() => new(int.Parse(EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
 
-    /// <summary>Where to connect to reach it through a proxy.</summary>
+    /// <summary>Returns the address of the server behind a proxy.</summary>
     public static string Through(int port) => $"127.0.0.1:{port}{Address[EndPoint.Length..]}";
 
     public static async Task<TestRedis> OpenAsync() => new(await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true"));
@@ -131,7 +131,7 @@ internal sealed class TestRedis : IAsyncDisposable
         }
     }
 
-    /// <summary>How many entries are delivered and not acknowledged.</summary>
+    /// <summary>Returns the number of unacknowledged entries.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app:parcels")).PendingMessageCount;
 
     /// <summary>Waits until one entry is pending, for a consumer whose name is as it should be.</summary>

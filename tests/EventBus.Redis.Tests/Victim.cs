@@ -39,6 +39,3 @@ internal static class Victim
         return 1;
     }
 }
-
-[EventName("parcel.sent")]
-internal sealed record ParcelSent(int Number);

@@ -72,6 +72,3 @@ internal static class Walker
         }
     }
 }
-
-[EventName("parcel.stepped")]
-internal sealed record StepTaken(int Key, int Number);

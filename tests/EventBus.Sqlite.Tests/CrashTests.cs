@@ -15,7 +15,7 @@ public sealed class CrashTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task Writers_KilledOneAfterAnother_LoseNothingThatWasAccepted()
+    public async Task Writers_KilledOneAfterAnother_LoseNoAcceptedEvent()
     {
         const int Kills = 5, RoundsApart = 100_000;
         await Effects.CreateTableAsync(File);
@@ -51,7 +51,7 @@ public sealed class CrashTests : IDisposable
     }
 
     [Fact]
-    public async Task Log_TornAnywhere_OpensAtAStateThatWas()
+    public async Task Log_TruncatedAnywhere_OpensInAnEarlierState()
     {
         const int Steps = 40;
         await using (var stores = await OpenAsync(File))

@@ -18,7 +18,7 @@ public sealed class DeadlineTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task Calls_BehindAnEffect_EndAtTheirDeadlineWithdrawn()
+    public async Task Calls_BehindAnEffect_EndAtTheirDeadlineWithoutEffect()
     {
         using var host = await StartAsync();
         var (bus, sagas) = (host.Services.GetRequiredService<IEventBus>(), host.Services.GetRequiredService<ISagas>());

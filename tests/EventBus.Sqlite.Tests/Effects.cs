@@ -2,9 +2,7 @@ using System.Data.Common;
 
 namespace EventBus.Sqlite.Tests;
 
-internal delegate Task Effect(DbTransaction transaction, CancellationToken cancellationToken);
-
-/// <summary>What handlers want done in the transaction of their events: a row in a table of the application.</summary>
+/// <summary>The effects of handlers in the transaction of their events: rows in a table of the application.</summary>
 internal static class Effects
 {
     public static async Task CreateTableAsync(string file)

@@ -18,7 +18,7 @@ public sealed class MovedFileTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task File_Deleted_IsMadeAgainAndTakesWhatFollows()
+    public async Task File_Deleted_IsRecreatedAndAcceptsLaterWrites()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
         using var host = await StartAsync();
@@ -37,7 +37,7 @@ public sealed class MovedFileTests : IDisposable
     }
 
     [Fact]
-    public async Task File_ReplacedByACopy_TakesWhatFollows()
+    public async Task File_ReplacedByACopy_AcceptsLaterWrites()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to replace a file that is open.");
         using (var earlier = await StartAsync())
@@ -60,7 +60,7 @@ public sealed class MovedFileTests : IDisposable
     }
 
     [Fact]
-    public async Task Folder_Deleted_IsNamedByHealthUntilItIsBack()
+    public async Task Folder_Deleted_IsNamedByTheHealthCheckUntilItIsBack()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
         using var host = await StartAsync();
@@ -81,7 +81,7 @@ public sealed class MovedFileTests : IDisposable
     }
 
     [Fact]
-    public async Task Log_Deleted_IsNamedByHealthAndAStopSavesIt()
+    public async Task Log_Deleted_IsNamedByTheHealthCheckAndWrittenAtTheStop()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
         using (var host = await StartAsync())

@@ -17,7 +17,7 @@ public sealed class SqliteBuilderExtensionsTests
     [InlineData("Data Source=x;Cache=Shared", "Shared")]
     [InlineData("Host=x;Password=secret", "Data Source=")]
     [InlineData("Data Source=x;Password=first;secret=1", "quotes")]
-    public async Task Connection_ThatKeepsNothing_IsRefusedAtTheStart(string connectionString, string remedy)
+    public async Task Connection_ToAVolatileDatabase_IsRefusedAtTheStart(string connectionString, string remedy)
     {
         var exception = await StartAsync(connectionString);
 
@@ -29,7 +29,7 @@ public sealed class SqliteBuilderExtensionsTests
     [InlineData("Data Source={0}/bus.db;Password=secret", "You specified a password")]
     [InlineData("Data Source={0}/nowhere/bus.db;Password=secret", "bus.db")]
     [InlineData("Data Source=file:{0}/nowhere/bus.db?key=secret", "nowhere/bus.db' cannot be opened")]
-    public async Task Open_ThatFails_TellsNoPassword(string connectionString, string text)
+    public async Task Open_ThatFails_ShowsNoPassword(string connectionString, string text)
     {
         using var folder = new TestFolder();
         var exception = await Assert.ThrowsAsync<EventBusException>(
@@ -122,6 +122,3 @@ public sealed class SqliteBuilderExtensionsTests
             (await StartAsync("Data Source=x.db", configure)).Message,
             StringComparison.Ordinal);
 }
-
-[EventName("parcel.sent")]
-internal sealed record ParcelSent(int Number);

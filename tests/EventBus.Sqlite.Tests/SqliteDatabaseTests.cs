@@ -17,7 +17,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task Stores_OpenedAgain_KnowEverything()
+    public async Task Stores_Reopened_ContainEverything()
     {
         long fencingToken;
         await using (var stores = await OpenAsync(File))
@@ -47,7 +47,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task File_OfTheFirstVersion_GetsWhatWasAddedSinceAndKeepsTheRest()
+    public async Task File_OfTheFirstVersion_IsMigratedAndKeepsItsData()
     {
         await using (var stores = await OpenAsync(File))
         {
@@ -81,7 +81,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task File_OfTheFourthVersion_GetsTheSubscriptionsAndKeepsTheRest()
+    public async Task File_OfTheFourthVersion_GetsSubscriptionsAndKeepsItsData()
     {
         await using (var stores = await OpenAsync(File))
         {
@@ -101,7 +101,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Instances_SideBySide_ShareTheWorkAndNothingTwice()
+    public async Task Instances_SideBySide_ShareTheWorkWithoutDuplicates()
     {
         const int Count = 200;
         var instances =
@@ -135,7 +135,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Applications_InOneFile_DoNotSeeEachOther()
+    public async Task Applications_InOneFile_AreSeparate()
     {
         await using var shop = await OpenAsync(File, "shop");
         await using var depot = await OpenAsync(File, "depot");
@@ -156,7 +156,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Write_WhileAnotherProcessHoldsTheFile_FailsInTimeAndWorksAgain()
+    public async Task Write_WhileAnotherProcessLocksTheFile_FailsInTimeAndThenSucceeds()
     {
         await using var stores = await OpenAsync(File);
         await stores.Failures.RecordAsync(Dead("1"), Token);
@@ -179,7 +179,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Write_WhileTheDatabaseIsFull_FailsAndWorksAgain()
+    public async Task Write_WhileTheDatabaseIsFull_FailsAndThenSucceeds()
     {
         await using var stores = await OpenAsync(File);
         var fencingToken = (await stores.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).FencingToken;
@@ -214,7 +214,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Write_WhileTheDiskIsFull_FailsAndWorksAgain()
+    public async Task Write_WhileTheDiskIsFull_FailsAndThenSucceeds()
     {
         var mount = Directory.CreateDirectory(folder["disk"]).FullName;
         Assert.SkipUnless(
@@ -249,7 +249,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task File_ThatCannotBeUsed_IsRefusedWithWhatToDo()
+    public async Task File_ThatCannotBeUsed_IsRefusedWithTheFix()
     {
         await System.IO.File.WriteAllTextAsync(folder["text"], string.Concat(Enumerable.Repeat("this is no database. ", 100)), Token);
         await AssertRefusedAsync(folder["text"], "is not a SQLite database");
@@ -339,7 +339,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     /// error that the file is malformed.
     /// </summary>
     [Fact]
-    public async Task Page_ThatIsDamaged_CostsNoOtherEntry()
+    public async Task Page_ThatIsDamaged_AffectsNoOtherEntry()
     {
         await using (var stores = await OpenAsync(File))
         {
@@ -383,7 +383,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Stores_Closed_SaySo()
+    public async Task Stores_Closed_ReportIt()
     {
         var stores = await OpenAsync(File);
         await stores.DisposeAsync();

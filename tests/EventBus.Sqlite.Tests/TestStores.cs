@@ -108,15 +108,3 @@ internal sealed class TestStores : IAsyncDisposable
 
     public static string ConnectionString(string file) => file.Contains('=', StringComparison.Ordinal) ? file : $"Data Source={file}";
 }
-
-/// <summary>A folder that is gone when the test is.</summary>
-internal sealed class TestFolder : IDisposable
-{
-    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-sqlite-");
-
-    public string Path => folder.FullName;
-
-    public string this[string name] => System.IO.Path.Combine(Path, name);
-
-    public void Dispose() => folder.Delete(recursive: true);
-}

@@ -21,7 +21,7 @@ public sealed class UnstorableTests : IDisposable
     [Theory]
     [InlineData(double.NaN)]
     [InlineData(double.NegativeInfinity)]
-    public async Task Publish_OfWhatJsonCannotHold_IsRefusedAndOthersAreRetried(double amount)
+    public async Task Publish_NotRepresentableInJson_IsRefusedAndOthersAreRetried(double amount)
     {
         using var host = await StartAsync(
             mail => mail.On<AmountMeasured>((e, context, _) => Note($"{e.Amount} {context.Attempt}", fails: context.Attempt == 1)));
@@ -67,7 +67,7 @@ public sealed class UnstorableTests : IDisposable
     }
 
     [Fact]
-    public async Task DelayedEvent_ThatIsSpoilt_IsADeadLetterAndOthersArePublished()
+    public async Task DelayedEvent_Corrupted_IsADeadLetterAndOthersArePublished()
     {
         using var host = await StartAsync(mail => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)));
         var bus = host.Services.GetRequiredService<IEventBus>();
@@ -95,9 +95,9 @@ public sealed class UnstorableTests : IDisposable
         Assert.DoesNotContain("bad", seen);
     }
 
-    /// <summary>Whatever dots, hyphens and underscores the two names have.</summary>
+    /// <summary>The names may contain dots, hyphens and underscores.</summary>
     [Fact]
-    public async Task Services_WhoseNamesRunTogetherWithThoseOfSubscriptions_ShareNothing()
+    public async Task Services_WhoseJoinedNamesAreEqual_ShareNothing()
     {
         (string Service, string Subscription)[] pairs = [
             ("x", "orders.mail"),

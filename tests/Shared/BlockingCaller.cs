@@ -180,7 +180,3 @@ internal static class BlockingCaller
         }
     }
 }
-
-internal sealed record BlockingCalled(int Number);
-
-internal sealed record BlockingState(string Name);

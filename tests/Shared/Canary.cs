@@ -32,9 +32,7 @@ public sealed class Canary : IDisposable
         ? given
         : "no-canary-was-given";
 
-    /// <summary>
-    /// Where everything logs that a test gives no log of its own; a log of a test's own passes on here what it gets.
-    /// </summary>
+    /// <summary>The log of all tests without their own; the log of a test forwards to it.</summary>
     public static CanaryLog Log { get; } = new();
 
     public void Dispose()

@@ -53,7 +53,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         };
     }
 
-    /// <summary>Whether it is installed on this machine.</summary>
+    /// <summary>True if the server is installed on this machine.</summary>
     public static bool IsInstalled => File.Exists(Path.Combine(Programs, "rabbitmq-server"));
 
     public int Port { get; }
@@ -62,7 +62,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
 
     public int ProcessId => int.Parse(File.ReadAllText(InFolder("pid")), CultureInfo.InvariantCulture);
 
-    /// <summary>How to reach it, at its own port or through a proxy.</summary>
+    /// <summary>Returns the address of the node, directly or through a proxy.</summary>
     public Uri AddressAt(int port) => new($"amqp://bus:{Uri.EscapeDataString(password)}@127.0.0.1:{port}");
 
     /// <summary>Starts it, also again, and returns when it takes connections.</summary>
@@ -139,7 +139,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
             : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
     }
 
-    /// <summary>What it has logged.</summary>
+    /// <summary>Returns the log of the node.</summary>
     public async Task<string> ReadLogAsync()
     {
         await using var file = new FileStream(

@@ -6,14 +6,14 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>
-/// A wire that can be cut, choked and stretched: stands between a client and a server of this machine. Shared by the
-/// tests of every backend with a server.
+/// A TCP proxy between a client and a server of this machine that can close, delay and discard connections. Shared by
+/// the tests of every backend with a server.
 /// </summary>
 internal sealed partial class TcpProxy : IAsyncDisposable
 {
     private readonly int server;
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    private readonly ConcurrentDictionary<Wire, bool> wires = new();
+    private readonly ConcurrentDictionary<Connection, bool> connections = new();
     private readonly Task accepting;
     private TaskCompletionSource sent = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -26,16 +26,16 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         accepting = AcceptAsync();
     }
 
-    /// <summary>Where clients connect to.</summary>
+    /// <summary>The port that clients connect to.</summary>
     public int Port { get; }
 
-    /// <summary>What happens to what clients say.</summary>
+    /// <summary>The direction from clients to the server.</summary>
     public TcpProxyDirection ToServer { get; } = new();
 
-    /// <summary>What happens to what the server says.</summary>
+    /// <summary>The direction from the server to clients.</summary>
     public TcpProxyDirection ToClient { get; } = new();
 
-    /// <summary>What the server answers is thrown away.</summary>
+    /// <summary>True if the answers of the server are discarded.</summary>
     public bool Mute
     {
         get => ToClient.Mode == TcpProxyMode.Discard;
@@ -61,18 +61,18 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// <summary>Resets every connection (RST).</summary>
     public void Sever()
     {
-        foreach (var wire in wires.Keys)
+        foreach (var connection in connections.Keys)
         {
-            wire.Reset();
+            connection.Reset();
         }
     }
 
     /// <summary>Ends every connection as if both sides had closed it (FIN).</summary>
     public void Finish()
     {
-        foreach (var wire in wires.Keys)
+        foreach (var connection in connections.Keys)
         {
-            wire.Finish();
+            connection.Finish();
         }
     }
 
@@ -82,9 +82,9 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// </summary>
     public void Forget()
     {
-        foreach (var wire in wires.Keys)
+        foreach (var connection in connections.Keys)
         {
-            wire.Forget();
+            connection.Forget();
         }
     }
 
@@ -94,9 +94,9 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// </summary>
     public void EndForgottenAtServer()
     {
-        foreach (var wire in wires.Keys)
+        foreach (var connection in connections.Keys)
         {
-            wire.EndAtServerIfForgotten();
+            connection.EndAtServerIfForgotten();
         }
     }
 
@@ -106,10 +106,10 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// <returns>How many there are.</returns>
     public int ForgetThoseThatSaid(string text)
     {
-        var found = wires.Keys.Where(wire => wire.HasSaid(text)).ToArray();
-        foreach (var wire in found)
+        var found = connections.Keys.Where(connection => connection.HasSaid(text)).ToArray();
+        foreach (var connection in found)
         {
-            wire.Forget();
+            connection.Forget();
         }
 
         return found.Length;
@@ -137,39 +137,39 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
     private async Task ServeAsync(Socket client)
     {
-        using var wire = new Wire(client);
-        wires[wire] = true;
+        using var connection = new Connection(client);
+        connections[connection] = true;
         try
         {
             if (Refuse)
             {
-                wire.Reset();
+                connection.Reset();
                 return;
             }
 
-            await wire.Server.ConnectAsync(IPAddress.Loopback, server);
-            var said = wire.PumpAsync(client, wire.Server, ToServer, bytes =>
+            await connection.Server.ConnectAsync(IPAddress.Loopback, server);
+            var said = connection.PumpAsync(client, connection.Server, ToServer, bytes =>
             {
-                wire.Said(bytes.Span);
+                connection.Said(bytes.Span);
                 sent.TrySetResult();
             });
-            var answered = wire.PumpAsync(wire.Server, client, ToClient, _ => { });
+            var answered = connection.PumpAsync(connection.Server, client, ToClient, _ => { });
             await await Task.WhenAny(said, answered);
             await Task.WhenAll(said, answered);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // Cut, or the server is not there: the other direction ends too.
-            wire.Reset();
+            connection.Reset();
         }
         finally
         {
-            wires.TryRemove(wire, out _);
+            connections.TryRemove(connection, out _);
         }
     }
 
     /// <summary>One connection of a client, and the one to the server that belongs to it.</summary>
-    private sealed class Wire(Socket client) : IDisposable
+    private sealed class Connection(Socket client) : IDisposable
     {
         // So much of what a client says is remembered.
         private const int Remembered = 65_536;
@@ -197,7 +197,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                     return;
                 }
 
-                // Asked again: the bytes may have come after the wire was choked.
+                // Asked again: the bytes may have come after the connection was stalled.
                 await direction.MayReadAsync(cut.Token);
                 await direction.TravelAsync(count, cut.Token);
 

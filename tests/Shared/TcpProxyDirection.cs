@@ -1,22 +1,5 @@
 namespace EventBus;
 
-/// <summary>What a wire does with bytes.</summary>
-internal enum TcpProxyMode
-{
-    /// <summary>It carries them.</summary>
-    Pass,
-
-    /// <summary>
-    /// It takes them, and they go nowhere: a black hole. A connection that lost bytes this way stays dark.
-    /// </summary>
-    Discard,
-
-    /// <summary>
-    /// It takes no more of them: a peer that has stopped reading, or a network that will come back. Nothing is lost.
-    /// </summary>
-    Stall,
-}
-
 /// <summary>One direction of all connections of a proxy. Thread-safe.</summary>
 internal sealed class TcpProxyDirection
 {
@@ -54,10 +37,10 @@ internal sealed class TcpProxyDirection
         }
     }
 
-    /// <summary>How much later everything arrives. None by default.</summary>
+    /// <summary>The delay of all bytes. Default none.</summary>
     public TimeSpan Delay { get; set; }
 
-    /// <summary>How many bytes a second pass, over all connections together. No limit by default.</summary>
+    /// <summary>The maximum number of bytes a second over all connections. Default no limit.</summary>
     public long? BytesPerSecond { get; set; }
 
     /// <summary>
@@ -111,7 +94,7 @@ internal sealed class TcpProxyDirection
         }
     }
 
-    /// <summary>How many of these bytes still pass.</summary>
+    /// <summary>Returns the number of these bytes that still pass.</summary>
     /// <param name="count">How many there are.</param>
     /// <param name="last">Whether the connection ends with them.</param>
     public int Admit(int count, out bool last)

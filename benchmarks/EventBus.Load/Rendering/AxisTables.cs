@@ -42,7 +42,7 @@ internal sealed class AxisTables(ContenderTables tables)
         text.Append(table);
         foreach (var (arena, mode) in others.Where(other => Contenders(other.Arena, other.Mode).Count > 2))
         {
-            text.Append($"\nEverybody with {Name(arena)}; {Titles.Of(mode)}.\n\n").Append(Everybody(arena, mode));
+            text.Append($"\nEverybody with {Name(arena)}; {Titles.Of(mode)}.\n\n").Append(AllContenders(arena, mode));
         }
 
         return text.ToString();
@@ -50,7 +50,7 @@ internal sealed class AxisTables(ContenderTables tables)
 
     private static string Name(Arena arena) => $"{Titles.Count(arena.Subscriptions, "subscription")}, {Titles.Size(arena.Size)}";
 
-    private MarkdownTable Everybody(Arena arena, Mode mode)
+    private MarkdownTable AllContenders(Arena arena, Mode mode)
     {
         var table = new MarkdownTable("", "throughput", "CPU an event", "bytes an event", "peak memory");
         var raw = tables.Find(ContenderKind.Raw, arena, mode);
@@ -60,7 +60,7 @@ internal sealed class AxisTables(ContenderTables tables)
             var title = Titles.Contender(name, tables.Transport);
             table.Add(one is { Problem: not null }
                 ? [title, Cells.Rate(one)]
-                : [title, Cells.RateBeside(one, raw), Cells.Cpu(one), Cells.Bytes(one), Cells.Peak(one)], name == ContenderKind.Bus);
+                : [title, Cells.RateWithRatio(one, raw), Cells.Cpu(one), Cells.Bytes(one), Cells.Peak(one)], name == ContenderKind.Bus);
         }
 
         return table;

@@ -12,7 +12,7 @@ internal static class Cells
         Of(series, one => Titles.Rate(Median(one, sample => sample.EventsPerSecond) * times));
 
     /// <summary>Returns the rate and, below it, its ratio to the raw client.</summary>
-    public static string RateBeside(Series? series, Series? raw) =>
+    public static string RateWithRatio(Series? series, Series? raw) =>
         Ratio(series, raw, sample => sample.EventsPerSecond) is { Length: > 0 } ratio ? $"{Rate(series)}<br>{ratio}" : Rate(series);
 
     public static string Latency(Series? series) => Of(series, one =>

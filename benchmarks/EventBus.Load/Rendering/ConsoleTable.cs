@@ -21,9 +21,8 @@ internal static class ConsoleTable
             return $"failed: {problem}";
         }
 
-        var ratio = one == first
-            ? ""
-            : $"  ratio {Titles.Ratio(one.RatioTo(first, Titles.IsLatency(mode) ? sample => sample.P50 : sample => sample.EventsPerSecond))}";
+        Func<Sample, double> compared = Titles.IsLatency(mode) ? sample => sample.P50 : sample => sample.EventsPerSecond;
+        var ratio = one == first ? "" : $"  ratio {Titles.Ratio(one.RatioTo(first, compared))}";
         var figure = Titles.IsLatency(mode)
             ? $"p50 {Titles.Time(Median(s => s.P50)),9}  p99 {Titles.Time(Median(s => s.P99)),9}  p99.9 "
                 + $"{Titles.Time(Median(s => s.P999)),9}"

@@ -35,7 +35,7 @@ internal sealed class ContenderTables(Transport transport, IReadOnlyList<Series>
         var table = new MarkdownTable(["", .. Titles.Throughputs.Select(Titles.Of)]);
         return Fill(
             table,
-            name => Titles.Throughputs.Select(mode => Cells.RateBeside(Find(name, arena, mode), Find(ContenderKind.Raw, arena, mode))));
+            name => Titles.Throughputs.Select(mode => Cells.RateWithRatio(Find(name, arena, mode), Find(ContenderKind.Raw, arena, mode))));
     }
 
     public string Latency()

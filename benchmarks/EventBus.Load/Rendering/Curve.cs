@@ -37,7 +37,8 @@ internal sealed record Curve(string What, IReadOnlyList<Series> Series, Func<Ser
     private List<PlotLine> Lines(Func<Series, double> figure) =>
     [
         .. Series.GroupBy(series => (series.Arena.Transport, series.Contender)).Select(line => new PlotLine(
-            $"{(Transports.Count > 1 ? $"{Titles.Of(line.Key.Transport)}: " : "")}{Titles.Contender(line.Key.Contender, line.Key.Transport)}",
+            (Transports.Count > 1 ? $"{Titles.Of(line.Key.Transport)}: " : "")
+                + Titles.Contender(line.Key.Contender, line.Key.Transport),
             Transports.Count > 1 ? Transports.IndexOf(line.Key.Transport) : line.Key.Contender == ContenderKind.Bus ? 0 : 1,
             line.Key.Contender == ContenderKind.Raw,
             [.. line.Where(series => series.Problem is null)

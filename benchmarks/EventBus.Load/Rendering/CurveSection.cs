@@ -14,13 +14,19 @@ internal static class CurveSection
             IsDeliveries: true);
         var keys = new Curve("keys", [.. file.Series.Where(series => series.Arena.Keys > 0)], series => series.Arena.Keys);
         var backlog = new Curve("events that wait", [.. file.Series.Where(series => series.Mode == Mode.Backlog)], series => series.Events);
+        var deliveries = Plot(
+            "curve-subscriptions",
+            "Deliveries a second against subscriptions",
+            subscriptions,
+            "deliveries a second, log scale",
+            subscriptions.Rates);
         return $"""
             ### Subscriptions
 
             Deliveries a second: events a second times subscriptions. In memory, {Titles.Of(Mode.OneByOne)}.
 
             {subscriptions.Table()}
-            {Plot("curve-subscriptions", "Deliveries a second against subscriptions", subscriptions, "deliveries a second, log scale", subscriptions.Rates)}
+            {deliveries}
 
             ### Keys
 

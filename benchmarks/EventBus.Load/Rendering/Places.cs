@@ -20,7 +20,10 @@ internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
 
     private string Machines() => files.Count == 0 ? "Not measured." : string.Join('\n', files.Select(file =>
         $"* `{file.Suite}`, {file.Machine.Date}: "
-            + $"{file.Machine}{string.Concat(file.Versions.OrderBy(version => version.Key, StringComparer.Ordinal).Select(version => $"; {version.Key} {version.Value}"))}."));
+            + $"{file.Machine}{string.Concat(VersionsOf(file))}."));
+
+    private static IEnumerable<string> VersionsOf(ResultFile file) =>
+        file.Versions.OrderBy(version => version.Key, StringComparer.Ordinal).Select(version => $"; {version.Key} {version.Value}");
 
     private string BarTable()
     {

@@ -15,13 +15,17 @@ internal sealed class Svg(string title)
     /// <summary>The colours of the light mode first, then those that differ in the dark mode.</summary>
     private const string Style = """
         text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
-        .title { font-size: 15px; font-weight: 600 } .ours { font-weight: 700 } .quiet { fill: #59636e } .value { font-size: 11px; fill: #59636e; stroke: #ffffff; stroke-width: 3; paint-order: stroke }
+        .title { font-size: 15px; font-weight: 600 } .ours { font-weight: 700 } .quiet { fill: #59636e }
+        .value { font-size: 11px; fill: #59636e; stroke: #ffffff; stroke-width: 3; paint-order: stroke }
         .ground { fill: #ffffff } .grid { stroke: #d1d9e0 } .whisker { stroke: #1f2328; stroke-opacity: 0.65 }
         .fill0 { fill: #1f6fb4 } .fill1 { fill: #d4731c } .fill2 { fill: #2f8f57 }
-        .line { fill: none; stroke-width: 2 } .line0 { stroke: #1f6fb4 } .line1 { stroke: #d4731c } .line2 { stroke: #2f8f57 } .dashed { stroke-dasharray: 6 4 } .hollow { fill: #ffffff }
+        .line { fill: none; stroke-width: 2 } .line0 { stroke: #1f6fb4 } .line1 { stroke: #d4731c } .line2 { stroke: #2f8f57 }
+        .dashed { stroke-dasharray: 6 4 } .hollow { fill: #ffffff }
         @media (prefers-color-scheme: dark) {
-        text { fill: #e6edf3 } .quiet, .value { fill: #9da7b1 } .value { stroke: #0d1117 } .ground, .hollow { fill: #0d1117 } .grid { stroke: #30363d } .whisker { stroke: #e6edf3 }
-        .fill0 { fill: #4c9be8 } .fill1 { fill: #e8934a } .fill2 { fill: #57b97c } .line0 { stroke: #4c9be8 } .line1 { stroke: #e8934a } .line2 { stroke: #57b97c }
+        text { fill: #e6edf3 } .quiet, .value { fill: #9da7b1 } .value { stroke: #0d1117 } .ground, .hollow { fill: #0d1117 }
+        .grid { stroke: #30363d } .whisker { stroke: #e6edf3 }
+        .fill0 { fill: #4c9be8 } .fill1 { fill: #e8934a } .fill2 { fill: #57b97c }
+        .line0 { stroke: #4c9be8 } .line1 { stroke: #e8934a } .line2 { stroke: #57b97c }
         }
         """;
 
@@ -81,7 +85,8 @@ internal sealed class Svg(string title)
             $"<circle cx=\"{Round(x)}\" cy=\"{Round(y)}\" r=\"4\"{Class(isHollow ? $"line line{colour} hollow" : $"fill{colour}")}/>\n");
 
     public string Finish(double height) => $"""
-        <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{Round(height)}" viewBox="0 0 {Width} {Round(height)}" role="img" aria-labelledby="title">
+        <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{Round(height)}" viewBox="0 0 {Width} {Round(height)}"
+        role="img" aria-labelledby="title">
         <title id="title">{SecurityElement.Escape(title)}</title>
         <style>
         {Style}

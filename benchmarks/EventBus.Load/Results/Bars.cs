@@ -64,7 +64,7 @@ internal static class Bars
     ];
 
     /// <summary>Prints every limit that can be evaluated, and returns true if all are met.</summary>
-    public static bool Judge(IReadOnlyList<ResultFile> files)
+    public static bool Check(IReadOnlyList<ResultFile> files)
     {
         var (findings, held) = (new Findings(files), true);
         foreach (var bar in All)

@@ -37,7 +37,7 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
         }
 
         Console.WriteLine();
-        held &= Bars.Judge(found);
+        held &= Bars.Check(found);
 
         // The short form only shows that the programs run. On a busy machine its figures decide nothing.
         var problems = found.SelectMany(file => file.Series).Count(series => series.Problem is not null);

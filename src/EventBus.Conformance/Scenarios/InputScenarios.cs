@@ -79,16 +79,16 @@ internal static class InputScenarios
             await node.Alerts.ReachAsync(i + 1, "an alert is raised");
         }
 
-        await ExpectAsync(replays: 0);
+        await ExpectAsync(manualRetries: 0);
         Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of those retried");
         await node.Alerts.ReachAsync(2 * bodies.Length, "an alert is raised again");
-        await ExpectAsync(replays: 1);
+        await ExpectAsync(manualRetries: 1);
         Expect.Sequence([], handled.Items, "what reached the handler");
 
         // Valid JSON: only the length is invalid.
         byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}},"note":"{{new string('x', bodies[i].Length - 22)}}"}""");
 
-        async Task ExpectAsync(int replays)
+        async Task ExpectAsync(int manualRetries)
         {
             var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
             for (var i = 0; i < bodies.Length; i++)
@@ -96,7 +96,7 @@ internal static class InputScenarios
                 var (length, isWhole) = bodies[i];
                 var letter = letters[$"{run.Isolation}-{i}"];
                 Expect.Equal(
-                    (0, replays),
+                    (0, manualRetries),
                     (letter.Attempts, letter.ManualRetries),
                     $"the attempts and manual retries of the body of {length:N0} bytes");
                 Expect.Equal(

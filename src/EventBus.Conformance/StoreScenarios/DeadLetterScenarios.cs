@@ -53,14 +53,14 @@ internal static class DeadLetterScenarios
         await run.ExpectDeadAsync([], "after the retry");
         await run.ExpectDueAsync([], "before the time of the retry", 4.9);
 
-        var revived = await run.ClaimOneAsync("1", 5);
+        var retried = await run.ClaimOneAsync("1", 5);
         Expect.That(!await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "a retry of a running event is refused");
         Expect.Equal(
             (1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."),
-            (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error),
+            (retried.Attempts, retried.ManualRetries, retried.Deadline, retried.Number, retried.Reason, retried.Error),
             "attempts, manual retries, deadline, number, reason and error of a retried entry");
-        Expect.Sequence(history, revived.History, "the history of a retried entry");
-        Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
+        Expect.Sequence(history, retried.History, "the history of a retried entry");
+        Expect.That(await run.Failures.RecordAsync(retried with { Status = FailedEventStatus.Dead }, default), "it dies again");
         Expect.That(
             await run.DeadLetters.FindAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 },
             "a dead letter with its manual retries and a higher number");
@@ -89,11 +89,11 @@ internal static class DeadLetterScenarios
         {
             var letter = run.Dead($"{i}");
             await run.RecordAsync(letter);
-            var revived = Enumerable.Range(0, 4)
+            var retried = Enumerable.Range(0, 4)
                 .Select(n => instances[n % 2].DeadLetters.RetryAsync(letter.Id, run.Now, default).AsTask())
                 .ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DeadLetters.DiscardAsync(letter.Id, default).AsTask()).ToList();
-            var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
+            var (lives, gone) = ((await Task.WhenAll(retried)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
             Expect.Equal(1, lives + gone, "how many of four retries and two discards at the same time succeed");
             Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} retries and {gone} discards");
         }

@@ -24,7 +24,7 @@ internal sealed class CircuitBreakerStep(SubscriptionCircuitBreaker breaker, Del
 
         // Another instance has the event: its outcome counts.
         return outcome.Failure is { } failure && !lost.IsCancellationRequested
-            ? outcome with { Failure = breaker.Weigh(failure) }
+            ? outcome with { Failure = breaker.RecordFailure(failure) }
             : outcome;
     }
 }

@@ -24,7 +24,7 @@ internal sealed class OrderGuardStep(
             outcome = evaluation.Decision switch
             {
                 OrderDecision.Defer => DeliveryOutcome.Deferred(
-                    evaluation.Waiting! with { NotGivenUpBefore = NotGivenUpBefore(evaluation.Waiting) }),
+                    evaluation.Waiting! with { EarliestDeadline = EarliestDeadline(evaluation.Waiting) }),
                 OrderDecision.Skip => DeliveryOutcome.Skipped,
                 _ => await next.InvokeAsync(context, cancellationToken),
             };
@@ -64,7 +64,7 @@ internal sealed class OrderGuardStep(
     /// Gets the earliest time to give up a deferred event: after a start or a pause, the event that it waits for may
     /// still be in transit.
     /// </summary>
-    private DateTimeOffset NotGivenUpBefore(Deferred waiting)
+    private DateTimeOffset EarliestDeadline(Deferred waiting)
     {
         var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
         return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + patience;

@@ -117,7 +117,7 @@ internal sealed class OrderedWorker(
                 var probe = await EnterAsync(turn);
                 await HandleInOrderAsync(delivery);
                 CircuitBreaker?.EndProbe(probe);
-                Runtime.Slots.GiveBack();
+                Runtime.Slots.Release();
                 turn?.Release();
             }
 
@@ -144,7 +144,7 @@ internal sealed class OrderedWorker(
                 return probe;
             }
 
-            Runtime.Slots.GiveBack();
+            Runtime.Slots.Release();
             turn?.Release();
         }
     }

@@ -83,7 +83,7 @@ internal sealed class SubscriptionCircuitBreaker(
     /// <summary>
     /// Counts a failed attempt and returns the failure. A failure during the pause is marked as not counted.
     /// </summary>
-    public Failure Weigh(Failure failure) =>
+    public Failure RecordFailure(Failure failure) =>
         failure is Threw threw && !retry.IsPermanent(threw.Exception) && Failed() ? threw with { Counts = false } : failure;
 
     /// <summary>Records a success of a handler: ends the pause and resets the count.</summary>

@@ -144,7 +144,7 @@ internal class SubscriptionWorker(
         finally
         {
             CircuitBreaker?.EndProbe(probe);
-            slots.GiveBack();
+            slots.Release();
         }
     }
 
@@ -192,7 +192,7 @@ internal class SubscriptionWorker(
                 }
                 else if (slots.RetriesWait)
                 {
-                    slots.GiveBack();
+                    slots.Release();
                     await NextSlotAsync();
                     startedAt = time.GetTimestamp();
                 }
@@ -200,7 +200,7 @@ internal class SubscriptionWorker(
         }
         finally
         {
-            slots.GiveBack();
+            slots.Release();
             services.Idle.Set();
         }
     }
@@ -261,7 +261,7 @@ internal class SubscriptionWorker(
         }
         finally
         {
-            slots.GiveBack();
+            slots.Release();
             services.Idle.Set();
         }
     }

@@ -194,7 +194,9 @@ internal sealed class BusDiagnostics : IDisposable
 
     /// <summary>Records that a saga has left a status.</summary>
     public void SagaStatusChanged(string saga, string previous, TimeSpan duration) =>
-        sagaStates.Record(Math.Max(duration.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", previous } }));
+        sagaStates.Record(
+            Math.Max(duration.TotalSeconds, 0),
+            Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", previous } }));
 
     /// <summary>Records that a saga has ended or needs attention.</summary>
     public void SagaEnded(string saga, string status) =>

@@ -101,5 +101,5 @@ internal static partial class HostingLog
     public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
 
     [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended with an unexpected error")]
-    public static partial void LoopDied(this ILogger log, string loop, Exception exception);
+    public static partial void LoopEnded(this ILogger log, string loop, Exception exception);
 }

@@ -17,9 +17,13 @@ internal static class ReadFailure
         // The reader's exception inside another one has the same position and adds nothing.
         ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException).Select(Place));
 
-    private static string Place(Exception exception) => exception is JsonException json
-        ? $"{typeof(JsonException)}{(json is { LineNumber: { } line, BytePositionInLine: { } position } ? $" at line {line + 1}, byte {position + 1}" : "")}"
-        : $"{exception.GetType()}{Frame(ExceptionText.TraceOf(exception))}";
+    private static string Place(Exception exception) => exception switch
+    {
+        JsonException { LineNumber: { } line, BytePositionInLine: { } position } =>
+            $"{typeof(JsonException)} at line {line + 1}, byte {position + 1}",
+        JsonException => $"{typeof(JsonException)}",
+        _ => $"{exception.GetType()}{Frame(ExceptionText.TraceOf(exception))}",
+    };
 
     /// <summary>Returns the method that threw, without its file.</summary>
     private static string Frame(string? trace)

@@ -75,9 +75,9 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     /// Stops the intake of events and waits for the work in flight within the drain timeout. Then cancels the remaining
     /// work.
     /// </summary>
-    public async Task DrainAsync(CancellationToken hostGivesUp)
+    public async Task DrainAsync(CancellationToken hostAborts)
     {
-        using var budget = hostGivesUp.WithTimeout(plan.Options.DrainTimeout, services.Time);
+        using var budget = hostAborts.WithTimeout(plan.Options.DrainTimeout, services.Time);
         var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
         foreach (var worker in workers.All)
         {
@@ -104,8 +104,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await WithinCloseTimeoutAsync(drained);
 
         // Retries that were claimed but not started are released to the store, without counting as attempts.
-        await WithinCloseTimeoutAsync(() => parts.Recovery?.Scheduler.IsIdle != false, hostGivesUp);
-        await SendRemainingAlertsAsync(hostGivesUp);
+        await WithinCloseTimeoutAsync(() => parts.Recovery?.Scheduler.IsIdle != false, hostAborts);
+        await SendRemainingAlertsAsync(hostAborts);
     }
 
     public async ValueTask DisposeAsync()
@@ -194,20 +194,20 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     /// <summary>
     /// Sends the alerts that wait for the end of an alert interval, if the store is volatile and would lose them.
     /// </summary>
-    private async Task SendRemainingAlertsAsync(CancellationToken hostGivesUp)
+    private async Task SendRemainingAlertsAsync(CancellationToken hostAborts)
     {
         if (parts.Stores is { Durable: false })
         {
             var (deadLetters, attention) = (parts.Recovery?.Alerts, sagas?.Alerts);
             deadLetters?.Flush();
             attention?.Flush();
-            await WithinCloseTimeoutAsync(() => deadLetters?.IsIdle != false && attention?.IsIdle != false, hostGivesUp);
+            await WithinCloseTimeoutAsync(() => deadLetters?.IsIdle != false && attention?.IsIdle != false, hostAborts);
         }
     }
 
-    private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostGivesUp)
+    private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostAborts)
     {
-        using var limit = hostGivesUp.WithTimeout(CloseTimeout, services.Time);
+        using var limit = hostAborts.WithTimeout(CloseTimeout, services.Time);
         await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), limit.Token).Quietly();
     }
 

@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Renews the leases of the claims of idempotent subscriptions while their handlers run. Thread-safe.</summary>
+/// <summary>
+/// Renews the leases of the claims of idempotent subscriptions while their handlers run. Thread-safe.
+/// </summary>
 internal sealed class ClaimLeaseRenewer(ProcessedEventStore store, TimeSpan duration, BusServices services)
     : LeaseRenewer<ClaimLease>("idempotency leases", duration / 3, TimeSpan.Zero, services)
 {

@@ -46,7 +46,7 @@ internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
         }
         catch (Exception exception)
         {
-            log.LoopDied(name, exception);
+            log.LoopEnded(name, exception);
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
         }
         catch (Exception exception)
         {
-            log.LoopDied("a handler call", exception);
+            log.LoopEnded("a handler call", exception);
         }
     }
 }

@@ -46,7 +46,7 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
         }
     }
 
-    public void GiveBack() => free.Release();
+    public void Release() => free.Release();
 
     /// <summary>
     /// Waits for a task without the slot of the caller: the slot is free for others until the task has ended, because
@@ -84,7 +84,7 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
             away++;
         }
 
-        GiveBack();
+        Release();
     }
 
     /// <summary>Takes a slot again after <see cref="Lend"/>.</summary>

@@ -8,17 +8,17 @@ namespace EventBus;
 /// Creates event ids: time-ordered UUIDs of version 7 (RFC 9562, section 5.7; the counter is method 2 of section 6.2,
 /// monotonic random). Thread-safe.
 /// </summary>
-internal sealed class EventIds(RandomSource entropy)
+internal sealed class EventIds(RandomSource random)
 {
     private const ulong VersionSeven = 0x7UL << 12;
     private const ulong Variant = 0x2UL << 62;
     private const ulong LowMask = (1UL << 62) - 1;
 
-    private readonly ulong high = VersionSeven | (ulong)entropy.NextBits(12);
+    private readonly ulong high = VersionSeven | (ulong)random.NextBits(12);
 
     // A random start below 2^61, then incremented: unique within the process without a lock. The probability that
     // another process has the same value is 2^-61.
-    private long low = entropy.NextBits(61);
+    private long low = random.NextBits(61);
 
     public Guid Next(long utcTicks)
     {

@@ -105,7 +105,7 @@ internal sealed class KeyedPublishQueue
     /// Returns true if a call may be sent. A first send may follow other first sends. A retry requires that no other
     /// call of its keys is being sent.
     /// </summary>
-    public static bool MayGo(PublishCall call)
+    public static bool CanStart(PublishCall call)
     {
         foreach (var line in call.Lines)
         {
@@ -123,7 +123,7 @@ internal sealed class KeyedPublishQueue
     {
         foreach (var key in call.Keys)
         {
-            if (lines.GetValueOrDefault(key)?.Queue.Min is { State: PublishCallState.Waiting, Turn: { } turn } next && MayGo(next))
+            if (lines.GetValueOrDefault(key)?.Queue.Min is { State: PublishCallState.Waiting, Turn: { } turn } next && CanStart(next))
             {
                 next.State = PublishCallState.Released;
                 turn.TrySetResult();

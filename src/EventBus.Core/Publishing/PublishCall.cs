@@ -33,7 +33,7 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
                 return true;
             }
 
-            if (KeyedPublishQueue.MayGo(this))
+            if (KeyedPublishQueue.CanStart(this))
             {
                 State = PublishCallState.Released;
                 return true;

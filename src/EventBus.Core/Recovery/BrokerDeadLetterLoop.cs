@@ -106,7 +106,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         }
         finally
         {
-            slots.GiveBack();
+            slots.Release();
         }
 
         await deadLetter.Delivery.AckAsync();

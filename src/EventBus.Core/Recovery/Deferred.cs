@@ -10,5 +10,5 @@ internal sealed record Deferred(long Stamp, TimeSpan Recheck, TimeSpan Timeout) 
     /// The time before which the event is not given up, even after its deadline: the event that it waits for could not
     /// arrive until then.
     /// </summary>
-    public DateTimeOffset NotGivenUpBefore { get; init; }
+    public DateTimeOffset EarliestDeadline { get; init; }
 }

@@ -82,7 +82,7 @@ internal sealed class DelayedDeadLetters(
         }
         finally
         {
-            slots.GiveBack();
+            slots.Release();
         }
     }
 }

@@ -39,7 +39,7 @@ internal static class FailureClassifier
     public static (FailedEvent Entry, DateTimeOffset Deadline) Defer(FailedEvent entry, Deferred deferred, DateTimeOffset now)
     {
         var own = entry.Deadline ?? now + deferred.Timeout;
-        var deadline = own > deferred.NotGivenUpBefore ? own : deferred.NotGivenUpBefore;
+        var deadline = own > deferred.EarliestDeadline ? own : deferred.EarliestDeadline;
         var recheck = now + deferred.Recheck;
         return (entry with
         {

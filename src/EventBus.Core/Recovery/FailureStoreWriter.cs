@@ -63,10 +63,11 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
         WriteAsync(SubjectOf(entry), slots, () => Keyed.DeferAsync(entry, stamp, limit, services.Abort));
 
     /// <inheritdoc cref="KeyedFailureStore.GetOrderAsync"/>
-    public Task<(long Stamp, long? Position)> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) => WriteAsync(
-        SubjectOf(policy, envelope),
-        slots,
-        () => Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", services.Abort));
+    public Task<(long Stamp, long? Position)> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        WriteAsync(
+            SubjectOf(policy, envelope),
+            slots,
+            () => Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", services.Abort));
 
     /// <inheritdoc cref="KeyedFailureStore.AdvanceAsync"/>
     public Task<bool> AdvanceAsync(

@@ -6,7 +6,7 @@ namespace EventBus;
 internal sealed class RetryPolicy(
     RetrySettings settings,
     IReadOnlyList<Func<Exception, bool>> isPermanent,
-    RandomSource entropy,
+    RandomSource random,
     ILogger log)
 {
     /// <summary>The exponent at which delays stop growing. There are at most 100 retries.</summary>
@@ -43,7 +43,7 @@ internal sealed class RetryPolicy(
             : Math.Min(
                 settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, Math.Clamp(attempts - 1, 0, MaxExponent)),
                 settings.MaxDelay.TotalSeconds);
-        return TimeSpan.FromSeconds(delay * (1 + (settings.Jitter * ((2 * entropy.NextDouble()) - 1))));
+        return TimeSpan.FromSeconds(delay * (1 + (settings.Jitter * ((2 * random.NextDouble()) - 1))));
     }
 
     private bool Matches(Func<Exception, bool> predicate, Exception exception)

@@ -36,8 +36,8 @@ internal sealed class RabbitMqBrokerDeadLetters(
 
     // If a store is configured in addition to the broker, messages in the dead-letter queue move to the store as well.
     private readonly QueueState[] sources = connector.KeepsFailures
-        ? [new(names.GivenUpQueue)]
-        : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
+        ? [new(names.BrokerDeadLetterQueue)]
+        : [new(names.BrokerDeadLetterQueue), new(names.DeadLetterQueue)];
 
     /// <summary>The reason why a queue cannot be read; null if no problem is known.</summary>
     public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
@@ -105,7 +105,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
     private async Task RestoreAsync(QueueState source, CancellationToken cancellationToken)
     {
         var session = await connector.Consuming.ConnectionAsync(cancellationToken);
-        await provisioner.RestoreAsync(session, names.GivenUpEntities);
+        await provisioner.RestoreAsync(session, names.BrokerDeadLetterEntities);
         if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
         {
             Report(

@@ -41,12 +41,13 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// The queue of events that the broker dead-lettered by itself, for instance after too many deliveries. They stay
     /// in it until the bus has stored them as dead letters.
     /// </summary>
-    public string GivenUpQueue => OwnQueue("given-up");
+    public string BrokerDeadLetterQueue => OwnQueue("given-up");
 
     /// <summary>
     /// The queue of events that the broker dead-lettered, and the queue of events that failed permanently.
     /// </summary>
-    public IEnumerable<RabbitMqEntity> GivenUpEntities => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
+    public IEnumerable<RabbitMqEntity> BrokerDeadLetterEntities =>
+        [Queue(BrokerDeadLetterQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
     /// <summary>The queue of alerts to send. Used if the bus has no store.</summary>
     public string AlertQueue => OwnQueue("alerts");
@@ -80,7 +81,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     public IEnumerable<RabbitMqEntity> EntitiesOf(Subscription subscription)
     {
         yield return EventExchange;
-        foreach (var entity in GivenUpEntities)
+        foreach (var entity in BrokerDeadLetterEntities)
         {
             yield return entity;
         }
@@ -89,7 +90,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         var arguments = isQuorum ? BrokerDeadLetter() : new()
         {
             ["x-dead-letter-exchange"] = "",
-            ["x-dead-letter-routing-key"] = GivenUpQueue,
+            ["x-dead-letter-routing-key"] = BrokerDeadLetterQueue,
         };
         if (subscription.Ordered)
         {
@@ -110,7 +111,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// </summary>
     public IEnumerable<RabbitMqEntity> FailureEntities(IEnumerable<string> subscriptions)
     {
-        foreach (var entity in GivenUpEntities)
+        foreach (var entity in BrokerDeadLetterEntities)
         {
             yield return entity;
         }
@@ -170,7 +171,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     {
         ["x-delivery-limit"] = options.DeliveryLimit,
         ["x-dead-letter-exchange"] = "",
-        ["x-dead-letter-routing-key"] = GivenUpQueue,
+        ["x-dead-letter-routing-key"] = BrokerDeadLetterQueue,
         ["x-dead-letter-strategy"] = "at-least-once",
         ["x-overflow"] = "reject-publish",
     };

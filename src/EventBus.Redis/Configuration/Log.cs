@@ -120,7 +120,7 @@ internal static partial class Log
     public static partial void CannotTrimAny(this ILogger log, TimeSpan period, Exception exception);
 
     [LoggerMessage(218, LogLevel.Error, "The subscription {Subscription} cannot {What}; it keeps trying. Logged once, until it can")]
-    public static partial void UpkeepFails(this ILogger log, string subscription, string what, Exception exception);
+    public static partial void MaintenanceFails(this ILogger log, string subscription, string what, Exception exception);
 
     [LoggerMessage(
         220,

@@ -47,9 +47,9 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
             return null;
         }
 
-        var wire = new ActivityTrackingStream(beneath, socket, connectionType, closed => open.TryRemove(closed, out _));
-        open[wire] = endpoint;
-        return wire;
+        var tracked = new ActivityTrackingStream(beneath, socket, connectionType, closed => open.TryRemove(closed, out _));
+        open[tracked] = endpoint;
+        return tracked;
     }
 
     /// <summary>

@@ -34,7 +34,8 @@ internal sealed class SqliteDialect : SqlDialect
             """;
 
         string Add() => $"""
-            INSERT INTO {counts} ({string.Join(", ", columns)}, n) VALUES ({string.Join(", ", columns.Select(column => $"NEW.{column}"))}, 1)
+            INSERT INTO {counts} ({string.Join(", ", columns)}, n)
+                VALUES ({string.Join(", ", columns.Select(column => $"NEW.{column}"))}, 1)
             ON CONFLICT ({string.Join(", ", columns)}) DO UPDATE SET n = n + 1;
             """;
 

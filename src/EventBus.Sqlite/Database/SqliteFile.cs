@@ -120,9 +120,13 @@ internal sealed class SqliteFile
         if (IsUri(source))
         {
             var path = source[Uri.Length..];
-            return System.IO.Path.IsPathRooted(path)
-                ? source
-                : $"{Uri}{string.Join('/', Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(System.Uri.EscapeDataString))}/{path}";
+            if (System.IO.Path.IsPathRooted(path))
+            {
+                return source;
+            }
+
+            var current = Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(System.Uri.EscapeDataString);
+            return $"{Uri}{string.Join('/', current)}/{path}";
         }
 
         var folder = AppContext.GetData("DataDirectory") as string ?? "";

@@ -64,9 +64,11 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
         yield return $"""
             CREATE TABLE {prefix}sagas (
-                number {number} NOT NULL PRIMARY KEY, app {number} NOT NULL, id {text} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL CHECK (status BETWEEN 0 AND 5),
+                number {number} NOT NULL PRIMARY KEY, app {number} NOT NULL, id {text} NOT NULL, saga {text} NOT NULL,
+                status {number} NOT NULL CHECK (status BETWEEN 0 AND 5),
                 version {number} NOT NULL, claim {number} NOT NULL, due_at {number}, alert_at {number}, wait_key {text},
-                started_at {number} NOT NULL, changed_at {number} NOT NULL, keep_until {number}, content {bytes} NOT NULL, UNIQUE (app, id)) {dialect.Table}
+                started_at {number} NOT NULL, changed_at {number} NOT NULL, keep_until {number}, content {bytes} NOT NULL,
+                UNIQUE (app, id)) {dialect.Table}
             """;
         yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n "
             + $"{number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
@@ -129,10 +131,13 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         // for none. "alert_at" is the time at which an operator must be alerted; null if no alert is needed.
         yield return $"""
             CREATE TABLE {prefix}failures (
-                seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
-                status {number} NOT NULL CHECK (status BETWEEN 0 AND 3), claim {number} NOT NULL, turn {number}, due_at {number} NOT NULL, deadline {number},
-                line_key {text}, order_key {text}, position {number}, starts {number} NOT NULL, replays {number} NOT NULL, reason {number} NOT NULL,
-                number {number} NOT NULL, alert_at {number}, first_failed_at {number} NOT NULL, last_failed_at {number} NOT NULL, error {text},
+                seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL,
+                event_name {text} NOT NULL, status {number} NOT NULL CHECK (status BETWEEN 0 AND 3), claim {number} NOT NULL, turn {number},
+                due_at {number} NOT NULL, deadline {number},
+                line_key {text}, order_key {text}, position {number}, starts {number} NOT NULL, replays {number} NOT NULL,
+                reason {number} NOT NULL,
+                number {number} NOT NULL, alert_at {number}, first_failed_at {number} NOT NULL, last_failed_at {number} NOT NULL,
+                error {text},
                 UNIQUE (app, subscription, event_id)) {dialect.Table}
             """;
 
@@ -141,29 +146,34 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
             + $"{bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
         yield return $"""
             CREATE TABLE {prefix}starts (
-                app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL, counted_at {number} NOT NULL,
+                app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL,
+                counted_at {number} NOT NULL,
                 PRIMARY KEY (app, subscription, event_id)) {dialect.TableByKey}
             """;
         yield return $"""
             CREATE TABLE {prefix}order_keys (
-                app {number} NOT NULL, subscription {text} NOT NULL, order_key {text} NOT NULL, stamp {number} NOT NULL, position {number}, changed_at {number} NOT NULL,
+                app {number} NOT NULL, subscription {text} NOT NULL, order_key {text} NOT NULL, stamp {number} NOT NULL,
+                position {number}, changed_at {number} NOT NULL,
                 PRIMARY KEY (app, subscription, order_key)) {dialect.TableByKey}
             """;
 
         // "until" is the end of the lease of a claimed key, or the end of the retention of a done key.
         yield return $"""
             CREATE TABLE {prefix}processed (
-                app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL, fingerprint {number} NOT NULL,
-                done {number} NOT NULL, until {number} NOT NULL, outbox {bytes}, PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
+                app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL,
+                fingerprint {number} NOT NULL, done {number} NOT NULL, until {number} NOT NULL, outbox {bytes},
+                PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
             """;
         yield return $"""
             CREATE TABLE {prefix}delays (
-                seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL, turn {number} NOT NULL, claimed {number} NOT NULL,
+                seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
+                turn {number} NOT NULL, claimed {number} NOT NULL,
                 attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
             """;
         yield return $"""
             CREATE TABLE {prefix}failure_counts (
-                app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL, reason {number} NOT NULL, n {number} NOT NULL,
+                app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL,
+                reason {number} NOT NULL, n {number} NOT NULL,
                 PRIMARY KEY (app, status, subscription, event_name, reason)) {dialect.TableByKey}
             """;
         yield return $"CREATE TABLE {prefix}processed_counts (app {number} NOT NULL PRIMARY KEY, n {number} NOT NULL) {dialect.Table}";

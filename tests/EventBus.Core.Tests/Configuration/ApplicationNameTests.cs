@@ -8,7 +8,7 @@ namespace EventBus;
 public sealed class ApplicationNameTests
 {
     [Fact]
-    public async Task ApplicationName_WithCharactersThatNoBackendTakes_MakesANameOfItsOwn()
+    public async Task ApplicationName_WithUnsupportedCharacters_BecomesAUniqueName()
     {
         string[] applications = [
             "Shop-Web",
@@ -35,7 +35,7 @@ public sealed class ApplicationNameTests
     }
 
     [Fact]
-    public async Task Key_OfABus_MakesANameThatNoServiceAndNoOtherKeyHas()
+    public async Task Key_OfABus_BecomesAUniqueServiceName()
     {
         string?[] keys = [
             null,

@@ -69,7 +69,7 @@ public sealed class InterfaceSubscriptionTests
     }
 
     [Fact]
-    public async Task Interface_BesideAHandlerOfOneType_LeavesThatTypeToIt()
+    public async Task Interface_NextToAHandlerOfOneType_LeavesThatTypeToIt()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Publishes<ParcelOpened>().Subscribe("desk", s => s
             .On<IParcelEvent>((e, _, _) => Note($"any {e.ParcelId}"))
@@ -83,7 +83,7 @@ public sealed class InterfaceSubscriptionTests
     }
 
     [Fact]
-    public async Task Interface_WithAnOldVersionThatIsCarriedForward_GetsTheNewOneOnce()
+    public async Task Interface_WithAnOldVersionThatIsUpcast_GetsTheNewOneOnce()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
             .Upcast<ParcelWeighedOld, ParcelWeighed>(old => new ParcelWeighed(old.ParcelId, "carried"))

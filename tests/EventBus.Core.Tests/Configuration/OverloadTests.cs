@@ -36,7 +36,7 @@ public sealed class OverloadTests
     }
 
     [Fact]
-    public void PublishException_MadeByATest_HoldsWhatItWasGiven()
+    public void PublishException_CreatedByATest_HasTheGivenValues()
     {
         var cause = new TimeoutException();
 

@@ -12,7 +12,7 @@ public sealed class RegistrationTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task AddEventBus_CalledTwice_AddsUp()
+    public async Task AddEventBus_CalledTwice_CombinesBothConfigurations()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(
@@ -26,7 +26,7 @@ public sealed class RegistrationTests
     }
 
     [Fact]
-    public async Task AddKeyedEventBus_BesideTheDefault_IsSeparate()
+    public async Task AddKeyedEventBus_NextToTheDefault_IsSeparate()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(
@@ -44,7 +44,7 @@ public sealed class RegistrationTests
     }
 
     [Fact]
-    public async Task AddKeyedEventBus_BesideTheDefault_HasItsOwnHealthCheckOptionsAndLogger()
+    public async Task AddKeyedEventBus_NextToTheDefault_HasItsOwnHealthCheckOptionsAndLogger()
     {
         var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(
@@ -102,7 +102,7 @@ public sealed class RegistrationTests
     }
 
     [Fact]
-    public async Task Subscribe_HandlerRegisteredAsSingleton_StaysOne()
+    public async Task Subscribe_HandlerRegisteredAsSingleton_RemainsASingleton()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(
@@ -133,7 +133,7 @@ public sealed class RegistrationTests
     }
 
     [Fact]
-    public async Task Use_SeveralMiddleware_RunInOrderRoundTheHandler()
+    public async Task Use_SeveralMiddleware_RunInOrderAroundTheHandler()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()

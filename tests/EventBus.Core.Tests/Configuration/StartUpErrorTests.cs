@@ -7,7 +7,7 @@ namespace EventBus;
 public sealed class StartUpErrorTests
 {
     [Fact]
-    public async Task Retire_WhereThereIsNothingToRetire_SaysSo()
+    public async Task Retire_OnABackendWithNothingToRetire_IsAnError()
     {
         await using var running =
             await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
@@ -38,11 +38,11 @@ public sealed class StartUpErrorTests
         Assert.Contains("[EventName", await ProblemAsync(bus => bus.UseInMemory().Publishes<Nameless>()), StringComparison.Ordinal);
 
     [Fact]
-    public async Task Start_MalformedEventName_SaysWhere() =>
+    public async Task Start_MalformedEventName_NamesThePosition() =>
         Assert.Contains("'Order'", await ProblemAsync(bus => bus.UseInMemory().Publishes<Malformed>()), StringComparison.Ordinal);
 
     [Fact]
-    public async Task Start_VersionZero_SaysVersionsCountFromOne() =>
+    public async Task Start_VersionZero_IsAnErrorThatVersionsStartAtOne() =>
         Assert.Contains("count from 1", await ProblemAsync(bus => bus.UseInMemory().Publishes<VersionZero>()), StringComparison.Ordinal);
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class StartUpErrorTests
     [InlineData("Mail")]
     [InlineData("")]
     [InlineData("a/b")]
-    public async Task Start_BadSubscriptionName_SaysWhatIsAllowed(string name) =>
+    public async Task Start_BadSubscriptionName_NamesTheAllowedCharacters(string name) =>
         Assert.Contains(
             "lower-case letters",
             await ProblemAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>(name, Nothing)),
@@ -107,14 +107,14 @@ public sealed class StartUpErrorTests
             StringComparison.Ordinal);
 
     [Fact]
-    public async Task Start_UpcastToALowerVersion_SaysSo() =>
+    public async Task Start_UpcastToALowerVersion_IsAnError() =>
         Assert.Contains(
             "higher version",
             await ProblemAsync(bus => bus.UseInMemory().Upcast<InvoiceIssued, InvoiceIssuedOld>(_ => new InvoiceIssuedOld(""))),
             StringComparison.Ordinal);
 
     [Fact]
-    public async Task Start_InvalidOptions_NameThemselvesAndTheirRange()
+    public async Task Start_InvalidOptions_AreNamedWithTheirRange()
     {
         var problem = await ProblemAsync(
             bus => bus.UseInMemory(o => o.Capacity = 0).Subscribe("s", s => s.On<OrderPlaced>(Nothing).Concurrency(0)).Configure(o =>
@@ -132,7 +132,7 @@ public sealed class StartUpErrorTests
     }
 
     [Fact]
-    public async Task Start_SeveralMistakes_AreReportedTogether()
+    public async Task Start_SeveralErrors_AreReportedTogether()
     {
         using var host = RunningBus.Build(bus => bus.Publishes<Nameless>().SubscribePattern("Audit", "**", (_, _) => Task.CompletedTask));
 
@@ -144,7 +144,7 @@ public sealed class StartUpErrorTests
     }
 
     [Fact]
-    public async Task Publish_BeforeTheStart_SaysHowToStart()
+    public async Task Publish_BeforeTheStart_NamesTheCallThatStarts()
     {
         using var host = RunningBus.Build(bus => bus.UseInMemory());
         var bus = host.Services.GetRequiredService<IEventBus>();
@@ -193,6 +193,3 @@ public sealed class StartUpErrorTests
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }
-
-[JsonSerializable(typeof(OrderPlaced))]
-internal sealed partial class OnlyPlaced : JsonSerializerContext;

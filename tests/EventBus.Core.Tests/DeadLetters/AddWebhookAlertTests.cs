@@ -14,7 +14,7 @@ public sealed class AddWebhookAlertTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Webhook_RefusesAtFirst_IsToldAgainUnderTheSameIdAndNobodyElseIs()
+    public async Task Webhook_RefusesAtFirst_GetsTheAlertAgainWithTheSameIdAndNoOtherDoes()
     {
         await using var shaky = new WebhookServer(number => number == 1 ? Refused : WebhookServer.Ok);
         await using var sound = new WebhookServer(_ => WebhookServer.Ok);
@@ -32,7 +32,7 @@ public sealed class AddWebhookAlertTests
     }
 
     [Fact]
-    public async Task Webhook_Hangs_HoldsUpNeitherEventsNorOtherAlertsNorTheStop()
+    public async Task Webhook_Hangs_BlocksNeitherEventsNorOtherAlertsNorTheStop()
     {
         await using var server = new WebhookServer(_ => null);
         var running = await StartAsync(
@@ -66,8 +66,8 @@ public sealed class AddWebhookAlertTests
     {
         using var log = new WholeLog();
         using var traces = Listen(log);
-        var isMended = false;
-        await using var server = new WebhookServer(_ => Volatile.Read(ref isMended) ? WebhookServer.Ok : answer);
+        var isRepaired = false;
+        await using var server = new WebhookServer(_ => Volatile.Read(ref isRepaired) ? WebhookServer.Ok : answer);
         await using var running = await StartAsync(
             bus => bus.AddWebhookAlert(
                 new Uri($"{server.Url}/S3CRET?key=S3CRET#S3CRET"),
@@ -81,7 +81,7 @@ public sealed class AddWebhookAlertTests
             Token);
 
         // The stop tries once more.
-        Volatile.Write(ref isMended, true);
+        Volatile.Write(ref isRepaired, true);
         await running.StopAsync();
         Assert.Contains(
             "The webhook at 127.0.0.1",
@@ -100,7 +100,7 @@ public sealed class AddWebhookAlertTests
     [InlineData("https://pager.example.com/S3CRET", "'X-Größe'", 8, "X-Größe")]
     [InlineData("https://pager.example.com/S3CRET", "'X-Key'", 8, "X-Key", "S3CRET\r\nX-Other: S3CRET")]
     [InlineData("https://pager.example.com/S3CRET", "'X-Key'", 8, "X-Key", "S3CRET ß")]
-    public async Task Start_WebhookThatCannotWork_SaysWhatToChangeAndNoSecret(
+    public async Task Start_InvalidWebhook_NamesTheFixAndNoSecret(
         string url,
         string expected,
         int timeout = 8,
@@ -125,7 +125,7 @@ public sealed class AddWebhookAlertTests
     [InlineData("https://pager.example.com/hooks/1", false)]
     [InlineData("http://localhost/hooks/1", false)]
     [InlineData("http://pager.example.com/hooks/1", true)]
-    public async Task Start_WebhookThatCanWork_Starts(string url, bool allowInsecure)
+    public async Task Start_ValidWebhook_Starts(string url, bool allowInsecure)
     {
         await using var running =
             await StartAsync(bus => bus.AddWebhookAlert(new Uri(url), webhook => webhook.AllowInsecure = allowInsecure));

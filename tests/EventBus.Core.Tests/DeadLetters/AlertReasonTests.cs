@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Whatever makes an event a dead letter, an alert tells of it.</summary>
+/// <summary>Every reason of a dead letter causes an alert.</summary>
 public sealed class AlertReasonTests : IAsyncDisposable
 {
     private readonly HandOverTransport transport = new();
@@ -54,7 +54,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
                     return bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down"));
                 },
                 ["1"]),
-            DeadLetterReason.DroppedByBroker => await KillAsync(Fine, [], givenUp: "1"),
+            DeadLetterReason.DroppedByBroker => await KillAsync(Fine, [], brokerDeadLetter: "1"),
             DeadLetterReason.SagaNeedsAttention => await HaltSagaAsync(),
             DeadLetterReason.Unpublishable => await RefuseDelayedAsync(),
             _ => throw new NotSupportedException($"Nothing here makes a dead letter for the reason {reason}. Add what does."),
@@ -81,7 +81,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
         string? body = null,
         string name = "order.placed",
         int startsBefore = 0,
-        string? givenUp = null)
+        string? brokerDeadLetter = null)
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
             bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new TestBusStores(
@@ -103,13 +103,13 @@ public sealed class AlertReasonTests : IAsyncDisposable
                 Encoding.UTF8.GetBytes(body ?? $$"""{"orderId":"{{i}}"}""")));
         }
 
-        if (givenUp is not null)
+        if (brokerDeadLetter is not null)
         {
-            await transport.GiveUpAsync(
+            await transport.DropAsync(
                 "mail",
                 DeadLetterReason.DroppedByBroker,
                 "expired",
-                new EnvelopeAttributes { Id = givenUp, Name = name },
+                new EnvelopeAttributes { Id = brokerDeadLetter, Name = name },
                 "{}"u8.ToArray());
         }
 

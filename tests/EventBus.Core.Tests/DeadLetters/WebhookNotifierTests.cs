@@ -56,7 +56,7 @@ public sealed class WebhookNotifierTests
     }
 
     [Fact]
-    public async Task Post_OddError_IsOneLineOfValidText()
+    public async Task Post_UnusualError_IsOneLineOfValidText()
     {
         await using var server = new WebhookServer(_ => WebhookServer.Ok);
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
@@ -71,7 +71,7 @@ public sealed class WebhookNotifierTests
     }
 
     [Fact]
-    public async Task Post_ForeignTexts_AreNoMarkupInTheTextAndWholeBesideIt()
+    public async Task Post_ForeignTexts_AreNoMarkupInTheTextAndCompleteInTheFields()
     {
         const string Markup = "<!channel> <https://evil.example|click> [x](http://evil.example) @everyone *b* _i_ ~s~ `c` :fire: #a | & "
             + "> $x^2$ www.evil.example {{h}} \u202e";
@@ -118,7 +118,7 @@ public sealed class WebhookNotifierTests
     [InlineData("429 Too Many Requests")]
     [InlineData("408 Request Timeout")]
     [InlineData("")]
-    public async Task Post_FailsForAMoment_IsRepeatedWithTheSameIds(string failure)
+    public async Task Post_FailsTemporarily_IsRepeatedWithTheSameIds(string failure)
     {
         await using var server = new WebhookServer(number => number < 3 ? failure : WebhookServer.Ok);
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
@@ -135,7 +135,7 @@ public sealed class WebhookNotifierTests
     }
 
     [Fact]
-    public async Task Post_KeepsFailing_GivesUpAfterThreeAttempts()
+    public async Task Post_KeepsFailing_StopsAfterThreeAttempts()
     {
         await using var server = new WebhookServer(_ => "502 Bad Gateway");
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
@@ -154,7 +154,7 @@ public sealed class WebhookNotifierTests
     [InlineData("404 Not Found")]
     [InlineData("410 Gone")]
     [InlineData("304 Not Modified")]
-    public async Task Post_Refused_IsNotRepeatedNow(string status)
+    public async Task Post_Refused_IsNotRepeatedAtOnce(string status)
     {
         await using var server = new WebhookServer(_ => status);
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
@@ -168,7 +168,7 @@ public sealed class WebhookNotifierTests
     [Theory]
     [InlineData("301 Moved Permanently")]
     [InlineData("307 Temporary Redirect")]
-    public async Task Post_Redirected_TellsNobodyElse(string status)
+    public async Task Post_Redirected_IsNotSentElsewhere(string status)
     {
         await using var other = new WebhookServer(_ => WebhookServer.Ok);
         await using var server = new WebhookServer(_ => $"{status}\r\nLocation: {other.Url}");
@@ -186,7 +186,7 @@ public sealed class WebhookNotifierTests
     [InlineData("0", 1)]
     [InlineData("Thu, 01 Jan 1970 00:00:00 GMT", 1)]
     [InlineData("soon", 1)]
-    public async Task RetryAfter_Short_IsKept(string asked, int seconds)
+    public async Task RetryAfter_Short_IsAwaited(string asked, int seconds)
     {
         await using var server =
             new WebhookServer(number => number == 1 ? $"503 Service Unavailable\r\nRetry-After: {asked}" : WebhookServer.Ok);
@@ -200,7 +200,7 @@ public sealed class WebhookNotifierTests
     }
 
     [Fact]
-    public async Task RetryAfter_Long_LeavesTheAlertForLater()
+    public async Task RetryAfter_Long_PostponesTheAlert()
     {
         await using var server = new WebhookServer(_ => "429 Too Many Requests\r\nRetry-After: 60");
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions(), time);
@@ -210,7 +210,7 @@ public sealed class WebhookNotifierTests
     }
 
     [Fact]
-    public async Task Connection_RefusedAtFirst_IsTriedAgain()
+    public async Task Connection_RefusedAtFirst_IsRetried()
     {
         var port = WebhookServer.ClosedPort();
         using var webhook = new WebhookNotifier(new Uri($"http://127.0.0.1:{port}/hook"), new WebhookOptions(), time);

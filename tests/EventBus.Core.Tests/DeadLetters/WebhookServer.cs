@@ -38,7 +38,7 @@ internal sealed class WebhookServer : IAsyncDisposable
 
     public Uri Url => new($"http://127.0.0.1:{Port}/hook");
 
-    /// <summary>How many posts have arrived.</summary>
+    /// <summary>The number of posts that have arrived.</summary>
     public int Received => Volatile.Read(ref received);
 
     /// <summary>Completes when a client has closed a connection on which it got no answer.</summary>
@@ -110,9 +110,8 @@ internal sealed class WebhookServer : IAsyncDisposable
                     return;
                 }
 
-                await stream.WriteAsync(Encoding.ASCII.GetBytes(
-                    $"HTTP/1.1 {response}\r\n{(response.Contains("Content-Length", StringComparison.Ordinal) ? "" : "Content-Length: 0\r\n")}\r\n"),
-                        stop.Token);
+                var length = response.Contains("Content-Length", StringComparison.Ordinal) ? "" : "Content-Length: 0\r\n";
+                await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {response}\r\n{length}\r\n"), stop.Token);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
@@ -159,6 +158,3 @@ internal sealed class WebhookServer : IAsyncDisposable
         return new WebhookPost(lines[0], headers, Encoding.UTF8.GetString(body));
     }
 }
-
-/// <summary>What a client sent.</summary>
-internal sealed record WebhookPost(string Request, IReadOnlyDictionary<string, string> Headers, string Body);

@@ -6,8 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// What a handler that is not async leaves in its flow (a tenant, a culture, an activity) is not there for the next
-/// event.
+/// Ambient state that a synchronous handler sets (a tenant, a culture, an activity) does not reach the next event.
 /// </summary>
 public sealed class AmbientStateTests
 {
@@ -31,7 +30,7 @@ public sealed class AmbientStateTests
             {
                 bus.Use((context, next, cancellationToken) =>
                 {
-                    LookAndLeave();
+                    RecordAndChange();
                     return next(context, cancellationToken);
                 });
             }
@@ -40,7 +39,7 @@ public sealed class AmbientStateTests
             {
                 if (kind != "middleware")
                 {
-                    LookAndLeave();
+                    RecordAndChange();
                 }
 
                 if (kind == "blocking")
@@ -68,7 +67,7 @@ public sealed class AmbientStateTests
             .Retry(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1))
             .Subscribe("mail", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) =>
             {
-                LookAndLeave();
+                RecordAndChange();
                 throw new InvalidOperationException("mail server down");
             })), time);
 
@@ -117,7 +116,7 @@ public sealed class AmbientStateTests
             bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
             bus.Event<OrderPlaced>().KeyedBy(e =>
             {
-                LookAndLeave();
+                RecordAndChange();
                 return e.OrderId;
             });
         });
@@ -139,9 +138,12 @@ public sealed class AmbientStateTests
     };
 
     /// <summary>Notes what it finds of an earlier event, and leaves its own behind.</summary>
-    private void LookAndLeave()
+    private void RecordAndChange()
     {
-        var found = $"{Tenant.Value}{(CultureInfo.CurrentCulture.Name == "tr-TR" ? " culture" : "")}{(Activity.Current?.OperationName == "left" ? " activity" : "")}{(SynchronizationContext.Current is LeftContext ? " context" : "")}";
+        var found = Tenant.Value
+            + (CultureInfo.CurrentCulture.Name == "tr-TR" ? " culture" : "")
+            + (Activity.Current?.OperationName == "left" ? " activity" : "")
+            + (SynchronizationContext.Current is LeftContext ? " context" : "");
         seen.Add(found);
         Tenant.Value = "tenant of another event";
         CultureInfo.CurrentCulture = CultureInfo.GetCultureInfo("tr-TR");
@@ -155,7 +157,7 @@ public sealed class AmbientStateTests
     {
         public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
-            test.LookAndLeave();
+            test.RecordAndChange();
             return Task.CompletedTask;
         }
     }
@@ -172,7 +174,7 @@ public sealed class AmbientStateTests
 
         private Task Leave()
         {
-            test.LookAndLeave();
+            test.RecordAndChange();
             return Task.CompletedTask;
         }
     }

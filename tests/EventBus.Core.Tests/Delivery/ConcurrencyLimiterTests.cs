@@ -18,32 +18,32 @@ public sealed class ConcurrencyLimiterTests
 
         // What it waits for may need the slot.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
-        slots.GiveBack();
+        slots.Release();
         other.SetResult();
         await waiting.WaitAsync(RunningBus.Patience, Token);
         Assert.False(all.IsCompleted);
 
-        slots.GiveBack();
+        slots.Release();
         await all.WaitAsync(RunningBus.Patience, Token);
     }
 
     [Fact]
-    public async Task TakeAll_ASlotIsLentWhileTheOthersAreTaken_GivesThemBackUntilItsHolderHasFinished()
+    public async Task TakeAll_ASlotIsLentWhileTheOthersAreTaken_ReleasesThemUntilItsHolderHasFinished()
     {
         var (slots, other) = (new ConcurrencyLimiter(2), new TaskCompletionSource());
         await slots.TakeAsync();
         await slots.TakeAsync();
         var all = slots.TakeAllAsync();
         var waiting = slots.WaitWithoutAsync(other.Task, CancellationToken.None);
-        slots.GiveBack();
+        slots.Release();
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
-        slots.GiveBack();
+        slots.Release();
         Assert.False(all.IsCompleted);
 
         other.SetResult();
         await waiting.WaitAsync(RunningBus.Patience, Token);
         Assert.False(all.IsCompleted);
-        slots.GiveBack();
+        slots.Release();
         await all.WaitAsync(RunningBus.Patience, Token);
     }
 }

@@ -9,7 +9,7 @@ public sealed class ContextTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Publish_AfterTheHandlerEnded_SaysSo()
+    public async Task Publish_AfterTheHandlerEnded_IsAnError()
     {
         EventContext? kept = null;
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("keeps", (_, context, _) =>
@@ -51,7 +51,7 @@ public sealed class ContextTests
     }
 
     [Fact]
-    public async Task Headers_ChangedAfterThePublish_ArriveAsTheyWere()
+    public async Task Headers_ChangedAfterThePublish_ArriveUnchanged()
     {
         var go = new TaskCompletionSource();
         await using var running =
@@ -71,7 +71,7 @@ public sealed class ContextTests
     }
 
     [Fact]
-    public async Task Stop_TokenCallbackThrowsAndHandlerHangs_EndsAllTheSame()
+    public async Task Stop_TokenCallbackThrowsAndHandlerHangs_Ends()
     {
         var started = new TaskCompletionSource();
         var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
@@ -114,7 +114,7 @@ public sealed class ContextTests
     }
 
     [Fact]
-    public async Task Publish_FullAndToldToFail_FailsAtOnceAndNamesTheSubscription()
+    public async Task Publish_QueueIsFullInFailMode_FailsAtOnceAndNamesTheSubscription()
     {
         var hold = new TaskCompletionSource();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => (

@@ -13,7 +13,7 @@ public sealed class DeliveryStateTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Concurrency_Limit_IsReachedAndNeverPassed()
+    public async Task Concurrency_Limit_IsReachedAndNeverExceeded()
     {
         var (running, most) = (0, 0);
         var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -38,7 +38,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task Handlers_ThatHoldTheirThread_AreGivenMoreThreads()
+    public async Task Handlers_ThatBlockTheirThread_GetMoreThreads()
     {
         // Four handlers meet at a barrier, each on a thread of its own: with one thread they never would.
         using var barrier = new Barrier(4);
@@ -65,7 +65,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task SubscribeAny_Wildcard_SeesNameEventAndBody()
+    public async Task SubscribePattern_Wildcard_SeesNameEventAndBody()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory()
             .SubscribePattern(
@@ -82,7 +82,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task ContextPublish_HandlerFailsThenSucceeds_LeavesOnceWithTheSameId()
+    public async Task ContextPublish_HandlerFailsThenSucceeds_IsSentOnceWithTheSameId()
     {
         var time = new FakeTimeProvider();
         var ids = new ConcurrentBag<string>();
@@ -141,7 +141,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task Ordered_DeadLetter_BlocksItsKeyUntilPeopleDecide()
+    public async Task Ordered_DeadLetter_BlocksItsKeyUntilAnOperatorDecides()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Configure(o => o.MaxParkedPerKey = 2)
             .Subscribe(
@@ -188,7 +188,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task Stop_HandlerHangs_IsBoundedAndSaysWhatIsLost()
+    public async Task Stop_HandlerHangs_IsBoundedAndReportsTheLostEvents()
     {
         using var logs = new LogMemory();
         var started = new TaskCompletionSource();
@@ -212,7 +212,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task TestContext_OfAHandler_HoldsWhatItWasGivenAndWhatWasPublished()
+    public async Task TestContext_OfAHandler_HasTheGivenValuesAndThePublishedEvents()
     {
         var context = TestEventContext.Create(new TestEventContextOptions
         {
@@ -238,7 +238,7 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task WhenIdle_BusyBus_TimesOutAndSaysWhatIsOpen()
+    public async Task WhenIdle_BusyBus_TimesOutAndNamesTheOpenWork()
     {
         var release = new TaskCompletionSource();
         await using var bus =

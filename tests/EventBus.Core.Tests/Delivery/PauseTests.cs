@@ -20,7 +20,7 @@ public sealed class PauseTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Pause_EverythingFails_IntakeStopsHealthDegradesAndAProbeResumes(bool ordered)
+    public async Task Pause_EveryAttemptFails_StopsTheIntakeDegradesHealthAndResumesAfterAProbe(bool ordered)
     {
         await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).CircuitBreaker(3, Minute));
         await PublishAsync(running, 10);
@@ -63,7 +63,7 @@ public sealed class PauseTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Pause_AnHourOfADeadServer_MakesNoDeadLetters(bool ordered)
+    public async Task Pause_ServerIsDownForAnHour_CreatesNoDeadLetters(bool ordered)
     {
         await using var running = await StartAsync(s => Mail(s, ordered).CircuitBreaker(5, Minute));
         await PublishAsync(running, 100);
@@ -90,7 +90,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Pause_OneEventCanNeverSucceed_HoldsUpNobodyAndDiesInTheEnd()
+    public async Task Pause_OneEventCanNeverSucceed_BlocksNoOtherAndBecomesADeadLetter()
     {
         up = true;
         await using var running =
@@ -112,7 +112,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Pause_FailuresWerePermanent_NothingPausesAndTheyAreDead()
+    public async Task Pause_FailuresArePermanent_DoesNotPauseAndRecordsDeadLetters()
     {
         await using var running = await StartAsync(s => Mail(s, ordered: false).DeadLetterOn<IOException>().CircuitBreaker(2, Minute));
         await PublishAsync(running, 10);
@@ -123,7 +123,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Pause_OfTheBus_HoldsForSubscriptionsThatDoNotSayOtherwise()
+    public async Task CircuitBreaker_OfTheBus_AppliesToSubscriptionsWithoutTheirOwn()
     {
         await using var running = await StartAsync(
             s => Mail(s, ordered: false),
@@ -138,7 +138,7 @@ public sealed class PauseTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Stop_InMemoryWhilePaused_LetsTheQueueThroughAndEnds(bool ordered)
+    public async Task Stop_InMemoryWhilePaused_HandlesTheQueueAndEnds(bool ordered)
     {
         await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).CircuitBreaker(3, Minute));
         await PublishAsync(running, 10);
@@ -150,7 +150,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Stop_OfADurableQueueWhilePaused_StartsNothingMore()
+    public async Task Stop_OfADurableQueueWhilePaused_StartsNoFurtherAttempt()
     {
         var queue = new ScriptedQueue(time, TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
         await using var running = await StartAsync(
@@ -168,7 +168,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Stop_OfADurableLogWhilePaused_GivesBackWhatTheLanesHold()
+    public async Task Stop_OfADurableLogWhilePaused_ReleasesTheEventsOfItsPartitions()
     {
         var log = new ScriptedLog(1);
         var owner = log.Connect();
@@ -190,7 +190,7 @@ public sealed class PauseTests : IDisposable
     }
 
     [Fact]
-    public async Task Probe_OfADeferredEvent_DoesNotWaitForItsOwnLane()
+    public async Task Probe_OfADeferredEvent_DoesNotWaitForItsOwnPartition()
     {
         await using var running = await StartAsync(s => s.Ordered().Concurrency(1).CircuitBreaker(2, Minute)
             .Sequenced<OrderShipped>(e => e.OrderId[0] - '0').On<OrderShipped>((_, _, _) => Task.CompletedTask)

@@ -30,7 +30,7 @@ public sealed class RedeliveryCoordinatorTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Enter_BesideOthers_MarksEachOfThemOnceAndCountsAsAccompanied()
+    public async Task Enter_WhileOthersRun_MarksEachOfThemOnceAndCountsAsConcurrent()
     {
         var first = await StartAsync(alone: false);
         var second = await StartAsync(alone: false);
@@ -40,7 +40,7 @@ public sealed class RedeliveryCoordinatorTests
     }
 
     [Fact]
-    public async Task Enter_BesideOneWhoseStartIsBeingCounted_WaitsUntilThatCanBeMarked()
+    public async Task Enter_WhileTheAttemptOfAnotherIsBeingCounted_WaitsUntilItCanBeMarked()
     {
         var first = Enter(alone: false);
         Assert.False(first.BeginCounting());
@@ -58,7 +58,7 @@ public sealed class RedeliveryCoordinatorTests
     /// Its count records a concurrent attempt, so that no other needs to wait for it; it may get a slot much later.
     /// </summary>
     [Fact]
-    public async Task Enter_BesideOneWhoseStartIsNotCountedYet_WaitsForNothing()
+    public async Task Enter_WhileTheAttemptOfAnotherIsNotCountedYet_DoesNotWait()
     {
         var first = Enter(alone: false);
         var second = Enter(alone: false);
@@ -72,7 +72,7 @@ public sealed class RedeliveryCoordinatorTests
     /// The mark of the first is written with the slot of the second, which may then wait long for a slot.
     /// </summary>
     [Fact]
-    public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForTheOthersSlot()
+    public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForItsSlot()
     {
         store.Before = (_, _) =>
         {
@@ -101,12 +101,12 @@ public sealed class RedeliveryCoordinatorTests
 
         await third;
         Assert.False(second.IsCompleted);
-        slots.GiveBack();
+        slots.Release();
         await second.WaitAsync(RunningBus.Patience, Token);
     }
 
     [Fact]
-    public async Task Enter_ToRunAlone_WaitsForTheEndOfTheOthersOrForALeaseAtMost()
+    public async Task Enter_ToRunAlone_WaitsForTheOthersForAtMostOneLease()
     {
         var (first, _) = await StartAsync(alone: false);
         var alone = WhenEnteredAsync(alone: true);
@@ -125,7 +125,7 @@ public sealed class RedeliveryCoordinatorTests
     }
 
     [Fact]
-    public async Task Enter_WhileOneRunsAlone_WaitsForItFiveSecondsAtMost()
+    public async Task Enter_WhileOneRunsAlone_WaitsAtMostFiveSeconds()
     {
         var (alone, _) = await StartAsync(alone: true);
         var other = WhenEnteredAsync(alone: false);
@@ -143,7 +143,7 @@ public sealed class RedeliveryCoordinatorTests
 
     /// <summary>Others that come one after the other, so that one of them always runs, do not keep it out.</summary>
     [Fact]
-    public async Task Enter_ToRunAloneUnderAStreamOfOthers_IsNotStarved()
+    public async Task Enter_ToRunAloneWhileOthersKeepArriving_IsNotStarved()
     {
         var (running, _) = await StartAsync(alone: false);
         var alone = WhenEnteredAsync(alone: true);
@@ -161,9 +161,9 @@ public sealed class RedeliveryCoordinatorTests
         (await alone.WaitAsync(RunningBus.Patience, Token)).Dispose();
     }
 
-    /// <summary>What has ended needs no mark: it would be a count that nothing removes.</summary>
+    /// <summary>An ended attempt is not marked: nothing would remove the count.</summary>
     [Fact]
-    public async Task Enter_BesideOneThatEndsMeanwhile_MarksNothing()
+    public async Task Enter_WhileTheOtherEnds_MarksNothing()
     {
         var first = Enter(alone: false);
         first.BeginCounting();

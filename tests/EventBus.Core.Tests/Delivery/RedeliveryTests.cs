@@ -9,7 +9,7 @@ namespace EventBus;
 /// Events that come again without having been settled, in several subscriptions at once. A process that ends is a bus
 /// whose handlers never come back; the next one shares its store.
 /// </summary>
-public sealed class SuspectTests
+public sealed class RedeliveryTests
 {
     // Without a store: it throws if it is written.
     private static readonly ConcurrentMark Unused = new(null!, null!, null!);
@@ -38,11 +38,11 @@ public sealed class SuspectTests
     }
 
     /// <summary>
-    /// It is unknown which of the two ended the process: from then on each runs alone, and the other one has lost no
+    /// Either of the two may have ended the process: from then on each runs alone, and the other one has lost no
     /// attempt.
     /// </summary>
     [Fact]
-    public async Task RedeliveredEvents_RunningWhenTheProcessEnds_RunAloneAndTheOtherLosesNoAttempt()
+    public async Task RedeliveredEvents_RunningWhenTheProcessEnds_RunAloneAndCostTheOtherNoAttempt()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
         first.HandOut("mail", "a");
@@ -67,7 +67,7 @@ public sealed class SuspectTests
 
     /// <summary>The event that ends the process has four attempts, even if others run concurrently.</summary>
     [Fact]
-    public async Task RedeliveredEvent_EndsEveryProcess_HasFourAttemptsAndTheOthersAreHandled()
+    public async Task RedeliveredEvent_CrashesEveryProcess_HasFourAttemptsAndTheOthersAreHandled()
     {
         for (var death = 0; death < 4; death++)
         {
@@ -105,7 +105,7 @@ public sealed class SuspectTests
     /// process.
     /// </summary>
     [Fact]
-    public async Task RedeliveredEvent_HangsWhileAnotherEndsEveryProcess_IsNoDeadLetter()
+    public async Task RedeliveredEvent_HangsWhileAnotherCrashesEveryProcess_IsNoDeadLetter()
     {
         for (var death = 0; death < 4; death++)
         {
@@ -131,7 +131,7 @@ public sealed class SuspectTests
     /// its turn has come.
     /// </summary>
     [Fact]
-    public async Task RedeliveredEvent_WhoseTurnComesWhileAnotherHasItsSlot_DelaysNoOtherSubscription()
+    public async Task RedeliveredEvent_ItsSlotIsTakenWhenItsTurnComes_DelaysNoOtherSubscription()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
         first.HandOut("mail", "alone");
@@ -159,7 +159,7 @@ public sealed class SuspectTests
     }
 
     [Fact]
-    public async Task Run_ThatIsJoinedBeforeItsStartIsCounted_CountsTheOthersItself()
+    public async Task Run_AnotherStartsBeforeItsAttemptIsCounted_CountsTheOtherItself()
     {
         var gate = new RedeliveryCoordinator(time, Lease);
         var slots = new ConcurrencyLimiter(1);
@@ -173,7 +173,7 @@ public sealed class SuspectTests
     }
 
     [Fact]
-    public async Task RedeliveredEvent_BehindSeveralThatMustRunAlone_WaitsOneLeaseAtMost()
+    public async Task RedeliveredEvent_BehindSeveralThatMustRunAlone_WaitsAtMostOneLease()
     {
         var gate = new RedeliveryCoordinator(time, Lease);
         var arrived = time.GetTimestamp();

@@ -34,7 +34,7 @@ public sealed class SettlementTests : IDisposable
     }
 
     [Fact]
-    public async Task Handler_Fails_IsKeptAndAcknowledgedOnceInsteadOfGoingBack()
+    public async Task Handler_Fails_IsRecordedAndAcknowledgedOnceInsteadOfReleased()
     {
         await using var running = await StartAsync(capacity: 10, _ => throw new IOException("down"));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -49,7 +49,7 @@ public sealed class SettlementTests : IDisposable
     /// through.
     /// </summary>
     [Fact]
-    public async Task Handler_FailsAndTheStoreRefuses_NothingIsAcknowledgedUntilItIsKept()
+    public async Task Handler_FailsAndTheStoreRefuses_NothingIsAcknowledgedUntilItIsRecorded()
     {
         var healed = false;
         await using var running = await StartAsync(capacity: 1, _ => healed ? Task.CompletedTask : throw new IOException("down"));

@@ -8,175 +8,175 @@ public sealed class SubscriptionCircuitBreakerTests
     private readonly FakeTimeProvider time = new();
 
     [Fact]
-    public void Weigh_EnoughFailuresInARow_PausesAndCountsThemAll()
+    public void RecordFailure_EnoughFailuresInARow_PausesAndCountsThemAll()
     {
-        var gauge = CircuitBreaker(3);
+        var breaker = CircuitBreaker(3);
 
-        Assert.All(Enumerable.Range(0, 3), _ => Assert.True(Fail(gauge)));
+        Assert.All(Enumerable.Range(0, 3), _ => Assert.True(Fail(breaker)));
 
-        Assert.True(gauge.IsPaused);
-        Assert.False(gauge.TryEnter(out _));
-        Assert.False(gauge.WhenMayEnterAsync().IsCompleted);
-        Assert.Equal(time.GetUtcNow() + TimeSpan.FromSeconds(30), gauge.ProbeAt);
+        Assert.True(breaker.IsPaused);
+        Assert.False(breaker.TryEnter(out _));
+        Assert.False(breaker.WhenMayEnterAsync().IsCompleted);
+        Assert.Equal(time.GetUtcNow() + TimeSpan.FromSeconds(30), breaker.ProbeAt);
     }
 
     [Fact]
-    public void Weigh_ASuccessInBetween_BeginsAnew()
+    public void RecordFailure_ASuccessInBetween_ResetsTheCount()
     {
-        var gauge = CircuitBreaker(3);
-        Fail(gauge);
-        Fail(gauge);
-        gauge.Succeeded();
-        Fail(gauge);
-        Fail(gauge);
+        var breaker = CircuitBreaker(3);
+        Fail(breaker);
+        Fail(breaker);
+        breaker.Succeeded();
+        Fail(breaker);
+        Fail(breaker);
 
-        Assert.False(gauge.IsPaused);
-        Fail(gauge);
-        Assert.True(gauge.IsPaused);
+        Assert.False(breaker.IsPaused);
+        Fail(breaker);
+        Assert.True(breaker.IsPaused);
     }
 
     [Fact]
-    public void Weigh_FailuresFarApart_OnlyThoseWithinTheTimeCount()
+    public void RecordFailure_FailuresFarApart_CountsOnlyThoseWithinTheTime()
     {
-        var gauge = CircuitBreaker(3);
+        var breaker = CircuitBreaker(3);
         for (var i = 0; i < 10; i++)
         {
-            Fail(gauge);
+            Fail(breaker);
             time.Advance(TimeSpan.FromSeconds(31));
         }
 
-        Assert.False(gauge.IsPaused);
-        Fail(gauge);
-        Assert.False(gauge.IsPaused);
-        Fail(gauge);
-        Assert.True(gauge.IsPaused);
+        Assert.False(breaker.IsPaused);
+        Fail(breaker);
+        Assert.False(breaker.IsPaused);
+        Fail(breaker);
+        Assert.True(breaker.IsPaused);
     }
 
     [Fact]
-    public void Weigh_PermanentOrUnreadable_CountsNeitherWay()
+    public void RecordFailure_PermanentOrUnreadable_CountsNeitherAsFailureNorSuccess()
     {
-        var gauge = CircuitBreaker(2);
-        Fail(gauge);
-        Assert.True(((Threw)gauge.Weigh(new Threw(new FormatException()))).Counts);
-        gauge.Weigh(new Rejected(new Rejection(DeadLetterReason.Unreadable, "")));
-        Assert.False(gauge.IsPaused);
+        var breaker = CircuitBreaker(2);
+        Fail(breaker);
+        Assert.True(((Threw)breaker.RecordFailure(new Threw(new FormatException()))).Counts);
+        breaker.RecordFailure(new Rejected(new Rejection(DeadLetterReason.Unreadable, "")));
+        Assert.False(breaker.IsPaused);
 
-        Fail(gauge);
-        Assert.True(gauge.IsPaused);
+        Fail(breaker);
+        Assert.True(breaker.IsPaused);
     }
 
     [Fact]
-    public void Weigh_FailureDuringThePause_IsNotCounted()
+    public void RecordFailure_FailureDuringThePause_IsNotCounted()
     {
-        var gauge = Paused();
+        var breaker = Paused();
 
-        Assert.False(Fail(gauge));
-        Assert.True(((Threw)gauge.Weigh(new Threw(new FormatException()))).Counts);
+        Assert.False(Fail(breaker));
+        Assert.True(((Threw)breaker.RecordFailure(new Threw(new FormatException()))).Counts);
     }
 
     [Fact]
-    public void Probes_KeepFailing_ComeLessAndLessOften()
+    public void Probes_KeepFailing_AreSentLessOften()
     {
-        var (gauge, waits) = (Paused(), new List<double>());
+        var (breaker, waits) = (Paused(), new List<double>());
         for (var i = 0; i < 6; i++)
         {
-            waits.Add((gauge.ProbeAt!.Value - time.GetUtcNow()).TotalSeconds);
-            time.SetUtcNow(gauge.ProbeAt.Value - TimeSpan.FromMilliseconds(1));
-            Assert.False(gauge.TryBeginProbe(out _));
+            waits.Add((breaker.ProbeAt!.Value - time.GetUtcNow()).TotalSeconds);
+            time.SetUtcNow(breaker.ProbeAt.Value - TimeSpan.FromMilliseconds(1));
+            Assert.False(breaker.TryBeginProbe(out _));
             time.Advance(TimeSpan.FromMilliseconds(1));
-            Assert.True(gauge.TryBeginProbe(out var probe));
-            Assert.False(gauge.TryBeginProbe(out _));
-            Fail(gauge);
-            gauge.EndProbe(probe);
+            Assert.True(breaker.TryBeginProbe(out var probe));
+            Assert.False(breaker.TryBeginProbe(out _));
+            Fail(breaker);
+            breaker.EndProbe(probe);
         }
 
         Assert.Equal([30, 60, 120, 240, 300, 300], waits);
     }
 
     [Fact]
-    public void Probe_ThatSaidNothing_IsFollowedSoon()
+    public void Probe_WithoutAResult_IsFollowedSoonByAnother()
     {
-        var gauge = Paused();
-        gauge.EndProbe(Begin(gauge));
+        var breaker = Paused();
+        breaker.EndProbe(Begin(breaker));
 
-        Assert.Equal(TimeSpan.FromSeconds(1), gauge.ProbeAt - time.GetUtcNow());
+        Assert.Equal(TimeSpan.FromSeconds(1), breaker.ProbeAt - time.GetUtcNow());
     }
 
     [Fact]
-    public void Probe_NothingToProbeWith_TheNextDeliveryIsTheProbeAndNoOther()
+    public void Probe_NoEntryIsDue_UsesTheNextDeliveryOnly()
     {
-        var gauge = Paused();
-        gauge.Withdraw(Begin(gauge));
+        var breaker = Paused();
+        breaker.Withdraw(Begin(breaker));
 
-        Assert.True(gauge.WhenMayEnterAsync().IsCompletedSuccessfully);
-        Assert.True(gauge.TryEnter(out var probe));
+        Assert.True(breaker.WhenMayEnterAsync().IsCompletedSuccessfully);
+        Assert.True(breaker.TryEnter(out var probe));
         Assert.NotEqual(0, probe);
-        Assert.False(gauge.TryEnter(out _));
-        Assert.False(gauge.WhenMayEnterAsync().IsCompleted);
+        Assert.False(breaker.TryEnter(out _));
+        Assert.False(breaker.WhenMayEnterAsync().IsCompleted);
     }
 
     [Fact]
-    public void Probe_Succeeds_OpensForAllAtOnceAndItsLateEndChangesNothing()
+    public void Probe_Succeeds_ResumesAllAtOnceAndItsLateEndChangesNothing()
     {
-        var gauge = Paused();
-        var waiting = gauge.WhenMayEnterAsync();
-        var probe = Begin(gauge);
-        gauge.Succeeded();
+        var breaker = Paused();
+        var waiting = breaker.WhenMayEnterAsync();
+        var probe = Begin(breaker);
+        breaker.Succeeded();
 
-        Assert.False(gauge.IsPaused);
+        Assert.False(breaker.IsPaused);
         Assert.True(waiting.IsCompletedSuccessfully);
-        Fail(gauge);
-        Fail(gauge);
-        gauge.EndProbe(probe);
-        Assert.True(gauge.IsPaused);
-        Assert.Equal(TimeSpan.FromSeconds(30), gauge.ProbeAt - time.GetUtcNow());
+        Fail(breaker);
+        Fail(breaker);
+        breaker.EndProbe(probe);
+        Assert.True(breaker.IsPaused);
+        Assert.Equal(TimeSpan.FromSeconds(30), breaker.ProbeAt - time.GetUtcNow());
     }
 
     [Fact]
-    public void Probes_WithRetries_TakeTurnsWithDeliveries()
+    public void Probes_WithRetries_AlternateWithDeliveries()
     {
-        var gauge = Paused();
-        Assert.False(gauge.WantsDelivery);
-        gauge.EndProbe(Begin(gauge));
-        Assert.True(gauge.WantsDelivery);
+        var breaker = Paused();
+        Assert.False(breaker.WantsDelivery);
+        breaker.EndProbe(Begin(breaker));
+        Assert.True(breaker.WantsDelivery);
 
         time.Advance(TimeSpan.FromSeconds(1));
-        gauge.Withdraw(Begin(gauge));
-        Assert.True(gauge.TryEnter(out _));
-        Assert.False(gauge.WantsDelivery);
+        breaker.Withdraw(Begin(breaker));
+        Assert.True(breaker.TryEnter(out _));
+        Assert.False(breaker.WantsDelivery);
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Stop_WhilePaused_NobodyWaitsAnyMore(bool letThrough)
+    public void Stop_WhilePaused_EndsAllWaits(bool letThrough)
     {
-        var gauge = Paused();
-        var waiting = gauge.WhenMayEnterAsync();
-        gauge.Stop(letThrough);
+        var breaker = Paused();
+        var waiting = breaker.WhenMayEnterAsync();
+        breaker.Stop(letThrough);
 
         Assert.True(waiting.IsCompletedSuccessfully);
-        Assert.Equal((letThrough, !letThrough), (gauge.TryEnter(out _), gauge.IsOver));
-        Assert.Null(gauge.ProbeAt);
+        Assert.Equal((letThrough, !letThrough), (breaker.TryEnter(out _), breaker.IsOver));
+        Assert.Null(breaker.ProbeAt);
         time.Advance(TimeSpan.FromHours(1));
-        Assert.False(gauge.TryBeginProbe(out _));
+        Assert.False(breaker.TryBeginProbe(out _));
     }
 
-    private static bool Fail(SubscriptionCircuitBreaker gauge) => ((Threw)gauge.Weigh(new Threw(new IOException()))).Counts;
+    private static bool Fail(SubscriptionCircuitBreaker breaker) => ((Threw)breaker.RecordFailure(new Threw(new IOException()))).Counts;
 
-    private long Begin(SubscriptionCircuitBreaker gauge)
+    private long Begin(SubscriptionCircuitBreaker breaker)
     {
-        time.SetUtcNow(gauge.ProbeAt!.Value);
-        Assert.True(gauge.TryBeginProbe(out var probe));
+        time.SetUtcNow(breaker.ProbeAt!.Value);
+        Assert.True(breaker.TryBeginProbe(out var probe));
         return probe;
     }
 
     private SubscriptionCircuitBreaker Paused()
     {
-        var gauge = CircuitBreaker(2);
-        Fail(gauge);
-        Fail(gauge);
-        return gauge;
+        var breaker = CircuitBreaker(2);
+        Fail(breaker);
+        Fail(breaker);
+        return breaker;
     }
 
     private SubscriptionCircuitBreaker CircuitBreaker(int count) =>

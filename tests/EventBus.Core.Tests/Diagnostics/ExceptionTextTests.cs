@@ -11,7 +11,7 @@ public sealed class ExceptionTextTests
 
     [Theory]
     [MemberData(nameof(Exceptions))]
-    public void Texts_OfAnyException_AreBoundedAndSoIsWhatIsCopied(string which)
+    public void Texts_OfAnyException_AreBoundedLikeTheirCopies(string which)
     {
         var exception = BadException.All[which]();
         _ = ExceptionText.IsPlain(exception);
@@ -44,8 +44,8 @@ public sealed class ExceptionTextTests
 
         var details = ExceptionText.DetailsOf(exception);
 
-        Assert.Equal(2, details.Split(
-            $"   at EventBus.{nameof(ExceptionTextTests)}.<{nameof(Details_OfAChain_NameEveryTypeAndWhereItWasThrown)}>g__Throw").Length - 1);
+        var thrower = $"<{nameof(Details_OfAChain_NameEveryTypeAndWhereItWasThrown)}>g__Throw";
+        Assert.Equal(2, details.Split($"   at EventBus.{nameof(ExceptionTextTests)}.{thrower}").Length - 1);
         Assert.Contains(@"System.InvalidOperationException: outer\u000Asecond line", details, StringComparison.Ordinal);
         Assert.Contains("\n ---> System.InvalidOperationException: inner\n   at ", details, StringComparison.Ordinal);
 
@@ -53,7 +53,7 @@ public sealed class ExceptionTextTests
     }
 
     [Fact]
-    public void Message_WithAPathOfTheSerializer_IsToldWithoutIt()
+    public void Message_WithAPathOfTheSerializer_IsShownWithoutIt()
     {
         var json = Assert.Throws<JsonException>(
             () => JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, int>>>("""{"map":{"someone@example.com":"x"}}"""));
@@ -66,7 +66,7 @@ public sealed class ExceptionTextTests
     }
 
     [Fact]
-    public void Logger_OfAPlainException_PassesItOnAsItIs()
+    public void Logger_OfAPlainException_PassesItOnUnchanged()
     {
         var sink = new Sink();
         var plain = Assert.Throws<IOException>((Action)(() => throw new IOException(

@@ -9,9 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>
-/// What others wrote is in no log, alert or error beyond names and ids, and these begin no lines of their own.
-/// </summary>
+/// <summary>Logs, alerts and errors contain only names and ids of foreign texts, and these begin no lines.</summary>
 public sealed class ForeignTextTests : IAsyncDisposable
 {
     private const string Secret = "someone@example.com";
@@ -42,7 +40,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Bodies), DisableDiscoveryEnumeration = true)]
-    public async Task UnreadableBody_WhateverItHolds_LeavesOnlyTypeAndPosition(string what, string body)
+    public async Task UnreadableBody_WithAnyContent_ShowsOnlyTypeAndPosition(string what, string body)
     {
         await using var bus = await StartAsync();
 
@@ -58,7 +56,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task UnreadableBody_AtAPlace_NamesLineAndByte()
+    public async Task UnreadableBody_WithAnErrorAtAPosition_NamesLineAndByte()
     {
         await using var bus = await StartAsync();
 
@@ -87,7 +85,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Metrics_OfForeignNames_HaveOneValueForAll()
+    public async Task Metrics_OfForeignNames_ShareOneTagValue()
     {
         var names = new ConcurrentBag<(string Instrument, string? Name)>();
         using var listener = new MeterListener();
@@ -234,30 +232,4 @@ public sealed class ForeignTextTests : IAsyncDisposable
         {
         }
     }
-}
-
-[EventName("contact.imported")]
-public sealed record ContactImported(int Number, Dictionary<string, int>? Map, string? Upcast)
-{
-    private string? picky;
-
-    [JsonConverter(typeof(RefusingConverter))]
-    public string? Odd { get; init; }
-
-    public string? Picky
-    {
-        get => picky;
-        init => picky = value is null ? null : throw new ArgumentException($"Not {value}");
-    }
-}
-
-[EventName("contact.imported", Version = 2)]
-public sealed record ContactMoved(int Number);
-
-public sealed class RefusingConverter : JsonConverter<string>
-{
-    public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        throw new FormatException($"Odd: {reader.GetString()}");
-
-    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
 }

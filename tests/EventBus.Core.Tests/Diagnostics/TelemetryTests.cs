@@ -79,7 +79,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task Traces_HandlerFails_SpanSaysSo()
+    public async Task Traces_HandlerFails_SpanHasTheError()
     {
         using var root = new Activity("request").Start();
         var spans = new ConcurrentBag<Activity>();
@@ -103,7 +103,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task Metrics_EveryKind_IsCountedByTheConventions()
+    public async Task Metrics_OfEveryKind_FollowTheConventions()
     {
         var sums = new ConcurrentDictionary<string, double>();
         using var listener = new MeterListener();
@@ -145,7 +145,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task Telemetry_OfAKeyedBus_SaysWhichBus()
+    public async Task Telemetry_OfAKeyedBus_HasTheTagOfTheBus()
     {
         var measured = new ConcurrentBag<(string Instrument, object? Name, object? Bus)>();
         var spans = new ConcurrentBag<Activity>();

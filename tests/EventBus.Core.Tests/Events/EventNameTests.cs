@@ -22,7 +22,7 @@ public sealed class EventNameTests
     [InlineData("saga.step.completed")]
     [InlineData("order-line-item.added")]
     [InlineData("a1.b2")]
-    public void Problem_GoodName_None(string name) => Assert.Null(EventNameRules.Problem(name));
+    public void Problem_GoodName_IsNone(string name) => Assert.Null(EventNameRules.Problem(name));
 
     [Theory]
     [InlineData("", "0 characters")]
@@ -36,7 +36,7 @@ public sealed class EventNameTests
         Assert.Contains(expected, EventNameRules.Problem(name), StringComparison.Ordinal);
 
     [Fact]
-    public void Problem_TooLong_SaysTheLimit() =>
+    public void Problem_TooLong_NamesTheLimit() =>
         Assert.Contains("200", EventNameRules.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
 
     [Theory]
@@ -44,7 +44,7 @@ public sealed class EventNameTests
     [InlineData(typeof(SendReceiptHandler), typeof(OrderPlaced), "send-receipt.order-placed")]
     [InlineData(typeof(CartConsumer), typeof(CartAbandonedEvent), "cart.cart-abandoned")]
     [InlineData(typeof(Handler), typeof(DomainEvent), "handler.domain")]
-    public void Subscription_ByConvention_LeavesOutWhatEveryHandlerIsCalled(Type handler, Type handled, string expected) =>
+    public void Subscription_ByConvention_OmitsCommonSuffixes(Type handler, Type handled, string expected) =>
         Assert.Equal(expected, EventNameRules.Subscription(handler, handled));
 
     private sealed class SendReceipt;

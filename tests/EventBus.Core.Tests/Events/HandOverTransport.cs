@@ -8,7 +8,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 {
-    private readonly ConcurrentQueue<BrokerDeadLetter> givenUp = new();
+    private readonly ConcurrentQueue<BrokerDeadLetter> brokerDeadLetters = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
     private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ScriptedReceiver? receiver;
@@ -29,12 +29,12 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     /// <summary>The number of earlier deliveries, as the backend counts them.</summary>
     public int EarlierDeliveries { get; set; }
 
-    /// <summary>How often each event was acknowledged, by its id.</summary>
+    /// <summary>The number of acknowledgements of each event, by its id.</summary>
     public IReadOnlyDictionary<string, int> Acknowledged => acknowledged;
 
     public int Released => Volatile.Read(ref released);
 
-    /// <summary>How many events were published.</summary>
+    /// <summary>The number of published events.</summary>
     public int Sent => Volatile.Read(ref sent);
 
     /// <summary>Delivers serialized events at once, and waits until each is acknowledged.</summary>
@@ -51,14 +51,19 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     }
 
     /// <summary>Delivers an event that the broker dead-lettered.</summary>
-    public void AddGivenUp(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body) =>
-        givenUp.Enqueue(new BrokerDeadLetter(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
+    public void AddBrokerDeadLetter(
+        string subscription,
+        DeadLetterReason reason,
+        string error,
+        EnvelopeAttributes attributes,
+        byte[] body) =>
+        brokerDeadLetters.Enqueue(new BrokerDeadLetter(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
 
     /// <summary>Delivers an event that the broker dead-lettered, and waits until it is acknowledged.</summary>
-    public Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
+    public Task DropAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
     {
         var acknowledged = WhenAcknowledgedAsync(1);
-        AddGivenUp(subscription, reason, error, attributes, body);
+        AddBrokerDeadLetter(subscription, reason, error, attributes, body);
         return acknowledged;
     }
 
@@ -71,7 +76,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     }
 
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
+        ValueTask.FromResult(brokerDeadLetters.TryDequeue(out var next) ? next : null);
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {

@@ -36,7 +36,7 @@ public sealed class JsonSizeEstimatorTests
     [InlineData('x', 100, 100_600)]
     [InlineData('x', 600, 600_000)]
     [InlineData('ü', 0, 600_000)]
-    public void UpperBound_LongText_GrowsWithWhatItTakes(char letter, int quotes, int expected)
+    public void UpperBound_LongText_GrowsWithItsSize(char letter, int quotes, int expected)
     {
         var value = new OrderPlaced(new string('"', quotes) + new string(letter, 100_000 - quotes));
         var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(OrderPlaced));
@@ -50,7 +50,7 @@ public sealed class JsonSizeEstimatorTests
     [InlineData(typeof(WithMap))]
     [InlineData(typeof(WithConverter))]
     [InlineData(typeof(WithAnything))]
-    public void For_UnboundedType_GivesNoProbe(Type type) =>
+    public void For_UnboundedType_ReturnsNoEstimator(Type type) =>
         Assert.Null(JsonSizeEstimator.For(JsonSerializerOptions.Web.GetTypeInfo(type)));
 
     private sealed record Flat(
@@ -72,5 +72,5 @@ public sealed class JsonSizeEstimatorTests
 
     private sealed record WithConverter([property: JsonConverter(typeof(JsonStringEnumConverter<DayOfWeek>))] DayOfWeek Day);
 
-    private sealed record WithAnything(object Thing);
+    private sealed record WithAnything(object Value);
 }

@@ -13,7 +13,7 @@ public sealed class BlockingCallerTests
         BlockingCaller.RunInSchedulerAsync(bus => bus.UseInMemory().StoreInMemory().AddSaga<BlockingSaga, BlockingState>(), sagas: true);
 
     [Fact]
-    public async Task Calls_FromTheBusesOwnContext_StayInIt()
+    public async Task Calls_FromTheContextOfTheBus_StayInIt()
     {
         // A program that is run step by step must get every continuation.
         var home = new CountingContext();

@@ -18,14 +18,14 @@ public sealed class CleanStopTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Stop_CallbacksThrowAndHandlersAreLeftBehind_LeavesNoUnobservedException()
+    public async Task Stop_CallbacksThrowAndHandlersAreAbandoned_LeavesNoUnobservedException()
     {
         Assert.Empty(await UnobservedOfAsync(LiveAsync));
     }
 
     /// <summary>The entry is not given back in time, and the store fails later.</summary>
     [Fact]
-    public async Task GiveBack_StoreFailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    public async Task Release_StoreFailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
         var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -45,7 +45,7 @@ public sealed class CleanStopTests
 
     /// <summary>The probe of a store does not end in time, and fails later.</summary>
     [Fact]
-    public async Task Probe_FailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    public async Task Probe_FailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
         var writer = new DurableWriter(TestServices.Create(time));
@@ -105,7 +105,7 @@ public sealed class CleanStopTests
     }
 
     [Fact]
-    public async Task Provider_DisposedWithoutAStop_SaysWhatHappened()
+    public async Task Provider_DisposedWithoutAStop_IsReported()
     {
         using var logs = new LogMemory();
         var services = new ServiceCollection().AddLogging(logging => logging.AddProvider(logs))

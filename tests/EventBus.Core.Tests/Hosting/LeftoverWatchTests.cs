@@ -33,7 +33,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Subscription_ThatNoInstanceUses_IsNamedOnceWithTheCallUntilItIsRetired()
+    public async Task Subscription_ThatNoInstanceUses_IsNamedOnceWithTheCallThatRetiresIt()
     {
         Keep("shop", "old", waiting: 3);
         time.Advance(Minute + Second);
@@ -65,7 +65,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Subscription_SeenLately_IsNotNamed()
+    public async Task Subscription_SeenRecently_IsNotNamed()
     {
         Keep("shop", "old");
 
@@ -104,7 +104,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Subscription_ThatTheApplicationHas_IsNotNamedWhetherOrNotItIsConsumedHere()
+    public async Task Subscription_ThatTheApplicationHas_IsNotNamedEvenIfItDoesNotConsume()
     {
         Keep("shop", "mail");
         Keep("shop", "elsewhere");
@@ -117,7 +117,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Subscription_OfWhichNothingIsKept_IsForgotten()
+    public async Task Subscription_WithoutAQueueOrGroup_IsForgotten()
     {
         names.Note("shop", ["old"], time.GetUtcNow());
         time.Advance(Minute + Second);
@@ -129,7 +129,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task OtherService_ThatStopped_IsInTheDataAtOnceAndInTheLogAfterAWeek()
+    public async Task OtherService_ThatStopped_IsInTheHealthDataAtOnceAndInTheLogAfterAWeek()
     {
         Keep("old-shop", "mail");
         time.Advance(Minute + Second);
@@ -152,7 +152,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task OtherService_OfWhichNothingIsKeptHere_IsLookedForOnceAndForgottenAfterAWeek()
+    public async Task OtherService_WithoutAQueueOrGroup_IsLookedUpOnceAndForgottenAfterAWeek()
     {
         names.Note("elsewhere", ["mail"], time.GetUtcNow());
         time.Advance(Minute + Second);
@@ -170,7 +170,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Backend_OutOfReach_LeavesWhatWasFoundAndTheNextLookGoesOn()
+    public async Task Backend_Unreachable_KeepsTheLastResultAndTheNextCheckContinues()
     {
         Keep("shop", "old");
         time.Advance(Minute + Second);

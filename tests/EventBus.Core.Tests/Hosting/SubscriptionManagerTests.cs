@@ -38,7 +38,7 @@ public sealed class SubscriptionManagerTests
     }
 
     [Fact]
-    public async Task Pause_WhileARetryIsDue_BeginsItAfterTheResume()
+    public async Task Pause_WhileARetryIsDue_RunsItAfterTheResume()
     {
         await using var running = await StartAsync(false);
         handle = _ => throw new InvalidOperationException("not yet");
@@ -74,7 +74,7 @@ public sealed class SubscriptionManagerTests
     }
 
     [Fact]
-    public async Task List_OfSubscriptions_ShowsEventsStateAndWhatWaits()
+    public async Task List_OfSubscriptions_ShowsEventsStateAndWaitingEntries()
     {
         await using var running = await StartAsync(false);
         await Manager(running).PauseAsync("mail", Token);
@@ -90,7 +90,7 @@ public sealed class SubscriptionManagerTests
     }
 
     [Fact]
-    public async Task List_CircuitBreakerIsOpen_SaysSo()
+    public async Task List_CircuitBreakerIsOpen_ShowsIt()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Who consumes a subscription is compared with who shares the store.</summary>
+/// <summary>Compares the consumers of a subscription with the instances that share the store.</summary>
 public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 {
     private static readonly TimeSpan ExpiresAfter = TimeSpan.FromSeconds(30);
@@ -36,7 +36,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Instance_Alone_IsToldOnceAndStaysGreen()
+    public async Task Instance_Alone_LogsOnceAndIsHealthy()
     {
         await LookAsync(looks: 20);
 
@@ -46,7 +46,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Predecessor_ThatIsCountedAsLongAsADeadOneMayBe_IsNoForeignInstance()
+    public async Task Predecessor_CountedNoLongerThanAStoppedOneMayBe_IsNoForeignInstance()
     {
         transport.Others = 1;
         await LookAsync(looks: (int)(ExpiresAfter / Period) + 1);
@@ -60,7 +60,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Predecessors_OneAfterAnother_AreEachGivenTheirTime()
+    public async Task Predecessors_OneAfterAnother_EachHaveTheirGracePeriod()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -75,7 +75,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task ForeignInstance_ThatStays_IsNamedOnceWithBothWaysOutUntilItIsGone()
+    public async Task ForeignInstance_ThatStays_IsNamedOnceWithBothFixesUntilItStops()
     {
         transport.Others = 1;
         await LookAsync(looks: 20);
@@ -111,7 +111,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Store_OutOfReach_LeavesWhatWasFoundAndTheNextLookGoesOn()
+    public async Task Store_Unreachable_KeepsTheLastResultAndTheNextCheckContinues()
     {
         known.Error = new IOException("away");
         await LookAsync(looks: 3);

@@ -7,7 +7,7 @@ namespace EventBus;
 public sealed class VolatileBackendCheckTests
 {
     [Fact]
-    public async Task Start_OnABackendThatKeepsNothing_WarnsWhereMoreIsExpected()
+    public async Task Start_OnAVolatileBackend_WarnsWhereDurabilityIsExpected()
     {
         using var log = new LogMemory();
         await using var running = await StartAsync(new LossyTransport(new() { System = "lossy" }), log);
@@ -23,7 +23,7 @@ public sealed class VolatileBackendCheckTests
     [Theory]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public async Task Start_OnABackendThatKeepsOrRedelivers_SaysNothing(bool durable, bool redelivers)
+    public async Task Start_OnADurableBackend_LogsNoWarning(bool durable, bool redelivers)
     {
         using var log = new LogMemory();
         await using var running = await StartAsync(

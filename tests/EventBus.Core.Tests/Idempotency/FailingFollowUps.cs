@@ -30,7 +30,7 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
     public Task DeliverAsync(RunningBus running, OrderPlaced @event) =>
         running.Bus.PublishAsync(@event, TestContext.Current.CancellationToken);
 
-    /// <summary>Delivers an event from a wire, and waits until it is settled.</summary>
+    /// <summary>Delivers a received event, and waits until it is settled.</summary>
     public Task DeliverBytesAsync(string id, string json, bool idIsDerived = false)
     {
         settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -72,7 +72,7 @@ public sealed class IdempotencyTests
     }
 
     /// <summary>
-    /// A copy that waits for the first attempt goes on only after the events of that attempt are marked as sent.
+    /// A copy that waits for the first attempt continues only after the events of that attempt are marked as sent.
     /// </summary>
     [Fact]
     public async Task Idempotent_CopyWhileTheEventsOfTheHandlerAreSent_SendsNoneAgain()
@@ -142,7 +142,7 @@ public sealed class IdempotencyTests
     /// failed.
     /// </summary>
     [Fact]
-    public async Task Idempotent_CancelledAfterItsCommit_HasSucceeded()
+    public async Task Idempotent_CancelledAfterItsCommit_Succeeds()
     {
         var store = new ScriptedProcessedStore();
         store.Completed = () => time.Advance(TimeSpan.FromMinutes(1));
@@ -188,7 +188,7 @@ public sealed class IdempotencyTests
     /// Events of several types about one thing are not copies of one another, though users name the same key for each.
     /// </summary>
     [Fact]
-    public async Task Idempotent_KeyedAlikeForTwoTypes_HandlesBothAndGivesEachItsKey()
+    public async Task Idempotent_SameKeyForTwoTypes_HandlesBothWithTheirOwnKeys()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe("points", s => s
             .On<OrderPlaced>((_, context, _) => Note(context.IdempotencyKey))
@@ -203,7 +203,7 @@ public sealed class IdempotencyTests
 
     /// <summary>I5: while the store does not answer nothing runs, and afterwards everything does.</summary>
     [Fact]
-    public async Task Idempotent_StoreDown_NothingRunsUntilItIsUp()
+    public async Task Idempotent_StoreDown_RunsNoHandlerUntilItIsUp()
     {
         var store = new ScriptedProcessedStore { Down = true };
         await using var running = await StartAsync(store, (e, _) => Note(e.OrderId));
@@ -220,7 +220,7 @@ public sealed class IdempotencyTests
     /// I5: what waits for the store is not the handler's time. It is attempted once, with its whole timeout.
     /// </summary>
     [Fact]
-    public async Task Idempotent_StoreDownForLongerThanTheTimeOut_BurnsNoStart()
+    public async Task Idempotent_StoreDownForLongerThanTheTimeout_UsesNoAttempt()
     {
         var store = new ScriptedProcessedStore { Down = true };
         await using var running = await RunningBus.StartAsync(
@@ -242,7 +242,7 @@ public sealed class IdempotencyTests
 
     /// <summary>I1: an attempt that died with its claim blocks no other for longer than its lease.</summary>
     [Fact]
-    public async Task Idempotent_ClaimOfADeadRun_IsTakenOverUnderAHigherNumber()
+    public async Task Idempotent_ClaimOfACrashedAttempt_IsTakenOverWithAHigherFencingToken()
     {
         var store = new ScriptedProcessedStore();
         var dead = await store.ClaimAsync(new ProcessedKey("points", "1"), 0, time.GetUtcNow(), TimeSpan.FromSeconds(30), Token);
@@ -265,7 +265,7 @@ public sealed class IdempotencyTests
     /// event.
     /// </summary>
     [Fact]
-    public async Task Idempotent_ClaimAnsweredAfterItsLease_IsAskedForAgain()
+    public async Task Idempotent_ClaimAnsweredAfterItsLease_IsRepeated()
     {
         var store = new ScriptedProcessedStore();
         store.Claimed = () =>
@@ -284,7 +284,7 @@ public sealed class IdempotencyTests
 
     /// <summary>O5 and I2: a run that was overtaken commits nothing, and its event is looked at again.</summary>
     [Fact]
-    public async Task Idempotent_ClaimLostWhileItRuns_CommitsNothingAndIsSuppressedAfterwards()
+    public async Task Idempotent_ClaimLostDuringTheAttempt_CommitsNothingAndIsSkippedAfterwards()
     {
         var store = new ScriptedProcessedStore();
         await using var running = await StartAsync(store, async (e, context) =>
@@ -331,7 +331,7 @@ public sealed class IdempotencyTests
     /// In memory, where an event is claimed and completed at once, too: what cannot be sent is not forgotten.
     /// </summary>
     [Fact]
-    public async Task Idempotent_InMemoryAndSendingAfterTheCommitFails_IsADeadLetterThatSendsWhenRetried()
+    public async Task Idempotent_InMemoryAndSendingAfterTheCommitFails_IsADeadLetterWhoseRetrySends()
     {
         await using var running = await RunningBus.StartAsync(bus =>
         {
@@ -371,9 +371,9 @@ public sealed class IdempotencyTests
     /// A handler that is left behind keeps its own number, so that what it still writes can be refused.
     /// </summary>
     [Fact]
-    public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingToken()
+    public async Task Idempotent_InMemoryAndAbandoned_KeepsItsFencingToken()
     {
-        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var resume = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (first, second) = (
             new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously),
             new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -387,21 +387,21 @@ public sealed class IdempotencyTests
                         return;
                     }
 
-                    await goOn.Task;
+                    await resume.Task;
                     first.SetResult(context.FencingToken);
                 })
                 .Idempotent().HandlerTimeout(TimeSpan.FromSeconds(1)).Concurrency(1)),
             time);
         await PublishAsync(running, "1");
         await AdvanceUntilAsync(() => second.Task.IsCompleted, "the handler was left behind and started again");
-        goOn.SetResult();
+        resume.SetResult();
 
         Assert.True(await first.Task.WaitAsync(RunningBus.Patience, Token) < await second.Task);
     }
 
     /// <summary>N5: what a failed handler published never leaves.</summary>
     [Fact]
-    public async Task Idempotent_HandlerPublishesAndFails_NothingLeaves()
+    public async Task Idempotent_HandlerPublishesAndFails_SendsNothing()
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0)
             .Subscribe("points", s => s
@@ -421,7 +421,7 @@ public sealed class IdempotencyTests
 
     /// <summary>D8: a replay is not swallowed as already handled, and replaying twice handles once.</summary>
     [Fact]
-    public async Task Idempotent_DeadLetterReplayedTwice_IsHandledOnce()
+    public async Task Idempotent_DeadLetterRetriedTwice_IsHandledOnce()
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Subscribe("points", s => s
@@ -475,7 +475,7 @@ public sealed class IdempotencyTests
     }
 
     [Fact]
-    public async Task FollowUp_UnderAnIdOfItsOwn_IsNotTakenForADerivedOne()
+    public async Task FollowUp_WithItsOwnId_IsNotTreatedAsDerived()
     {
         var derived = new List<(string Id, bool IsDerived)>();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
@@ -530,7 +530,7 @@ public sealed class IdempotencyTests
     }
 
     [Fact]
-    public async Task OnCommit_WithoutIdempotencyOrTransactions_SaysWhatToDo()
+    public async Task OnCommit_WithoutIdempotencyOrTransactions_NamesTheFix()
     {
         var problems = new Seen();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0)
@@ -551,7 +551,7 @@ public sealed class IdempotencyTests
 
     /// <summary>Without marks no effects are executed, whatever the store supports.</summary>
     [Fact]
-    public async Task OnCommit_OverAStoreWithTransactionsButNotIdempotent_Throws()
+    public async Task OnCommit_WithTransactionsButNotIdempotent_Throws()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
@@ -569,7 +569,7 @@ public sealed class IdempotencyTests
     }
 
     [Fact]
-    public async Task Idempotent_StoreThatRemembersNothing_IsAStartUpError()
+    public async Task Idempotent_StoreWithoutMarks_IsAStartUpError()
     {
         var problem = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(bus => bus.UseInMemory()
             .UseStores(_ => new TestBusStores("forgetful", failures: Stores(null).Failures))

@@ -12,12 +12,12 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>Every call throws.</summary>
     public bool Down { get; set; }
 
-    /// <summary>It says that it has transactions.</summary>
+    /// <summary>True if the store claims to have transactions.</summary>
     public bool Transactions { get; init; }
 
     public override bool SupportsTransactions => Transactions;
 
-    /// <summary>How often a claim is refused before the lease of the one before has ended.</summary>
+    /// <summary>The number of refusals of a claim before the earlier lease has expired.</summary>
     public int InProgressAnswers { get; set; }
 
     /// <summary>Called when a key has been claimed, before the caller learns of it.</summary>

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A clock that signals each new wait, so that a test lets time pass only when the tested loop waits.</summary>
+/// <summary>
+/// A clock that signals each new wait, so that a test lets time pass only when the tested loop waits.
+/// </summary>
 internal sealed class ObservedTime : FakeTimeProvider
 {
     public SemaphoreSlim Waits { get; } = new(0);

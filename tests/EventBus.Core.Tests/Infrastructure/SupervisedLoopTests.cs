@@ -17,7 +17,7 @@ public sealed class SupervisedLoopTests : IDisposable
     public void Dispose() => stop.Dispose();
 
     [Fact]
-    public async Task Loop_ThatFails_RunsAgainOneAtATimeAfterAtMostTwoSeconds()
+    public async Task Loop_ThatFails_RunsAgainAfterAtMostTwoSeconds()
     {
         var (attempts, atOnce) = (0, 0);
         var supervised = Create();

@@ -56,7 +56,7 @@ public sealed class BoundOptionsTests
     }
 
     [Fact]
-    public async Task Start_SeveralMistakes_AreReportedTogetherAndWithoutValues()
+    public async Task Start_SeveralErrors_AreReportedTogetherAndWithoutValues()
     {
         var section = Section(
             """
@@ -87,7 +87,7 @@ public sealed class BoundOptionsTests
     }
 
     [Fact]
-    public async Task Start_SectionsOfBackends_AreNoMistakes()
+    public async Task Start_SectionsOfBackends_AreNoErrors()
     {
         var section =
             Section("""{ "Concurrency": 4, "Redis": { "ConnectionString": "x" }, "Backends": { "Memory": { "Capacity": 7 } } }""");
@@ -99,7 +99,7 @@ public sealed class BoundOptionsTests
     }
 
     [Fact]
-    public void Bind_Lists_ReplaceThoseOfTheCode()
+    public void Bind_Lists_ReplaceThoseSetInCode()
     {
         var section =
             Section("""{ "Retry": { "Delays": ["00:00:07"] }, "Subscriptions": { "mail": { "Retry": { "Delays": ["00:00:09"] } } } }""");

@@ -24,7 +24,7 @@ public sealed class NamedOptionsTests
     }
 
     [Fact]
-    public async Task Options_MistakesOfAnotherBus_AreNotReportedTwice()
+    public async Task Options_ErrorsOfAnotherBus_AreNotReportedTwice()
     {
         using var host = RunningBus.Build(
             bus => bus.UseInMemory(options => options.Capacity = 0),
@@ -37,7 +37,7 @@ public sealed class NamedOptionsTests
     }
 
     [Fact]
-    public async Task PostConfigure_OfATest_HasTheLastWord()
+    public async Task PostConfigure_OfATest_IsAppliedLast()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(Section(("Capacity", "8"))).Configure(options => options.Concurrency = 4),

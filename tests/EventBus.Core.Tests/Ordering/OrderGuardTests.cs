@@ -15,7 +15,7 @@ public sealed class OrderGuardTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Guard_ShippedBeforePaid_WaitsAndThenGoesThrough(bool ordered)
+    public async Task Guard_ShippedBeforePaid_IsDeferredAndThenHandled(bool ordered)
     {
         await using var running = await StartAsync(ordered);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
@@ -33,7 +33,7 @@ public sealed class OrderGuardTests
     }
 
     [Fact]
-    public async Task Guard_ConditionComesTrueElsewhere_IsAskedAgainAfterAWhile()
+    public async Task Guard_ConditionBecomesTrueElsewhere_IsAskedAgainAfterTheRecheckTime()
     {
         await using var running = await StartAsync(ordered: false);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
@@ -56,7 +56,7 @@ public sealed class OrderGuardTests
     }
 
     [Fact]
-    public async Task Guard_NeverSatisfied_DeadLettersAndTheReplayIsJudgedAgain()
+    public async Task Guard_NeverSatisfied_IsADeadLetterWhoseRetryIsCheckedAgain()
     {
         await using var running = await StartAsync(ordered: true);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
@@ -71,7 +71,7 @@ public sealed class OrderGuardTests
     }
 
     [Fact]
-    public async Task Guard_Throws_CountsAsAFailedStart()
+    public async Task Guard_Throws_CountsAsAFailedAttempt()
     {
         await using var running = await StartAsync(ordered: false);
         await running.Bus.PublishAsync(new OrderShipped("broken"), Token);
@@ -97,7 +97,7 @@ public sealed class OrderGuardTests
     /// O1: a deferred event never runs concurrently with another event of its key in an ordered subscription.
     /// </summary>
     [Fact]
-    public async Task Guard_InAnOrderedSubscription_RunsOneOfAKeyAtATime()
+    public async Task Guard_InAnOrderedSubscription_RunsOneEventOfAKeyAtATime()
     {
         var (inside, most) = (0, 0);
         await using var running = await RunningBus.StartAsync(
@@ -144,7 +144,7 @@ public sealed class OrderGuardTests
     /// other.
     /// </summary>
     [Fact]
-    public async Task Guard_SkipsAheadOfTheSequence_PassesOverNoOther()
+    public async Task Guard_SkipsAheadOfTheSequence_SkipsNoOtherNumber()
     {
         await using var running = await RunningBus.StartAsync(
             bus =>
@@ -169,9 +169,9 @@ public sealed class OrderGuardTests
         Assert.Equal(["3", "4", "6"], seen.Items);
     }
 
-    /// <summary>What a guard asks for is given back at once, whether or not a handler follows.</summary>
+    /// <summary>The services of a guard are disposed of at once, with or without a handler.</summary>
     [Fact]
-    public async Task Guard_UsesAScopedService_ItIsDisposedAfterEachJudgement()
+    public async Task Guard_UsesAScopedService_DisposesItAfterEachDecision()
     {
         var scopes = new Scopes();
         await using var running = await RunningBus.StartAsync(
@@ -292,6 +292,3 @@ public sealed class OrderGuardTests
             : OrderDecision.Defer);
     }
 }
-
-[EventName("order.paid")]
-public sealed record OrderPaid(string OrderId);

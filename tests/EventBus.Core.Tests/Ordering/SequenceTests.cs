@@ -75,7 +75,7 @@ public sealed class SequenceTests
 
     /// <summary>O2: a failed number is retried before the next one runs.</summary>
     [Fact]
-    public async Task Sequenced_ANumberFails_LaterOnesWaitForItsRetry()
+    public async Task Sequenced_NumberFails_LaterOnesWaitForItsRetry()
     {
         await using var running = await StartAsync(
             (e, context) => e.Number == 2 && context.Attempt == 1 ? throw new IOException("down") : Note($"{e.Number}"));
@@ -92,7 +92,7 @@ public sealed class SequenceTests
     /// the first of them gives the gap up.
     /// </summary>
     [Fact]
-    public async Task Sequenced_GapNeverFills_DeadLettersWithAlertsAndGoesOnWhenPeopleRetry()
+    public async Task Sequenced_GapNeverFills_DeadLettersWithAlertsAndContinuesAfterAManualRetry()
     {
         await using var running = await StartAsync((e, _) => Note($"{e.Number}"));
         await PublishAsync(running, 1, 3, 4);
@@ -120,7 +120,7 @@ public sealed class SequenceTests
     }
 
     [Fact]
-    public async Task Sequenced_GapIsGivenUpButTheMissingNumberComes_IsSkippedAsStale()
+    public async Task Sequenced_MissingNumberArrivesAfterTheGapTimeout_IsSkippedAsStale()
     {
         await using var running = await StartAsync((e, _) => Note($"{e.Number}"));
         await PublishAsync(running, 2);
@@ -135,7 +135,7 @@ public sealed class SequenceTests
     }
 
     [Fact]
-    public async Task Sequenced_WhenBlockedContinue_GoesOnWithoutTheDeadLetterAndReplaysItLater()
+    public async Task Sequenced_ContinueWhenBlocked_ContinuesWithoutTheDeadLetterAndRetriesItLater()
     {
         var healed = false;
         await using var running = await StartAsync(
@@ -153,7 +153,7 @@ public sealed class SequenceTests
 
     /// <summary>Going on past a dead letter loses nothing of what stands before it.</summary>
     [Fact]
-    public async Task Sequenced_WhenBlockedContinueAndTooManyWait_HandlesThoseThatWait()
+    public async Task Sequenced_ContinueWhenBlockedAndTooManyWait_HandlesThoseThatWait()
     {
         await using var running = await StartAsync(
             (e, _) => Note($"{e.Number}"),
@@ -170,7 +170,7 @@ public sealed class SequenceTests
     }
 
     [Fact]
-    public async Task Sequenced_WhenBlockedContinueAndALaterNumberGivesUpFirst_HandlesTheEarlierOne()
+    public async Task Sequenced_ContinueWhenBlockedAndALaterNumberTimesOutFirst_HandlesTheEarlierOne()
     {
         await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue));
         await PublishAsync(running, 3);
@@ -187,7 +187,7 @@ public sealed class SequenceTests
 
     /// <summary>After a long time in which nothing ran, what an event waits for may still be in the queue.</summary>
     [Fact]
-    public async Task Sequenced_WaitedThroughADowntime_IsNotGivenUpAtOnce()
+    public async Task Sequenced_WaitedDuringADowntime_DoesNotTimeOutAtOnce()
     {
         var store = new InMemoryFailureStore(1_000);
         await using (var before = await StartAsync((e, _) => Note($"{e.Number}"), bus: Keep))
@@ -222,7 +222,7 @@ public sealed class SequenceTests
     }
 
     [Fact]
-    public async Task Sequenced_TooManyWait_LaterOnesAreDeadAsKeyBlocked()
+    public async Task Sequenced_TooManyWait_LaterOnesAreDeadLettersAsKeyBlocked()
     {
         await using var running = await StartAsync(
             (e, _) => Note($"{e.Number}"),
@@ -275,9 +275,3 @@ public sealed class SequenceTests
         }
     }
 }
-
-[EventName("step.taken")]
-public sealed record StepTaken(string OrderId, int Number);
-
-[EventName("step.counted")]
-public sealed record StepCounted(long Number);

@@ -29,7 +29,7 @@ public sealed class DeadlineTokensTests
     }
 
     [Fact]
-    public void Token_ClockJumpsBack_IsAFreshOne()
+    public void Token_ClockJumpsBack_IsANewOne()
     {
         var tokens = Make(TimeSpan.FromSeconds(10), CancellationToken.None);
         var now = Now();

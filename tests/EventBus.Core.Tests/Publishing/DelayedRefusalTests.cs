@@ -19,7 +19,7 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     [Fact]
-    public async Task Delayed_RefusedForGood_IsADeadLetterWithAnAlertAndPublishedByARetry()
+    public async Task Delayed_RefusedPermanently_IsADeadLetterWithAnAlertAndPublishedByARetry()
     {
         await using var running = await StartAsync();
         transport.Outcome = PublishOutcome.Rejected(new InvalidOperationException("The broker refuses it."));
@@ -50,7 +50,7 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Delayed_NotTakenNow_StaysAndIsPublishedLater()
+    public async Task Delayed_NotAcceptedNow_StaysAndIsPublishedLater()
     {
         await using var running = await StartAsync();
         transport.Outcome = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));

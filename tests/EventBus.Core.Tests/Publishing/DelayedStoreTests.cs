@@ -8,7 +8,7 @@ public sealed class DelayedStoreTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Publish_StoreTakesNothingForAWhile_IsRepeatedUntilItDoes()
+    public async Task Publish_StoreRefusesTemporarily_IsRepeatedUntilItAccepts()
     {
         var calls = 0;
         await using var running =
@@ -20,7 +20,7 @@ public sealed class DelayedStoreTests
     }
 
     [Fact]
-    public async Task Publish_StoreTakesNothingUntilTheDeadline_IsFailed()
+    public async Task Publish_StoreRefusesUntilTheDeadline_IsFailed()
     {
         var calls = 0;
         await using var running = await StartAsync(() => throw new StoreRefusedException(StoreScope.Store, $"It is full: {++calls}."));
@@ -52,7 +52,7 @@ public sealed class DelayedStoreTests
     }
 
     [Fact]
-    public async Task Publish_CallerGivesUpBetweenRepeats_EndsAtOnce()
+    public async Task Publish_CallerCancelsBetweenRepeats_EndsAtOnce()
     {
         using var caller = new CancellationTokenSource();
         await using var running = await StartAsync(async () =>

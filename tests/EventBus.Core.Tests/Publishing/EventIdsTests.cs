@@ -16,7 +16,7 @@ public sealed class EventIdsTests
     }
 
     [Fact]
-    public void Next_TwoSources_DoNotMeet()
+    public void Next_TwoSources_DoNotCollide()
     {
         var (first, second) = (new EventIds(new RandomSource()), new EventIds(new RandomSource()));
 

@@ -14,7 +14,7 @@ public sealed class KeyedPublishQueueTests
     /// process. With such a step this takes minutes.
     /// </summary>
     [Theory, InlineData(false), InlineData(true)]
-    public void Line_ManyCallsAtOnce_CostTheSameEach(bool latestFirst)
+    public void Queue_ManyCallsAtOnce_EachTakeConstantTime(bool latestFirst)
     {
         var calls = EnterAll();
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -30,7 +30,7 @@ public sealed class KeyedPublishQueueTests
     }
 
     [Theory, InlineData(false), InlineData(true)]
-    public async Task Line_ManyCallsFail_GoAgainOneByOneInTheirOrder(bool latestFirst)
+    public async Task Queue_ManyCallsFail_AreRepeatedOneByOneInTheirOrder(bool latestFirst)
     {
         Envelope[] batch = [Event()];
         var calls = EnterAll();
@@ -53,7 +53,7 @@ public sealed class KeyedPublishQueueTests
 
     /// <summary>Those that have waited are handed over one after the other, and none waits for an answer.</summary>
     [Fact]
-    public async Task Line_ManyCallsWait_AreHandedOverInTheirOrder()
+    public async Task Queue_ManyCallsWait_AreSentInTheirOrder()
     {
         Envelope[] batch = [Event()];
         var first = lines.Enter(batch)!;

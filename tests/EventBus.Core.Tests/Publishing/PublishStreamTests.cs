@@ -37,7 +37,7 @@ public sealed class PublishStreamTests
     }
 
     [Fact]
-    public async Task PublishMany_EventOfAStreamIsRejected_ReadsNoFurtherAndReportsEach()
+    public async Task PublishMany_EventOfAStreamIsRejected_StopsReadingAndReportsEach()
     {
         await using var running = await StartAsync();
         var read = 0;

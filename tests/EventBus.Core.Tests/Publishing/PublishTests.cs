@@ -9,7 +9,7 @@ public sealed class PublishTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Publish_WithOptions_ArrivesWithAllOfThem()
+    public async Task Publish_WithOptions_ArrivesWithAll()
     {
         EventContext? got = null;
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
@@ -38,7 +38,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_KeyedType_CarriesItsKeyUnlessTheOptionsSayOtherwise()
+    public async Task Publish_KeyedType_HasItsKeyUnlessTheOptionsOverrideIt()
     {
         var keys = new Seen();
         await using var running = await RunningBus.StartAsync(bus =>
@@ -85,7 +85,7 @@ public sealed class PublishTests
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>What is sent is what was checked, whatever the dictionary says the next time.</summary>
+    /// <summary>Headers are read once: those that were checked are sent.</summary>
     [Fact]
     public async Task Publish_HeadersThatChangeWhileTheyAreRead_AreSentAsTheyWereChecked()
     {
@@ -146,7 +146,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_AsABaseType_GoesOutAsWhatItIs()
+    public async Task Publish_AsABaseType_IsSentAsItsRuntimeType()
     {
         var names = new Seen();
         await using var running = await RunningBus.StartAsync(Handle(context => names.Add(context.EventName)));
@@ -158,7 +158,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_TooLarge_IsRefusedAndSaysWhatToDo()
+    public async Task Publish_TooLarge_IsRefusedAndNamesTheFix()
     {
         await using var running = await RunningBus.StartAsync(Handle(_ => { }));
 
@@ -170,7 +170,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_Large_IsWarnedOfOncePerType()
+    public async Task Publish_Large_WarnsOncePerType()
     {
         using var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(
@@ -184,7 +184,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_NoSubscription_SucceedsAndIsWarnedOfOnce()
+    public async Task Publish_NoSubscription_SucceedsAndWarnsOnce()
     {
         using var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(
@@ -212,7 +212,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_CancelledToken_IsCancelledBeforeAnythingIsSent()
+    public async Task Publish_CancelledToken_SendsNothing()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(Handle(_ => seen.Add("handled")));
@@ -259,7 +259,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task PublishMany_NoRoomInTime_EndsAfterOneTimeOutAndReportsEach()
+    public async Task PublishMany_NoCapacityInTime_EndsAfterOneTimeoutAndReportsEach()
     {
         var hold = new TaskCompletionSource();
         await using var running = await RunningBus.StartAsync(
@@ -293,7 +293,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_FromASynchronizationContext_LeavesIt()
+    public async Task Publish_FromASynchronizationContext_RunsOutsideIt()
     {
         var context = new CountingContext();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 1)

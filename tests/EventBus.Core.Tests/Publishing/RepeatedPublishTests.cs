@@ -4,26 +4,28 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What was certainly not sent is sent again within its deadline, and the order of its key holds.</summary>
+/// <summary>
+/// Events that were certainly not sent are sent again within the deadline, in the order of their key.
+/// </summary>
 public sealed class RepeatedPublishTests : IAsyncDisposable
 {
     private static readonly PublishOutcome NotSent = PublishOutcome.Failed(new InvalidOperationException("Away."));
     private static readonly PublishOutcome Refused = PublishOutcome.Rejected(new InvalidOperationException("No permission."));
     private static readonly PublishOutcome Doubtful = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
 
-    private readonly ScriptedWire wire = new();
+    private readonly ManualTransport transport = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Publish_CertainlyNotSent_IsSentAgainUnderItsIdUntilItIsTaken()
+    public async Task Publish_CertainlyNotSent_IsSentAgainWithItsIdUntilItIsAccepted()
     {
         await using var running = await StartAsync();
         var publishing = PublishAsync(running, "a1");
 
-        (await wire.NextAsync("a1")).Answer(NotSent);
-        (await wire.NextAsync("a1")).Answer(NotSent);
-        (await wire.NextAsync("a1")).Answer(PublishOutcome.Accepted);
+        (await transport.NextAsync("a1")).Answer(NotSent);
+        (await transport.NextAsync("a1")).Answer(NotSent);
+        (await transport.NextAsync("a1")).Answer(PublishOutcome.Accepted);
 
         await publishing;
     }
@@ -45,7 +47,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         {
             while (!publishing.IsCompleted)
             {
-                (await wire.NextAsync("a1")).Answer(NotSent);
+                (await transport.NextAsync("a1")).Answer(NotSent);
             }
         }
     }
@@ -56,33 +58,33 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         await using var running = await StartAsync();
         var publishing = PublishAsync(running, "a1");
 
-        (await wire.NextAsync("a1")).Answer(refused ? Refused : Doubtful);
+        (await transport.NextAsync("a1")).Answer(refused ? Refused : Doubtful);
 
         var failure = await Assert.ThrowsAsync<PublishException>(() => publishing);
         Assert.Equal(refused ? PublishFailure.Rejected : PublishFailure.InDoubt, failure.Failure);
-        Assert.False(wire.HasAttempt);
+        Assert.False(transport.HasAttempt);
     }
 
     [Fact]
-    public async Task Publish_BehindOneOfItsKeyThatIsSentAgain_WaitsAndOtherKeysDoNot()
+    public async Task Publish_WhileAnEarlierEventOfItsKeyIsSentAgain_WaitsAndOtherKeysDoNot()
     {
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
-        (await wire.NextAsync("a1")).Answer(NotSent);
-        var again = await wire.NextAsync("a1");
+        (await transport.NextAsync("a1")).Answer(NotSent);
+        var again = await transport.NextAsync("a1");
 
         var second = PublishAsync(running, "a2");
         var third = PublishAsync(running, "a3");
         var other = PublishAsync(running, "b1");
 
-        (await wire.NextAsync("b1")).Answer(PublishOutcome.Accepted);
+        (await transport.NextAsync("b1")).Answer(PublishOutcome.Accepted);
         await other;
-        Assert.False(wire.HasAttempt);
+        Assert.False(transport.HasAttempt);
         again.Answer(PublishOutcome.Accepted);
         await first;
 
         // In their order, and without waiting for one another.
-        var (next, last) = (await wire.NextAsync("a2"), await wire.NextAsync("a3"));
+        var (next, last) = (await transport.NextAsync("a2"), await transport.NextAsync("a3"));
         last.Answer(PublishOutcome.Accepted);
         next.Answer(PublishOutcome.Accepted);
         await Task.WhenAll(second, third);
@@ -94,36 +96,36 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
         var second = PublishAsync(running, "a2");
-        var (one, two) = (await wire.NextAsync("a1"), await wire.NextAsync("a2"));
+        var (one, two) = (await transport.NextAsync("a1"), await transport.NextAsync("a2"));
 
         // Answered in the wrong order: the first is still on its way when the second has failed.
         two.Answer(NotSent);
         one.Answer(NotSent);
 
-        (await wire.NextAsync("a1")).Answer(PublishOutcome.Accepted);
+        (await transport.NextAsync("a1")).Answer(PublishOutcome.Accepted);
         await first;
-        (await wire.NextAsync("a2")).Answer(PublishOutcome.Accepted);
+        (await transport.NextAsync("a2")).Answer(PublishOutcome.Accepted);
         await second;
     }
 
     [Theory, InlineData(false), InlineData(true)]
-    public async Task Publish_LaterEventOfItsKeyMayBeTaken_IsFailedAndNotSentAgain(bool inDoubt)
+    public async Task Publish_LaterEventOfItsKeyMayBeAccepted_IsFailedAndNotSentAgain(bool inDoubt)
     {
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
         var second = PublishAsync(running, "a2");
-        var (one, two) = (await wire.NextAsync("a1"), await wire.NextAsync("a2"));
+        var (one, two) = (await transport.NextAsync("a1"), await transport.NextAsync("a2"));
 
         one.Answer(NotSent);
         two.Answer(inDoubt ? Doubtful : PublishOutcome.Accepted);
 
         Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
         Assert.Equal(inDoubt, await Record.ExceptionAsync(() => second) is PublishException { Failure: PublishFailure.InDoubt });
-        Assert.False(wire.HasAttempt);
+        Assert.False(transport.HasAttempt);
     }
 
     [Fact]
-    public async Task PublishMany_PartlyNotSent_SendsTheRestAgainAndNothingBehindWhatWasRefused()
+    public async Task PublishMany_PartlyNotSent_SendsTheRestAgainExceptBehindRejectedEvents()
     {
         await using var running = await StartAsync();
         var publishing = running.Bus.PublishManyAsync(
@@ -131,10 +133,11 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
             null,
             Token);
 
-        var attempt = await wire.NextAsync();
+        var attempt = await transport.NextAsync();
         attempt.Answer(NotSent, Refused, PublishOutcome.Accepted, NotSent, NotSent, NotSent);
         var ids = attempt.Ids;
-        (await wire.NextAsync(ids[0], ids[3], ids[5])).Answer(PublishOutcome.Accepted, PublishOutcome.Accepted, PublishOutcome.Accepted);
+        (await transport.NextAsync(ids[0], ids[3], ids[5]))
+            .Answer(PublishOutcome.Accepted, PublishOutcome.Accepted, PublishOutcome.Accepted);
 
         var failure = await Assert.ThrowsAsync<PublishManyException>(() => publishing);
         Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
@@ -145,12 +148,12 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     /// the same.
     /// </summary>
     [Theory, InlineData(false), InlineData(true)]
-    public async Task PublishMany_PartlyTakenAfterAnEarlierEventOfTheKey_EarlierOneIsNotSentAgain(bool earlierAnswersLast)
+    public async Task PublishMany_PartlyAcceptedAfterAnEarlierEventOfTheKey_EarlierOneIsNotSentAgain(bool earlierAnswersLast)
     {
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
         var list = running.Bus.PublishManyAsync([new OrderPlaced("a2"), new OrderPlaced("a3")], null, Token);
-        var (one, many) = (await wire.NextAsync("a1"), await wire.NextAsync());
+        var (one, many) = (await transport.NextAsync("a1"), await transport.NextAsync());
 
         if (earlierAnswersLast)
         {
@@ -163,14 +166,14 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
             many.Answer(PublishOutcome.Accepted, NotSent);
         }
 
-        (await wire.NextAsync(many.Ids[1])).Answer(PublishOutcome.Accepted);
+        (await transport.NextAsync(many.Ids[1])).Answer(PublishOutcome.Accepted);
         await list;
         Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
-        Assert.False(wire.HasAttempt);
+        Assert.False(transport.HasAttempt);
     }
 
     [Fact]
-    public async Task PublishMany_PartlyTakenAndTheRestNotInTime_EarlierEventOfTheKeyIsNotSentAgain()
+    public async Task PublishMany_PartlyAcceptedAndTheRestNotInTime_EarlierEventOfTheKeyIsNotSentAgain()
     {
         await using var running = await StartAsync();
         var first = PublishAsync(running, "a1");
@@ -178,18 +181,18 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
             [new OrderPlaced("a2"), new OrderPlaced("a3")],
             new PublishOptions { Timeout = TimeSpan.FromMilliseconds(1) },
             Token);
-        var (one, many) = (await wire.NextAsync("a1"), await wire.NextAsync());
+        var (one, many) = (await transport.NextAsync("a1"), await transport.NextAsync());
 
         many.Answer(PublishOutcome.Accepted, NotSent);
         await Assert.ThrowsAsync<PublishManyException>(() => list);
         one.Answer(NotSent);
 
         Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
-        Assert.False(wire.HasAttempt);
+        Assert.False(transport.HasAttempt);
     }
 
     [Fact]
-    public async Task Delayed_DueAndCertainlyNotSent_IsNotRepeatedAndHoldsUpNothingElseThatIsDue()
+    public async Task Delayed_DueAndCertainlyNotSent_IsNotRepeatedAndBlocksNoOtherDueEvent()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
         await using var running = await StartAsync(time);
@@ -201,16 +204,16 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
             Token);
 
         time.Advance(TimeSpan.FromMinutes(1));
-        (await wire.NextAsync("a1")).Answer(NotSent);
+        (await transport.NextAsync("a1")).Answer(NotSent);
         time.Advance(TimeSpan.FromMilliseconds(1));
 
-        (await wire.NextAsync("b1")).Answer(PublishOutcome.Accepted);
-        Assert.False(wire.HasAttempt);
+        (await transport.NextAsync("b1")).Answer(PublishOutcome.Accepted);
+        Assert.False(transport.HasAttempt);
     }
 
     /// <summary>A member with a default that is not passed on would be that of no transport.</summary>
     [Fact]
-    public void Transport_EveryMember_IsPassedOn()
+    public void Transport_EveryMember_IsForwarded()
     {
         var missing = typeof(Transport).GetMethods(BindingFlags.Instance | BindingFlags.Public)
             .Where(method => method.IsVirtual && method.DeclaringType == typeof(Transport))
@@ -221,7 +224,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         Assert.Empty(missing);
     }
 
-    public ValueTask DisposeAsync() => wire.DisposeAsync();
+    public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     private static Task PublishAsync(RunningBus running, string id, TimeSpan? timeout = null) =>
         running.Bus.PublishAsync(
@@ -232,6 +235,6 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     private Task<RunningBus> StartAsync(TimeProvider? time = null) => RunningBus.StartAsync(bus =>
     {
         bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId[..1]);
-        bus.UseTransport("Scripted()", _ => wire).StoreInMemory();
+        bus.UseTransport("Scripted()", _ => transport).StoreInMemory();
     }, time);
 }

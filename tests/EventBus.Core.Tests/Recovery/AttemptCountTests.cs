@@ -29,21 +29,21 @@ public sealed class AttemptCountTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public Task Count_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+    public Task Count_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
         IsKnownBeforeTheSlotIsBackAsync(
             "count",
             () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written));
 
     [Fact]
-    public Task Mark_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+    public Task Mark_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
         IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written));
 
     [Fact]
-    public Task StartOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+    public Task CountOfAnEntry_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
         IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written));
 
     [Fact]
-    public Task MarkOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+    public Task MarkOfAnEntry_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
         IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written));
 
     private async Task IsKnownBeforeTheSlotIsBackAsync(string step, Func<Task> write)
@@ -66,7 +66,7 @@ public sealed class AttemptCountTests
             () => Task.FromResult(written.Task.IsCompleted),
             Token);
         Assert.False(writing.IsCompleted);
-        slots.GiveBack();
+        slots.Release();
         await writing.WaitAsync(RunningBus.Patience, Token);
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus;
 
-/// <summary>What the broker itself gives up is kept before it leaves the broker.</summary>
+/// <summary>Events that the broker drops are stored before they are acknowledged.</summary>
 public sealed class BrokerDeadLetterTests : IAsyncDisposable
 {
     private readonly HandOverTransport transport = new();
@@ -18,7 +18,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     [Fact]
-    public async Task GivenUp_StoreTakesItLate_IsAcknowledgedThenAndListed()
+    public async Task BrokerDeadLetter_StoreAcceptsItLate_IsAcknowledgedThenAndListed()
     {
         var (attempts, acknowledgedBefore) = (0, false);
         store.BeforeKeeping = _ =>
@@ -31,7 +31,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         };
         await using var running = await StartAsync();
 
-        await GiveUpAsync("mail", "1");
+        await DropAsync("mail", "1");
 
         Assert.True(attempts >= 3);
         Assert.False(acknowledgedBefore);
@@ -41,16 +41,16 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     }
 
     /// <summary>
-    /// It came again, because its process ended between the two; or its subscription is no longer in the code.
+    /// The event comes again because its process ended in between, or its subscription is no longer in the code.
     /// </summary>
     [Fact]
-    public async Task GivenUp_KeptAlreadyOrOfAnotherVersion_IsOneDeadLetterEach()
+    public async Task BrokerDeadLetter_StoredAlreadyOrOfAnotherVersion_IsOneDeadLetterEach()
     {
         await using var running = await StartAsync();
 
-        await GiveUpAsync("mail", "1");
-        await GiveUpAsync("mail", "1");
-        await GiveUpAsync("removed", "1");
+        await DropAsync("mail", "1");
+        await DropAsync("mail", "1");
+        await DropAsync("removed", "1");
 
         Assert.Equal(
             ["mail~1", "removed~1"],
@@ -63,7 +63,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     /// once there is room.
     /// </summary>
     [Fact]
-    public async Task GivenUp_NoRoomForOneSubscription_OthersAreKeptAndHealthNamesIt()
+    public async Task BrokerDeadLetter_NoCapacityForOneSubscription_OthersAreStoredAndHealthNamesIt()
     {
         var (isFull, refused) = (true, new ConcurrentBag<string>());
         store.BeforeKeeping = entry =>
@@ -77,7 +77,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         await using var running = await StartAsync();
         for (var i = 1; i <= 200; i++)
         {
-            transport.AddGivenUp(
+            transport.AddBrokerDeadLetter(
                 "mail",
                 DeadLetterReason.DroppedByBroker,
                 "expired",
@@ -85,7 +85,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
                 "{}"u8.ToArray());
         }
 
-        await GiveUpAsync("ship", "1");
+        await DropAsync("ship", "1");
 
         Assert.Equal("ship~1", Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Id);
         var report = (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
@@ -105,8 +105,8 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
             letters.OrderBy(letter => letter.Number).Select(letter => letter.Id));
     }
 
-    private Task GiveUpAsync(string subscription, string id) =>
-        transport.GiveUpAsync(
+    private Task DropAsync(string subscription, string id) =>
+        transport.DropAsync(
             subscription,
             DeadLetterReason.DroppedByBroker,
             "expired",

@@ -4,9 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>
-/// What was planned before the clock of the machine was set back by an hour runs when its time has elapsed.
-/// </summary>
+/// <summary>Work that was planned before the clock is set back by an hour runs when its time has elapsed.</summary>
 public sealed class ClockSetBackTests
 {
     private static readonly TimeSpan Back = TimeSpan.FromHours(-1);
@@ -114,7 +112,7 @@ public sealed class ClockSetBackTests
     }
 
     [Fact]
-    public async Task Retry_QueueIsAwayWhileTheClockIsSet_IsCountedDownAsPlanned()
+    public async Task Retry_QueueIsMissingWhileTheClockIsSet_IsDueAsPlanned()
     {
         var (waits, clock, isAway, tries) = (new ConcurrentQueue<TimeSpan>(), (TimeProvider?)null, true, 0);
         var queue = new PickyStore
@@ -144,7 +142,7 @@ public sealed class ClockSetBackTests
     }
 
     [Fact]
-    public async Task Gap_ClockOfTheStoresIsAnother_IsGivenUpInTime()
+    public async Task Gap_ClockOfTheStoresDiffers_TimesOutInTime()
     {
         var failures = new InMemoryFailureStore(100);
         await using var running = await RunningBus.StartAsync(

@@ -30,7 +30,7 @@ public sealed class DurableWriterTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Write_WhileProbesFailInBetween_IsNeverJudged()
+    public async Task Write_WhileProbesFailInBetween_IsNeverReduced()
     {
         probe = _ => probes % 5 == 0 ? throw new InvalidOperationException("no") : Task.CompletedTask;
 
@@ -39,7 +39,7 @@ public sealed class DurableWriterTests
     }
 
     [Fact]
-    public async Task Write_WhileTheStoreRefusesEverythingInBetween_IsNeverJudged()
+    public async Task Write_WhileTheStoreRefusesEverythingInBetween_IsNeverReduced()
     {
         Assert.Equal(Whole, await WriteAsync(count => count > 50 ? null
             : count % 3 == 0 ? new StoreRefusedException(StoreScope.Store, "full")
@@ -59,7 +59,7 @@ public sealed class DurableWriterTests
     [InlineData(typeof(OperationCanceledException))]
     [InlineData(typeof(IOException))]
     [InlineData(typeof(SocketException))]
-    public async Task Write_LosesItsConnectionForLessThan30Seconds_IsNotJudged(Type type)
+    public async Task Write_LosesItsConnectionForLessThan30Seconds_IsNotReduced(Type type)
     {
         var start = time.GetTimestamp();
 
@@ -105,7 +105,7 @@ public sealed class DurableWriterTests
 
     /// <summary>A store that is up only now and then cuts every write off: no write is at fault for that.</summary>
     [Fact]
-    public async Task Write_WhileTheStoreComesAndGoes_IsNeverJudged()
+    public async Task Write_WhileTheStoreIsUpIntermittently_IsNeverReduced()
     {
         var start = time.GetTimestamp();
         probe = _ => Seconds() % 7 < 4 ? Task.CompletedTask : throw new IOException("down");
@@ -126,7 +126,7 @@ public sealed class DurableWriterTests
     }
 
     [Fact]
-    public async Task Body_OfAReducedEntryTimesOut_IsNeverLeftOut()
+    public async Task Body_OfAReducedEntryTimesOut_IsNeverOmitted()
     {
         Assert.Equal(
             WithBody,
@@ -135,7 +135,7 @@ public sealed class DurableWriterTests
     }
 
     [Fact]
-    public async Task Entry_IsTakenAfterAll_IsWrittenWhole()
+    public async Task Entry_IsAcceptedAfterAll_IsWrittenCompletely()
     {
         Assert.Equal(
             Whole,
@@ -151,7 +151,7 @@ public sealed class DurableWriterTests
     }
 
     [Fact]
-    public async Task Probe_DoesNotAnswer_HoldsTheBusAndIsAskedOnceForAllWrites()
+    public async Task Probe_DoesNotAnswer_PausesTheBusAndIsSentOnceForAllWrites()
     {
         var answer = new TaskCompletionSource();
         probe = _ => answer.Task;

@@ -42,7 +42,7 @@ public sealed class FailureClassifierTests
     }
 
     [Fact]
-    public void Classify_FailureThatDoesNotCount_IsRetriedWithoutAnAttempt()
+    public void Classify_FailureThatDoesNotCount_IsRetriedWithoutUsingAnAttempt()
     {
         var entry = FailureClassifier.Classify(
             policy,
@@ -54,7 +54,7 @@ public sealed class FailureClassifierTests
     }
 
     [Fact]
-    public void Classify_RejectedWhenTheKeyContinues_IsADeadLetterInNoLine()
+    public void Classify_RejectedWhenTheKeyContinues_IsADeadLetterThatBlocksNothing()
     {
         var continues = policy with { ContinueWhenBlocked = true };
 

@@ -56,7 +56,7 @@ public sealed class RetryFairnessTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Retry_WaitsForASlotWhileTheBusStops_GoesBackUncounted(bool ordered)
+    public async Task Retry_WaitsForASlotWhileTheBusStops_IsReleasedWithoutAnAttempt(bool ordered)
     {
         var store = new InMemoryFailureStore(1_000);
         var queue = new ScriptedQueue(time, TimeSpan.FromHours(1), TimeSpan.FromHours(2));
@@ -121,7 +121,7 @@ public sealed class RetryFairnessTests
     }
 
     [Fact]
-    public async Task Store_FullOfWaitingEntries_HoldsWhatFailsUntilRetriesMakeRoom()
+    public async Task Store_FullOfWaitingEntries_DelaysNewFailuresUntilRetriesFreeCapacity()
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(
@@ -149,7 +149,7 @@ public sealed class RetryFairnessTests
     }
 
     [Fact]
-    public async Task Ordered_WithALimitOfOne_NeverRunsARetryBesideADelivery()
+    public async Task Ordered_WithALimitOfOne_NeverRunsARetryDuringADelivery()
     {
         var (inside, most) = (0, 0);
         await using var running = await RunningBus.StartAsync(
@@ -182,7 +182,7 @@ public sealed class RetryFairnessTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task FromTheWire_ConstructorThrows_IsADeadLetterAndTheSubscriptionGoesOn(bool ordered)
+    public async Task Received_ConstructorThrows_IsADeadLetterAndTheSubscriptionContinues(bool ordered)
     {
         var transport = new InMemoryTransport(new InMemoryOptions());
         await using var running =
@@ -194,7 +194,7 @@ public sealed class RetryFairnessTests
                     s.Ordered();
                 }
             }));
-        Envelope[] batch = [Wire("bad", "{}"), Wire("good", """{"id":" x "}""")];
+        Envelope[] batch = [Received("bad", "{}"), Received("good", """{"id":" x "}""")];
 
         await transport.PublishAsync(batch, new PublishOutcome[2], Token);
         await running.WhenIdleAsync();
@@ -204,7 +204,7 @@ public sealed class RetryFairnessTests
         Assert.Equal(("bad", DeadLetterReason.Unreadable, "{}"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span)));
     }
 
-    private static Envelope Wire(string id, string json) =>
+    private static Envelope Received(string id, string json) =>
         new(new EnvelopeAttributes { Id = id, Name = "fragile.broken" }, Encoding.UTF8.GetBytes(json));
 
     private Task Note(string text)

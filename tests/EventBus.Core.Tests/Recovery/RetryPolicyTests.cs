@@ -33,7 +33,7 @@ public sealed class RetryPolicyTests
             Policy(new RetryOptions { Delays = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(7)], Jitter = 0 }).DelayAfter(attempts));
 
     [Fact]
-    public void DelayAfter_Jitter_SpreadsBothWaysWithinItsPart()
+    public void DelayAfter_Jitter_SpreadsBothWaysWithinItsRange()
     {
         var policy = Policy(new RetryOptions());
 
@@ -88,7 +88,7 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public void Merge_OnlyTheNumberSet_KeepsTheListBelow()
+    public void Merge_OnlyTheNumberSet_KeepsTheInheritedList()
     {
         var settings = RetrySettings.Merge(
             new RetryOptions { MaxRetryAttempts = 2 },

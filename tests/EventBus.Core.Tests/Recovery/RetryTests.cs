@@ -13,7 +13,7 @@ public sealed class RetryTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Handler_KeepsFailing_OneStartThreeRetriesOneDeadLetterOneAlert()
+    public async Task Handler_KeepsFailing_HasThreeRetriesOneDeadLetterAndOneAlert()
     {
         using var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(
@@ -47,7 +47,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task Retry_OfASubscription_ChangesOnlyWhatItMentions()
+    public async Task Retry_OfASubscription_OverridesOnlyTheSetValues()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
@@ -117,7 +117,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task Handler_ThrowsWhatWasDeclaredPermanent_IsDeadAtOnce()
+    public async Task Handler_ThrowsAPermanentException_IsADeadLetterAtOnce()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
@@ -132,7 +132,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task Handler_NeverReturns_IsCountedAsFailedAndLeftBehind()
+    public async Task Handler_NeverReturns_IsCountedAsFailedAndAbandoned()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Configure(NoJitter).Subscribe("stuck", s => s.On<OrderPlaced>((_, context, _) =>
@@ -155,7 +155,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task DeadLetter_Retried_RunsWithAFreshBudgetAndTheSameId()
+    public async Task DeadLetter_Retried_RunsWithAllRetriesAndTheSameId()
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(
@@ -215,7 +215,7 @@ public sealed class RetryTests
     }
 
     [Fact]
-    public async Task Alert_Fails_IsTriedAgainAndNeverBlocksTheBus()
+    public async Task Alert_Fails_IsRetriedAndNeverBlocksTheBus()
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()

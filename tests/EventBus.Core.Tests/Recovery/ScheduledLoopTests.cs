@@ -7,7 +7,7 @@ public sealed class ScheduledLoopTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Wait_ClockMovesWhileTheTimerIsSet_EndsWhenItIsDue()
+    public async Task Wait_ClockChangesWhileTheTimerIsSet_EndsWhenItIsDue()
     {
         var time = new HastyClock { Haste = TimeSpan.FromSeconds(5) };
         var due = time.GetUtcNow() + TimeSpan.FromSeconds(30);

@@ -7,10 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>
-/// What a store cannot write or read of one event concerns that event: it is a dead letter, and everything else
-/// continues.
-/// </summary>
+/// <summary>An event that a store cannot write or read becomes a dead letter, and all others continue.</summary>
 public sealed class UnstorableTests : IDisposable
 {
     private const string Bad = "mail~bad";
@@ -25,7 +22,7 @@ public sealed class UnstorableTests : IDisposable
     public static TheoryData<bool> Typed => [true, false];
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Record_OfOneEventFails_IsADeadLetterWithItsBodyAndOthersGoOn(bool typed)
+    public async Task Record_OfOneEventFails_IsADeadLetterWithItsBodyAndOthersContinue(bool typed)
     {
         store.BeforeKeeping = entry => Refuse(entry.Id == Bad && entry.Status != FailedEventStatus.Dead, typed);
         await using var running = await StartAsync(_ => throw new IOException("down"));
@@ -39,12 +36,12 @@ public sealed class UnstorableTests : IDisposable
         Assert.Contains("down", letter.Error, StringComparison.Ordinal);
         Assert.Contains("bad", System.Text.Encoding.UTF8.GetString(letter.Body.Span), StringComparison.Ordinal);
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "its alert is sent");
-        await ExpectOthersGoOnAsync(running);
+        await ExpectOthersContinueAsync(running);
         Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Record_WithABodyThatCannotBeKept_IsADeadLetterWithout(bool typed)
+    public async Task Record_WithABodyThatCannotBeStored_IsADeadLetterWithoutIt(bool typed)
     {
         store.BeforeKeeping = entry => Refuse(entry.Id == Bad && !entry.Envelope.Body.IsEmpty, typed);
         await using var running = await StartAsync(_ => throw new IOException("down"));
@@ -54,7 +51,7 @@ public sealed class UnstorableTests : IDisposable
         var letter = Assert.Single(await running.DeadLetters.ListAsync(null, Token));
         Assert.Equal(DeadLetterReason.Unstorable, letter.Reason);
         Assert.True(letter.Body.IsEmpty);
-        await ExpectOthersGoOnAsync(running);
+        await ExpectOthersContinueAsync(running);
     }
 
     /// <summary>An event whose getter throws: a store that writes bytes learns of it when it asks for them.</summary>
@@ -67,11 +64,11 @@ public sealed class UnstorableTests : IDisposable
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
 
         Assert.Equal((DeadLetterReason.Unstorable, true), await FirstAsync(running, letter => (letter.Reason, letter.Body.IsEmpty)));
-        await ExpectOthersGoOnAsync(running);
+        await ExpectOthersContinueAsync(running);
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Record_ImpossibleInEveryForm_HoldsItsSubscriptionAloneUntilItIsPossible(bool typed)
+    public async Task Record_ImpossibleInEveryForm_PausesOnlyItsSubscriptionUntilItIsPossible(bool typed)
     {
         var (refuses, attempts) = (true, 0);
         store.BeforeKeeping = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, typed);
@@ -123,7 +120,7 @@ public sealed class UnstorableTests : IDisposable
 
         Assert.Equal(DeadLetterReason.Unstorable, await FirstAsync(running, letter => letter.Reason));
         Assert.Equal(2, seen.Items.Count(item => item == "mail bad"));
-        await ExpectOthersGoOnAsync(running, fails: false);
+        await ExpectOthersContinueAsync(running, fails: false);
 
         IOException Failed()
         {
@@ -133,7 +130,7 @@ public sealed class UnstorableTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Park_OfAHealthyEventFails_IsADeadLetterOfItsLine(bool typed)
+    public async Task Park_OfAnEventFails_IsADeadLetterThatBlocksItsKey(bool typed)
     {
         store.Before = (step, id) => Refuse(step == "park" && id == Bad, typed);
         await using var running = await StartAsync(
@@ -147,14 +144,14 @@ public sealed class UnstorableTests : IDisposable
             [DeadLetterReason.Unstorable, DeadLetterReason.HandlerFailed],
             (await running.DeadLetters.ListAsync(null, Token)).OrderBy(letter => letter.EventId).Select(letter => letter.Reason));
         Assert.DoesNotContain("mail bad", seen.Items);
-        await ExpectOthersGoOnAsync(running, fails: false);
+        await ExpectOthersContinueAsync(running, fails: false);
     }
 
     [Theory]
     [InlineData("order")]
     [InlineData("advance")]
     [InlineData("defer")]
-    public async Task Guard_StepOfOneKeyFails_IsADeadLetterAndOtherKeysGoOn(string failing)
+    public async Task Guard_StepOfOneKeyFails_IsADeadLetterAndOtherKeysContinue(string failing)
     {
         store.Before = (step, id) => Refuse(step == failing && id is "bad" or Bad, typed: false);
         await using var running = await RunningBus.StartAsync(
@@ -178,7 +175,7 @@ public sealed class UnstorableTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Mark_OfOneEventCannotBeJudged_IsADeadLetterAndOthersGoOn(bool typed)
+    public async Task Mark_OfOneEventCannotBeRead_IsADeadLetterAndOthersContinue(bool typed)
     {
         var processed = new PickyProcessedStore { Before = key => Refuse(key == "bad", typed) };
         await using var running = await RunningBus.StartAsync(
@@ -195,10 +192,11 @@ public sealed class UnstorableTests : IDisposable
     }
 
     /// <summary>
-    /// What waits for the store is not the handler's time: it is attempted once, with its whole timeout.
+    /// Waiting for the store does not count against the timeout of the handler: it is attempted once, with the whole
+    /// timeout.
     /// </summary>
     [Fact]
-    public async Task Guard_WaitsForItsStoreForLongerThanTheTimeOut_BurnsNoStart()
+    public async Task Guard_WaitsForItsStoreForLongerThanTheTimeout_UsesNoAttempt()
     {
         var down = true;
         store.Before = (step, _) => Refuse(down && step == "order", typed: false);
@@ -232,7 +230,7 @@ public sealed class UnstorableTests : IDisposable
     [InlineData("first")]
     [InlineData("second")]
     [InlineData("third")]
-    public async Task RetryAll_OfWhichOneCannotBeRetried_RetriesTheOthersAndSaysSo(string bad)
+    public async Task RetryAll_OneCannotBeRetried_RetriesTheOthersAndReportsIt(string bad)
     {
         var down = true;
         store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", typed: false);
@@ -258,7 +256,7 @@ public sealed class UnstorableTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task RetryAll_OfARunThatCannotBeRetried_RetriesTheOthersAndSaysSo(bool typed)
+    public async Task RetryAll_ManyInARowCannotBeRetried_RetriesTheOthersAndReportsIt(bool typed)
     {
         const int Bad = 50;
         var down = true;
@@ -282,7 +280,7 @@ public sealed class UnstorableTests : IDisposable
 
     /// <summary>A store that does not answer at all ends the run.</summary>
     [Fact]
-    public async Task ReviveAll_StoreDoesNotAnswer_EndsAfterAFew()
+    public async Task RetryAll_StoreDoesNotAnswer_EndsAfterAFew()
     {
         var attempts = 0;
         for (var i = 0; i < 30; i++)
@@ -307,7 +305,7 @@ public sealed class UnstorableTests : IDisposable
     /// The mark of an entry of the store is held: deliveries go on, since no more entries are claimed than can run.
     /// </summary>
     [Fact]
-    public async Task Mark_OfARetryIsHeld_LetsDeliveriesOn()
+    public async Task Mark_OfARetryIsDelayed_BlocksNoDeliveries()
     {
         var refuses = true;
         var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", typed: false) };
@@ -349,7 +347,8 @@ public sealed class UnstorableTests : IDisposable
 
         await UntilAsync(() => Task.FromResult(seen.Items.Count(item => item == "ship 1") == 2), "the other subscription is retried");
 
-        // The stop waits for a retry that is due, within the drain timeout; the time of this test does not pass by itself.
+        // The stop waits for a retry that is due, within the drain timeout; the time of this test does not pass by
+        // itself.
         store.Before = (_, _) => { };
         await UntilAsync(() => Task.FromResult(seen.Items.Count(item => item == "mail bad") == 2), "the first subscription is retried");
         await running.WhenIdleAsync();
@@ -371,7 +370,7 @@ public sealed class UnstorableTests : IDisposable
     }
 
     [Fact]
-    public async Task Sweep_OfFailuresFails_MarksAreSweptAllTheSame()
+    public async Task Sweep_OfFailuresFails_StillSweepsTheMarks()
     {
         store.Before = (step, _) => Refuse(step == "sweep", typed: false);
         var processed = new PickyProcessedStore();
@@ -391,7 +390,7 @@ public sealed class UnstorableTests : IDisposable
     [Theory]
     [InlineData(double.NaN)]
     [InlineData(double.PositiveInfinity)]
-    public async Task Publish_BesideADurableStore_RefusesWhatCannotBeWritten(double value)
+    public async Task Publish_WithADurableStore_RefusesEventsThatCannotBeSerialized(double value)
     {
         await using var running = await StartAsync(_ => Task.CompletedTask, durable: true);
 
@@ -400,7 +399,7 @@ public sealed class UnstorableTests : IDisposable
         Assert.Equal(PublishFailure.Rejected, exception.Failure);
         Assert.Contains(typeof(Measured).FullName!, exception.Message, StringComparison.Ordinal);
         Assert.NotNull(exception.InnerException);
-        await ExpectOthersGoOnAsync(running, fails: false);
+        await ExpectOthersContinueAsync(running, fails: false);
     }
 
     public void Dispose() => logs.Dispose();
@@ -455,7 +454,7 @@ public sealed class UnstorableTests : IDisposable
         services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddLogging().AddHealthChecks());
 
     /// <summary>Another event of the same subscription is handled, and one of another.</summary>
-    private async Task ExpectOthersGoOnAsync(RunningBus running, bool fails = true)
+    private async Task ExpectOthersContinueAsync(RunningBus running, bool fails = true)
     {
         await running.Bus.PublishAsync(new OrderPlaced("good"), new PublishOptions { EventId = "good", Key = "good" }, Token);
         await running.Bus.PublishAsync(new OrderShipped("2"), Token);

@@ -34,7 +34,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Retry_OfTheMendedCompensation_GoesOnInReverseToTheEnd()
+    public async Task Retry_OfTheFixedCompensation_ContinuesInReverseToTheEnd()
     {
         script.Fail("+payment");
         script.Fail("-hotel", times: 3);
@@ -56,7 +56,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Retry_ThatFailsAgain_NeedsAttentionAgainWithAnAlertOfItsOwn()
+    public async Task Retry_ThatFailsAgain_NeedsAttentionAgainWithAnotherAlert()
     {
         var time = new FakeTimeProvider();
         script.Fail("+payment");
@@ -75,7 +75,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Skip_OfACompensation_UndoesTheRestAndSaysSo()
+    public async Task Skip_OfACompensation_CompensatesTheRestAndRecordsIt()
     {
         var failed = new List<SagaFailed>();
         script.Fail("+payment");
@@ -100,7 +100,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Finish_EndsItAsItStands()
+    public async Task Finish_OfASagaThatNeedsAttention_EndsItUnchanged()
     {
         script.Fail("+payment");
         script.Fail("-hotel");
@@ -117,7 +117,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Pivot_Executed_NothingIsUndoneAnyMore()
+    public async Task Pivot_Executed_NothingIsCompensated()
     {
         script.Fail("+confirmation");
         await using var bus = await StartAsync(define: WithPivot);
@@ -134,7 +134,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Pivot_Rejected_WhatCameBeforeItIsUndone()
+    public async Task Pivot_Rejected_EarlierStepsAreCompensated()
     {
         script.Error = new DeclinedException();
         script.Fail("+payment");
@@ -144,7 +144,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Pivot_MayHaveHadItsEffect_NeedsAttention()
+    public async Task Pivot_InDoubt_NeedsAttention()
     {
         script.Fail("+payment", times: 1);
         await using var bus = await StartAsync(define: WithPivot);
@@ -158,7 +158,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Pivot_SkippedByPeople_NothingIsUndoneAfterIt()
+    public async Task Pivot_SkippedByAnOperator_NothingIsCompensatedAfterwards()
     {
         script.Fail("+payment");
         script.Fail("+confirmation");
@@ -175,7 +175,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Rejection_AfterAStartThatMayHaveHadAnEffect_IsUndoneToo()
+    public async Task Rejection_AfterAnAttemptInDoubt_IsCompensatedToo()
     {
         var starts = 0;
         script.Doing = (run, _, _) => run != "+hotel"
@@ -192,7 +192,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Events_ThatNeverCanBeSent_NeedAttentionAndAreSentOrDroppedByPeople()
+    public async Task Events_ThatCannotBeSent_NeedAttentionAndAreSentOrDiscardedByAnOperator()
     {
         script.Doing = (run, context, ct) => run == "+flight"
             ? context.PublishAsync(new PaymentRequested(context.SagaId), ct)
@@ -213,7 +213,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Events_RefusedAtTheEnd_AreDroppedAndTheOthersSentOnce()
+    public async Task Events_RefusedAtTheEnd_AreDiscardedAndTheOthersSentOnce()
     {
         var completed = 0;
         script.Doing = (run, context, ct) => run == "+payment"
@@ -236,7 +236,7 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
-    public async Task Pager_IsDown_IsTriedUntilPeopleWereTold()
+    public async Task Notifier_IsDown_IsRetriedUntilItAcceptsTheAlert()
     {
         var time = new FakeTimeProvider();
         pager.Failures = 1;

@@ -21,7 +21,7 @@ public sealed class SagaCrashTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Crash_AtEveryWriteOfAGoodSaga_EndsCompletedWithEveryEffectOnce(bool afterTheWrite)
+    public async Task Crash_AtEveryWriteOfASagaThatSucceeds_EndsCompletedWithEveryEffectOnce(bool afterTheWrite)
     {
         var writes = 0;
         for (var deadly = 1; await CrashAsync(deadly, afterTheWrite) is var (result, died); deadly++)
@@ -42,7 +42,7 @@ public sealed class SagaCrashTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Crash_AtEveryWriteOfASagaThatFails_EndsCompensatedInStrictReverse(bool afterTheWrite)
+    public async Task Crash_AtEveryWriteOfASagaThatFails_EndsCompensatedInReverseOrder(bool afterTheWrite)
     {
         script.Fail("+payment");
         var died = true;
@@ -58,7 +58,7 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Crash_InAStep_RunsItAgainUnderTheSameKeyWithAHigherFence()
+    public async Task Crash_InAStep_RunsItAgainWithTheSameKeyAndAHigherFencingToken()
     {
         var inStep = new TaskCompletionSource();
         var fences = new List<long>();
@@ -70,7 +70,7 @@ public sealed class SagaCrashTests
                 await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
             }
         };
-        var frozen = new MortalStore(store, int.MaxValue, after: false);
+        var frozen = new CrashingSagaStore(store, int.MaxValue, after: false);
         await using var first = await Node.StartAsync(frozen, script, time);
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await inStep.Task.WaitAsync(RunningBus.Patience, Token);
@@ -86,11 +86,11 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Step_ThatEndsItsProcessEveryTime_IsGivenUpAndUndone()
+    public async Task Step_ThatCrashesItsProcessEveryTime_FailsAndIsCompensated()
     {
         // Ten deaths are bad luck; after that it is the step.
         const int Deaths = 11;
-        MortalStore? alive = null;
+        CrashingSagaStore? alive = null;
         script.Doing = (run, _, _) =>
         {
             if (run == "+flight" && script.Calls.Count <= Deaths)
@@ -104,7 +104,7 @@ public sealed class SagaCrashTests
         var nodes = new List<Node>();
         for (var i = 0; i <= Deaths; i++)
         {
-            alive = new MortalStore(store, int.MaxValue, after: false);
+            alive = new CrashingSagaStore(store, int.MaxValue, after: false);
             nodes.Add(await Node.StartAsync(alive, script, time));
             await (i == 0 ? nodes[0].Sagas.StartAsync(new Trip("ada"), "trip-1", Token) : Task.CompletedTask);
             if (i < Deaths)
@@ -124,7 +124,7 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Owner_FrozenBeyondItsLease_ChangesNothingWhenItWakesUp()
+    public async Task Owner_SuspendedBeyondItsLease_ChangesNothingWhenItResumes()
     {
         var (asleep, wake) = (new TaskCompletionSource(), new TaskCompletionSource());
         script.Doing = async (run, _, _) =>
@@ -134,7 +134,7 @@ public sealed class SagaCrashTests
                 await wake.Task;
             }
         };
-        var paused = new MortalStore(store, int.MaxValue, after: false);
+        var paused = new CrashingSagaStore(store, int.MaxValue, after: false);
         await using var first = await Node.StartAsync(paused, script, time);
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await asleep.Task.WaitAsync(RunningBus.Patience, Token);
@@ -156,7 +156,7 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Stop_BetweenTwoSteps_LeavesTheRestToOthersAtOnceAndUncounted()
+    public async Task Stop_BetweenTwoSteps_ReleasesTheSagaAtOnceWithoutAnAttempt()
     {
         var (inStep, go) = (new TaskCompletionSource(), new TaskCompletionSource());
         script.Doing = async (run, _, _) =>
@@ -182,7 +182,7 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Stop_InALongStep_GivesItBackAtOnceAndUncounted()
+    public async Task Stop_InALongStep_ReleasesItAtOnceWithoutAnAttempt()
     {
         var inStep = new TaskCompletionSource();
         script.Doing = (run, _, ct) => run == "+hotel" && inStep.TrySetResult()
@@ -202,7 +202,7 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Step_LongerThanTheLease_KeepsIt()
+    public async Task Step_LongerThanTheLease_KeepsTheLease()
     {
         var (inStep, go) = (new TaskCompletionSource(), new TaskCompletionSource());
         script.Doing = async (run, _, _) =>
@@ -237,9 +237,9 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Store_ThatDoesNotAnswer_HoldsTheSagaAndIsAskedAgain()
+    public async Task Store_ThatDoesNotAnswer_DelaysTheSagaAndIsAskedAgain()
     {
-        var down = new MortalStore(store, int.MaxValue, after: false);
+        var down = new CrashingSagaStore(store, int.MaxValue, after: false);
         script.Doing = (run, _, _) =>
         {
             // Each write is followed by another that shows whether the store takes anything.
@@ -257,9 +257,9 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
-    public async Task Store_ThatTakesNoWrites_MakesHealthUnhealthyUntilItDoes()
+    public async Task Store_ThatAcceptsNoWrites_IsUnhealthyUntilItDoes()
     {
-        var down = new MortalStore(store, int.MaxValue, after: false);
+        var down = new CrashingSagaStore(store, int.MaxValue, after: false);
         script.Doing = (run, _, _) =>
         {
             down.Failures = run == "+hotel" ? 2 : 0;
@@ -350,7 +350,7 @@ public sealed class SagaCrashTests
     /// <summary>Runs a saga on an instance that dies at a write, and then on another.</summary>
     private async Task<(SagaResult<Trip> Result, bool Died)> CrashAsync(int deadly, bool after)
     {
-        var mortal = new MortalStore(store, deadly, after);
+        var mortal = new CrashingSagaStore(store, deadly, after);
         var id = $"trip-{deadly}";
         await using var first = await Node.StartAsync(mortal, script, time);
         var starting = first.Sagas.StartAsync(new Trip("ada"), id, Token);

@@ -50,7 +50,7 @@ public sealed class SagaDefinitionTests
     }
 
     [Fact]
-    public async Task Sagas_WithoutAStoreForThem_NamesTheCallsThatMendIt() =>
+    public async Task Sagas_WithoutAStore_IsAnErrorThatNamesTheCalls() =>
         Expect(
             await ProblemsAsync(Good, bus => bus.UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(1)))),
             "the store 'poor' does not. Add one that does: bus.StoreInSqlite(...)");
@@ -68,7 +68,7 @@ public sealed class SagaDefinitionTests
     }
 
     [Fact]
-    public async Task Subscription_NamedLikeThatOfTheReplies_IsAnError() => Expect(
+    public async Task Subscription_WithTheNameOfTheReplySubscription_IsAnError() => Expect(
         await ProblemsAsync(
             saga => saga.Step("payment", Nothing).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1)),
             bus => bus.Subscribe<PaymentSettled>("saga.book-trip", (_, _, _) => Task.CompletedTask)),

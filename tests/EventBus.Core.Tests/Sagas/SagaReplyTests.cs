@@ -11,7 +11,7 @@ public sealed class SagaReplyTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Reply_OfAHandlerThatAnswersThroughItsContext_EndsTheStep()
+    public async Task Reply_PublishedThroughTheContext_EndsTheStep()
     {
         await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>(
             "payments",
@@ -24,7 +24,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Wait_HoldsNoPlaceAndNoLease()
+    public async Task Wait_ForAReply_UsesNoSlotAndNoLease()
     {
         var time = new FakeTimeProvider();
         await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Configure(o => o.Sagas.Concurrency = 1), time);
@@ -45,7 +45,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ThatComesBeforeTheStepHasEnded_IsKept()
+    public async Task Reply_BeforeTheStepHasEnded_IsStored()
     {
         RunningBus? bus = null;
         script.Doing = async (run, context, _) =>
@@ -71,7 +71,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_DoesNotCome_FailsTheStepInDoubtAndALateOneIsReportedAndIgnored()
+    public async Task Reply_Missing_FailsTheStepInDoubtAndALateOneIsReportedAndIgnored()
     {
         var time = new FakeTimeProvider();
         using var log = new LogMemory();
@@ -96,7 +96,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Replies_StartsAndTimersAfterTheEnd_BringNothingToLifeAgain()
+    public async Task Replies_StartsAndTimersAfterTheEnd_ChangeNothing()
     {
         var time = new FakeTimeProvider();
         await using var bus = await script.StartTripsAsync(AskAndWait, bus => bus.Subscribe<PaymentRequested>(
@@ -142,7 +142,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ASecondOneWhileTheFirstIsHandled_AnswersNoOtherStep()
+    public async Task Reply_SecondWhileTheFirstIsHandled_EndsNoOtherStep()
     {
         RunningBus? bus = null;
         var second = new PublishOptions { CorrelationId = "trip-1", EventId = "second" };
@@ -185,7 +185,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ASecondOneToTheSameQuestionWhenTheNextStepWaits_IsIgnored()
+    public async Task Reply_SecondToTheSameRequestWhileTheNextStepWaits_IsIgnored()
     {
         RunningBus? bus = null;
         script.Doing = (run, context, ct) => context.PublishAsync(new PaymentRequested(run), ct);
@@ -228,7 +228,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ByAKeyOfItsOwn_FindsTheSagasThatWaitForItAndNoOther()
+    public async Task Reply_MatchedByItsOwnKey_ReachesOnlyTheSagasThatWaitForIt()
     {
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s)
             .WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => $"traveller-{trip.Traveller}"));
@@ -246,7 +246,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ThatRejects_UndoesWhatCameBefore()
+    public async Task Reply_ThatRejects_CompensatesEarlierSteps()
     {
         await using var bus = await script.StartTripsAsync(
             (saga, s) =>
@@ -267,7 +267,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_WhoseHandlingFails_IsHandledAgainWithoutAskingAgain()
+    public async Task Reply_WhoseHandlerFails_IsHandledAgainWithoutAnotherRequest()
     {
         var (asked, failures) = (0, 1);
         await using var bus = await script.StartTripsAsync(
@@ -287,7 +287,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Key_ThatCannotBeMade_FailsTheStepLikeAnyError()
+    public async Task Key_FunctionThrows_FailsTheStepLikeAnyError()
     {
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).Retry(0).WaitFor<PaymentSettled>(
             TimeSpan.FromMinutes(10),
@@ -300,7 +300,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Pivot_WhoseReplyDoesNotCome_NeedsAttentionAndAsksAgainWhenRetried()
+    public async Task Pivot_WithoutAReply_NeedsAttentionAndSendsAnotherRequestWhenRetried()
     {
         var time = new FakeTimeProvider();
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot(
@@ -320,7 +320,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Reply_ThatComesWhileThePivotNeedsAttention_IsWhatARetryFinds()
+    public async Task Reply_WhileThePivotNeedsAttention_IsUsedByTheRetry()
     {
         var time = new FakeTimeProvider();
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot(
@@ -340,7 +340,7 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
-    public async Task Skip_OfAWaitByKey_LetsTheNextWaitHaveItsOwn()
+    public async Task Skip_OfAWaitByKey_FreesTheKeyForTheNextWait()
     {
         var time = new FakeTimeProvider();
         await using var bus = await script.StartTripsAsync(

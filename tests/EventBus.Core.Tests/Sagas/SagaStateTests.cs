@@ -14,7 +14,7 @@ public sealed class SagaStateTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task State_OfAnOlderVersion_IsCarriedForward()
+    public async Task State_OfAnOlderVersion_IsUpcast()
     {
         await StoreAsync(1, """{"name":"ada","count":4}""");
         await using var bus = await StartAsync(new Journey { Ready = true });
@@ -23,7 +23,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task State_ThatCannotBeCarriedForward_NeedsAttentionAndGoesOnWithAMendedApplication()
+    public async Task State_ThatCannotBeUpcast_NeedsAttentionAndContinuesWithAFixedApplication()
     {
         await StoreAsync(1, """{"name":"ada","count":"many"}""");
         await using (var bus = await StartAsync(new Journey { Ready = false }))
@@ -51,7 +51,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Content_ThatCannotBeRead_NeedsAttentionAndHidesNothing()
+    public async Task Content_ThatCannotBeRead_NeedsAttentionAndHidesNoOtherSaga()
     {
         await store.CreateAsync(Entry("broken", "garbage"u8.ToArray()), Token);
         await StoreAsync(2, """{"name":"ada","stops":1}""");
@@ -69,7 +69,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Content_SpoiltWhileSomebodyWaits_EndsTheWait()
+    public async Task Content_CorruptedDuringAWait_EndsTheWait()
     {
         await StoreAsync(2, """{"name":"ada","stops":1}""", dueIn: TimeSpan.FromMinutes(1));
         await using var bus = await StartAsync(new Journey { Ready = true });
@@ -85,7 +85,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Step_ThatTheApplicationDoesNotKnowAnyMore_NeedsAttention()
+    public async Task Step_RemovedFromTheApplication_NeedsAttention()
     {
         await StoreAsync(2, """{"name":"ada","stops":1}""", step: "removed");
         await using var bus = await StartAsync(new Journey { Ready = true });
@@ -97,7 +97,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Ended_BeyondItsRetention_IsForgottenAndItsIdFree()
+    public async Task Ended_BeyondItsRetention_IsDeletedAndItsIdReusable()
     {
         await using var bus = await StartAsync(new Journey { Ready = true });
         await bus.Sagas().RunAsync(new Route("ada", 1), "r", Token);
@@ -113,7 +113,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Clock_JumpsForward_WaitsAreGivenTimeAndSpread()
+    public async Task Clock_JumpsForward_ExtendsAndSpreadsTheWaits()
     {
         var clock = new JumpingTime();
         var sagas = new SagaClock(clock, new RandomSource(1), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
@@ -138,7 +138,7 @@ public sealed class SagaStateTests
     }
 
     [Fact]
-    public async Task Start_WithWaitsThatAreOverSinceLong_GivesRepliesTimeToCome()
+    public async Task Start_WithWaitsThatExpiredLongAgo_ExtendsThemForLateReplies()
     {
         var script = new Script();
         var waiting = new SagaProgress { StateVersion = 1, State = JsonSerializer.SerializeToElement(new Trip("ada")) };

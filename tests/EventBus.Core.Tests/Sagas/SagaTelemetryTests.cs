@@ -58,7 +58,7 @@ public sealed class SagaTelemetryTests
     }
 
     [Fact]
-    public async Task Metrics_CountEndsByKindAndTimeInState()
+    public async Task Metrics_OfSagas_CountEndsByKindAndTimeInState()
     {
         var measured = new ConcurrentBag<(string Name, string Saga, string Status)>();
         using var listener = new MeterListener

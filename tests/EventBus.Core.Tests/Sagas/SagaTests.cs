@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>What a developer who derives from the base class relies on.</summary>
+/// <summary>Tests the behavior that a class derived from <c>Saga</c> relies on.</summary>
 public sealed class SagaTests
 {
     private readonly Script script = new();
@@ -12,7 +12,7 @@ public sealed class SagaTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Run_EveryStepSucceeds_IsCompletedWithTheStateThatTheStepsLeft()
+    public async Task Run_EveryStepSucceeds_IsCompletedWithTheFinalState()
     {
         await using var bus = await script.StartTripsAsync();
 
@@ -25,7 +25,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepFailsForGood_UndoesItAndAllBeforeItInReverse()
+    public async Task Run_StepFailsPermanently_CompensatesItAndAllEarlierStepsInReverse()
     {
         script.Fail("+hotel");
         await using var bus = await script.StartTripsAsync();
@@ -41,7 +41,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepIsRejected_UndoesOnlyWhatCameBeforeIt()
+    public async Task Run_StepIsRejected_CompensatesOnlyEarlierSteps()
     {
         script.Error = new DeclinedException();
         script.Fail("+payment");
@@ -59,7 +59,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepFailsAndThenSucceeds_IsRetriedAtItsTimes()
+    public async Task Run_StepFailsAndThenSucceeds_IsRetriedAfterItsDelays()
     {
         var time = new FakeTimeProvider();
         script.Fail("+flight", times: 2);
@@ -83,7 +83,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepFails_WhatItDidToTheStateIsDropped()
+    public async Task Run_StepFails_DiscardsItsChangesOfTheState()
     {
         script.Fail("+flight", times: 1);
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("flight", s).Retry(1, TimeSpan.Zero));
@@ -93,7 +93,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepThatMayHaveHadAnEffectTimesOut_IsUndoneToo()
+    public async Task Run_StepInDoubtTimesOut_IsCompensatedToo()
     {
         script.Doing = (run, _, ct) => run == "+hotel" ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : Task.CompletedTask;
         await using var bus = await script.StartTripsAsync((saga, s) =>
@@ -110,7 +110,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StepWithNothingToUndo_IsPassedOver()
+    public async Task Run_StepWithoutACompensation_IsSkippedInReverse()
     {
         script.Fail("+payment");
         await using var bus = await script.StartTripsAsync((saga, s) =>
@@ -157,7 +157,7 @@ public sealed class SagaTests
     [InlineData("a/b")]
     [InlineData("a b")]
     [InlineData("a\n")]
-    public async Task Start_IdThatIsNotAllowed_SaysWhichAre(string id)
+    public async Task Start_InvalidId_NamesTheAllowedCharacters(string id)
     {
         await using var bus = await script.StartTripsAsync();
 
@@ -192,7 +192,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Run_StateGrowsTooLarge_FailsTheStepAndSaysWhatToDo()
+    public async Task Run_StateGrowsTooLarge_FailsTheStepAndNamesTheFix()
     {
         script.Doing = (_, context, _) =>
         {
@@ -208,7 +208,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Step_PublishesAndFailsFirst_ItsEventsLeaveOnceWithTheSagasId()
+    public async Task Step_PublishesAndFailsFirst_SendsItsEventsOnceWithTheIdOfTheSaga()
     {
         var heard = new List<EventContext>();
         var failed = false;
@@ -237,7 +237,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Saga_IsOver_IsPublishedWithStableIdsAndWhatWasUndone()
+    public async Task Saga_Ended_IsPublishedWithStableIdsAndTheCompensatedSteps()
     {
         var heard = new List<(object? Event, string Id)>();
         await using var bus = await script.StartTripsAsync(configure: bus => bus.SubscribePattern("ends", "saga.#", (context, _) =>
@@ -272,7 +272,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Sagas_ThatNobodyShallHearOf_PublishNothing()
+    public async Task Sagas_WithEventsOff_PublishNothing()
     {
         var heard = 0;
         await using var bus = await script.StartTripsAsync(
@@ -326,7 +326,7 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Bus_NotStartedOrWithoutSagas_SaysSo()
+    public async Task Bus_NotStartedOrWithoutSagas_IsAnError()
     {
         using var host = RunningBus.Build(bus => bus.UseInMemory());
         var sagas = (ISagas)host.Services.GetService(typeof(ISagas))!;

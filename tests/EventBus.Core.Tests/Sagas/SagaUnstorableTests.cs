@@ -28,11 +28,11 @@ public sealed class SagaUnstorableTests : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Whether the store says that it is this entry.</summary>
+    /// <summary>True if the store blames this entry.</summary>
     public static TheoryData<bool> Typed => [true, false];
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionAsItWasSavedLastAndOthersComplete(bool typed)
+    public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionInItsLastStateAndOthersComplete(bool typed)
     {
         store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span)
             .Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), typed);
@@ -52,7 +52,7 @@ public sealed class SagaUnstorableTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Save_HasNoRoomForTheReasonEither_ItNeedsAttentionWithoutIt(bool typed)
+    public async Task Save_HasNoCapacityForTheReason_ItNeedsAttentionWithoutIt(bool typed)
     {
         store.Before = entry => Refuse(entry.Id == Bad && !entry.Content.Span.SequenceEqual(kept[Bad].Span), typed);
         await using var bus = await StartAsync();
@@ -61,7 +61,7 @@ public sealed class SagaUnstorableTests : IDisposable
     }
 
     [Theory, MemberData(nameof(Typed))]
-    public async Task Save_ImpossibleInEveryForm_LeavesItToItsLeaseAndNamesIt(bool typed)
+    public async Task Save_ImpossibleInEveryForm_LetsTheLeaseExpireAndNamesIt(bool typed)
     {
         var (refuses, attempts) = (true, 0);
         store.Before = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, typed);

@@ -40,7 +40,7 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public async Task Call_StoreIsSilent_EndsAtItsDeadline(string call)
+    public async Task Call_StoreDoesNotAnswer_EndsAtItsDeadline(string call)
     {
         await StartAsync(Deadline);
         isSilent = true;
@@ -64,7 +64,7 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public async Task Call_CallerGivesUpWhileTheStoreIsSilent_EndsAtOnce(string call)
+    public async Task Call_CancelledWhileTheStoreDoesNotAnswer_EndsAtOnce(string call)
     {
         await StartAsync(TimeSpan.FromHours(1));
         isSilent = true;
@@ -77,7 +77,7 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Start_StoreDeniesAndFindsNothing_EndsAtTheDeadlineWithoutAskingAllTheTime()
+    public async Task Start_StoreDeniesAndFindsNothing_EndsAtTheDeadlineWithFewCalls()
     {
         await StartAsync(Deadline);
         sagas!.Denies = true;

@@ -12,7 +12,7 @@ public sealed class StoreFormatTests
     ];
 
     [Fact]
-    public void Outbox_ThatIsRead_IsAsItWasWritten()
+    public void Outbox_WrittenAndRead_IsTheSame()
     {
         var read = StoreFormat.ReadOutbox(StoreFormat.WriteOutbox(Events), "owner");
 

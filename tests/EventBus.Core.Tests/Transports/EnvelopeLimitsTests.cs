@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Whatever transport reads it, an envelope from a wire keeps to the bounds of its attributes.</summary>
+/// <summary>Received attributes are within their bounds, on every transport.</summary>
 public sealed class EnvelopeLimitsTests
 {
     private const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -13,7 +13,7 @@ public sealed class EnvelopeLimitsTests
     private static readonly EnvelopeAttributes Plain = new() { Id = "1", Name = "order.placed" };
 
     [Fact]
-    public void Attributes_AtTheirBounds_AreKeptAsTheyAre()
+    public void Attributes_AtTheirBounds_AreUnchanged()
     {
         var headers = Enumerable.Range(0, 64).ToDictionary(i => $"h{i:D3}", _ => new string('ü', 510), StringComparer.Ordinal);
 
@@ -100,7 +100,7 @@ public sealed class EnvelopeLimitsTests
     [Theory]
     [InlineData(65, 1, "65 headers")]
     [InlineData(64, 1_021, "65,600 bytes")]
-    public void Headers_BeyondTheirBounds_AreLeftOutAndCounted(int count, int length, string expected)
+    public void Headers_BeyondTheirBounds_AreOmittedAndCounted(int count, int length, string expected)
     {
         var envelope = new Envelope(Plain with
         {
@@ -129,7 +129,7 @@ public sealed class EnvelopeLimitsTests
     [InlineData("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more")]
     [InlineData("00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01")]
     [InlineData("someone@example.com")]
-    public void TraceParent_ThatIsNone_IsLeftOut(string text)
+    public void TraceParent_Invalid_IsOmitted(string text)
     {
         var envelope = new Envelope(Plain with { TraceParent = text }, []);
 
@@ -137,7 +137,7 @@ public sealed class EnvelopeLimitsTests
     }
 
     [Fact]
-    public void Ids_BeyondTheirBound_StayDifferentAndTheSameForACopy()
+    public void Ids_BeyondTheirBound_StayDistinctAndEqualForACopy()
     {
         string[] ids = [Long(1_025), Long(1_024) + "y", Long(2_000), "a\nb", "a\rb", "a\ud800", "a\ud801"];
 
@@ -148,7 +148,7 @@ public sealed class EnvelopeLimitsTests
     }
 
     [Fact]
-    public void Defect_AfterAStore_IsTheSame()
+    public void Defect_StoredAndRead_IsTheSame()
     {
         var envelope = new Envelope(Plain with { Id = Long(5_000), CorrelationId = "a\nb", Key = Long(2_000) }, [1]);
 
@@ -198,7 +198,7 @@ public sealed class EnvelopeLimitsTests
     }
 
     [Fact]
-    public void PublishOptions_AtTheirBounds_AreReadAgain()
+    public void PublishOptions_AtTheirBounds_ArriveUnchanged()
     {
         var headers = Enumerable.Range(0, 16).ToDictionary(i => $"h{i}", _ => new string('漢', 1_000), StringComparer.Ordinal);
 
@@ -210,7 +210,7 @@ public sealed class EnvelopeLimitsTests
     }
 
     [Fact]
-    public async Task PublishOptions_WithWhatNoReaderTakes_AreRefused()
+    public async Task PublishOptions_ThatNoReaderAccepts_AreRefused()
     {
         string[] texts = ["a\u2028b", "a\ud800b", "a\u0085b"];
         await using var bus =

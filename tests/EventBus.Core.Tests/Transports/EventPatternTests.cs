@@ -22,7 +22,7 @@ public sealed class EventPatternTests
     [InlineData("*.#", "order.placed", true)]
     [InlineData("*.*.*", "order.placed", false)]
     [InlineData("order.placed.#", "order.placed", true)]
-    public void Matches_Grammar_IsThatOfTopicExchanges(string pattern, string name, bool expected) =>
+    public void Matches_OfAnyPattern_FollowsTheGrammarOfTopicExchanges(string pattern, string name, bool expected) =>
         Assert.Equal(expected, EventPattern.Parse(pattern).Matches(name));
 
     [Theory]
@@ -31,11 +31,11 @@ public sealed class EventPatternTests
     [InlineData("order.**")]
     [InlineData("order.")]
     [InlineData("order.pl*")]
-    public void Parse_BadPattern_SaysWhy(string pattern) =>
+    public void Parse_BadPattern_NamesTheFault(string pattern) =>
         Assert.Contains("pattern", Assert.Throws<FormatException>(() => EventPattern.Parse(pattern)).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void Matches_ManyWildcards_StaysQuick()
+    public void Matches_ManyWildcards_StaysFast()
     {
         var pattern = EventPattern.Parse(string.Join('.', Enumerable.Repeat("#.a", 40)) + ".b");
         var name = string.Join('.', Enumerable.Repeat("a", 90));

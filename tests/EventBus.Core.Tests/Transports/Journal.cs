@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>What happened, in order, and a wait for enough of it.</summary>
+/// <summary>Records events in order, and waits for a number of them.</summary>
 internal sealed class Journal
 {
     private readonly Lock gate = new();

@@ -38,7 +38,7 @@ public sealed class KeyOrderTests
     }
 
     [Fact]
-    public void NotSent_OfAHeldBackEvent_IsFailedAndGivesTheReason()
+    public void NotSent_OfAHeldBackEvent_IsFailedWithTheReason()
     {
         Assert.Equal(PublishStatus.Failed, KeyOrder.NotSent.Status);
         Assert.Equal("An earlier event of the same key was not accepted.", KeyOrder.NotSent.Error?.Message);

@@ -4,9 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>
-/// What fails again and again is logged in full once, then once a minute, and once when it works again.
-/// </summary>
+/// <summary>A repeated failure is logged in full once, then once a minute, and once when it is over.</summary>
 public sealed class OutageTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -22,7 +20,7 @@ public sealed class OutageTests : IDisposable
     private int Ends => logs.Entries.Count(entry => entry.Text.StartsWith("Recovered after", StringComparison.Ordinal));
 
     [Fact]
-    public void Outage_OfFiveMinutes_IsToldInFullOnceThenOnceAMinuteAndAtItsEnd()
+    public void Outage_OfFiveMinutes_IsLoggedInFullOnceThenOnceAMinuteAndAtItsEnd()
     {
         for (var second = 0; second < 300; second++)
         {
@@ -42,7 +40,7 @@ public sealed class OutageTests : IDisposable
     }
 
     [Fact]
-    public void Cause_OfAnotherTypeOrActivity_IsToldInFull()
+    public void Cause_OfAnotherTypeOrActivity_IsLoggedInFull()
     {
         Fail("reading", new IOException("1"));
         Fail("reading", new TimeoutException("2"));
@@ -53,7 +51,7 @@ public sealed class OutageTests : IDisposable
     }
 
     [Fact]
-    public void Causes_OfAThousandActivities_AreToldInFullTenTimes()
+    public void Causes_OfAThousandActivities_AreLoggedInFullTenTimes()
     {
         for (var i = 0; i < 1_000; i++)
         {
@@ -67,7 +65,7 @@ public sealed class OutageTests : IDisposable
     }
 
     [Fact]
-    public void Activity_ThatFailsAndWorksInTurn_FillsNoLog()
+    public void Activity_ThatFailsAndSucceedsInTurn_IsLoggedRarely()
     {
         for (var second = 0; second < 600; second++)
         {
@@ -94,10 +92,10 @@ public sealed class OutageTests : IDisposable
     }
 
     /// <summary>
-    /// What fails for good, such as an alert with a wrong address, hides no outage of another activity.
+    /// A permanent failure, such as an alert with a wrong address, hides no outage of another activity.
     /// </summary>
     [Fact]
-    public void Outage_WhileAnotherActivityFailsForGood_IsToldInFullEachTimeAndItsEndToo()
+    public void Outage_WhileAnotherActivityFailsPermanently_IsLoggedInFullEachTimeWithItsEnd()
     {
         for (var minute = 0; minute < 600; minute++)
         {
@@ -123,7 +121,7 @@ public sealed class OutageTests : IDisposable
     }
 
     [Fact]
-    public void Outage_MoreThanAMinuteAfterAnother_IsToldInFull()
+    public void Outage_MoreThanAMinuteAfterAnother_IsLoggedInFull()
     {
         Fail("reading", new IOException("no"));
         log.Working("reading");
@@ -137,7 +135,7 @@ public sealed class OutageTests : IDisposable
 
     /// <summary>An activity that is no longer tried must not extend the next outage.</summary>
     [Fact]
-    public void Activity_ThatDoesNotFailForTenMinutes_DoesNotFailAnyMore()
+    public void Activity_WithoutAFailureForTenMinutes_CountsAsWorking()
     {
         Fail("an entry", new IOException("no"));
         time.Advance(TimeSpan.FromMinutes(12));

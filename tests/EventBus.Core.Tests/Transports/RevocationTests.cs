@@ -9,7 +9,7 @@ public sealed class RevocationTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Revocation_WhileAHandlerRuns_CancelsItAndTheNextOwnerGoesOnInOrder()
+    public async Task Revocation_WhileAHandlerRuns_CancelsItAndTheNextOwnerContinuesInOrder()
     {
         var log = new ScriptedLog(1);
         var journal = new Journal();
@@ -58,7 +58,7 @@ public sealed class RevocationTests
     }
 
     [Fact]
-    public async Task Revocation_OfWhatIsOnlyBuffered_StartsNoHandler()
+    public async Task Revocation_OfBufferedEvents_StartsNoHandler()
     {
         var log = new ScriptedLog(1);
         var journal = new Journal();
@@ -80,7 +80,7 @@ public sealed class RevocationTests
     }
 
     [Fact]
-    public async Task Revocation_OfAHandlerThatEndsWellAnyway_AcknowledgesNothing()
+    public async Task Revocation_HandlerSucceedsAnyway_AcknowledgesNothing()
     {
         var log = new ScriptedLog(1);
         var journal = new Journal();
@@ -120,7 +120,7 @@ public sealed class RevocationTests
     }
 
     [Fact]
-    public async Task Revocation_OfOnePartition_LeavesTheOthersAlone()
+    public async Task Revocation_OfOnePartition_DoesNotAffectTheOthers()
     {
         var log = new ScriptedLog(2);
         var journal = new Journal();

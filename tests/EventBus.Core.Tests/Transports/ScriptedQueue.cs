@@ -15,7 +15,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
 
     public Journal Events { get; } = new();
 
-    /// <summary>What the next publishes end with, by event id; accepted otherwise.</summary>
+    /// <summary>The outcomes of the next publishes, by event id; accepted otherwise.</summary>
     public Dictionary<string, PublishOutcome> Refusals { get; } = [];
 
     /// <summary>The renewals are lost in transit, without an error.</summary>

@@ -74,7 +74,7 @@ public sealed class VisibilityTests : IDisposable
     }
 
     [Fact]
-    public async Task Visibility_EndsUnnoticedInAnIdleQueue_NothingComesAgainAfterTheAcknowledgement()
+    public async Task Visibility_EndsUnnoticedInAnIdleQueue_NothingIsRedeliveredAfterTheAcknowledgement()
     {
         var queue = new ScriptedQueue(time, Visibility, MaxHandling) { RenewalsFail = true };
         await using var running = await StartAsync(queue, (_, _) => Task.CompletedTask);

@@ -52,31 +52,3 @@ internal static class LedgerCheck
             numbers.Count(number => outcomes[number] == Outcome.InDoubt && ledger.Effects.ContainsKey(number) == recovered);
     }
 }
-
-/// <summary>Both sides of a run.</summary>
-internal sealed record Ledger
-{
-    /// <summary>The publisher's outcome of each number.</summary>
-    public required Outcome[] Outcomes { get; init; }
-
-    /// <summary>What the handlers wrote down.</summary>
-    public required IReadOnlyList<Entry> Entries { get; init; }
-
-    /// <summary>How often each event took effect.</summary>
-    public required IReadOnlyDictionary<long, int> Effects { get; init; }
-
-    /// <summary>No event may take effect twice. Otherwise what did is counted.</summary>
-    public bool OnceEach { get; init; } = true;
-
-    /// <summary>The events that ended as dead letters.</summary>
-    public required IReadOnlySet<long> Dead { get; init; }
-
-    /// <summary>Where something is left that should not be.</summary>
-    public required IReadOnlyList<string> Stuck { get; init; }
-
-    /// <summary>How long the longest publish took.</summary>
-    public required TimeSpan LongestCall { get; init; }
-
-    /// <summary>How long a publish may take.</summary>
-    public required TimeSpan Deadline { get; init; }
-}

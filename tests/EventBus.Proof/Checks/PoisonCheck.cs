@@ -1,8 +1,5 @@
 namespace EventBus.Proof;
 
-/// <summary>A dead letter, as far as the checker is concerned.</summary>
-internal readonly record struct Dead(long Number, DeadLetterReason Reason, int Attempts);
-
 /// <summary>
 /// Checks that a poison event is attempted four times and becomes one dead letter with an alert, and that no other
 /// event is affected.
@@ -29,7 +26,7 @@ internal static class PoisonCheck
         IReadOnlyList<long> deaths)
     {
         var starts = new int[kinds.Count];
-        var toldAt = entries.Where(entry => entry.Kind == Kind.Alert)
+        var alertedAt = entries.Where(entry => entry.Kind == Kind.Alert)
             .GroupBy(entry => entry.A)
             .ToDictionary(group => group.Key, group => group.Min(entry => entry.At));
         foreach (var entry in entries.Where(entry => entry.Kind == Kind.Start && entry.A < kinds.Count))
@@ -67,7 +64,7 @@ internal static class PoisonCheck
         Alerts(findings, entries, letters.Keys);
 
         int Deaths(long number) =>
-            deaths.Count(at => at >= publishedAt[(int)number] && at <= toldAt.GetValueOrDefault(number, long.MaxValue));
+            deaths.Count(at => at >= publishedAt[(int)number] && at <= alertedAt.GetValueOrDefault(number, long.MaxValue));
 
         List<long> Numbers(JobKind kind) =>
             [.. Enumerable.Range(0, kinds.Count).Where(number => kinds[number] == kind).Select(number => (long)number)];

@@ -1,36 +1,5 @@
 namespace EventBus.Proof;
 
-/// <summary>What was found on the wire of a saga.</summary>
-/// <param name="Id">The event's id.</param>
-/// <param name="Name">The event's name.</param>
-/// <param name="Saga">The saga's number.</param>
-/// <param name="Steps">The steps that it names.</param>
-internal sealed record SagaNews(string Id, string Name, long Saga, IReadOnlyList<string> Steps);
-
-/// <summary>All that is known of the sagas of a run.</summary>
-internal sealed record SagaRecord
-{
-    /// <summary>Where each saga that was started is to come to rest.</summary>
-    public required IReadOnlyDictionary<long, SagaStatus> Planned { get; init; }
-
-    /// <summary>Where the sagas in the store came to rest by themselves.</summary>
-    public required IReadOnlyDictionary<long, SagaStatus> Rested { get; init; }
-
-    /// <summary>The status of the sagas after operators have retried those that needed attention.</summary>
-    public required IReadOnlyDictionary<long, SagaStatus> Ended { get; init; }
-
-    /// <summary>What the services wrote down.</summary>
-    public required IReadOnlyList<ServiceCall> Calls { get; init; }
-
-    /// <summary>The alerts, in order.</summary>
-    public required IReadOnlyList<long> Alerts { get; init; }
-
-    public required IReadOnlyList<SagaNews> News { get; init; }
-
-    /// <summary>Ended sagas that a late reply has changed.</summary>
-    public required IReadOnlyList<long> ChangedLate { get; init; }
-}
-
 /// <summary>
 /// Checks that every saga is executed completely, or compensated in exact reverse order, or has an alert; by one
 /// process at a time.
@@ -41,7 +10,7 @@ internal static class SagaCheck
 
     public static void Run(Findings findings, SagaRecord record)
     {
-        var tales = record.Calls.ToLookup(call => call.Saga).ToDictionary(calls => calls.Key, calls => new SagaTale([.. calls]));
+        var timelines = record.Calls.ToLookup(call => call.Saga).ToDictionary(calls => calls.Key, calls => new SagaTimeline([.. calls]));
         findings.Note("sagas", record.Planned.Count);
         findings.Note("at rest by themselves", Ends(record.Rested));
         findings.Note("in the end", Ends(record.Ended));
@@ -55,32 +24,32 @@ internal static class SagaCheck
             out var rested) && rested != plan.Value).Select(plan => $"{plan.Key} {record.Rested[plan.Key]}"));
         findings.Note("runs of steps", record.Calls.Count(call => call.Mark == ServiceMark.Begun));
         findings.Note("effects repeated, and ignored", record.Calls.Count(call => call.Mark == ServiceMark.Repeated));
-        findings.None("executed in another order", Of(tale => tale.IsExecutedInOrder));
+        findings.None("executed in another order", Of(timeline => timeline.IsExecutedInOrder));
         findings.None(
             "compensated in another order",
-            record.Ended.Where(end => !TaleOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TaleOf(end.Key)}"));
+            record.Ended.Where(end => !TimelineOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TimelineOf(end.Key)}"));
         findings.None("leaked effects", record.Ended.Where(end => end.Value == SagaStatus.Compensated)
-            .SelectMany(end => TaleOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
+            .SelectMany(end => TimelineOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
         findings.None("missing effects", record.Ended.Where(
-            end => end.Value == SagaStatus.Completed && TaleOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
-        findings.None("effects twice", Of(tale => tale.ActsOnce));
+            end => end.Value == SagaStatus.Completed && TimelineOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
+        findings.None("effects twice", Of(timeline => timeline.ActsOnce));
         findings.None("keys of another form", record.Calls.Where(call => call.Mark == ServiceMark.Begun
             && call.Key != $"{Numbers.ToId(call.Saga)}/{call.Step}/{(call.IsUndo ? "compensate" : "execute")}")
                 .Select(call => call.Key)
                 .Distinct());
         findings.None(
             "two orchestrators at once",
-            tales.SelectMany(tale => tale.Value.Overlaps.Select(overlap => $"{tale.Key} {overlap}")));
-        findings.Note("overtaken after their leases", tales.Values.Sum(tale => tale.Overtaken));
-        findings.None("run after the end", Of(tale => tale.EndsForGood));
+            timelines.SelectMany(timeline => timeline.Value.Overlaps.Select(overlap => $"{timeline.Key} {overlap}")));
+        findings.Note("overtaken after their leases", timelines.Values.Sum(timeline => timeline.Overtaken));
+        findings.None("run after the end", Of(timeline => timeline.EndsForGood));
         findings.None("changed by a late reply", record.ChangedLate);
         Alerts(findings, record);
-        News(findings, record, TaleOf);
+        News(findings, record, TimelineOf);
 
-        SagaTale TaleOf(long saga) => tales.GetValueOrDefault(saga) ?? new SagaTale([]);
+        SagaTimeline TimelineOf(long saga) => timelines.GetValueOrDefault(saga) ?? new SagaTimeline([]);
 
-        IEnumerable<string> Of(Func<SagaTale, bool> holds) =>
-            tales.Where(tale => !holds(tale.Value)).Select(tale => $"{tale.Key} {tale.Value}");
+        IEnumerable<string> Of(Func<SagaTimeline, bool> holds) =>
+            timelines.Where(timeline => !holds(timeline.Value)).Select(timeline => $"{timeline.Key} {timeline.Value}");
     }
 
     private static void Alerts(Findings findings, SagaRecord record)
@@ -92,7 +61,7 @@ internal static class SagaCheck
         findings.None("alerts without a cause", alerted.Where(saga => !needing.Contains(saga)));
     }
 
-    private static void News(Findings findings, SagaRecord record, Func<long, SagaTale> taleOf)
+    private static void News(Findings findings, SagaRecord record, Func<long, SagaTimeline> timelineOf)
     {
         var ids = record.News.GroupBy(news => news.Id).ToList();
         var bySaga = ids.Select(copies => copies.First()).ToLookup(news => news.Saga);
@@ -105,11 +74,11 @@ internal static class SagaCheck
             return (completed, failed) != (end.Value == SagaStatus.Completed ? (1, 0) : (0, 1));
         }).Select(end => end.Key));
         findings.None("ends with another event", bySaga.SelectMany(own => own)
-            .Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(taleOf(news.Saga).Undone))
+            .Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(timelineOf(news.Saga).Undone))
             .Select(news => news.Saga));
         findings.None("executed steps without an event, or not with one", record.Ended.Where(end =>
         {
-            var executed = taleOf(end.Key).Executed;
+            var executed = timelineOf(end.Key).Executed;
             var announced = bySaga[end.Key].Where(news => news.Name == "saga.step.completed").SelectMany(news => news.Steps).Order();
             return !announced.SequenceEqual((end.Value == SagaStatus.Completed ? executed : executed.SkipLast(1)).Order());
         }).Select(end => end.Key));

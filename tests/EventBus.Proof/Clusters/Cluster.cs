@@ -3,7 +3,7 @@ namespace EventBus.Proof;
 /// <summary>Several servers of a proof's own, one of which leads: it is killed, and another takes over.</summary>
 internal abstract class Cluster : IAsyncDisposable
 {
-    /// <summary>Whether what was accepted can be lost with the leader.</summary>
+    /// <summary>True if accepted events can be lost with the leader.</summary>
     public abstract bool MayLose { get; }
 
     /// <summary>Starts all servers, and returns when one leads.</summary>

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>Values of a table of AMQP as they are on the wire: a letter for the type, then the value.</summary>
+/// <summary>Values of a table of AMQP as they are on the backend: a letter for the type, then the value.</summary>
 internal static class AmqpField
 {
     private const int Deepest = 4;
@@ -52,7 +52,7 @@ internal static class AmqpField
         return value[(opening.Length - 1)..];
     }
 
-    /// <summary>What the broker takes, and the client's reader does not survive or does not know.</summary>
+    /// <summary>Field types that the broker accepts, but that the client cannot read.</summary>
     /// <remarks>The broker itself takes seconds for the deepest, so that they are few.</remarks>
     public static byte[] Hostile(Chance chance, long number) => chance.Below(6) switch
     {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>The properties of an AMQP message as they are on the wire.</summary>
+/// <summary>The properties of an AMQP message as they are on the backend.</summary>
 internal sealed class AmqpProperties
 {
     private const int ContentType = 15;

@@ -65,7 +65,7 @@ internal sealed class AmqpSocket : IAsyncDisposable
     /// <summary>Publishes a message, whatever its properties are.</summary>
     /// <param name="exchange">Where to.</param>
     /// <param name="routingKey">At most 255 bytes.</param>
-    /// <param name="properties">The flags and the properties as they are on the wire.</param>
+    /// <param name="properties">The flags and the properties as they are on the backend.</param>
     /// <param name="body">The body.</param>
     /// <returns>True when the broker has it; false when it said no, or closed the connection.</returns>
     public async Task<bool> PublishAsync(string exchange, byte[] routingKey, byte[] properties, byte[] body)

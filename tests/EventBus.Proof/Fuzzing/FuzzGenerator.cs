@@ -8,7 +8,7 @@ internal sealed class FuzzGenerator(int seed)
     /// <summary>The event whose JSON is read by its type.</summary>
     public const string TypedEvent = "fuzz.placed";
 
-    /// <summary>What the names of the events begin with that are taken as they come.</summary>
+    /// <summary>The first word of the names of untyped events.</summary>
     public const string WildWord = "wild";
 
     // Of 100 messages. Most have an envelope without fault, so that what comes after the first check is tried too.
@@ -25,7 +25,7 @@ internal sealed class FuzzGenerator(int seed)
         (FuzzKind.Attributes, 14),
         (FuzzKind.Headers, 8),
         (FuzzKind.Garbage, 6),
-        (FuzzKind.Wire, 5),
+        (FuzzKind.WireFormat, 5),
         (FuzzKind.Hostile, 1),
         (FuzzKind.Copy, 1),
         (FuzzKind.Twin, 1),
@@ -49,7 +49,7 @@ internal sealed class FuzzGenerator(int seed)
             "dataschema"
         ];
 
-    /// <summary>Whether it is nested as deeply as a header may be, where the wire has headers.</summary>
+    /// <summary>True if a header may be nested as deeply as the backend allows.</summary>
     public static bool IsDeepest(long number) => number % 5_000 == 2_500;
 
     public FuzzMessage Make(long number)
@@ -205,7 +205,7 @@ internal sealed class FuzzGenerator(int seed)
             }
             else if (chance.Hits(8))
             {
-                // Twice, where the wire has room for that.
+                // Twice, where the backend has room for that.
                 message.Attributes.Add((name, value));
             }
             else

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>What was published, and what became of it, by the numbers of the messages. Thread-safe.</summary>
+/// <summary>Records the published messages and their outcomes by number. Thread-safe.</summary>
 internal sealed class FuzzLedger(int messages)
 {
     private readonly Lock gate = new();
@@ -14,16 +14,16 @@ internal sealed class FuzzLedger(int messages)
 
     public int Messages => messages;
 
-    /// <summary>How often a message was handed to the broker, copies included.</summary>
+    /// <summary>The number of times that a message was sent to the broker, copies included.</summary>
     public int[] Published { get; } = new int[messages];
 
-    /// <summary>How often it was handled.</summary>
+    /// <summary>The number of times that it was handled.</summary>
     public int[] Handled { get; } = new int[messages];
 
-    /// <summary>How many dead letters it is.</summary>
+    /// <summary>The number of its dead letters.</summary>
     public int[] Dead { get; } = new int[messages];
 
-    /// <summary>How many follow-ups of it were handled.</summary>
+    /// <summary>The number of its handled follow-up events.</summary>
     public int[] FollowedUp { get; } = new int[messages];
 
     public Dictionary<FuzzKind, int> Kinds { get; } = [];
@@ -34,10 +34,10 @@ internal sealed class FuzzLedger(int messages)
     /// <summary>Dead letters whose envelope was read, so that the first check was passed.</summary>
     public int ReadAndDead { get; private set; }
 
-    /// <summary>What the broker itself refused.</summary>
+    /// <summary>The messages that the broker refused.</summary>
     public int Refused { get; private set; }
 
-    /// <summary>What was handled, or is dead, and carries no number of a message.</summary>
+    /// <summary>The handled events and dead letters without a message number.</summary>
     public List<string> Unknown { get; } = [];
 
     public int Ticks { get; private set; }
@@ -57,7 +57,7 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>How many messages were handed over and have not been seen again.</summary>
+    /// <summary>The number of messages that were sent and not seen again.</summary>
     public int Open { get; private set; }
 
     /// <summary>For how long none has been seen again.</summary>
@@ -160,8 +160,7 @@ internal sealed class FuzzLedger(int messages)
         Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
 
     /// <summary>
-    /// Whether it came while another message with its id was kept as failed: as a dead letter, or until its retry
-    /// succeeded.
+    /// True if the message came while another one with its id was a dead letter or waited for a retry.
     /// </summary>
     public bool SharesADeadLetter(long number) =>
         Published[number] > 0

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>What a fuzz message carries so that it is found again, and what must never be seen in a log.</summary>
+/// <summary>The marks in a fuzz message: its number, and a text that must never appear in a log.</summary>
 internal static class FuzzMark
 {
     /// <summary>No message.</summary>

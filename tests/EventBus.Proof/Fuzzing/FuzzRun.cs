@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace EventBus.Proof;
 
 /// <summary>Publishes fuzz messages no faster than they are handled, and ticks for the healthy subscription.</summary>
-internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetters letters, FuzzLedger ledger)
+internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, FuzzDeadLetters letters, FuzzLedger ledger)
 {
     private const int FirstOpen = 16;
     private const int MostOpen = 400;
@@ -49,7 +49,7 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
             for (var number = 0L; await timer.WaitForNextTickAsync(cancellationToken); number++)
             {
                 ledger.TickSent(number);
-                await wire.PublishTickAsync(number);
+                await transport.PublishTickAsync(number);
             }
         }
         catch (OperationCanceledException)
@@ -71,7 +71,7 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
     {
         var message = generator.Make(number);
         ledger.Sent(message, message.Number == number ? message.Kind : FuzzKind.Copy);
-        if (!await wire.PublishAsync(message))
+        if (!await transport.PublishAsync(message))
         {
             ledger.Refuse(message);
         }

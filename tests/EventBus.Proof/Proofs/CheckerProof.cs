@@ -224,7 +224,7 @@ internal sealed class CheckerProof : Proof
         Check("events of two runs", "of two runs, though committed: 1", [.. clean, new("b", 1, 2, 11)]);
 
         void Check(string mistake, string? reported, Published[] published) =>
-            Expect(findings, mistake, reported, found => GhostCheck.Run(
+            Expect(findings, mistake, reported, found => UnconfirmedEventCheck.Run(
                 found,
                 published,
                 new HashSet<long> { 9 },

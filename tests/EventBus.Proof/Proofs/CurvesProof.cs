@@ -5,8 +5,8 @@ using EventBus.Transports;
 namespace EventBus.Proof;
 
 /// <summary>
-/// What a store costs does not depend on how much is in it: ten against a hundred thousand dead letters, a thousand
-/// against a million handled events, measured in turns.
+/// The cost of a store does not depend on its size: ten against a hundred thousand dead letters, a thousand against a
+/// million handled events, measured in turns.
 /// </summary>
 internal sealed class CurvesProof : Proof
 {
@@ -143,7 +143,7 @@ internal sealed class CurvesProof : Proof
             done.AddRange(ids);
         }
 
-        /// <summary>What a retry costs: it is claimed, and recorded again because it failed.</summary>
+        /// <summary>Measures a retry: it is claimed, and recorded again because it failed.</summary>
         public async Task ClaimAndRecordAsync()
         {
             var claimed = await probe.Failures.ClaimDueAsync(
@@ -162,7 +162,7 @@ internal sealed class CurvesProof : Proof
                 CancellationToken.None);
         }
 
-        /// <summary>What a page of dead letters costs.</summary>
+        /// <summary>Measures the listing of a page of dead letters.</summary>
         public async Task ListAsync()
         {
             if (await probe.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Take = 10 }, CancellationToken.None) is not { Count: 10 })
@@ -171,10 +171,10 @@ internal sealed class CurvesProof : Proof
             }
         }
 
-        /// <summary>What an event costs that was not handled before: it is claimed, and marked as done.</summary>
+        /// <summary>Measures an event that was not handled before: it is claimed, and marked as done.</summary>
         public Task HandleNewAsync() => HandleAsync(NewId());
 
-        /// <summary>What a copy costs. Copies are of recent events, as they are in life.</summary>
+        /// <summary>Measures a copy of a recent event.</summary>
         public async Task RecogniseAsync()
         {
             var claim = await ClaimAsync(done[^random.Next(1, Math.Min(done.Count, Recent))]);

@@ -2,9 +2,6 @@ using System.Data.Common;
 
 namespace EventBus.Proof;
 
-[EventName("payment.received")]
-internal sealed record Payment(long Number);
-
 /// <summary>
 /// Ten thousand events in ten copies each, eight handled at once, processes that are killed or frozen and a store that
 /// does not answer for a while: each takes effect once.

@@ -3,32 +3,6 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Proof;
 
-/// <summary>What a fuzz message is read as, where its body can be.</summary>
-[EventName(FuzzGenerator.TypedEvent)]
-internal sealed record FuzzOrder(
-    string Mark,
-    long Number,
-    int Count,
-    decimal Price,
-    double Ratio,
-    DateTimeOffset At,
-    Guid Reference,
-    bool IsUrgent,
-    string? Note,
-    Dictionary<string, string> Map,
-    List<int> Items,
-    FuzzNode? Node);
-
-internal sealed record FuzzNode(List<FuzzNode> Children);
-
-/// <summary>What the handlers of some fuzz messages publish.</summary>
-[EventName("follow.sent")]
-internal sealed record FuzzFollowUp(long Number);
-
-/// <summary>What the healthy subscription handles.</summary>
-[EventName(FuzzProof.TickEvent)]
-internal sealed record FuzzTick(long Number);
-
 /// <summary>
 /// Sends foreign messages of every kind through a real broker: no process ends, each message is handled or becomes one
 /// dead letter, a healthy subscription never waits, and no log shows their content.
@@ -93,9 +67,9 @@ internal sealed class FuzzProof : Proof
         stage.Settings = stage.Settings with { LeaseMilliseconds = 10_000, RetryMilliseconds = 100, LogLevel = LogLevel.Information };
         await stage.StartBrokerAsync();
         await stage.StartVictimsAsync(1);
-        await using var wire = await FuzzWire.OpenAsync(stage);
-        await using var letters = await FuzzLetters.OpenAsync(stage, ledger);
-        var run = new FuzzRun(new FuzzGenerator(stage.Run.Seed), wire, letters, ledger);
+        await using var transport = await FuzzTransport.OpenAsync(stage);
+        await using var letters = await FuzzDeadLetters.OpenAsync(stage, ledger);
+        var run = new FuzzRun(new FuzzGenerator(stage.Run.Seed), transport, letters, ledger);
         using var stop = new CancellationTokenSource();
         var ticking = run.TickAsync(TickInterval, stop.Token);
         var publishing = run.PublishAsync();
@@ -132,7 +106,7 @@ internal sealed class FuzzProof : Proof
         FuzzLogCheck.Run(findings, stage.Folder, ledger.Numbers().Count(ledger.SharesADeadLetter));
     }
 
-    /// <summary>Where a store knows ids, foreign ids are claimed there too.</summary>
+    /// <summary>Stores that know ids also claim foreign ids.</summary>
     private static void MakeOnce(SubscriptionBuilder subscription, VictimSettings settings)
     {
         if (settings.Store != "native")

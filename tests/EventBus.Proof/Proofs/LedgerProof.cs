@@ -2,9 +2,6 @@ using System.Data.Common;
 
 namespace EventBus.Proof;
 
-[EventName("transfer.made")]
-internal sealed record Transfer(long Number);
-
 /// <summary>
 /// Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides. Where
 /// the broker keeps failures nothing is marked, and copies are only counted.
@@ -103,16 +100,4 @@ internal abstract class LedgerProof : Proof
             FormattableString.Invariant($"INSERT INTO effects (number, process) VALUES ({number}, {Environment.ProcessId})");
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
-}
-
-/// <summary>What happens in a run of a <see cref="LedgerProof"/>.</summary>
-/// <param name="Events">How many events are published.</param>
-/// <param name="AtOnce">How many of them at once.</param>
-/// <param name="Processes">How many processes consume them.</param>
-/// <param name="Faults">The faults of these processes.</param>
-/// <param name="StrikeAsync">The fault of the broker while the publisher works.</param>
-internal sealed record LedgerPlan(int Events, int AtOnce, int Processes, Queue<Fault> Faults, Func<Publishing, Task> StrikeAsync)
-{
-    /// <summary>What is waited for when the processes are ready, before anything is published.</summary>
-    public Func<Task> Before { get; init; } = () => Task.CompletedTask;
 }

@@ -1,8 +1,5 @@
 namespace EventBus.Proof;
 
-[EventName("step.taken")]
-internal sealed record Step(int Key, long Number);
-
 /// <summary>
 /// A thousand keys with a thousand events each, one start in a hundred fails, and processes are killed: every key keeps
 /// its order.
@@ -10,7 +7,7 @@ internal sealed record Step(int Key, long Number);
 internal sealed class OrderProof(bool sequenced) : Proof
 {
     private const string Subscription = "walker";
-    private const int Lanes = 8;
+    private const int Partitions = 8;
     private const int Window = 100;
     private const int FailsOneIn = 100;
 
@@ -27,7 +24,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
         bus.Subscribe(Subscription, s =>
         {
             _ = sequenced ? s.Sequenced<Step>(step => step.Number) : s.Ordered();
-            s.Concurrency(Lanes).On<Step>((step, context, ct) => HandleAsync(step, context, journal, settings.Seed));
+            s.Concurrency(Partitions).On<Step>((step, context, ct) => HandleAsync(step, context, journal, settings.Seed));
         });
     }
 

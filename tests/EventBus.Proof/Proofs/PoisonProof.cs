@@ -1,24 +1,5 @@
 namespace EventBus.Proof;
 
-/// <summary>What a job does to its handler.</summary>
-internal enum JobKind
-{
-    /// <summary>It is handled.</summary>
-    Good,
-
-    /// <summary>Its first start fails, and the next succeeds: an innocent that stands among the failed ones.</summary>
-    Flaky,
-
-    /// <summary>Its handler throws, whenever it is started.</summary>
-    Poison,
-
-    /// <summary>It ends its process, whenever it is started.</summary>
-    Deadly,
-}
-
-[EventName("job.queued")]
-internal sealed record Job(long Number, JobKind Kind);
-
 /// <summary>
 /// Publishes ten thousand poison events among ninety thousand good ones, while processes die: each poison event is
 /// attempted four times and becomes one dead letter with an alert.

@@ -14,11 +14,11 @@ internal abstract class Proof
     /// <summary>The transports that it is run with.</summary>
     public virtual IReadOnlyList<string> Transports => ["redis"];
 
-    /// <summary>Whether a transport and a store of these go together. Default yes.</summary>
+    /// <summary>Returns true if the transport and the store can be combined. Default true.</summary>
     public virtual bool Joins(string transport, string store) => true;
 
     /// <summary>
-    /// Whether the short form leaves a transport and a store out, unless they are asked for. Default no.
+    /// Returns true if the short form omits a transport and a store unless they are requested. Default false.
     /// </summary>
     public virtual bool IsForFullRuns(string transport, string store) => false;
 

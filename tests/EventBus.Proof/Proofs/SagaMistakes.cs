@@ -66,37 +66,37 @@ internal static class SagaMistakes
             "a saga that ends in another way",
             "at rest in another way than planned: 1 Compensated",
             Clean with { Rested = Stand([.. Pairs(Clean.Rested)[1..], (Good, SagaStatus.Compensated)]) });
-        Retold(
+        Replaced(
             "a saga that is resumed from the start",
             "executed in another order: 1",
             Good,
             "+pick . +pack . +pick . +pack . +ask . +pay . +ship . $");
-        Retold(
+        Replaced(
             "a step after a compensation",
             "executed in another order: 2",
             Failing,
             "+pick . +pack . +ask ! -ask . -pack . +ask . -pick . $");
-        Retold("compensations forward", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -pick . -pack . -ask . $");
-        Retold(
+        Replaced("compensations forward", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -pick . -pack . -ask . $");
+        Replaced(
             "compensations begun anew",
             "compensated in another order: 2",
             Failing,
             "+pick . +pack . +ask ! -ask . -pack . -ask . -pack . -pick . $");
-        Retold("a step in doubt that is not undone", "leaked effects: 2 ask", Failing, "+pick . +pack . +ask ! -pack . -pick . $");
-        Retold(
+        Replaced("a step in doubt that is not undone", "leaked effects: 2 ask", Failing, "+pick . +pack . +ask ! -pack . -pick . $");
+        Replaced(
             "a step that is refused after a start in doubt, and not undone",
             "leaked effects: 4 pack",
             Refused,
             "+pick . +pack ! +pack r -pick . $");
-        Retold("a step before one that is refused, not undone", "compensated in another order: 4", Refused, "+pick . +pack r $");
-        Retold(
+        Replaced("a step before one that is refused, not undone", "compensated in another order: 4", Refused, "+pick . +pack r $");
+        Replaced(
             "a completed saga that is undone",
             "compensated in another order: 1",
             Good,
             "+pick . +pack . +ask . +pay . +ship . -ship . $");
-        Retold("an effect after its compensation", "leaked effects: 2 ask", Failing, "+pick . +pack . -ask . +ask ! -pack . -pick . $");
-        Retold("a step without effect", "missing effects: 1", Good, "+pick . +pack x +ask . +pay . +ship . $");
-        Retold("a run after the end", "run after the end: 1", Good, "+pick . +pack . +ask . +pay . +ship . $ +ship .");
+        Replaced("an effect after its compensation", "leaked effects: 2 ask", Failing, "+pick . +pack . -ask . +ask ! -pack . -pick . $");
+        Replaced("a step without effect", "missing effects: 1", Good, "+pick . +pack x +ask . +pay . +ship . $");
+        Replaced("a run after the end", "run after the end: 1", Good, "+pick . +pack . +ask . +pay . +ship . $ +ship .");
         Check(
             "an effect under two keys",
             "effects twice: 1",
@@ -172,18 +172,18 @@ internal static class SagaMistakes
         void Check(string mistake, string? reported, SagaRecord record) =>
             CheckerProof.Expect(findings, mistake, reported, found => SagaCheck.Run(found, record));
 
-        void Retold(string mistake, string reported, long saga, string tale) =>
-            Check(mistake, reported, Clean with { Calls = [.. Clean.Calls.Where(call => call.Saga != saga), .. Calls(saga, tale)] });
+        void Replaced(string mistake, string reported, long saga, string timeline) =>
+            Check(mistake, reported, Clean with { Calls = [.. Clean.Calls.Where(call => call.Saga != saga), .. Calls(saga, timeline)] });
     }
 
     /// <summary>
-    /// Reads the tale of a saga: a step that is executed (+) or undone (-), and then how: done (.), failed without (x)
-    /// or with (!) an effect, rejected (r); and the end ($).
+    /// Reads the timeline of a saga: a step that is executed (+) or undone (-), and then how: done (.), failed without
+    /// (x) or with (!) an effect, rejected (r); and the end ($).
     /// </summary>
-    private static IEnumerable<ServiceCall> Calls(long saga, string tale)
+    private static IEnumerable<ServiceCall> Calls(long saga, string timeline)
     {
         ServiceCall? call = null;
-        foreach (var word in tale.Split(' '))
+        foreach (var word in timeline.Split(' '))
         {
             if (word[0] is '+' or '-')
             {

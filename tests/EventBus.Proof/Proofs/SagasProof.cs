@@ -11,7 +11,7 @@ internal sealed class SagasProof : Proof
     private const int Processes = 4;
     private const int AtOnce = 8;
     private const string Intake = "intake";
-    private const string Desk = "desk";
+    private const string AnswerSubscription = "desk";
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(100);
@@ -24,7 +24,7 @@ internal sealed class SagasProof : Proof
         bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
         var reaper = AddSagas(bus, settings, journal);
         bus.AddAlert<JournalAlert>();
-        bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(Desk);
+        bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(AnswerSubscription);
         Buses.WrapStores(
             bus,
             stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
@@ -40,7 +40,7 @@ internal sealed class SagasProof : Proof
         var faults = Fault.Plan(stage.Random, plans.Count * Parcel.Steps.Count, stage.Run.Size(100, 3));
         await stage.Redis.StartAsync();
         await stage.StartVictimsAsync(Processes);
-        await using var office = await SagaOffice.StartAsync(stage.Settings, bus => AddSagas(bus, stage.Settings, null));
+        await using var office = await SagaStarter.StartAsync(stage.Settings, bus => AddSagas(bus, stage.Settings, null));
         var (rested, late) = (new Dictionary<long, SagaStatus>(), new List<long>());
         try
         {
@@ -80,10 +80,10 @@ internal sealed class SagasProof : Proof
             Ended = (await office.EntriesAsync()).ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status),
             Calls = ledger.ReadAll(),
             Alerts = [.. stage.Journals.Entries.Where(entry => entry.Kind == Kind.Alert).Select(entry => entry.A)],
-            News = await SagaOffice.NewsAsync(stage.Redis),
+            News = await SagaStarter.NewsAsync(stage.Redis),
             ChangedLate = late,
         });
-        var reached = SagaReaper.Reached(stage.Folder);
+        var reached = SagaProcessKiller.Reached(stage.Folder);
         findings.Note("points reached", $"{reached.Count(point => point.Value > 0)} of {reached.Count}, {reached.Values.Sum():N0} times");
         findings.None("points never reached", reached.Where(point => point.Value == 0).Select(point => $"{point.Key}"));
 
@@ -93,10 +93,10 @@ internal sealed class SagasProof : Proof
     }
 
     /// <summary>The sagas, as victims and harness both know them.</summary>
-    private static SagaReaper AddSagas(EventBusBuilder bus, VictimSettings settings, Journal? journal)
+    private static SagaProcessKiller AddSagas(EventBusBuilder bus, VictimSettings settings, Journal? journal)
     {
         var plans = SagaPlan.Read(settings.Folder);
-        var reaper = new SagaReaper(new Executioner(settings.Folder, journal!), plans, settings.SagaKills);
+        var reaper = new SagaProcessKiller(new ProcessKiller(settings.Folder, journal!), plans, settings.SagaKills);
         bus.Services.AddSingleton(plans);
         bus.Services.AddSingleton(new ParcelServices(plans, new ServiceLedger(settings.Folder), reaper, journal, settings.Folder));
         bus.AddSaga<ShipParcel, Parcel>()

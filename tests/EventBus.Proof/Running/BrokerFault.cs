@@ -15,7 +15,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
 
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
-    private static readonly BrokerFault[] OfTheWire =
+    private static readonly BrokerFault[] OfTheConnection =
     [
         new("RST", (scene, _) => Do(scene.Proxy.Sever)),
         new("FIN", (scene, _) => Do(scene.Proxy.Finish)),
@@ -29,7 +29,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
             // New connections get through; the connections that have lost bytes stay silent, without an error.
             scene.Proxy.Mode = TcpProxyMode.Pass;
         }),
-        new("stalled wire", async (scene, time) =>
+        new("stalled connection", async (scene, time) =>
         {
             scene.Proxy.Mode = TcpProxyMode.Stall;
             await RealTime.PassAsync(time);
@@ -82,13 +82,13 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         }),
     ];
 
-    /// <summary>It loses what waits in the queue, by design: it strikes only while nothing does.</summary>
+    /// <summary>The fault loses queued events by design: it is caused only while there are none.</summary>
     public bool LosesWhatWaits { get; init; }
 
     /// <summary>Plans faults of all kinds, each as often as the others, in an order that comes from the seed.</summary>
     public static IReadOnlyList<BrokerFault> Plan(Random random, string transport, int count)
     {
-        BrokerFault[] kinds = [.. OfTheWire, .. transport == "rabbitmq" ? OfRabbitMq : OfRedis];
+        BrokerFault[] kinds = [.. OfTheConnection, .. transport == "rabbitmq" ? OfRabbitMq : OfRedis];
         BrokerFault[] plan = [.. Enumerable.Range(0, count).Select(i => kinds[i % kinds.Length])];
         random.Shuffle(plan);
         return plan;
@@ -99,20 +99,4 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         action();
         return Task.CompletedTask;
     }
-}
-
-/// <summary>What faults get hold of.</summary>
-/// <param name="Stage">The broker.</param>
-/// <param name="Proxy">The wire to it.</param>
-/// <param name="Word">The first word of the events.</param>
-/// <param name="Subscription">The subscription, with the name of its application.</param>
-internal sealed record BrokerScene(Stage Stage, TcpProxy Proxy, string Word, string Subscription)
-{
-    public PrivateBroker Broker => Stage.Broker;
-
-    public PrivateRedis Redis => Stage.Redis;
-
-    public PrivateRabbitMq RabbitMq => Stage.RabbitMq;
-
-    public Random Random => Stage.Random;
 }

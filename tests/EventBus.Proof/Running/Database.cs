@@ -12,7 +12,7 @@ internal static class Database
     public static async Task CreateEffectsAsync(string connection) =>
         await ExecuteAsync(connection, "CREATE TABLE effects (number INTEGER NOT NULL, process INTEGER NOT NULL)");
 
-    /// <summary>How often each event took effect.</summary>
+    /// <summary>The number of effects of each event.</summary>
     public static async Task<Dictionary<long, int>> EffectsAsync(string connection)
     {
         await using var database = new SqliteConnection(connection);

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>What a checker found: figures to read, and demands that hold or do not.</summary>
+/// <summary>The findings of a checker: figures, and demands that hold or do not.</summary>
 internal sealed class Findings
 {
     private const int Shown = 10;

@@ -9,7 +9,7 @@ internal sealed class PrivateRabbitMq : PrivateBroker
 
     public PrivateRabbitMq(string folder) => node = new RabbitMqNode(folder, Port, "proof");
 
-    /// <summary>Whether it is installed on this machine.</summary>
+    /// <summary>True if the server is installed on this machine.</summary>
     public static bool IsInstalled => RabbitMqNode.IsInstalled;
 
     public string Address => node.AddressAt(Port).AbsoluteUri;

@@ -17,7 +17,7 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
     public string Address => $"127.0.0.1:{Port}";
 
     /// <summary>
-    /// Whether it answers only when the disk has what it answers for. By default the disk has it a second later.
+    /// True if the server answers only after the data is on the disk. By default it is written a second later.
     /// </summary>
     public bool SyncsAlways { get; set; }
 

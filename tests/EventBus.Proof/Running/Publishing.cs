@@ -4,22 +4,6 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Proof;
 
-/// <summary>The publisher's outcome of an event.</summary>
-internal enum Outcome : byte
-{
-    /// <summary>It was not published.</summary>
-    None,
-
-    /// <summary>The backend has it.</summary>
-    Accepted,
-
-    /// <summary>It certainly went nowhere.</summary>
-    Failed,
-
-    /// <summary>The outcome is unknown.</summary>
-    InDoubt,
-}
-
 /// <summary>
 /// The publishing application, in the process of the harness, which is never killed: it keeps what became of each
 /// event.
@@ -48,10 +32,10 @@ internal sealed class Publishing : IAsyncDisposable
     /// <summary>By number: when the first copy was sent, on the clock of the journals.</summary>
     public IReadOnlyList<long> PublishedAt => publishedAt;
 
-    /// <summary>How many calls have ended.</summary>
+    /// <summary>The number of calls that have ended.</summary>
     public int Settled => Volatile.Read(ref settled);
 
-    /// <summary>How long the longest call took.</summary>
+    /// <summary>The duration of the longest call.</summary>
     public TimeSpan LongestCall => TimeSpan.FromTicks(Interlocked.Read(ref longest));
 
     /// <param name="settings">Where to.</param>

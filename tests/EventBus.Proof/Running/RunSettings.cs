@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>What the command line asks for.</summary>
+/// <summary>The settings of the command line.</summary>
 /// <param name="Transport">
 /// The transport's name: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster, where the proof has its own.
 /// </param>
@@ -13,7 +13,7 @@ internal sealed record RunSettings(string Transport, string Store, bool Quick, i
 {
     public bool OverRabbitMq => Transport.StartsWith("rabbitmq", StringComparison.Ordinal);
 
-    /// <summary>How long one stage of a proof may take at most.</summary>
+    /// <summary>The maximum duration of one stage of a proof.</summary>
     public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromHours(3);
 
     /// <summary>One figure in the long form, another in the short one.</summary>

@@ -3,43 +3,6 @@ using Microsoft.Data.Sqlite;
 
 namespace EventBus.Proof;
 
-/// <summary>What is written down of a run of a step. The numbers are kept in the ledger.</summary>
-internal enum ServiceMark
-{
-    /// <summary>A run has begun.</summary>
-    Begun = 0,
-
-    /// <summary>The service did what was asked for.</summary>
-    Acted = 1,
-
-    /// <summary>It had done that before, under this key, and did nothing.</summary>
-    Repeated = 2,
-
-    /// <summary>A process with a lower fencing token was refused.</summary>
-    Refused = 3,
-
-    /// <summary>The run has ended well.</summary>
-    Ended = 4,
-
-    /// <summary>The run has failed.</summary>
-    Failed = 5,
-
-    /// <summary>The run has failed because the service said no.</summary>
-    Rejected = 6,
-
-    /// <summary>No run: the store of sagas took the end of the saga.</summary>
-    AtEnd = 7,
-
-    /// <summary>No run: a process took the saga although the lease of another had not expired.</summary>
-    TakenEarly = 8,
-}
-
-/// <summary>One line of the ledger; the lines have one order, whichever process wrote them.</summary>
-internal sealed record ServiceCall(ServiceMark Mark, long Saga, string Step, bool IsUndo, string Key, long Fence)
-{
-    public int Process { get; init; } = Environment.ProcessId;
-}
-
 /// <summary>
 /// The services that sagas call, all behind one SQLite file of their own: they do nothing twice for one key, refuse who
 /// was overtaken, and remember everything. Thread-safe.
@@ -57,7 +20,8 @@ internal sealed class ServiceLedger : IDisposable
         // What a process that is killed has written survives without the disk's help.
         Execute("PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
         Execute("""
-            CREATE TABLE IF NOT EXISTS calls (place INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, process INTEGER NOT NULL, mark INTEGER NOT NULL,
+            CREATE TABLE IF NOT EXISTS calls (
+                place INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, process INTEGER NOT NULL, mark INTEGER NOT NULL,
                 saga INTEGER NOT NULL, step TEXT NOT NULL, undo INTEGER NOT NULL, key TEXT NOT NULL, fence INTEGER NOT NULL);
             CREATE INDEX IF NOT EXISTS by_saga ON calls (saga, fence);
             CREATE INDEX IF NOT EXISTS by_key ON calls (key) WHERE mark = 1

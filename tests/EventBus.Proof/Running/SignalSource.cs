@@ -1,8 +1,5 @@
 namespace EventBus.Proof;
 
-[EventName(SignalSource.EventName)]
-internal sealed record Signal(long Number);
-
 /// <summary>
 /// Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their
 /// way.

@@ -48,7 +48,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public PrivateRabbitMq RabbitMq { get; }
 
-    /// <summary>What the transport of this run talks to.</summary>
+    /// <summary>The server of the transport of this run.</summary>
     public PrivateBroker Broker => Run.OverRabbitMq ? RabbitMq : Redis;
 
     public Journals Journals { get; }
@@ -181,7 +181,7 @@ internal sealed class Stage : IAsyncDisposable
                     continue;
                 }
 
-                if (!victims[i].DiedAsPlanned)
+                if (!victims[i].EndedAsPlanned)
                 {
                     throw new ProofException($"The process {victims[i].Id} ended with the exit code {victims[i].ExitCode}.");
                 }

@@ -24,8 +24,8 @@ internal sealed class VictimProcess : IDisposable
 
     public bool HasExited => disposed || process.HasExited;
 
-    /// <summary>It ended as victims do, and not of an error of its own.</summary>
-    public bool DiedAsPlanned => process.ExitCode is Killed or Aborted;
+    /// <summary>True if the process ended as planned, and not because of an error.</summary>
+    public bool EndedAsPlanned => process.ExitCode is Killed or Aborted;
 
     public int ExitCode => process.ExitCode;
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Proof;
 
-/// <summary>What a victim has to know. It travels as an argument of its command line.</summary>
+/// <summary>The settings of a victim process, passed on its command line.</summary>
 internal sealed record VictimSettings
 {
     public const string Command = "victim";
@@ -29,7 +29,7 @@ internal sealed record VictimSettings
     /// <summary>The application's name, shared by all processes of a proof.</summary>
     public required string Service { get; init; }
 
-    /// <summary>Where journals, logs and the store's file are.</summary>
+    /// <summary>The folder of journals, logs and the file of the store.</summary>
     public required string Folder { get; init; }
 
     /// <summary>The address of the proof's own Redis.</summary>
@@ -43,7 +43,7 @@ internal sealed record VictimSettings
     /// <summary>The deadline of a publish.</summary>
     public int PublishMilliseconds { get; init; } = 10_000;
 
-    /// <summary>How many handlers run at once.</summary>
+    /// <summary>The number of handlers that run at once.</summary>
     public int Concurrency { get; init; } = 16;
 
     /// <summary>
@@ -51,7 +51,7 @@ internal sealed record VictimSettings
     /// </summary>
     public int LeaseMilliseconds { get; init; } = 2_000;
 
-    /// <summary>How many processes die at each point in the lives of sagas.</summary>
+    /// <summary>The number of processes that are killed at each point of a saga.</summary>
     public int SagaKills { get; init; }
 
     public string Database => Path.Combine(Folder, "store.db");

@@ -37,6 +37,3 @@ internal sealed class FileLog(string path, LogLevel least) : ILoggerProvider, IL
     {
     }
 }
-
-/// <summary>What handlers throw because they are meant to.</summary>
-internal sealed class PlannedException(string message) : Exception(message);

@@ -1,15 +1,15 @@
 namespace EventBus.Proof;
 
-/// <summary>What the steps call: the services do what they are asked for, and the steps fail as planned.</summary>
+/// <summary>The services that the steps call. The steps fail as planned.</summary>
 internal sealed class ParcelServices(
     IReadOnlyList<SagaPlan> plans,
     ServiceLedger ledger,
-    SagaReaper reaper,
+    SagaProcessKiller reaper,
     Journal? journal,
     string folder)
 {
     // Longer than any step is given.
-    private static readonly TimeSpan ForEver = TimeSpan.FromHours(1);
+    private static readonly TimeSpan WithoutEnd = TimeSpan.FromHours(1);
 
     /// <summary>Compensations that fail until then succeed from now on.</summary>
     public static void Repair(string folder) => File.WriteAllText(RepairedIn(folder), "");
@@ -31,7 +31,7 @@ internal sealed class ParcelServices(
         Act(call, SagaMoment.Execute);
         if (trouble == Trouble.Hangs)
         {
-            await RealTime.PassAsync(ForEver, cancellationToken);
+            await RealTime.PassAsync(WithoutEnd, cancellationToken);
         }
 
         if (trouble == Trouble.FailsLate)
@@ -50,7 +50,7 @@ internal sealed class ParcelServices(
     public Task CompensateAsync<TParcel>(SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, (plan, call) =>
     {
-        if (plan.UndoFailsAt == context.Step && (plan.NeedsPeople ? !File.Exists(RepairedIn(folder)) : context.Attempt == 1))
+        if (plan.UndoFailsAt == context.Step && (plan.NeedsOperator ? !File.Exists(RepairedIn(folder)) : context.Attempt == 1))
         {
             throw new PlannedException("it cannot be undone");
         }

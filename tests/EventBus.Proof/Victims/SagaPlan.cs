@@ -2,25 +2,7 @@ using System.Text.Json;
 
 namespace EventBus.Proof;
 
-/// <summary>The fault of one step of a saga, at each execution.</summary>
-internal enum Trouble
-{
-    None,
-
-    /// <summary>The service says no.</summary>
-    Rejected,
-
-    /// <summary>It fails, and the service did nothing.</summary>
-    Fails,
-
-    /// <summary>It fails, and the service did what was asked for.</summary>
-    FailsLate,
-
-    /// <summary>The service did what was asked for and never answers.</summary>
-    Hangs,
-}
-
-/// <summary>What is planned for one saga. All processes read it from a file.</summary>
+/// <summary>The plan of one saga. All processes read it from a file.</summary>
 internal sealed record SagaPlan(long Number)
 {
     private const double Failing = 0.10;
@@ -28,7 +10,7 @@ internal sealed record SagaPlan(long Number)
     private const double FailingUndo = 0.05;
 
     // Some points in the life of a saga exist only for sagas that need attention.
-    private const int LeastForPeople = 18;
+    private const int MinForOperators = 18;
 
     // Several, in case that the death of a neighbour takes one past its point.
     private const int Candidates = 3;
@@ -47,21 +29,21 @@ internal sealed record SagaPlan(long Number)
     public string? UndoFailsAt { get; init; }
 
     /// <summary>Fails until its cause is repaired.</summary>
-    public bool NeedsPeople { get; init; }
+    public bool NeedsOperator { get; init; }
 
     /// <summary>Gets no reply in time.</summary>
     public bool IsExpress { get; init; }
 
-    /// <summary>Where its process is killed.</summary>
+    /// <summary>The point at which its process is killed.</summary>
     public SagaPoint? Point { get; init; }
 
-    /// <summary>It is started by a handler of an event, and not by the harness.</summary>
+    /// <summary>True if a handler starts the saga, and not the harness.</summary>
     public bool IsOrdered => !IsExpress && Number % 2 == 0;
 
-    /// <summary>It is started twice.</summary>
+    /// <summary>True if the saga is started twice.</summary>
     public bool IsTwice => Number % 10 is 3 or 4;
 
-    public SagaStatus Rest => NeedsPeople ? SagaStatus.NeedsAttention : FailsAt is null ? SagaStatus.Completed : SagaStatus.Compensated;
+    public SagaStatus Rest => NeedsOperator ? SagaStatus.NeedsAttention : FailsAt is null ? SagaStatus.Completed : SagaStatus.Compensated;
 
     private int FailsIndex => FailsAt is null ? Parcel.Steps.Count : Parcel.Steps.IndexOf(FailsAt);
 
@@ -79,11 +61,11 @@ internal sealed record SagaPlan(long Number)
         var plans = Enumerable.Range(0, count).Select(number => MakeOne(random, number)).ToList();
         var undoing = plans.Where(plan => plan.ToUndo.Count > 0).Select(plan => (int)plan.Number).ToArray();
         random.Shuffle(undoing);
-        var (undone, forPeople) = (plans.Sum(plan => plan.ToUndo.Count), 0);
-        foreach (var number in undoing.Take(Math.Max(LeastForPeople, (int)(undone * FailingUndo)) * 2))
+        var (undone, forOperators) = (plans.Sum(plan => plan.ToUndo.Count), 0);
+        foreach (var number in undoing.Take(Math.Max(MinForOperators, (int)(undone * FailingUndo)) * 2))
         {
             var steps = plans[number].ToUndo;
-            plans[number] = plans[number] with { UndoFailsAt = steps[random.Next(steps.Count)], NeedsPeople = forPeople++ % 2 == 0 };
+            plans[number] = plans[number] with { UndoFailsAt = steps[random.Next(steps.Count)], NeedsOperator = forOperators++ % 2 == 0 };
         }
 
         foreach (var point in SagaPoint.All.SelectMany(point => Enumerable.Repeat(point, Candidates * kills)))
@@ -121,21 +103,23 @@ internal sealed record SagaPlan(long Number)
 
     private static string PathIn(string folder) => Path.Combine(folder, "plans.json");
 
-    /// <summary>Whether it comes through such a moment.</summary>
+    /// <summary>Returns true if the saga passes such a moment.</summary>
     private bool Reaches(SagaMoment moment) =>
-        moment is SagaMoment.NeedsPeople or SagaMoment.AlertClaimed or SagaMoment.AlertTold ? NeedsPeople : !NeedsPeople && moment switch
-        {
-            // One that is started twice may be created by the harness, which is never killed.
-            SagaMoment.Created => IsOrdered && !IsTwice,
-            SagaMoment.Claimed => !IsOrdered,
-            SagaMoment.Executed => FailsIndex > 0,
-            SagaMoment.Waiting or SagaMoment.LeftWaiting or SagaMoment.Replied or SagaMoment.Reply =>
-                FailsIndex > Parcel.Steps.IndexOf(Parcel.Ask),
-            SagaMoment.RetryPlanned => FlakyAt is not null && FailsIndex > Parcel.Steps.IndexOf(FlakyAt),
-            SagaMoment.Turned or SagaMoment.Compensate => ToUndo.Count > 0,
-            SagaMoment.Compensated => ToUndo.Count > 1,
-            SagaMoment.Completed => Rest == SagaStatus.Completed,
-            SagaMoment.Undone => Rest == SagaStatus.Compensated,
-            _ => true,
-        };
+        moment is SagaMoment.NeedsOperator or SagaMoment.AlertClaimed or SagaMoment.AlertSent
+            ? NeedsOperator
+            : !NeedsOperator && moment switch
+            {
+                // One that is started twice may be created by the harness, which is never killed.
+                SagaMoment.Created => IsOrdered && !IsTwice,
+                SagaMoment.Claimed => !IsOrdered,
+                SagaMoment.Executed => FailsIndex > 0,
+                SagaMoment.Waiting or SagaMoment.LeftWaiting or SagaMoment.Replied or SagaMoment.Reply =>
+                    FailsIndex > Parcel.Steps.IndexOf(Parcel.Ask),
+                SagaMoment.RetryPlanned => FlakyAt is not null && FailsIndex > Parcel.Steps.IndexOf(FlakyAt),
+                SagaMoment.Turned or SagaMoment.Compensate => ToUndo.Count > 0,
+                SagaMoment.Compensated => ToUndo.Count > 1,
+                SagaMoment.Completed => Rest == SagaStatus.Completed,
+                SagaMoment.Undone => Rest == SagaStatus.Compensated,
+                _ => true,
+            };
 }

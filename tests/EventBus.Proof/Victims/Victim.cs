@@ -45,25 +45,3 @@ internal static class Victim
         return 0;
     }
 }
-
-/// <summary>Records the alerts.</summary>
-internal sealed class JournalAlert(Journal journal) : IDeadLetterNotifier
-{
-    public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
-    {
-        foreach (var id in alert.Ids)
-        {
-            journal.Write(Kind.Alert, Numbers.Of(id));
-        }
-
-        return Task.CompletedTask;
-    }
-}
-
-/// <summary>The ids of the proofs' events: they end with the event's number.</summary>
-internal static class Numbers
-{
-    public static string ToId(long number) => $"e-{number}";
-
-    public static long Of(string id) => long.Parse(id.AsSpan(id.LastIndexOf('-') + 1));
-}

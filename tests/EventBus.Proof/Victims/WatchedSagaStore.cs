@@ -7,7 +7,7 @@ namespace EventBus.Proof;
 /// A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends.
 /// It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.
 /// </summary>
-internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaReaper reaper) : DelegatingSagaStore(inner)
+internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaProcessKiller reaper) : DelegatingSagaStore(inner)
 {
     private static readonly TimeSpan LongestAlertLease = TimeSpan.FromSeconds(2);
 
@@ -85,7 +85,7 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
             return after.Status switch
             {
                 SagaStatus.Compensating => SagaMoment.Turned,
-                SagaStatus.NeedsAttention => SagaMoment.NeedsPeople,
+                SagaStatus.NeedsAttention => SagaMoment.NeedsOperator,
                 SagaStatus.Completed => SagaMoment.Completed,
                 SagaStatus.Compensated => SagaMoment.Undone,
                 _ => SagaMoment.None,
@@ -95,7 +95,7 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
         return after.Status switch
         {
             SagaStatus.NeedsAttention when before.AlertAt is null => SagaMoment.None,
-            SagaStatus.NeedsAttention => after.AlertAt is null ? SagaMoment.AlertTold : SagaMoment.AlertClaimed,
+            SagaStatus.NeedsAttention => after.AlertAt is null ? SagaMoment.AlertSent : SagaMoment.AlertClaimed,
             SagaStatus.Completed or SagaStatus.Compensated => SagaMoment.EventsCleared,
             _ => MomentOf(SagaProgress.Read(before.Content, out _)!, SagaProgress.Read(after.Content, out _)!),
         };

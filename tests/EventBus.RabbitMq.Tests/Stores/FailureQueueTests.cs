@@ -16,7 +16,7 @@ public sealed class FailureQueueTests
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert()
+    public async Task Handler_FailsPermanently_HasFourAttemptsAndThenADeadLetterWithAnAlert()
     {
         await using var app = await StartAsync((e, context) =>
         {
@@ -41,7 +41,7 @@ public sealed class FailureQueueTests
         Assert.Equal("a", dead.Headers["tenant"]);
         Assert.Equal("{\"number\":7}", Encoding.UTF8.GetString(dead.Body.Span));
         Assert.Contains(
-            nameof(Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert),
+            nameof(Handler_FailsPermanently_HasFourAttemptsAndThenADeadLetterWithAnAlert),
             dead.ErrorDetails!,
             StringComparison.Ordinal);
 
@@ -52,7 +52,7 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
-    public async Task DeadLetters_RetriedTogether_RunAgainWithAFreshBudget()
+    public async Task DeadLetters_RetriedTogether_RunAgainWithAllRetries()
     {
         var repaired = false;
         await using var app = await StartAsync((e, context) =>
@@ -78,7 +78,7 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
-    public async Task DeadLetters_WhatAQueueCannotDo_NamesTheStoresThatCan()
+    public async Task DeadLetters_OperationThatAQueueLacks_NamesTheStoresThatHaveIt()
     {
         await using var app = await StartAsync((_, _) => Task.CompletedTask);
 
@@ -113,7 +113,7 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
-    public async Task Queues_DeletedMeanwhile_AreMadeAgainAndRetriesGoOn()
+    public async Task Queues_DeletedMeanwhile_AreRecreatedAndRetriesContinue()
     {
         await using var app = await StartAsync((_, context) =>
         {
@@ -183,13 +183,13 @@ public sealed class FailureQueueTests
     }
 
     /// <summary>
-    /// What the protocol cannot carry a second time would be redelivered without end, and stop everything behind it.
+    /// A message that cannot be published again would be redelivered without end, and block all others.
     /// </summary>
     [Theory]
     [InlineData("cloudEvents_id", 128, '漢')]
     [InlineData("note", 130_000, 'x')]
     [InlineData("cloudEvents_type", 130_000, 'x')]
-    public async Task Message_ThatCannotBeCarriedASecondTime_IsADeadLetterAndHoldsUpNobody(string header, int length, char letter)
+    public async Task Message_ThatCannotBePublishedAgain_IsADeadLetterAndBlocksNoOther(string header, int length, char letter)
     {
         await using var app = await StartAsync((e, _) =>
         {
@@ -217,7 +217,7 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
-    public async Task Claim_RetryQueueOfAnotherIsGone_HoldsWhatWasClaimed()
+    public async Task Claim_RetryQueueOfAnotherIsDeleted_KeepsTheClaimedEntries()
     {
         await using var stores = await OpenStoresAsync("one", "two");
         Assert.True(await stores.Failures.RecordAsync(Failed("one", "first"), Cancel));
@@ -238,7 +238,7 @@ public sealed class FailureQueueTests
     /// is taken.
     /// </summary>
     [Fact]
-    public async Task Claim_OfAnInterruptedEntryThatIsPutBack_IsClaimedAgainWithTheSameStarts()
+    public async Task Claim_OfAnInterruptedEntryThatIsReleased_IsClaimedAgainWithTheSameAttempts()
     {
         await using var stores = await OpenStoresAsync("one");
         await stores.Failures.TryTakeRedeliveredAsync(Failed("one", "first"), Cancel);
@@ -255,7 +255,7 @@ public sealed class FailureQueueTests
     /// with one attempt counted.
     /// </summary>
     [Fact]
-    public async Task Delivery_HandedOutBefore_ComesBackThroughTheRetryQueueCounted()
+    public async Task Delivery_RedeliveredEvent_IsCountedAndDeliveredThroughTheRetryQueue()
     {
         // A consumer takes the event and goes without settling it.
         await using (await StartAsync((_, _) => Task.CompletedTask))
@@ -282,7 +282,7 @@ public sealed class FailureQueueTests
     /// Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.
     /// </summary>
     [Fact]
-    public async Task Retry_WhoseProcessEndsEachTime_IsADeadLetterThatWasNotStartedAgain()
+    public async Task Retry_WhoseProcessCrashesEachTime_IsADeadLetterWithoutAFurtherAttempt()
     {
         await using (await StartAsync((_, _) => Task.CompletedTask))
         {
@@ -345,7 +345,7 @@ public sealed class FailureQueueTests
     /// A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.
     /// </summary>
     [Fact]
-    public async Task Record_OfAContentTypeThatAmqpCannotHold_KeepsTheEntryWithoutIt()
+    public async Task Record_OfAContentTypeThatAmqpCannotRepresent_StoresTheEntryWithoutIt()
     {
         await using var stores = await OpenStoresAsync("mail");
         var bad = Failed("mail", "bad") with
@@ -361,7 +361,7 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
-    public async Task Claim_OfAMessageThatNamesAnotherSubscription_IsThatOfItsQueue()
+    public async Task Claim_OfAMessageThatNamesAnotherSubscription_UsesThatOfItsQueue()
     {
         await using var stores = await OpenStoresAsync("mail");
         await stores.Failures.DeadLetters.CountAsync(Cancel);

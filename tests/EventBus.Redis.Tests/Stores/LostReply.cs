@@ -41,7 +41,9 @@ internal static class LostReply
         }
     }
 
-    /// <summary>Starts a call, again while the client refuses to send it, and waits until its reply is held back.</summary>
+    /// <summary>
+    /// Starts a call, again while the client refuses to send it, and waits until its reply is held back.
+    /// </summary>
     private static async Task<Task<T>> SentAsync<T>(ReplyValve valve, Func<Task<T>> call)
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);

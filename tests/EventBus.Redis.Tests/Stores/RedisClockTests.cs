@@ -25,7 +25,7 @@ public sealed class RedisClockTests
     [Theory]
     [InlineData(-1)]
     [InlineData(1)]
-    public async Task Clock_OfTheInstanceSet_WhatWaitsRunsWhenItsTimeHasElapsed(int hours)
+    public async Task Clock_OfTheInstanceSet_WaitingEntriesRunInTime(int hours)
     {
         await using var redis = await TestRedis.OpenAsync();
         var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -67,7 +67,7 @@ public sealed class RedisClockTests
     }
 
     [Fact]
-    public async Task Clock_OfAnInstanceWrong_PlansAndLeasesAreThoseOfAllInstances()
+    public async Task Clock_OfAnInstanceWrong_DueTimesAndLeasesStayTheSameForAllInstances()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var right = await ClockOf.OpenAsync(redis.Prefix, TimeProvider.System);
@@ -84,7 +84,7 @@ public sealed class RedisClockTests
     }
 
     [Fact]
-    public async Task Clock_OfTheServerSetBack_GoesOnForAllInstances()
+    public async Task Clock_OfTheServerSetBack_ContinuesForAllInstances()
     {
         await using var redis = await TestRedis.OpenAsync();
 
@@ -105,7 +105,7 @@ public sealed class RedisClockTests
     [InlineData("-1")]
     [InlineData("1e300")]
     [InlineData("nan")]
-    public async Task Clock_SpoiltByHand_IsThatOfTheServer(string text)
+    public async Task Clock_Corrupted_IsThatOfTheServer(string text)
     {
         await using var redis = await TestRedis.OpenAsync();
         await redis.Database.StringSetAsync(TestStores.Key(redis.Prefix, "clock"), text);

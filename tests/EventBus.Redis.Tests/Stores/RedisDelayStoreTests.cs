@@ -31,7 +31,7 @@ public sealed class RedisDelayStoreTests
     }
 
     [Fact]
-    public async Task Claim_WithoutTheRightToDelayedEvents_IsRefusedToAServiceAndEmptyForAPublisher()
+    public async Task Claim_WithoutPermissionForDelayedEvents_IsRefusedToAServiceAndEmptyForAPublisher()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis();
@@ -49,7 +49,7 @@ public sealed class RedisDelayStoreTests
     }
 
     [Fact]
-    public async Task Event_SpoiltByHand_SaysWhatIsWrongAndHoldsUpNoOther()
+    public async Task Event_Corrupted_NamesTheDefectAndBlocksNoOther()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);

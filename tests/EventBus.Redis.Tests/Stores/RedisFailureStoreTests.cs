@@ -7,7 +7,7 @@ public sealed class RedisFailureStoreTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Claim_OfWhatWasRecorded_GivesBackAllOfIt()
+    public async Task Claim_OfARecordedEntry_ReturnsAllOfIt()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -57,7 +57,7 @@ public sealed class RedisFailureStoreTests
     }
 
     [Fact]
-    public async Task Line_OfAKey_GoesOnOnlyWhenItsHeadLeaves()
+    public async Task Line_OfAKey_ContinuesOnlyWhenItsHeadLeaves()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -84,9 +84,9 @@ public sealed class RedisFailureStoreTests
         await stores.Failures.CompleteAsync(second, Token);
         Assert.Empty(await stores.ClaimAsync());
         Assert.True(await stores.Failures.DeadLetters.RetryAsync("mail~p-3", TestStores.Now, Token));
-        var revived = Assert.Single(await stores.ClaimAsync());
-        Assert.Equal(("p-3", 1, 1), (revived.Envelope.Id, revived.Attempts, revived.ManualRetries));
-        await stores.Failures.CompleteAsync(revived, Token);
+        var retried = Assert.Single(await stores.ClaimAsync());
+        Assert.Equal(("p-3", 1, 1), (retried.Envelope.Id, retried.Attempts, retried.ManualRetries));
+        await stores.Failures.CompleteAsync(retried, Token);
         Assert.Equal(ParkOutcome.NotBlocked, await stores.Failures.TryParkAsync(parked, 1, Token));
     }
 
@@ -128,7 +128,7 @@ public sealed class RedisFailureStoreTests
     }
 
     [Fact]
-    public async Task Alerts_Claimed_ComeAgainUntilTheyAreSettled()
+    public async Task Alerts_Claimed_AreDueAgainUntilTheyAreSettled()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -148,7 +148,7 @@ public sealed class RedisFailureStoreTests
     }
 
     [Fact]
-    public async Task OrderKey_Advanced_WakesTheLowestAndThoseWithoutAPosition()
+    public async Task OrderKey_Advanced_WakesTheLowestPositionAndEntriesWithoutOne()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -192,7 +192,7 @@ public sealed class RedisFailureStoreTests
     }
 
     [Fact]
-    public async Task Starts_Counted_AreForgottenWhenTheEventIsKeptOrHandledOrOld()
+    public async Task Attempts_Counted_AreDeletedWhenTheEventIsRecordedHandledOrOld()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -214,6 +214,7 @@ public sealed class RedisFailureStoreTests
             (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
     }
 
-    private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(Transports.Envelope envelope) =>
+    private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(
+        Transports.Envelope envelope) =>
         (envelope.Id, envelope.Name, envelope.Version, envelope.Key, envelope.CorrelationId, envelope.Time);
 }

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What one claim brings must pass within its lease, also over a slow wire.</summary>
+/// <summary>The entries of one claim must be transmitted within its lease, also over a slow connection.</summary>
 public sealed class RedisLargeClaimTests
 {
     private const int Count = 5;
@@ -10,7 +10,7 @@ public sealed class RedisLargeClaimTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Due_EntriesThatAreLarge_ComeAFewAtATimeAndAllOfThem()
+    public async Task Due_LargeEntries_AreClaimedAFewAtATimeUntilAllAre()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -32,7 +32,7 @@ public sealed class RedisLargeClaimTests
     }
 
     [Fact]
-    public async Task Delayed_EventsThatAreLarge_ComeAFewAtATimeAndAllOfThem()
+    public async Task Delayed_LargeEvents_AreClaimedAFewAtATimeUntilAllAre()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);

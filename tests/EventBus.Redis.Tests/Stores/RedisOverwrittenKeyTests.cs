@@ -43,7 +43,7 @@ public sealed class RedisOverwrittenKeyTests
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public async Task Step_WhileAKeyHasAnotherType_LeavesNothingAndItsRepeatDoesAll(string step, string[] names)
+    public async Task Step_WhileAKeyHasAnotherType_ChangesNothingAndItsRepeatDoesAll(string step, string[] names)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -71,7 +71,7 @@ public sealed class RedisOverwrittenKeyTests
     }
 
     [Fact]
-    public async Task Record_RepeatedOnceTheKeyIsRemoved_IsDueAndHandedOut()
+    public async Task Record_RepeatedOnceTheKeyIsRemoved_IsDueAndClaimed()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -86,7 +86,7 @@ public sealed class RedisOverwrittenKeyTests
     }
 
     [Fact]
-    public async Task Claim_AfterAnotherThatWasRefused_GivesTheOtherSubscriptions()
+    public async Task Claim_AfterARefusedOne_ReturnsTheOtherSubscriptions()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);

@@ -11,7 +11,7 @@ public sealed class RedisProcessedEventStoreTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Key_Completed_SuppressesAndKeepsItsEventsUntilTheyAreSent()
+    public async Task Key_Completed_SuppressesCopiesAndKeepsItsEventsUntilTheyAreSent()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -38,7 +38,7 @@ public sealed class RedisProcessedEventStoreTests
     }
 
     [Fact]
-    public async Task Claim_NotRenewedInTime_IsTakenOverUnderAHigherFence()
+    public async Task Claim_NotRenewedInTime_IsTakenOverWithAHigherFencingToken()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -60,7 +60,7 @@ public sealed class RedisProcessedEventStoreTests
     }
 
     [Fact]
-    public async Task Claim_RepeatedAfterItsAnswerWasLost_IsStillTheCallers()
+    public async Task Claim_RepeatedAfterItsAnswerWasLost_StillBelongsToTheCaller()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
@@ -78,7 +78,7 @@ public sealed class RedisProcessedEventStoreTests
     }
 
     [Fact]
-    public async Task Row_SpoiltByHand_IsClaimedAnewAndNeverSwept()
+    public async Task Row_Corrupted_IsClaimedAgainAndNeverSwept()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);

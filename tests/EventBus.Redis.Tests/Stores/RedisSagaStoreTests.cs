@@ -28,7 +28,7 @@ public sealed class RedisSagaStoreTests
 
     [Theory]
     [MemberData(nameof(Garbage))]
-    public async Task Saga_SpoiltByHand_SaysSoIsPutAsideAndHoldsUpNobody(string hash, string garbage)
+    public async Task Saga_Corrupted_IsReportedSetAsideAndBlocksNoOther(string hash, string garbage)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -69,7 +69,7 @@ public sealed class RedisSagaStoreTests
     }
 
     [Fact]
-    public async Task Saga_PartlyGone_SaysSoAndOneThatIsGoneIsForgotten()
+    public async Task Saga_PartlyDeleted_IsReportedAndADeletedOneIsForgotten()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -115,7 +115,7 @@ public sealed class RedisSagaStoreTests
     }
 
     [Fact]
-    public async Task Call_RepeatedAfterItsAnswerWasLost_IsRefusedAndShowsThatItHappened()
+    public async Task Call_RepeatedAfterItsAnswerWasLost_IsRefusedAndShowsTheFirst()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();

@@ -44,9 +44,9 @@ public sealed class RedisStoreFaultTests
         Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).Id));
     }
 
-    /// <summary>What a publish repeats: it was certainly not sent.</summary>
+    /// <summary>True if the event was certainly not sent, so that a publish repeats it.</summary>
     [Fact]
-    public async Task Delay_RedisIsAway_IsARefusalThatMayPass()
+    public async Task Delay_RedisIsUnreachable_IsATemporaryRefusal()
     {
         await using var server = new PrivateRedis();
         await server.StartAsync();
@@ -69,7 +69,7 @@ public sealed class RedisStoreFaultTests
 
     /// <summary>Repeats do not help against a type of a key: the publish is rejected.</summary>
     [Fact]
-    public async Task Delay_KeyHoldsAnotherType_IsRefusedForGood()
+    public async Task Delay_KeyHasAnotherType_IsRefusedPermanently()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -82,7 +82,7 @@ public sealed class RedisStoreFaultTests
     }
 
     [Fact]
-    public async Task Open_WithoutAServer_FailsAndSaysWhatToDo()
+    public async Task Open_WithoutAServer_FailsAndNamesTheFix()
     {
         var exception =
             await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync("none", $"{TestRedis.Through(1)},connectTimeout=500"));
@@ -105,7 +105,7 @@ public sealed class RedisStoreFaultTests
     }
 
     [Fact]
-    public async Task Record_RepeatedAfterItsAnswerWasLost_IsTheCallers()
+    public async Task Record_RepeatedAfterItsAnswerWasLost_BelongsToTheCaller()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
@@ -134,7 +134,7 @@ public sealed class RedisStoreFaultTests
     }
 
     [Fact]
-    public async Task Claim_WhoseAnswerWasLost_CountsNoStart()
+    public async Task Claim_WhoseAnswerWasLost_CountsNoAttempt()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();

@@ -11,7 +11,7 @@ public sealed class RedisStoresTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task UseRedis_WithoutOtherStores_KeepsWhatFailedForTheNextProcess()
+    public async Task UseRedis_WithoutOtherStores_KeepsFailuresForTheNextProcess()
     {
         await using var redis = await TestRedis.OpenAsync();
         var failed = new TaskCompletionSource<DeadLetter>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What Redis refuses of one event costs no other; what it refuses of all of them holds the bus.</summary>
+/// <summary>A refusal of one event affects no other; a refusal of all events pauses the bus.</summary>
 public sealed class UnstorableTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -17,7 +17,7 @@ public sealed class UnstorableTests
     /// repetition.
     /// </summary>
     [Fact]
-    public async Task Body_BeyondWhatRedisReads_IsADeadLetterWithoutItAndOthersGoOn()
+    public async Task Body_LargerThanTheLimitOfRedis_IsADeadLetterWithoutItAndOthersContinue()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");

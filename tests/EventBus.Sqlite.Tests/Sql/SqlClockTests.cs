@@ -15,7 +15,7 @@ public sealed class SqlClockTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Clock_SetBackByAnHour_WhatWaitsIsDueWhenItsTimeHasElapsed()
+    public async Task Clock_SetBackByAnHour_WaitingEntriesAreDueInTime()
     {
         using var folder = new TestFolder();
         await using var stores = await OpenAsync(folder["bus.db"], time: time);
@@ -34,7 +34,7 @@ public sealed class SqlClockTests
     }
 
     [Fact]
-    public async Task Clock_SetBackUnderTwoProcesses_IsOneForBothAndForTheNext()
+    public async Task Clock_SetBackUnderTwoProcesses_StaysCommonToBothAndTheNext()
     {
         using var folder = new TestFolder();
         await using var first = await OpenAsync(folder["bus.db"], time: time);
@@ -54,7 +54,7 @@ public sealed class SqlClockTests
     }
 
     [Fact]
-    public async Task Clock_SetForwardAndBackAgain_DelaysNothingAndRunsNothingTooEarly()
+    public async Task Clock_SetForwardAndBackAgain_DelaysNothingAndRunsNothingEarly()
     {
         using var folder = new TestFolder();
         await using var stores = await OpenAsync(folder["bus.db"], time: time);
@@ -79,7 +79,7 @@ public sealed class SqlClockTests
     }
 
     [Fact]
-    public async Task Clock_SetForwardAndBackAgain_LeasesStayThoseOfTheirHolder()
+    public async Task Clock_SetForwardAndBackAgain_LeasesStayWithTheirOwner()
     {
         using var folder = new TestFolder();
         await using var holder = await OpenAsync(folder["bus.db"], time: time);

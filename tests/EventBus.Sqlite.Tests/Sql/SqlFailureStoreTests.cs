@@ -21,7 +21,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Entry_WithEverything_ComesBackAsItWas()
+    public async Task Entry_WithAllAttributes_IsReadUnchanged()
     {
         var entry = Dead("1") with
         {
@@ -51,7 +51,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ReviveAll_ManyLargeBodies_LoadsNone()
+    public async Task RetryAll_ManyLargeBodies_LoadsNone()
     {
         const int Count = 50;
         const int Size = 2 * 1024 * 1024;
@@ -61,16 +61,16 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         }
 
         var before = GC.GetTotalAllocatedBytes(precise: true);
-        var revived = await Failures.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Now, Token);
+        var retried = await Failures.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Now, Token);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
         // One is loaded to know where to end. Other tests run concurrently.
-        Assert.Equal(Count, revived);
+        Assert.Equal(Count, retried);
         Assert.InRange(allocated, 0, Count * Size / 2);
     }
 
     [Fact]
-    public async Task Claim_WhatIsDue_CountsTheStartAndNamesTheNextTime()
+    public async Task Claim_OfADueEntry_CountsTheAttemptAndReturnsTheNextTime()
     {
         await Failures.RecordAsync(Failed("1"), Token);
         await Failures.RecordAsync(Failed("2", Now.AddSeconds(9)), Token);
@@ -90,7 +90,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Claim_OfAnEntryThatLeftAndCameAgain_IsNotTheOldOne()
+    public async Task Claim_OfAnEntryThatWasRemovedAndRecordedAgain_IsNotTheOldOne()
     {
         await Failures.RecordAsync(Failed("1"), Token);
         var old = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
@@ -120,7 +120,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Line_DeadInTheMiddle_BlocksInItsTurn()
+    public async Task Line_DeadLetterInTheMiddle_BlocksInItsTurn()
     {
         await Failures.RecordAsync(Failed("1", line: "k"), Token);
         await Failures.RecordAsync(Dead("2", line: "k"), Token);
@@ -134,7 +134,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Revive_GivenUpByAGuard_GivesUpTheGapBeforeIt()
+    public async Task Retry_OfADeadLetterOfAGap_SkipsTheGapBeforeIt()
     {
         await Failures.AdvanceAsync("mail", "k", 3, Now, Token);
         await Failures.RecordAsync(Dead("9") with { OrderKey = "k", Position = 9, Reason = DeadLetterReason.OutOfOrder }, Token);
@@ -149,7 +149,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Deferred_AdvancedKey_WakesTheLowestAndThoseWithoutAPosition()
+    public async Task Advance_OfAKey_WakesTheLowestPositionAndEntriesWithoutOne()
     {
         var stamp = (await Failures.GetOrderAsync("mail", "k", Token)).Stamp;
         Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(Deferred("5", 5), stamp, 3, Token));
@@ -215,7 +215,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Counts_AfterEveryKindOfChange_AreThoseOfTheRows()
+    public async Task Counts_AfterEveryKindOfChange_EqualTheRows()
     {
         foreach (var number in Enumerable.Range(0, 10))
         {
@@ -264,7 +264,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Starts_CountedAndForgotten_BeginAgain()
+    public async Task Attempts_CountedAndDeleted_StartAgain()
     {
         Assert.Equal(2, (await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token))?.Attempts);
         Assert.Equal(3, (await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token))?.Attempts);

@@ -11,7 +11,7 @@ public sealed class SqlInstanceStoreTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task Instances_OfOneFile_AreCountedBySubscriptionUntilTheyEndOrAreSilent()
+    public async Task Instances_OfOneFile_AreCountedBySubscriptionUntilTheyStopOrExpire()
     {
         await using var first = await TestStores.OpenAsync(folder["bus.db"]);
         await using var second = await TestStores.OpenAsync(folder["bus.db"]);

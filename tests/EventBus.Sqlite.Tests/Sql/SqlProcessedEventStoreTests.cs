@@ -33,7 +33,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Fence_AfterReleaseAndTakeover_AlwaysRises()
+    public async Task FencingToken_AfterReleaseAndTakeover_AlwaysIncreases()
     {
         var first = await ClaimAsync();
         Assert.Equal(ProcessedState.InProgress, (await Processed.ClaimAsync(Key, 7, Now, Lease, Token)).State);
@@ -51,7 +51,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Outbox_OfADoneKey_StaysUntilItWasSent()
+    public async Task Outbox_OfADoneKey_StaysUntilItIsSent()
     {
         var fencingToken = await ClaimAsync();
         Envelope[] outbox = [Event("a", 0), Event("b", 5_000)];
@@ -70,7 +70,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_OfACompletion_HappensOnceWhateverIsRepeated()
+    public async Task Effect_OfARepeatedCompletion_HappensOnce()
     {
         var fencingToken = await ClaimAsync();
         var completion = Done((transaction, token) => Effects.InsertAsync(transaction, "1", token));
@@ -95,7 +95,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_ThatFails_UndoesItsStepAndNoOtherOfTheGroup()
+    public async Task Effect_ThatFails_RollsBackItsOperationAndNoOtherOfTheGroup()
     {
         // Something holds the writer until all the others wait, so that they are done as one group.
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -150,7 +150,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
 
     /// <summary>Two effects of other events end the transaction of a healthy write, one after the other.</summary>
     [Fact]
-    public async Task Effects_ThatEndTheTransactionTwice_AreNoFailureOfTheWriteBesideThem()
+    public async Task Effects_ThatEndTheTransactionTwice_DoNotFailOtherWrites()
     {
         var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -186,7 +186,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_LongerThanItsTime_IsToldToEndAndUndone()
+    public async Task Effect_LongerThanItsTimeout_IsCancelledAndRolledBack()
     {
         var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -205,7 +205,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_OfACallerThatGivesUp_IsToldToEndAndUndone()
+    public async Task Effect_OfACallerThatCancels_IsCancelledAndRolledBack()
     {
         var fencingToken = await ClaimAsync();
         using var stop = new CancellationTokenSource();
@@ -223,7 +223,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_ThatNeverEnds_IsLeftAloneAndTheOthersGoOn()
+    public async Task Effect_ThatNeverEnds_IsAbandonedAndOthersContinue()
     {
         var fencingToken = await ClaimAsync();
         var other = new ProcessedKey("mail", "2");
@@ -256,7 +256,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Effect_StuckInAStatement_IsInterrupted()
+    public async Task Effect_BlockedInAStatement_IsInterrupted()
     {
         var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -281,7 +281,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Call_CancelledWhileItWaits_NeverHappens()
+    public async Task Call_CancelledWhileItWaits_HasNoEffect()
     {
         var fencingToken = await ClaimAsync();
         using var stop = new CancellationTokenSource();

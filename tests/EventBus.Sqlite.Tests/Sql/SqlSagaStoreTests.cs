@@ -16,7 +16,7 @@ public sealed class SqlSagaStoreTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task Statements_OfEveryKind_FindTheirRowsByAnIndex()
+    public async Task Statements_OfEveryKind_UseAnIndex()
     {
         await (await OpenAsync(File)).DisposeAsync();
         using var connection = Connect(File);
@@ -57,7 +57,7 @@ public sealed class SqlSagaStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Rows_ThatCannotBeRead_SayWhatIsWrongAndKeepTheirContent()
+    public async Task Rows_ThatCannotBeRead_NameTheDefectAndKeepTheirContent()
     {
         string[] ids = ["good", "status", "started", "due", "content", "key"];
         await using (var stores = await OpenAsync(File))
@@ -74,8 +74,11 @@ public sealed class SqlSagaStoreTests : IDisposable
                 + "'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 5)', '') WHERE type = 'table'; PRAGMA writable_schema = "
                 + "RESET");
             await RunAsync(connection, """
-                UPDATE eventbus_sagas SET status = 77 WHERE id = 'status'; UPDATE eventbus_sagas SET started_at = 'long ago' WHERE id = 'started'; UPDATE eventbus_sagas SET due_at = -1 WHERE id = 'due';
-                UPDATE eventbus_sagas SET content = NULL WHERE id = 'content'; UPDATE eventbus_sagas SET wait_key = x'00' WHERE id = 'key'
+                UPDATE eventbus_sagas SET status = 77 WHERE id = 'status';
+                UPDATE eventbus_sagas SET started_at = 'long ago' WHERE id = 'started';
+                UPDATE eventbus_sagas SET due_at = -1 WHERE id = 'due';
+                UPDATE eventbus_sagas SET content = NULL WHERE id = 'content';
+                UPDATE eventbus_sagas SET wait_key = x'00' WHERE id = 'key'
                 """);
         }
 

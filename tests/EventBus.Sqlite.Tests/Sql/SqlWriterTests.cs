@@ -12,7 +12,7 @@ public sealed class SqlWriterTests
     /// A step whose transaction was ended twice by others has a store that is in trouble, and no fault of its own.
     /// </summary>
     [Fact]
-    public async Task Step_BesideTwoThatEndTheTransaction_IsToldThatTheStoreFailed()
+    public async Task Operation_GroupedWithTwoThatEndTheTransaction_FailsAsAStoreFailure()
     {
         var writer = new SqlWriter(OpenAsync, _ => null, exception => exception, exception => exception is InvalidDataException);
         var together = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

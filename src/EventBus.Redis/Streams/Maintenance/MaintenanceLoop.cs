@@ -28,7 +28,7 @@ internal sealed class MaintenanceLoop
             $"{name}: {purpose}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.UpkeepFails(name, purpose, error))
+            (full, _, error) => full.MaintenanceFails(name, purpose, error))
         {
             FirstDelay = retryDelay,
             MaxDelay = retryDelay,

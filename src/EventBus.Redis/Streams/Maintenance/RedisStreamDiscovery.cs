@@ -29,7 +29,7 @@ internal sealed class RedisStreamDiscovery
             $"{name}: {Purpose}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.UpkeepFails(name, Purpose, error))
+            (full, _, error) => full.MaintenanceFails(name, Purpose, error))
         {
             FirstDelay = AskPeriod,
             MaxDelay = AskPeriod,

@@ -58,18 +58,18 @@ internal sealed class RedisWriteQueue(IDatabase database)
     /// </summary>
     private void SendDue()
     {
-        for (var write = NextDue(goesOn: false); write is not null; write = NextDue(goesOn: true))
+        for (var write = NextDue(continues: false); write is not null; write = NextDue(continues: true))
         {
             write.Send(database);
-            _ = GoOnAfterAsync(write);
+            _ = ContinueAfterAsync(write);
         }
     }
 
-    private RedisWriteBatch? NextDue(bool goesOn)
+    private RedisWriteBatch? NextDue(bool continues)
     {
         lock (gate)
         {
-            if (isSending && !goesOn)
+            if (isSending && !continues)
             {
                 return null;
             }
@@ -87,7 +87,7 @@ internal sealed class RedisWriteQueue(IDatabase database)
         }
     }
 
-    private async Task GoOnAfterAsync(RedisWriteBatch write)
+    private async Task ContinueAfterAsync(RedisWriteBatch write)
     {
         await write.Ended;
         lock (gate)

@@ -33,7 +33,7 @@ internal sealed class RedisStreamAckLoop
             $"{consumer.Subscription.Name}: acknowledging of {stream}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.UpkeepFails(consumer.Subscription.Name, $"acknowledge what it has handled of {stream}", error))
+            (full, _, error) => full.MaintenanceFails(consumer.Subscription.Name, $"acknowledge what it has handled of {stream}", error))
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
             IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < Few,

@@ -12,7 +12,8 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
 
     private readonly string add =
         $"""
-        INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body) VALUES (@app, @event, @name, @due, 0, @attributes, @body)
+        INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body)
+            VALUES (@app, @event, @name, @due, 0, @attributes, @body)
         ON CONFLICT (app, event_id) DO NOTHING
         """;
 

@@ -14,8 +14,10 @@ internal sealed class AttemptTable(string prefix)
 
     private readonly string keep =
         $"""
-        INSERT INTO {prefix}starts (app, subscription, event_id, starts, accompanied, counted_at) VALUES (@app, @subscription, @event, @starts, @accompanied, @now)
-        ON CONFLICT (app, subscription, event_id) DO UPDATE SET starts = excluded.starts, accompanied = excluded.accompanied, counted_at = excluded.counted_at
+        INSERT INTO {prefix}starts (app, subscription, event_id, starts, accompanied, counted_at)
+            VALUES (@app, @subscription, @event, @starts, @accompanied, @now)
+        ON CONFLICT (app, subscription, event_id) DO UPDATE SET starts = excluded.starts, accompanied = excluded.accompanied,
+            counted_at = excluded.counted_at
         """;
 
     private readonly string forget = $"DELETE FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";

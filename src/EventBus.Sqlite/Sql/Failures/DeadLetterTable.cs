@@ -18,7 +18,8 @@ internal sealed class DeadLetterTable(string prefix)
     private readonly string selectSize =
         $"""
         SELECT sum(length(c.body)) FROM {prefix}failures f JOIN {prefix}failure_contents c ON c.seq = f.seq
-        WHERE f.app = @app AND f.status = {Dead} AND f.subscription = @subscription AND f.reason IN ({(int)DeadLetterReason.Unreadable}, {(int)DeadLetterReason.TooLarge}, {(int)DeadLetterReason.UnknownEvent})
+        WHERE f.app = @app AND f.status = {Dead} AND f.subscription = @subscription
+            AND f.reason IN ({(int)DeadLetterReason.Unreadable}, {(int)DeadLetterReason.TooLarge}, {(int)DeadLetterReason.UnknownEvent})
         AND length(c.body) > @above
         """;
 

@@ -18,11 +18,13 @@ internal sealed class FailureTable(string prefix)
     private readonly string insert =
         $"""
         INSERT INTO {prefix}failures (
-            app, subscription, event_id, event_name, status, claim, turn, due_at, deadline, line_key, order_key, position, starts, accompanied, replays, reason,
+            app, subscription, event_id, event_name, status, claim, turn, due_at, deadline, line_key, order_key, position, starts,
+            accompanied, replays, reason,
             number, alert_at, first_failed_at, last_failed_at, error)
         VALUES (
             @app, @subscription, @event, @name, @status, 0,
-            CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line) THEN NULL ELSE @turn END,
+            CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line)
+                THEN NULL ELSE @turn END,
             @due, @deadline, @line, @order, @position, @starts, @accompanied, @replays, @reason, @number, @alert, @first, @last, @error)
         RETURNING seq
         """;
@@ -35,8 +37,10 @@ internal sealed class FailureTable(string prefix)
         $"""
         UPDATE {prefix}failures SET
             event_name = @name, status = @status, claim = 0,
-            turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND seq < @seq) THEN NULL ELSE @turn END,
-            due_at = @due, deadline = @deadline, order_key = @order, position = @position, starts = @starts, accompanied = @accompanied, replays = @replays, reason = @reason,
+            turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription
+                AND line_key = @line AND seq < @seq) THEN NULL ELSE @turn END,
+            due_at = @due, deadline = @deadline, order_key = @order, position = @position, starts = @starts, accompanied = @accompanied,
+            replays = @replays, reason = @reason,
             number = @number, alert_at = @alert, first_failed_at = @first, last_failed_at = @last, error = @error
         WHERE seq = @seq
         """;
@@ -54,7 +58,8 @@ internal sealed class FailureTable(string prefix)
     private readonly string promote =
         $"""
         UPDATE {prefix}failures SET turn = CASE WHEN status = {Parked} THEN 0 ELSE due_at END
-        WHERE seq = (SELECT seq FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line ORDER BY seq LIMIT 1) AND turn IS NULL AND status <> {Dead}
+        WHERE seq = (SELECT seq FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line
+            ORDER BY seq LIMIT 1) AND turn IS NULL AND status <> {Dead}
         """;
 
     private readonly string lineOf =
@@ -82,11 +87,13 @@ internal sealed class FailureTable(string prefix)
     private readonly string renew = $"UPDATE {prefix}failures SET turn = @until WHERE app = @app AND subscription = @subscription AND "
         + "event_id = @event AND claim = @claim";
 
-    private readonly string revive =
+    private readonly string retry =
         $"""
         UPDATE {prefix}failures SET
-            status = {Waiting}, starts = 0, accompanied = 0, replays = replays + 1, deadline = NULL, due_at = @now, number = 0, alert_at = NULL,
-            turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND seq < @seq) THEN NULL ELSE @now END
+            status = {Waiting}, starts = 0, accompanied = 0, replays = replays + 1, deadline = NULL, due_at = @now, number = 0,
+            alert_at = NULL,
+            turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription
+                AND line_key = @line AND seq < @seq) THEN NULL ELSE @now END
         WHERE seq = @seq
         """;
 
@@ -219,7 +226,7 @@ internal sealed class FailureTable(string prefix)
             .ExecuteAsync() > 0;
 
     public async ValueTask RetryDeadAsync(SqlSession session, FailureRow dead, DateTimeOffset now) =>
-        await session.Prepare(revive)
+        await session.Prepare(retry)
             .Set("@seq", dead.Seq)
             .Set("@subscription", dead.Subscription)
             .Set("@line", dead.LineKey)

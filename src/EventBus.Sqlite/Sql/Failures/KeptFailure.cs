@@ -8,7 +8,8 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
 {
     public const string Columns =
         """
-        f.seq, f.turn, c.attributes, c.body, c.history, f.event_id, f.event_name, f.subscription, f.status, f.claim, f.due_at, f.deadline, f.line_key, f.order_key, f.position,
+        f.seq, f.turn, c.attributes, c.body, c.history, f.event_id, f.event_name, f.subscription, f.status, f.claim, f.due_at,
+        f.deadline, f.line_key, f.order_key, f.position,
         f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
         """;
 

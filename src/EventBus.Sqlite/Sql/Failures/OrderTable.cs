@@ -15,10 +15,12 @@ internal sealed class OrderTable(string prefix)
 
     private readonly string raise =
         $"""
-        INSERT INTO {prefix}order_keys (app, subscription, order_key, stamp, position, changed_at) VALUES (@app, @subscription, @order, 1, @position, @now)
+        INSERT INTO {prefix}order_keys (app, subscription, order_key, stamp, position, changed_at)
+            VALUES (@app, @subscription, @order, 1, @position, @now)
         ON CONFLICT (app, subscription, order_key) DO UPDATE SET
             stamp = {prefix}order_keys.stamp + 1, changed_at = excluded.changed_at,
-            position = CASE WHEN {prefix}order_keys.position >= excluded.position OR excluded.position IS NULL THEN {prefix}order_keys.position ELSE excluded.position END
+            position = CASE WHEN {prefix}order_keys.position >= excluded.position OR excluded.position IS NULL
+                THEN {prefix}order_keys.position ELSE excluded.position END
         """;
 
     private readonly string deferred =
@@ -35,10 +37,12 @@ internal sealed class OrderTable(string prefix)
     // being processed already.
     private readonly string wake =
         $"""
-        UPDATE {prefix}failures SET due_at = CASE WHEN due_at > @now THEN @now ELSE due_at END, turn = CASE WHEN turn > @now THEN @now ELSE turn END
+        UPDATE {prefix}failures SET
+            due_at = CASE WHEN due_at > @now THEN @now ELSE due_at END, turn = CASE WHEN turn > @now THEN @now ELSE turn END
         WHERE turn IS NOT NULL AND seq IN (
-            SELECT seq FROM {prefix}failures WHERE {Judged} AND position IS NULL
-            UNION ALL SELECT seq FROM (SELECT seq FROM {prefix}failures WHERE {Judged} AND position IS NOT NULL ORDER BY position, seq LIMIT 1) AS lowest)
+            SELECT seq FROM {prefix}failures WHERE {DeferredOfKey} AND position IS NULL
+            UNION ALL SELECT seq FROM (SELECT seq FROM {prefix}failures WHERE {DeferredOfKey} AND position IS NOT NULL
+                ORDER BY position, seq LIMIT 1) AS lowest)
         """;
 
     // Order keys with deferred entries stay.
@@ -46,11 +50,12 @@ internal sealed class OrderTable(string prefix)
         $"""
         DELETE FROM {prefix}order_keys WHERE app = @app AND (subscription, order_key) IN (
             SELECT o.subscription, o.order_key FROM {prefix}order_keys o WHERE o.app = @app AND o.changed_at < @before
-                AND NOT EXISTS (SELECT 1 FROM {prefix}failures f WHERE f.app = @app AND f.subscription = o.subscription AND f.order_key = o.order_key AND f.status = {Deferred})
+                AND NOT EXISTS (SELECT 1 FROM {prefix}failures f WHERE f.app = @app AND f.subscription = o.subscription
+                    AND f.order_key = o.order_key AND f.status = {Deferred})
             ORDER BY o.changed_at LIMIT @max)
         """;
 
-    private static string Judged =>
+    private static string DeferredOfKey =>
         $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
 
     public ValueTask<(long Stamp, long? Position)> StateAsync(SqlSession session, string subscription, string orderKey) =>

@@ -21,8 +21,10 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     private readonly string claim =
         $"""
-        INSERT INTO {database.Prefix}processed (app, subscription, event_key, fence, fingerprint, done, until) VALUES (@app, @subscription, @key, @fence, @fingerprint, 0, @until)
-        ON CONFLICT (app, subscription, event_key) DO UPDATE SET fence = excluded.fence, fingerprint = excluded.fingerprint, until = excluded.until
+        INSERT INTO {database.Prefix}processed (app, subscription, event_key, fence, fingerprint, done, until)
+            VALUES (@app, @subscription, @key, @fence, @fingerprint, 0, @until)
+        ON CONFLICT (app, subscription, event_key) DO UPDATE SET fence = excluded.fence, fingerprint = excluded.fingerprint,
+            until = excluded.until
         """;
 
     private readonly string renew = $"UPDATE {database.Prefix}processed SET until = @until {Held}";
@@ -139,7 +141,8 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
     private static string Sweep(string prefix, string which) =>
         $"""
         DELETE FROM {prefix}processed WHERE app = @app AND (subscription, event_key) IN (
-            SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {which} AND until <= @before ORDER BY until LIMIT @max)
+            SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {which} AND until <= @before
+                ORDER BY until LIMIT @max)
         """;
 
     private static SqlStatement OfKey(SqlSession session, string sql, ProcessedKey key) =>

@@ -25,7 +25,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     private readonly string saveWithIndexes =
         $"""
         UPDATE {database.Prefix}sagas SET
-            status = @status, version = version + 1, claim = @claim, due_at = @due, alert_at = @alert, wait_key = @wait, changed_at = @changed, keep_until = @keep, content = coalesce(@content, content)
+            status = @status, version = version + 1, claim = @claim, due_at = @due, alert_at = @alert, wait_key = @wait,
+            changed_at = @changed, keep_until = @keep, content = coalesce(@content, content)
         WHERE app = @app AND id = @id AND version = @version
         """;
 
@@ -33,7 +34,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     // indexes: that doubles the writes to the log, and takes half as much processor time again.
     private readonly string saveKeepingIndexes =
         $"""
-        UPDATE {database.Prefix}sagas SET version = version + 1, claim = @claim, due_at = @due, changed_at = @changed, content = coalesce(@content, content)
+        UPDATE {database.Prefix}sagas SET version = version + 1, claim = @claim, due_at = @due, changed_at = @changed,
+            content = coalesce(@content, content)
         WHERE app = @app AND id = @id AND version = @version AND status = @status
             AND alert_at IS NOT DISTINCT FROM @alert AND wait_key IS NOT DISTINCT FROM @wait AND keep_until IS NOT DISTINCT FROM @keep
         """;

@@ -1,0 +1,4 @@
+namespace EventBus;
+
+[EventName("invoice.issued")]
+public sealed record InvoiceIssuedOld(string Customer);

@@ -1,0 +1,3 @@
+namespace EventBus;
+
+public sealed record OrderPlaced(string OrderId, decimal Total = 1m);

@@ -1,0 +1,3 @@
+namespace EventBus;
+
+public sealed record OrderShipped(string OrderId);

@@ -1,0 +1,3 @@
+namespace EventBus;
+
+public sealed record ReceiptSent(string OrderId);

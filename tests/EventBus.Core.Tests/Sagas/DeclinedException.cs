@@ -1,0 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Sagas;
+
+internal sealed class DeclinedException() : Exception("declined");

@@ -1,0 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Sagas;
+
+/// <summary>A question that a step asks, and its answer.</summary>
+internal sealed record PaymentRequested(string TripId);

@@ -1,0 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Sagas;
+
+internal sealed record PaymentSettled(string TripId, string Receipt);

@@ -1,0 +1,62 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Sagas;
+
+/// <summary>Defines what the steps of a test do, and records their calls.</summary>
+internal sealed class Script
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, int> failing = [];
+    private readonly List<string> calls = [];
+    private readonly List<string> keys = [];
+    private readonly List<string> effects = [];
+
+    /// <summary>Runs at the beginning of every step.</summary>
+    public Func<string, SagaContext<Trip>, CancellationToken, Task>? Doing { get; set; }
+
+    public Exception Error { get; set; } = new InvalidOperationException("planned");
+
+    /// <summary>The runs: <c>+flight</c> for an execution, <c>-flight</c> for a compensation.</summary>
+    public IReadOnlyList<string> Calls => Copy(calls);
+
+    /// <summary>The idempotency keys of the runs.</summary>
+    public IReadOnlyList<string> Keys => Copy(keys);
+
+    /// <summary>The runs, as a service sees them that does nothing twice under one key.</summary>
+    public IReadOnlyList<string> Effects => Copy(effects);
+
+    /// <summary>Lets a run fail so many times.</summary>
+    public void Fail(string run, int times = int.MaxValue) => failing[run] = times;
+
+    public async Task RunAsync(string run, SagaContext<Trip> context, CancellationToken cancellationToken)
+    {
+        bool fails;
+        lock (gate)
+        {
+            calls.Add(run);
+            if (!keys.Contains(context.IdempotencyKey))
+            {
+                effects.Add(run);
+            }
+
+            keys.Add(context.IdempotencyKey);
+            fails = failing.TryGetValue(run, out var left) && left > 0;
+            failing[run] = left - 1;
+        }
+
+        await (Doing?.Invoke(run, context, cancellationToken) ?? Task.CompletedTask);
+        context.State.Done.Add(run);
+        if (fails)
+        {
+            throw Error;
+        }
+    }
+
+    private IReadOnlyList<string> Copy(List<string> list)
+    {
+        lock (gate)
+        {
+            return [.. list];
+        }
+    }
+}

@@ -1,0 +1,26 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The live end of a scripted subscription: the bus receives the deliveries of the script.</summary>
+internal sealed class ScriptedReceiver(Action<ScriptedReceiver> leave) : Receiver
+{
+    private readonly Channel<Delivery> channel = Channel.CreateUnbounded<Delivery>();
+
+    public override ChannelReader<Delivery> Deliveries => channel.Reader;
+
+    public void HandOut(Delivery delivery) => channel.Writer.TryWrite(delivery);
+
+    public override ValueTask StopIntakeAsync()
+    {
+        channel.Writer.TryComplete();
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        leave(this);
+        return StopIntakeAsync();
+    }
+}

@@ -1,0 +1,7 @@
+using System.Text.Json;
+
+namespace EventBus.Proof;
+
+/// <summary>Handled without that: what its handler publishes is sent before the event is acknowledged.</summary>
+[EventName("chore.begun")]
+internal sealed record Chore(long Number);

@@ -1,0 +1,8 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Proof;
+
+/// <summary>The event of the healthy subscription.</summary>
+[EventName(FuzzProof.TickEvent)]
+internal sealed record FuzzTick(long Number);

@@ -1,0 +1,4 @@
+namespace EventBus.Proof;
+
+[EventName("job.queued")]
+internal sealed record Job(long Number, JobKind Kind);

@@ -1,0 +1,6 @@
+using System.Data.Common;
+
+namespace EventBus.Proof;
+
+[EventName("payment.received")]
+internal sealed record Payment(long Number);

@@ -1,0 +1,6 @@
+using System.Text.Json;
+
+namespace EventBus.Proof;
+
+[EventName("report.filed")]
+internal sealed record Report(long Parent, int Ordinal, long Run);

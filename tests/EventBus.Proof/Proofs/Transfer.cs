@@ -1,0 +1,6 @@
+using System.Data.Common;
+
+namespace EventBus.Proof;
+
+[EventName("transfer.made")]
+internal sealed record Transfer(long Number);

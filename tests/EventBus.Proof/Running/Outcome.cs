@@ -1,0 +1,21 @@
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Proof;
+
+/// <summary>The publisher's outcome of an event.</summary>
+internal enum Outcome : byte
+{
+    /// <summary>The event was not published.</summary>
+    None,
+
+    /// <summary>The backend has it.</summary>
+    Accepted,
+
+    /// <summary>The event was certainly not sent.</summary>
+    Failed,
+
+    /// <summary>The outcome is unknown.</summary>
+    InDoubt,
+}

@@ -1,0 +1,4 @@
+namespace EventBus.Proof;
+
+[EventName(SignalSource.EventName)]
+internal sealed record Signal(long Number);

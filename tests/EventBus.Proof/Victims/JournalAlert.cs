@@ -1,0 +1,19 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Proof;
+
+/// <summary>Records the alerts.</summary>
+internal sealed class JournalAlert(Journal journal) : IDeadLetterNotifier
+{
+    public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+    {
+        foreach (var id in alert.Ids)
+        {
+            journal.Write(Kind.Alert, Numbers.Of(id));
+        }
+
+        return Task.CompletedTask;
+    }
+}

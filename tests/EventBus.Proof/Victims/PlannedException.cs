@@ -1,0 +1,6 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Proof;
+
+/// <summary>The exception of planned failures.</summary>
+internal sealed class PlannedException(string message) : Exception(message);

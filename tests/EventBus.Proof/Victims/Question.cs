@@ -1,0 +1,4 @@
+namespace EventBus.Proof;
+
+[EventName("question.asked")]
+internal sealed record Question(long Number);

@@ -1,0 +1,3 @@
+namespace EventBus.Proof;
+
+internal sealed class ShipExpress(ParcelServices services) : Shipping<ExpressParcel>(services, TimeSpan.FromSeconds(1));

@@ -1,0 +1,3 @@
+namespace EventBus.Proof;
+
+internal sealed class ShipParcel(ParcelServices services) : Shipping<Parcel>(services, TimeSpan.FromMinutes(10));

@@ -1,9 +1,0 @@
-using EventBus.Conformance;
-
-namespace EventBus.RabbitMq.Tests;
-
-[Collection(typeof(ConformanceBrokerCollection))]
-public sealed class QuorumConformanceTests(QuorumBackend backend) : BackendSuiteTests(backend), IClassFixture<QuorumBackend>;
-
-[Collection(typeof(ConformanceBrokerCollection))]
-public sealed class ClassicConformanceTests(ClassicBackend backend) : BackendSuiteTests(backend), IClassFixture<ClassicBackend>;

@@ -1,0 +1,6 @@
+using EventBus.Conformance;
+
+namespace EventBus.RabbitMq.Tests;
+
+[CollectionDefinition]
+public sealed class PrivateBrokerCollection : ICollectionFixture<PrivateBroker>;

@@ -1,0 +1,28 @@
+using System.Threading.Channels;
+using EventBus.Conformance;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>Waits for what a handler saw, with a name for the wait.</summary>
+internal sealed class Seen<T>
+{
+    private readonly Channel<T> channel = Channel.CreateUnbounded<T>();
+
+    public void Add(T item) => channel.Writer.TryWrite(item);
+
+    public async Task<T> NextAsync(string what)
+    {
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        try
+        {
+            return await channel.Reader.ReadAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"Nothing came within {TestBroker.Patience}: {what}.");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+namespace EventBus.Redis.Tests;
+
+/// <summary>
+/// A wire on which every answer takes a long time, as between continents. A class of its own, so that the tests run
+/// next to others.
+/// </summary>
+public sealed class RedisLongConnectionTests
+{
+    [Theory]
+    [InlineData(0.3)]
+    [InlineData(1.5)]
+    public async Task Throughput_OverASlowConnectionAfterAReconnect_Recovers(double delay)
+    {
+        const int Count = 200;
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = TestRedis.NewProxy();
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
+        proxy.Sever();
+        await redis.Log.LineAsync("reads from Redis again");
+        proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
+        await TestRedis.PublishAcceptedAsync(
+            await redis.StartAsync(),
+            [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
+
+        await TestRedis.TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(15 + (30 * delay)));
+    }
+}

@@ -1,0 +1,18 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>A folder that is gone when the test is.</summary>
+internal sealed class TestFolder : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-sqlite-");
+
+    public string Path => folder.FullName;
+
+    public string this[string name] => System.IO.Path.Combine(Path, name);
+
+    public void Dispose() => folder.Delete(recursive: true);
+}

@@ -1,0 +1,16 @@
+namespace EventBus;
+
+/// <summary>The treatment of the bytes of a connection.</summary>
+internal enum TcpProxyMode
+{
+    /// <summary>Bytes pass.</summary>
+    Pass,
+
+    /// <summary>Bytes are read and discarded. A connection that has lost bytes stays silent.</summary>
+    Discard,
+
+    /// <summary>
+    /// Bytes are not read: a peer that has stopped reading, or a network that will recover. Nothing is lost.
+    /// </summary>
+    Stall,
+}
