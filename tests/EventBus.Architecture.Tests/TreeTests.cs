@@ -1,19 +1,14 @@
 using System.Text.RegularExpressions;
-using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>What holds for every file of the repository.</summary>
-public sealed class TreeTests(ITestOutputHelper output)
+/// <summary>Checks every file of the repository.</summary>
+public sealed class TreeTests
 {
-    private const int LongFile = 300;
-    private const int LongMethod = 50;
-    private const int ManyParameters = 5;
-
     [Fact]
-    public void Tests_WaitForACause_NotForTime() =>
+    public void Tests_ThatWait_WaitForACondition() =>
         Rule.NoOffenders(
             from path in Repository.Files("tests", ".cs")
             let tree = CSharpSyntaxTree.ParseText(Repository.Read(path), path: path)
@@ -37,7 +32,19 @@ public sealed class TreeTests(ITestOutputHelper output)
             "These loops take a processor from what they wait for. Wait with Until, or with AdvanceUntilAsync of a fake time:");
 
     [Fact]
-    public void Files_OfTheTree_AreFinished()
+    public void Names_OfTests_AreSubjectConditionOutcome() =>
+        Rule.NoOffenders(
+            from path in Repository.Files("tests", ".cs")
+            from method in CSharpSyntaxTree.ParseText(Repository.Read(path), path: path).GetRoot().DescendantNodes()
+                .OfType<MethodDeclarationSyntax>()
+            let attributes = method.AttributeLists.SelectMany(list => list.Attributes).Select(attribute => attribute.Name.ToString())
+            where attributes.Any(name => name is "Fact" or "Theory")
+            where !Regex.IsMatch(method.Identifier.Text, "^[A-Z][A-Za-z0-9]*(_[A-Z][A-Za-z0-9]*){2}$")
+            select $"{method.Where} {method.Identifier.Text}",
+            "Name these tests Subject_Condition_Outcome:");
+
+    [Fact]
+    public void Files_OfTheRepository_HaveNoOpenTasks()
     {
         // Put together, so that this file does not speak of it.
         var unfinished = new Regex($@"\b({string.Join('|', "TO" + "DO", "FIX" + "ME", "HA" + "CK", "XX" + "X")})\b");
@@ -48,40 +55,5 @@ public sealed class TreeTests(ITestOutputHelper output)
             where unfinished.IsMatch(line.Item)
             select $"{path}({line.Index + 1}): {line.Item.Trim()}",
             "These lines promise work instead of doing it. Do it, or write an issue:");
-    }
-
-    [Fact]
-    public void Lengths_BeyondTheGuide_AreReported()
-    {
-        foreach (var project in SourceProject.All)
-        {
-            var files = project.Files.Select(file => (
-                Where: file.FilePath,
-                Length: file.GetText(TestContext.Current.CancellationToken).Lines.Count)).Where(file => file.Length > LongFile);
-            var methods = project.Nodes<BaseMethodDeclarationSyntax>()
-                .Select(found => (
-                    Where: $"{found.Node.Where} {found.Model.GetDeclaredSymbol(found.Node)?.ShortName}",
-                    Length: LinesOf(found.Node)))
-                .Where(method => method.Length > LongMethod);
-            var constructors = project.Types.SelectMany(type => type.InstanceConstructors)
-                .Where(constructor => !constructor.IsImplicitlyDeclared && constructor.Parameters.Length > ManyParameters)
-                .Select(constructor => (
-                    Where: $"{constructor.Where} {constructor.ContainingType.Name}",
-                    Length: constructor.Parameters.Length));
-            Report("file, lines", files);
-            Report("method, lines", methods);
-            Report("constructor, parameters", constructors);
-        }
-    }
-
-    private static int LinesOf(SyntaxNode node) =>
-        node.GetLocation().GetLineSpan() is var span ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1 : 0;
-
-    private void Report(string what, IEnumerable<(string Where, int Length)> found)
-    {
-        foreach (var (where, length) in found.OrderByDescending(item => item.Length))
-        {
-            output.WriteLine($"{what}: {length} {where}");
-        }
     }
 }
