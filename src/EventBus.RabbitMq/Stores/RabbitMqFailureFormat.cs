@@ -165,7 +165,8 @@ internal static class RabbitMqFailureFormat
         Prefix + ErrorDetails => 0,
         Error or Prefix + "defect" => 2,
         _ when header.StartsWith(Prefix, StringComparison.Ordinal) => int.MaxValue,
-        _ => !RabbitMqHeaderNames.IsAttribute(header) ? 0 : RabbitMqHeaderNames.AttributeName(header) is "type" or "id" ? 3 : 1,
+        _ when !RabbitMqHeaderNames.IsAttribute(header) => 0,
+        _ => RabbitMqHeaderNames.AttributeName(header) is CloudEventAttributes.Type or CloudEventAttributes.Id ? 3 : 1,
     };
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);

@@ -1,3 +1,5 @@
+using EventBus.Transports;
+
 namespace EventBus;
 
 /// <summary>
@@ -33,7 +35,7 @@ internal static class RabbitMqHeaderNames
     /// reserved: users have names like <c>x-request-id</c>.
     /// </summary>
     public static bool IsReserved(string name) =>
-        name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
+        name is "x-delivery-count" or "x-acquired-count" or "x-death" or CloudEventAttributes.TraceParent or CloudEventAttributes.TraceState
         || name.StartsWith(Bus, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal)
         || name.StartsWith("x-last-death-", StringComparison.Ordinal)
