@@ -1,9 +1,3 @@
-using System.Text;
-using EventBus.Transports;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using RabbitMQ.Client;
-
 namespace EventBus.RabbitMq.Tests;
 
 [EventName("test.followed")]

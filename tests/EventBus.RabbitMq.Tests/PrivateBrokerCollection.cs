@@ -1,5 +1,3 @@
-using EventBus.Conformance;
-
 namespace EventBus.RabbitMq.Tests;
 
 [CollectionDefinition]

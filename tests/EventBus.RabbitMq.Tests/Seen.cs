@@ -1,8 +1,4 @@
 using System.Threading.Channels;
-using EventBus.Conformance;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 

@@ -1,8 +1,3 @@
-using EventBus.Conformance;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Redis.Tests;
 
 [EventName("parcel.sent")]

@@ -1,8 +1,3 @@
-using EventBus.Stores;
-using EventBus.Transports;
-using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging.Abstractions;
-
 namespace EventBus.Sqlite.Tests;
 
 /// <summary>A folder that is gone when the test is.</summary>

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
-using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
 

@@ -1,6 +1,4 @@
 using System.Text.Json.Serialization;
-using EventBus.Transports;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 

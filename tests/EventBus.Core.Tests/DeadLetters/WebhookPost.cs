@@ -1,9 +1,3 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
-using System.Threading.Channels;
-
 namespace EventBus;
 
 /// <summary>A request that the server received.</summary>

@@ -1,11 +1,4 @@
-using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using EventBus.Transports;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 

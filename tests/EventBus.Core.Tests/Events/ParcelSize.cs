@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using EventBus.Transports;
-
 namespace EventBus;
 
 public enum ParcelSize

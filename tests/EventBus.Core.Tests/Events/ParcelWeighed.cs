@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using EventBus.Transports;
-
 namespace EventBus;
 
 public sealed record ParcelWeighed(string ParcelId, int Grams, ParcelSize Size = ParcelSize.Small, IReadOnlyList<int>? Stops = null);

@@ -1,7 +1,3 @@
-using EventBus.Stores;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Time.Testing;
-
 namespace EventBus;
 
 [EventName("step.counted")]

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus;
 
 /// <summary>Tests that measure the whole process.</summary>

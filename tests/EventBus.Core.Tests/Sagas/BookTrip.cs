@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus.Sagas;
 
 /// <summary>Flight, hotel, payment, as the test wants them.</summary>

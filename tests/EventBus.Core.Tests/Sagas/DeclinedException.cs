@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus.Sagas;
 
 internal sealed class DeclinedException() : Exception("declined");

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus.Sagas;
 
 /// <summary>A question that a step asks, and its answer.</summary>

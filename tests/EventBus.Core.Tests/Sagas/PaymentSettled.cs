@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus.Sagas;
 
 internal sealed record PaymentSettled(string TripId, string Receipt);

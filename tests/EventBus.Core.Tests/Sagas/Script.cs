@@ -1,5 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-
 namespace EventBus.Sagas;
 
 /// <summary>Defines what the steps of a test do, and records their calls.</summary>

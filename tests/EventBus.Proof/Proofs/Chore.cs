@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace EventBus.Proof;
 
 /// <summary>Handled without that: what its handler publishes is sent before the event is acknowledged.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace EventBus.Proof;
 
 /// <summary>Handled idempotently: what its handler publishes is committed with it.</summary>

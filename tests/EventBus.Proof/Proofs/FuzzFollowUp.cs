@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Proof;
 
 /// <summary>The follow-up event of some fuzz messages.</summary>

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Proof;
 
 internal sealed record FuzzNode(List<FuzzNode> Children);

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Proof;
 
 /// <summary>The event type of fuzz messages with a readable body.</summary>

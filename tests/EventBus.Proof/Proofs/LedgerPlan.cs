@@ -1,5 +1,3 @@
-using System.Data.Common;
-
 namespace EventBus.Proof;
 
 /// <summary>The plan of a run of a <see cref="LedgerProof"/>.</summary>

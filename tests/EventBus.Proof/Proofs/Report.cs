@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace EventBus.Proof;
 
 [EventName("report.filed")]

@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text.Unicode;
-
 namespace EventBus.Proof;
 
 /// <summary>The kinds of entries.</summary>

@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-
 namespace EventBus.Proof;
 
 /// <summary>The publisher's outcome of an event.</summary>

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Data.Sqlite;
-
 namespace EventBus.Proof;
 
 /// <summary>One line of the ledger; the lines have one order, whichever process wrote them.</summary>

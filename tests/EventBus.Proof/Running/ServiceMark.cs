@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using Microsoft.Data.Sqlite;
-
 namespace EventBus.Proof;
 
 /// <summary>The records of an execution of a step. Their numbers are stored in the ledger.</summary>

@@ -1,5 +1,3 @@
-using EventBus.Stores;
-
 namespace EventBus.Proof;
 
 /// <summary>The points at which a victim kills itself, once for each event.</summary>

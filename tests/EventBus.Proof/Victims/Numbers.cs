@@ -1,7 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Proof;
 
 /// <summary>The ids of the proofs' events: they end with the event's number.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace EventBus.Proof;
 
 /// <summary>The exception of planned failures.</summary>

@@ -1,5 +1,3 @@
-using EventBus.Stores;
-
 namespace EventBus.Proof;
 
 /// <summary>Kills the process at a named point of a given event, the first time it gets there in any process.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace EventBus.Proof;
 
 /// <summary>The fault of one step of a saga, at each execution.</summary>
