@@ -1,4 +1,7 @@
 namespace EventBus;
 
-/// <summary>The conditions of a pause: this number of failed attempts in a row, within this time.</summary>
+/// <summary>
+/// The conditions under which the circuit breaker pauses a subscription: a number of failed attempts in a row, within a
+/// time.
+/// </summary>
 internal sealed record CircuitBreakerSettings(int Count, TimeSpan Time);

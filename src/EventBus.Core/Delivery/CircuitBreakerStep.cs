@@ -22,7 +22,7 @@ internal sealed class CircuitBreakerStep(SubscriptionCircuitBreaker breaker, Del
             breaker.Succeeded();
         }
 
-        // Another instance has the event: its outcome counts.
+        // If the event was lost to another instance, this outcome is ignored: the outcome on that instance counts.
         return outcome.Failure is { } failure && !lost.IsCancellationRequested
             ? outcome with { Failure = breaker.RecordFailure(failure) }
             : outcome;

@@ -127,6 +127,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
     /// <summary>Closes the scope if it is open.</summary>
     public ValueTask CloseScopeAsync() => State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
 
+    /// <summary>Gets the state, and creates it if the handler has not ended.</summary>
     /// <returns>Null if the handler has ended without a state.</returns>
     private DeliveryState? GetOrAddState()
     {

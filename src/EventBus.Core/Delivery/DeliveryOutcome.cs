@@ -35,10 +35,14 @@ internal readonly record struct DeliveryOutcome(DeliveryStatus Status, Failure? 
         : exception is StoreRefusedException refused ? new(DeliveryStatus.Rejected, EventBus.Rejected.Unstorable(refused))
         : Failed(exception);
 
-    /// <summary>Returns the failure of what follows after the success of the handler.</summary>
+    /// <summary>
+    /// Creates the outcome of a delivery whose handler has succeeded and whose further processing has failed.
+    /// </summary>
     public DeliveryOutcome ThenFailed(Exception exception) => Failed(exception) with { HandlerSucceeded = HandlerSucceeded };
 
-    /// <summary>Adds the number of the event to a failure; null for none.</summary>
+    /// <summary>
+    /// Returns this outcome with the sequence number of the event in its failure; null if no guard uses numbers.
+    /// </summary>
     public DeliveryOutcome At(long? position) =>
         Failure is { } failure ? this with { Failure = failure with { Position = position } } : this;
 }

@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Composes the steps of a subscription, once at the start. This is the path of every delivery.</summary>
+/// <summary>
+/// Composes the steps of a subscription once, when the bus starts. Every delivery passes through these steps.
+/// </summary>
 internal static class DeliveryPipeline
 {
     /// <summary>Composes the steps that the subscription needs, from the first to the last.</summary>
@@ -13,7 +15,8 @@ internal static class DeliveryPipeline
         var deadlines = new HandlerDeadlines(subscription.HandlerTimeout, services);
         Func<DeliveryStep, DeliveryStep>?[] steps =
         [
-            // Before reading: it counts what becomes of the delivery. It ignores events that cannot be read.
+            // Before reading, so that it sees the outcome of the whole delivery. Events that cannot be read do not
+            // count.
             subscription.CircuitBreaker is { } breaker ? next => new CircuitBreakerStep(breaker, next) : null,
             next => new ExceptionStep(services, next),
             next => new ReadStep(subscription, reader, next),
@@ -22,7 +25,8 @@ internal static class DeliveryPipeline
             // After the guard: an event that waits is not a run of the handler, and is not traced as one.
             next => new TracingStep(services, next),
 
-            // Before idempotency, so that it runs after it: events are sent when their handler's success is stored.
+            // Before idempotency in the list, so that its work follows idempotency: events are sent after the success
+            // of their handler is stored.
             next => new FollowUpStep(subscription, services, next),
             subscription.Claims is { } claims ? next => new IdempotencyStep(subscription, claims, deadlines, services, next) : null,
 

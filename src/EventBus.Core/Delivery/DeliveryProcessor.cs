@@ -75,12 +75,13 @@ internal sealed class DeliveryProcessor(
         state.MayBePassed = subscription.Failure.ContinueWhenBlocked;
         while (!await settler.TrySettleAsync(entry, await pipeline.InvokeAsync(context, lost), lost))
         {
-            // The guard of the event is asked again.
+            // The state of the key has changed, so the steps run again, and with them the guard.
         }
     }
 
     /// <summary>
-    /// Logs a defect: settlers must not throw. The delivery stays with the transport and is redelivered.
+    /// Logs that a delivery could not be settled, which is a defect, because settlers must not throw. The transport
+    /// keeps the delivery and redelivers it.
     /// </summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) =>
         services.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
@@ -90,7 +91,7 @@ internal sealed class DeliveryProcessor(
     {
         if (delivery.Lost.IsCancellationRequested)
         {
-            // Its new owner handles it.
+            // The delivery was lost: its new owner handles the event.
             await delivery.ReleaseAsync();
             return;
         }
@@ -108,7 +109,7 @@ internal sealed class DeliveryProcessor(
     {
         while (!await settler.TrySettleAsync(delivery, await running, attempts))
         {
-            // The guard of the event is asked again.
+            // The state of the key has changed, so the steps run again, and with them the guard.
             running = pipeline.InvokeAsync(context, delivery.Lost);
         }
     }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>The part of the context of a delivery that most deliveries do not need; created on demand.</summary>
+/// <summary>Holds the values of a delivery that most deliveries do not need. Created on demand.</summary>
 internal sealed class DeliveryState(SubscriptionRuntime owner)
 {
     private readonly Lock opening = new();

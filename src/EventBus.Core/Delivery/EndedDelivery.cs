@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Stands in a context for the state of a delivery that has ended without one. One for each subscription.
+/// Replaces the state in the context of a delivery that has ended and never needed a state. One for each subscription.
 /// </summary>
 internal sealed class EndedDelivery(SubscriptionRuntime owner)
 {

@@ -72,7 +72,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         }
         catch (Exception exception)
         {
-            // Any exception: the constructors and setters of the event type run here.
+            // The exception may be of any type, because the constructors and setters of the event type run here.
             return new Rejection(
                 DeadLetterReason.Unreadable,
                 $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");

@@ -28,8 +28,8 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
         }
         finally
         {
-            // Another attempt of the same event that waits for this one must not find the events unsent and send them
-            // too.
+            // The claim ends only after the events are sent. Otherwise another attempt that waits for this one could
+            // find the events unsent, and send them too.
             context.State?.Claim?.Dispose();
         }
     }
@@ -52,8 +52,8 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
         }
         catch (Exception exception) when (!services.Abort.IsCancellationRequested)
         {
-            // Not a failure of an idempotent handler, whose success is stored: on redelivery, the event is recognized
-            // as handled, and only its published events are sent.
+            // In an idempotent subscription the success of the handler is stored, so this is no failure of the handler:
+            // on redelivery, the event is recognized as handled, and only the events that it published are sent.
             return subscription.Claims is null ? DeliveryOutcome.Failed(exception) : outcome.ThenFailed(exception);
         }
     }

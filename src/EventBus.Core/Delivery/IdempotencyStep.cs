@@ -99,14 +99,15 @@ internal sealed class IdempotencyStep(
             outcome = await CommitAsync(state, claim, ending.Token);
             if (outcome.Status == DeliveryStatus.Handled)
             {
-                // Even if the claim was lost in the meantime, no other attempt runs the event now.
+                // The event is marked as handled. Even if the lease was lost in the meantime, no other attempt runs the
+                // handler now.
                 return outcome;
             }
         }
 
         await claims.ReleaseAsync(claim, subscription.Slots);
 
-        // Another attempt has the claim: its outcome counts, and this event is checked again.
+        // If another attempt has the claim, the outcome of that attempt counts, and this delivery is checked again.
         var isTaken = lease.Lost.IsCancellationRequested && !lost.IsCancellationRequested && !state.Deadline.IsCancellationRequested;
         return isTaken ? DeliveryOutcome.Interrupted : outcome;
     }

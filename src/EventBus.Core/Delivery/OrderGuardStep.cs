@@ -7,8 +7,8 @@ internal sealed class OrderGuardStep(
     SubscriptionRuntime subscription, OrderGuardEvaluator guards, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
         : DeliveryStep
 {
-    // The minimum wait, after a start or a pause, before a deferred event is given up (its own timeout if that is
-    // shorter): the event that it waits for is probably still in the queue of the broker.
+    // The minimum time between a start or a pause and the moment at which a deferred event becomes a dead letter,
+    // unless its own timeout is shorter. The event that it waits for is probably still in the queue of the broker.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
@@ -61,8 +61,8 @@ internal sealed class OrderGuardStep(
     }
 
     /// <summary>
-    /// Gets the earliest time to give up a deferred event: after a start or a pause, the event that it waits for may
-    /// still be in transit.
+    /// Gets the earliest time at which a deferred event may become a dead letter: after a start or a pause, the event
+    /// that it waits for may still be in transit.
     /// </summary>
     private DateTimeOffset EarliestDeadline(Deferred waiting)
     {

@@ -14,7 +14,7 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
     /// <param name="outcome">The outcome of its attempt.</param>
     /// <param name="attempts">The number of attempts including this one.</param>
     /// <returns>
-    /// False when the guard of the event must be asked again, because the state of its key has changed.
+    /// False if the guard of the event must be called again, because the state of its key has changed.
     /// </returns>
     public async ValueTask<bool> TrySettleAsync(Delivery delivery, DeliveryOutcome outcome, int attempts)
     {
@@ -54,7 +54,7 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
     /// <param name="outcome">The outcome of its attempt.</param>
     /// <param name="lost">Cancelled when the claim is lost.</param>
     /// <returns>
-    /// False when the guard of the event must be asked again, because the state of its key has changed.
+    /// False if the guard of the event must be called again, because the state of its key has changed.
     /// </returns>
     public async ValueTask<bool> TrySettleAsync(FailedEvent entry, DeliveryOutcome outcome, CancellationToken lost)
     {

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// The attempt of an event that was attempted before and never settled. Disposing it lets other redelivered events
-/// begin.
+/// Represents an attempt of an event that was attempted before and never settled. Disposing it lets other redelivered
+/// events begin.
 /// </summary>
 internal sealed class RedeliveredAttempt : IDisposable
 {

@@ -10,8 +10,8 @@ namespace EventBus;
 internal sealed class RedeliveryAdmission(
     SubscriptionRuntime subscription, FailureRecorder failures, RedeliveryLock turns, BusServices services)
 {
-    // The maximum number of concurrent attempts after the first that do not count. Without it, an event that ends its
-    // process late, and always during concurrent attempts, would never become a dead letter.
+    // The maximum number of concurrent attempts, after the first one, that are not counted. Without a maximum, an event
+    // that always ends its process during concurrent attempts would never become a dead letter.
     private const int MaxExcused = 3;
 
     private int waiting;
@@ -113,7 +113,7 @@ internal sealed class RedeliveryAdmission(
             ProcessEnded(spent),
             subscription.Slots)
 
-        // It was recorded as failed before it could be acknowledged.
+        // The event was recorded as failed in an earlier attempt, which ended before it could acknowledge the delivery.
         : failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
 
     /// <summary>
@@ -150,7 +150,8 @@ internal sealed class RedeliveryAdmission(
     }
 
     /// <summary>
-    /// Waits for the turn of a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// Waits for the turn of a claimed entry. Null if the entry had to wait: it was released meanwhile, and can be
+    /// claimed again now.
     /// </summary>
     private async Task<RedeliveryLock.Turn?> EnterTurnAsync(FailedEvent entry)
     {
@@ -170,7 +171,7 @@ internal sealed class RedeliveryAdmission(
         return await entering;
     }
 
-    /// <summary>Enters the coordinator. The caller holds a slot.</summary>
+    /// <summary>Waits until the coordinator lets the event run. The caller holds a slot.</summary>
     private async Task<RedeliveryRun> EnterAsync(bool alone, ConcurrentMark mark)
     {
         var arrived = services.Time.GetTimestamp();
@@ -186,7 +187,8 @@ internal sealed class RedeliveryAdmission(
     }
 
     /// <summary>
-    /// Enters the coordinator with a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// Enters the coordinator with a claimed entry. Null if the entry had to wait: it was released meanwhile, and can
+    /// be claimed again now.
     /// </summary>
     private async Task<RedeliveryRun?> EnterAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
     {

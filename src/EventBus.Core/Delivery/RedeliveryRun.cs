@@ -50,7 +50,8 @@ internal sealed class RedeliveryRun(
             isCounting = true;
             if (isConcurrent)
             {
-                // The count includes it, and the attempt does not begin before the count is stored.
+                // The count that is about to be stored includes the mark, and the attempt does not begin before it is
+                // stored.
                 marked.TrySetResult();
             }
 
@@ -76,7 +77,8 @@ internal sealed class RedeliveryRun(
         {
             if (hasEnded || !isCounting)
             {
-                // It may not begin for a long time. Its own count will include this.
+                // This attempt has not begun, and may not begin for a long time. The count that it stores first will
+                // include this.
                 isConcurrent = true;
                 return Task.CompletedTask;
             }

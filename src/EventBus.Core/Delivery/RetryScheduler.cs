@@ -30,8 +30,8 @@ internal sealed class RetryScheduler(
     public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
 
     /// <summary>
-    /// Starts the retries that are due in the subscriptions that have room for them: hanging retries of a subscription
-    /// do not block other subscriptions.
+    /// Starts the due retries of the subscriptions that have free slots. Hanging retries of one subscription do not
+    /// block other subscriptions.
     /// </summary>
     public async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
     {
@@ -48,8 +48,8 @@ internal sealed class RetryScheduler(
             return next;
         }
 
-        // A claim counts an attempt. Therefore no more are claimed than can begin at once, so that a killed process
-        // uses up no attempts of events that only waited.
+        // A claim counts as an attempt. Therefore only as many entries are claimed as can begin at once: otherwise a
+        // killed process would use up attempts of entries that only waited.
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
         try
         {

@@ -19,7 +19,7 @@ internal sealed class SubscriptionCircuitBreaker(
 {
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
 
-    // The delay after a probe whose result was not counted.
+    // The delay before the next probe if the result of a probe says nothing about the service behind the handler.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
@@ -157,7 +157,7 @@ internal sealed class SubscriptionCircuitBreaker(
         }
     }
 
-    /// <summary>Withdraws a probe for which there was no event: the next event is the probe.</summary>
+    /// <summary>Withdraws a probe that found no event: the next event that arrives is the probe.</summary>
     public void Withdraw(long probe)
     {
         lock (sync)
@@ -203,6 +203,7 @@ internal sealed class SubscriptionCircuitBreaker(
         retries.Pulse();
     }
 
+    /// <summary>Counts a failed attempt, and pauses the subscription if it is one too many.</summary>
     /// <returns>True if it was already paused.</returns>
     private bool Failed()
     {

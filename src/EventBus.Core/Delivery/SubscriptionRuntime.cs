@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>A subscription as composed at the start. Immutable.</summary>
+/// <summary>Holds the parts of a subscription, which are composed when the bus starts. Immutable.</summary>
 internal sealed class SubscriptionRuntime
 {
     public SubscriptionRuntime() => Ended = new EndedDelivery(this);
@@ -47,7 +47,7 @@ internal sealed class SubscriptionRuntime
     /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker { get; init; }
 
-    /// <summary>Stands in a context for the state of a delivery that has ended without one.</summary>
+    /// <summary>Replaces the state in the context of a delivery that has ended and never needed a state.</summary>
     public EndedDelivery Ended { get; }
 
     public string Name => Subscription.Name;

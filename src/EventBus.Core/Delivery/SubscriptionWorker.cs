@@ -100,7 +100,7 @@ internal class SubscriptionWorker(
     {
         await Pump;
 
-        // A held write has lent its slot, which counts as taken.
+        // A slot whose caller waits for a held write counts as taken.
         await slots.TakeAllAsync();
     }
 

@@ -26,8 +26,8 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
     public bool AnyFree => free.CurrentCount > 0;
 
     /// <summary>
-    /// True if a retry waits for a slot. A pump then releases its slot between two deliveries, so that the retry gets
-    /// one.
+    /// True if a retry waits for a slot. The loop that takes deliveries then releases its slot between two deliveries,
+    /// so that the retry gets one.
     /// </summary>
     public bool RetriesWait => Volatile.Read(ref waitingRetries) > 0;
 
@@ -76,7 +76,7 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
         }
     }
 
-    /// <summary>Lends the slot of the caller to others until <see cref="TakeBackAsync"/>.</summary>
+    /// <summary>Lets others use the slot of the caller until <see cref="TakeBackAsync"/>.</summary>
     public void Lend()
     {
         lock (gate)

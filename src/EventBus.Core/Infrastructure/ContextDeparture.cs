@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace EventBus;
 
 /// <summary>
-/// Awaiting it continues on the same thread, outside of the synchronization context and the task scheduler of the
-/// caller, which get their thread back at the next incomplete await.
+/// Leaves the synchronization context and the task scheduler of the caller when it is awaited: the code after the await
+/// runs on the same thread, but outside of them. The caller gets its thread back at the next incomplete await.
 /// </summary>
 internal readonly struct ContextDeparture(bool isOutside) : ICriticalNotifyCompletion
 {
@@ -14,7 +14,7 @@ internal readonly struct ContextDeparture(bool isOutside) : ICriticalNotifyCompl
 
     public void GetResult()
     {
-        // There is no result. The compiler requires the method.
+        // Required by the compiler. There is no result.
     }
 
     public void OnCompleted(Action continuation) => UnsafeOnCompleted(continuation);
@@ -31,8 +31,8 @@ internal readonly struct ContextDeparture(bool isOutside) : ICriticalNotifyCompl
             }
             else
             {
-                // A task of the default scheduler that runs synchronously is the only way to leave another scheduler
-                // without moving the call to another thread.
+                // Only a task that runs synchronously on the default scheduler leaves another scheduler without moving
+                // the call to another thread.
                 new Task(continuation).RunSynchronously(TaskScheduler.Default);
             }
         }

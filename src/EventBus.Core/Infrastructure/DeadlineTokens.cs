@@ -16,6 +16,7 @@ internal sealed class DeadlineTokens
     private readonly long intervalTicks;
     private Bucket? current;
 
+    /// <summary>Creates the tokens for deadlines of one duration.</summary>
     /// <param name="time">The clock of the timers.</param>
     /// <param name="timeout">The duration of each deadline.</param>
     /// <param name="longestInterval">
@@ -44,7 +45,8 @@ internal sealed class DeadlineTokens
 
     private CancellationToken Renew(long now)
     {
-        // Two threads may renew concurrently: each uses its own token, and one of the tokens is shared from then on.
+        // Two threads may replace the token at the same time. Each then uses its own token, and one of the two is
+        // shared from then on.
         var bucket = new Bucket(now, now + intervalTicks, new CancellationTokenSource(timeout + interval, time), parent);
         Volatile.Write(ref current, bucket);
         return bucket.Token;

@@ -4,7 +4,9 @@ namespace EventBus;
 /// Holds back deliveries while there is a reason: a store does not accept writes, or an operator has paused a
 /// subscription. Thread-safe.
 /// </summary>
-/// <param name="outer">A gate for more than this one, which holds back deliveries too; null for none.</param>
+/// <param name="outer">
+/// A gate that also holds back these deliveries, among others: the gate of the bus. Null for none.
+/// </param>
 internal sealed class IntakeGate(IntakeGate? outer = null)
 {
     private readonly Lock sync = new();
@@ -13,7 +15,7 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
     private volatile bool isClosed;
     private volatile bool isStopping;
 
-    /// <summary>True if this gate is closed, whatever the outer one is.</summary>
+    /// <summary>True if this gate itself is closed. The outer gate is not considered.</summary>
     public bool IsClosed => isClosed;
 
     /// <summary>True if the bus stops while the gate is closed: deliveries that have not begun are released.</summary>

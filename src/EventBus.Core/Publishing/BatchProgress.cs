@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Tracks the outcome of a list that is being published: the failed events, and the keys whose later events are held
-/// back.
+/// Tracks the publishing of a list: the failed events, and the keys of which no further events are sent because an
+/// earlier one failed.
 /// </summary>
 internal sealed class BatchProgress(int count)
 {

@@ -135,7 +135,7 @@ internal sealed class BatchSender(
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {
-                // After one event without an outcome in time, there is no time left for the rest.
+                // This event has no outcome within the deadline, so the events after it are not sent.
                 outcomes.Span[(i + 1)..].Fill(
                     PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
                 return false;

@@ -9,6 +9,7 @@ internal sealed class DelayedEventManager(CallerContext context, TimeProvider ti
 
     private (DelayStore Store, StoreCalls Calls)? opened;
 
+    /// <summary>Gives access to a store, because the bus has started.</summary>
     /// <param name="store">The store of delayed events.</param>
     /// <param name="timeout">The maximum duration of a call.</param>
     public void Open(DelayStore store, TimeSpan timeout) => opened = (store, new StoreCalls(timeout, time));

@@ -5,7 +5,7 @@ namespace EventBus;
 
 /// <summary>Stores the events that are published with a later time. Thread-safe.</summary>
 /// <param name="store">The store; null if none keeps delayed events.</param>
-/// <param name="due">Pulsed when an event was stored.</param>
+/// <param name="due">Wakes the loop of delayed events, when an event was stored.</param>
 /// <param name="errors">Creates the exceptions.</param>
 /// <param name="services">The clocks.</param>
 internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, PublishErrors errors, BusServices services)

@@ -62,7 +62,7 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
                 time.GetUtcNow().UtcTicks,
                 new Inherited(IdForSaga(sagaId, origin, ordinal), sagaId, null, sagaId));
 
-    /// <summary>Derives the id of an event that a saga publishes without an id of its own.</summary>
+    /// <summary>Derives the id of an event that a saga publishes without setting an id.</summary>
     public Guid IdForSaga(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
 
     /// <summary>

@@ -91,7 +91,9 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         }
     }
 
-    /// <summary>Returns the key of a rejected event; null if reading the key is what failed.</summary>
+    /// <summary>
+    /// Returns the key of a rejected event; null if the event was rejected because its key cannot be read.
+    /// </summary>
     private string? KeyOrNull(object? @event, PublishOptions? options)
     {
         try

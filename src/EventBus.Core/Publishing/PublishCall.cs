@@ -47,7 +47,7 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
         return turn.IsCompletedSuccessfully;
     }
 
-    /// <summary>Records that the call was passed to the transport, so that the next call may follow.</summary>
+    /// <summary>Records that the transport has the events of the call, so that the next call may follow.</summary>
     public void HandedOver()
     {
         if (State == PublishCallState.Begun)
@@ -126,8 +126,8 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
 
             for (var i = 0; i < keys.Length; i++)
             {
-                // Also for a key that is not finished: of several events of one key, an earlier one may have been
-                // accepted and a later one not.
+                // The key is marked even if it has further events to send, because an earlier event of the key may have
+                // been accepted.
                 MarkTaken(i, taken.Contains(keys[i]));
                 if (!open.Contains(keys[i]))
                 {

@@ -46,7 +46,7 @@ internal static class PublishValidator
         }
         catch (Exception exception) when (exception is not PublishException)
         {
-            // The dictionary is an implementation of the application, which may throw anything.
+            // The dictionary is code of the application, which may throw any exception.
             throw new PublishException(
                 $"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}",
                 PublishFailure.Rejected,

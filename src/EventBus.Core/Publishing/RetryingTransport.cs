@@ -130,7 +130,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
         catch (Exception exception)
         {
-            // As for the first attempt: events without an outcome are in doubt.
+            // Events that get no outcome from this attempt are in doubt, as after the first attempt.
             for (var i = 0; i < places.Length; i++)
             {
                 answers[i] = answers[i] == default ? PublishOutcome.InDoubt(exception) : answers[i];
@@ -156,6 +156,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         return true;
     }
 
+    /// <summary>Waits for the backoff before the next attempt.</summary>
     /// <returns>False if the deadline has passed or the transport is being closed.</returns>
     private async Task<bool> PauseAsync(TimeSpan delay, CancellationToken deadline)
     {

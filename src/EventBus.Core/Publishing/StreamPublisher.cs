@@ -16,6 +16,7 @@ internal sealed class StreamPublisher<TEvent>(Publisher publisher, PublishOption
 
     private int accepted;
 
+    /// <summary>Publishes all events of a stream.</summary>
     /// <exception cref="PublishManyException">An event was not accepted. The stream is not read further.</exception>
     public async Task PublishAsync(IAsyncEnumerable<TEvent> events, CancellationToken cancellationToken)
     {

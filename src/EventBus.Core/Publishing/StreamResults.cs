@@ -2,7 +2,10 @@ using System.Collections;
 
 namespace EventBus;
 
-/// <summary>The results of a stream of events: accepted ones without a size of their own, then the last ones.</summary>
+/// <summary>
+/// Represents the results of a stream of events. Stores only the number of accepted events at the beginning, and the
+/// results of the events after them.
+/// </summary>
 /// <param name="accepted">The number of events that were accepted at the beginning.</param>
 /// <param name="last">The results of the events after them.</param>
 internal sealed class StreamResults(int accepted, IReadOnlyList<PublishException?> last) : IReadOnlyList<PublishException?>

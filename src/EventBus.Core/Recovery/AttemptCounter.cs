@@ -10,7 +10,8 @@ namespace EventBus;
 internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder recorder, BusServices services)
 {
     /// <summary>
-    /// Transfers an event that may have ended its process to the store, if the store has its own way to count attempts.
+    /// Transfers an event that may have ended its process to the store, if the store counts attempts by its own
+    /// redeliveries (a queue of a broker).
     /// </summary>
     public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
@@ -34,7 +35,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="envelope">The event.</param>
     /// <param name="added">The attempts to add.</param>
     /// <param name="slots">
-    /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
+    /// The limiter in which the caller holds a slot. The slot is free for others while the store accepts no writes.
     /// </param>
     /// <param name="stored">
     /// Set when the count is stored or refused; this may be long before the caller has a slot again.
@@ -54,7 +55,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
         {
             stored?.TrySetResult();
 
-            // Without a count, it might end the process again and again.
+            // An event whose attempts are not counted might end the process again and again, so it is not attempted.
             await recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 1), Rejected.Unstorable(exception), slots);
             return null;
         }
@@ -82,7 +83,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The entry, including the next attempt.</param>
     /// <param name="slots">
-    /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
+    /// The limiter in which the caller holds a slot. The slot is free for others while the store accepts no writes.
     /// </param>
     /// <param name="stored">
     /// Set when the count is stored or refused; this may be long before the caller has a slot again.

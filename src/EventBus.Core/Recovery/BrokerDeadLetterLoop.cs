@@ -16,8 +16,8 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
 {
     private const string Activity = "given up";
 
-    // In bytes: the bodies of all events that wait for the store, plus a fixed size for the rest of each. Beyond it,
-    // events stay with the broker.
+    // The maximum size in bytes of the events that wait for the store: their bodies, plus a fixed size for each.
+    // Further events stay with the broker.
     private const long MaxHeld = 16 * 1024 * 1024;
     private const int SizeWithoutBody = 4 * 1024;
 
@@ -114,7 +114,10 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
 
     private static long SizeOf(BrokerDeadLetter deadLetter) => deadLetter.Delivery.Envelope.BodyLength + SizeWithoutBody;
 
-    /// <summary>The events of one subscription. It has a slot of its own, because all handlers may hang.</summary>
+    /// <summary>
+    /// The events of one subscription that wait to be recorded. Has a limiter of its own, because all handlers of the
+    /// subscription may hang.
+    /// </summary>
     private sealed class Line
     {
         public ConcurrencyLimiter Slots { get; } = new(1);

@@ -12,9 +12,10 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
 
     private Access? opened;
 
+    /// <summary>Gives access to the dead letters, because the bus has started.</summary>
     /// <param name="queue">The dead letters.</param>
     /// <param name="timeout">The maximum duration of a call.</param>
-    /// <param name="wake">Pulsed when retries may be due.</param>
+    /// <param name="wake">Wake the loops of retries and of delayed events.</param>
     /// <param name="services">The clocks and the log of the bus.</param>
     public void Open(DeadLetterQueue queue, TimeSpan timeout, IReadOnlyList<WakeSignal> wake, BusServices services) =>
         opened = new Access(queue, new StoreCalls(timeout, time), wake, services);
@@ -164,8 +165,8 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     private sealed record Access(DeadLetterQueue Queue, StoreCalls Calls, IReadOnlyList<WakeSignal> Wake, BusServices Services)
     {
         /// <summary>
-        /// Wakes the loops, because the next event of a key may be due. Also after a failure: the store may have made
-        /// the change.
+        /// Wakes the loops, because the next event of a key may be due. Also after a failure, because the store may
+        /// have made the change nevertheless.
         /// </summary>
         public void WakeRetries()
         {

@@ -4,12 +4,13 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Records the delayed events that can never be published as dead letters, and claims those that an operator retries.
+/// Records a dead letter for each delayed event that can never be published, and publishes the dead letters that an
+/// operator retries.
 /// </summary>
 /// <param name="store">The store of the dead letters.</param>
 /// <param name="recorder">Records the dead letters.</param>
-/// <param name="retry">The retry policy of dead letters that an operator retries.</param>
-/// <param name="due">Pulsed when a retry was recorded.</param>
+/// <param name="retry">The retries of a dead letter that an operator retries and whose publish fails.</param>
+/// <param name="due">Wakes the loop of delayed events when a retry was recorded.</param>
 /// <param name="services">The clock and the abort token.</param>
 internal sealed class DelayedDeadLetters(
     RetryStore store,
@@ -28,7 +29,8 @@ internal sealed class DelayedDeadLetters(
 
     private readonly FailurePolicy policy = new(Subscription, false, retry);
 
-    // No handler runs here: the slots exist only because the recorder lends them while it waits.
+    // No handler runs here. The recorder expects that its caller holds a slot, because it releases the slot while it
+    // waits for the store.
     private readonly ConcurrencyLimiter slots = new(MaxConcurrent);
 
     /// <summary>Claims the dead letters whose retry is due.</summary>

@@ -10,7 +10,7 @@ namespace EventBus;
 /// <param name="store">The store of the delayed events.</param>
 /// <param name="sender">Sends an event with one attempt: retries would delay the other due events.</param>
 /// <param name="deadLetters">Records events that can never be published; null when no store keeps dead letters.</param>
-/// <param name="due">Pulsed when this instance handles delayed events.</param>
+/// <param name="due">Wakes the loop. The first pulse also shows that this instance handles delayed events.</param>
 /// <param name="services">The clock and the log.</param>
 internal sealed class DelayedPublisher(
     DelayStore store,
@@ -76,14 +76,15 @@ internal sealed class DelayedPublisher(
         }
         catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
         {
-            // It is still in the store: due again when the lease expires, and recognizable by its id.
+            // The event is still in the store, and is due again when its lease expires. If it was sent, its copy has
+            // the same id.
             services.Log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
         catch (PublishException exception)
         {
-            // It was accepted while there was a subscriber. If it stayed in the store, it would be due again without
-            // end.
+            // The event was accepted when there was a subscriber. It is removed, because otherwise it would become due
+            // again without end.
             services.Log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
         }
 
@@ -94,8 +95,8 @@ internal sealed class DelayedPublisher(
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            // It is published and still in the store: it is published again, with the same id, when the lease expires.
-            // The other events of the batch are not affected.
+            // The event is published and still in the store. It is published again, with the same id, when its lease
+            // expires. The other events of the batch are not affected.
             services.Log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }

@@ -4,13 +4,13 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// One write that its caller repeats until the store accepts it. The caller makes each attempt, reports each failure,
-/// and disposes the write when it is done.
+/// Represents one write that its caller repeats until the store accepts it. The caller makes each attempt, reports each
+/// failure, and disposes this object when the write is done.
 /// </summary>
 /// <remarks>
-/// While the write is held, the caller's slot is lent, so that retries continue; they may be what makes room in a full
-/// store. The pumps of the bus, or only of the subscription, take no new deliveries meanwhile, so that no more writes
-/// are held than deliveries were in flight.
+/// While the write is held, the slot of the caller is free for retries, which may make room in a full store. All
+/// subscriptions, or only the one without room, take no new deliveries meanwhile. Therefore no more writes can be held
+/// than deliveries were in progress.
 /// </remarks>
 /// <param name="writer">Holds the write after its first failure.</param>
 /// <param name="subject">The event that the write concerns.</param>
@@ -51,8 +51,12 @@ internal sealed class DurableWrite(
         hasFailed = false;
     }
 
-    /// <summary>Waits after a failed attempt of an optional write, as <see cref="RepeatAsync"/> does.</summary>
-    /// <returns>False if the store does not accept the write: it is skipped and logged.</returns>
+    /// <summary>
+    /// Waits after a failed attempt of an optional write, in the same way as <see cref="RepeatAsync"/>.
+    /// </summary>
+    /// <returns>
+    /// False if the store cannot accept the write: that is logged, and the caller continues without the write.
+    /// </returns>
     public async Task<bool> TryRepeatAsync(Exception error)
     {
         try

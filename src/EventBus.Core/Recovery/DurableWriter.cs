@@ -5,11 +5,11 @@ namespace EventBus;
 /// has no room for a subscription, or it cannot accept this entry. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A store may report the kind of failure (<see cref="Stores.StoreRefusedException"/>). After any other exception, a
-/// probe writes something unrelated. When the write fails several times in a row between two probes that succeed, the
-/// write is at fault. A timeout or a lost connection says nothing about the write until the store has answered all
-/// probes for some time. The probe after a write runs after the backoff: if a write breaks its own connection, the
-/// store is not down.
+/// A store may report the kind of failure with a <see cref="Stores.StoreRefusedException"/>. After any other exception,
+/// the writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
+/// fails several times in a row although the probes before and after it succeed, the write itself is the cause. A
+/// timeout or a lost connection counts as such a failure only if the probes have succeeded for some time. Each probe
+/// waits for the backoff first, because the failed write may have broken the connection.
 /// </remarks>
 internal sealed class DurableWriter(BusServices services)
 {
@@ -28,11 +28,14 @@ internal sealed class DurableWriter(BusServices services)
     /// <param name="subject">The event that the write concerns.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
     /// <param name="forms">
-    /// The number of forms of the write. All but the first are alternatives for when the store cannot accept it.
+    /// The number of forms of the write: the complete one, and reduced ones that are written if the store cannot accept
+    /// it.
     /// </param>
     public DurableWrite Begin(WriteSubject subject, ConcurrencyLimiter slots, int forms = 1) => new(this, subject, slots, forms, services);
 
-    /// <summary>Holds a write that has failed.</summary>
+    /// <summary>
+    /// Begins to hold a write whose first attempt has failed: blocks new deliveries until the write has ended.
+    /// </summary>
     public RepeatedWrite Hold(WriteSubject subject, ConcurrencyLimiter slots, int forms) =>
         new(subject, forms, new HeldWrite(subject, Intake, slots.Intake, services.Log), probes, services);
 }

@@ -53,8 +53,8 @@ internal static class FailureClassifier
     }
 
     /// <summary>
-    /// True if the later numbers of the key do not wait for this dead letter. False if it is dead because too many
-    /// events wait: its turn had not come, and the events before it must not be passed.
+    /// True if events with later numbers do not wait for this dead letter. False if it became a dead letter because too
+    /// many events wait: its turn had not come, and the events before it must still be handled first.
     /// </summary>
     public static bool IsPassed(FailurePolicy policy, FailedEvent entry) =>
         policy.ContinueWhenBlocked && entry is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };

@@ -29,7 +29,9 @@ internal sealed class FailureRecorder(
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The claimed entry or a new one; its attempts include this one.</param>
     /// <param name="failure">The reason of the failure.</param>
-    /// <param name="slots">The limiter in which the caller holds a slot, which is lent while the store is down.</param>
+    /// <param name="slots">
+    /// The limiter in which the caller holds a slot. The slot is free for others while the store accepts no writes.
+    /// </param>
     /// <returns>False when the guard must be asked again, because the state of the key has changed since.</returns>
     public async Task<bool> RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, ConcurrencyLimiter slots)
     {
@@ -74,7 +76,7 @@ internal sealed class FailureRecorder(
         }
         catch (StoreRefusedException exception)
         {
-            // It joins the end of the line, so that the order of the key is kept.
+            // The dead letter joins the end of the line, so that the order of the key is kept.
             return await RecordAsync(policy, entry, Rejected.Unstorable(exception), slots);
         }
 
@@ -117,8 +119,8 @@ internal sealed class FailureRecorder(
         slots);
 
     /// <summary>
-    /// Releases a claimed entry that was not attempted, for example because its subscription was paused meanwhile. It
-    /// is due again, and the attempt is not counted.
+    /// Releases a claimed entry that was not attempted, for example because its subscription was paused meanwhile. The
+    /// entry is due again, and no attempt is counted.
     /// </summary>
     /// <remarks>
     /// An entry that was interrupted before keeps that mark. Its claim counted no attempt, and most stores leave it
@@ -162,8 +164,9 @@ internal sealed class FailureRecorder(
             entry = await writer.TryFitAsync(entry with { NeedsAlert = reporter.WantsAlerts }, limits, slots);
         }
 
-        // In this order, a process that ends between the two steps does no harm: a stored entry runs again and is not
-        // stale, and a new one must not be passed before it is stored.
+        // The process may end between the two steps, so their order depends on the entry. A stored entry is passed
+        // first: if the process ends then, the entry runs again, and is not skipped as outdated. A new entry is stored
+        // first, because later events must not pass it before.
         var passes = entry.Status == FailedEventStatus.Dead && FailureClassifier.IsPassed(policy, entry);
         if (passes && entry.Claim != 0)
         {

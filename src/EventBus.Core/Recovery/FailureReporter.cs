@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Reports what was recorded of failed events: to the log, to metrics, to the alerts, and to the loop of the retries.
+/// Reports recorded failures: writes them to the log and the metrics, raises alerts, and wakes the retry loop.
 /// </summary>
 internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retries, BusServices services)
 {

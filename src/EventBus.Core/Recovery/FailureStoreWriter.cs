@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Calls the failure store for the events of subscriptions. Repeats each write until the store accepts it, and lends
-/// the slot of the caller meanwhile. Thread-safe.
+/// Calls the failure store for the events of subscriptions. Repeats each write until the store accepts it. The slot of
+/// the caller is free for retries meanwhile. Thread-safe.
 /// </summary>
 /// <remarks>
 /// A call throws <see cref="StoreRefusedException"/> if the store does not accept it, and

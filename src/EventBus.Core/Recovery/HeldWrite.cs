@@ -24,7 +24,7 @@ internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate
 
     private IntakeGate? Narrow => subject.IsDelivery ? subscription : null;
 
-    /// <summary>Blocks everything that the failure may concern, until more is known.</summary>
+    /// <summary>Blocks all subscriptions until it is known what the failure concerns.</summary>
     public void Until(Exception error) =>
         Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : bus, ExceptionText.MessageOf(error));
 
@@ -54,7 +54,7 @@ internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate
         }
     }
 
-    /// <summary>Ends the hold.</summary>
+    /// <summary>Opens the gate again, because the write has ended.</summary>
     public void End()
     {
         hold?.Open(reason);
@@ -78,7 +78,7 @@ internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate
 
     private void Move(IntakeGate? next, string why)
     {
-        // Close the next one before opening the last one: otherwise a pump could start in between.
+        // Closes the next gate before it opens the last one: otherwise a delivery could begin in between.
         next?.Close(why);
         hold?.Open(reason);
         (hold, reason) = (next, why);

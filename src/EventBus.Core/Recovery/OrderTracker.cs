@@ -22,8 +22,8 @@ internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries
     }
 
     /// <summary>
-    /// Lets the later numbers of a key continue past a dead letter. If the store cannot record that, they wait until
-    /// their deadline.
+    /// Lets the events with later numbers of a key continue past a dead letter. If the store cannot record that, they
+    /// wait until their deadline.
     /// </summary>
     public async Task PassAsync(FailurePolicy policy, FailedEvent dead, ConcurrencyLimiter slots)
     {

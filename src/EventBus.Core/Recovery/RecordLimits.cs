@@ -11,7 +11,8 @@ internal sealed class RecordLimits(RetryStore store, EventBusOptions options, Ti
     /// <summary>The number of bytes that are stored of a body that is not stored completely.</summary>
     public const int Beginning = 64 * 1024;
 
-    // The time after which the store is asked again, to include what other instances have added.
+    // The time after which the size is read from the store again, to include the bodies that other instances have
+    // added.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();

@@ -69,7 +69,7 @@ internal static class ReducedEntry
         }
         catch (Exception)
         {
-            // Any exception of a getter or a converter of the application.
+            // A getter or a converter of the application may throw any exception.
             return null;
         }
     }

@@ -10,7 +10,7 @@ namespace EventBus;
 /// </summary>
 /// <param name="subject">The event that the write concerns.</param>
 /// <param name="forms">
-/// The number of forms: the write, and the alternatives for when the store cannot accept it.
+/// The number of forms of the write: the complete one, and reduced ones that are written if the store cannot accept it.
 /// </param>
 /// <param name="held">Blocks what the failure concerns.</param>
 /// <param name="probes">Probes the store.</param>
@@ -22,7 +22,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     private readonly WriteEvidence evidence = new(services.Time);
     private int pauses;
 
-    // The attempts to make, in their order.
+    // The indexes of the forms to write, one for each attempt after the first.
     private IAsyncEnumerator<int>? attempts;
 
     // The latest failure, and the one that led to the last form that may be tried.
@@ -53,7 +53,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         Form = attempts.Current;
     }
 
-    /// <summary>Ends the hold.</summary>
+    /// <summary>Opens the gate again, because the write has ended.</summary>
     /// <param name="isWritten">True if the store has accepted <see cref="Form"/>.</param>
     public void End(bool isWritten)
     {
@@ -65,11 +65,12 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     }
 
     /// <summary>
-    /// Returns the form of each attempt after the first. Each attempt has failed when the next is asked for.
+    /// Returns the index of the form for each attempt after the first. The caller requests the next one only after an
+    /// attempt has failed.
     /// </summary>
     private async IAsyncEnumerator<int> AttemptsAsync()
     {
-        // Until the store has answered, it may be down.
+        // Until the first probe, the whole store may be unavailable.
         held.Until(error);
         answers = await probes.AnswersAsync(subject.Probe, error);
         for (var round = 1; ; round++)
@@ -142,12 +143,12 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         await Task.Delay(Delay, services.Time, services.Abort);
         pauses++;
 
-        // Not right after the write, which may have broken the connection: by now there is a new one.
+        // After the backoff, because the write may have broken the connection: by now there is a new one.
         answers = await probes.AnswersAsync(subject.Probe, error);
         if (answers == false || IsRefusal(error, StoreScope.Store))
         {
-            // The store itself had a problem: earlier failures prove nothing, also not about the forms that were given
-            // up.
+            // The store itself had a problem, so earlier failures prove nothing: also the forms that were given up may
+            // be tried again.
             last = 0;
             evidence.Reset();
         }
@@ -175,7 +176,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             return true;
         }
 
-        // The form may have broken the connection that the next form needs.
+        // Waits, because the failed form may have broken the connection that the next form needs.
         await Task.Delay(Delay, services.Time, services.Abort);
         return await probes.AnswersAsync(subject.Probe, error) != false;
     }

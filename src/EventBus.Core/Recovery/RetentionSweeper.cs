@@ -11,7 +11,8 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
-    // A delivered event that was not settled is redelivered within hours. A sequence may be inactive for three months.
+    // Attempts are counted only for events that are redelivered, which happens within hours. The state of a sequence is
+    // kept for three months after its last event.
     private static readonly TimeSpan StartsRetention = TimeSpan.FromDays(7);
     private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
 

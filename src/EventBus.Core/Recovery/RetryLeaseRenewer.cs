@@ -53,7 +53,7 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, Bus
 
     protected override void Lose(IEnumerable<RetryLease> leases)
     {
-        // An entry that was settled meanwhile is absent because it is done.
+        // The store does not have an entry that was settled meanwhile: that is no loss of its lease.
         var lost = leases.Where(Release).ToList();
         base.Lose(lost);
         if (lost.Count > 0)

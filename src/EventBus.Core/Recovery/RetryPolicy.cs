@@ -9,7 +9,7 @@ internal sealed class RetryPolicy(
     RandomSource random,
     ILogger log)
 {
-    /// <summary>The exponent at which delays stop growing. There are at most 100 retries.</summary>
+    /// <summary>The largest exponent of the factor. There are at most 100 retries.</summary>
     private const int MaxExponent = 100;
 
     /// <summary>True if another attempt follows after the given number of attempts.</summary>
@@ -32,9 +32,9 @@ internal sealed class RetryPolicy(
     }
 
     /// <summary>
-    /// Gets the delay after the given number of attempts. From the list of delays, whose last entry is used for all
-    /// further attempts; otherwise the first delay, multiplied by the factor for each further attempt, up to the
-    /// maximum delay. Jitter is applied.
+    /// Gets the delay after the given number of attempts, with jitter. If there is a list of delays, takes the delay
+    /// from it, and the last one for all further attempts. Otherwise multiplies the first delay by the factor for each
+    /// further attempt, up to the maximum delay.
     /// </summary>
     public TimeSpan DelayAfter(int attempts)
     {

@@ -14,17 +14,19 @@ internal sealed class StoreProbe(RetryStore store, TimeProvider time)
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
+    /// <summary>Stores an entry and removes it.</summary>
     /// <exception cref="Exception">The store does not accept the entry.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (store is not KeyedFailureStore)
         {
-            // A broker queue has no place for an entry without a subscription.
+            // A queue of a broker cannot store an entry without a subscription, so the probe only reads.
             await store.DeadLetters.CountAsync(cancellationToken);
             return;
         }
 
-        // Two probes with the same id do no harm: the second finds the first, and the store has answered.
+        // Two probes may get the same id: the second one finds the entry of the first, which is an answer of the store
+        // too.
         var now = time.GetUtcNow();
         var entry = new FailedEvent
         {
@@ -37,7 +39,7 @@ internal sealed class StoreProbe(RetryStore store, TimeProvider time)
         };
         await store.RecordAsync(entry, cancellationToken);
 
-        // Also entries of an earlier probe whose process ended before it removed them.
+        // Removes also the entries of earlier probes whose process ended before it removed them.
         foreach (var claimed in (await store.ClaimDueAsync([ProbeSubscription], now, Lease, Most, cancellationToken)).Entries)
         {
             await store.CompleteAsync(claimed, cancellationToken);

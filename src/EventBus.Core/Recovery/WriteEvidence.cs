@@ -6,7 +6,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class WriteEvidence(TimeProvider time)
 {
-    // The number of times in a row that the store must accept a probe, fail the write, and accept a probe again.
+    // The number of times in a row that the write must fail between two probes that the store accepts.
     private const int Proofs = 4;
 
     private static readonly TimeSpan OutageSpan = TimeSpan.FromSeconds(30);
@@ -21,10 +21,9 @@ internal sealed class WriteEvidence(TimeProvider time)
     /// </summary>
     public bool Suffices => clear >= Proofs || (clear + outages >= Proofs && time.GetElapsedTime(since) >= OutageSpan);
 
+    /// <summary>Adds a failure of the write that happened between two successful probes.</summary>
     /// <param name="isOutage">True if the write failed with a timeout or a lost connection.</param>
-    /// <param name="ofWhole">
-    /// True if it was the complete write. A reduced form is not given up because of timeouts.
-    /// </param>
+    /// <param name="ofWhole">True for the complete write. Timeouts are no evidence against a reduced form.</param>
     public void Add(bool isOutage, bool ofWhole)
     {
         clear += isOutage ? 0 : 1;

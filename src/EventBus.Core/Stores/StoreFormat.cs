@@ -161,8 +161,8 @@ public static class StoreFormat
     }
 
     /// <summary>
-    /// Reads several events. Data that cannot be read becomes a placeholder event (<see
-    /// cref="CloudEventAttributes.UnreadableType"/>), with all remaining bytes as its body.
+    /// Reads several events. Data that cannot be read becomes a placeholder event
+    /// (<see cref="CloudEventAttributes.UnreadableType"/>), with all remaining bytes as its body.
     /// </summary>
     /// <param name="outbox">The bytes that <see cref="WriteOutbox"/> returned.</param>
     /// <param name="owner">The owner of the events, whose name becomes part of the placeholder's id.</param>

@@ -15,6 +15,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
 
     private readonly StoreCapacity[] rooms;
 
+    /// <summary>Creates an empty store.</summary>
     /// <param name="capacity">
     /// The maximum number, per subscription, of each of entries, order keys and counted attempts.
     /// </param>

@@ -27,8 +27,8 @@ internal sealed partial class DeliveryQueue
             }
         }
 
-        // After the lock, whose release is a full fence: a publisher that begins to wait now sees that the event was
-        // delivered.
+        // Checked after the lock is released, which is a full memory fence: a publisher that begins to wait now sees
+        // that the event was delivered.
         if (consumer.HasBlockedWriters)
         {
             AdmitWriters();

@@ -27,7 +27,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     // Released events are delivered before all others, in their original order.
     private readonly PriorityQueue<Envelope, long> released = new();
 
-    // Allocated after the others, so that it is not adjacent in memory to the publishers' lock.
+    // Created after the other fields, so that it is not next to the lock of the publishers in memory.
     private readonly QueueConsumerState consumer = new();
 
     // The ring buffer. It grows on demand, at most up to the first power of two that holds capacity and reserve.

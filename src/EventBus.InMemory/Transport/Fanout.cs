@@ -12,6 +12,9 @@ internal sealed class Fanout
     private readonly List<string> refused = [];
     private readonly List<(string Name, QueueWaiter Waiter)> waiters = [];
 
+    /// <summary>
+    /// Adds the event to the queues with room, and the publisher to the waiting publishers of the others.
+    /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="route">Its subscriptions.</param>
     /// <param name="from">The index of the first subscription that has not received it yet.</param>

@@ -12,6 +12,7 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
     private Task<ConnectionMultiplexer>? opening;
     private bool isClosed;
 
+    /// <summary>Gets the connection, and opens it if needed.</summary>
     /// <exception cref="EventBusException">
     /// Redis refuses a connection with the application's settings. The next call tries again.
     /// </exception>

@@ -72,7 +72,7 @@ internal static class RedisConnectionSource
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
-            // The exception may quote a part of the password, as above.
+            // The exception is not reported, because it may quote a part of the password.
         }
 
         // A comma in a password turns the text after it into an endpoint, so the numbers of endpoints are compared.

@@ -209,10 +209,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
-            // This check only produces warnings.
+            // A failure of this check is ignored, because the check only produces warnings.
         }
     }
 
+    /// <summary>Checks that the server answers, and that its version is supported.</summary>
     /// <exception cref="EventBusException">The server is too old.</exception>
     private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {

@@ -10,7 +10,7 @@ internal static class RedisErrors
     public static bool IsWrongType(Exception exception) =>
         exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
-    /// <summary>True if a group or its stream does not exist. The read loop creates it again.</summary>
+    /// <summary>True if a group or its stream does not exist. The read loop creates both again.</summary>
     public static bool IsGone(Exception exception) =>
         exception is RedisServerException && (exception.Message.Contains("NOGROUP", StringComparison.Ordinal)
             || exception.Message.Contains("no such key", StringComparison.Ordinal));

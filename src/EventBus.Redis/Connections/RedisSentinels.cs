@@ -8,11 +8,13 @@ namespace EventBus;
 /// <summary>Asks sentinels which server is the primary. Thread-safe.</summary>
 /// <remarks>
 /// Each new connection of the bus asks all sentinels and connects to the server that most of them name. The client's
-/// own sentinel support accepts any server that reports itself as a primary. A former primary that returns after a
-/// failover does that until a sentinel reconfigures it, and the data that it accepts until then is lost.
+/// own sentinel support accepts any server that reports itself as a primary. After a failover, a former primary that
+/// returns still reports itself as one until a sentinel reconfigures it. Data that it accepts in the meantime is lost.
 /// </remarks>
 /// <param name="configuration">The application's configuration, with the name of the service.</param>
-/// <param name="log">The log for warnings. The client itself discards the errors that occur here.</param>
+/// <param name="log">
+/// The log for warnings. They are logged here, because the client ignores the errors of this search.
+/// </param>
 internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger log)
 {
     private const string Finding = "finding the primary";
@@ -65,7 +67,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         }
         catch (Exception)
         {
-            // There is no connection.
+            // The connection could not be opened, so there is nothing to close.
         }
     }
 
@@ -111,7 +113,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         (own.User, own.Password) = (configuration.SentinelUser, configuration.SentinelPassword);
 
-        // The client waits this long for an unreachable sentinel.
+        // The client waits up to this time for a sentinel that is unreachable.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)Patience.TotalMilliseconds);
         return await ConnectionMultiplexer.SentinelConnectAsync(own);
     }

@@ -15,6 +15,7 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
     // Required for XAUTOCLAIM and trimming by id.
     private static readonly Version Oldest = new(6, 2);
 
+    /// <summary>Runs the check.</summary>
     /// <exception cref="EventBusException">The server is too old.</exception>
     public async Task RunAsync()
     {

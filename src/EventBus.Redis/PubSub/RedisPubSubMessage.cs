@@ -57,7 +57,7 @@ internal sealed class RedisPubSubMessage
                 read.Add(ref reader);
             }
 
-            // Nothing may follow the object; otherwise the reader throws.
+            // Throws if anything follows the object.
             reader.Read();
             return read.TryFinish(message) ? read : null;
         }
@@ -79,7 +79,7 @@ internal sealed class RedisPubSubMessage
 
         if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
         {
-            // An extension of the same name that the bus did not write.
+            // An extension with this name that the bus did not write: it is a header of the user.
             others[RedisPubSubWireFormat.OddHeaders] = odd;
         }
 
@@ -241,7 +241,7 @@ internal sealed class RedisPubSubMessage
         }
         else
         {
-            // With a media type other than JSON, a JSON string is unquoted: its text is the body.
+            // If the media type is not JSON, data that is a JSON string contains the body as its text.
             var raw = message.AsSpan(data);
             Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !CloudEventAttributes.IsJson(type)
                 ? Unquote(raw)

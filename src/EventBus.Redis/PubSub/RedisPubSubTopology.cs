@@ -31,7 +31,7 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
     /// <param name="channel">The channel to which the message was published.</param>
     public string? ArrivalOf(Subscription subscription, RedisChannel listenedTo, string channel)
     {
-        // Another prefix may begin with this one, and a channel name may contain no event name.
+        // The channel may belong to another prefix that begins with this one, or its name may contain no event name.
         if (!channel.StartsWith(root, StringComparison.Ordinal)
             || !EventPattern.TryParse(channel[root.Length..], out var name)
             || !name.IsExact)

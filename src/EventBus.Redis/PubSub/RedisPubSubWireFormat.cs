@@ -32,6 +32,7 @@ internal static class RedisPubSubWireFormat
     public static readonly JsonWriterOptions Writing =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    /// <summary>Serializes an event as one message.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="source">The source of events that have none of their own.</param>
     /// <param name="writers">Provides the buffer and the writer.</param>

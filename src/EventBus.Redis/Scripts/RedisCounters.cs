@@ -8,7 +8,8 @@ internal static class RedisCounters
     /// </summary>
     public const string NextOf = """
 
-        -- A counter that was damaged by hand continues from the clock, which is ahead of every number it has given.
+        -- A counter that was damaged by hand continues from the clock, which is ahead of every number that the counter
+        -- has returned.
         local function next_of(counter)
           local n = redis.pcall('HINCRBY', counters, counter, 1)
           if type(n) ~= 'number' or n < 1 or n > 1e14 then

@@ -23,7 +23,7 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisReceiver : Receiver
 {
-    // The bus asks for other consumers every 5 s, and a standby instance shows activity only then.
+    // A standby instance is active only when the bus counts the other consumers, every 5 s.
     private static readonly TimeSpan ShownEvery = TimeSpan.FromSeconds(10);
 
     private readonly RedisConsumer consumer;
@@ -85,6 +85,7 @@ internal sealed class RedisReceiver : Receiver
     public string? Remark =>
         consumer.Positions.Complaint ?? acks.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
 
+    /// <summary>Starts the loops of the receiver.</summary>
     /// <param name="live">
     /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
     /// after that.
@@ -154,8 +155,8 @@ internal sealed class RedisReceiver : Receiver
             await StopIntakeAsync();
             await acks.CompleteAsync().WaitAsync(timeout, time);
 
-            // In a shared subscription this is the second time: a read in transit may have been answered after the
-            // intake stopped.
+            // In a shared subscription this runs a second time: the answer to a read may have arrived after the intake
+            // stopped.
             await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
             await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.Lose())]);
             await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(timeout, time);

@@ -74,7 +74,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         bool live;
         try
         {
-            // Both run concurrently. If Redis is unreachable, the receiver opens the connection later.
+            // The connection opens while the group is created. If Redis is unreachable, the receiver opens the
+            // connection later.
             var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
             live = await TryCreateAsync(group, positions, cancellationToken);
             await (live ? opening : Task.CompletedTask).WaitAsync(cancellationToken);

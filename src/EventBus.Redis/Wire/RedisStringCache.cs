@@ -14,7 +14,7 @@ internal sealed class RedisStringCache
 
     private readonly Known?[] known = new Known?[Places];
 
-    /// <summary>Gets the string of UTF-8 bytes.</summary>
+    /// <summary>Returns the string of some UTF-8 bytes, without creating a new string if it is cached.</summary>
     public string Get(ReadOnlySpan<byte> utf8) => Find(utf8).Text;
 
     /// <summary>Gets the string of UTF-8 bytes if it is an event name; otherwise null.</summary>

@@ -33,7 +33,8 @@ internal static class RedisDelayScripts
               rows[#rows + 1] = { id, event, body }
               bytes = bytes + #(body or '')
 
-              -- At least one, but not so many that a slow connection takes longer than the lease: the rest is due again at once.
+              -- Returns at least one entry, but not so many that a slow connection needs longer than the lease. The
+              -- rest stays due.
               room = bytes < FULL and room - 1 or 0
               if room == 0 then break end
             else
@@ -73,7 +74,8 @@ internal static class RedisDelayScripts
         """;
 
     /// <summary>
-    /// Removes an event that was never claimed: its turn is still its due time. ARGV: id. Returns 1 if it was removed.
+    /// Removes an event that was never claimed, which is the case if its turn is still its due time. ARGV: id. Returns
+    /// 1 if it was removed.
     /// </summary>
     public const string Cancel = Keys + """
         local id = ARGV[1]

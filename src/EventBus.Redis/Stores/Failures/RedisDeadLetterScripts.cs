@@ -5,12 +5,14 @@ namespace EventBus;
 /// </summary>
 internal static class RedisDeadLetterScripts
 {
-    /// <summary>Makes a dead letter due. ARGV: id, now. Returns 1 if it did, otherwise 0.</summary>
+    /// <summary>Makes a dead letter due. ARGV: id, now. Returns 1 if the dead letter exists, otherwise 0.</summary>
     public const string RetryDead = RedisFailureLua.All + """
         local id, now = ARGV[1], ARGV[2]
         local s = dead_one(id)
         if not s then return 0 end
         leave(id, s)
+        -- The guard gave the entry up. If no entry of the key has a lower position, the position of the key is raised
+        -- to the number before that of the entry, so that the guard lets the entry proceed.
         if s.reason == 'OutOfOrder' and s.order and s.rank and s.before then
           local lowest = call('ZRANGE', positions, '[' .. s.order, '(' .. s.order .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
           if lowest and string.sub(lowest, #s.order + 1, #s.order + #s.rank) >= s.rank then
@@ -29,7 +31,7 @@ internal static class RedisDeadLetterScripts
 
     /// <summary>
     /// Removes a dead letter. ARGV: id, and the time before which its last failure must be, or an empty string for any
-    /// time. Returns 1 if it did, otherwise 0.
+    /// time. Returns 1 if it was removed, otherwise 0.
     /// </summary>
     public const string Discard = RedisFailureLua.All + """
         local id, before = ARGV[1], tonumber(ARGV[2])
@@ -146,7 +148,7 @@ internal static class RedisDeadLetterScripts
         set_order(order, rank)
         call('ZADD', touched, now, order)
 
-        -- Makes a waiting entry due. False if it is claimed: then its owner evaluates it anyway.
+        -- Makes a deferred entry due. Returns false for a claimed entry, which its owner evaluates again in any case.
         local woken = 0
         local function wake(found, id)
           local s = read(id)
@@ -167,6 +169,8 @@ internal static class RedisDeadLetterScripts
           return true
         end
 
+        -- The members of the index: the order key, then a hyphen (no position) or the 20 digits of the position, then
+        -- '~' and the id. Makes due all entries without a position, and of the others the first one that is not claimed.
         for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '-', '(' .. order .. '.', 'BYLEX')) do
           wake(found, string.sub(found, #order + 3))
         end
@@ -202,7 +206,8 @@ internal static class RedisDeadLetterScripts
 
     /// <summary>
     /// Removes old attempt counts and order keys. ARGV: time limit of attempt counts, time limit of order keys, maximum
-    /// number of each. An order key with deferred entries is not removed, and counts as changed at its time limit.
+    /// number of each. An order key with deferred entries is kept, and its time of change is set to the time limit, so
+    /// that it is checked again later.
     /// </summary>
     public const string Sweep = RedisFailureLua.All + """
         for _, id in ipairs(call('ZRANGE', counted, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do

@@ -33,13 +33,13 @@ internal static class RedisFailureLua
 
         local function is_number(value) return type(value) == 'number' and value >= 0 and value <= 1e14 and value % 1 == 0 end
 
-        -- As RedisTime reads it.
+        -- The same check as in RedisTime.
         local function is_time(value)
           return type(value) == 'string' and string.find(value, '^%-?%d+$')
             and tonumber(value) >= -621355968000000000 and tonumber(value) <= 2534023007999999999
         end
 
-        -- As RedisFailureFormat checks it.
+        -- The same checks as in RedisFailureFormat.
         local function is_good(s)
           return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
             and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied))
@@ -50,7 +50,8 @@ internal static class RedisFailureLua
             and (s.status ~= 'parked' or s.line) and (s.status ~= 'deferred' or s.order)
         end
 
-        -- The state of an entry; or nil, and whether there is one that cannot be read.
+        -- Returns the state of an entry. If there is none that can be read, returns nil, and true if there is one that
+        -- cannot be read.
         local function read(id)
           local raw = call('HGET', states, id)
           if not raw then return nil, false end
@@ -69,8 +70,8 @@ internal static class RedisFailureLua
           return call('HEXISTS', states, id) == 1 or call('HEXISTS', events, id) == 1 or call('HEXISTS', bodies, id) == 1
         end
 
-        -- The members of an index that belong to an entry whose state cannot be read. Searches all of them, because nothing
-        -- else tells the position of such an entry.
+        -- Returns the members of an index that belong to an entry whose state cannot be read. Searches the whole index,
+        -- because only the state contains the position of the entry.
         local function members(index, id)
           local found, tail, from = {}, '~' .. id, 0
           repeat
@@ -85,8 +86,8 @@ internal static class RedisFailureLua
           return found
         end
 
-        -- The state of an entry, created again from the indexes if it cannot be read; nil if nothing of the entry is left.
-        -- The caller writes or removes it.
+        -- Returns the state of an entry. A state that cannot be read is rebuilt from the indexes; the caller writes or
+        -- removes it. Returns nil if no part of the entry is left.
         local function repaired(id)
           local s = read(id)
           if s or not exists(id) then return s end
@@ -111,7 +112,7 @@ internal static class RedisFailureLua
 
     private const string Lines = """
 
-        -- The first of a line: its member and its id. A member of which nothing is left is dropped.
+        -- Returns the member and the id of the first entry of a line. Removes members whose entry no longer exists.
         local function head(line)
           while true do
             local first = call('ZRANGE', lines, '[' .. line, '(' .. line .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
@@ -123,7 +124,7 @@ internal static class RedisFailureLua
           end
         end
 
-        -- Makes an entry due at its time, if it may run. A parked one has waited long enough.
+        -- Makes an entry due if it is the head of its line: a parked entry at once, another entry at its own time.
         local function schedule(id, s)
           if s.status == 'dead' or s.held then return end
           if s.line and head(s.line) ~= member(s.line, s.place, id) then return end
@@ -156,7 +157,7 @@ internal static class RedisFailureLua
 
     private const string Moving = """
 
-        -- Puts an entry into the indexes of its status. Its state is written already.
+        -- Adds an entry, whose state is written already, to the indexes of its status.
         local function enter(id, s)
           if s.status == 'dead' then
             call('ZADD', dead, s.number, id)
@@ -191,7 +192,8 @@ internal static class RedisFailureLua
           end
         end
 
-        -- The state of a dead letter, also of one that cannot be read; nil for none. An index that is wrong about an entry is put right.
+        -- Returns the state of a dead letter, rebuilt if it cannot be read; nil if there is no such dead letter.
+        -- Corrects an index that contains an entry which is not dead.
         local function dead_one(id)
           if not call('ZSCORE', dead, id) then return nil end
           local s = repaired(id)
@@ -211,7 +213,7 @@ internal static class RedisFailureLua
           if s.order and s.rank then call('ZREM', positions, member(s.order, s.rank, id)) end
         end
 
-        -- Keeps a fresh entry; ARGV[2], [5], [6] and [7] are its subscription, errors, attributes and body.
+        -- Stores a new entry. ARGV[2], [5], [6] and [7] are its subscription, errors, attributes and body.
         local function keep(id, s)
           number(s)
           if s.line then join(id, s) end
@@ -252,7 +254,7 @@ internal static class RedisFailureLua
           part(id, s)
         end
 
-        -- What is known of an order key: its stamp and the rank of its position.
+        -- Returns the stamp of an order key and the rank of its position.
         local function order_of(order)
           local stamp, rank = string.match(call('HGET', orders, order) or '', '^(%d+) (%S+)$')
           return tonumber(stamp) or 0, rank ~= '-' and rank or nil

@@ -15,7 +15,7 @@ internal static class RedisFailureScripts
 {
     /// <summary>
     /// Stores a new entry, or settles a claimed one. ARGV: id, subscription, claim, state, errors, attributes, body.
-    /// Returns 1 if it did, otherwise 0.
+    /// Returns 1 if the entry was written, otherwise 0.
     /// </summary>
     public const string Record = RedisFailureLua.All + """
         local id, claim, new = ARGV[1], tonumber(ARGV[3]), cjson.decode(ARGV[4])
@@ -56,7 +56,7 @@ internal static class RedisFailureScripts
         if broken or (claim == 0 and old) or (claim ~= 0 and not (old and old.held and old.claim == claim)) then return 0 end
         if order_of(new.order) ~= tonumber(ARGV[9]) then return 1 end
 
-        -- A claimed one that was deferred before has its place already.
+        -- A claimed entry that was deferred before is already counted.
         local waits = old and old.status == 'deferred'
         if not waits and call('ZLEXCOUNT', deferred, '[' .. new.order, '(' .. new.order .. ':') >= tonumber(ARGV[8]) then return 2 end
         if old then replace(id, old, new) else keep(id, new) end
@@ -84,7 +84,7 @@ internal static class RedisFailureScripts
           s.interrupted = s.held
           s.held = true
 
-          -- A deferred one still counts for its key until the caller says what becomes of it.
+          -- A deferred entry keeps its status, so that it counts for its key until the caller settles it.
           if s.status == 'parked' then s.status = 'waiting' end
           if not s.interrupted then s.starts = s.starts + 1 end
           s.claim = next_of('claim')
@@ -109,7 +109,8 @@ internal static class RedisFailureScripts
               local taken = take(page[i], page[i + 1], k)
               dropped = dropped + 1 - taken
 
-              -- At least one, but not so many that a slow connection takes longer than the lease: the rest is due again at once.
+              -- Returns at least one entry, but not so many that a slow connection needs longer than the lease. The
+              -- rest stays due.
               room = bytes < FULL and room - taken or 0
               if room == 0 then break end
             end

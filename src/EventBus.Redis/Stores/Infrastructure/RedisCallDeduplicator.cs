@@ -14,6 +14,9 @@ internal sealed class RedisCallDeduplicator
 
     private readonly ConcurrentDictionary<string, string> unanswered = new(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Sends a call. If the previous call of this name had no reply, it is sent again with the same token.
+    /// </summary>
     /// <param name="call">The name of the call; a repeat has the same name.</param>
     /// <param name="send">Sends the call with a token.</param>
     public async Task<T> RunAsync<T>(string call, Func<string, Task<T>> send)
@@ -25,8 +28,8 @@ internal sealed class RedisCallDeduplicator
         }
         catch
         {
-            // A caller that does not repeat its call leaves its token. When there are this many tokens, the old ones
-            // are no longer useful.
+            // A caller that never repeats its call leaves its token behind. When there are too many tokens, all are
+            // removed, because the old ones are no longer useful.
             if (unanswered.Count >= Max)
             {
                 unanswered.Clear();

@@ -21,7 +21,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     private const string Look = """
         local function microseconds() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
 
-        -- A value that was spoilt by hand is none.
+        -- A value that was damaged by hand counts as missing.
         local server, stored = microseconds(), redis.pcall('GET', KEYS[1])
         local ahead = type(stored) == 'string' and tonumber(stored) or 0
         if not (ahead >= 0 and ahead <= 3.2e15) then ahead = 0 end

@@ -71,7 +71,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
                 $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
 
-        // The check is sent before the script, and is not awaited.
+        // The check of the clock is sent before the script, and its answer is not awaited.
         clock?.FollowAsync(this, CancellationToken.None).Observed();
         return await AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
     }

@@ -13,6 +13,7 @@ internal static class RedisTime
 
     public static string WriteText(DateTimeOffset time) => Write(time).ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>Reads a time.</summary>
     /// <exception cref="FormatException">The text is not a valid time.</exception>
     public static DateTimeOffset ReadText(string text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks)

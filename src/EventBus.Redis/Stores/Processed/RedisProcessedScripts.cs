@@ -11,7 +11,8 @@ internal static class RedisProcessedScripts
 {
     /// <summary>
     /// Claims a key. ARGV: id, fingerprint, now, end of the lease, time after which an abandoned claim may be swept,
-    /// token of the call. Returns state, fence, fingerprint, outbox.
+    /// token of the call. Returns the state (0 new, 1 in progress, 2 done), the fencing token, the fingerprint and the
+    /// outbox.
     /// </summary>
     public const string Claim = All + """
         local id, now = ARGV[1], tonumber(ARGV[3])
@@ -20,7 +21,8 @@ internal static class RedisProcessedScripts
         local repeated, lease_end = state and token == ARGV[6], ARGV[4]
         if state and not repeated and tonumber(at) > now then return { 1, 0, print, false } end
 
-        -- A repeat holds for a whole lease too. The call that it repeats may arrive after it, and shortens nothing.
+        -- The repeat of a call gets a whole lease. If the original call arrives after its repeat, it does not shorten
+        -- the lease.
         if repeated and tonumber(at) > tonumber(lease_end) then lease_end = at end
         if not repeated then fence = string.format('%.0f', next_of('fence')) end
         redis.call('HSET', rows, id, table.concat({ 'claimed', fence, ARGV[2], lease_end, ARGV[6] }, ' '))
@@ -29,8 +31,8 @@ internal static class RedisProcessedScripts
         """;
 
     /// <summary>
-    /// Renews a claim. ARGV: id, fence, end of the lease, time after which an abandoned claim may be swept. Returns 1
-    /// if it did, otherwise 0.
+    /// Renews a claim. ARGV: id, fencing token, end of the lease, time after which an abandoned claim may be swept.
+    /// Returns 1 if the claim was renewed, 0 if it was lost.
     /// </summary>
     public const string Renew = All + """
         local id = ARGV[1]
@@ -104,7 +106,8 @@ internal static class RedisProcessedScripts
         """ + RedisKeyTypes.Check + """
         local rows, outbox, ends, claims, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-        -- Nothing for a row that is missing or cannot be read: handling twice is better than never.
+        -- Returns nothing for a row that is missing or cannot be read: its event is then handled again, which is better
+        -- than never.
         local function read(id)
           local row = redis.call('HGET', rows, id) or ''
           local state, fence, print, at, token = string.match(row, '^(%a+) (%d+) (%-?%d+) (%-?%d+) ?(%S*)$')

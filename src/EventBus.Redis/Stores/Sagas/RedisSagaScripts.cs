@@ -11,7 +11,8 @@ namespace EventBus;
 internal static class RedisSagaScripts
 {
     /// <summary>
-    /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if it did, otherwise 0.
+    /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if the entry was written,
+    /// otherwise 0.
     /// </summary>
     public const string Create = All + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) > 0 then return 0 end
@@ -21,7 +22,7 @@ internal static class RedisSagaScripts
 
     /// <summary>
     /// Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks
-    /// with an at sign for the name. Returns 1 if it did, otherwise 0.
+    /// with an at sign for the name. Returns 1 if the entry was written, otherwise 0.
     /// </summary>
     public const string Save = All + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) == 0 then return 0 end
@@ -108,10 +109,10 @@ internal static class RedisSagaScripts
         """ + RedisKeyTypes.Check + """
         local rows, contents, places, index, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-        -- A time and a number, each with the slash that follows it.
+        -- The length of a time and of a number, each with the slash that follows it.
         local TIME, NUMBER = 20, 17
 
-        -- Nothing for a place that is missing or cannot be read.
+        -- Returns nothing if the place is missing or cannot be read.
         local function place_of(id)
           return string.match(redis.call('HGET', places, id) or '', '^(%d+) (%d+) (%d+) (%S*) (.+)$')
         end
@@ -128,7 +129,7 @@ internal static class RedisSagaScripts
           for i = 8, #ARGV do marks[#marks + 1] = string.gsub(ARGV[i], '@', function() return name end) end
           local after = table.concat(marks, ' ')
 
-          -- When Redis is full it refuses the first write, or none.
+          -- If Redis is full, it refuses the first write of a script; it never refuses a later one.
           redis.call('HSET', rows, id, ARGV[5])
           redis.call('HSET', places, id, table.concat({ version, number, start, name, after }, ' '))
           if ARGV[6] == '1' then redis.call('HSET', contents, id, ARGV[7]) end
@@ -143,8 +144,9 @@ internal static class RedisSagaScripts
         """;
 
     private const string Reading = """
-        -- Makes rows of members, each a mark and a number with an id. False if some were left over: they are dropped, and
-        -- others may replace them.
+        -- Replaces each member (mark, number and id) by the row of its saga. Members that belong to no saga are removed
+        -- from the index; then the result is false, and the caller reads the index again, because other members may
+        -- follow.
         local function read(members)
           local whole = true
           for i, member in ipairs(members) do

@@ -18,8 +18,8 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     public TimeProvider Time => Names.Time;
 
     /// <summary>
-    /// The maximum number of entries that are read and not yet acknowledged. With more streams than that, one entry of
-    /// each.
+    /// The maximum number of entries that are read and not yet acknowledged. If there are more streams than that, one
+    /// entry of each stream may be read.
     /// </summary>
     public int Capacity => HeldPerHandler * Subscription.Concurrency;
 

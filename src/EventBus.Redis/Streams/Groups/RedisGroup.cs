@@ -15,7 +15,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>The current end of a stream.</summary>
     public static readonly RedisValue End = "$";
 
-    // The idle time of released entries. Longer than any instance waits before it claims.
+    // The idle time that a release sets on an entry. It is longer than the time after which any instance claims an
+    // entry, so that the entry can be claimed at once.
     private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
 
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
@@ -79,7 +80,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         }
         catch (RedisServerException exception) when (exception.Message.Contains("no such key", StringComparison.Ordinal))
         {
-            // There is no stream either.
+            // The stream does not exist either.
         }
 
         return null;

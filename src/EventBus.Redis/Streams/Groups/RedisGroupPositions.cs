@@ -43,7 +43,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>Adds a stream that appeared later, and reads it from its beginning.</summary>
+    /// <summary>Adds a stream that was created after the start, and reads it from its beginning.</summary>
     public async Task AddStreamAsync(RedisKey stream)
     {
         if (await TryCreateAsync(stream, existed: false, RedisGroup.Start))
@@ -57,8 +57,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     public IEnumerable<RedisKey> Excluded => excluded.Keys;
 
     /// <summary>
-    /// Excludes the keys that are not streams or that the user may not access, if other streams remain. They are read
-    /// again when that is possible.
+    /// Excludes the keys that are not streams or that the user may not access, if other streams remain. They are
+    /// included again when they can be read.
     /// </summary>
     /// <returns>True if a key was excluded.</returns>
     public async Task<bool> ExcludeUnusableKeysAsync()
@@ -68,7 +68,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         {
             try
             {
-                // Acknowledges nothing. It fails if the key has another type, or if the user has no right to write it.
+                // A probe that acknowledges nothing. It fails if the key has another type, or if the user has no right
+                // to write it.
                 await group.AckAsync(stream, [RedisGroup.Start]);
             }
             catch (RedisServerException exception) when (CanExclude && RedisErrors.IsOfKey(exception))
@@ -80,7 +81,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         return excluded.Count > before;
     }
 
-    // If no stream would remain, the read loop reports the error instead.
+    // If no stream would remain, none is excluded: the read loop then reports the error.
     private bool CanExclude => isOpen || group.Streams.Count > 1;
 
     /// <summary>Records that an entry was read.</summary>
@@ -98,8 +99,9 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         var streams = group.Streams;
         await Task.WhenAll(streams.Select(stream => catalog.RecordPositionAsync(stream, group.Name)));
 
-        // Another program may have deleted these keys. Without them, other applications do not find the streams, and a
-        // group that reads every stream would begin at the end of the streams that appear while it is away.
+        // The keys of the catalog are written again, because another program may have deleted them. Without them, other
+        // applications do not find the streams, and a group that reads every stream would miss the first entries of
+        // streams that are created while none of its instances runs.
         await catalog.AddAsync(streams);
         if (isOpen && !await catalog.IsOpenGroupAsync(group.Name))
         {
@@ -108,8 +110,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     }
 
     /// <summary>
-    /// Detects that Redis has lost entries that were read here, because it was restarted from an older copy. Its groups
-    /// have the older state too.
+    /// Detects that Redis has lost entries that this instance has read, because Redis was restarted with an older copy
+    /// of its data. The consumer groups in Redis then have their older state too.
     /// </summary>
     public async Task CheckAsync()
     {
@@ -123,6 +125,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
+    /// <summary>Reads a recorded position.</summary>
     /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
     private static RedisStreamId? Read(RedisValue recorded)
     {
@@ -144,11 +147,13 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, existed, beginning)));
 
-        // Added last: an instance that finds the group in the set treats every stream without the group as a later one.
+        // Added last: an instance that finds the group in this set takes a stream without the group for one that was
+        // created later, and reads it from its beginning.
         await (isEntered ? Task.CompletedTask : catalog.AddOpenGroupAsync(group.Name));
         await catalog.AddAsync(group.Streams);
     }
 
+    /// <summary>Creates the group in one stream, or excludes the stream if its key cannot be used.</summary>
     /// <returns>True if the stream is read.</returns>
     private async Task<bool> TryCreateAsync(RedisKey stream, bool existed, RedisValue beginning)
     {
@@ -206,7 +211,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
         catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
-            // Another instance has created it.
+            // Another instance has created the group.
             return;
         }
 

@@ -7,8 +7,8 @@ namespace EventBus;
 /// the same script. Thread-safe; every failure is thrown.
 /// </summary>
 /// <remarks>
-/// Acknowledgements need no fencing. They concern an event that is handled, by whichever instance; at most they spare
-/// the next owner a repetition.
+/// Acknowledgements need no fencing: the event was handled, and a late acknowledgement only prevents the next owner
+/// from handling it again.
 /// </remarks>
 internal sealed class FencedCommands(RedisKey lease, string group, string consumer)
 {

@@ -116,6 +116,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
+    /// <summary>Renews the lease, if this instance holds it.</summary>
     /// <returns>False if this instance has lost the lease that it held when the call began.</returns>
     public async Task<bool> RenewAsync()
     {

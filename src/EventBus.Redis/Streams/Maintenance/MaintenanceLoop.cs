@@ -15,6 +15,7 @@ internal sealed class MaintenanceLoop
     private readonly TimeSpan period;
     private readonly SupervisedLoop supervisor;
 
+    /// <summary>Creates the loop of an action.</summary>
     /// <param name="consumer">The consumer.</param>
     /// <param name="purpose">The purpose of the action, for the log and the health check: "cannot ...".</param>
     /// <param name="period">The time to wait before the action is repeated. After a failure, at most 2 seconds.</param>

@@ -27,6 +27,7 @@ internal sealed class PendingEntryMaintenance
     private readonly MaintenanceLoop expiring;
     private readonly MaintenanceLoop recording;
 
+    /// <summary>Creates the loops.</summary>
     /// <param name="consumer">The consumer.</param>
     /// <param name="entries">The entries that are held.</param>
     /// <param name="dispatcher">Delivers the entries that are taken over.</param>
@@ -63,7 +64,7 @@ internal sealed class PendingEntryMaintenance
         // In an ordered subscription the lease determines what is lost.
         consumer.Subscription.Ordered ? Task.CompletedTask : expiring.RunAsync(ExpireAsync, close),
 
-        // Separate from the renewals, which must not wait for it.
+        // A separate loop, because the renewals must not wait for it.
         recording.RunAsync(stop => consumer.Connector.AnswerAsync(consumer.Positions.RecordAsync(), stop), close));
 
     /// <summary>
@@ -117,7 +118,8 @@ internal sealed class PendingEntryMaintenance
     {
         await ForEachAsync(entries.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
 
-        // The entries of a late answer are owned, but not held yet. In an ordered subscription the lease covers them.
+        // The entries of an answer that is in transit are owned by this instance, but not held yet. In an ordered
+        // subscription the lease covers them.
         if (!consumer.Subscription.Ordered && dispatcher.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
         {
             await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
@@ -126,8 +128,8 @@ internal sealed class PendingEntryMaintenance
 
     private async Task RenewArrivingAsync(RedisKey stream, CancellationToken stop)
     {
-        // Only entries delivered since the request: entries whose ownership this instance has ended stay for the next
-        // claim.
+        // Renews only entries that were delivered since the request. Entries whose ownership this instance has ended
+        // are left to the next claim.
         if (dispatcher.Arrivals.Oldest is { } waited)
         {
             var now = consumer.Time.GetTimestamp();

@@ -8,6 +8,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog catalog, RedisTopology names, TimeSpan claimAfter)
 {
+    /// <summary>Removes the groups of a subscription from all streams.</summary>
     /// <exception cref="EventBusException">
     /// The group has active consumers, or events wait in it and must not be discarded.
     /// </exception>
@@ -25,10 +26,11 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog cat
             }
         }
 
-        // Runs before the groups are deleted: a group in this set is created again where it is missing.
+        // The group leaves this set before the groups are deleted, because a group in the set is created again where it
+        // is missing.
         await database.SetRemoveAsync(names.OpenGroups, group);
 
-        // Runs only after the checks have passed for all of them.
+        // No group is deleted until all checks have passed.
         foreach (var stream in streams)
         {
             await database.StreamDeleteConsumerGroupAsync(stream, group);

@@ -5,8 +5,9 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Adds streams that appear later to subscriptions with a leading wildcard, from their first entry on. Also adds, to
-/// any subscription, the excluded streams that can be read again.
+/// Finds streams that are created after the start, for a subscription with a leading wildcard, and reads them from
+/// their first entry. For any subscription, also finds the excluded streams (wrong type of key, no access) that can be
+/// read again.
 /// </summary>
 internal sealed class RedisStreamDiscovery
 {
@@ -34,7 +35,7 @@ internal sealed class RedisStreamDiscovery
             FirstDelay = AskPeriod,
             MaxDelay = AskPeriod,
 
-            // The read loop reports an outage.
+            // An outage is reported by the read loop.
             IsReportedElsewhere = RedisErrors.IsOutage,
         };
     }
@@ -69,7 +70,7 @@ internal sealed class RedisStreamDiscovery
                 await ScanAsync(stop);
             }
 
-            // Between two scans it is unknown whether the next one succeeds.
+            // After an error, only a scan shows that the error is over. Without a wildcard there are no scans.
             if (isScanDue || !IsOpen || supervisor.LastError is null)
             {
                 supervisor.Succeeded();

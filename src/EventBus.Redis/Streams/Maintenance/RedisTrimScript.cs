@@ -3,14 +3,14 @@ namespace EventBus;
 /// <summary>Contains the script that inspects a stream and its groups and trims the stream, atomically.</summary>
 internal static class RedisTrimScript
 {
-    // KEYS: the stream, the trimmer's lock, the recorded positions, the groups that read every stream, the number of
-    // entries cut off unread.
-    // ARGV: the trimmer, the lock's expiry and the time after which a group counts as idle in ms, whether to trim (1:
-    // yes), the maximum length (0: none), the maximum length while no group reads it (0: none), the time after which a
-    // consumer counts as gone in ms, the expiry of the number of entries cut off unread in ms.
-    // Returns the names of idle groups, pairs of groups and the number of events they lost to the maximum length,
-    // whether there may be more to cut off, the groups without an active consumer, and, for a stream that no group
-    // reads, its length and the number of entries cut off recently.
+    // KEYS: 1 the stream, 2 the lock of the trimmer, 3 the recorded positions of groups in the stream, 4 the set of the
+    // groups that read every stream, 5 the number of entries that were removed unread.
+    // ARGV: 1 the id of the trimmer, 2 the expiry of the lock in ms, 3 the time in ms after which a group counts as
+    // idle, 4 whether to trim (1 or 0), 5 the maximum length (0: none), 6 the maximum length while no group reads the
+    // stream (0: none), 7 the time in ms after which a consumer counts as gone, 8 the expiry of KEYS[5] in ms.
+    // Returns five values: the names of idle groups; pairs of a group and the number of events that it lost to the
+    // maximum length; 1 if there may be more to remove; the groups without an active consumer; and, for a stream that
+    // no group reads, its length and the number of entries that were removed unread.
     public const string Text = """
         local types = { 'stream', 'string', 'hash', 'set', 'string' }
         """ + RedisKeyTypes.Check + """
@@ -42,7 +42,8 @@ internal static class RedisTrimScript
         end
         local active = not holder or holder == ARGV[1]
 
-        -- Each group: its last delivered entry, the first unhandled one, and how long its consumers have been idle.
+        -- For each group: the last delivered entry (last), the oldest entry that it still needs (hold), the first
+        -- unhandled entry (first), and the time since one of its consumers was last active (silent).
         local groups, names = {}, {}
         local function add(name, last, pending, silent)
           local first = pending
@@ -71,8 +72,8 @@ internal static class RedisTrimScript
           add(info['name'], info['last-delivered-id'], pending, silent)
         end
 
-        -- A group that was destroyed and not retired will be created again at its position. For a group that reads every
-        -- stream, that is the beginning of this one.
+        -- A group that was destroyed, but not retired, is created again at its recorded position. A group that reads
+        -- every stream and has no recorded position in this stream is created at the beginning of the stream.
         local places = redis.call('HGETALL', KEYS[3])
         for i = 1, #places, 2 do
           if not names[places[i]] then
@@ -99,16 +100,17 @@ internal static class RedisTrimScript
           end
         end
 
-        -- Redis cuts off a limited number at a time; when there was something, there may be more.
+        -- Redis removes a limited number of entries for each call. If it has removed any, there may be more to remove.
         if active and ARGV[4] == '1' and low and redis.call('XTRIM', stream, 'MINID', '~', low) > 0 then
           more = 1
         end
 
-        -- No group reads it, and none has a stored position in it.
+        -- No group reads the stream, and no group has a recorded position in it.
         if #groups == 0 and ARGV[4] == '1' and ARGV[6] ~= '0' then
           local cut = 0
           if active and redis.call('XLEN', stream) > tonumber(ARGV[6]) then
-            -- Whole nodes first, a limited number at a time; then what is left of it, which is less than a node.
+            -- First whole nodes of the stream, a limited number for each call. Then the rest, which is less than a
+            -- node.
             cut = redis.call('XTRIM', stream, 'MAXLEN', '~', ARGV[6])
             if cut > 0 then
               more = 1
@@ -127,7 +129,7 @@ internal static class RedisTrimScript
 
         local excess = redis.call('XLEN', stream) - tonumber(ARGV[5])
         if active and tonumber(ARGV[5]) > 0 and excess > 0 then
-          -- A few at a time: the entries pass through memory here.
+          -- At most 100 entries for each call, because the script loads them into memory.
           local cut = math.min(excess, 100)
           local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', cut + 1)
           for _, group in ipairs(groups) do

@@ -35,13 +35,13 @@ internal sealed class RedisTrimmer(
     private readonly string self = RedisTopology.NewConsumer();
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
-    // Written by one loop, and read by other threads.
+    // The results of the last round, which are written by one loop and read by other threads.
     private volatile IReadOnlyDictionary<string, string> failures = new Dictionary<string, string>();
     private volatile IReadOnlyDictionary<string, (long Length, long Cut)> unread = new Dictionary<string, (long, long)>();
     private volatile IReadOnlyCollection<(string Stream, string Group)> gone = [];
 
-    // Logged once, and again if the condition ended in between. A condition found in a single round may be due to a
-    // deployment.
+    // The findings that were logged. Each is logged once, and again if the condition ended in between. A group without
+    // a subscription is logged only when two rounds find it, because during a deployment a single round may find it.
     private readonly HashSet<(string Stream, string Group)> logged = [];
     private bool isRefused;
 
@@ -180,6 +180,7 @@ internal sealed class RedisTrimmer(
         }
     }
 
+    /// <summary>Inspects one stream, and trims it once.</summary>
     /// <returns>True if there may be more to trim.</returns>
     private async Task<bool> TrimAsync(
         RedisKey stream,
@@ -226,6 +227,7 @@ internal sealed class RedisTrimmer(
         return (long)answer[2] == 1;
     }
 
+    /// <summary>A group that is idle, or that has lost events.</summary>
     /// <param name="Lost">
     /// The number of events that were cut off before the group had read them; 0 for a group that is only idle.
     /// </param>

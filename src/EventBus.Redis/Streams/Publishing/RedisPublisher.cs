@@ -119,6 +119,7 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
         return otherwise;
     }
 
+    /// <summary>Serializes an event as the fields of an entry.</summary>
     /// <returns>The error if the event cannot be serialized; otherwise null.</returns>
     private EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
     {

@@ -18,9 +18,10 @@ internal sealed class RedisWriteBatch
     // or it has expired and is never sent.
     private Task<RedisValue>?[]? answers;
 
-    // A batch has at least one entry, so the array of its answers is never this empty one.
+    // The array that marks an expired batch. The array of the answers is never this one, because it is never empty.
     private static Task<RedisValue>?[] Expired => Array.Empty<Task<RedisValue>?>();
 
+    /// <summary>Creates a batch, which waits until it is sent.</summary>
     /// <param name="entries">The first entries. The batch owns the list after the call.</param>
     /// <param name="together">
     /// True for a transaction: all or none of the entries. Otherwise each can fail alone.
@@ -41,6 +42,7 @@ internal sealed class RedisWriteBatch
     /// <summary>Completes when every entry has its answer, or when the deadline has passed. Never fails.</summary>
     public Task Ended => ended.Task;
 
+    /// <summary>Adds an entry to a batch that waits.</summary>
     /// <returns>The position of the entry.</returns>
     public int Add(RedisKey stream, NameValueEntry[] fields)
     {

@@ -35,7 +35,7 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
-    /// <summary>Records that entries of a stream were still owned.</summary>
+    /// <summary>Records that this instance still owned some entries of a stream at a time.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="ids">The entries.</param>
     /// <param name="at">The time before the server was asked.</param>
@@ -74,6 +74,7 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
+    /// <summary>An unfinished request for entries. Disposing it ends the request.</summary>
     /// <param name="owner">The tracker.</param>
     /// <param name="at">The time of the request.</param>
     public readonly struct Arrival(InFlightReads owner, long at) : IDisposable

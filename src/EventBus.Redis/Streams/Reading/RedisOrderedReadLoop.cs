@@ -102,7 +102,8 @@ internal sealed class RedisOrderedReadLoop(
                 return true;
             }
 
-            // Held entries were delivered before the connection failed, or their acknowledgement is in transit.
+            // Entries that are held already are left out: they were delivered before the connection failed, or their
+            // acknowledgement is in transit.
             if (!await DeliverAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
             {
                 return false;
@@ -133,7 +134,7 @@ internal sealed class RedisOrderedReadLoop(
         {
             var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
 
-            // A wait in progress is reused: any new entry ends it.
+            // A wait that is still in progress is used again, because any new entry ends it.
             var isOver = signal.IsCompletedSuccessfully || signal.IsFaulted;
             signal = isOver ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
             await (await Task.WhenAny(signal, over).WaitAsync(stop));
@@ -173,6 +174,7 @@ internal sealed class RedisOrderedReadLoop(
         }
     }
 
+    /// <summary>Delivers entries that were read under a token, if its epoch continues.</summary>
     /// <returns>True if the epoch continues.</returns>
     private async Task<bool> DeliverAsync(
         string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt, CancellationToken stop)

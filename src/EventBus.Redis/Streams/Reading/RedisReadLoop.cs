@@ -9,7 +9,7 @@ internal abstract class RedisReadLoop
 {
     private readonly SupervisedLoop supervisor;
 
-    // The group was created or found.
+    // True when the group was created or found.
     private volatile bool exists;
     private bool isFailureLogged;
 
@@ -37,6 +37,7 @@ internal abstract class RedisReadLoop
 
     protected EntrySettler Settler { get; }
 
+    /// <summary>Reads until the loop is stopped.</summary>
     /// <param name="live">
     /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
     /// after that.
@@ -49,8 +50,8 @@ internal abstract class RedisReadLoop
     }
 
     /// <summary>
-    /// Resumes after a failure. A reply that was lost with its connection left entries pending that this instance has
-    /// not seen.
+    /// Resumes after a failure. If a reply was lost with its connection, its entries are pending for this instance,
+    /// which has not seen them.
     /// </summary>
     protected abstract Task ResumeAsync(CancellationToken stop);
 
@@ -81,7 +82,7 @@ internal abstract class RedisReadLoop
                 Consumer.Log.BackInReach(Consumer.Subscription.Name);
             }
 
-            // Without a known stream, waits until the first one appears.
+            // If no stream is known, waits until the first one is found.
             await (Consumer.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, Consumer.Time, stop));
             supervisor.Progressed();
         }

@@ -42,8 +42,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     }
 
     /// <summary>
-    /// Takes back what the bus has not taken, after the reading has stopped. Entries that it has taken can still be
-    /// settled.
+    /// Releases the entries whose deliveries the bus has not read from the channel, after the reading has stopped. The
+    /// deliveries that it has read can still be settled.
     /// </summary>
     public abstract Task StopAsync();
 
@@ -72,7 +72,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     public Task ReleaseUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(ReleaseUnseenAsync));
 
     /// <summary>
-    /// Takes the deliveries back that the bus has not taken. They do not count as delivered for the next owner.
+    /// Removes and returns the entries whose deliveries the bus has not read from the channel. These deliveries do not
+    /// count for the next owner.
     /// </summary>
     protected UnackedEntry[] TakeBackUnstarted()
     {
@@ -86,6 +87,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         return unstarted;
     }
 
+    /// <summary>Ends the ownership of entries, except those whose acknowledgement is in transit.</summary>
     /// <returns>The number of entries that were not settled before.</returns>
     protected int LoseUnsettled(IEnumerable<UnackedEntry> lost)
     {

@@ -23,7 +23,8 @@ internal sealed class RedisStreamAckLoop
     private readonly Channel<UnackedEntry> waiting =
         Channel.CreateUnbounded<UnackedEntry>(new UnboundedChannelOptions { SingleReader = true });
 
-    // Kept while an attempt fails, and acknowledged by the next one.
+    // The entries of the current batch. They stay in it when an attempt fails, and are acknowledged by the next
+    // attempt.
     private readonly List<UnackedEntry> batch = new(Batch);
 
     public RedisStreamAckLoop(RedisKey stream, RedisConsumer consumer, UnackedEntries entries)

@@ -6,25 +6,28 @@ namespace EventBus;
 internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks)
     : EntrySettler(consumer, entries, acks)
 {
-    /// <summary>Delivers the entry again: here while the intake runs, otherwise on any instance.</summary>
+    /// <summary>
+    /// Delivers the entry again: on this instance while it still takes new entries, otherwise on any instance.
+    /// </summary>
     public override async ValueTask ReleaseAsync(UnackedEntry entry)
     {
         var next = entry.Again();
         if (Entries.TryReplace(entry, next) && !Entries.TryDeliver(next))
         {
+            // The bus never received this delivery, so it does not count as an attempt.
             next.MayHaveStarted = false;
             await ReleaseToGroupAsync([next]);
         }
     }
 
-    /// <summary>Releases the entries that the bus has not taken.</summary>
+    /// <summary>Releases the entries whose deliveries the bus has not read from the channel.</summary>
     public override async Task StopAsync() =>
         await ReleaseUnstartedAsync(TakeBackUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
 
     private async Task ReleaseUnstartedAsync(UnackedEntry[] unstarted)
     {
-        // Runs before the buffered entries are released: afterwards they are no longer held here, and would count as
-        // unseen.
+        // Comes first: it releases every pending entry that this instance does not hold. The next line ends the holding
+        // of the buffered entries, which would then be taken for unseen ones.
         await ReleaseUnseenAsync();
         await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.Lose())]);
     }

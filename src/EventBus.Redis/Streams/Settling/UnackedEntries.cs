@@ -14,7 +14,7 @@ internal sealed class UnackedEntries
     private readonly Dictionary<Place, UnackedEntry> entries = [];
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
 
-    // At most one waiter: the read loop. Null while there is none.
+    // The signal for the read loop, which is the only waiter. Null while it does not wait.
     private TaskCompletionSource? changed;
 
     /// <summary>The deliveries that the bus has not taken yet.</summary>
@@ -72,6 +72,7 @@ internal sealed class UnackedEntries
         }
     }
 
+    /// <summary>Offers the delivery of an entry to the bus.</summary>
     /// <returns>True if the bus will receive the entry; false after the intake has stopped.</returns>
     public bool TryDeliver(UnackedEntry entry) => deliveries.Writer.TryWrite(entry.ToDelivery());
 

@@ -60,7 +60,8 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
         var wasUnsettled = TrySettle();
         if (wasUnsettled)
         {
-            // Not awaited: the callbacks must not delay the loop that renews the other entries.
+            // The cancellation is not awaited, because its callbacks must not delay the loop that renews the other
+            // entries.
             _ = lost.CancelAsync().Observed();
         }
 
