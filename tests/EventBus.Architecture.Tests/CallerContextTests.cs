@@ -109,7 +109,7 @@ public sealed class CallerContextTests
             if (node is AwaitExpressionSyntax awaiting)
             {
                 // The first await decides where the rest continues.
-                return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)"
+                return awaiting.Expression.ToString() is "BackendTasks.SwitchToThreadPool()"
                     || model.GetTypeInfo(awaiting.Expression).Type is { Name: "ContextDeparture" };
             }
 

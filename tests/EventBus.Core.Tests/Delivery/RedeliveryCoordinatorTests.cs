@@ -91,13 +91,7 @@ public sealed class RedeliveryCoordinatorTests
 
         // Another event takes the slot that the second has lent.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
-        using var patience = new CancellationTokenSource(RunningBus.Patience);
-        while (!third.IsCompleted)
-        {
-            Assert.False(patience.IsCancellationRequested, "The mark is not written.");
-            time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
+        await time.AdvanceUntilAsync(TimeSpan.FromMilliseconds(100), "the mark is written", () => third.IsCompleted, Token);
 
         await third;
         Assert.False(second.IsCompleted);
