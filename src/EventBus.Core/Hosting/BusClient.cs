@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Publishes events through the running bus: the <see cref="IEventBus"/> that applications resolve. While the bus is
 /// not running, it rejects calls with a message that gives the reason. Runs each call outside of the caller's
-/// synchronization callerContext.
+/// synchronization context.
 /// </summary>
 internal sealed class BusClient(CallerContext callerContext) : IEventBus
 {
