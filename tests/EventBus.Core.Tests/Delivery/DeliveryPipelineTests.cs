@@ -3,7 +3,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
-/// <summary>The steps of a subscription, without a transport.</summary>
+/// <summary>
+/// Tests the steps of a subscription without a transport. Alone, because the listeners of another test would get spans and
+/// metrics of these events, which allocate.
+/// </summary>
+[Collection(nameof(Alone))]
 public sealed class DeliveryPipelineTests : IDisposable
 {
     private readonly CancellationTokenSource abort = new();
