@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace EventBus;
 
 /// <summary>
-/// Tests the steps of a subscription without a transport. Alone, because the listeners of another test would get spans and
-/// metrics of these events, which allocate.
+/// Tests the steps of a subscription without a transport. Alone, because the listeners of another test would get spans
+/// and metrics of these events, which allocate.
 /// </summary>
 [Collection(nameof(Alone))]
 public sealed class DeliveryPipelineTests : IDisposable
