@@ -219,18 +219,14 @@ public sealed class SagaCrashTests
         await using var second = await Node.StartAsync(store, script, time);
         var leased = (await store.FindAsync("trip-1", Token))!.DueAt;
 
-        // Much longer than a lease of 30 s, which never ends before the next step of time. The renewal may set its
-        // timer only after that step.
-        for (var i = 0; i < 10; i++)
-        {
-            time.Advance(TimeSpan.FromSeconds(5));
-            await Until.TrueAsync(
-                "the lease is renewed",
-                async () => (await store.FindAsync("trip-1", Token))!.DueAt >= time.GetUtcNow() + TimeSpan.FromSeconds(5),
-                Token);
-        }
+        // Longer than a lease of 30 s, and shorter than the timeout of a step. Time passes in small steps, so that a
+        // renewal that has begun can also end.
+        await time.AdvanceUntilAsync(
+            TimeSpan.FromMilliseconds(10),
+            () => "The lease is renewed.",
+            async () => (await store.FindAsync("trip-1", Token))!.DueAt >= leased + TimeSpan.FromSeconds(45),
+            Token);
 
-        Assert.True((await store.FindAsync("trip-1", Token))!.DueAt > leased);
         go.SetResult();
         Assert.True((await first.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
