@@ -92,8 +92,10 @@ internal sealed class AlertDispatcher(
                 return null;
             }
 
+            // The clock is read first: if it moves before the second reading, the result is early and not late.
+            var now = time.GetUtcNow();
             var wait = groups.Values.Min(group => group.NotBefore) - Elapsed;
-            return time.GetUtcNow() + (wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+            return now + (wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
         }
     }
 
