@@ -15,11 +15,16 @@ public sealed class RedisLongConnectionTests
         await using var redis = await TestRedis.OpenAsync();
         await using var proxy = TestRedis.NewProxy();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
+        var publisher = await redis.StartAsync();
+
+        // The receiver must have read once: it reports a recovery only for a connection that was lost while it read.
+        await TestRedis.PublishAcceptedAsync(publisher, [TestRedis.Parcel(Count)]);
+        await TestRedis.TakeAllAsync(receiver, 1, TestRedis.Patience);
         proxy.Sever();
         await redis.Log.LineAsync("reads from Redis again");
         proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
         await TestRedis.PublishAcceptedAsync(
-            await redis.StartAsync(),
+            publisher,
             [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
 
         await TestRedis.TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(15 + (30 * delay)));
