@@ -22,6 +22,6 @@ public sealed class PublishManyException : EventBusException
         return failed == 0
             ? throw new ArgumentException("All events were accepted.", nameof(items))
             : $"{failed} of {items.Count} events were not accepted. The first: "
-                + $"{ExceptionText.MessageOf(items.First(item => item is not null)!)} See {nameof(Items)} for each.";
+                + $"{items.First(item => item is not null)!.Message} See {nameof(Items)} for each.";
     }
 }

@@ -8,6 +8,9 @@ namespace EventBus.Architecture.Tests;
 /// <summary>Checks the references between the projects: every project may use Core, and Core uses none.</summary>
 public sealed class DependencyTests
 {
+    private const string Document = "docs/architecture.md";
+    private const string Section = "Rooms of Core";
+
     /// <summary>
     /// The packages that each library may use in addition to the base class library and Microsoft.Extensions.
     /// </summary>
@@ -67,6 +70,37 @@ public sealed class DependencyTests
             where circle.Contains(use.From) && circle.Contains(use.To)
             select $"{string.Join(' ', circle.Order(StringComparer.Ordinal))}: {use.From} uses {string.Join(' ', use.Names)} of {use.To}",
             $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass what it needs as an argument:");
+    }
+
+    /// <summary>The table of rooms in docs/architecture.md is the order in which a reader can read Core.</summary>
+    [Fact]
+    public void Rooms_OfCore_UseOnlyRoomsAboveThemInTheDocument()
+    {
+        var rows = RoomsOfCore();
+        var uses = FolderUses(SourceProject.All.Single(project => project.Name == "EventBus.Core"));
+        Rule.NoOffenders(
+            uses.SelectMany(use => new[] { use.From, use.To })
+                .Distinct()
+                .Where(room => !rows.ContainsKey(room))
+                .Concat(from use in uses
+                        where rows.ContainsKey(use.From) && rows.ContainsKey(use.To) && rows[use.To] >= rows[use.From]
+                        select $"{use.From} uses {string.Join(' ', use.Names)} of {use.To}"),
+            $"{Document} does not have these rooms, or has them in another order. A room uses rooms above it: move the type, or correct "
+                + "the table:");
+    }
+
+    /// <summary>Returns the row of each room in the table of the document.</summary>
+    private static Dictionary<string, int> RoomsOfCore()
+    {
+        var section = Repository.Read(Document)
+            .ReplaceLineEndings("\n")
+            .Split("\n## ")
+            .Single(part => part.StartsWith(Section, StringComparison.Ordinal));
+        return section.Split('\n')
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+            .Skip(2)
+            .SelectMany((line, row) => line.Split('|')[1].Split(',').Select(room => (Room: room.Trim(' ', '`'), Row: row)))
+            .ToDictionary(each => each.Room, each => each.Row, StringComparer.Ordinal);
     }
 
     private static bool MayUse(string library, string name) =>

@@ -6,6 +6,7 @@ internal static class Waivers
     private const string Token = nameof(AsyncTests.Methods_ThatArePublicAndAwaitable_TakeAToken);
     private const string Context = nameof(AsyncTests.Code_Awaiting_StaysInItsContext);
     private const string Blocking = nameof(AsyncTests.Code_WaitingForATask_DoesNotBlock);
+    private const string ExceptionTexts = nameof(ExceptionTests.Texts_OfExceptions_AreReadByOneClass);
     private const string Statics = nameof(StateTests.Statics_OfALibrary_AreImmutable);
     private const string Sealed = nameof(TypeTests.Classes_OfALibrary_AreSealedAbstractOrStatic);
     private const string Nested = nameof(FormatTests.Types_NestedInATypeOfALibrary_ArePrivate);
@@ -26,6 +27,8 @@ internal static class Waivers
         (Sealed, "EventBusException", "The base of the exceptions of the bus, and thrown itself where no kind of its own is needed."),
         (Sealed, "SubscriptionWorker", "The ordered worker handles its deliveries by key, and is the same worker otherwise."),
         (Sealed, "ParcelLost", "An event of the scenarios, which test that a subscription to it does not get the derived event."),
+        (ExceptionTexts, "PublishManyException: items.First(item => item is not null)!.Message",
+            "The bus wrote the text of a PublishException; and this type stands above Diagnostics, where ExceptionText is."),
         (Statics, "ScenarioRun.runs", "Counts the runs of the process, so that no two of them use the same names on a broker."),
         (Nested, "RedeliveryLock.Turn", "The handle that the lock returns, and that nothing else creates."),
         (Nested, "SagaWaiters.Waiter", "As for RedeliveryLock.Turn."),

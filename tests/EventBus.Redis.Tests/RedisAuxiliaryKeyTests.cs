@@ -10,6 +10,13 @@ namespace EventBus.Redis.Tests;
 /// </summary>
 public sealed class RedisAuxiliaryKeyTests
 {
+    // The keys of these tests, without the prefix.
+    private static readonly string[] AllKeys =
+    [
+        "aaa", "letter", "parcel", "known:streams", "open:groups", "places:parcel", "places:letter", "places:aaa", "trimmer:*", "cut:*",
+        "lease:*", "fence:*",
+    ];
+
     private static readonly Subscription All = new("all", [EventPattern.Parse("#")]);
 
     [Theory]
@@ -89,19 +96,7 @@ public sealed class RedisAuxiliaryKeyTests
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
         var database = admin.GetDatabase();
         await database.StreamAddAsync($"{{{redis.Prefix}}}:aaa", [new("type", "aaa.sent"), new("id", "before"), new("data", "1")]);
-        await GrantAsync(
-            database,
-            redis,
-            "aaa",
-            "letter",
-            "parcel",
-            "known:streams",
-            "open:groups",
-            "places:*",
-            "trimmer:*",
-            "cut:*",
-            "lease:*",
-            "fence:*");
+        await GrantAsync(database, redis, AllKeys);
         if (!later)
         {
             await RevokeAsync(name);
@@ -123,19 +118,7 @@ public sealed class RedisAuxiliaryKeyTests
             StringComparison.Ordinal);
         await redis.Log.LineAsync("right", $":{name}");
 
-        await GrantAsync(
-            database,
-            redis,
-            "aaa",
-            "letter",
-            "parcel",
-            "known:streams",
-            "open:groups",
-            "places:*",
-            "trimmer:*",
-            "cut:*",
-            "lease:*",
-            "fence:*");
+        await GrantAsync(database, redis, AllKeys);
         await database.StreamAddAsync($"{{{redis.Prefix}}}:aaa", [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
         while ((await TestRedis.NextAsync(receiver)).Envelope.Id != "again")
         {
@@ -144,21 +127,7 @@ public sealed class RedisAuxiliaryKeyTests
         await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
 
         // What is left are the rights to all other keys.
-        Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. new[]
-        {
-            "aaa",
-            "letter",
-            "parcel",
-            "known:streams",
-            "open:groups",
-            "places:parcel",
-            "places:letter",
-            "places:aaa",
-            "trimmer:*",
-            "cut:*",
-            "lease:*",
-            "fence:*"
-        }.Where(each => each != revoked)]);
+        Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. AllKeys.Where(each => each != revoked)]);
     }
 
     [Fact]

@@ -97,7 +97,7 @@ internal static partial class HostingLog
         long waiting,
         string removal);
 
-    [LoggerMessage(32, LogLevel.Error, "Scheduled work ({Loop}) failed and is repeated in a second")]
+    [LoggerMessage(32, LogLevel.Error, "Scheduled work ({Loop}) failed and is repeated")]
     public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
 
     [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended with an unexpected error")]
