@@ -13,11 +13,11 @@ internal static class RedisArgumentLimit
     /// <summary>The limit that is assumed if the server does not report it.</summary>
     public const long Usual = 512 * 1024 * 1024;
 
-    // The smallest limit that Redis allows (proto-max-bulk-len).
-    private const long Smallest = 1024 * 1024;
-
-    /// <summary>True if a length has to be compared with the limit.</summary>
-    public static bool IsNear(long length) => length >= Smallest;
+    /// <summary>
+    /// The smallest limit that Redis allows (proto-max-bulk-len). Only an argument of this length or more has to be
+    /// compared with the limit.
+    /// </summary>
+    public const long Smallest = 1024 * 1024;
 
     /// <summary>Asks for the maximum length of an argument. It can change while the server runs.</summary>
     /// <param name="config">Runs <c>CONFIG</c> with arguments.</param>

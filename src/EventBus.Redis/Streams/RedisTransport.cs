@@ -24,6 +24,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private Task trimming = Task.CompletedTask;
     private RedisTopology? names;
     private RedisPublisher? publisher;
+    private RedisListPublisher? listPublisher;
     private RedisSizeLimit? limit;
     private bool failFast;
 
@@ -42,8 +43,6 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
-    private RedisPublisher Publisher => publisher ?? throw new InvalidOperationException("The transport was not started.");
-
     private RedisStreamCatalog Catalog => catalog ?? throw new InvalidOperationException("The transport was not started.");
 
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
@@ -55,6 +54,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         var database = connection.GetDatabase();
         limit = new RedisSizeLimit(database, names.Time);
         publisher = new RedisPublisher(database, names, limit);
+        listPublisher = new RedisListPublisher(publisher, database, limit, names.Time);
         connection.ConnectionRestored += AskLimitAgain;
         await (connection.IsConnected ? limit.AskAsync(cancellationToken) : Task.CompletedTask);
         catalog = new RedisStreamCatalog(database, names, log);
@@ -62,8 +62,23 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         trimming = trimmer.RunAsync(stop.Token);
     }
 
-    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
-        Publisher.PublishAsync(batch, outcomes, deadline);
+    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        if (deadline.IsCancellationRequested)
+        {
+            outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent.")));
+            return ValueTask.CompletedTask;
+        }
+
+        if (publisher is null || listPublisher is null)
+        {
+            throw new InvalidOperationException("The transport was not started.");
+        }
+
+        return batch.Length == 1
+            ? publisher.PublishAsync(batch.Span[0], outcomes, deadline)
+            : listPublisher.PublishAsync(batch, outcomes, deadline);
+    }
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {

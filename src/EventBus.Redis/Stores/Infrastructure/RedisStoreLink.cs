@@ -61,7 +61,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
     public async Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
         var longest = LongestOf(values);
-        if (RedisArgumentLimit.IsNear(longest)
+        if (longest >= RedisArgumentLimit.Smallest
             && await RedisArgumentLimit.AskAsync(arguments => AskAsync(
                 database => database.ExecuteAsync("CONFIG", arguments),
                 cancellationToken)) is var limit && longest > limit)

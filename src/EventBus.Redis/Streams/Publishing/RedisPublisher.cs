@@ -5,127 +5,62 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Publishes events as entries of the streams. Thread-safe.</summary>
+/// <summary>
+/// Publishes single events as entries of the streams, in the order of the calls. Events that arrive while many are
+/// unanswered are collected and sent in one write, which saves most of the system calls on both sides. Thread-safe.
+/// </summary>
 internal sealed class RedisPublisher(IDatabase database, RedisTopology names, RedisSizeLimit limit)
 {
-    private readonly RedisWriteQueue writes = new(database);
+    // A write is sent as soon as it has an eighth of the number of unanswered entries. So a single event never waits,
+    // events of a steady stream wait for an eighth of a round trip, and the last event of a burst waits for one round
+    // trip.
+    private const int Part = 8;
+    private const int MaxEntries = 512;
+
+    private readonly string source = names.Source;
 
     // The size is bounded by the number of event names in the application.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
 
+    private readonly Lock gate = new();
+    private readonly Queue<RedisWriteBatch> waiting = [];
+
+    // The last waiting batch, as long as entries may be added to it.
+    private RedisWriteBatch? open;
+    private int unanswered;
+    private bool isSending;
+
     /// <summary>The streams to which this process has written.</summary>
     public IEnumerable<RedisKey> Streams => streams.Values.Distinct();
 
-    public ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
-    {
-        if (deadline.IsCancellationRequested)
-        {
-            outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent.")));
-            return ValueTask.CompletedTask;
-        }
-
-        return batch.Length == 1 ? PublishOneAsync(batch.Span[0], outcomes, deadline) : PublishTogetherAsync(batch, outcomes, deadline);
-    }
-
+    /// <summary>Publishes an event.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="outcomes">Receives the outcome.</param>
+    /// <param name="deadline">Cancels the wait for the turn and for the answer.</param>
     // Reuses the state of publish calls.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask PublishOneAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public async ValueTask PublishAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var problem = TryWrite(envelope, out var fields);
-        if (problem is not null || (limit.IsExceededBy(envelope) && (problem = await limit.CheckAsync(envelope, deadline)) is not null))
+        if (problem is not null || (IsTooLarge(envelope) && (problem = await limit.CheckAsync(envelope, deadline)) is not null))
         {
             outcomes.Span[0] = PublishOutcome.Rejected(problem);
             return;
         }
 
-        var (write, position) = writes.Add(StreamOf(envelope), fields, deadline);
+        var (write, position) = Add(StreamOf(envelope), fields, deadline);
         await write.Ended;
         var outcome = await write.OutcomeAsync(position);
         outcomes.Span[0] = outcome;
     }
 
-    /// <summary>
-    /// Sends a batch as one transaction, without other commands in between. If Redis refuses the transaction as a whole
-    /// (memory, rights), all events are refused. If a key is not a stream, only the events for that key are refused.
-    /// </summary>
-    private async ValueTask PublishTogetherAsync(
-        ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
-    {
-        var entries = new List<(RedisKey, NameValueEntry[])>(batch.Length);
-        var indexes = new List<int>(batch.Length);
-        var order = default(KeyOrder);
-        for (var i = 0; i < batch.Length; i++)
-        {
-            var envelope = batch.Span[i];
-            if (order.IsHeldBack(envelope.Key))
-            {
-                outcomes.Span[i] = KeyOrder.NotSent;
-            }
-            else if ((TryWrite(envelope, out var fields)
-                ?? (limit.IsExceededBy(envelope) ? await limit.CheckAsync(envelope, deadline) : null)) is { } problem)
-            {
-                outcomes.Span[i] = PublishOutcome.Rejected(problem);
-                order.HoldBack(envelope.Key);
-            }
-            else
-            {
-                entries.Add((StreamOf(envelope), fields));
-                indexes.Add(i);
-            }
-        }
-
-        if (entries.Count > 0)
-        {
-            var write = new RedisWriteBatch(entries, together: true, deadline);
-            writes.Add(write);
-            await write.Ended;
-            var refusals = new Dictionary<RedisKey, PublishOutcome>();
-            for (var position = 0; position < indexes.Count; position++)
-            {
-                var outcome = await write.OutcomeAsync(position);
-                if (outcome.Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcome.Error))
-                {
-                    var stream = entries[position].Item1;
-                    outcome = refusals.TryGetValue(stream, out var known)
-                        ? known
-                        : refusals[stream] = await WhyDiscardedAsync(stream, outcome, deadline);
-                }
-
-                outcomes.Span[indexes[position]] = outcome;
-            }
-        }
-    }
-
-    /// <summary>
-    /// Finds out whether a stream caused a transaction to be discarded, by adding an entry with an id that every stream
-    /// refuses.
-    /// </summary>
-    private async Task<PublishOutcome> WhyDiscardedAsync(RedisKey stream, PublishOutcome otherwise, CancellationToken deadline)
-    {
-        try
-        {
-            await database.ExecuteAsync("XADD", [stream, "NOMKSTREAM", "0-0", "type", "none"])
-                .WaitAsync(RedisConnector.Answer, names.Time, deadline);
-        }
-        catch (RedisServerException exception) when (RedisErrors.IsPermanent(exception))
-        {
-            return PublishOutcome.Rejected(exception);
-        }
-        catch (Exception)
-        {
-            // Redis refused the id, or the error may be temporary: the events of this stream are sent again.
-        }
-
-        return otherwise;
-    }
-
     /// <summary>Serializes an event as the fields of an entry.</summary>
     /// <returns>The error if the event cannot be serialized; otherwise null.</returns>
-    private EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
+    public EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
     {
         try
         {
-            fields = RedisWireFormat.Write(envelope, names.Source);
+            fields = RedisWireFormat.Write(envelope, source);
             return null;
         }
         catch (EventBusException exception)
@@ -135,7 +70,13 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
         }
     }
 
-    private RedisKey StreamOf(Envelope envelope)
+    /// <summary>
+    /// True if an event is longer than the last known limit of Redis, so that the limit has to be asked again.
+    /// </summary>
+    public bool IsTooLarge(Envelope envelope) =>
+        envelope.Body.Length >= RedisArgumentLimit.Smallest && limit.IsExceededBy(envelope);
+
+    public RedisKey StreamOf(Envelope envelope)
     {
         if (!streams.TryGetValue(envelope.Name, out var stream))
         {
@@ -146,5 +87,81 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
         }
 
         return stream;
+    }
+
+    /// <summary>Sends a separate batch, behind the events that were published before.</summary>
+    public void Send(RedisWriteBatch write)
+    {
+        lock (gate)
+        {
+            waiting.Enqueue(write);
+            open = null;
+        }
+
+        SendDue();
+    }
+
+    /// <summary>Sends one entry, together with others.</summary>
+    /// <returns>The batch that contains the entry, and its position there.</returns>
+    private (RedisWriteBatch Write, int Position) Add(RedisKey stream, NameValueEntry[] fields, CancellationToken deadline)
+    {
+        (RedisWriteBatch, int) place;
+        lock (gate)
+        {
+            if (open is null || open.Deadline != deadline || open.Count == MaxEntries)
+            {
+                waiting.Enqueue(open = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), together: false, deadline));
+            }
+
+            place = (open, open.Add(stream, fields));
+        }
+
+        SendDue();
+        return place;
+    }
+
+    /// <summary>
+    /// Sends the batches that are due. One caller at a time sends; entries of other callers are collected.
+    /// </summary>
+    private void SendDue()
+    {
+        for (var write = NextDue(continues: false); write is not null; write = NextDue(continues: true))
+        {
+            write.Send(database);
+            _ = ContinueAfterAsync(write);
+        }
+    }
+
+    private RedisWriteBatch? NextDue(bool continues)
+    {
+        lock (gate)
+        {
+            if (isSending && !continues)
+            {
+                return null;
+            }
+
+            isSending = waiting.Count > 1 || (waiting.Count == 1 && (open is null || open.Count * Part >= unanswered));
+            if (!isSending)
+            {
+                return null;
+            }
+
+            var next = waiting.Dequeue();
+            open = open == next ? null : open;
+            unanswered += next.Count;
+            return next;
+        }
+    }
+
+    private async Task ContinueAfterAsync(RedisWriteBatch write)
+    {
+        await write.Ended;
+        lock (gate)
+        {
+            unanswered -= write.Count;
+        }
+
+        SendDue();
     }
 }

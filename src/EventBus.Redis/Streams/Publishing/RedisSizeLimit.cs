@@ -20,11 +20,6 @@ internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
     /// </summary>
     public bool IsExceededBy(Envelope envelope)
     {
-        if (!RedisArgumentLimit.IsNear(envelope.Body.Length))
-        {
-            return false;
-        }
-
         if (time.GetElapsedTime(Volatile.Read(ref askedAt)) > Period)
         {
             _ = AskAsync(CancellationToken.None);

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Collects entries that are sent to Redis in one write and share a deadline. <see cref="RedisWriteQueue"/> fills and
+/// Collects entries that are sent to Redis in one write and share a deadline. <see cref="RedisPublisher"/> fills and
 /// sends it.
 /// </summary>
 internal sealed class RedisWriteBatch
