@@ -125,6 +125,33 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
         }
     }
 
+    /// <summary>
+    /// Repeats an action without a pause until it is stopped. Prepares it at the start and again after each failure.
+    /// Each completed preparation counts as success. Never throws.
+    /// </summary>
+    /// <typeparam name="TPrepared">The type of the result of the preparation.</typeparam>
+    /// <param name="prepare">Prepares the action.</param>
+    /// <param name="pass">The action, with the result of the last preparation.</param>
+    /// <param name="stop">Stops the loop.</param>
+    public Task RepeatAsync<TPrepared>(
+        Func<CancellationToken, Task<TPrepared>> prepare, Func<TPrepared, CancellationToken, Task> pass, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(prepare);
+        ArgumentNullException.ThrowIfNull(pass);
+        return RunAsync(RepeatedAsync, stop);
+
+        async Task RepeatedAsync(CancellationToken stopped)
+        {
+            var prepared = await prepare(stopped);
+            while (!stopped.IsCancellationRequested)
+            {
+                Succeeded();
+                await pass(prepared, stopped);
+                Progressed();
+            }
+        }
+    }
+
     private async Task RecoverAsync(Exception exception, CancellationToken stop)
     {
         failures = works && time.GetElapsedTime(worksSince) >= Stable ? 1 : failures + 1;
