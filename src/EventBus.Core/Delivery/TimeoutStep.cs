@@ -68,7 +68,11 @@ internal sealed class TimeoutStep(
     /// </summary>
     private async ValueTask<DeliveryOutcome> WaitAsync(DeliveryContext context, Task running, CancellationToken token)
     {
-        await running.WaitAsync(token).Quietly();
+        if (!running.IsCompleted)
+        {
+            await running.WaitAsync(token).Quietly();
+        }
+
         if (!running.IsCompleted)
         {
             await running.WaitAsync(Grace, services.StoreTime, CancellationToken.None).Quietly();

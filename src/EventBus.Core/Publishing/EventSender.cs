@@ -82,7 +82,7 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
 
         var (outcome, envelope) = (buffer.Outcomes[0], buffer.Envelopes[0]);
         ReturnBuffer(buffer);
-        if (errors.Of(outcome, envelope) is { } problem)
+        if (outcome.Status != PublishStatus.Accepted && errors.Of(outcome, envelope) is { } problem)
         {
             throw problem;
         }
