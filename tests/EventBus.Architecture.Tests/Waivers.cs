@@ -33,7 +33,7 @@ internal static class Waivers
         (Nested, "RedeliveryLock.Turn", "The handle that the lock returns, and that nothing else creates."),
         (Nested, "SagaWaiters.Waiter", "As for RedeliveryLock.Turn."),
         (Nested, "RedisPubSubPublishCounter.Entered", "As for RedeliveryLock.Turn."),
-        (Nested, "InFlightReads.Arrival", "As for RedeliveryLock.Turn."),
+        (Nested, "EntryRequests.Request", "As for RedeliveryLock.Turn."),
         (Nested, "QueueConsumerState.Counters", "The fields that lie on a cache line of their own."),
         (Nested, "SqlClock.Anchors", "The stored form of the clock."),
     ];

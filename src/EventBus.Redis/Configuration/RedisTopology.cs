@@ -91,6 +91,18 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// <summary>Gets the part of a stream's key after the prefix: the first word of the names of its events.</summary>
     public string WordOf(RedisKey stream) => ((string)stream!)[root.Length..];
 
+    /// <summary>
+    /// Gets the event name of entries without a valid event name. Every subscription that reads the stream receives
+    /// them.
+    /// </summary>
+    public string UnreadableNameOf(RedisKey stream) => $"{WordOf(stream)}.unreadable";
+
+    /// <summary>
+    /// Gets the event id of an entry that has none. It is unique while the stream exists, and equal for all
+    /// subscriptions and deliveries.
+    /// </summary>
+    public string EntryIdOf(RedisKey stream, RedisValue id) => $"{WordOf(stream)}/{id}";
+
     /// <summary>Gets the streams that a subscription reads from the start.</summary>
     /// <remarks>
     /// A pattern that begins with a wildcard reads every stream that this application knows from its declared events

@@ -52,6 +52,12 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     public IConnectionMultiplexer? Lent { get; init; }
 
     /// <summary>
+    /// The timeout of an answer over the shared connection. None while the connection is active, because the watchdog
+    /// closes an inactive one. The application's connection has no watchdog, but a timeout.
+    /// </summary>
+    public TimeSpan AnswerTimeout => Lent is null ? Timeout.InfiniteTimeSpan : Answer;
+
+    /// <summary>
     /// Returns the connection that the transport and the stores share. Each successful call requires one call of
     /// <see cref="ReleaseAsync"/>.
     /// </summary>
@@ -81,21 +87,14 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    /// <summary>
-    /// Waits for an answer over the shared connection while the connection is active: the watchdog closes an inactive
-    /// one. The application's connection has no watchdog, but a timeout.
-    /// </summary>
+    /// <summary>Waits for an answer over the shared connection, at most <see cref="AnswerTimeout"/>.</summary>
     /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
     public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
-        Lent is null
-            ? answer.Observed().WaitAsync(cancellationToken)
-            : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        answer.Observed().WaitAsync(AnswerTimeout, TimeProvider.System, cancellationToken);
 
     /// <inheritdoc cref="AnswerAsync{T}"/>
     public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
-        Lent is null
-            ? answer.Observed().WaitAsync(cancellationToken)
-            : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        answer.Observed().WaitAsync(AnswerTimeout, TimeProvider.System, cancellationToken);
 
     /// <summary>Closes the shared connection when its last user has released it. Never throws.</summary>
     public async Task ReleaseAsync()

@@ -12,7 +12,8 @@ namespace EventBus;
 /// <para>
 /// An entry moves in one direction. <see cref="RedisReadLoop"/> reads it, <see cref="EntryDispatcher"/> converts it,
 /// and <see cref="UnackedEntries"/> holds it and offers its delivery to the bus. The settler of the delivery
-/// (<see cref="UnackedEntry"/>) adds it to the <see cref="RedisAckQueue"/>, which acknowledges it.
+/// (<see cref="UnackedEntry"/>) passes it to the <see cref="EntrySettler"/>, and a <see cref="RedisAckQueue"/>
+/// acknowledges it.
 /// <see cref="PendingEntryMaintenance"/> renews the entries that are held, and takes over those of dead consumers.
 /// </para>
 /// <para>
@@ -28,7 +29,6 @@ internal sealed class RedisReceiver : Receiver
 
     private readonly RedisConsumer consumer;
     private readonly UnackedEntries entries = new();
-    private readonly RedisAckQueue acks;
     private readonly EntrySettler settler;
     private readonly RedisReadLoop reading;
     private readonly PendingEntryMaintenance maintenance;
@@ -48,21 +48,20 @@ internal sealed class RedisReceiver : Receiver
     public RedisReceiver(RedisConsumer consumer)
     {
         this.consumer = consumer;
-        acks = new RedisAckQueue(consumer, entries, close.Token);
         discovery = new RedisStreamDiscovery(consumer);
         EntryDispatcher dispatcher;
         if (consumer.Subscription.Ordered)
         {
             var group = consumer.Group;
             lease = new RedisLease(group.Database, consumer.Names, group.Name, group.Consumer, consumer.ClaimAfter);
-            var ordered = new OrderedEntrySettler(consumer, entries, acks, lease);
+            var ordered = new OrderedEntrySettler(consumer, entries, lease, close.Token);
             dispatcher = new EntryDispatcher(consumer, entries, settler = ordered);
             reading = new RedisOrderedReadLoop(consumer, entries, dispatcher, ordered, lease);
             leaseRenewer = new RedisLeaseRenewer(consumer, lease, ordered, reading);
         }
         else
         {
-            var shared = new SharedEntrySettler(consumer, entries, acks);
+            var shared = new SharedEntrySettler(consumer, entries, close.Token);
             dispatcher = new EntryDispatcher(consumer, entries, settler = shared);
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
         }
@@ -83,7 +82,7 @@ internal sealed class RedisReceiver : Receiver
     /// The problem that an operator should look at although events are received; null if there is none.
     /// </summary>
     public string? Remark =>
-        consumer.Positions.Complaint ?? acks.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
+        consumer.Positions.Complaint ?? settler.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
 
     /// <summary>Starts the loops of the receiver.</summary>
     /// <param name="live">
@@ -153,7 +152,7 @@ internal sealed class RedisReceiver : Receiver
         try
         {
             await StopIntakeAsync();
-            await acks.CompleteAsync().WaitAsync(timeout, time);
+            await settler.CompleteAcksAsync().WaitAsync(timeout, time);
 
             // In a shared subscription this runs a second time: the answer to a read may have arrived after the intake
             // stopped.
@@ -169,7 +168,7 @@ internal sealed class RedisReceiver : Receiver
         finally
         {
             await close.CancelAsync();
-            await Task.WhenAll(acks.CompleteAsync(), ended).WaitAsync(timeout, time).Quietly();
+            await Task.WhenAll(settler.CompleteAcksAsync(), ended).WaitAsync(timeout, time).Quietly();
             stopIntake.Dispose();
             close.Dispose();
         }

@@ -83,7 +83,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
         var group = new RedisGroup(
-            Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
+            Connection.GetDatabase(),
+            Names.GroupOf(subscription),
+            RedisTopology.NewConsumer(),
+            Names.StreamsOf(subscription),
+            connector.AnswerTimeout);
         var positions = new RedisGroupPositions(group, RedisTopology.IsOpen(subscription), Catalog, Names, log);
         var blocking = new RedisBlockingConnection(connector);
         bool live;

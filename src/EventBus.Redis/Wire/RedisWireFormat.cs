@@ -1,20 +1,24 @@
+using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
+using System.Text;
+using System.Text.Unicode;
 using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>
-/// Serializes an event as the fields of a stream entry: CloudEvents attributes under their own names, user headers with
-/// a prefix, the body as <c>data</c>.
+/// Converts an event to and from the fields of a stream entry: CloudEvents attributes under their own names, user
+/// headers with a prefix, the body as <c>data</c>.
 /// </summary>
 internal static class RedisWireFormat
 {
-    public const string Data = "data";
-    public const string HeaderPrefix = "header:";
+    private const string Data = "data";
+    private const string HeaderPrefix = "header:";
     private const int MaxTypeLength = 200;
 
-    public static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
+    private static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
 
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
@@ -60,42 +64,38 @@ internal static class RedisWireFormat
     /// Reads an entry; never throws. An entry with only <c>type</c> and <c>data</c> is valid; other fields have
     /// defaults.
     /// </summary>
-    /// <param name="word">The first word of the event names in the stream.</param>
     /// <param name="entry">The entry.</param>
+    /// <param name="stream">The stream of the entry.</param>
+    /// <param name="names">The names that replace missing ones.</param>
     /// <param name="texts">Caches strings that most entries have in common.</param>
-    public static Envelope Read(string word, in RedisEntry entry, RedisStringCache texts)
+    public static Envelope Read(in RedisEntry entry, RedisKey stream, RedisTopology names, RedisStringCache texts)
     {
-        var fields = entry.ReadFields(texts);
+        var fields = FieldsOf(entry);
         var defect = fields.Defect;
-        var type = fields.EventName;
-        if (type is null)
+        var name = fields.Type.IsNull ? null : texts.GetEventName(BytesOf(fields.Type));
+        if (name is null)
         {
-            defect ??= fields.TypeLength switch
-            {
-                null => "The entry has no field 'type'.",
-                > MaxTypeLength and var length => $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read.",
-                _ => "The field 'type' is no event name.",
-            };
-            type = Nameless(word);
+            defect ??= TypeDefect(fields.Type);
+            name = names.UnreadableNameOf(stream);
         }
 
-        if (!fields.TryGetTime(out var time))
+        if (!TryReadTime(fields.Time, out var time))
         {
             defect ??= "The field 'time' is no time.";
         }
 
-        if (!fields.TryGetVersion(out var version))
+        if (!TryReadVersion(fields.Version, out var version))
         {
             (defect, version) = (defect ?? "The field 'eventversion' is no positive number.", 1);
         }
 
-        var id = fields.Id ?? OwnId(word, entry.Id);
+        var id = fields.Id.IsNull ? names.EntryIdOf(stream, entry.Id) : (string)fields.Id!;
         if (id.Length == 0)
         {
-            (defect, id) = (defect ?? "The field 'id' is empty.", OwnId(word, entry.Id));
+            (defect, id) = (defect ?? "The field 'id' is empty.", names.EntryIdOf(stream, entry.Id));
         }
 
-        if (fields.Data is null)
+        if (fields.Body is null)
         {
             defect ??= "The entry has no field 'data'.";
         }
@@ -104,34 +104,191 @@ internal static class RedisWireFormat
             new EnvelopeAttributes
             {
                 Id = id,
-                Name = type,
+                Name = name,
                 Version = version,
                 Key = fields.Key ?? fields.Subject,
                 Time = time,
                 Headers = fields.Headers,
-                CorrelationId = fields.CorrelationId,
+
+                // An id that is equal to the event's own id is left out.
+                CorrelationId = BytesOf(fields.CorrelationId).SequenceEqual(BytesOf(fields.Id)) ? null : (string?)fields.CorrelationId,
                 CausationId = fields.CausationId,
                 IdIsDerived = fields.IdIsDerived,
                 TraceParent = fields.TraceParent,
                 TraceState = fields.TraceState,
-                Source = fields.Source,
+                Source = fields.Source.IsNull ? null : texts.Get(BytesOf(fields.Source)),
                 ContentType = fields.ContentType ?? "application/json",
                 Defect = defect,
             },
-            fields.Data ?? []);
+            fields.Body ?? []);
+    }
+
+    /// <summary>Collects the fields of an entry. If several have the same name, the last one counts.</summary>
+    private static Fields FieldsOf(in RedisEntry entry)
+    {
+        var fields = default(Fields);
+        Span<char> text = stackalloc char[CloudEventAttributes.MaxLength];
+        for (var i = 0; i + 1 < entry.Fields.Length; i += 2)
+        {
+            // The names are compared without allocating strings.
+            var name = BytesOf((RedisValue)entry.Fields[i]);
+            var value = (RedisValue)entry.Fields[i + 1];
+            if (name.StartsWith(HeaderPrefixBytes))
+            {
+                var header = Encoding.UTF8.GetString(name[HeaderPrefixBytes.Length..]);
+                (fields.Headers ??= new(StringComparer.Ordinal))[header] = (string)value!;
+            }
+            else if (name.Length <= text.Length && Ascii.ToUtf16(name, text, out var length) == OperationStatus.Done)
+            {
+                fields.Set(text[..length], value);
+            }
+        }
+
+        return fields;
+    }
+
+    private static string TypeDefect(RedisValue type) => type.IsNull ? "The entry has no field 'type'."
+        : Encoding.UTF8.GetCharCount(BytesOf(type)) is > MaxTypeLength and var length
+            ? $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read."
+        : "The field 'type' is no event name.";
+
+    /// <summary>
+    /// Reads the time of publication; false if the field is not a valid time. The Unix epoch if there is no such field.
+    /// </summary>
+    private static bool TryReadTime(RedisValue time, out DateTimeOffset published)
+    {
+        published = DateTimeOffset.UnixEpoch;
+        if (time.IsNull)
+        {
+            return true;
+        }
+
+        // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
+        var bytes = BytesOf(time);
+        return (bytes.Length > 0
+            && bytes[^1] == 'Z'
+            && Utf8Parser.TryParse(bytes, out published, out var length, 'O')
+            && length == bytes.Length)
+            || DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
     }
 
     /// <summary>
-    /// Gets the event name of entries without a valid event name. Every subscription that reads the stream receives
-    /// them.
+    /// Reads the version of the event; false if the field is not a positive number. 1 if there is no such field.
     /// </summary>
-    public static string Nameless(string word) => $"{word}.unreadable";
+    private static bool TryReadVersion(RedisValue version, out int number)
+    {
+        number = 1;
+        return version.IsNull
+            || (int.TryParse(BytesOf(version), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
+    }
 
-    /// <summary>
-    /// Gets an id for entries that have none. It is unique while the stream exists, and equal for all subscriptions and
-    /// deliveries.
-    /// </summary>
-    private static string OwnId(string word, RedisValue entry) => $"{word}/{entry}";
+    private static ReadOnlySpan<byte> BytesOf(RedisValue value) => ((ReadOnlyMemory<byte>)value).Span;
 
     private static int Given(string? value) => value is null ? 0 : 1;
+
+    /// <summary>Holds the fields of an entry that the bus uses.</summary>
+    private struct Fields
+    {
+        public RedisValue Id { get; private set; }
+
+        public RedisValue Type { get; private set; }
+
+        public RedisValue Source { get; private set; }
+
+        public RedisValue Time { get; private set; }
+
+        public RedisValue Version { get; private set; }
+
+        public RedisValue CorrelationId { get; private set; }
+
+        public string? CausationId { get; private set; }
+
+        public bool IdIsDerived { get; private set; }
+
+        public string? Key { get; private set; }
+
+        public string? Subject { get; private set; }
+
+        public string? TraceParent { get; private set; }
+
+        public string? TraceState { get; private set; }
+
+        /// <summary>The media type; null if it is missing or JSON.</summary>
+        public string? ContentType { get; private set; }
+
+        public byte[]? Body { get; private set; }
+
+        public Dictionary<string, string>? Headers { get; set; }
+
+        /// <summary>The reason why the fields are invalid; null if they are valid.</summary>
+        public string? Defect { get; private set; }
+
+        /// <summary>Stores a field. An attribute that the bus does not use is ignored.</summary>
+        public void Set(scoped ReadOnlySpan<char> name, RedisValue value)
+        {
+            switch (name)
+            {
+                case Data:
+                    Body = value;
+                    break;
+                case CloudEventAttributes.Id:
+                    Id = Checked(value, CloudEventAttributes.Id);
+                    break;
+                case CloudEventAttributes.Type:
+                    Type = value;
+                    break;
+                case CloudEventAttributes.Time:
+                    Time = value;
+                    break;
+                case CloudEventAttributes.Source:
+                    Source = value;
+                    break;
+                case CloudEventAttributes.EventVersion:
+                    Version = value;
+                    break;
+                case CloudEventAttributes.DataContentType:
+                    var isJson = BytesOf(value).SequenceEqual("application/json"u8);
+                    ContentType = isJson ? null : (string?)Checked(value, CloudEventAttributes.DataContentType);
+                    break;
+                case CloudEventAttributes.CorrelationId:
+                    CorrelationId = Checked(value, CloudEventAttributes.CorrelationId);
+                    break;
+                case CloudEventAttributes.PartitionKey:
+                    Key = Checked(value, CloudEventAttributes.PartitionKey);
+                    break;
+                case CloudEventAttributes.Subject:
+                    Subject = Checked(value, CloudEventAttributes.Subject);
+                    break;
+                case CloudEventAttributes.CausationId:
+                    CausationId = Checked(value, CloudEventAttributes.CausationId);
+                    break;
+                case CloudEventAttributes.DerivedId:
+                    IdIsDerived = BytesOf(value).SequenceEqual("true"u8);
+                    break;
+                case CloudEventAttributes.TraceParent:
+                    TraceParent = value;
+                    break;
+                case CloudEventAttributes.TraceState:
+                    TraceState = value;
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        /// <summary>
+        /// Returns the value if it is valid UTF-8. Invalid bytes would all be read as the replacement character, and
+        /// different ids would become equal.
+        /// </summary>
+        private RedisValue Checked(RedisValue value, string attribute)
+        {
+            if (Utf8.IsValid(BytesOf(value)))
+            {
+                return value;
+            }
+
+            Defect ??= $"The attribute '{attribute}' is no text.";
+            return RedisValue.Null;
+        }
+    }
 }

@@ -1,9 +1,19 @@
+using System.Collections.Concurrent;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Runs the commands of one consumer of one consumer group. Thread-safe; every failure is thrown.</summary>
-internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams)
+/// <summary>
+/// Runs the commands of one consumer of one consumer group, and knows the streams that it reads. Thread-safe; every
+/// failure is thrown.
+/// </summary>
+/// <param name="database">The shared connection.</param>
+/// <param name="group">The name of the group.</param>
+/// <param name="consumer">The name of the consumer.</param>
+/// <param name="streams">The streams that are read from the start.</param>
+/// <param name="answerTimeout">The timeout of an acknowledgement (<see cref="RedisConnector.AnswerTimeout"/>).</param>
+internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams, TimeSpan answerTimeout)
 {
     /// <summary>The start of every cursor, and the cursor with which XAUTOCLAIM ends.</summary>
     public static readonly RedisValue Start = "0-0";
@@ -23,6 +33,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     // again.
     private volatile RedisKey[] known = streams;
 
+    // The last entry of each stream that was read here.
+    private readonly ConcurrentDictionary<RedisKey, RedisStreamId> lastRead = new();
+
     public IDatabase Database => database;
 
     public string Name => group;
@@ -37,10 +50,29 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Removes a stream from the following reads.</summary>
     public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
 
+    /// <summary>Gets the last entry of a stream that was read here; null if there is none.</summary>
+    public RedisStreamId? LastRead(RedisKey stream) => lastRead.TryGetValue(stream, out var id) ? id : null;
+
+    /// <summary>Records that an entry was read.</summary>
+    public void RecordRead(RedisKey stream, RedisValue id)
+    {
+        if (RedisStreamId.TryParse(id, out var read))
+        {
+            lastRead.AddOrUpdate(stream, read, (_, before) => read > before ? read : before);
+        }
+    }
+
+    /// <summary>Forgets the last entry that was read, because Redis has lost it.</summary>
+    public void ForgetRead(RedisKey stream, RedisStreamId lost) => lastRead.TryRemove(new(stream, lost));
+
     /// <summary>
     /// Waits for new entries of any stream. Uses the raw command, because the client has no blocking read.
     /// </summary>
-    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
+    /// <param name="blocking">A connection for commands that wait at the server.</param>
+    /// <param name="count">The maximum number of entries of each stream.</param>
+    /// <param name="stop">Cancels the wait for the answer.</param>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(
+        IDatabase blocking, int count, CancellationToken stop)
     {
         var streams = known;
         object[] arguments =
@@ -48,7 +80,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
             .. streams.Select(stream => (object)stream), .. streams.Select(_ => (object)">"),
         ];
-        return ToEntries(await blocking.ExecuteAsync("XREADGROUP", arguments));
+
+        // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
+        return ToStreams(await AnswerAsync(blocking.ExecuteAsync("XREADGROUP", arguments), Timeout.InfiniteTimeSpan, stop));
     }
 
     /// <summary>
@@ -97,17 +131,14 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
     {
         var answer = await reading.ScriptEvaluateAsync(RedisGroupScripts.Fetch, [stream], [group, consumer, .. ids]);
-        var entries = new RedisEntry[answer[0].Length];
-        for (var i = 0; i < entries.Length; i++)
-        {
-            entries[i] = new RedisEntry(answer[0][i]);
-        }
-
-        return (entries, (int)answer[1], (int)answer[2]);
+        return (ToEntries(answer[0]), (int)answer[1], (int)answer[2]);
     }
 
-    public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
-        ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
+    /// <summary>Acknowledges entries.</summary>
+    /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
+    public Task AckAsync(RedisKey stream, RedisValue[] ids, CancellationToken stop) => ids.Length == 0
+        ? Task.CompletedTask
+        : AnswerAsync(database.StreamAcknowledgeAsync(stream, group, ids), answerTimeout, stop);
 
     /// <summary>Renews entries that this consumer holds. Returns the ids that it no longer owns.</summary>
     public async Task<RedisValue[]> RenewAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
@@ -190,8 +221,20 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream =>
         database.ScriptEvaluateAsync(RedisGroupScripts.Sweep, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
+    /// <summary>Converts a list of an answer to entries.</summary>
+    public static RedisEntry[] ToEntries(RedisResult list)
+    {
+        var entries = new RedisEntry[list.Length];
+        for (var i = 0; i < entries.Length; i++)
+        {
+            entries[i] = new RedisEntry((RedisValue)list[i][0], list[i][1]);
+        }
+
+        return entries;
+    }
+
     /// <summary>Converts the answer of a read to entries by stream; empty if there is nothing.</summary>
-    public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToEntries(RedisResult reply)
+    public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToStreams(RedisResult reply)
     {
         if (reply.IsNull)
         {
@@ -204,15 +247,23 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
         {
             var (stream, read) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
-            var entries = new RedisEntry[read.Length];
-            for (var j = 0; j < entries.Length; j++)
-            {
-                entries[j] = new RedisEntry(read[j]);
-            }
-
-            found.Add(((RedisKey)(byte[])stream!, entries));
+            found.Add(((RedisKey)(byte[])stream!, ToEntries(read)));
         }
 
         return found;
+    }
+
+    private static async Task<T> AnswerAsync<T>(Task<T> answer, TimeSpan timeout, CancellationToken stop)
+    {
+        try
+        {
+            return await answer.WaitAsync(timeout, TimeProvider.System, stop);
+        }
+        catch (Exception)
+        {
+            // An abandoned command may fail later, when nothing awaits its answer.
+            _ = answer.Observed();
+            throw;
+        }
     }
 }

@@ -13,7 +13,6 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 {
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
     private readonly ConcurrentDictionary<RedisKey, string> excluded = new();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
@@ -70,7 +69,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             {
                 // A probe that acknowledges nothing. It fails if the key has another type, or if the user has no right
                 // to write it.
-                await group.AckAsync(stream, [RedisGroup.Start]);
+                await group.AckAsync(stream, [RedisGroup.Start], CancellationToken.None);
             }
             catch (RedisServerException exception) when (CanExclude && RedisErrors.IsOfKey(exception))
             {
@@ -83,15 +82,6 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
     // If no stream would remain, none is excluded: the read loop then reports the error.
     private bool CanExclude => isOpen || group.Streams.Count > 1;
-
-    /// <summary>Records that an entry was read.</summary>
-    public void Seen(RedisKey stream, RedisValue id)
-    {
-        if (RedisStreamId.TryParse(id, out var read))
-        {
-            seen.AddOrUpdate(stream, read, (_, before) => read > before ? read : before);
-        }
-    }
 
     /// <summary>Writes the position of the group to the catalog.</summary>
     public async Task RecordAsync()
@@ -117,10 +107,10 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         foreach (var stream in group.Streams)
         {
-            if (await EndAsync(stream) is { } end && seen.TryGetValue(stream, out var read) && end < read)
+            if (await EndAsync(stream) is { } end && group.LastRead(stream) is { } read && end < read)
             {
                 log.DataLost(stream!, $"{read}", $"{end}");
-                seen.TryRemove(new(stream, read));
+                group.ForgetRead(stream, read);
             }
         }
     }
@@ -202,7 +192,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         var recorded = await catalog.PositionOfAsync(stream, group.Name);
         var (handled, wasThere) = (Read(recorded), existed || !recorded.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
-        var last = seen.TryGetValue(stream, out var read) && read > handled.GetValueOrDefault() ? read : handled;
+        var read = group.LastRead(stream);
+        var last = read is { } seen && seen > handled.GetValueOrDefault() ? seen : handled;
         var isBehind = last is { } reached && (end is null || end < reached);
         var position = !wasThere ? beginning : handled is null || isBehind ? RedisGroup.Start : (RedisValue)handled.Value.ToString();
         try
@@ -223,7 +214,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         if (isBehind)
         {
             log.DataLost(stream!, $"{last}", end?.ToString() ?? "nothing");
-            seen.TryRemove(stream, out _);
+            group.ForgetRead(stream, read.GetValueOrDefault());
         }
 
         await catalog.RecordPositionAsync(stream, group.Name);

@@ -78,14 +78,9 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
             counts[last] = (int)answer[0][i][3];
         }
 
-        var entries = new (RedisEntry Entry, int EarlierDeliveries)[answer[1].Length];
-        for (var i = 0; i < entries.Length; i++)
-        {
-            var entry = new RedisEntry(answer[1][i]);
-            entries[i] = (entry, counts.GetValueOrDefault(entry.Id, 1));
-        }
-
-        return new RedisTakeover(last, entries, counts.Count - entries.Length);
+        var entries = RedisGroup.ToEntries(answer[1]);
+        return new RedisTakeover(
+            last, [.. entries.Select(entry => (entry, counts.GetValueOrDefault(entry.Id, 1)))], counts.Count - entries.Length);
     }
 
     /// <summary>Reads new entries without waiting for any.</summary>
@@ -98,5 +93,5 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         string token,
         IReadOnlyList<RedisKey> streams,
         int count) =>
-        RedisGroup.ToEntries(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
+        RedisGroup.ToStreams(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }

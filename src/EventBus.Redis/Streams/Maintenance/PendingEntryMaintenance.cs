@@ -120,7 +120,7 @@ internal sealed class PendingEntryMaintenance
 
         // The entries of an answer that is in transit are owned by this instance, but not held yet. In an ordered
         // subscription the lease covers them.
-        if (!consumer.Subscription.Ordered && dispatcher.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
+        if (!consumer.Subscription.Ordered && dispatcher.Requests.Oldest is { } waited && waited > renewPeriod / 2)
         {
             await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
         }
@@ -130,10 +130,10 @@ internal sealed class PendingEntryMaintenance
     {
         // Renews only entries that were delivered since the request. Entries whose ownership this instance has ended
         // are left to the next claim.
-        if (dispatcher.Arrivals.Oldest is { } waited)
+        if (dispatcher.Requests.Oldest is { } waited)
         {
             var now = consumer.Time.GetTimestamp();
-            dispatcher.Arrivals.Renewed(stream, await consumer.Connector.AnswerAsync(group.RenewRecentAsync(stream, waited), stop), now);
+            dispatcher.Requests.Renewed(stream, await consumer.Connector.AnswerAsync(group.RenewRecentAsync(stream, waited), stop), now);
         }
     }
 

@@ -11,15 +11,18 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
 {
     private readonly ConcurrentDictionary<RedisKey, bool> misplaced = new();
     private readonly RedisStringCache texts = new();
+    private readonly TimeProvider time = consumer.Time;
 
-    /// <summary>The entries that are in transit from Redis.</summary>
-    public InFlightReads Arrivals { get; } = new(consumer.Time);
+    /// <summary>The requests for entries, and the entries that are in transit from Redis.</summary>
+    public EntryRequests Requests { get; } = new(consumer.Time);
 
     /// <summary>Delivers entries to the bus, and acknowledges those that are not for this subscription.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="read">The entries, each with the number of earlier deliveries that may have been attempts.</param>
     /// <param name="askedAt">The time of the request.</param>
-    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
+    /// <param name="stop">Cancels the wait for the acknowledgement.</param>
+    public Task TakeAsync(
+        RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt, CancellationToken stop)
     {
         var (own, others) = Convert(stream, read, askedAt);
         foreach (var entry in own)
@@ -27,7 +30,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
             entries.AddAndDeliver(entry);
         }
 
-        return consumer.Group.AckAsync(stream, others);
+        return consumer.Group.AckAsync(stream, others, stop);
     }
 
     /// <summary>
@@ -41,7 +44,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
         for (var done = 0; done < unseen.Count;)
         {
-            using var arrival = Arrivals.Begin();
+            using var request = Requests.BeginFetch(unseen.Count - done);
             var bulk = await consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
             var ids = unseen.Skip(done).Select(each => each.Id);
             var answer = await consumer.Group.FetchAsync(bulk, stream, ids).Observed().WaitAsync(stop);
@@ -51,7 +54,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
             }
 
             var read = answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1)));
-            await consumer.Connector.AnswerAsync(TakeAsync(stream, read, arrival.At), stop);
+            await TakeAsync(stream, read, request.At, stop);
             done += answer.Done;
         }
     }
@@ -67,24 +70,22 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
     {
         // The server delivered them at most one blocking wait after the request, however long the answer took.
-        var time = consumer.Time;
         var deliveredAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
         var (own, others) = (new List<UnackedEntry>(), new List<RedisValue>());
-        var word = consumer.Names.WordOf(stream);
         var last = RedisValue.Null;
         var late = 0;
         foreach (var (entry, earlier) in read)
         {
             last = entry.Id;
-            var envelope = RedisWireFormat.Read(word, entry, texts);
-            if (!consumer.Subscription.Matches(envelope.Name) && envelope.Name != RedisWireFormat.Nameless(word))
+            var envelope = RedisWireFormat.Read(entry, stream, consumer.Names, texts);
+            if (!consumer.Subscription.Matches(envelope.Name) && envelope.Name != consumer.Names.UnreadableNameOf(stream))
             {
                 others.Add(entry.Id);
                 ReportMisplaced(stream, envelope);
                 continue;
             }
 
-            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, deliveredAt);
+            var ownedAt = Requests.OwnedAt(stream, entry.Id, deliveredAt);
             if (!consumer.Subscription.Ordered && time.GetElapsedTime(ownedAt) > consumer.KeepFor)
             {
                 // The entry arrived so late that another instance may own it: it is not delivered here. The consumer
@@ -102,7 +103,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         }
 
         // The entries arrive in stream order.
-        consumer.Positions.Seen(stream, last);
+        consumer.Group.RecordRead(stream, last);
         return (own, [.. others]);
     }
 

@@ -24,7 +24,6 @@ internal sealed class RedisOrderedReadLoop(
     private readonly FencedCommands fence = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
     private readonly Dictionary<RedisKey, RedisValue> positions = [];
     private readonly TimeSpan poll = consumer.ClaimAfter / 3 < MaxPoll ? consumer.ClaimAfter / 3 : MaxPoll;
-    private readonly RedisReadBatchSize batchSize = new();
 
     private Task signal = Task.CompletedTask;
 
@@ -34,8 +33,14 @@ internal sealed class RedisOrderedReadLoop(
     /// </summary>
     protected override Task ResumeAsync(CancellationToken stop) => TryTakeLeaseAsync(stop);
 
-    protected override async Task PassAsync(CancellationToken stop)
+    protected override async Task ReadAsync(IDatabase blocking, CancellationToken stop)
     {
+        if (Consumer.Group.Streams.Count == 0)
+        {
+            await WaitForStreamAsync(stop);
+            return;
+        }
+
         if (settler.Epoch is not { } token)
         {
             if (!await TryTakeLeaseAsync(stop))
@@ -56,7 +61,7 @@ internal sealed class RedisOrderedReadLoop(
                 }
             }
 
-            await ReadAsync(token, stop);
+            await ReadNewAsync(blocking, token, stop);
         }
         catch (RedisServerException exception) when (FencedCommands.IsRefusal(exception))
         {
@@ -88,9 +93,10 @@ internal sealed class RedisOrderedReadLoop(
         {
             var room = await RoomAsync(stop);
             var held = Entries.IdsOf(stream);
-            var (askedAt, count) = (Consumer.Time.GetTimestamp(), batchSize.Of(Math.Min(Page, room)));
-            var page = await MeasuredAsync(
-                bulk => fence.TakeOverAsync(bulk, token, stream, after, count), taken => taken.Entries.Select(each => each.Entry), stop);
+            using var request = Dispatcher.Requests.Begin(Math.Min(Page, room));
+            var bulk = await OpenBulkAsync(stop);
+            var page = await fence.TakeOverAsync(bulk, token, stream, after, request.Count).Observed().WaitAsync(stop);
+            request.Answered(page.Entries.Count, page.Entries.Sum(each => each.Entry.Bytes));
             if (page.Deleted > 0)
             {
                 Consumer.Log.EntriesDeleted(page.Deleted, stream!, Consumer.Group.Name);
@@ -104,7 +110,7 @@ internal sealed class RedisOrderedReadLoop(
 
             // Entries that are held already are left out: they were delivered before the connection failed, or their
             // acknowledgement is in transit.
-            if (!await DeliverAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
+            if (!await DeliverAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), request.At, stop))
             {
                 return false;
             }
@@ -113,52 +119,42 @@ internal sealed class RedisOrderedReadLoop(
         }
     }
 
-    private async Task ReadAsync(string token, CancellationToken stop)
+    /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
+    private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
     {
         var (room, over) = (await RoomAsync(stop), settler.Ended);
-        var streams = Consumer.Group.Streams;
-        var (askedAt, count) = (Consumer.Time.GetTimestamp(), Consumer.ShareOf(batchSize.Of(room)));
-        var found = await MeasuredAsync(
-            bulk => fence.ReadNewAsync(bulk, token, streams, count), read => read.SelectMany(each => each.Entries), stop);
-        foreach (var (stream, read) in found)
+        using (var request = Dispatcher.Requests.Begin(room))
         {
-            if (!await DeliverAsync(token, stream, read.Select(entry => (entry, 0)), askedAt, stop))
+            var (bulk, streams) = (await OpenBulkAsync(stop), Consumer.Group.Streams);
+            var found = await fence.ReadNewAsync(bulk, token, streams, Consumer.ShareOf(request.Count)).Observed().WaitAsync(stop);
+            request.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+            foreach (var (stream, read) in found)
+            {
+                if (!await DeliverAsync(token, stream, read.Select(entry => (entry, 0)), request.At, stop))
+                {
+                    return;
+                }
+
+                positions[stream] = read[^1].Id;
+            }
+
+            if (found.Count > 0)
             {
                 return;
             }
-
-            positions[stream] = read[^1].Id;
         }
 
-        if (found.Count == 0)
-        {
-            var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
-
-            // A wait that is still in progress is used again, because any new entry ends it.
-            var isOver = signal.IsCompletedSuccessfully || signal.IsFaulted;
-            signal = isOver ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
-            await (await Task.WhenAny(signal, over).WaitAsync(stop));
-        }
+        // A wait that is still in progress is used again, because any new entry ends it.
+        var isOver = signal.IsCompletedSuccessfully || signal.IsFaulted;
+        signal = isOver ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
+        await (await Task.WhenAny(signal, over).WaitAsync(stop));
     }
 
-    /// <summary>Sends a request for entries, and adapts the size of the next batch to the answer.</summary>
-    private async Task<T> MeasuredAsync<T>(Func<IDatabase, Task<T>> ask, Func<T, IEnumerable<RedisEntry>> entriesOf, CancellationToken stop)
-    {
-        try
-        {
-            // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
-            var bulk = await Consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
-            var answer = await ask(bulk).Observed().WaitAsync(stop);
-            RedisEntry[] read = [.. entriesOf(answer)];
-            batchSize.Answered(read.Length, read.Sum(entry => entry.Bytes));
-            return answer;
-        }
-        catch
-        {
-            batchSize.Failed();
-            throw;
-        }
-    }
+    /// <summary>
+    /// Gets the connection for large answers. The watchdog closes an inactive connection; while it is active, the wait
+    /// for an answer has no timeout.
+    /// </summary>
+    private Task<IDatabase> OpenBulkAsync(CancellationToken stop) => Consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
 
     private async Task<int> RoomAsync(CancellationToken stop)
     {
@@ -185,7 +181,7 @@ internal sealed class RedisOrderedReadLoop(
             return false;
         }
 
-        await Consumer.Connector.AnswerAsync(Consumer.Group.AckAsync(stream, others), stop);
+        await Consumer.Group.AckAsync(stream, others, stop);
         return true;
     }
 }

@@ -1,9 +1,11 @@
 using EventBus.Transports;
+using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>
-/// Reads entries for a receiver until its intake stops. Continues after outages and after the loss of a group.
+/// Repeats the reads of a receiver until its intake stops. Before the first one, and after outages and the loss of a
+/// group, it prepares them: it creates the group where it is missing, and opens the connection.
 /// </summary>
 internal abstract class RedisReadLoop
 {
@@ -46,7 +48,7 @@ internal abstract class RedisReadLoop
     public Task RunAsync(bool live, CancellationToken stop)
     {
         exists = live;
-        return supervisor.RunAsync(ReadAsync, stop);
+        return supervisor.RepeatAsync(PrepareAsync, ReadAsync, stop);
     }
 
     /// <summary>
@@ -55,9 +57,15 @@ internal abstract class RedisReadLoop
     /// </summary>
     protected abstract Task ResumeAsync(CancellationToken stop);
 
-    protected abstract Task PassAsync(CancellationToken stop);
+    /// <summary>Waits for entries and delivers them, once.</summary>
+    /// <param name="blocking">The connection for commands that wait at the server.</param>
+    /// <param name="stop">Cancels the wait.</param>
+    protected abstract Task ReadAsync(IDatabase blocking, CancellationToken stop);
 
-    private async Task ReadAsync(CancellationToken stop)
+    /// <summary>Waits for a while, because no stream is known yet.</summary>
+    protected Task WaitForStreamAsync(CancellationToken stop) => Task.Delay(RedisConnector.Block, Consumer.Time, stop);
+
+    private async Task<IDatabase> PrepareAsync(CancellationToken stop)
     {
         var failure = supervisor.LastError;
         await (failure is null ? Task.CompletedTask : RepairAsync(failure, stop));
@@ -73,19 +81,16 @@ internal abstract class RedisReadLoop
             await ResumeAsync(stop);
         }
 
-        while (!stop.IsCancellationRequested)
+        var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
+        if (isFailureLogged)
         {
+            // The complaint ends before the log says so.
+            isFailureLogged = false;
             supervisor.Succeeded();
-            if (isFailureLogged)
-            {
-                isFailureLogged = false;
-                Consumer.Log.BackInReach(Consumer.Subscription.Name);
-            }
-
-            // If no stream is known, waits until the first one is found.
-            await (Consumer.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, Consumer.Time, stop));
-            supervisor.Progressed();
+            Consumer.Log.BackInReach(Consumer.Subscription.Name);
         }
+
+        return blocking;
     }
 
     /// <summary>Creates groups that are gone, and excludes streams that cannot be read.</summary>

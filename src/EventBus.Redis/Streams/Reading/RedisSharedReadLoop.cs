@@ -1,4 +1,3 @@
-using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -9,8 +8,6 @@ internal sealed class RedisSharedReadLoop(
     : RedisReadLoop(consumer, entries, dispatcher, settler)
 {
     private const int OwnBatch = 256;
-
-    private readonly RedisReadBatchSize batchSize = new();
 
     /// <summary>
     /// Fetches the entries that Redis delivered in a lost answer. An entry that was taken over from another instance
@@ -37,8 +34,14 @@ internal sealed class RedisSharedReadLoop(
         }
     }
 
-    protected override async Task PassAsync(CancellationToken stop)
+    protected override async Task ReadAsync(IDatabase blocking, CancellationToken stop)
     {
+        if (Consumer.Group.Streams.Count == 0)
+        {
+            await WaitForStreamAsync(stop);
+            return;
+        }
+
         var removal = Entries.NextRemoval();
         var room = Consumer.Capacity - Entries.Count;
         if (room <= 0)
@@ -47,25 +50,12 @@ internal sealed class RedisSharedReadLoop(
             return;
         }
 
-        var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
-        var count = Consumer.ShareOf(batchSize.Of(room));
-        using var arrival = Dispatcher.Arrivals.Begin();
-        IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
-        try
-        {
-            // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
-            found = await Consumer.Group.ReadNewAsync(blocking, count).Observed().WaitAsync(stop);
-        }
-        catch
-        {
-            batchSize.Failed();
-            throw;
-        }
-
-        batchSize.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+        using var request = Dispatcher.Requests.Begin(room);
+        var found = await Consumer.Group.ReadNewAsync(blocking, Consumer.ShareOf(request.Count), stop);
+        request.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
         foreach (var (stream, read) in found)
         {
-            await Consumer.Connector.AnswerAsync(Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), arrival.At), stop);
+            await Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), request.At, stop);
         }
     }
 }

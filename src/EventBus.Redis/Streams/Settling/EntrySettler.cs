@@ -3,26 +3,82 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Settles the entries that a receiver holds: passes acknowledgements to the queue, handles releases and losses, and
-/// releases what is left when the receiver closes. Thread-safe.
+/// Settles the entries that a receiver holds: adds handled entries to the queue of their stream, handles releases and
+/// losses, and releases what is left when the receiver closes. Thread-safe.
 /// </summary>
-internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks)
+/// <param name="consumer">The consumer.</param>
+/// <param name="entries">The entries that are held.</param>
+/// <param name="close">Abandons entries that are not yet acknowledged.</param>
+internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entries, CancellationToken close)
 {
     /// <summary>The timeout of each step of closing a receiver.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private const int MaxUnseen = 10_000;
 
-    /// <summary>The handled entries that wait for their acknowledgement.</summary>
-    public RedisAckQueue Acks => acks;
+    // One queue for each stream, so that a stream that cannot be acknowledged does not delay others.
+    private readonly Dictionary<RedisKey, (RedisAckQueue Queue, Task Running)> acks = [];
+    private readonly Lock acksGate = new();
+    private bool areAcksComplete;
+
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
+    public string? Complaint
+    {
+        get
+        {
+            lock (acksGate)
+            {
+                return acks.Values.Select(each => each.Queue.Complaint).FirstOrDefault(each => each is not null);
+            }
+        }
+    }
 
     protected RedisConsumer Consumer => consumer;
 
     protected UnackedEntries Entries => entries;
 
-    /// <summary>Runs before an entry is acknowledged, as the last check of its ownership.</summary>
-    public virtual void CheckOwnership()
+    /// <summary>
+    /// Acknowledges a handled entry, unless its ownership has ended. After <see cref="CompleteAcksAsync"/> the entry
+    /// stays pending.
+    /// </summary>
+    public virtual void Acknowledge(UnackedEntry entry)
     {
+        if (!entry.TrySettle())
+        {
+            return;
+        }
+
+        lock (acksGate)
+        {
+            if (areAcksComplete)
+            {
+                return;
+            }
+
+            if (!acks.TryGetValue(entry.Stream, out var ack))
+            {
+                var queue = new RedisAckQueue(entry.Stream, consumer, entries);
+                acks.Add(entry.Stream, ack = (queue, queue.RunAsync(close)));
+            }
+
+            ack.Queue.Add(entry);
+        }
+    }
+
+    /// <summary>Acknowledges no further entries.</summary>
+    /// <returns>Completes when all handled entries are acknowledged.</returns>
+    public Task CompleteAcksAsync()
+    {
+        lock (acksGate)
+        {
+            areAcksComplete = true;
+            foreach (var (queue, _) in acks.Values)
+            {
+                queue.Complete();
+            }
+
+            return Task.WhenAll(acks.Values.Select(ack => ack.Running));
+        }
     }
 
     /// <summary>Handles the release of an entry.</summary>

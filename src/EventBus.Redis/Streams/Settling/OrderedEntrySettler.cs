@@ -5,8 +5,8 @@ namespace EventBus;
 /// period of uninterrupted delivery under one lease; when it ends, all unsettled entries are lost here, and are
 /// delivered again in stream order.
 /// </summary>
-internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks, RedisLease lease)
-    : EntrySettler(consumer, entries, acks)
+internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisLease lease, CancellationToken close)
+    : EntrySettler(consumer, entries, close)
 {
     private readonly Lock gate = new();
 
@@ -91,12 +91,14 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     /// Checks the remaining time of the lease before the next event of a partition begins. After a pause of the
     /// process, this may be the first check that detects an expired lease.
     /// </summary>
-    public override void CheckOwnership()
+    public override void Acknowledge(UnackedEntry entry)
     {
         if (lease is { Token: { } token } && lease.Remaining <= TimeSpan.Zero)
         {
             LoseLease(token);
         }
+
+        base.Acknowledge(entry);
     }
 
     /// <summary>

@@ -1,65 +1,84 @@
+using System.Runtime.InteropServices;
+using System.Threading.Channels;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>
-/// Acknowledges handled entries, separately for each stream, so that a stream that cannot be acknowledged does not
-/// delay others. Thread-safe.
+/// Acknowledges the handled entries of one stream in batches. Failures are retried until the receiver closes; permanent
+/// refusals are dropped. Repeated refusals for other reasons are logged and reported by the health check.
 /// </summary>
-/// <param name="consumer">The consumer.</param>
-/// <param name="entries">The entries that are held, from which acknowledged entries are removed.</param>
-/// <param name="close">Abandons entries that are not yet acknowledged.</param>
-internal sealed class RedisAckQueue(RedisConsumer consumer, UnackedEntries entries, CancellationToken close)
+internal sealed class RedisAckQueue
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<RedisKey, (RedisStreamAckLoop Loop, Task Running)> streams = [];
-    private bool isComplete;
+    private const int Batch = 256;
+
+    // The number of consecutive failures from which on they are reported.
+    private const int Few = 3;
+
+    private readonly RedisKey stream;
+    private readonly RedisConsumer consumer;
+    private readonly UnackedEntries entries;
+    private readonly SupervisedLoop supervisor;
+    private readonly Channel<UnackedEntry> waiting =
+        Channel.CreateUnbounded<UnackedEntry>(new UnboundedChannelOptions { SingleReader = true });
+
+    // The entries of the current batch. They stay in it when an attempt fails, and are acknowledged by the next
+    // attempt.
+    private readonly List<UnackedEntry> batch = new(Batch);
+
+    public RedisAckQueue(RedisKey stream, RedisConsumer consumer, UnackedEntries entries)
+    {
+        (this.stream, this.consumer, this.entries) = (stream, consumer, entries);
+        supervisor = new SupervisedLoop(
+            $"{consumer.Subscription.Name}: acknowledging of {stream}",
+            consumer.Time,
+            consumer.Log,
+            (full, _, error) => full.MaintenanceFails(consumer.Subscription.Name, $"acknowledge what it has handled of {stream}", error))
+        {
+            FirstDelay = RedisConnector.FirstRetryDelay,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < Few,
+        };
+    }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint
+    public string? Complaint => supervisor.LastError is { } error
+        ? $"The subscription '{consumer.Subscription.Name}' cannot acknowledge what it has handled of '{stream}': {error.Message}"
+        : null;
+
+    /// <summary>Adds a handled entry. After <see cref="Complete"/> the entry stays pending.</summary>
+    public void Add(UnackedEntry entry) => waiting.Writer.TryWrite(entry);
+
+    /// <summary>Ends the loop after the entries that were added.</summary>
+    public void Complete() => waiting.Writer.TryComplete();
+
+    public Task RunAsync(CancellationToken close) => supervisor.RunAsync(AcknowledgeAsync, close);
+
+    private async Task AcknowledgeAsync(CancellationToken close)
     {
-        get
+        while (batch.Count > 0 || await waiting.Reader.WaitToReadAsync(close))
         {
-            lock (gate)
+            while (batch.Count < Batch && waiting.Reader.TryRead(out var entry))
             {
-                return streams.Values.Select(each => each.Loop.Complaint).FirstOrDefault(each => each is not null);
-            }
-        }
-    }
-
-    /// <summary>Adds a handled entry. After <see cref="CompleteAsync"/> the entry stays pending.</summary>
-    public void Add(UnackedEntry entry)
-    {
-        lock (gate)
-        {
-            if (isComplete)
-            {
-                return;
+                batch.Add(entry);
             }
 
-            if (!streams.TryGetValue(entry.Stream, out var stream))
+            try
             {
-                var loop = new RedisStreamAckLoop(entry.Stream, consumer, entries);
-                streams.Add(entry.Stream, stream = (loop, loop.RunAsync(close)));
+                await consumer.Group.AckAsync(stream, [.. batch.Select(entry => entry.Id)], close);
+            }
+            catch (Exception exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsOfKey(exception))
+            {
+                // The group no longer exists, or the right to it is missing. A retry would occupy the capacity for
+                // events of other streams.
+                consumer.Log.NotAcknowledged(batch.Count, stream!, consumer.Subscription.Name, exception);
             }
 
-            stream.Loop.Add(entry);
-        }
-    }
-
-    /// <summary>Stops accepting entries.</summary>
-    /// <returns>Completes when all entries that were added are acknowledged.</returns>
-    public Task CompleteAsync()
-    {
-        lock (gate)
-        {
-            isComplete = true;
-            foreach (var (loop, _) in streams.Values)
-            {
-                loop.Complete();
-            }
-
-            return Task.WhenAll(streams.Values.Select(stream => stream.Running));
+            entries.Remove(CollectionsMarshal.AsSpan(batch));
+            batch.ForEach(entry => entry.Dispose());
+            batch.Clear();
+            supervisor.Succeeded();
+            supervisor.Progressed();
         }
     }
 }

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Settles the entries of a subscription that all its instances read concurrently.</summary>
-internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks)
-    : EntrySettler(consumer, entries, acks)
+internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries entries, CancellationToken close)
+    : EntrySettler(consumer, entries, close)
 {
     /// <summary>
     /// Delivers the entry again: on this instance while it still takes new entries, otherwise on any instance.

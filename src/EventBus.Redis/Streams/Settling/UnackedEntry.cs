@@ -42,16 +42,14 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
 
     public ValueTask AckAsync(in Delivery delivery)
     {
-        settler.CheckOwnership();
-        if (TrySettle())
-        {
-            settler.Acks.Add(this);
-        }
-
+        settler.Acknowledge(this);
         return ValueTask.CompletedTask;
     }
 
     public ValueTask ReleaseAsync(in Delivery delivery) => TrySettle() ? settler.ReleaseAsync(this) : ValueTask.CompletedTask;
+
+    /// <summary>Claims the right to settle the entry; false if it is settled already.</summary>
+    public bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
 
     /// <summary>Ends the ownership. The delivery can no longer be settled.</summary>
     /// <returns>True if it was not settled before.</returns>
@@ -77,6 +75,4 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
             lost.Dispose();
         }
     }
-
-    private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
 }
