@@ -207,6 +207,41 @@ public sealed class SupervisedLoopTests : IDisposable
         Assert.All(delays, delay => Assert.InRange(delay, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1)));
     }
 
+    [Fact]
+    public async Task Repeat_PassThatFails_IsPreparedAgain()
+    {
+        var (preparations, passes) = (0, new List<int>());
+        var continued = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var supervised = Create();
+        var running = supervised.RepeatAsync(
+            _ => Task.FromResult(++preparations),
+            async (preparation, stopped) =>
+            {
+                passes.Add(preparation);
+                if (passes.Count == 3)
+                {
+                    throw new IOException("no server");
+                }
+
+                if (passes.Count == 5)
+                {
+                    continued.SetResult();
+                    await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopped);
+                }
+            },
+            stop.Token);
+
+        await NextWaitAsync();
+        Assert.Equal([1, 1, 1], passes);
+        Assert.IsType<IOException>(supervised.LastError);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await continued.Task.WaitAsync(Patience, Token);
+        Assert.Equal([1, 1, 1, 2, 2], passes);
+        Assert.Null(supervised.LastError);
+        Assert.Equal(0, supervised.Failures);
+        await StopAsync(running);
+    }
+
     private SupervisedLoop Create() => new("reading", time, NullLogger.Instance, (_, delay, _) => delays.Add(delay));
 
     // The clock must not advance before the wait has begun.
