@@ -5,9 +5,9 @@
 export PATH="$PATH:/usr/sbin:/sbin"
 run_id="eventbus-${work##*.}"
 rabbitmq_home=/usr/lib/rabbitmq/bin
-# Both servers have a password that contains this text. The tests look for it where no password may appear.
+# Both servers have a password that contains this text. The tests search for it where no password may appear.
 export EVENTBUS_TEST_CANARY="canary-${work##*.}"
-redis_password="$EVENTBUS_TEST_CANARY/=@" # and what is special in a configuration string or a URL
+redis_password="$EVENTBUS_TEST_CANARY/=@" # with characters that are special in a configuration string or a URL
 
 install_servers() {
   local missing=()

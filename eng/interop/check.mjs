@@ -79,8 +79,8 @@ try {
     const { handled } = await fromNet.find(line => line.handled?.orderId === 'whole', 'order with attributes');
     expect({ id: handled.id, source: handled.source, time: new Date(handled.time).toISOString(), key: handled.key, tenant: handled.headers.tenant }, sent, 'what .NET saw');
     const echo = await fromBus.find(each => each.type === 'order.echoed' && each.id === sent.id, 'order.echoed');
-    expect({ id: echo.id, source: echo.data.source, time: new Date(echo.data.time).toISOString(), key: echo.key, tenant: echo.tenant }, sent, 'what came back');
-    expect([echo.source, Number.isNaN(Date.parse(echo.time))], ['interop', false], "the echo's own source and time");
+    expect({ id: echo.id, source: echo.data.source, time: new Date(echo.data.time).toISOString(), key: echo.key, tenant: echo.tenant }, sent, 'the attributes of the echo');
+    expect([echo.source, Number.isNaN(Date.parse(echo.time))], ['interop', false], "the source and time of the echo");
   });
 } catch (error) {
   failed++;

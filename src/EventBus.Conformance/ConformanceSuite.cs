@@ -83,12 +83,12 @@ public static class ConformanceSuite
     private static async Task<string?> RunAsync(TransportScenario scenario, Backend backend, CancellationToken cancellationToken)
     {
         await using var run = await ScenarioRun.CreateAsync(backend);
-        if (scenario.RuledOut(backend, run.Features) is { } reason)
+        if (scenario.SkipUnless(backend, run.Features) is { } reason)
         {
             return reason;
         }
 
-        await ScenarioRunner.EndAsync(scenario.Run(run), cancellationToken);
+        await ScenarioRunner.WaitForEndAsync(scenario.Run(run), cancellationToken);
         run.CheckSecrets();
         return null;
     }

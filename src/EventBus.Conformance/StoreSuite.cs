@@ -91,12 +91,12 @@ public static class StoreSuite
     private static async Task<string?> RunAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
     {
         await using var run = await StoreRun.CreateAsync(backend);
-        if (scenario.RuledOut(backend, run.Stores) is { } reason)
+        if (scenario.SkipUnless(backend, run.Stores) is { } reason)
         {
             return reason;
         }
 
-        await ScenarioRunner.EndAsync(scenario.Run(run), cancellationToken);
+        await ScenarioRunner.WaitForEndAsync(scenario.Run(run), cancellationToken);
         return null;
     }
 }

@@ -71,13 +71,27 @@ public static class RabbitMqBuilderExtensions
     internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
         new(RabbitMqConnectionSource.Of(connectionString, options), options, LogOf(logs, null));
 
-    private static RabbitMqConnectionSource Locate(RabbitMqOptions options, IServiceProvider services) =>
-        options.ConnectionString is { } connectionString ? RabbitMqConnectionSource.Of(connectionString, options)
-        : services.GetService<IConnectionFactory>() is { } factory ? RabbitMqConnectionSource.Of(factory)
-        : services.GetService<IConnection>() is { } connection ? RabbitMqConnectionSource.Of(connection)
-        : throw new InvalidOperationException(
+    private static RabbitMqConnectionSource Locate(RabbitMqOptions options, IServiceProvider services)
+    {
+        if (options.ConnectionString is { } connectionString)
+        {
+            return RabbitMqConnectionSource.Of(connectionString, options);
+        }
+
+        if (services.GetService<IConnectionFactory>() is { } factory)
+        {
+            return RabbitMqConnectionSource.Of(factory);
+        }
+
+        if (services.GetService<IConnection>() is { } connection)
+        {
+            return RabbitMqConnectionSource.Of(connection);
+        }
+
+        throw new InvalidOperationException(
             "bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor "
-                + "an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
+                + "an IConnection. Register one of them, or pass a connection string: amqp://user:password@host:5672/virtual-host.");
+    }
 
     private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RabbitMqOptions> options)
     {

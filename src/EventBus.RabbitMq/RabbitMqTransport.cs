@@ -107,13 +107,14 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         {
             var session = await connector.Publishing.ConnectionAsync(cancellationToken)
                 .WaitAsync(options.CallTimeout, time, cancellationToken);
-            return await queues.FindAsync(session, subscription) is { } queue
-                ? new SubscriptionQueue(
+            var queue = await queues.FindAsync(session, subscription);
+            return queue is null
+                ? null
+                : new SubscriptionQueue(
                     queue.QueueName,
                     queue.ConsumerCount,
                     queue.MessageCount,
-                    $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})")
-                : null;
+                    $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})");
         }
         catch (Exception exception)
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
@@ -142,15 +143,26 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         Started(brokerDeadLetters).TakeAsync(cancellationToken);
 
     public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(
-            FindFailure() is { } failure ? new HealthCheckResult(HealthStatus.Unhealthy, failure)
-            : connector.Publishing.IsBlocked ? new HealthCheckResult(
+        ValueTask.FromResult(CheckHealth());
+
+    private HealthCheckResult CheckHealth()
+    {
+        if (FindFailure() is { } failure)
+        {
+            return new HealthCheckResult(HealthStatus.Unhealthy, failure);
+        }
+
+        if (connector.Publishing.IsBlocked)
+        {
+            return new HealthCheckResult(
                 HealthStatus.Degraded,
-                "RabbitMQ is short of memory or disk, and accepts no events at present.")
-            : brokerDeadLetters?.Problem is { } problem ? new HealthCheckResult(
-                HealthStatus.Degraded,
-                $"RabbitMQ at {connector.Place}: {problem}")
-            : HealthCheckResult.Healthy());
+                "RabbitMQ is short of memory or disk, and accepts no events at present.");
+        }
+
+        return brokerDeadLetters?.Problem is { } problem
+            ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
+            : HealthCheckResult.Healthy();
+    }
 
     public override async ValueTask DisposeAsync()
     {
@@ -183,11 +195,11 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             return $"RabbitMQ at {connector.Place} cannot be published to: {cause}";
         }
 
-        RabbitMqReceiver? silent;
+        RabbitMqReceiver? disconnected;
         string? unreadable;
         lock (receivers)
         {
-            silent = receivers.Find(receiver => !receiver.IsLive);
+            disconnected = receivers.Find(receiver => !receiver.IsLive);
             unreadable = receivers.Select(receiver => receiver.UnreadableMessage).FirstOrDefault(found => found is not null);
         }
 
@@ -196,11 +208,11 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             return $"RabbitMQ at {connector.Place}: {unreadable} Take the message out with the tools of the broker.";
         }
 
-        if (silent is not null)
+        if (disconnected is not null)
         {
-            var cause = RabbitMqErrors.CauseOf(silent.LastError) is { } known ? $" {known}" : "";
-            return $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt."
-                + cause;
+            var cause = RabbitMqErrors.CauseOf(disconnected.LastError) is { } known ? $" {known}" : "";
+            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being "
+                + $"rebuilt.{cause}";
         }
 
         return monitor?.Problem is { } missing ? $"RabbitMQ at {connector.Place}: {missing}" : null;
@@ -251,10 +263,9 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         var error = lastError();
-        var text = $"RabbitMQ at {connector.Place} "
-            + $"{(RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: "
-            + $"{RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual "
-            + "host in the connection string.";
+        var state = RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}";
+        var text = $"RabbitMQ at {connector.Place} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
+            + "and the user, the password and the virtual host in the connection string.";
         if (failFast || RabbitMqErrors.IsRefusal(error))
         {
             throw new EventBusException(text, error);

@@ -4,7 +4,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Waiting is asynchronous, can be ended, and says so in its name.</summary>
+/// <summary>
+/// Checks that waiting is asynchronous, can be cancelled, and is indicated by the name of the method.
+/// </summary>
 public sealed class AsyncTests
 {
     [Fact]
@@ -24,7 +26,7 @@ public sealed class AsyncTests
             .Select(found => $"{found.Node.Where}: a lambda");
         Rule.NoOffenders(
             methods.Concat(locals).Concat(lambdas),
-            "These return void, so that they cannot be awaited and an error ends the process. Return a task:");
+            "These return void: they cannot be awaited, and an exception ends the process. Return a task:");
     }
 
     [Fact]
@@ -41,7 +43,7 @@ public sealed class AsyncTests
             SourceProject.All.SelectMany(
                 project => project.Nodes<InvocationExpressionSyntax>().Where(found => LeavesTheContext(found, project.IsDeterministic)))
                 .Select(found => (Member(found.Node, found.Model), $"{found.Node.Where} {found.Node}")),
-            "These leave the context in which they started. Use a plain await, or list the member in Waivers.cs with the reason:");
+            "These leave the context of their caller. Use a plain await, or list the member in Waivers.cs with the reason:");
 
     [Fact]
     public void Methods_ThatArePublicAndAwaitable_EndInAsync() =>
@@ -49,7 +51,7 @@ public sealed class AsyncTests
             Awaitables()
                 .Where(method => !method.Name.EndsWith("Async", StringComparison.Ordinal))
                 .Select(method => (method.ShortName, method.Where)),
-            "These return something to await and do not say so. End the name in Async, or list them in Waivers.cs with the reason:");
+            "These are awaitable, but their names do not end in Async. Rename them, or list them in Waivers.cs with the reason:");
 
     [Fact]
     public void Methods_ThatArePublicAndAwaitable_TakeAToken() =>
@@ -57,7 +59,7 @@ public sealed class AsyncTests
             Awaitables()
                 .Where(method => !method.Parameters.Any(parameter => parameter.Type.Name == nameof(CancellationToken)))
                 .Select(method => (method.ShortName, method.Where)),
-            "The waiting for these cannot be ended. Take a CancellationToken, last, or list them in Waivers.cs with the reason:");
+            "These cannot be cancelled. Add a CancellationToken as the last parameter, or list them in Waivers.cs with the reason:");
 
     private static IEnumerable<IMethodSymbol> Awaitables() =>
         SourceProject.All.SelectMany(project => project.Types).Where(type => type.IsPublic && type.TypeKind != TypeKind.Delegate)
@@ -79,8 +81,8 @@ public sealed class AsyncTests
         _ => false,
     };
 
-    // ConfigureAwait(false) is noise everywhere; an option that leaves the context does harm only where a simulator
-    // must keep every continuation.
+    // ConfigureAwait(false) is forbidden everywhere. An option that leaves the context is forbidden only in code that a
+    // simulator must be able to run deterministically.
     private static bool LeavesTheContext((InvocationExpressionSyntax Node, SemanticModel Model) found, bool deterministic) =>
         found.Node.Expression is MemberAccessExpressionSyntax { Name.Identifier.Text: "ConfigureAwait" }
             && found.Node.ArgumentList.Arguments is [var argument, ..]

@@ -5,8 +5,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// An application that blocks its one thread, as desktop programs do, must not wait forever: what it calls leaves its
-/// synchronization context.
+/// Checks that awaited calls leave the synchronization context of the application. Otherwise an application that blocks
+/// its only thread, like a desktop program, would deadlock.
 /// </summary>
 public sealed class CallerContextTests
 {
@@ -37,13 +37,13 @@ public sealed class CallerContextTests
         Rule.NoOffenders(
             entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default)))
                 .Select(method => $"{method.Where}: {method.ShortName}"),
-            "These go on in the context of their caller, who may block its only thread. Begin with "
+            "These resume in the context of their caller, which may block its only thread. Begin with "
                 + "await CallerContext.Leave():");
     }
 
     /// <summary>
-    /// The members that an application can await: public members, and members of objects that the container returns or
-    /// disposes. Only the bus calls the seams of transports and stores.
+    /// Returns the members that an application can await: public members, and members of objects that the container
+    /// returns or disposes. Only the bus calls the base classes of transports and stores.
     /// </summary>
     private static IEnumerable<IMethodSymbol> Entrances()
     {
@@ -79,7 +79,7 @@ public sealed class CallerContextTests
     private static bool IsHandedOut(ITypeSymbol contract, HashSet<ITypeSymbol> services) =>
         contract.Name == "IHealthCheck" || services.Contains(contract) || contract.AllInterfaces.Any(services.Contains);
 
-    /// <summary>The types of all services that the libraries register.</summary>
+    /// <summary>Returns the types of all services that the libraries register.</summary>
     private static IEnumerable<ITypeSymbol> Registered() =>
         SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
             .Select(found => found.Model.GetSymbolInfo(found.Node).Symbol as IMethodSymbol)
@@ -108,7 +108,7 @@ public sealed class CallerContextTests
         {
             if (node is AwaitExpressionSyntax awaiting)
             {
-                // The first await decides where the rest continues.
+                // The first await determines where the method resumes.
                 return awaiting.Expression.ToString() is "BackendTasks.SwitchToThreadPool()"
                     || model.GetTypeInfo(awaiting.Expression).Type is { Name: "ContextDeparture" };
             }
@@ -126,7 +126,9 @@ public sealed class CallerContextTests
         return true;
     }
 
-    /// <summary>A call that is made where <c>CallerContext</c> says that there is no context to leave.</summary>
+    /// <summary>
+    /// Returns true if the call is made where <c>CallerContext</c> reports that there is no context to leave.
+    /// </summary>
     private static bool IsOutside(SyntaxNode node, SemanticModel model) =>
         node.Parent is ConditionalExpressionSyntax either
             && either.WhenTrue == node

@@ -44,7 +44,7 @@ public sealed class DependencyTests
     [MemberData(nameof(Libraries))]
     public void Project_OfALibrary_ReferencesAllowedPackagesOnly(string library)
     {
-        // The compiler leaves out of the assembly what the code does not touch; a package's users get it all the same.
+        // The compiler omits unused references from the assembly, but the users of a package still get them.
         var references = XDocument.Parse(Repository.Read($"src/{library}/{library}.csproj")).Descendants()
             .Where(element => element.Name.LocalName is "PackageReference" or "ProjectReference")
             .Select(element => element.Attribute("Include")!.Value)
@@ -55,8 +55,8 @@ public sealed class DependencyTests
     }
 
     /// <summary>
-    /// A folder is a unit only if its users need not read those who use it: the folders of a library form no circle,
-    /// however long.
+    /// The folders of a library form no circle of any length, so that a reader of a folder need not read the folders
+    /// that use it.
     /// </summary>
     [Theory]
     [MemberData(nameof(Libraries))]
@@ -69,7 +69,7 @@ public sealed class DependencyTests
             from use in uses
             where circle.Contains(use.From) && circle.Contains(use.To)
             select $"{string.Join(' ', circle.Order(StringComparer.Ordinal))}: {use.From} uses {string.Join(' ', use.Names)} of {use.To}",
-            $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass what it needs as an argument:");
+            $"These folders of {library} form a circle. Move a type to the folder that owns it, or pass its dependency as an argument:");
     }
 
     /// <summary>The table of rooms in docs/architecture.md is the order in which a reader can read Core.</summary>
@@ -118,7 +118,7 @@ public sealed class DependencyTests
                 pair.To,
                 Names: uses.Select(use => use.Name).Distinct().Order(StringComparer.Ordinal).ToArray()))];
 
-    /// <summary>The strongly connected components of more than one folder.</summary>
+    /// <summary>Returns the strongly connected components of more than one folder.</summary>
     private static List<HashSet<string>> Circles(List<(string From, string To, string[] Names)> uses)
     {
         var reached = uses.Select(use => use.From)

@@ -11,7 +11,7 @@ public sealed class DocumentationTests
             Public()
                 .Where(symbol => !Inherits(symbol) && Same(symbol.Documentation.TextOf("summary"), symbol))
                 .Select(symbol => $"{symbol.Where}: {symbol.ShortName}"),
-            "These have no summary, or one that repeats the name. Say what it is for, with units, default and errors:");
+            "These have no summary, or one that repeats the name. Describe the purpose, with units, default and errors:");
 
     [Fact]
     public void Parameters_OfPublicMembers_AreDocumented() =>
@@ -30,7 +30,7 @@ public sealed class DocumentationTests
             Options().Where(type => !type.IsSealed
                 || !type.InstanceConstructors.Any(constructor => constructor.Parameters.Length == 0 && constructor.IsPublic))
                 .Select(type => $"{type.Where}: {type.Name}"),
-            "These options are not sealed, or cannot be made by 'new()'. Seal them, with defaults as initialisers:");
+            "These options are not sealed, or have no public constructor without parameters. Seal them, with defaults as initialisers:");
 
     [Fact]
     public void Options_OfAnyKind_DocumentTheirDefaults() =>
@@ -39,7 +39,7 @@ public sealed class DocumentationTests
                 .Where(property => property.IsPublic
                     && !property.Documentation.TextOf("summary").Contains("Default", StringComparison.Ordinal))
                 .Select(property => (property.ShortName, property.Where)),
-            "These settings do not say their default. Add 'Default ...' to the summary, with its unit:");
+            "These settings do not document their default. Add 'Default ...' to the summary, with its unit:");
 
     private static IEnumerable<INamedTypeSymbol> PublicTypes() =>
         SourceProject.All.SelectMany(project => project.Types).Where(type => type.IsPublic);
@@ -58,7 +58,7 @@ public sealed class DocumentationTests
                 or MethodKind.UserDefinedOperator
                 or MethodKind.Conversion)
             })
-            // What a primary constructor makes is described by the type's own <param>.
+            // The <param> tags of the type describe the members of a primary constructor.
             .Where(symbol => symbol is INamedTypeSymbol || symbol.DeclaringSyntaxReferences.All(reference =>
                 reference.GetSyntax() is not (Microsoft.CodeAnalysis.CSharp.Syntax.ParameterSyntax
                     or Microsoft.CodeAnalysis.CSharp.Syntax.TypeDeclarationSyntax)));

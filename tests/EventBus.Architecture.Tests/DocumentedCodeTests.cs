@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// Code in the documentation is code that compiles, or that a check runs: a block names its file, or a region of it, in
-/// the comment before.
+/// Checks that code in the documentation is code that compiles, or that a check runs: the comment before a block names
+/// the file, or a region of it.
 /// </summary>
 public sealed class DocumentedCodeTests
 {
@@ -42,14 +42,14 @@ public sealed class DocumentedCodeTests
     public void Readme_WithContent_ShowsCodeThatCompiles() =>
         Assert.True(
             Text("README.md").Split('\n').Length <= 10 || Marked.IsMatch(Text("README.md")),
-            "README.md shows no code that is known to compile. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp "
+            "README.md shows no code that is compiled by a test. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp "
                 + "block with the text of that file.");
 
     private static string Text(string path) => Repository.Read(path).ReplaceLineEndings("\n");
 
     /// <summary>
-    /// The lines of a region, moved to the left; the whole file when no region is asked for; null when there is none of
-    /// the name.
+    /// Returns the lines of a region without their common indentation; the whole file if no region is requested; null
+    /// if there is no region of that name.
     /// </summary>
     private static string? Excerpt(string text, string region)
     {
@@ -72,7 +72,7 @@ public sealed class DocumentedCodeTests
         return string.Join('\n', lines.Select(line => line.Length == 0 ? line : line[indent..])).Trim('\n');
     }
 
-    /// <summary>In a language that has none of these it is a comment.</summary>
+    /// <summary>Returns the directive, which is a comment in languages other than C#.</summary>
     private static string Directive(string line) =>
         line.Trim() is var text && text.StartsWith("//#", StringComparison.Ordinal) ? text[2..] : text;
 

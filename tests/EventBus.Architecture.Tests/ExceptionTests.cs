@@ -5,9 +5,10 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// The texts of an exception are code of the application, and may be of any length: one place reads them.
+/// Checks that only one class reads the texts of an exception. They are code of the application, and may have any
+/// length.
 /// </summary>
-/// <remarks>The libraries of the backends see exceptions of their clients and not of the application.</remarks>
+/// <remarks>The libraries of the backends read exceptions of their clients, not of the application.</remarks>
 public sealed class ExceptionTests
 {
     private static readonly HashSet<string> Texts = ["Message", "StackTrace", "Source", "HelpLink", "Data", "ToString", "GetBaseException"];
@@ -20,11 +21,11 @@ public sealed class ExceptionTests
             from found in Reads(project).Concat(Interpolations(project))
             where Path.GetFileName(found.SyntaxTree.FilePath) != "ExceptionText.cs"
             select ($"{Path.GetFileNameWithoutExtension(found.SyntaxTree.FilePath)}: {found}", found.Where),
-            "These read the text of an exception, which may throw, be null, be of any length, or hold content. Ask ExceptionText:");
+            "These read the text of an exception, which may throw, be null, be of any length, or contain content. Use ExceptionText:");
 
     /// <summary>
-    /// A backend implements only the members that it can fulfil. A stream is the exception: its contract asks for the
-    /// type.
+    /// A backend implements only the members that it supports. A stream is an exception: its contract requires this
+    /// exception type.
     /// </summary>
     [Fact]
     public void NotSupportedException_InALibrary_IsNotThrown() =>
@@ -35,7 +36,7 @@ public sealed class ExceptionTests
             where found.Model.GetTypeInfo(found.Node).Type?.ToDisplayString() == "System.NotSupportedException"
             where !IsInStream(found.Model.GetEnclosingSymbol(found.Node.SpanStart)?.ContainingType)
             select found.Node.Where,
-            "These throw NotSupportedException. Implement a smaller type, or throw an EventBusException that says what to do:");
+            "These throw NotSupportedException. Implement a smaller type, or throw an EventBusException that describes the fix:");
 
     private static IEnumerable<SyntaxNode> Reads(SourceProject project) =>
         from found in project.Nodes<SimpleNameSyntax>()

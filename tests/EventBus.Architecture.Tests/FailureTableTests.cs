@@ -28,7 +28,7 @@ public sealed class FailureTableTests
                 : Regex.IsMatch(scenarios, $"new\\(\\s*\"{Regex.Escape(name)}\"")
             where !exists
             select $"{row.Row}: {name}",
-            $"{Document} names what there is not. A name with a dot is Class.Method of a test, others are scenarios of "
+            $"{Document} contains names that do not exist. A name with a dot is Class.Method of a test, others are scenarios of "
                 + "EventBus.Conformance, or with 'proof' before them proofs of EventBus.Proof:");
     }
 

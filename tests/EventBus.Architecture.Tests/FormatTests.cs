@@ -49,7 +49,7 @@ public sealed class FormatTests
             let lines = Lines(file.FilePath).Count()
             where lines > FileLines
             select (Path.GetFileName(file.FilePath), $"{file.FilePath}, {lines} lines"),
-            $"These files have more than {FileLines} lines. Move a part with a job of its own to a type of its own:");
+            $"These files have more than {FileLines} lines. Move a separate responsibility to a separate type:");
 
     [Fact]
     public void Methods_OfALibrary_HaveAtMost60Lines() =>
@@ -60,7 +60,7 @@ public sealed class FormatTests
             let lines = LinesOf(found.Node)
             where lines > MethodLines
             select (found.Model.GetDeclaredSymbol(found.Node)!.ShortName, $"{found.Node.Where}, {lines} lines"),
-            $"These methods have more than {MethodLines} lines. Name their parts as methods:");
+            $"These methods have more than {MethodLines} lines. Extract parts as methods:");
 
     [Fact]
     public void Files_OfLibrariesAndTests_HaveOneType() =>
@@ -98,7 +98,7 @@ public sealed class FormatTests
             from constructor in type.InstanceConstructors
             where !constructor.IsImplicitlyDeclared && constructor.Parameters.Length > ConstructorParameters
             select (type.ShortName, $"{constructor.Where}, {constructor.Parameters.Length} parameters"),
-            $"These constructors have more than {ConstructorParameters} parameters. The class has several jobs: split it. Do not pass "
+            $"These constructors have more than {ConstructorParameters} parameters. Split the class, which has several jobs. Do not pass "
                 + "the parameters together as one object:");
 
     [Fact]
@@ -108,7 +108,7 @@ public sealed class FormatTests
             from node in Parse(path).DescendantNodes()
             where node is LockStatementSyntax { Expression: ThisExpressionSyntax }
             select node.Where,
-            "These locks are on an object that others can lock too. Lock a private field:");
+            "These locks are on an object that other code can also lock. Lock a private field:");
 
     private static IEnumerable<(string Path, int Number, string Text)> Lines(string path) =>
         File.ReadLines(Path.Combine(Repository.Root, path)).Select((text, index) => (path, index + 1, text));
@@ -140,7 +140,7 @@ public sealed class FormatTests
     private static int LinesOf(SyntaxNode node) =>
         node.GetLocation().GetLineSpan() is var span ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1 : 0;
 
-    /// <summary>The names of the types and delegates that a file declares outside of other types.</summary>
+    /// <summary>Returns the names of the types and delegates that a file declares outside of other types.</summary>
     private static string[] TypesOf(string path) =>
         [.. Parse(path).DescendantNodes(node => node is CompilationUnitSyntax or BaseNamespaceDeclarationSyntax)
             .Select(node => node switch

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// All that a library logs stands in its classes whose names end in Log, one for each area, where a reviewer finds it.
+/// Checks that each log message of a library is in a class whose name ends in Log, one for each area.
 /// </summary>
 public sealed class LoggingTests
 {
@@ -32,12 +32,10 @@ public sealed class LoggingTests
             Messages().GroupBy(message => (message.Project, Id: IdOf(message.Attribute))).Where(group => group.Count() > 1)
                 .Select(group =>
                     $"{group.Key.Project}, id {group.Key.Id}: {string.Join(", ", group.Select(message => message.Attribute.Where))}"),
-            "These log messages share an event id. Give each a number of its own in its project:");
+            "These log messages share an event id. Give each a number that is unique in its project:");
     }
 
-    /// <summary>
-    /// Received texts are in many messages: all of them pass through one place that makes it printable.
-    /// </summary>
+    /// <summary>Many messages contain received texts: a logger of one class makes all of them printable.</summary>
     [Fact]
     public void Loggers_OfALibrary_AreCreatedByOneClass() =>
         Rule.NoOffenders(
@@ -48,7 +46,7 @@ public sealed class LoggingTests
                 || (found.Node is GenericNameSyntax && found.Node.Identifier.Text == "ILogger")
             where Path.GetFileName(found.Node.SyntaxTree.FilePath) != "BackendLog.cs"
             select found.Node.Where,
-            "These loggers write foreign text as it is. Make them with BackendLog.Create:");
+            "These loggers write foreign text unchanged. Create them with BackendLog.Create:");
 
     [Fact]
     public void Messages_WithHostileTexts_AreOneLineOfPrintableCharacters()
@@ -96,7 +94,7 @@ public sealed class LoggingTests
         where found.Node.Name.ToString() is "LoggerMessage" or "LoggerMessageAttribute"
         select (project.Name, found.Node);
 
-    /// <summary>Keeps the texts and the values of log entries.</summary>
+    /// <summary>Records the texts and the values of log entries.</summary>
     private sealed class Recorder(List<string> written) : ILoggerFactory, ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Options;
 namespace EventBus.Architecture.Tests;
 
 /// <summary>
-/// Every option can be set from configuration, and all mistakes in all options are reported together.
+/// Checks that each option can be set from configuration, and that all mistakes in all options are reported together.
 /// </summary>
 public sealed class OptionsTests
 {

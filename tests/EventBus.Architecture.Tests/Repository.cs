@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>The files of the repository, without what builds leave behind.</summary>
+/// <summary>Reads the files of the repository, without the output of builds.</summary>
 internal static class Repository
 {
     private static readonly string[] BuildOutput = ["bin", "obj", "artifacts", "node_modules"];
@@ -10,7 +10,7 @@ internal static class Repository
     public static string Root { get; } = typeof(Repository).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(attribute => attribute.Key == "RepositoryRoot").Value!;
 
-    /// <summary>The files below a folder, as paths with forward slashes that start at the root.</summary>
+    /// <summary>Returns the files below a folder, as paths with forward slashes relative to the root.</summary>
     public static IEnumerable<string> Files(string folder = "", string extension = "") =>
         Walk(new DirectoryInfo(Path.Combine(Root, folder)))
             .Select(file => Path.GetRelativePath(Root, file.FullName).Replace('\\', '/'))

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Ends a test with the offenders by name and what to do about them.</summary>
+/// <summary>Fails a test with the names of the offenders and a remedy.</summary>
 internal static class Rule
 {
     public static void NoOffenders(IEnumerable<string> offenders, string remedy)
@@ -12,7 +12,7 @@ internal static class Rule
     }
 
     /// <summary>
-    /// The same, for a rule that has exceptions: those in <see cref="Waivers"/>, as long as each excuses something.
+    /// Does the same for a rule with exceptions: those in <see cref="Waivers"/>, each of which must have an effect.
     /// </summary>
     public static void NoOffenders(IEnumerable<(string Name, string Where)> offenders, string remedy, [CallerMemberName] string rule = "")
     {

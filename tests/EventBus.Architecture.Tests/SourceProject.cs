@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>The source of one shipped library, bound by the compiler: what each name in it means.</summary>
+/// <summary>The source of one shipped library, compiled so that each name is bound to its symbol.</summary>
 internal sealed class SourceProject
 {
     private const string ImplicitUsings =
@@ -43,14 +43,14 @@ internal sealed class SourceProject
                 allowUnsafe: true));
     }
 
-    /// <summary>Every library below <c>src</c>, by name.</summary>
+    /// <summary>All libraries below <c>src</c>, by name.</summary>
     public static IReadOnlyList<SourceProject> All => Shipped.Value;
 
     public static SourceProject Core => All.Single(project => project.Name == "EventBus.Core");
 
     public string Name { get; }
 
-    /// <summary>Its time, tasks and randomness are injected.</summary>
+    /// <summary>True if time, tasks and random numbers are injected.</summary>
     public bool IsDeterministic { get; }
 
     public IReadOnlyList<SyntaxTree> Files { get; }
@@ -58,7 +58,7 @@ internal sealed class SourceProject
     public CSharpCompilation Compilation { get; }
 
     /// <summary>
-    /// The files of another library that the project compiles too. They are checked where they stand.
+    /// Returns the files of another library that the project also compiles. They are checked in that library.
     /// </summary>
     private static IEnumerable<string> Linked(string name) =>
         from compile in XDocument.Parse(Repository.Read($"src/{name}/{name}.csproj")).Descendants("Compile")
@@ -73,7 +73,7 @@ internal sealed class SourceProject
             .Concat(Nodes<DelegateDeclarationSyntax>().Select(found => (INamedTypeSymbol)found.Model.GetDeclaredSymbol(found.Node)!))
             .Distinct<INamedTypeSymbol>(SymbolEqualityComparer.Default);
 
-    /// <summary>Every piece of syntax of one kind, with what binds it.</summary>
+    /// <summary>Returns all syntax nodes of one kind, each with its semantic model.</summary>
     public IEnumerable<(T Node, SemanticModel Model)> Nodes<T>()
         where T : SyntaxNode
     {

@@ -2,11 +2,11 @@ using Microsoft.CodeAnalysis;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>The other rules look at what names mean, so names must mean something here.</summary>
+/// <summary>Checks that the libraries compile here, because the other rules use symbols.</summary>
 public sealed class SourceProjectTests
 {
-    // What a source generator adds is missing here: the bodies of log methods, the validators of options, and all of a
-    // JSON context.
+    // Code of source generators is missing here: the bodies of log methods, the validators of options, and all members
+    // of a JSON context.
     private static readonly string[] Generated = ["CS8795", "CS0534", "CS0535", "CS0117", "CS7036"];
 
     [Fact]
@@ -15,7 +15,7 @@ public sealed class SourceProjectTests
             SourceProject.All.SelectMany(project => project.Compilation.GetDiagnostics(TestContext.Current.CancellationToken))
                 .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && !Generated.Contains(diagnostic.Id))
                 .Select(diagnostic => diagnostic.ToString()),
-            "The rules cannot see what these mean. Reference the missing package here, or add the diagnostic that a source generator "
+            "The compiler cannot resolve these. Reference the missing package here, or add the diagnostic that a source generator "
                 + "causes:");
 
     [Fact]

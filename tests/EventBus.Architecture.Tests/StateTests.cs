@@ -3,7 +3,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Nothing that two buses in one process would share, and no type that a string chooses.</summary>
+/// <summary>Checks that two buses in one process share no state, and that no string selects a type.</summary>
 public sealed class StateTests
 {
     private static readonly string[] Changeable =
@@ -41,7 +41,7 @@ public sealed class StateTests
                 .SelectMany(type => type.GetMembers())
                 .Where(member => member.IsStatic && Changes(member))
                 .Select(member => (member.ShortName, member.Where)),
-            "These statics can change, so that two buses or two tests meet in them. Make them fields of an object that the bus owns, or "
+            "These statics are mutable, so that two buses or two tests would share state. Make them fields of an object of the bus, or "
                 + "list them in Waivers.cs with the reason:");
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class StateTests
                     && (info.Symbol ?? info.CandidateSymbols.FirstOrDefault()) is IMethodSymbol method
                     && FindsByName(method))
                 .Select(found => $"{found.Node.Where}: {found.Node.Expression}"),
-            "These let a value choose the type that runs. Close over the type when it is registered:");
+            "These select a type by a value at run time. Capture the type when it is registered:");
 
     private static bool Changes(ISymbol member) => member switch
     {

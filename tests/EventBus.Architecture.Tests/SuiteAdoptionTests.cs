@@ -4,7 +4,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Checks that a backend or a store of one's own is little work: to test it, and to read how.</summary>
+/// <summary>
+/// Limits the work for a custom backend or store: the code of its tests, and the length of the guide.
+/// </summary>
 public sealed class SuiteAdoptionTests
 {
     private const int MaxClassLines = 15;
@@ -36,7 +38,8 @@ public sealed class SuiteAdoptionTests
     }
 
     /// <summary>
-    /// True for a class of one backend whose theory runs the scenarios of a suite, or that derives from such a class.
+    /// Returns true for a class of one backend whose theory runs the scenarios of a suite, or that derives from such a
+    /// class.
     /// </summary>
     private static bool Adopts(ClassDeclarationSyntax type)
     {

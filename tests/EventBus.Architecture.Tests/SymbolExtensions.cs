@@ -9,7 +9,7 @@ internal static class SymbolExtensions
 {
     extension(ISymbol symbol)
     {
-        /// <summary>An application or a backend can touch it.</summary>
+        /// <summary>True if an application or a backend can use the symbol.</summary>
         public bool IsPublic
         {
             get
@@ -28,13 +28,13 @@ internal static class SymbolExtensions
             }
         }
 
-        /// <summary>File and line of the declaration.</summary>
+        /// <summary>The file and line of the declaration.</summary>
         public string Where => symbol.Locations[0].Where;
 
-        /// <summary>The name with the types around it, without namespaces and parameters.</summary>
+        /// <summary>The name with the containing types, without namespaces and parameters.</summary>
         public string ShortName => symbol.ContainingType is { } type ? $"{type.ShortName}.{symbol.Name}" : symbol.Name;
 
-        /// <summary>The documentation as written; null for none.</summary>
+        /// <summary>The XML documentation; null if there is none.</summary>
         public XElement? Documentation =>
             symbol.GetDocumentationCommentXml() is { Length: > 0 } xml && xml.Contains('<', StringComparison.Ordinal)
                 ? XElement.Parse(xml.StartsWith("<member", StringComparison.Ordinal) ? xml : $"<member>{xml}</member>")
@@ -53,7 +53,7 @@ internal static class SymbolExtensions
 
     extension(ITypeSymbol? type)
     {
-        /// <summary>Something to await.</summary>
+        /// <summary>True if the type can be awaited.</summary>
         public bool IsTask =>
             type is { Name: "Task" or "ValueTask" } && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
 
@@ -62,7 +62,7 @@ internal static class SymbolExtensions
 
     extension(XElement? documentation)
     {
-        /// <summary>The words of one tag, with the names that it refers to.</summary>
+        /// <summary>Returns the text of one tag, with the names that it refers to.</summary>
         public string TextOf(string tag) => documentation?.Descendants(tag).FirstOrDefault() is { } element ? Text(element) : "";
     }
 

@@ -14,7 +14,7 @@ public sealed class TreeTests
             let tree = CSharpSyntaxTree.ParseText(Repository.Read(path), path: path)
             from access in tree.GetRoot().DescendantNodes().OfType<MemberAccessExpressionSyntax>()
             where Regex.IsMatch(access.ToString(), @"\b(Thread\.Sleep|Task\.Delay)$")
-            // An infinite delay until a token is cancelled is a cause, not a time.
+            // An infinite delay with a token waits for a cause, not for a time.
             where !access.Parent!.ToString().Contains("Timeout.Infinite", StringComparison.Ordinal)
             select (path, $"{access.Where} {access}"),
             "These tests wait for time to pass. Wait for what you expect, with a deadline and a reason; a handler that must not end "
@@ -29,7 +29,7 @@ public sealed class TreeTests
             from pause in loop.DescendantNodes(node => node is not AnonymousFunctionExpressionSyntax).OfType<AwaitExpressionSyntax>()
             where pause.Expression.ToString() == "Task.Yield()"
             select (path, $"{pause.Where} {pause}"),
-            "These loops take a processor from what they wait for. Wait with Until, or with AdvanceUntilAsync of a fake time:");
+            "These loops spin while they wait. Wait with Until, or with AdvanceUntilAsync of a fake time:");
 
     [Fact]
     public void Names_OfTests_AreSubjectConditionOutcome() =>
@@ -46,7 +46,7 @@ public sealed class TreeTests
     [Fact]
     public void Files_OfTheRepository_HaveNoOpenTasks()
     {
-        // Put together, so that this file does not speak of it.
+        // Split, so that this file does not contain these words.
         var unfinished = new Regex($@"\b({string.Join('|', "TO" + "DO", "FIX" + "ME", "HA" + "CK", "XX" + "X")})\b");
         Rule.NoOffenders(
             from path in Repository.Files()
@@ -54,6 +54,6 @@ public sealed class TreeTests
             from line in File.ReadLines(Path.Combine(Repository.Root, path)).Index()
             where unfinished.IsMatch(line.Item)
             select $"{path}({line.Index + 1}): {line.Item.Trim()}",
-            "These lines promise work instead of doing it. Do it, or write an issue:");
+            "These lines announce unfinished work. Do it, or write an issue:");
     }
 }

@@ -23,7 +23,7 @@ public sealed class TypeTests
                 .Select(found => (
                     $"{found.Type.ContainingNamespace.ToDisplayString()}.{found.Type.Name}, not {string.Join(" or ", found.Expected)}",
                     found.Type.Where)),
-            "These types are in a namespace where users do not look for them. Move them, or list them in Waivers.cs with the reason:");
+            "These types are not in the expected namespace. Move them, or list them in Waivers.cs with the reason:");
 
     [Fact]
     public void Namespaces_OfALibrary_AreFileScoped() =>
@@ -31,8 +31,9 @@ public sealed class TypeTests
             SourceProject.All.SelectMany(project => project.Nodes<NamespaceDeclarationSyntax>()).Select(found => found.Node.Where),
             "These namespaces have a body of their own. Write 'namespace X;':");
 
-    // What a user writes against is in EventBus, whatever the folder; the seam is a namespace for each of its two
-    // folders, with the infrastructure that backends share. Internal types keep to the same few.
+    // Types for users are in the namespace EventBus, regardless of their folder. The two folders of base classes for
+    // backends have a namespace each, including the infrastructure that backends share. Internal types use the same
+    // namespaces.
     private static string[] NamespacesOf(SourceProject project, INamedTypeSymbol type) => (project.Name, FolderOf(type)) switch
     {
         ("EventBus.Conformance", _) => ["EventBus.Conformance"],

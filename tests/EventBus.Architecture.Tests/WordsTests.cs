@@ -30,7 +30,7 @@ public sealed class WordsTests
     ];
 
     /// <summary>
-    /// The words that are no part of a name, each with the words that are used instead. A word of two parts is written
+    /// The words that are not used in names, each with the words that are used instead. A word of two parts is written
     /// with a space.
     /// </summary>
     private static readonly (string Word, string Instead)[] NameParts =
@@ -68,14 +68,14 @@ public sealed class WordsTests
         ("judge(s|d)?", "check, classify"),
     ];
 
-    /// <summary>The places that the words are checked in.</summary>
+    /// <summary>The places in which the words are checked.</summary>
     private static readonly string[] Places =
     [
         ".ci/", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/", "docs/", "eng/", "samples/", "src/", "test",
         "tests/",
     ];
 
-    /// <summary>The uses that are right, each with its reason.</summary>
+    /// <summary>The correct uses, each with its reason.</summary>
     private static readonly (string Text, string Reason)[] Exceptions =
     [
         ("TOld", "The type parameter of the old version in Upcast<TOld, TNew>."),

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Remembers what was logged.</summary>
+/// <summary>Records log entries.</summary>
 internal sealed class LogMemory : ILoggerProvider, ILogger
 {
     private readonly List<(LogLevel Level, string Text)> entries = [];

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A started bus in memory, in a host of its own.</summary>
+/// <summary>A started in-memory bus in its own host.</summary>
 internal sealed class RunningBus : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
@@ -45,7 +45,7 @@ internal sealed class RunningBus : IAsyncDisposable
 
     public Task WhenIdleAsync() => Bus.WhenIdleAsync(Patience, TestContext.Current.CancellationToken);
 
-    /// <summary>Lets time pass, then waits until what became due is done.</summary>
+    /// <summary>Advances the time, then waits until the due work is done.</summary>
     public Task PassAsync(FakeTimeProvider time, TimeSpan span)
     {
         time.Advance(span);

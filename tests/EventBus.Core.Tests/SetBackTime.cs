@@ -2,7 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A clock that can be set, and a separate time that only counts, for timers and timestamps.</summary>
+/// <summary>A wall clock that can be set, and a monotonic time for timers and timestamps.</summary>
 internal sealed class SetBackTime : TimeProvider
 {
     private readonly FakeTimeProvider time = new();
@@ -17,13 +17,13 @@ internal sealed class SetBackTime : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         time.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Sets the clock by a span, without a moment passing.</summary>
+    /// <summary>Moves the wall clock by a span; the monotonic time does not advance.</summary>
     public void Set(TimeSpan span) => Interlocked.Add(ref offset, span.Ticks);
 
-    /// <summary>Lets time pass at once.</summary>
+    /// <summary>Advances the time in one step.</summary>
     public void Advance(TimeSpan span) => time.Advance(span);
 
-    /// <summary>Lets time pass, in small steps, so that what comes to wait meanwhile is woken too.</summary>
+    /// <summary>Advances the time in small steps, so that waits that begin in between also end.</summary>
     public async Task PassAsync(RunningBus running, TimeSpan span)
     {
         for (var passed = TimeSpan.Zero; passed < span; passed += TimeSpan.FromSeconds(1))

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
-/// <summary>Creates the services of a bus for the test of a part.</summary>
+/// <summary>Creates the services of a bus for the test of one component.</summary>
 internal static class TestServices
 {
     public static BusServices Create(TimeProvider time, ILogger? log = null) => new()
@@ -19,7 +19,7 @@ internal static class TestServices
         Abort = CancellationToken.None,
     };
 
-    /// <summary>Creates what records failed events in a store, for at most one waiting event of a key.</summary>
+    /// <summary>Creates a recorder of failed events in a store that accepts one waiting event of each key.</summary>
     public static (FailureRecorder Recorder, AttemptCounter Attempts) CreateRecorder(RetryStore store, BusServices services)
     {
         var (calls, retries) = (new FailureStoreWriter(store, new DurableWriter(services), services), new WakeSignal());

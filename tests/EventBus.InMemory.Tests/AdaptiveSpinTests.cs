@@ -24,7 +24,7 @@ public sealed class AdaptiveSpinTests
 
         foreach (var expected in (int[])[0, 1, 2, 4, 8])
         {
-            Assert.Equal(expected, LeftOut(ref spin));
+            Assert.Equal(expected, WaitsUntilSpin(ref spin));
             spin.Report(events: 7);
         }
     }
@@ -37,7 +37,7 @@ public sealed class AdaptiveSpinTests
 
         for (var wait = 0; wait < 20; wait++)
         {
-            Assert.InRange(LeftOut(ref spin), 0, 4_096);
+            Assert.InRange(WaitsUntilSpin(ref spin), 0, 4_096);
             spin.Report(events: 0);
         }
     }
@@ -49,18 +49,18 @@ public sealed class AdaptiveSpinTests
         var spin = default(AdaptiveSpin);
         for (var wait = 0; wait < 5; wait++)
         {
-            LeftOut(ref spin);
+            WaitsUntilSpin(ref spin);
             spin.Report(events: 0);
         }
 
-        LeftOut(ref spin);
+        WaitsUntilSpin(ref spin);
         spin.Report(events: 100);
 
-        Assert.Equal(0, LeftOut(ref spin));
+        Assert.Equal(0, WaitsUntilSpin(ref spin));
     }
 
-    /// <summary>Returns the number of waits until the next spin.</summary>
-    private static int LeftOut(ref AdaptiveSpin spin)
+    /// <summary>Returns the number of waits without a spin before the next spin.</summary>
+    private static int WaitsUntilSpin(ref AdaptiveSpin spin)
     {
         var count = 0;
         while (!spin.TrySpin())

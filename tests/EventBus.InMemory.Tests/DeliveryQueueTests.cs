@@ -135,7 +135,7 @@ public sealed class DeliveryQueueTests
             {
                 while (queue.TryRead(out var delivery))
                 {
-                    Assert.True(seen.Add(delivery.Envelope.Id), "an event came twice");
+                    Assert.True(seen.Add(delivery.Envelope.Id), "an event was delivered twice");
                 }
             }
         }

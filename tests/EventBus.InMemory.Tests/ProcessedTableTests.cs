@@ -9,8 +9,8 @@ public sealed class ProcessedTableTests
     private readonly ProcessedTable table = new();
 
     /// <summary>
-    /// More than a piece and many times the buckets, as UUIDs and as texts, removed and added again: every key is found
-    /// and no other.
+    /// Adds, removes and adds again more keys than one segment and many times the number of buckets, as UUIDs and as
+    /// texts: exactly the added keys are found.
     /// </summary>
     [Fact]
     public void Keys_AddedAndRemoved_AreFound()
@@ -46,8 +46,8 @@ public sealed class ProcessedTableTests
     }
 
     /// <summary>
-    /// First ids that meet in a bucket by their last bytes; then such whose four parts cancel each other out, which the
-    /// hash of a Guid itself would not tell apart.
+    /// First uses ids whose last bytes map to one bucket, then ids whose four parts cancel each other out, so that the
+    /// hash of a Guid is the same for all.
     /// </summary>
     [Fact]
     public void Keys_ChosenToCollide_AreSpread()
@@ -68,8 +68,8 @@ public sealed class ProcessedTableTests
     }
 
     /// <summary>
-    /// Keys that come, are done out of order, and are forgotten, side by side: each is forgotten by the end of its
-    /// time, and none is lost.
+    /// Keys are added, completed out of order and removed concurrently: each is removed when it expires, and none is
+    /// lost.
     /// </summary>
     [Fact]
     public void Keys_DoneAndRemovedInBetween_AreRemovedWhenTheyExpire()

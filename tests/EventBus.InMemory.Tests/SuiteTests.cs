@@ -15,8 +15,8 @@ public sealed class SuiteTests
     {
         const int AtOnce = 20;
         var rounds = Environment.GetEnvironmentVariable("EVENTBUS_TEST_LONG") == "1" ? 5 : 1;
-        using var enough = new CancellationTokenSource();
-        var load = Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Burn(enough.Token), Token)));
+        using var stopping = new CancellationTokenSource();
+        var load = Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Burn(stopping.Token), Token)));
         var ran = 0;
         try
         {
@@ -29,7 +29,7 @@ public sealed class SuiteTests
         }
         finally
         {
-            await enough.CancelAsync();
+            await stopping.CancelAsync();
             await load;
         }
 
@@ -44,11 +44,11 @@ public sealed class SuiteTests
                 () => StoreSuite.RunAsync("publish-subscribe", new InMemoryStoreBackend(), Token))).Message,
             StringComparison.Ordinal);
 
-    /// <summary>Keeps a processor busy in small bites, as other work of a process would.</summary>
-    private static void Burn(CancellationToken enough)
+    /// <summary>Keeps a processor busy in short intervals, as other work of a process would.</summary>
+    private static void Burn(CancellationToken stopping)
     {
         Span<byte> block = stackalloc byte[SHA256.HashSizeInBytes];
-        while (!enough.IsCancellationRequested)
+        while (!stopping.IsCancellationRequested)
         {
             for (var i = 0; i < 1_000; i++)
             {

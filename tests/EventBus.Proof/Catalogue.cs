@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>All proofs. Those that take longest come first, because several are run side by side.</summary>
+/// <summary>Lists all proofs. The longest ones come first, because several run in parallel.</summary>
 internal static class Catalogue
 {
     public static IReadOnlyList<Proof> All { get; } =

@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>An event that the broker dead-letters becomes a dead letter, with a store and without.</summary>
+/// <summary>Shows that an event that the broker dead-letters becomes a dead letter, with a store and without.</summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 {
@@ -56,13 +56,15 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 
         while (await handled.NextAsync("the retry") != "test.happened lost")
         {
-            // The event that stayed in the queue.
+            // This event was still in the queue.
         }
 
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
     }
 
-    /// <summary>As after a process that ended when the store had it and the broker did not know yet.</summary>
+    /// <summary>
+    /// Simulates a process that ended after the store had the event and before the broker got the acknowledgement.
+    /// </summary>
     [Fact]
     public async Task Event_DroppedByTheBrokerAndAlreadyStored_IsTheSameDeadLetterAndAlert()
     {
@@ -73,7 +75,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         await PublishAsync("twice", $"{name}.given-up");
         await PublishAsync("last", $"{name}.given-up");
 
-        Assert.Equal("unknown~last", (await alerted.NextAsync("the alert of the next")).First.Id);
+        Assert.Equal("unknown~last", (await alerted.NextAsync("the alert of the next event")).First.Id);
         Assert.Equal(2, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
         await UntilEmptyAsync($"{name}.given-up");
     }
@@ -103,7 +105,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>
-    /// The bytes of the message go through the client once more: what it cannot read ends no consumer here either.
+    /// The client reads the bytes of the message again: an unreadable header ends no consumer here either.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -121,7 +123,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             "test.happened",
             [RawPublisher.Text("cloudEvents_id", "deep"), RawPublisher.Nested("deep", 25_000)],
             "{\"number\":1}");
-        await UntilDroppedAsync();
+        await UntilDeadLetteredAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~deep", (await alerted.NextAsync("the alert")).First.Id);
@@ -132,8 +134,8 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>
-    /// The list of deaths holds the broker's own word, and behind it what the publisher wrote, which may be unreadable.
-    /// It names no other subscription.
+    /// The death header contains an entry of the broker and, after it, entries of the publisher, which may be
+    /// unreadable. It must not assign the event to another subscription.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -157,7 +159,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             RawPublisher.Text("eventbus-subscription", "other"),
             RawPublisher.Text("eventbus-error", "forged")
         ], "{\"number\":1}");
-        await UntilDroppedAsync();
+        await UntilDeadLetteredAsync();
         await using var app = await StartAsync(store);
 
         Assert.Equal("tests~forged", (await alerted.NextAsync("the alert")).First.Id);
@@ -195,7 +197,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
                 break;
         }
 
-        await UntilDroppedAsync();
+        await UntilDeadLetteredAsync();
     }
 
     private Task SetTimeToLiveAsync() => SetPolicyAsync("{\"message-ttl\":50}");
@@ -216,7 +218,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             Cancel);
     }
 
-    /// <summary>Takes the event and goes.</summary>
+    /// <summary>Takes the event, settles it with an action, and disconnects.</summary>
     private async Task TakeAsync(Func<IChannel, BasicGetResult, ValueTask> settle)
     {
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
@@ -230,7 +232,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>Waits until the broker has dead-lettered one event. No instance consumes yet.</summary>
-    private async Task UntilDroppedAsync()
+    private async Task UntilDeadLetteredAsync()
     {
         await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
@@ -240,7 +242,7 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
             Cancel);
     }
 
-    /// <summary>Waits until a queue holds no message, and none that is delivered and not acknowledged.</summary>
+    /// <summary>Waits until a queue has no messages, including unacknowledged ones.</summary>
     private async Task UntilEmptyAsync(string queue)
     {
         var held = "";

@@ -1,4 +1,4 @@
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Classic queues.</summary>
+/// <summary>RabbitMQ with classic queues.</summary>
 public sealed class ClassicBackend(PrivateBroker broker) : RabbitMqBackend("RabbitMQ classic", RabbitMqQueueType.Classic, broker);

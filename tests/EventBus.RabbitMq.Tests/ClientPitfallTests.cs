@@ -3,7 +3,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Unexpected behaviour of the client, from which users are protected.</summary>
+/// <summary>Tests the protection against unexpected behaviour of the client library.</summary>
 public sealed class ClientPitfallTests
 {
     private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]) { Concurrency = 200 };
@@ -12,9 +12,7 @@ public sealed class ClientPitfallTests
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>
-    /// P6: a caller that gives up ends its own waiting and nothing else; every answer stays with its own event.
-    /// </summary>
+    /// <summary>P6: a caller that cancels ends only its own wait; each answer is assigned to its own event.</summary>
     [Fact]
     public async Task Publish_CallersCancelAtRandom_NoAnswerIsMistakenForAnother()
     {
@@ -60,7 +58,7 @@ public sealed class ClientPitfallTests
         }
     }
 
-    /// <summary>P8: the client writes into the headers that it is given.</summary>
+    /// <summary>P8: the client writes into the headers that it gets.</summary>
     [Fact]
     public async Task Publish_OneEnvelopeFromManyTasks_LeavesItUnchanged()
     {
@@ -86,7 +84,7 @@ public sealed class ClientPitfallTests
         }
     }
 
-    /// <summary>C10: the client lends a body for the length of a call.</summary>
+    /// <summary>C10: the client lends a body only for the duration of a call.</summary>
     [Fact]
     public async Task Body_KeptWhileOthersArrive_StaysUnchanged()
     {
@@ -106,7 +104,7 @@ public sealed class ClientPitfallTests
         Assert.All(held, delivery => Assert.Equal(BodyOf(int.Parse(delivery.Envelope.Id)), delivery.Envelope.Body.ToArray()));
     }
 
-    /// <summary>B5: the broker ends a consumer whose queue is deleted, and nothing else would ever tell.</summary>
+    /// <summary>B5: the broker cancels a consumer whose queue is deleted, and sends no other notice.</summary>
     [Fact]
     public async Task Queue_DeletedWhileItIsConsumed_IsRecreated()
     {
@@ -136,7 +134,7 @@ public sealed class ClientPitfallTests
             }
         }
 
-        Assert.Equal(1, await handled.NextAsync("the event after the queue came back"));
+        Assert.Equal(1, await handled.NextAsync("the event after the queue was created again"));
     }
 
     /// <summary>

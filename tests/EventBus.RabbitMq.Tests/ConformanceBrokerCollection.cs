@@ -1,8 +1,8 @@
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// The conformance suites on a broker that they may restart. It is not the broker of the other tests that need their
-/// own, so that both run at the same time.
+/// The collection of the conformance suites, with a broker that they may restart. Other tests with a private broker use
+/// another one, so that both collections run in parallel.
 /// </summary>
 [CollectionDefinition]
 public sealed class ConformanceBrokerCollection : ICollectionFixture<PrivateBroker>;

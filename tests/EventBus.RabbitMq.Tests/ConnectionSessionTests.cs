@@ -5,7 +5,7 @@ using Xunit;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>The deadline of a call to the broker.</summary>
+/// <summary>Tests the deadline of a call to the broker.</summary>
 public sealed class ConnectionSessionTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
@@ -13,8 +13,8 @@ public sealed class ConnectionSessionTests
     private readonly FakeTimeProvider time = new();
 
     /// <summary>
-    /// The broker answers on one channel and not on the other: the call fails alone, and does not wait as long as on a
-    /// slow connection.
+    /// The broker answers on one channel and not on the other: only the call on the silent channel fails, and without
+    /// the longer wait of a slow connection.
     /// </summary>
     [Fact]
     public async Task Call_ItsChannelDoesNotAnswer_FailsAloneAfterOneDeadline()
@@ -31,7 +31,7 @@ public sealed class ConnectionSessionTests
         Assert.False(session.Ended.IsCompleted);
     }
 
-    /// <summary>One answer alone may be to a question from before the call.</summary>
+    /// <summary>A single answer may belong to a request from before the call.</summary>
     [Fact]
     public async Task Call_OnASlowConnection_WaitsSeveralDeadlines()
     {
@@ -55,7 +55,7 @@ public sealed class ConnectionSessionTests
         time)
     { Blocked = _ => { }, Traffic = new ConnectionTraffic() };
 
-    /// <summary>Stands for the client's connection, of which these tests need nothing.</summary>
+    /// <summary>A connection of the client of which these tests use no member.</summary>
     public class SilentConnection : DispatchProxy
     {
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>

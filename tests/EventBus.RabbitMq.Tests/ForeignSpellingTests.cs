@@ -4,7 +4,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Attributes that other clients spell, scale or encode in their own way.</summary>
+/// <summary>Tests attributes that other clients spell, scale or encode in a different way.</summary>
 public sealed class ForeignSpellingTests
 {
     private static readonly byte[] Body = "{\"number\":1}"u8.ToArray();
@@ -12,7 +12,7 @@ public sealed class ForeignSpellingTests
     public static TheoryData<string?> PlainEncodings =>
         ["UTF-8", "utf-8", "Utf8", "us-ascii", "identity", "identity, UTF-8", " , utf-8 ", "8bit", "", (string?)null];
 
-    /// <summary>On the real broker, with every attribute in the type that another client may choose.</summary>
+    /// <summary>Uses a real broker, with each attribute in the type that another client may choose.</summary>
     [Theory]
     [MemberData(nameof(PlainEncodings))]
     public async Task Message_WithTheEncodingUtf8_IsHandled(string? encoding)
@@ -71,7 +71,10 @@ public sealed class ForeignSpellingTests
             (Read(With("time", form)).Time, Read(With("time", form)).Defect)));
     }
 
-    /// <summary>Raw bytes of a GUID, for instance. They tell events apart no longer, but never cost one.</summary>
+    /// <summary>
+    /// The value may be the raw bytes of a GUID, for instance. It no longer identifies the event, but the event is
+    /// handled.
+    /// </summary>
     [Theory]
     [InlineData("\u0001\uFFFDab")]
     [InlineData("a\tb")]

@@ -5,8 +5,8 @@ using RabbitMQ.Client;
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// All attributes and headers of a message travel in one frame, and a frame that is larger than was negotiated costs
-/// the connection.
+/// Tests the size of message properties: all attributes and headers of a message are sent in one frame, and the broker
+/// closes a connection that sends a frame above the negotiated size.
 /// </summary>
 public sealed class FrameTests : IDisposable
 {
@@ -20,7 +20,8 @@ public sealed class FrameTests : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// The counted size is exactly the transmitted size: headers that just fit are accepted, and one byte more is not.
+    /// The calculated size equals the transmitted size: headers that just fit are accepted, and one more byte is
+    /// rejected.
     /// </summary>
     [Fact]
     public async Task Publish_HeadersOneByteLargerThanAFrame_IsRejectedAndClosesNoConnection()
@@ -28,7 +29,7 @@ public sealed class FrameTests : IDisposable
         await using var app = await StartAsync();
         var fitting = 0;
 
-        // The client of the tests is traced, so that there is less room than in a frame without a trace.
+        // The client of these tests is traced, which leaves less space in a frame.
         for (var length = SmallFrame - 1_800; length <= SmallFrame; length++)
         {
             try
@@ -54,8 +55,8 @@ public sealed class FrameTests : IDisposable
     }
 
     /// <summary>
-    /// Messages that another program sent in a larger frame are kept: retries and dead letters omit the headers that do
-    /// not fit.
+    /// A message that another program sent in a larger frame is kept: its retries and its dead letter omit the headers
+    /// that do not fit.
     /// </summary>
     [Fact]
     public async Task Retry_OfAnEventWithHeadersLargerThanAFrame_IsDeliveredAndClosesNoConnection()
@@ -74,7 +75,7 @@ public sealed class FrameTests : IDisposable
 
         for (var start = 1; start <= 4; start++)
         {
-            Assert.Equal(1, await handled.NextAsync($"start {start}"));
+            Assert.Equal(1, await handled.NextAsync($"attempt {start}"));
         }
 
         await Until.TrueAsync(
@@ -82,14 +83,14 @@ public sealed class FrameTests : IDisposable
             async () => await app.DeadLetters.CountAsync(cancellationToken: Cancel) != 0,
             Cancel);
 
-        // How much more has to go depends on how long the error's details are.
+        // The number of further omitted headers depends on the length of the error details.
         Assert.DoesNotContain("tenant", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Headers.Keys);
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
     /// <summary>
-    /// A copy is used in its place, with a socket of the bus's own. A setting that a later client adds is to be copied
-    /// too.
+    /// The bus uses a copy of the factory with its own socket. The copy must include settings that a later version of
+    /// the client adds.
     /// </summary>
     [Fact]
     public void Factory_OfTheApplication_IsCopiedCompletely()

@@ -25,7 +25,7 @@ public sealed class HeartbeatTests
     }
 
     /// <summary>
-    /// Half of a frame that happens to look like a heartbeat is a piece of an answer on a slow connection.
+    /// Half of a frame that happens to look like a heartbeat is a fragment of an answer on a slow connection.
     /// </summary>
     [Fact]
     public async Task Fragment_ThatLooksLikeAHeartbeat_IsASignOfLife()
@@ -35,7 +35,7 @@ public sealed class HeartbeatTests
         Assert.Equal(frame.Length, await CountAsync(frame[..7], frame[7..15], frame[15..]));
     }
 
-    /// <summary>Sends pieces one at a time through a stream, and returns how many of their bytes it counted.</summary>
+    /// <summary>Sends fragments one at a time through a stream, and returns the number of counted bytes.</summary>
     private static async Task<long> CountAsync(params byte[][] pieces)
     {
         var cancel = TestContext.Current.CancellationToken;

@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Tests that need the tools of the broker.</summary>
+/// <summary>Tests that use the tools of the broker.</summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class OperatorTests(PrivateBroker broker) : IDisposable
 {
@@ -17,8 +17,8 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// An event that is redelivered without end becomes a dead letter. There is no other queue behind those of dead
-    /// letters and alerts, and reading them counts as a delivery: their limit is therefore out of reach.
+    /// An event that is redelivered endlessly becomes a dead letter. The queues of dead letters and alerts have no
+    /// dead-letter queue, and reading them counts as a delivery: their limit is therefore too high to be reached.
     /// </summary>
     [Fact]
     public async Task Queues_OfEveryKind_HaveTheirOwnDeliveryLimit()
@@ -46,8 +46,8 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>
-    /// A channel that was opened while a queue had no leader refuses what goes there for as long as it is open: each
-    /// refusal makes the next event go over another.
+    /// A channel that was opened while a queue had no leader refuses events for that queue until it is closed: after
+    /// each refusal the next event uses another channel.
     /// </summary>
     [Fact]
     public async Task Publish_Refused_ContinuesOnAnotherChannel()
@@ -78,9 +78,9 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
 
         await channel.QueueDeleteAsync(queue.QueueName, cancellationToken: Cancel);
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
-        while (await handled.NextAsync("the event after those that were refused") != 2)
+        while (await handled.NextAsync("the event after the refused events") != 2)
         {
-            // Another queue had room for them.
+            // Another queue had capacity for the events.
         }
 
         async Task<HashSet<string>> ChannelsAsync() =>
@@ -89,7 +89,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>
-    /// A queue that is full refuses all the time; another one answers late, as during the election of its leader.
+    /// A full queue refuses all events; another queue answers late, as during the election of its leader.
     /// </summary>
     [Fact]
     public async Task Publish_OneQueueRefusesWhileAnotherAnswersLate_TheLateOneIsAccepted()
@@ -142,7 +142,8 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         await broker.Node.ControlAsync("set_vm_memory_high_watermark", "0.00001");
         try
         {
-            // What was on its way when the broker stopped reading hangs for longer than a call may take.
+            // Calls that were in flight when the broker stopped reading hang for longer than the maximum duration of a
+            // call.
             var first = await PublishAsync(60);
             Assert.DoesNotContain(null, first);
             Assert.Equal(HealthStatus.Degraded, (await health.CheckHealthAsync(Cancel)).Status);
@@ -153,7 +154,7 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             await broker.Node.ControlAsync("set_vm_memory_high_watermark", "0.4");
         }
 
-        await Until.TrueAsync("the bus publishes again, like the broker", async () => (await PublishAsync(1))[0] is null, Cancel);
+        await Until.TrueAsync("the bus publishes again", async () => (await PublishAsync(1))[0] is null, Cancel);
 
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
 
@@ -172,8 +173,8 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
     }
 
     /// <summary>
-    /// The channel that asks for signs of life is among those that are closed: opening it again is a question like the
-    /// others, and no call that may take a minute.
+    /// The channel of the heartbeat checks is one of the closed channels: opening it again is a check like the others,
+    /// not a call with a timeout of a minute.
     /// </summary>
     [Fact]
     public async Task Connection_LostWhenTheBrokerHasClosedAllChannels_IsDetectedAsSoonAsAnyOther()
@@ -187,10 +188,10 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
-        // Before the channels are closed, so that the bus cannot open any in between.
+        // Set before the channels are closed, so that the bus cannot open any in between.
         proxy.ToServer.Mode = TcpProxyMode.Discard;
         await broker.Node.ControlAsync("eval", "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].");
-        proxy.Forget();
+        proxy.Drop();
         proxy.ToServer.Mode = TcpProxyMode.Pass;
 
         await app.PublishUntilAcceptedAsync(new TestHappened(2), TimeSpan.FromSeconds(20));
@@ -236,9 +237,9 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         async Task HandleAsync(TestBus app, int number)
         {
             await app.Bus.PublishAsync(new TestHappened(number), Cancel);
-            while (await handled.NextAsync($"the event after cut {number}") != number)
+            while (await handled.NextAsync($"the event after closed connection {number}") != number)
             {
-                // Of an earlier one, again.
+                // A repeated delivery of an earlier event.
             }
         }
 

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// An instance logs the first failure of each kind, a line a minute, and one at the end while the broker is
-/// unreachable.
+/// Shows that while the broker is unreachable an instance logs the first failure of each kind, then one line a minute,
+/// and one line at the end.
 /// </summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class OutageLogTests(PrivateBroker broker)
@@ -15,7 +15,7 @@ public sealed class OutageLogTests(PrivateBroker broker)
     [Fact]
     public async Task Broker_UnreachableForAWhile_IsLoggedRarely()
     {
-        // Both in the same outage: with a store, and with the retries in queues.
+        // Both instances have the same outage: one uses a store, the other retries in queues.
         await using var stored = await Instance.StartAsync(broker.Uri, bus => bus.StoreInMemory());
         await using var alone = await Instance.StartAsync(broker.Uri, _ => { });
         Instance[] instances = [stored, alone];
@@ -26,7 +26,7 @@ public sealed class OutageLogTests(PrivateBroker broker)
         {
             for (var tried = 0; tried < 6; tried++)
             {
-                // Each has its whole deadline.
+                // Each publish has its own full deadline.
                 await Task.WhenAll(instances.Select(instance => Assert.ThrowsAsync<PublishException>(() => instance.PublishAsync(1))));
             }
         }
@@ -35,7 +35,7 @@ public sealed class OutageLogTests(PrivateBroker broker)
             await broker.Node.StartAsync();
         }
 
-        // Of the handler's own failures, which are no part of the outage, each is logged.
+        // The handler's own failures are not part of the outage, and each is logged.
         var during = instances.Zip(before, (instance, count) => instance.Log.Texts.Skip(count)
             .Where(text => !text.Contains("failed to handle", StringComparison.Ordinal)).ToList()).ToArray();
         await Task.WhenAll(instances.Select(instance => instance.RecoverAsync()));

@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Headers that the client does not survive, or closes the connection over.</summary>
+/// <summary>Tests headers that the client cannot read, or that make it close the connection.</summary>
 public sealed class PoisonTests : IDisposable
 {
     private readonly string name = TestBroker.NewName();
@@ -52,8 +52,8 @@ public sealed class PoisonTests : IDisposable
     }
 
     /// <summary>
-    /// A connection of the application's own is read by the client alone: then the log and the health say which queue
-    /// it is, and why.
+    /// Only the client reads a connection that the application provides: the log and the health check then name the
+    /// queue and the cause.
     /// </summary>
     [Fact]
     public async Task Header_ThatClosesASharedConnection_IsNamedWithItsQueueUntilTheBrokerDropsIt()
@@ -79,12 +79,12 @@ public sealed class PoisonTests : IDisposable
             && text.Contains("scale=29", StringComparison.Ordinal));
 
         await PublishAsync([], 2);
-        Assert.Equal(2, await handled.NextAsync("the event behind it, when the broker has given the other up"));
+        Assert.Equal(2, await handled.NextAsync("the next event, after the broker has dead-lettered the first one"));
     }
 
     /// <summary>
-    /// An event that ends its consumer at each delivery is dead-lettered by the broker, with the events that were only
-    /// prefetched; all are retried with one call, under their own names.
+    /// The broker dead-letters an event that ends its consumer at each delivery, together with the events that were
+    /// only prefetched. One call retries all of them, with their own names.
     /// </summary>
     [Fact]
     public async Task Queue_WhoseConsumersEndAtEachDelivery_BecomesDeadLettersThatOneCallRetries()
@@ -102,13 +102,13 @@ public sealed class PoisonTests : IDisposable
         ], 2);
         for (var death = 1; death <= 4; death++)
         {
-            await TakeAndGoAsync(2);
+            await TakeAndDisconnectAsync(2);
         }
 
         await using var app = await StartAsync(limit: 3);
         IReadOnlyList<DeadLetter> dead = [];
         await Until.TrueAsync(
-            "the broker gives up both events",
+            "the broker has dead-lettered both events",
             async () => (dead = await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Count >= 2,
             Cancel);
 
@@ -134,7 +134,7 @@ public sealed class PoisonTests : IDisposable
         await PublishAsync([], 2);
         for (var death = 1; death <= 100; death++)
         {
-            await TakeAndGoAsync(2);
+            await TakeAndDisconnectAsync(2);
         }
 
         await using var app = await StartAsync();
@@ -143,7 +143,7 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
     }
 
-    /// <summary>A publisher's own count is not one of the broker's: the event is as fresh as any other.</summary>
+    /// <summary>A delivery count that the publisher wrote is not a count of the broker, and is ignored.</summary>
     [Theory]
     [InlineData(RabbitMqQueueType.Quorum)]
     [InlineData(RabbitMqQueueType.Classic)]
@@ -160,7 +160,7 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal(4, (await alerted.NextAsync("the alert")).First.Attempts);
         for (var start = 1; start <= 4; start++)
         {
-            Assert.Equal(1, await handled.NextAsync($"start {start}"));
+            Assert.Equal(1, await handled.NextAsync($"attempt {start}"));
         }
     }
 
@@ -202,15 +202,15 @@ public sealed class PoisonTests : IDisposable
         }
     }
 
-    /// <summary>Takes what waits and ends without a word, as a process does that is killed.</summary>
-    private async Task TakeAndGoAsync(int count)
+    /// <summary>Takes waiting messages and disconnects without settling them, like a killed process.</summary>
+    private async Task TakeAndDisconnectAsync(int count)
     {
         await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
         for (var taken = 0; taken < count; taken++)
         {
             await Until.TrueAsync(
-                "an event comes back that was taken before",
+                "an event that was taken before is redelivered",
                 async () => await channel.BasicGetAsync($"{name}:tests", autoAck: false, Cancel) is not null,
                 Cancel);
         }

@@ -2,7 +2,9 @@ using EventBus.Conformance;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>A broker that tests may restart and starve. Those that use it run one after another.</summary>
+/// <summary>
+/// A broker that tests may restart, and whose resources they may limit. Its tests run one after another.
+/// </summary>
 public sealed class PrivateBroker : IAsyncLifetime
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-rabbitmq-");

@@ -1,6 +1,6 @@
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Instances that share a queue and not their stores.</summary>
+/// <summary>Tests instances that share a queue but not their stores.</summary>
 public sealed class PrivateStoreTests : IDisposable
 {
     private readonly string name = $"p{Guid.NewGuid():N}";

@@ -70,7 +70,7 @@ public sealed class ProvisioningTests
     }
 
     /// <summary>
-    /// No name of a subscription makes its queue that of another subscription, or one of the bus itself.
+    /// A subscription never gets the queue of another subscription or of the bus itself, whatever its name is.
     /// </summary>
     [Fact]
     public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_HaveTheirOwnQueues()
@@ -121,7 +121,7 @@ public sealed class ProvisioningTests
 
         Assert.Equal(
             ["one", "other"],
-            new[] { await seen.NextAsync("the event in a service"), await seen.NextAsync("the event in the other") }.Order());
+            new[] { await seen.NextAsync("the event in one service"), await seen.NextAsync("the event of the other queue") }.Order());
 
         Task<TestBus> StartAsync(string service, string subscription, string label) => TestBus.StartAsync(service, bus => bus
             .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory()
@@ -149,8 +149,8 @@ public sealed class ProvisioningTests
     }
 
     /// <summary>
-    /// An event published right after a reconnect is not reported as unrouted because the channel of the subscription
-    /// is not open yet.
+    /// An event that is published directly after a reconnection is not reported as unrouted while the channel of the
+    /// subscription is not open yet.
     /// </summary>
     [Fact]
     public async Task Reconnect_QueueDeletedMeanwhile_IsRecreatedBeforeAnythingIsPublished()

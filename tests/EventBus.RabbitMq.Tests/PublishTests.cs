@@ -61,9 +61,9 @@ public sealed class PublishTests
         var failure = await Assert.ThrowsAsync<PublishException>(() => publishing.WaitAsync(TestBroker.Patience, Cancel));
         Assert.Equal(PublishFailure.InDoubt, failure.Failure);
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
-        while (await seen.NextAsync("the event that was published after the cut is handled") != 2)
+        while (await seen.NextAsync("the event that was published after the reconnection is handled") != 2)
         {
-            // The one in doubt may have arrived.
+            // The event in doubt may have arrived.
         }
     }
 
@@ -89,7 +89,7 @@ public sealed class PublishTests
         proxy.Refuse = true;
         proxy.Sever();
         await Until.TrueAsync(
-            "the transport notices that its broker is gone",
+            "the transport detects that its broker is unreachable",
             async () => (await transport.CheckHealthAsync(Cancel)).Status == HealthStatus.Unhealthy,
             Cancel);
         using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(500), TimeProvider.System);
@@ -114,7 +114,7 @@ public sealed class PublishTests
     }
 
     /// <summary>
-    /// Two queues are bound, and one is full: the outcome is in doubt, because one may have the event.
+    /// One of two bound queues is full: the outcome is in doubt, because the other queue may have the event.
     /// </summary>
     [Fact]
     public async Task Publish_OneOfTwoQueuesRefuses_IsInDoubt()

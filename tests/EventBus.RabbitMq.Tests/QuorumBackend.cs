@@ -1,4 +1,4 @@
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Quorum queues, the default.</summary>
+/// <summary>RabbitMQ with quorum queues, the default.</summary>
 public sealed class QuorumBackend(PrivateBroker broker) : RabbitMqBackend("RabbitMQ quorum", RabbitMqQueueType.Quorum, broker);

@@ -7,8 +7,8 @@ using RabbitMQ.Client;
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// A real broker that may be restarted, behind a proxy that can close its connections; retries and dead letters are
-/// kept in memory.
+/// A real broker that may be restarted, behind a proxy that can close its connections. Retries and dead letters are
+/// stored in memory.
 /// </summary>
 public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, PrivateBroker broker) : Backend, IAsyncDisposable
 {

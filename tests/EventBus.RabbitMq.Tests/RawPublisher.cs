@@ -4,7 +4,9 @@ using System.Text;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Publishes over a socket, with headers whose bytes are the test's own: no client would write them.</summary>
+/// <summary>
+/// Publishes over a plain socket, with header bytes that a test chooses and that no client would write.
+/// </summary>
 internal static class RawPublisher
 {
     private const byte Method = 1;
@@ -13,11 +15,11 @@ internal static class RawPublisher
     private const byte Body = 3;
     private const byte EndOfFrame = 0xCE;
 
-    /// <summary>Returns when the broker has taken the message.</summary>
+    /// <summary>Publishes a message, and returns when the broker has accepted it.</summary>
     /// <param name="broker">The broker.</param>
     /// <param name="exchange">The exchange.</param>
     /// <param name="routingKey">The routing key.</param>
-    /// <param name="headers">The entries of the table of headers.</param>
+    /// <param name="headers">The entries of the header table.</param>
     /// <param name="body">The body; it must fit into a frame.</param>
     public static async Task PublishAsync(Uri broker, string exchange, string routingKey, IEnumerable<byte[]> headers, string body)
     {
@@ -53,15 +55,15 @@ internal static class RawPublisher
         await ExpectAsync(stream, 20, 41);
     }
 
-    /// <summary>An entry of a table: its name, its type and the bytes of its value.</summary>
+    /// <summary>Returns an entry of a table: its name, its type and the bytes of its value.</summary>
     public static byte[] Entry(string name, char type, params byte[] value) => [.. Short(name), (byte)type, .. value];
 
     public static byte[] Text(string name, string value) => Entry(name, 'S', Long(Encoding.UTF8.GetBytes(value)));
 
-    /// <summary>The length in four bytes, and the bytes.</summary>
+    /// <summary>Returns the length in four bytes, followed by the bytes.</summary>
     public static byte[] Long(byte[] value) => [.. Length(value.Length), .. value];
 
-    /// <summary>Arrays in arrays.</summary>
+    /// <summary>Returns an entry with nested arrays.</summary>
     public static byte[] Nested(string name, int depth)
     {
         const int Each = 1 + sizeof(uint);

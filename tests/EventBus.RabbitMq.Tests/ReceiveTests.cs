@@ -6,7 +6,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-public sealed class ReceiveTests
+public sealed partial class ReceiveTests
 {
     private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]);
 
@@ -36,7 +36,7 @@ public sealed class ReceiveTests
             Assert.False(again.Lost.IsCancellationRequested);
         }
 
-        // The second delivery was not acknowledged, although it has the tag of the first: it is still there.
+        // The second delivery was not acknowledged, although it has the tag of the first one: it is still in the queue.
         await using var later = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var successor = await later.SubscribeAsync(Orders, Cancel);
         var third = await NextAsync(successor);
@@ -44,8 +44,8 @@ public sealed class ReceiveTests
     }
 
     /// <summary>
-    /// L2: publishers stop last. What a handler in flight publishes while the bus stops is sent before the bus has
-    /// ended.
+    /// L2: publishers stop last. Events that a running handler publishes while the bus stops are sent before the stop
+    /// completes.
     /// </summary>
     [Fact]
     public async Task Stop_WhileAHandlerPublishes_SendsItsEventFirst()
@@ -69,7 +69,7 @@ public sealed class ReceiveTests
             await begun.Task.WaitAsync(TestBroker.Patience, Cancel);
             stopped = app.DisposeAsync().AsTask();
 
-            // The stop has begun when outsiders are refused.
+            // The stop has begun when other callers are refused.
             await Until.TrueAsync("the bus begins to stop", async () => !await IsAcceptedAsync(app), Cancel);
 
             resume.SetResult();
@@ -112,7 +112,7 @@ public sealed class ReceiveTests
         await first.AckAsync();
         await first.ReleaseAsync();
 
-        // The broker would end the channel before it sends anything more through it.
+        // The broker would close the channel before it sends another message through it.
         await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "3" });
         Assert.Equal("3", (await NextAsync(receiver)).Envelope.Id);
         Assert.False(second.Lost.IsCancellationRequested);
@@ -155,12 +155,12 @@ public sealed class ReceiveTests
         await app.Bus.PublishManyAsync([.. Enumerable.Range(0, 10).Select(i => new TestHappened(i))], null, Cancel);
         for (var i = 0; i < 10; i++)
         {
-            await started.NextAsync("ten handlers have begun");
+            await started.NextAsync("ten handlers are running");
         }
 
         proxy.Sever();
-        // One at a time: each of them may be what cut the connection.
-        await started.NextAsync("a handler begins again after the cut");
+        // Publishes one event at a time, because each of them may have closed the connection.
+        await started.NextAsync("a handler runs again after the connection was closed");
         go.SetResult();
         var missing = Enumerable.Range(0, 10).ToHashSet();
         while (missing.Count > 0)
@@ -269,135 +269,6 @@ public sealed class ReceiveTests
         var letter = await alerts.NextAsync("an alert of the unreadable message is sent");
         Assert.Equal(("bad", DeadLetterReason.Unreadable), (letter.EventId, letter.Reason));
         Assert.Equal(bytes, letter.Body.ToArray());
-    }
-
-    /// <summary>
-    /// Everything that shows that the broker lives counts, and not only its answer to a question that waits behind
-    /// large events.
-    /// </summary>
-    [Theory]
-    [InlineData(true, 40, 200_000)]
-    [InlineData(false, 40, 200_000)]
-    [InlineData(false, 2, 4_000_000)]
-    public async Task Connection_Slow_IsNotClosed(bool toServer, int count, int length)
-    {
-        var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
-        await using (await StartAsync(TestBroker.Uri, receives: true))
-        {
-        }
-
-        await using var proxy = new TcpProxy();
-
-        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is accepted, and one event of 4 MB
-        // twice as long.
-        (toServer ? proxy.ToServer : proxy.ToClient).Delay = TimeSpan.FromMilliseconds(8);
-        await using var publisher = await StartAsync(toServer ? proxy.Uri : TestBroker.Uri, receives: false);
-        await publisher.Bus.PublishManyAsync(
-            [.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))],
-            new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
-            Cancel);
-        await using var receiver = await StartAsync(toServer ? TestBroker.Uri : proxy.Uri, receives: true);
-        for (var i = 0; i < count; i++)
-        {
-            Assert.Equal(1, await handled.NextAsync($"event {i}"));
-        }
-
-        Assert.DoesNotContain(log.Texts, text => text.Contains("no sign of life", StringComparison.Ordinal));
-
-        Task<TestBus> StartAsync(Uri uri, bool receives) => TestBus.StartAsync(name, bus =>
-        {
-            bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1)))
-                .StoreInMemory()
-                .Publishes<Big>()
-                .Configure(options => options.MaxBodyBytes = 8_000_000);
-            if (receives)
-            {
-                bus.Subscribe<Big>("tests", (_, context, _) =>
-                {
-                    handled.Add(context.Attempt);
-                    return Task.CompletedTask;
-                });
-            }
-        });
-    }
-
-    /// <summary>
-    /// The looks at the queues wait behind large events: what is heard meanwhile shows that the broker is there.
-    /// </summary>
-    [Fact]
-    public async Task Connection_SlowWhileQueuesAreChecked_IsNotClosedAndEveryEventIsAccepted()
-    {
-        var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
-        await using var proxy = new TcpProxy();
-        await using var app = await TestBus.StartAsync(name, bus =>
-        {
-            bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(proxy.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
-                .StoreInMemory()
-                .Subscribe<Big>("tests", (_, context, _) =>
-                {
-                    handled.Add(context.Attempt);
-                    return Task.CompletedTask;
-                });
-        });
-
-        // Of each 16 KB: 2 MB a second, and so 10 s.
-        proxy.ToServer.Delay = TimeSpan.FromMilliseconds(8);
-        await app.Bus.PublishManyAsync(
-            [.. Enumerable.Range(0, 100).Select(_ => new Big(new string('x', 200_000)))],
-            new PublishOptions { Timeout = TimeSpan.FromMinutes(1) },
-            Cancel);
-
-        for (var i = 0; i < 100; i++)
-        {
-            await handled.NextAsync($"event {i}");
-        }
-
-        Assert.DoesNotContain(log.Texts, text => text.Contains("connection is lost", StringComparison.Ordinal));
-    }
-
-    /// <summary>A pass over many queues takes longer than one call may.</summary>
-    [Fact]
-    public async Task Binding_OfTheLastOfManyQueues_IsRecreatedOverASlowConnection()
-    {
-        var (name, log) = (TestBroker.NewName(), new LogList());
-        await using var proxy = new TcpProxy();
-        await using var app = await TestBus.StartAsync(name, bus =>
-        {
-            bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(proxy.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1)))
-                .StoreInMemory();
-            for (var i = 100; i < 140; i++)
-            {
-                bus.Subscribe<TestHappened>($"tests-{i}", (_, _, _) => Task.CompletedTask);
-            }
-
-            bus.Subscribe<FollowUp>("tests-last", (_, _, _) => Task.CompletedTask);
-        });
-
-        // Two calls for each queue, 100 ms each.
-        proxy.ToClient.Delay = TimeSpan.FromMilliseconds(100);
-        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
-        await channel.QueueUnbindAsync($"{name}:tests-last", name, "test.followed", cancellationToken: Cancel);
-
-        await Until.TrueAsync("the last queue is bound again", IsBoundAsync, Cancel);
-
-        Assert.DoesNotContain(log.Texts, text => text.Contains("connection is lost", StringComparison.Ordinal));
-
-        async Task<bool> IsBoundAsync()
-        {
-            try
-            {
-                await channel.BasicPublishAsync(name, "test.followed", mandatory: true, "{}"u8.ToArray(), Cancel);
-                return true;
-            }
-            catch (RabbitMQ.Client.Exceptions.PublishException exception) when (exception.IsReturn)
-            {
-                return false;
-            }
-        }
     }
 
     private static async Task<Delivery> NextAsync(Receiver receiver)

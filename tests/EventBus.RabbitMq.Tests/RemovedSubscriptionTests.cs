@@ -8,7 +8,8 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus.RabbitMq.Tests;
 
 /// <summary>
-/// Queues of subscriptions and services that no instance has: AMQP lists none, and the store remembers their names.
+/// Tests queues of subscriptions and services that no instance has. AMQP cannot list queues; the store keeps their
+/// names.
 /// </summary>
 public sealed class RemovedSubscriptionTests : IDisposable
 {
@@ -26,7 +27,7 @@ public sealed class RemovedSubscriptionTests : IDisposable
     {
         await using (await StartAsync(null, "a", "b", "c"))
         {
-            await UntilNotedAsync(3);
+            await UntilStoredAsync(3);
         }
 
         Age(Later);
@@ -56,7 +57,7 @@ public sealed class RemovedSubscriptionTests : IDisposable
             await UntilNamedAsync(app, "c");
         }
 
-        // What was retired is not named again after a restart; what was not still is.
+        // After a restart, a retired queue is not named again. The other one still is.
         Age(Later);
         using var again = new LogList();
         await using var restarted = await StartAsync(again, "a");
@@ -70,7 +71,7 @@ public sealed class RemovedSubscriptionTests : IDisposable
     {
         await using (await StartAsync(null, "a", "b", "c"))
         {
-            await UntilNotedAsync(3);
+            await UntilStoredAsync(3);
         }
 
         Age(Later);
@@ -93,7 +94,7 @@ public sealed class RemovedSubscriptionTests : IDisposable
     {
         await using (await StartAsync(null, "a"))
         {
-            await UntilNotedAsync(1);
+            await UntilStoredAsync(1);
         }
 
         Age(Later);
@@ -121,15 +122,15 @@ public sealed class RemovedSubscriptionTests : IDisposable
     }
 
     /// <summary>
-    /// Waits until the store knows as many subscriptions: an instance notes its own soon after its start.
+    /// Waits until the store contains a number of subscriptions: an instance stores its own soon after its start.
     /// </summary>
-    private Task UntilNotedAsync(long count) => Until.TrueAsync(
-        $"the store knows {count} subscriptions",
+    private Task UntilStoredAsync(long count) => Until.TrueAsync(
+        $"the store contains {count} subscriptions",
         () => Execute("SELECT count(*) FROM eventbus_subscriptions") is long noted && noted >= count,
         Cancel);
 
     /// <summary>
-    /// Makes all that the store has noted older. A clock that is ahead would not: the store corrects it.
+    /// Makes all stored times older. A fake clock that is ahead would not, because the store corrects it.
     /// </summary>
     private void Age(TimeSpan by) => Execute($"UPDATE eventbus_subscriptions SET seen_at = seen_at - {by.Ticks}");
 

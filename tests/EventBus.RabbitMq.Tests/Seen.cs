@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Waits for what a handler saw, with a name for the wait.</summary>
+/// <summary>Records values of a handler, and waits for the next one.</summary>
 internal sealed class Seen<T>
 {
     private readonly Channel<T> channel = Channel.CreateUnbounded<T>();
@@ -18,7 +18,7 @@ internal sealed class Seen<T>
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException($"Nothing came within {TestBroker.Patience}: {what}.");
+            throw new TimeoutException($"Not received within {TestBroker.Patience}: {what}.");
         }
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Starts against a broker that is down or refuses, and queues that are no longer used.</summary>
+/// <summary>Tests starts while the broker is down or refuses connections, and queues that are no longer used.</summary>
 public sealed class StartTests
 {
     private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]);
@@ -34,15 +34,15 @@ public sealed class StartTests
 
         proxy.Refuse = false;
         await Until.TrueAsync(
-            "the bus is healthy again, because its broker is back",
+            "the bus is healthy again after its broker has started",
             async () => (await health.CheckHealthAsync(Cancel)).Status == HealthStatus.Healthy,
             Cancel);
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
-        Assert.Equal(1, await handled.NextAsync("the event that was published once the broker was back"));
+        Assert.Equal(1, await handled.NextAsync("the event that was published after the broker had started"));
     }
 
     /// <summary>
-    /// The nodes of a cluster: whichever of them is gone, refuses, or swallows everything, another is taken.
+    /// If one node of a cluster is down, refuses connections or discards all data, another node is used.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -65,21 +65,22 @@ public sealed class StartTests
 
         for (var round = 0; round < 4; round++)
         {
-            // All connections go to the one, then all to the other.
-            var (gone, left) = (proxies[round % 2], proxies[(round + 1) % 2]);
-            (left.Mute, left.Refuse) = (false, false);
-            (gone.Mute, gone.Refuse) = (drops, !drops);
-            gone.Sever();
+            // All connections use the first proxy, then all use the second one.
+            var (down, remaining) = (proxies[round % 2], proxies[(round + 1) % 2]);
+            (remaining.Mute, remaining.Refuse) = (false, false);
+            (down.Mute, down.Refuse) = (drops, !drops);
+            down.Sever();
             await app.PublishUntilAcceptedAsync(new TestHappened(round));
             while (await handled.NextAsync($"the event of round {round}") != round)
             {
-                // An earlier one that was in doubt, and sent again.
+                // An earlier event that was in doubt and was sent again.
             }
         }
     }
 
     /// <summary>
-    /// A link whose node is frozen opens at the other next, however often another link has opened meanwhile.
+    /// A connection whose node is frozen connects to the other node next, however often another connection was opened
+    /// in the meantime.
     /// </summary>
     [Fact]
     public void Hosts_OfTwoConnections_EachHasItsOwnOrder()
@@ -128,7 +129,7 @@ public sealed class StartTests
         proxy.Sever();
         var broken = healthy;
         await Until.TrueAsync(
-            "the transport is not healthy, because its broker is gone",
+            "the transport is not healthy while its broker is unreachable",
             async () => (broken = await transport.CheckHealthAsync(Cancel)).Status != HealthStatus.Healthy,
             Cancel);
         var health = $"{healthy.Description} {broken.Description} {broken.Exception}";
@@ -148,8 +149,8 @@ public sealed class StartTests
     }
 
     /// <summary>
-    /// The network swallows openings and may recover at any moment: a second opening does not wait until the first is
-    /// given up.
+    /// The network discards connection attempts and may recover at any moment: a second attempt starts before the first
+    /// one is aborted.
     /// </summary>
     [Fact]
     public async Task Opening_WithoutAnAnswer_StartsASecondInParallel()
@@ -167,8 +168,8 @@ public sealed class StartTests
     }
 
     /// <summary>
-    /// P4: an opening that meets a connection that drops everything is given up as soon as an open connection would be,
-    /// and not only when a call has taken its longest.
+    /// P4: a connection attempt without any answer is aborted as early as an open connection would be, not only after
+    /// the maximum duration of a call.
     /// </summary>
     [Fact]
     public async Task Opening_OfAConnectionThatDropsEverything_IsAbortedSoon()
@@ -183,7 +184,7 @@ public sealed class StartTests
             .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
-        // Every opening goes into the hole: of the two connections, some are tried again.
+        // No connection attempt gets an answer. Some of the two connections are tried again.
         proxy.Mute = true;
         for (var opening = 1; opening <= 4; opening++)
         {
@@ -201,8 +202,7 @@ public sealed class StartTests
     }
 
     /// <summary>
-    /// P4: nothing tells that the other end is gone. The connection is replaced long before a heartbeat would be
-    /// missed.
+    /// P4: the loss of the server causes no error. The connection is replaced long before a heartbeat would be missed.
     /// </summary>
     [Fact]
     public async Task Connection_ThatDropsEverything_IsDetectedAndReplaced()
@@ -219,13 +219,13 @@ public sealed class StartTests
         Assert.Equal(1, await handled.NextAsync("the event before"));
 
         // Existing connections receive nothing; new connections work.
-        proxy.Forget();
+        proxy.Drop();
         await app.PublishUntilAcceptedAsync(new TestHappened(2), TimeSpan.FromSeconds(8));
 
-        // Until then the broker may hold the event for the consumer that is out of reach: with two heartbeats, 20 s.
-        proxy.EndForgottenAtServer();
+        // Until then the broker may hold the event for the unreachable consumer: with two heartbeats, 20 s.
+        proxy.CloseDroppedAtServer();
 
-        // The first may come once more: its acknowledgement may be among what was swallowed.
+        // The first event may be redelivered, because its acknowledgement may have been discarded.
         while (await handled.NextAsync("the event after") != 2)
         {
         }

@@ -2,7 +2,7 @@ using EventBus.RabbitMq.Tests;
 
 namespace EventBus;
 
-/// <summary>A proxy before the broker of the tests, at the address that a transport is given.</summary>
+/// <summary>A proxy in front of the test broker, with the address for a transport.</summary>
 internal sealed partial class TcpProxy
 {
     public TcpProxy()

@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>The real broker that the tests run against, and names of their own on it.</summary>
+/// <summary>The real broker of the tests, and unique names on it.</summary>
 internal static class TestBroker
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -31,7 +31,7 @@ internal static class TestBroker
         return transport;
     }
 
-    /// <summary>Publishes as a program in another language would.</summary>
+    /// <summary>Publishes a message like a program in another language.</summary>
     public static async Task PublishForeignAsync(
         string exchange,
         string routingKey,

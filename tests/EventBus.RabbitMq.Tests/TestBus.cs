@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>One application on the real broker, and what its handlers saw.</summary>
+/// <summary>An application on the real broker, and the events that its handlers received.</summary>
 internal sealed class TestBus : IAsyncDisposable
 {
     private readonly IHost host;
@@ -25,7 +25,7 @@ internal sealed class TestBus : IAsyncDisposable
         configure(bus);
     });
 
-    /// <summary>An application that chooses its backend itself.</summary>
+    /// <summary>Starts an application that configures its own backend.</summary>
     public static async Task<TestBus> StartAsync(string name, Action<EventBusBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
@@ -41,7 +41,7 @@ internal sealed class TestBus : IAsyncDisposable
         return new TestBus(host);
     }
 
-    /// <summary>Publishes an event again and again, until the broker has accepted it.</summary>
+    /// <summary>Publishes an event repeatedly until the broker has accepted it.</summary>
     public async Task PublishUntilAcceptedAsync(TestHappened happened, TimeSpan? deadline = null, PublishOptions? options = null)
     {
         PublishException? last = null;

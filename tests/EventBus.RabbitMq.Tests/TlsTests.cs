@@ -9,14 +9,16 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>An <c>amqps://</c> address asks for a certificate that is valid, and made for its host.</summary>
+/// <summary>
+/// Shows that an <c>amqps://</c> address requires a certificate that is valid and issued for its host.
+/// </summary>
 public sealed class TlsTests : IDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>The client's own setting would let every certificate through whose only fault is the name.</summary>
+    /// <summary>The client's own setting would accept each certificate whose only error is the name.</summary>
     [Fact]
     public void Address_WithTls_AcceptsNoInvalidCertificate()
     {
@@ -41,10 +43,10 @@ public sealed class TlsTests : IDisposable
         var error = await Assert.ThrowsAnyAsync<Exception>(() => source.OpenAsync("tests", new ConnectionTraffic()));
 
         Assert.Contains(nameof(AuthenticationException), error.ToString(), StringComparison.Ordinal);
-        Assert.False(await serving.WaitAsync(TestBroker.Patience, Cancel), "The client has said something after the handshake.");
+        Assert.False(await serving.WaitAsync(TestBroker.Patience, Cancel), "The client has sent data after the handshake.");
     }
 
-    /// <summary>TLS is done below the client, so that its headers are looked at there as well.</summary>
+    /// <summary>TLS is decrypted below the client, so that headers are checked there as well.</summary>
     [Fact]
     public async Task Header_ThatTheClientCannotReadOverTls_IsADeadLetter()
     {
@@ -92,12 +94,12 @@ public sealed class TlsTests : IDisposable
     {
         while (true)
         {
-            _ = PassOnAsync(await listener.AcceptTcpClientAsync(), certificate);
+            _ = ForwardDecryptedAsync(await listener.AcceptTcpClientAsync(), certificate);
         }
     }
 
-    /// <summary>Takes TLS off, as a broker does.</summary>
-    private static async Task PassOnAsync(TcpClient from, X509Certificate2 certificate)
+    /// <summary>Decrypts TLS like a broker, and forwards the data.</summary>
+    private static async Task ForwardDecryptedAsync(TcpClient from, X509Certificate2 certificate)
     {
         using var client = from;
         using var broker = new TcpClient();
@@ -108,7 +110,7 @@ public sealed class TlsTests : IDisposable
         await Task.WhenAny(stream.CopyToAsync(plain), plain.CopyToAsync(stream));
     }
 
-    /// <summary>True if the client continued with its protocol.</summary>
+    /// <summary>Returns true if the client continued with its protocol.</summary>
     private async Task<bool> ServeAsync(X509Certificate2 certificate)
     {
         using var client = await listener.AcceptTcpClientAsync(Cancel);

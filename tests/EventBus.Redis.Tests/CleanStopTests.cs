@@ -24,7 +24,7 @@ public sealed class CleanStopTests
             }
         }
 
-        // Finds what earlier tests have abandoned.
+        // Reports the exceptions of tasks that earlier tests abandoned.
         Collect();
         TaskScheduler.UnobservedTaskException += Note;
         try
@@ -46,7 +46,7 @@ public sealed class CleanStopTests
 
     private static void Collect()
     {
-        // Abandoned tasks are found by their finalizers.
+        // Finalizers report the exceptions of abandoned tasks.
         for (var i = 0; i < 3; i++)
         {
             GC.Collect();

@@ -19,21 +19,21 @@ public sealed class CrashTests
         {
             Assert.Equal("ready", await LineAsync(victim));
             var handled = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-            using var heir = Victim.Build(redis.Prefix, (_, context, _) =>
+            using var successor = Victim.Build(redis.Prefix, (_, context, _) =>
             {
                 handled.TrySetResult(context.EventId);
                 return Task.CompletedTask;
             });
 
-            // The heir starts after the victim took the event, so only the victim can have received it first.
+            // The second process starts after the victim took the event, so only the victim can have received it first.
             await TestRedis.PublishAcceptedAsync(publisher, Parcel(1));
             Assert.Equal("took p-1", await LineAsync(victim));
-            await heir.StartAsync(TestToken);
+            await successor.StartAsync(TestToken);
             Assert.False(handled.Task.IsCompleted);
             await KillAsync(victim);
 
             Assert.Equal("p-1", await handled.Task.WaitAsync(TestRedis.Patience, TestToken));
-            await heir.StopAsync(TestToken);
+            await successor.StopAsync(TestToken);
             Assert.Equal(0, await PendingAsync(redis));
         }
         finally
@@ -54,7 +54,7 @@ public sealed class CrashTests
             using var victim = StartVictim(redis.Prefix, finishes: true);
             try
             {
-                // What the one before it left may be in its hands before it says that it has started.
+                // The victim may take over deliveries of an earlier one before it prints that it has started.
                 while (await LineAsync(victim) is var line && line != "ready")
                 {
                     Assert.NotNull(line);
@@ -66,7 +66,7 @@ public sealed class CrashTests
                     await TestRedis.PublishAcceptedAsync(publisher, [.. batch.Select(Parcel)]);
                 }
 
-                // Killed with most of its share before it.
+                // Kills the victim with most of its share unhandled.
                 for (var i = 0; i < 10; i++)
                 {
                     Take(await LineAsync(victim));
@@ -84,19 +84,19 @@ public sealed class CrashTests
             }
         }
 
-        // All that no victim acknowledged is the heir's, and nothing else.
+        // The second process gets exactly the events that no victim acknowledged.
         var group = Assert.Single(await redis.Database.StreamGroupInfoAsync(redis.ParcelStream));
         var unacknowledged = Count - (group.EntriesRead!.Value - group.PendingMessageCount);
         Assert.InRange(unacknowledged, left.Count, Count);
         Assert.NotEmpty(left);
 
-        var inherited = new HashSet<string>();
+        var takenOver = new HashSet<string>();
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var heir = Victim.Build(redis.Prefix, (_, context, _) =>
+        using var successor = Victim.Build(redis.Prefix, (_, context, _) =>
         {
-            lock (inherited)
+            lock (takenOver)
             {
-                if (inherited.Add(context.EventId) && inherited.Count == unacknowledged)
+                if (takenOver.Add(context.EventId) && takenOver.Count == unacknowledged)
                 {
                     done.TrySetResult();
                 }
@@ -104,12 +104,12 @@ public sealed class CrashTests
 
             return Task.CompletedTask;
         });
-        await heir.StartAsync(TestToken);
+        await successor.StartAsync(TestToken);
         await done.Task.WaitAsync(TestRedis.Patience, TestToken);
-        await heir.StopAsync(TestToken);
+        await successor.StopAsync(TestToken);
 
         Assert.Equal(0, await PendingAsync(redis));
-        left.ExceptWith(inherited);
+        left.ExceptWith(takenOver);
         Assert.Empty(left);
 
         void Take(string? line) => left.Remove(line?["took ".Length..] ?? "");
@@ -128,7 +128,7 @@ public sealed class CrashTests
             RedirectStandardOutput = true,
         })!;
 
-    /// <summary>SIGKILL: nothing is given back, nothing is said.</summary>
+    /// <summary>Kills the process with SIGKILL: it releases nothing and prints nothing.</summary>
     private static async Task KillAsync(Process victim)
     {
         victim.Kill();

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>A log provider that fails at every entry.</summary>
+/// <summary>A log provider that throws at each entry.</summary>
 internal sealed class FailingLogs : ILoggerFactory, ILogger
 {
     public ILogger CreateLogger(string categoryName) => this;

@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Hands what is published to the one subscription of this process: a backend for tests of stores.</summary>
+/// <summary>
+/// A backend for tests of stores: delivers each published event to the only subscription of this process.
+/// </summary>
 internal sealed class LoopTransport : Transport, IDeliverySettler
 {
     private readonly Channel<Delivery> channel = Channel.CreateUnbounded<Delivery>();

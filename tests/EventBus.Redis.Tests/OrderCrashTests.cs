@@ -6,8 +6,8 @@ using EventBus.Transports;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// Processes that share an ordered subscription are killed and frozen: every key keeps its order, and none has two
-/// owners.
+/// Shows that each key keeps its order and never has two owners while processes that share an ordered subscription are
+/// killed and frozen.
 /// </summary>
 public sealed class OrderCrashTests
 {
@@ -28,7 +28,7 @@ public sealed class OrderCrashTests
             const int Share = Length / (Kills + 1);
             for (var kill = 0; kill < Kills; kill++)
             {
-                // The next one stands by only once this one is active, and has a backlog before it when it is killed.
+                // The next process starts after this one is active. This one has a backlog when it is killed.
                 await PublishAsync(publisher, kill * Share, 1);
                 await JournalAsync(redis, steps => steps.Exists(step => step.Walker == $"w{kill}"));
                 walkers.Add(Start(redis, $"w{kill + 1}"));
@@ -53,7 +53,7 @@ public sealed class OrderCrashTests
     {
         const int Length = 300;
         await using var redis = await TestRedis.OpenAsync();
-        Process[] walkers = [Start(redis, "frozen"), Start(redis, "heir")];
+        Process[] walkers = [Start(redis, "frozen"), Start(redis, "successor")];
         try
         {
             await ReadyAsync(walkers[0]);
@@ -61,7 +61,7 @@ public sealed class OrderCrashTests
             var publisher = await redis.StartAsync();
             await PublishAsync(publisher, 0, Length / 2);
             var active = (await JournalAsync(redis, steps => steps.Count > 20)).Steps[0].Walker;
-            var other = active == "heir" ? "frozen" : "heir";
+            var other = active == "successor" ? "frozen" : "successor";
             var victim = walkers[active == "frozen" ? 0 : 1];
 
             await SignalAsync(victim, "STOP");
@@ -72,7 +72,7 @@ public sealed class OrderCrashTests
             var journal = await JournalAsync(redis, steps => steps.DistinctBy(step => (step.Key, step.Number)).Count() == Keys * Length);
             CheckOrder(journal);
 
-            // What was in a handler when the process froze may end in it; nothing begins.
+            // A handler that was running when the process froze may complete. No new attempt begins.
             foreach (var key in journal.Steps.GroupBy(step => step.Key))
             {
                 Assert.InRange(key.SkipWhile(step => step.Walker == active).Count(step => step.Walker == active), 0, 1);
@@ -85,7 +85,7 @@ public sealed class OrderCrashTests
     }
 
     /// <summary>
-    /// Nothing is handled before what comes before it, and no instance goes back except after a loss.
+    /// Asserts that no event is handled before an earlier one, and that no instance repeats events except after a loss.
     /// </summary>
     private static void CheckOrder(Journal journal)
     {
@@ -96,7 +96,7 @@ public sealed class OrderCrashTests
             {
                 Assert.All(walker.Zip(walker.Skip(1)), pair => Assert.InRange(
                     pair.Second.Number,
-                    journal.IsLossBetween(pair.First, pair.Second) ? 0 : pair.First.Number + 1,
+                    journal.HasLossBetween(pair.First, pair.Second) ? 0 : pair.First.Number + 1,
                     pair.First.Number + 1));
             }
         }
@@ -116,7 +116,7 @@ public sealed class OrderCrashTests
         new EnvelopeAttributes { Id = $"{key}/{number}", Name = "parcel.stepped", Key = $"{key}" },
         Encoding.UTF8.GetBytes($$"""{"Key":{{key}},"Number":{{number}}}"""));
 
-    /// <summary>Waits until the journal is as it should be.</summary>
+    /// <summary>Waits until the journal fulfils a condition.</summary>
     private static async Task<Journal> JournalAsync(TestRedis redis, Predicate<List<Step>> isDone)
     {
         var (steps, losses) = (new List<Step>(), new List<(string, int)>());
@@ -169,7 +169,7 @@ public sealed class OrderCrashTests
 
     private sealed record Journal(List<Step> Steps, List<(string Walker, int At)> Losses)
     {
-        public bool IsLossBetween(Step first, Step second) =>
+        public bool HasLossBetween(Step first, Step second) =>
             Losses.Exists(loss => loss.Walker == first.Walker && loss.At > first.At && loss.At < second.At);
     }
 }

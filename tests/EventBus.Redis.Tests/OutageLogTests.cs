@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// An instance logs the first failure of each kind, a line a minute, and one at the end while Redis is unreachable.
+/// Shows that while Redis is unreachable an instance logs the first failure of each kind, then one line a minute, and
+/// one line at the end.
 /// </summary>
 public sealed class OutageLogTests
 {
@@ -22,13 +23,13 @@ public sealed class OutageLogTests
         await host.StartAsync(Token);
         var bus = host.Services.GetRequiredService<IEventBus>();
 
-        // Something for each loop: retries that are due, delayed events, marks and leases.
+        // Gives each loop some work: due retries, delayed events, marks and leases.
         await bus.PublishAsync(new ParcelSent(0), Token);
         await bus.PublishAsync(new ParcelSent(0), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddSeconds(2) }, Token);
         await redis.KillAsync();
         for (var tried = 0; tried < 6; tried++)
         {
-            // Each has its whole deadline.
+            // Each publish has its own full deadline.
             await Assert.ThrowsAsync<PublishException>(() => bus.PublishAsync(new ParcelSent(0), Token));
         }
 
@@ -58,7 +59,7 @@ public sealed class OutageLogTests
             }
             catch (PublishException)
             {
-                Assert.False(patience.IsCancellationRequested, "The bus did not find Redis again.");
+                Assert.False(patience.IsCancellationRequested, "The bus did not reconnect to Redis.");
             }
         }
     }

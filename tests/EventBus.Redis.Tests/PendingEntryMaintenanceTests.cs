@@ -23,7 +23,7 @@ public sealed class PendingEntryMaintenanceTests
         {
             var delivery = await TestRedis.NextAsync(receiver);
 
-            // What fits in, and one of each.
+            // The capacity of the receiver, and one more entry of each stream.
             Assert.InRange(receiver.Deliveries.Count, 0, 8 + Streams);
             await delivery.AckAsync();
         }
@@ -39,12 +39,12 @@ public sealed class PendingEntryMaintenanceTests
         var others = await redis.StartAsync(claimAfter);
         await TestRedis.PublishAcceptedAsync(others, TestRedis.Parcel(1));
         var delivery = await TestRedis.NextAsync(owner);
-        var rival = await redis.SubscribeAsync(others);
+        var competitor = await redis.SubscribeAsync(others);
 
         valve.Close();
         await redis.KillConnectionsAsync();
         valve.Refuse();
-        await TestRedis.NextAsync(rival);
+        await TestRedis.NextAsync(competitor);
 
         Assert.True(delivery.Lost.IsCancellationRequested);
     }
@@ -78,7 +78,8 @@ public sealed class PendingEntryMaintenanceTests
 
         await redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "letter.sent"), new("data", "1")]);
 
-        Assert.Contains("letter.sent", await redis.Log.LineAsync("which belongs in"), StringComparison.Ordinal);
+        var line = await redis.Log.LineAsync("the subscriptions to this event read the stream");
+        Assert.Contains("letter.sent", line, StringComparison.Ordinal);
         Assert.False(receiver.Deliveries.TryPeek(out _));
     }
 
@@ -132,6 +133,6 @@ public sealed class PendingEntryMaintenanceTests
         await transport.DisposeAsync();
         await receiver.DisposeAsync();
 
-        await redis.ConnectedAsync(count => count == 0);
+        await redis.UntilConnectedAsync(count => count == 0);
     }
 }

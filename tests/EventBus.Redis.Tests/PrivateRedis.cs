@@ -7,12 +7,12 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its
-/// append-only file.
+/// A Redis server that a test may kill: on a free loopback port, in its own folder, with an append-only file that is
+/// written with each command.
 /// </summary>
 internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 {
-    /// <summary>The password: the canary, and characters that are special in a configuration string.</summary>
+    /// <summary>The password: the searched one, with characters that are special in a configuration string.</summary>
     public static readonly string Password = $"{Canary.Password}/=@";
 
     private readonly string folder = Directory.CreateTempSubdirectory("eventbus-redis-").FullName;
@@ -23,8 +23,8 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 
     public string Address => $"{EndPoint},password={Password}";
 
-    /// <summary>Starts it; completes once it says something: by default, that it is ready.</summary>
-    public async Task StartAsync(string says = "Ready to accept connections")
+    /// <summary>Starts the server. Completes when it prints a text; by default, that it is ready.</summary>
+    public async Task StartAsync(string readyText = "Ready to accept connections")
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         process = new Process
@@ -55,7 +55,7 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         };
         process.OutputDataReceived += (_, line) =>
         {
-            if (line.Data?.Contains(says, StringComparison.Ordinal) == true)
+            if (line.Data?.Contains(readyText, StringComparison.Ordinal) == true)
             {
                 ready.TrySetResult();
             }
@@ -65,7 +65,7 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         await ready.Task.WaitAsync(TestRedis.Patience);
     }
 
-    /// <summary>Ends it without a farewell.</summary>
+    /// <summary>Kills the server.</summary>
     public async Task KillAsync()
     {
         if (process is { } running)
@@ -77,7 +77,7 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes it forget everything.</summary>
+    /// <summary>Deletes all data of the server.</summary>
     public async Task FlushAsync()
     {
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true");

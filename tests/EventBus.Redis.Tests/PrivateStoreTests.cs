@@ -1,6 +1,6 @@
 namespace EventBus.Redis.Tests;
 
-/// <summary>Instances that share a consumer group and not their stores.</summary>
+/// <summary>Tests instances that share a consumer group but not their stores.</summary>
 public sealed class PrivateStoreTests : IDisposable
 {
     private readonly string prefix = $"p{Guid.NewGuid():N}";

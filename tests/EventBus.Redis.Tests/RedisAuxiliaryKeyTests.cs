@@ -5,8 +5,7 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// One key among many that holds something else, or that the user may not touch, costs nothing but itself, and is
-/// named.
+/// Shows that one key of another type, or one that the user may not access, affects only itself and is named.
 /// </summary>
 public sealed class RedisAuxiliaryKeyTests
 {
@@ -43,21 +42,21 @@ public sealed class RedisAuxiliaryKeyTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent"));
         await TakeAsync(receiver, "p-1", "p-2");
         Assert.Contains(key!, (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
-        string[] said = name == "trimmer:parcel" ? ["parcel cannot be trimmed"] : ["which is not a stream, cannot be used", key!];
-        await redis.Log.LineAsync(said);
+        string[] expected = name == "trimmer:parcel" ? ["cannot trim the stream"] : ["and treats it as empty", key!];
+        await redis.Log.LineAsync(expected);
 
         await redis.Database.KeyDeleteAsync(key);
         await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         if (name != "trimmer:parcel")
         {
-            // What the trimmer says is bounded by the logger of the bus, which this transport does not have.
-            Assert.Single(redis.Log.Lines, line => said.All(text => line.Contains(text, StringComparison.Ordinal)));
+            // The logger of the bus limits how often the trimmer logs, but this transport has no such logger.
+            Assert.Single(redis.Log.Lines, line => expected.All(text => line.Contains(text, StringComparison.Ordinal)));
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(3));
         await TakeAsync(receiver, "p-3");
 
-        // In one step: what belongs there is written again and again.
+        // One step, because the bus writes that key again and again.
         Task OverwriteAsync() =>
             redis.Database.ScriptEvaluateAsync("redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'something else')", [key]);
     }
@@ -126,7 +125,7 @@ public sealed class RedisAuxiliaryKeyTests
 
         await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
 
-        // What is left are the rights to all other keys.
+        // Keeps the rights to all other keys.
         Task RevokeAsync(string revoked) => GrantAsync(database, redis, [.. AllKeys.Where(each => each != revoked)]);
     }
 

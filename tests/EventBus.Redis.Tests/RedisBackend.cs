@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis Streams under proof, on a server that may be killed, with the stores that come with it.</summary>
+/// <summary>Redis Streams under test, on a server that may be killed, with its own stores.</summary>
 public sealed class RedisBackend : Backend, IAsyncLifetime
 {
     private const string ClientName = "conformance";

@@ -27,7 +27,7 @@ public sealed class RedisConnectionSourceTests
                 .Retry(TimeSpan.FromMilliseconds(1))
                 .Subscribe("once", s => s.Idempotent().On<ParcelSent>((_, context, _) =>
                 {
-                    // The retry goes through the store.
+                    // The retry uses the store.
                     _ = context.Attempt > 1
                         ? handled.TrySetResult(context.Attempt)
                         : throw new InvalidOperationException("The handler fails on purpose.");
@@ -79,10 +79,10 @@ public sealed class RedisConnectionSourceTests
         await host.StartAsync(TestContext.Current.CancellationToken);
         await server.StartAsync();
 
-        // The group begins at what comes after it was made.
+        // The group receives only events that are published after its creation.
         var bus = host.Services.GetRequiredService<IEventBus>();
         await Until.TrueAsync(
-            "an event is handled, because Redis is there",
+            "an event is handled after Redis has started",
             async () =>
             {
                 try
@@ -114,7 +114,7 @@ public sealed class RedisConnectionSourceTests
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
-        Assert.Contains("Give a connection string", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("Pass a connection string", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, exception.ToString(), StringComparison.Ordinal);
         Assert.True(registered.IsConnected);
     }

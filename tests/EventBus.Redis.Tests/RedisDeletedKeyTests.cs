@@ -5,7 +5,8 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// Keys that are deleted while the bus runs are created again, so that later events arrive within ten seconds.
+/// Shows that keys that are deleted while the bus runs are created again, so that later events arrive within ten
+/// seconds.
 /// </summary>
 public sealed class RedisDeletedKeyTests
 {
@@ -40,7 +41,7 @@ public sealed class RedisDeletedKeyTests
         }
         else
         {
-            // All that is written under the prefix.
+            // All keys under the prefix.
             var keys = new List<RedisKey> { redis.ParcelStream };
             await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(
                 pattern: what == "stream" ? redis.ParcelStream.ToString() : $"{{{redis.Prefix}}}:*").WithCancellation(Token))
@@ -52,7 +53,7 @@ public sealed class RedisDeletedKeyTests
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
-        await ArrivesAsync(receiver, "p-2");
+        await ExpectAsync(receiver, "p-2");
         await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
     }
 
@@ -66,7 +67,7 @@ public sealed class RedisDeletedKeyTests
         var transport = await redis.StartAsync(TimeSpan.FromSeconds(1), subscriptions: [all]);
         var receiver = await redis.SubscribeAsync(transport, all);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-        await ArrivesAsync(receiver, "p-1");
+        await ExpectAsync(receiver, "p-1");
 
         RedisKey key = $"{{{redis.Prefix}}}:{name}";
         Assert.True(await redis.Database.KeyDeleteAsync(key));
@@ -74,7 +75,7 @@ public sealed class RedisDeletedKeyTests
         await Until.TrueAsync($"{key} is written again", Soon, () => redis.Database.KeyExistsAsync(key), Token);
     }
 
-    private static async Task ArrivesAsync(Receiver receiver, string id)
+    private static async Task ExpectAsync(Receiver receiver, string id)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(Soon);

@@ -4,7 +4,9 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Problems that stop a subscription are reported, and it recovers when their cause is gone.</summary>
+/// <summary>
+/// Shows that problems that stop a subscription are reported, and that it recovers when their cause is gone.
+/// </summary>
 public sealed class RedisHealthTests
 {
     [Theory]
@@ -36,7 +38,7 @@ public sealed class RedisHealthTests
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         var receiver = await redis.SubscribeAsync(transport);
-        await redis.PlaceAsync(_ => true);
+        await redis.WaitForPositionAsync(_ => true);
         await redis.Database.HashSetAsync(
             $"{{{redis.Prefix}}}:places:parcel",
             [new("app:parcels", "nonsense"), new("app:others", "nonsense")]);
@@ -81,7 +83,7 @@ public sealed class RedisHealthTests
     [InlineData("parcel.#", "letter.#")]
     public async Task Stream_OverwrittenWhileItsEventsAreHandled_BlocksNoOtherStream(params string[] patterns)
     {
-        // As many as are held at most: what stays held leaves no room for anything else.
+        // The maximum number of held deliveries: if they stay held, nothing else is delivered.
         const int Capacity = 64;
         const int Few = 100;
         await using var redis = await TestRedis.OpenAsync();
@@ -115,7 +117,7 @@ public sealed class RedisHealthTests
 
         Assert.Contains(":letter", (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
 
-        // It comes back as soon as it is a stream again.
+        // The problem ends as soon as the key is a stream again.
         await redis.Database.KeyDeleteAsync(letters);
         await redis.Database.StreamAddAsync(letters, [new("type", "letter.sent"), new("id", "again"), new("data", "1")]);
         Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.Id);

@@ -1,8 +1,8 @@
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// A wire on which every answer takes a long time, as between continents. A class of its own, so that the tests run
-/// next to others.
+/// Tests a connection with a high latency, as between continents. The class is separate so that its tests run in
+/// parallel with others.
 /// </summary>
 public sealed class RedisLongConnectionTests
 {

@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// Redis at its memory limit refuses what could take more. Operations that free memory continue: handling, taking over,
-/// trimming.
+/// Tests Redis at its memory limit, where it refuses writes that need memory. Operations that free memory continue:
+/// handling, takeover and trimming.
 /// </summary>
 public sealed class RedisMemoryTests
 {
@@ -61,7 +61,7 @@ public sealed class RedisMemoryTests
         await LimitAsync(admin, "0");
 
         await Until.TrueAsync(
-            "the subscription makes its group, because there is memory",
+            "the group is created after memory is available",
             () => admin.GetDatabase().KeyExistsAsync(redis.ParcelStream),
             TestContext.Current.CancellationToken);
 

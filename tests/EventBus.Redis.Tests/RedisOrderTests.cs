@@ -34,7 +34,7 @@ public sealed class RedisOrderTests
             ConfigurationOptions.Parse($"{TestRedis.Address},name={redis.Prefix}"),
             "bus.UseRedis()",
             redis.Log)
-        { Lent = lent };
+        { ApplicationConnection = lent };
         await using (var transport = new RedisTransport(connector, new RedisOptions { KeyPrefix = redis.Prefix }, redis.Log))
         {
             await transport.StartAsync(
@@ -44,8 +44,8 @@ public sealed class RedisOrderTests
             await PublishAsync(transport, 0, Count);
             Assert.Equal(Enumerable.Range(0, Count / 2), await HandleAsync(first, Count / 2));
 
-            // Delivered and unsettled entries go to the next instance in the same order, over its own connection for
-            // pending entries.
+            // Delivered and unsettled entries go to the next instance in the same order, over its separate connection
+            // for pending entries.
             await TestRedis.NextAsync(first);
             await first.DisposeAsync();
             var second = await redis.SubscribeAsync(transport, Line());
@@ -54,14 +54,14 @@ public sealed class RedisOrderTests
             Assert.Equal(0, await redis.PendingAsync());
         }
 
-        await redis.ConnectedAsync(count => count == 0);
+        await redis.UntilConnectedAsync(count => count == 0);
         Assert.True(lent.IsConnected);
     }
 
     [Fact]
     public async Task SecondInstance_WhileTheFirstIsActive_IsStandbyAndTakesOverAtOnceAfterACleanStop()
     {
-        // Ten times as long as the test waits: only a release of the lease can be faster.
+        // Ten times the timeout of the test: only a release of the lease can be faster.
         var claimAfter = TestRedis.Patience * 10;
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync(claimAfter, subscriptions: [Line()]);
@@ -92,11 +92,11 @@ public sealed class RedisOrderTests
         var publisher = await redis.StartAsync(claimAfter, subscriptions: [Line()]);
         await PublishAsync(publisher, 0, 10);
         Delivery[] taken = [await TestRedis.NextAsync(active), await TestRedis.NextAsync(active), await TestRedis.NextAsync(active)];
-        var heir = await redis.SubscribeAsync(publisher, Line());
+        var successor = await redis.SubscribeAsync(publisher, Line());
 
         valve.Refuse();
         valve.Cut();
-        var first = await TestRedis.NextAsync(heir);
+        var first = await TestRedis.NextAsync(successor);
 
         Assert.All(taken, delivery => Assert.True(delivery.Lost.IsCancellationRequested));
         foreach (var delivery in taken)
@@ -106,7 +106,7 @@ public sealed class RedisOrderTests
 
         Assert.Equal((0, 1), (NumberOf(first), first.EarlierDeliveries));
         await first.AckAsync();
-        Assert.Equal(Enumerable.Range(1, 9), await HandleAsync(heir, 9));
+        Assert.Equal(Enumerable.Range(1, 9), await HandleAsync(successor, 9));
         Assert.False(active.Deliveries.TryPeek(out _));
     }
 
@@ -140,7 +140,7 @@ public sealed class RedisOrderTests
         var end = int.MaxValue;
         var publishing = PublishAllAlongAsync();
 
-        // The connection is cut while entries are delivered and acknowledged.
+        // The connection is closed while entries are delivered and acknowledged.
         var (number, last) = (-1, default(Delivery));
         var (cuts, cutting) = (0, Task.CompletedTask);
         while (number < Volatile.Read(ref end))
@@ -209,7 +209,7 @@ public sealed class RedisOrderTests
         await PublishAsync(transport, 0, 6);
         Assert.Equal([0, 1, 2], await HandleAsync(receiver, 3));
         var inHandler = await TestRedis.NextAsync(receiver);
-        await redis.PlaceAsync(position => position.StartsWith('('));
+        await redis.WaitForPositionAsync(position => position.StartsWith('('));
 
         await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await PublishAsync(transport, 6, 2);
@@ -261,7 +261,8 @@ public sealed class RedisOrderTests
     private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.Id.AsSpan(2));
 
     /// <summary>
-    /// Takes and acknowledges the next deliveries. What was lost before it was taken is passed over, as the bus does.
+    /// Takes and acknowledges the next deliveries. Skips deliveries that were lost before they were taken, as the bus
+    /// does.
     /// </summary>
     private static async Task<List<int>> HandleAsync(Receiver receiver, int count)
     {

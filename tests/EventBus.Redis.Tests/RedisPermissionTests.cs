@@ -9,7 +9,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Users with exactly the rights that docs/redis.md lists, and users that lack what only informs.</summary>
+/// <summary>
+/// Tests users with exactly the rights that docs/redis.md lists, and users without the rights that are only for
+/// information.
+/// </summary>
 public sealed partial class RedisPermissionTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -31,7 +34,7 @@ public sealed partial class RedisPermissionTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         await (await TestRedis.NextAsync(receiver)).AckAsync();
 
-        await redis.Log.LineAsync("Could not check", "appendonly");
+        await redis.Log.LineAsync("The bus cannot check", "appendonly");
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("whether its version", StringComparison.Ordinal));
         Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(Token)).Status);
     }
@@ -88,7 +91,7 @@ public sealed partial class RedisPermissionTests
             await handled.Task.WaitAsync(TestRedis.Patience, Token);
         }
 
-        // Several rounds of whatever runs by itself.
+        // Several rounds of each background loop.
         for (var health = 0; health < 3; health++)
         {
             var report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token);
@@ -101,7 +104,7 @@ public sealed partial class RedisPermissionTests
             && !text.StartsWith("mail is idempotent, and", StringComparison.Ordinal));
         Assert.True(!unexpected.Any(), string.Join(Environment.NewLine, unexpected));
 
-        // A publisher looks whether there is something to trim or to publish later, and leaves it to services.
+        // A publisher checks whether there is something to trim or to publish later, and leaves the work to services.
         Assert.Empty(role.EndsWith("publisher", StringComparison.Ordinal) ? [] : await RefusedAsync(admin, role));
 
         void Settings(RedisOptions options) =>
@@ -134,7 +137,7 @@ public sealed partial class RedisPermissionTests
             configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         await redis.Log.LineAsync("whether streams must be trimmed", "SMEMBERS");
 
-        // Some rounds more.
+        // A few more rounds.
         await Until.TrueAsync("the trimmer continues", async () => (await RefusalsAsync(admin, "smembers")) >= 4, Token);
 
         Assert.Single(redis.Log.Lines, line => line.Contains("whether streams must be trimmed", StringComparison.Ordinal));
@@ -164,7 +167,7 @@ public sealed partial class RedisPermissionTests
         {
             for (var look = 0; look < 2; look++)
             {
-                var names = await stores.Subscriptions!.NoteAsync("rabbitmq", ["mail"], TestStores.Now, Token);
+                var names = await stores.Subscriptions!.RecordAsync("rabbitmq", ["mail"], TestStores.Now, Token);
                 Assert.Equal(granted ? [("shop", "mail", TestStores.Now)] : [], names);
             }
         }
@@ -183,7 +186,7 @@ public sealed partial class RedisPermissionTests
             .Sum(entry => (long)entry["count"]);
 
     /// <summary>
-    /// The commands that Redis has refused to a user, except those of the client itself when it connects.
+    /// Returns the commands that Redis has refused to a user, except those that the client sends when it connects.
     /// </summary>
     private static async Task<string[]> RefusedAsync(ConnectionMultiplexer admin, string user)
     {

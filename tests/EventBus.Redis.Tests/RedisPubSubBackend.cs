@@ -8,7 +8,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis Pub/Sub under proof, with the stores that come with it.</summary>
+/// <summary>Redis Pub/Sub under test, with the stores of Redis.</summary>
 public sealed class RedisPubSubBackend : Backend, IAsyncLifetime
 {
     private const string ClientName = "conformance";
@@ -50,7 +50,7 @@ public sealed class RedisPubSubBackend : Backend, IAsyncLifetime
             .WaitAsync(cancellationToken);
     }
 
-    /// <summary>The body alone, or an envelope whose data it is.</summary>
+    /// <summary>Returns the body alone, or an envelope with the body as its data.</summary>
     private static ReadOnlyMemory<byte> Written(ForeignMessage message)
     {
         if (message.Attributes.Count == 0)

@@ -43,8 +43,8 @@ public sealed class RedisPubSubWireFormatTests
             "data":{"orderId":"4711"}}
             """.ReplaceLineEndings(""),
             Encoding.UTF8.GetString(message));
-        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idWasMade);
-        Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Source));
+        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idIsDerived);
+        Assert.Equal((false, null, "shop"), (idIsDerived, read.Defect, read.Source));
         Assert.Equal(
             (written.Id, written.Name, written.Version, written.Key, written.Time),
             (read.Id, read.Name, read.Version, read.Key, read.Time));
@@ -125,9 +125,9 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("")]
     public void Read_NoEnvelope_IsABodyWithAnIdFromItsContent(string message)
     {
-        var read = RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out var idWasMade);
+        var read = RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out var idIsDerived);
 
-        Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.Name, read.Defect, idWasMade));
+        Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.Name, read.Defect, idIsDerived));
         Assert.StartsWith("sha256-", read.Id, StringComparison.Ordinal);
         Assert.NotEqual(
             read.Id,

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-public sealed class RedisReceiverTests
+public sealed partial class RedisReceiverTests
 {
     [Fact]
     public async Task Deliveries_OfOneStream_ArriveInTheOrderOfTheLog()
@@ -58,7 +58,7 @@ public sealed class RedisReceiverTests
         await TestRedis.PublishAcceptedAsync(publisher, [.. Enumerable.Range(0, 10).Select(number => TestRedis.Parcel(number))]);
         var inHandler = await TestRedis.NextAsync(leaving);
 
-        // Ten times as long as the test waits: only a release can be faster.
+        // Ten times the timeout of the test: only a release can be faster.
         var staying = await redis.SubscribeAsync(await redis.StartAsync(claimAfter: TestRedis.Patience * 10));
         await leaving.DisposeAsync();
         await leaving.DisposeAsync();
@@ -85,9 +85,9 @@ public sealed class RedisReceiverTests
         var owner = await redis.SubscribeAsync(transport);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         var delivery = await TestRedis.NextAsync(owner);
-        var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
+        var competitor = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
 
-        await Assert.ThrowsAsync<TimeoutException>(() => rival.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken)
+        await Assert.ThrowsAsync<TimeoutException>(() => competitor.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken)
             .AsTask()
             .WaitAsync(claimAfter * 4, TestContext.Current.CancellationToken));
 
@@ -111,8 +111,8 @@ public sealed class RedisReceiverTests
         valve.Close();
         await redis.KillConnectionsAsync();
         valve.Refuse();
-        var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
-        var again = await TestRedis.NextAsync(rival);
+        var competitor = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
+        var again = await TestRedis.NextAsync(competitor);
 
         Assert.Equal("p-1", again.Envelope.Id);
         Assert.Equal(1, again.EarlierDeliveries);
@@ -149,7 +149,7 @@ public sealed class RedisReceiverTests
         await using var valve = new ReplyValve();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(TimeSpan.FromSeconds(3), valve.Address));
 
-        // A pass that takes over has ended before the connection is closed, so that the next one is heard.
+        // The takeover has ended before the connection is closed, so that the next takeover is detected.
         await AbandonAsync("p-0");
         await (await TestRedis.NextAsync(receiver)).AckAsync();
         await Until.TrueAsync(
@@ -160,7 +160,7 @@ public sealed class RedisReceiverTests
         valve.Close();
         await AbandonAsync("p-1");
         await Until.TrueAsync(
-            "a consumer takes the entry over",
+            "a consumer has taken over the entry",
             async () => (await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 1, default))
                 is [{ ConsumerName: var owner }] && owner != "dead",
             TestContext.Current.CancellationToken);
@@ -171,7 +171,7 @@ public sealed class RedisReceiverTests
         Assert.Equal(("p-1", 1), (delivery.Envelope.Id, delivery.EarlierDeliveries));
         await delivery.AckAsync();
 
-        // An instance read it, and has been dead for a long time.
+        // Simulates an instance that read the entry and crashed long ago.
         Task AbandonAsync(string id) => redis.Database.ScriptEvaluateAsync(
             """
             local id = redis.call('XADD', KEYS[1], '*', 'type', 'parcel.sent', 'id', ARGV[2], 'data', '1')
@@ -194,114 +194,6 @@ public sealed class RedisReceiverTests
 
         Assert.Equal("p-1", delivery.Envelope.Id);
         await delivery.AckAsync();
-    }
-
-    [Fact]
-    public async Task Receiver_GroupDeleted_IsRecreatedAndMissesNothing()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await redis.StartAsync();
-        var receiver = await redis.SubscribeAsync(transport);
-
-        await redis.Database.KeyDeleteAsync(redis.ParcelStream);
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-    }
-
-    [Fact]
-    public async Task Receiver_GroupDestroyed_StartsAtTheRecordedPosition()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(1));
-        var receiver = await redis.SubscribeAsync(transport);
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0), TestRedis.Parcel(1));
-        await (await TestRedis.NextAsync(receiver)).AckAsync();
-        await (await TestRedis.NextAsync(receiver)).AckAsync();
-        var last = (await redis.Database.StreamInfoAsync(redis.ParcelStream)).LastGeneratedId;
-        await redis.PlaceAsync(place => place == last);
-
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
-
-        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-    }
-
-    [Fact]
-    public async Task Receiver_GroupDestroyedWhileNoInstanceRuns_MissesNothing()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await redis.StartAsync();
-        var first = await redis.SubscribeAsync(transport);
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
-        await (await TestRedis.NextAsync(first)).AckAsync();
-        await first.DisposeAsync();
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-
-        var second = await redis.SubscribeAsync(transport);
-
-        // Whether 0 comes again depends on when its place was written down.
-        var delivery = await TestRedis.NextAsync(second);
-        delivery = delivery.Envelope.Id == "p-0" ? await TestRedis.NextAsync(second) : delivery;
-        Assert.Equal("p-1", delivery.Envelope.Id);
-    }
-
-    [Fact]
-    public async Task Receiver_ServerFlushed_ContinuesAndReportsTheLoss()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        await using var server = new PrivateRedis();
-        await server.StartAsync();
-        var transport = await redis.StartAsync(address: server.Address);
-        var receiver = await redis.SubscribeAsync(transport);
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
-        await (await TestRedis.NextAsync(receiver)).AckAsync();
-
-        await server.FlushAsync();
-        await redis.Log.LineAsync("has lost events of the stream");
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
-    }
-
-    [Theory]
-    [InlineData("*.sent", false)]
-    [InlineData("#", true)]
-    public async Task Wildcard_StreamsThatAppearLater_AreReadFromTheirFirstEntry(string pattern, bool ordered)
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var all = new Subscription("all", [EventPattern.Parse(pattern)]) { Ordered = ordered };
-        var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [all]), all);
-        var publisher = await redis.StartAsync();
-
-        await TestRedis.PublishAcceptedAsync(publisher, Event("letter.sent"), Event("letter.sent"));
-        await redis.Database.StreamAddAsync($"{{{redis.Prefix}}}:card", [new("type", "card.sent"), new("data", "1")]);
-        var names = new List<string>();
-        while (names.Count < 3)
-        {
-            var delivery = await TestRedis.NextAsync(receiver);
-            names.Add(delivery.Envelope.Name);
-            await delivery.AckAsync();
-        }
-
-        Assert.Equal(["card.sent", "letter.sent", "letter.sent"], names.Order(StringComparer.Ordinal));
-    }
-
-    [Fact]
-    public async Task Wildcard_StreamCreatedWhileNoInstanceRan_IsReadFromItsFirstEntryAndAnOlderOneIsNot()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var all = new Subscription("all", [EventPattern.Parse("*.sent")]);
-        var transport = await redis.StartAsync(subscriptions: [all]);
-        await TestRedis.PublishAcceptedAsync(transport, Event("card.sent"));
-        await (await redis.SubscribeAsync(transport, all)).DisposeAsync();
-        await TestRedis.PublishAcceptedAsync(transport, Event("letter.sent"));
-
-        var again = await redis.SubscribeAsync(transport, all);
-
-        Assert.Equal("letter.sent", (await TestRedis.NextAsync(again)).Envelope.Name);
-        Assert.Empty(await redis.Database.StreamPendingMessagesAsync($"{{{redis.Prefix}}}:card", "app:all", 10, default));
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Another server becomes the primary.</summary>
+/// <summary>Tests failovers, in which another server becomes the primary.</summary>
 public sealed class RedisRoleTests
 {
     [Fact]
@@ -50,8 +50,8 @@ public sealed class RedisRoleTests
     }
 
     /// <summary>
-    /// A primary that was killed calls itself primary when it is back, until a sentinel corrects it: what it accepted
-    /// meanwhile would be lost.
+    /// A primary that was killed and restarted reports the role of a primary until a sentinel corrects it. Writes that
+    /// it accepts in between would be lost.
     /// </summary>
     [Fact]
     public async Task Primary_KilledAndRestarted_IsNotUsedInsteadOfTheOneThatTheSentinelsName()
@@ -71,7 +71,7 @@ public sealed class RedisRoleTests
         await using var right = await AdminAsync(second);
         for (var round = 0; round < 15; round++)
         {
-            // What connects now chooses anew.
+            // A new connection selects the server again.
             await right.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
             await PublishUntilAcceptedAsync(transport);
             Assert.Contains($"name={redis.Prefix} ", await ClientsAsync(right), StringComparison.Ordinal);
@@ -165,18 +165,18 @@ public sealed class RedisRoleTests
     private static Task<ConnectionMultiplexer> AdminAsync(PrivateRedis server) =>
         ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
 
-    /// <summary>The client itself looks once a minute.</summary>
+    /// <summary>Publishes until the event is accepted. The client itself checks the roles once a minute.</summary>
     private static async Task PublishUntilAcceptedAsync(Transport transport)
     {
         var number = 2;
         await Until.TrueAsync(
-            "an event is accepted, because there is a primary",
+            "an event is accepted after a primary was elected",
             TestRedis.Patience,
             async () => (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number++)))[0].Status == PublishStatus.Accepted,
             TestContext.Current.CancellationToken);
     }
 
-    /// <summary>One sentinel, which is enough to make a replica the primary.</summary>
+    /// <summary>A single sentinel, which is enough to promote a replica.</summary>
     private sealed class Sentinel(string folder, int port) : IAsyncDisposable
     {
         public const string Service = "tests";
@@ -203,8 +203,8 @@ public sealed class RedisRoleTests
             await using var admin = await ConnectionMultiplexer.SentinelConnectAsync(
                 $"{sentinel.EndPoint},password={PrivateRedis.Password},abortConnect=false");
             await Until.TrueAsync(
-                "the sentinel knows the replica",
-                () => sentinel.KnowsAReplicaAsync(admin),
+                "the sentinel has found the replica",
+                () => sentinel.HasReplicaAsync(admin),
                 TestContext.Current.CancellationToken);
 
             return sentinel;
@@ -218,7 +218,7 @@ public sealed class RedisRoleTests
             Directory.Delete(folder, recursive: true);
         }
 
-        private async Task<bool> KnowsAReplicaAsync(ConnectionMultiplexer admin)
+        private async Task<bool> HasReplicaAsync(ConnectionMultiplexer admin)
         {
             try
             {

@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// A connection that transmits a megabyte a second: every answer here takes longer than the client waits for a
-/// heartbeat.
+/// Tests a connection that transmits a megabyte a second: each answer takes longer than the heartbeat timeout of the
+/// client.
 /// </summary>
 public sealed class RedisSlowConnectionTests
 {
@@ -36,7 +36,7 @@ public sealed class RedisSlowConnectionTests
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
             limit.CancelAfter(Long);
             var arrived = await Record.ExceptionAsync(async () => await receiver.Deliveries.WaitToReadAsync(limit.Token)) is null;
-            Assert.True(arrived, $"Nothing came after {i} events. {string.Join(" | ", redis.Log.Lines)}");
+            Assert.True(arrived, $"No event arrived after {i} events. {string.Join(" | ", redis.Log.Lines)}");
             Assert.True(receiver.Deliveries.TryRead(out var delivery));
             Assert.Equal($"p-{i}", delivery.Envelope.Id);
             Assert.Equal(0, delivery.EarlierDeliveries);
@@ -81,16 +81,16 @@ public sealed class RedisSlowConnectionTests
         var transport = await redis.StartAsync(claimAfter, TestRedis.Through(proxy.Port));
         proxy.ToClient.BytesPerSecond = Rate;
         var owner = await redis.SubscribeAsync(transport);
-        await redis.OwnedAsync(consumer => consumer != "dead");
-        var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
+        await redis.UntilOwnedAsync(consumer => consumer != "dead");
+        var competitor = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
         var delivery = await owner.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
 
         Assert.Equal(
             ("p-0", taken ? 1 : 0, false),
             (delivery.Envelope.Id, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
-        Assert.False(rival.Deliveries.TryPeek(out _));
+        Assert.False(competitor.Deliveries.TryPeek(out _));
         await delivery.AckAsync();
-        Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("are lost to this instance", StringComparison.Ordinal));
+        Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("no longer owns", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class RedisSlowConnectionTests
             new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = "key", Time = DateTimeOffset.UnixEpoch },
             new byte[kilobytes * 1024]);
 
-    /// <summary>Makes the group, and publishes what it has not read.</summary>
+    /// <summary>Creates the group, and publishes events that it has not read.</summary>
     private static async Task PublishBacklogAsync(TestRedis redis, Subscription subscription, int count, int kilobytes)
     {
         var transport = await redis.StartAsync(subscriptions: [subscription]);

@@ -24,7 +24,7 @@ public sealed class RedisStartTests
             listener.Stop();
         }
 
-        // The client tries three times, 1 s each, whatever the number of subscriptions.
+        // The client tries three times, 1 s each, for any number of subscriptions.
         Assert.InRange(await StartAsync(port, subscriptions: 5), TimeSpan.Zero, TimeSpan.FromSeconds(10));
     }
 
@@ -53,22 +53,22 @@ public sealed class RedisStartTests
             ConfigurationOptions.Parse($"{valve.Address},name={redis.Prefix}"),
             "bus.UseRedis()",
             redis.Log)
-        { Lent = lent };
+        { ApplicationConnection = lent };
         await using var transport = new RedisTransport(connector, new RedisOptions { KeyPrefix = redis.Prefix }, redis.Log);
         await transport.StartAsync(
             new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System),
             TestContext.Current.CancellationToken);
-        await redis.ConnectedAsync(count => count == 0);
+        await redis.UntilConnectedAsync(count => count == 0);
 
         valve.Close();
         using var cancel = new CancellationTokenSource();
         var subscribing = transport.SubscribeAsync(TestRedis.Parcels(), cancel.Token).AsTask();
-        await redis.ConnectedAsync(count => count > 0);
+        await redis.UntilConnectedAsync(count => count > 0);
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => subscribing);
         valve.Open();
 
-        await redis.ConnectedAsync(count => count == 0);
+        await redis.UntilConnectedAsync(count => count == 0);
     }
 
     [Fact]

@@ -4,9 +4,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>
-/// The stores in Redis under proof, each instance on a connection of its own, on a server that may be killed.
-/// </summary>
+/// <summary>The Redis stores under test, with a connection for each instance, on a server that may be killed.</summary>
 public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
 {
     private readonly PrivateRedis server = new();
@@ -43,7 +41,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
         Assert.False(isNew);
     }
 
-    /// <summary>Kills the server. It keeps what it has accepted.</summary>
+    /// <summary>Kills the server. It keeps the data that it has accepted.</summary>
     public override Task BreakAsync(string isolation, CancellationToken cancellationToken) => server.KillAsync();
 
     public override Task RepairAsync(string isolation, CancellationToken cancellationToken) => server.StartAsync();

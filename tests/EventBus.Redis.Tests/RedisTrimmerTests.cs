@@ -1,11 +1,10 @@
-using System.Text.RegularExpressions;
 using EventBus.Transports;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-public sealed class RedisTrimmerTests
+public sealed partial class RedisTrimmerTests
 {
     private const int Count = 1_000;
 
@@ -23,7 +22,7 @@ public sealed class RedisTrimmerTests
         await PublishAsync(transport);
         await HandleAsync(fast, 0, Count);
 
-        // Redis cuts off whole nodes of at most 100 entries.
+        // Redis removes whole nodes of at most 100 entries.
         await HandleAsync(slow, 0, Count / 2);
         var length = await LengthAsync(redis, length => length <= (Count / 2) + 100 + (2 * Other.Concurrency));
         Assert.InRange(length, Count / 2, Count);
@@ -44,7 +43,7 @@ public sealed class RedisTrimmerTests
             [Many]);
         await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "parcel");
 
-        // The next round is farther away than the test waits.
+        // The next round is later than the timeout of the test.
         await redis.StartAsync(configure: options => options.TrimPeriod = TestRedis.Patience * 10);
 
         await LengthAsync(redis, length => length <= 100);
@@ -66,56 +65,16 @@ public sealed class RedisTrimmerTests
         }
         else
         {
-            // Without a receiver that makes it again; unless it is retired its place at the beginning still counts.
+            // No receiver creates the group again. Unless it is retired, its position at the beginning still counts.
             await receiver.DisposeAsync();
             await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
             await redis.Database.KeyDeleteAsync(which == "no group" ? $"{{{redis.Prefix}}}:places:parcel" : "nothing");
         }
 
-        await RoundAsync(redis);
-        await RoundAsync(redis);
+        await UntilRoundAsync(redis);
+        await UntilRoundAsync(redis);
 
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-    }
-
-    [Fact]
-    public async Task Group_UnusedForLong_IsDegradedUntilItIsRetired()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await StartAsync(
-            redis,
-            options => (options.IdleGroupAfter, options.ClaimAfter) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
-        await (await redis.SubscribeAsync(transport)).DisposeAsync();
-        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestToken)).Status);
-        await PublishAsync(transport);
-
-        Assert.Contains(
-            "ISubscriptionManager.RetireAsync(\"parcels\")",
-            await redis.Log.LineAsync("has not read its events"),
-            StringComparison.Ordinal);
-        var health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
-        Assert.Contains("'app:parcels'", health.Description, StringComparison.Ordinal);
-        Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
-
-        await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
-        await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
-        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-    }
-
-    [Fact]
-    public async Task Group_UnusedAndOfAnotherApplication_NamesAPossibleFix()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await StartAsync(redis, options => options.IdleGroupAfter = TimeSpan.FromSeconds(1));
-        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "billing.invoices", "$");
-        await PublishAsync(transport);
-
-        var health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
-        Assert.Contains($"XGROUP DESTROY {redis.ParcelStream} billing.invoices", health.Description, StringComparison.Ordinal);
-        Assert.Contains(
-            "in the application that it belongs to",
-            await redis.Log.LineAsync("has not read its events"),
-            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -131,7 +90,7 @@ public sealed class RedisTrimmerTests
 
         await LengthAsync(redis, length => length <= 100);
         Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, HealthStatus.Degraded)).Description, StringComparison.Ordinal);
-        Assert.Contains(":aaa", await redis.Log.LineAsync("cannot be trimmed"), StringComparison.Ordinal);
+        Assert.Contains(":aaa", await redis.Log.LineAsync("cannot trim the stream"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -144,7 +103,7 @@ public sealed class RedisTrimmerTests
 
         var trimming = await StartAsync(redis, options => options.MaxLength = 300);
 
-        Assert.Contains("lost 700 events", await redis.Log.LineAsync("RedisOptions.MaxLength"), StringComparison.Ordinal);
+        Assert.Contains("700 events were deleted", await redis.Log.LineAsync("RedisOptions.MaxLength"), StringComparison.Ordinal);
         Assert.Equal(300, await LengthAsync(redis, length => length <= 300));
         var receiver = await redis.SubscribeAsync(trimming);
         await HandleAsync(receiver, 700, 300);
@@ -162,8 +121,8 @@ public sealed class RedisTrimmerTests
         await PublishAsync(transport);
         await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app:parcels", "$");
 
-        await RoundAsync(redis);
-        await RoundAsync(redis);
+        await UntilRoundAsync(redis);
+        await UntilRoundAsync(redis);
 
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
@@ -197,12 +156,12 @@ public sealed class RedisTrimmerTests
             (string?)(await redis.Database.StreamRangeAsync(stream, count: 1, messageOrder: Order.Descending))[0]["id"]);
         Assert.Single(redis.Log.Lines, line => line.Contains("No consumer group reads", StringComparison.Ordinal));
 
-        // A group that is there takes part from then on, and what it has not read stays.
+        // Once the group exists it counts, and its unread entries are kept.
         await redis.Database.StreamCreateConsumerGroupAsync(stream, "app:parcels", "0-0");
         await TestRedis.HealthAsync(transport, HealthStatus.Healthy);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(Count + 1, name));
-        await RoundAsync(redis, name.Split('.')[0]);
-        await RoundAsync(redis, name.Split('.')[0]);
+        await UntilRoundAsync(redis, name.Split('.')[0]);
+        await UntilRoundAsync(redis, name.Split('.')[0]);
         Assert.Equal(Limit + 1, await redis.Database.StreamLengthAsync(stream));
     }
 
@@ -220,48 +179,6 @@ public sealed class RedisTrimmerTests
         var health = await transport.CheckHealthAsync(TestToken);
         Assert.Equal((HealthStatus.Healthy, 0), (health.Status, health.Data.Count));
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains(":saga", StringComparison.Ordinal));
-    }
-
-    [Theory]
-    [InlineData("app:removed", "ISubscriptionManager.RetireAsync(\"removed\")", true)]
-    [InlineData("renamed:mail", "XGROUP DESTROY", false)]
-    public async Task Group_OfARemovedSubscription_IsNamedWithItsRemovalAndNeverTrimmed(string group, string removal, bool ours)
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
-        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, group, "$");
-        await PublishAsync(transport);
-
-        Assert.Contains(removal, await NamedAsync(redis, transport, group), StringComparison.Ordinal);
-        await RoundAsync(redis);
-        await RoundAsync(redis);
-        await RoundAsync(redis);
-        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-        Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestToken)).Status);
-        Assert.Equal(ours ? 1 : 0, redis.Log.Lines.Count(line => line.Contains(group, StringComparison.Ordinal)));
-    }
-
-    [Fact]
-    public async Task GroupOfAWildcard_RemovedByTheNamedCommands_IsGone()
-    {
-        const string Group = "renamed:all";
-        await using var redis = await TestRedis.OpenAsync();
-        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, Group, "0-0");
-        await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:open:groups", Group);
-        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", Group, "0-0");
-        var transport = await StartAsync(redis);
-        var receiver = await redis.SubscribeAsync(transport);
-        await PublishAsync(transport);
-        await HandleAsync(receiver, 0, Count);
-        var said = await NamedAsync(redis, transport, Group);
-        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
-        foreach (Match command in Regex.Matches(said, $"[A-Z]+( [A-Z]+)? \\S+ {Group}"))
-        {
-            var words = command.Value.Split(' ');
-            await redis.Database.ExecuteAsync(words[0], [.. words[1..]]);
-        }
-
-        await LengthAsync(redis, length => length <= 100);
     }
 
     [Fact]
@@ -307,32 +224,22 @@ public sealed class RedisTrimmerTests
         }
     }
 
-    private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> isIt, RedisKey? stream = null)
+    private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> condition, RedisKey? stream = null)
     {
         var length = 0L;
         await Until.TrueAsync(
             () => $"the length of the stream, which is {length}",
             TestRedis.Patience,
-            async () => isIt(length = await redis.Database.StreamLengthAsync(stream ?? redis.ParcelStream)),
+            async () => condition(length = await redis.Database.StreamLengthAsync(stream ?? redis.ParcelStream)),
             TestToken);
         return length;
     }
 
-    /// <summary>Waits until the health names a group, and returns its text.</summary>
-    private static async Task<string> NamedAsync(TestRedis redis, Transport transport, string group)
-    {
-        object? text = null;
-        await Until.TrueAsync(
-            "the group is named",
-            async () => (await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {group}", out text),
-            TestToken);
-        return (string)text!;
-    }
-
     /// <summary>
-    /// Waits for a round of the trimmer that begins after the call: an instance takes the lock that this call removes.
+    /// Waits for a round of the trimmer that begins after the call: removes the lock, and waits until an instance takes
+    /// it.
     /// </summary>
-    private static async Task RoundAsync(TestRedis redis, string word = "parcel")
+    private static async Task UntilRoundAsync(TestRedis redis, string word = "parcel")
     {
         var key = $"{{{redis.Prefix}}}:trimmer:{word}";
         await redis.Database.KeyDeleteAsync(key);

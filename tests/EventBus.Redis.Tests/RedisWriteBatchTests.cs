@@ -7,7 +7,7 @@ namespace EventBus.Redis.Tests;
 
 public sealed class RedisWriteBatchTests
 {
-    /// <summary>Steps of a write at which its time may be up.</summary>
+    /// <summary>The steps of a write at which its deadline may pass.</summary>
     public enum Moment
     {
         BeforeItIsSent,
@@ -27,7 +27,7 @@ public sealed class RedisWriteBatchTests
         var database = DispatchProxy.Create<IDatabase, SilentDatabase>();
         var entries = new WatchedEntries();
         var write = new RedisWriteBatch(entries, together: false, deadline.Token);
-        var atThatMoment = default(Task<PublishOutcome>);
+        var outcomeAtMoment = default(Task<PublishOutcome>);
         entries.Counted = () => Pass(Moment.WhileRoomForItsAnswersIsMade);
         ((SilentDatabase)(object)database).Asked = () => Pass(Moment.WhileItIsHandedOver);
 
@@ -36,23 +36,23 @@ public sealed class RedisWriteBatchTests
         Pass(Moment.AfterItWasHandedOver);
         await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
 
-        // The outcome that the caller gets when its time is up, and the later outcome.
-        Assert.Equal((expected, expected), ((await atThatMoment!).Status, (await write.OutcomeAsync(0)).Status));
+        // The outcome that the caller gets at the deadline, and the later outcome.
+        Assert.Equal((expected, expected), ((await outcomeAtMoment!).Status, (await write.OutcomeAsync(0)).Status));
         Assert.Equal(expected != PublishStatus.Failed, ((SilentDatabase)(object)database).IsUsed);
 
         void Pass(Moment passed)
         {
-            if (passed == moment && atThatMoment is null)
+            if (passed == moment && outcomeAtMoment is null)
             {
                 deadline.Cancel();
                 Assert.True(write.Ended.IsCompleted);
-                atThatMoment = write.OutcomeAsync(0).AsTask();
-                Assert.True(atThatMoment.IsCompleted);
+                outcomeAtMoment = write.OutcomeAsync(0).AsTask();
+                Assert.True(outcomeAtMoment.IsCompleted);
             }
         }
     }
 
-    /// <summary>Takes everything, and never answers.</summary>
+    /// <summary>A database that accepts each call and never answers.</summary>
     public class SilentDatabase : DispatchProxy
     {
         public Action Asked { get; set; } = () => { };
@@ -67,7 +67,9 @@ public sealed class RedisWriteBatchTests
         }
     }
 
-    /// <summary>One entry, and says when it is counted: the write does so between its two steps.</summary>
+    /// <summary>
+    /// A list of one entry that signals when its count is read, which the write does between its two steps.
+    /// </summary>
     private sealed class WatchedEntries : Collection<(RedisKey, NameValueEntry[])>, IList<(RedisKey, NameValueEntry[])>
     {
         public WatchedEntries() => Add(("stream", []));

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// A proxy before Redis that can hold back the replies: the server acts, and the client does not hear of it.
+/// A proxy in front of Redis that can hold back replies: the server executes a command, and the client gets no answer.
 /// </summary>
 internal sealed class ReplyValve : IAsyncDisposable
 {
@@ -26,10 +26,10 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     public string Address { get; }
 
-    /// <summary>The replacements in replies, of the same length.</summary>
+    /// <summary>A replacement in the replies, of the same length.</summary>
     public (byte[] From, byte[] To)? Rewrite { get; set; }
 
-    /// <summary>Completes when a reply is being held back.</summary>
+    /// <summary>Completes when a reply is held back.</summary>
     public Task ReplyHeld => held.Task.WaitAsync(TestRedis.Patience);
 
     public void Close()
@@ -40,7 +40,7 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     public void Open() => open.TrySetResult();
 
-    /// <summary>Drops the connections with the replies that are held back, and lets the next ones through.</summary>
+    /// <summary>Closes the connections with the held replies, and forwards the replies of later connections.</summary>
     public void Cut()
     {
         using var all = Interlocked.Exchange(ref cut, new CancellationTokenSource());
@@ -48,7 +48,7 @@ internal sealed class ReplyValve : IAsyncDisposable
         Open();
     }
 
-    /// <summary>Takes no new connection.</summary>
+    /// <summary>Refuses new connections.</summary>
     public void Refuse() => listener.Stop();
 
     public async ValueTask DisposeAsync()
@@ -94,7 +94,7 @@ internal sealed class ReplyValve : IAsyncDisposable
         catch (Exception exception)
             when (exception is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
         {
-            // Refused or disposed.
+            // The listener was stopped or disposed.
         }
     }
 
@@ -111,7 +111,7 @@ internal sealed class ReplyValve : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                // A client that came back while the test was ending.
+                // A client reconnected while the valve was being disposed.
                 return;
             }
 
@@ -148,7 +148,7 @@ internal sealed class ReplyValve : IAsyncDisposable
         catch (Exception exception)
             when (exception is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
-            // One side has gone; the other follows.
+            // One side has closed the connection. The other side is closed too.
         }
     }
 }

@@ -10,7 +10,7 @@ internal sealed class TestLog : ILogger
     private readonly List<string> lines = [];
     private TaskCompletionSource next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The entries that were logged until now.</summary>
+    /// <summary>The entries so far.</summary>
     public string[] Lines
     {
         get
@@ -22,7 +22,7 @@ internal sealed class TestLog : ILogger
         }
     }
 
-    /// <summary>Waits for a line that contains some texts.</summary>
+    /// <summary>Waits for a line that contains all given texts.</summary>
     public async Task<string> LineAsync(params string[] texts)
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);

@@ -7,7 +7,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>One application on Redis Pub/Sub, and what it logged.</summary>
+/// <summary>An application on Redis Pub/Sub, with its log.</summary>
 internal sealed class TestPubSub : IAsyncDisposable, ILogger
 {
     private readonly Stack<IAsyncDisposable> made = new();
@@ -54,7 +54,7 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
     public async Task<HealthCheckResult> HealthAsync() => await Transport.CheckHealthAsync(TestContext.Current.CancellationToken);
 
     /// <summary>
-    /// Publishes again and again until something arrives: for when nothing says that the subscription is back.
+    /// Publishes repeatedly until an event arrives, because no signal shows that the subscription is active again.
     /// </summary>
     public async Task<Delivery> PublishUntilDeliveredAsync(Receiver receiver)
     {

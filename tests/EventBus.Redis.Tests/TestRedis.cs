@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>The Redis of the tests, and applications that meet on it under a prefix of their own.</summary>
+/// <summary>The Redis server of the tests, and applications that share a unique prefix on it.</summary>
 internal sealed class TestRedis : IAsyncDisposable
 {
     /// <summary>The deadline of waits.</summary>
@@ -40,7 +40,7 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public RedisKey ParcelStream => $"{{{Prefix}}}:parcel";
 
-    /// <summary>A wire to the server that passes everything on until a test changes it.</summary>
+    /// <summary>Creates a proxy to the server that forwards everything until a test changes it.</summary>
     public static TcpProxy NewProxy() => new(int.Parse(EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Returns the address of the server behind a proxy.</summary>
@@ -58,7 +58,7 @@ internal sealed class TestRedis : IAsyncDisposable
             new EnvelopeAttributes { Id = $"p-{number}", Name = name, Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) },
             [(byte)'1']);
 
-    /// <summary>Starts one application's transport.</summary>
+    /// <summary>Starts the transport of one application.</summary>
     public async Task<RedisTransport> StartAsync(
         TimeSpan? claimAfter = null,
         string? address = null,
@@ -89,7 +89,7 @@ internal sealed class TestRedis : IAsyncDisposable
         return receiver;
     }
 
-    /// <summary>Publishes a batch and returns what became of each.</summary>
+    /// <summary>Publishes a batch, and returns the outcome of each event.</summary>
     public static async Task<PublishOutcome[]> PublishAsync(Transport transport, params Envelope[] batch)
     {
         using var deadline = new CancellationTokenSource(Patience);
@@ -109,11 +109,11 @@ internal sealed class TestRedis : IAsyncDisposable
         }
         catch (TimeoutException exception)
         {
-            throw new TimeoutException($"There was not {awaited} within {Patience}.", exception);
+            throw new TimeoutException($"Not received within {Patience}: {awaited}.", exception);
         }
     }
 
-    /// <summary>Takes as many deliveries within a time, and acknowledges each.</summary>
+    /// <summary>Takes a number of deliveries within a time, and acknowledges each.</summary>
     public static async Task TakeAllAsync(Receiver receiver, int count, TimeSpan time)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -126,7 +126,7 @@ internal sealed class TestRedis : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                Assert.Fail($"Only {i} of {count} events came within {time}.");
+                Assert.Fail($"Only {i} of {count} events arrived within {time}.");
             }
         }
     }
@@ -134,35 +134,35 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>Returns the number of unacknowledged entries.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app:parcels")).PendingMessageCount;
 
-    /// <summary>Waits until one entry is pending, for a consumer whose name is as it should be.</summary>
-    public async Task OwnedAsync(Predicate<string> isIt)
+    /// <summary>Waits until one entry is pending for a consumer whose name fulfils a condition.</summary>
+    public async Task UntilOwnedAsync(Predicate<string> condition)
     {
         StreamPendingMessageInfo[] pending = [];
         await Until.TrueAsync(
             () => $"the owner of the one pending entry; pending for {string.Join(", ", pending.Select(each => each.ConsumerName))}",
             Patience,
             async () => (pending = await Database.StreamPendingMessagesAsync(ParcelStream, "app:parcels", 2, RedisValue.Null)).Length == 1
-                && isIt(pending[0].ConsumerName!),
+                && condition(pending[0].ConsumerName!),
             TestContext.Current.CancellationToken);
     }
 
-    /// <summary>The ids of the events in the stream, in its order.</summary>
+    /// <summary>Returns the ids of the events in the stream, in its order.</summary>
     public async Task<string[]> ParcelIdsAsync() =>
         [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
 
-    /// <summary>Waits until it is written down how far the group is.</summary>
-    public async Task<string> PlaceAsync(Predicate<string> isIt)
+    /// <summary>Waits until the stored position of the group fulfils a condition.</summary>
+    public async Task<string> WaitForPositionAsync(Predicate<string> condition)
     {
         string? place = null;
         await Until.TrueAsync(
             () => $"the place of the group, which is '{place}'",
             Patience,
-            async () => (place = await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app:parcels")) is not null && isIt(place),
+            async () => (place = await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app:parcels")) is not null && condition(place),
             TestContext.Current.CancellationToken);
         return place!;
     }
 
-    /// <summary>Waits until the health is as it should be.</summary>
+    /// <summary>Waits until the health check has a status.</summary>
     public static async Task<HealthCheckResult> HealthAsync(Transport transport, HealthStatus state)
     {
         HealthCheckResult health = default;
@@ -174,21 +174,21 @@ internal sealed class TestRedis : IAsyncDisposable
         return health;
     }
 
-    /// <summary>Waits until the applications under test have as many connections as they should.</summary>
-    public async Task ConnectedAsync(Predicate<int> isIt)
+    /// <summary>Waits until the number of connections of the applications under test fulfils a condition.</summary>
+    public async Task UntilConnectedAsync(Predicate<int> condition)
     {
         var count = 0;
         await Until.TrueAsync(
             () => $"the number of open connections, which is {count}",
             Patience,
-            async () => isIt(count = (await Admin.GetServers()[0].ClientListAsync()).Count(client => client.Name == Prefix)),
+            async () => condition(count = (await Admin.GetServers()[0].ClientListAsync()).Count(client => client.Name == Prefix)),
             TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Cuts the connections of the applications under test, at the server.</summary>
+    /// <summary>Closes the connections of the applications under test at the server.</summary>
     public Task<int> KillConnectionsAsync() => KillConnectionsAsync(Admin, Prefix);
 
-    /// <summary>Cuts the connections that carry a name, at the server, and returns how many there were.</summary>
+    /// <summary>Closes the connections with a name at the server, and returns their number.</summary>
     public static async Task<int> KillConnectionsAsync(ConnectionMultiplexer admin, string name)
     {
         var server = admin.GetServers()[0];

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// An application that says which events it took, and finishes them or never does, until it is killed.
+/// An application that prints which events it took, and completes their handlers or never does, until it is killed.
 /// </summary>
 internal static class Victim
 {
@@ -34,7 +34,7 @@ internal static class Victim
         await host.StartAsync();
         Console.WriteLine("ready");
 
-        // The parent holds the other end: if it dies, so does this.
+        // The parent holds the other end of the pipe: if it ends, so does this process.
         await Console.In.ReadToEndAsync();
         return 1;
     }

@@ -6,12 +6,12 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// An application with an ordered subscription that writes each step into a list in Redis, under its own name, until it
-/// is killed.
+/// An application with an ordered subscription that appends each step with its own name to a list in Redis, until it is
+/// killed.
 /// </summary>
 internal static class Walker
 {
-    // Long enough that a machine under load does not take it from a living process.
+    // Long enough that a running process does not lose its lease on a machine under load.
     private static readonly TimeSpan ClaimAfter = TimeSpan.FromSeconds(3);
 
     public static RedisKey JournalOf(string prefix) => $"journal-{prefix}";
@@ -29,7 +29,7 @@ internal static class Walker
             {
                 await journal.GetDatabase().ListRightPushAsync(JournalOf(prefix), $"{name}/{step.Key}/{step.Number}");
 
-                // Some work, so that a backlog lasts.
+                // Some work, so that a backlog remains.
                 for (var i = 0; i < 10; i++)
                 {
                     await journal.GetDatabase().PingAsync();
@@ -39,12 +39,12 @@ internal static class Walker
         await host.StartAsync();
         Console.WriteLine("ready");
 
-        // The parent holds the other end: if it dies, so does this.
+        // The parent holds the other end of the pipe: if it ends, so does this process.
         await Console.In.ReadToEndAsync();
         return 1;
     }
 
-    /// <summary>Writes down that the lease, or deliveries, were lost: from there on events may come again.</summary>
+    /// <summary>Records the loss of the lease or of deliveries: from then on events may be redelivered.</summary>
     private sealed class LossJournal(Action<string> write) : ILoggerProvider, ILogger
     {
         public ILogger CreateLogger(string categoryName) => this;

@@ -45,7 +45,7 @@ public sealed class CrashTests : IDisposable
                 victim.Kill();
             }
 
-            // The last line may be cut off where the process ended.
+            // The last line may be incomplete, because the process was killed.
             await AssertWholeAsync([.. accepted.Where(line => line.Split('-') is [_, { Length: > 0 }])]);
         }
     }
@@ -58,7 +58,7 @@ public sealed class CrashTests : IDisposable
         {
             await stores.Failures.RecordAsync(Failed("0", line: "k"), Token);
 
-            // From here on all is in the log alone.
+            // From here on, all changes are in the write-ahead log only.
             using var connection = Connect(File);
             await RunAsync(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
             for (var step = 1; step <= Steps; step++)
@@ -81,8 +81,8 @@ public sealed class CrashTests : IDisposable
             Assert.True(seen.Add(kept) || kept <= Steps + 1);
             Assert.Equal(length == log.Length, kept == Steps + 1);
 
-            // The line is worked off from its beginning: what is kept is the first of what was accepted, and each of it
-            // wholly.
+            // The line is processed from its beginning: the remaining entries are the first ones that were accepted,
+            // and each of them is complete.
             for (var step = 0; step < kept; step++)
             {
                 var head = Assert.Single((await stores.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
@@ -93,7 +93,7 @@ public sealed class CrashTests : IDisposable
             Assert.Equal(0, await stores.Failures.CountAsync(Token));
         }
 
-        Assert.True(seen.Count > 10, "The log was always torn at the same step.");
+        Assert.True(seen.Count > 10, "The log was always interrupted at the same step.");
     }
 
     private async Task AssertWholeAsync(IReadOnlyCollection<string> accepted)
@@ -113,7 +113,7 @@ public sealed class CrashTests : IDisposable
             await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas"),
             await stores.Sagas.CountAsync(new SagaFilter(), Token));
 
-        // Each done key has both of its effects, and no other has one.
+        // Each completed key has both of its effects, and no other key has one.
         Assert.Equal(
             2 * await RunAsync(connection, "SELECT count(*) FROM eventbus_processed WHERE done = 1"),
             await RunAsync(connection, "SELECT count(*) FROM effects"));
@@ -135,7 +135,7 @@ public sealed class CrashTests : IDisposable
             Assert.NotEmpty(ids);
             foreach (var id in ids)
             {
-                Assert.True(await RunAsync(connection, string.Format(query, id)) == 1, $"'{what}{id}' was said, and is lost.");
+                Assert.True(await RunAsync(connection, string.Format(query, id)) == 1, $"'{what}{id}' was reported, and is missing.");
             }
         }
     }

@@ -4,13 +4,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Calls that wait behind the effect of another event in the one transaction of the writer.</summary>
+/// <summary>Tests calls that wait behind the effect of another event in the single transaction of the writer.</summary>
 public sealed class DeadlineTests : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(300);
 
     private readonly TestFolder folder = new();
-    private readonly TaskCompletionSource inEffect = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource effectStarted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource go = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -35,7 +35,7 @@ public sealed class DeadlineTests : IDisposable
             () => sagas.StartAsync(new Errand(), "errand-1", Token).WaitAsync(TestStores.Patience, Token));
         Assert.False(go.Task.IsCompleted);
 
-        // They waited for their turn and were withdrawn: nothing of them is ever done.
+        // Both calls were withdrawn while they waited, and are never executed.
         Assert.Equal(PublishFailure.Failed, delayed.Failure);
         Assert.Equal([PublishFailure.Failed, PublishFailure.Failed], many.Items.Select(item => item?.Failure));
         Assert.Contains("was not started", saga.Message, StringComparison.Ordinal);
@@ -52,12 +52,12 @@ public sealed class DeadlineTests : IDisposable
         builder.Services.AddEventBus(bus => bus.UseInMemory()
             .StoreInSqlite(TestStores.ConnectionString(folder["bus.db"]))
             .Configure(options => (options.ServiceName, options.PublishTimeout) = ("shop", Deadline))
-            .AddSaga<RunErrand, Errand>()
+            .AddSaga<ErrandSaga, Errand>()
             .Subscribe("slow", s => s.On<Ping>((_, context, _) =>
             {
                 context.OnCommit(async (_, _) =>
                 {
-                    inEffect.TrySetResult();
+                    effectStarted.TrySetResult();
                     await go.Task;
                 });
                 return Task.CompletedTask;
@@ -65,7 +65,7 @@ public sealed class DeadlineTests : IDisposable
         var host = builder.Build();
         await host.StartAsync(Token);
         await host.Services.GetRequiredService<IEventBus>().PublishAsync(new Ping(1), Token);
-        await inEffect.Task.WaitAsync(TestStores.Patience, Token);
+        await effectStarted.Task.WaitAsync(TestStores.Patience, Token);
         return host;
     }
 
@@ -74,7 +74,7 @@ public sealed class DeadlineTests : IDisposable
 
     private sealed record Errand;
 
-    private sealed class RunErrand : Saga<Errand>
+    private sealed class ErrandSaga : Saga<Errand>
     {
         protected override void Define(SagaBuilder<Errand> saga) => saga.Step("go", (_, _) => Task.CompletedTask);
     }

@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>The effects of handlers in the transaction of their events: rows in a table of the application.</summary>
+/// <summary>Effects of handlers in the transaction of their events: rows in a table of the application.</summary>
 internal static class Effects
 {
     public static async Task CreateTableAsync(string file)

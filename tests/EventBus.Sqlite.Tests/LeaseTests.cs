@@ -6,7 +6,7 @@ using static EventBus.Sqlite.Tests.TestStores;
 namespace EventBus.Sqlite.Tests;
 
 /// <summary>
-/// Two instances that share a file, and a handler that runs for longer than the lease under which it has its event.
+/// Tests two instances that share a file, with a handler that runs for longer than the lease of its event.
 /// </summary>
 public sealed class LeaseTests : IDisposable
 {
@@ -35,7 +35,7 @@ public sealed class LeaseTests : IDisposable
         await PublishAsync(first);
         await begun.Task.WaitAsync(Patience, Token);
         await PublishAsync(second);
-        await UnrenewedLeasesEndAsync();
+        await WaitForLeaseExpiryAsync();
         Assert.Equal(1, Volatile.Read(ref starts));
 
         finish.SetResult();
@@ -52,7 +52,7 @@ public sealed class LeaseTests : IDisposable
         using var second = await StartAsync(_ => { }, startsToFail: 1);
         await PublishAsync(first);
         await begun.Task.WaitAsync(Patience, Token);
-        await UnrenewedLeasesEndAsync();
+        await WaitForLeaseExpiryAsync();
         Assert.Equal(2, Volatile.Read(ref starts));
 
         finish.SetResult();
@@ -62,8 +62,8 @@ public sealed class LeaseTests : IDisposable
         await Task.WhenAll(first.StopAsync(Token), second.StopAsync(Token));
     }
 
-    /// <summary>The time in which leases of that length expire without renewal, one after the other.</summary>
-    private async Task UnrenewedLeasesEndAsync()
+    /// <summary>Waits as long as several leases of that length take to expire one after the other.</summary>
+    private async Task WaitForLeaseExpiryAsync()
     {
         await using var stores = await OpenAsync(folder["bus.db"]);
         var ended = -1;
@@ -99,7 +99,7 @@ public sealed class LeaseTests : IDisposable
                 {
                     if (Interlocked.Increment(ref starts) <= startsToFail)
                     {
-                        throw new IOException("The first start fails.");
+                        throw new IOException("The first attempt fails.");
                     }
 
                     begun.TrySetResult();

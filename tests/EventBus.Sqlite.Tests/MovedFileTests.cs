@@ -6,7 +6,7 @@ using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>The file is deleted or replaced while the stores use it. Windows refuses both.</summary>
+/// <summary>Tests a file that is deleted or replaced while the stores use it. Windows refuses both.</summary>
 public sealed class MovedFileTests : IDisposable
 {
     private readonly TestFolder folder = new();
@@ -27,12 +27,12 @@ public sealed class MovedFileTests : IDisposable
 
         await FailAsync(host, 2);
 
-        Assert.Equal(["e-2"], await DeadAsync(host));
-        Assert.Equal(["e-2"], await FoundAsync());
+        Assert.Equal(["e-2"], await ListDeadLettersAsync(host));
+        Assert.Equal(["e-2"], await ReadEventIdsAsync());
         Assert.Equal(HealthStatus.Healthy, (await CheckAsync(host)).Status);
         await FailAsync(host, 3);
         Delete();
-        await Until.TrueAsync("the file is made again without any event", () => System.IO.File.Exists(File), Token);
+        await Until.TrueAsync("the file is created again without any event", () => System.IO.File.Exists(File), Token);
         await host.StopAsync(Token);
     }
 
@@ -54,8 +54,8 @@ public sealed class MovedFileTests : IDisposable
 
         await FailAsync(host, 3);
 
-        Assert.Equal(["e-1", "e-3"], (await DeadAsync(host)).Order());
-        Assert.Equal(["e-1", "e-3"], await FoundAsync());
+        Assert.Equal(["e-1", "e-3"], (await ListDeadLettersAsync(host)).Order());
+        Assert.Equal(["e-1", "e-3"], await ReadEventIdsAsync());
         await host.StopAsync(Token);
     }
 
@@ -76,7 +76,7 @@ public sealed class MovedFileTests : IDisposable
         await Until.TrueAsync("health is green again", async () => (await CheckAsync(host)).Status == HealthStatus.Healthy, Token);
 
         await FailAsync(host, 2);
-        Assert.Equal(["e-2"], await FoundAsync());
+        Assert.Equal(["e-2"], await ReadEventIdsAsync());
         await host.StopAsync(Token);
     }
 
@@ -97,7 +97,7 @@ public sealed class MovedFileTests : IDisposable
             await host.StopAsync(Token);
         }
 
-        Assert.Equal(["e-1", "e-2"], await FoundAsync());
+        Assert.Equal(["e-1", "e-2"], await ReadEventIdsAsync());
     }
 
     [Fact]
@@ -133,14 +133,14 @@ public sealed class MovedFileTests : IDisposable
         Assert.Equal($"e-{number}", await next.WaitAsync(Patience, Token));
     }
 
-    private static async Task<IEnumerable<string>> DeadAsync(IHost host) =>
+    private static async Task<IEnumerable<string>> ListDeadLettersAsync(IHost host) =>
         (await host.Services.GetRequiredService<IDeadLetters>().ListAsync(cancellationToken: Token)).Select(letter => letter.EventId);
 
     private static async Task<HealthReportEntry> CheckAsync(IHost host) =>
         (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
 
-    /// <summary>The content of the file under the path.</summary>
-    private async Task<IEnumerable<string>> FoundAsync()
+    /// <summary>Returns the content of the file at the path.</summary>
+    private async Task<IEnumerable<string>> ReadEventIdsAsync()
     {
         await using var stores = await OpenAsync(File);
         return (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(dead => dead.Envelope.Id).Order();
@@ -162,7 +162,7 @@ public sealed class MovedFileTests : IDisposable
         builder.Services.AddSingleton<Alerts>();
         builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(ConnectionString(File)).Retry(0).AddAlert<Alerts>()
             .Configure(options => (options.ServiceName, options.AlertInterval) = ("shop", TimeSpan.Zero))
-            .Subscribe<FileTouched>("touched", (_, _, _) => throw new InvalidOperationException("fails, as it should")));
+            .Subscribe<FileTouched>("touched", (_, _, _) => throw new InvalidOperationException("fails on purpose")));
         var host = builder.Build();
         await host.StartAsync(Token);
         return host;

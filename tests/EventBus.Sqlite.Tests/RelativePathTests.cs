@@ -3,7 +3,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Changes the folder of the process, which no other test may see.</summary>
+/// <summary>
+/// Tests relative paths. Runs without other tests, because it changes the current folder of the process.
+/// </summary>
 [CollectionDefinition(nameof(RelativePathTests), DisableParallelization = true)]
 [Collection(nameof(RelativePathTests))]
 public sealed class RelativePathTests
@@ -35,7 +37,7 @@ public sealed class RelativePathTests
             await bus.PublishAsync(new PathTaken(1), Token);
             await bus.WhenIdleAsync(TestStores.Patience, Token);
 
-            // The first read opens the first connection that reads.
+            // The first read opens the first reading connection.
             Assert.Single(await host.Services.GetRequiredService<IDeadLetters>().ListAsync(cancellationToken: Token));
             await host.StopAsync(Token);
             Assert.Empty(second.EnumerateFileSystemInfos());
@@ -62,7 +64,7 @@ public sealed class RelativePathTests
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(connectionString).Retry(0)
-            .Subscribe<PathTaken>("path", (_, _, _) => throw new InvalidOperationException("fails, as it should")));
+            .Subscribe<PathTaken>("path", (_, _, _) => throw new InvalidOperationException("fails on purpose")));
         return builder.Build();
     }
 

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Two buses of one application, and a service whose name looks like one of them, over one file.</summary>
+/// <summary>
+/// Tests two buses of one application, and a service whose name looks like one of them, with one file.
+/// </summary>
 public sealed class SecondBusTests : IDisposable
 {
     private const int Count = 20;
@@ -13,13 +15,13 @@ public sealed class SecondBusTests : IDisposable
     private readonly ConcurrentBag<(string Bus, int Number)> handled = [];
     private readonly ConcurrentBag<(string Bus, string Key)> steps = [];
     private readonly ConcurrentBag<string> followUps = [];
-    private readonly SemaphoreSlim handledOne = new(0);
+    private readonly SemaphoreSlim handledEvents = new(0);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public void Dispose()
     {
-        handledOne.Dispose();
+        handledEvents.Dispose();
         folder.Dispose();
     }
 
@@ -27,12 +29,12 @@ public sealed class SecondBusTests : IDisposable
     public async Task Buses_OfOneApplication_HandleTheirOwnEventsAndSagasOnly()
     {
         using var host = await StartAsync("shop", "billing");
-        using var lookalike = await StartAsync("shop.billing");
+        using var similar = await StartAsync("shop.billing");
         var due = DateTimeOffset.UtcNow.AddMilliseconds(300);
         (string Name, IServiceProvider Services, string? Key)[] buses = [
             ("shop", host.Services, null),
             ("shop+billing", host.Services, "billing"),
-            ("shop.billing", lookalike.Services, null)
+            ("shop.billing", similar.Services, null)
         ];
 
         foreach (var (_, services, key) in buses)
@@ -50,7 +52,7 @@ public sealed class SecondBusTests : IDisposable
 
         for (var i = 0; i < buses.Length * (Count - 1); i++)
         {
-            Assert.True(await handledOne.WaitAsync(TestStores.Patience, Token), $"Only {i} events were handled.");
+            Assert.True(await handledEvents.WaitAsync(TestStores.Patience, Token), $"Only {i} events were handled.");
         }
 
         foreach (var (name, services, key) in buses)
@@ -66,13 +68,13 @@ public sealed class SecondBusTests : IDisposable
             Assert.Single(steps, step => step.Bus == name);
         }
 
-        // What is given to services outside as a key, and the ids of what follows, are different ones too.
+        // The idempotency keys for other services, and the ids of follow-up events, also differ.
         Assert.Equal(
             ["billing+errand-1/go/execute", "errand-1/go/execute", "errand-1/go/execute"],
             steps.Select(step => step.Key).Order(StringComparer.Ordinal));
         Assert.Equal(3 * (Count - 1), followUps.Distinct().Count());
         await host.StopAsync(Token);
-        await lookalike.StopAsync(Token);
+        await similar.StopAsync(Token);
     }
 
     private static IEventBus Bus(IServiceProvider services, string? key) => services.GetRequiredKeyedService<IEventBus>(key);
@@ -95,7 +97,7 @@ public sealed class SecondBusTests : IDisposable
         .StoreInSqlite(TestStores.ConnectionString(folder["bus.db"]))
         .Retry(1, TimeSpan.FromMilliseconds(1))
         .Configure(options => options.ServiceName = service)
-        .AddSaga<RunErrand, Errand>()
+        .AddSaga<ErrandSaga, Errand>()
         .Use(async (context, next, token) =>
         {
             if (context.Event is StepTaken step)
@@ -113,15 +115,15 @@ public sealed class SecondBusTests : IDisposable
         })
         .Subscribe("pings", s => s.On<Ping>(async (e, context, token) =>
         {
-            // The event 0 fails for good, and the next three once.
+            // Event 0 always fails, and the next three fail once.
             if (e.Number == 0 || (e.Number < 4 && context.Attempt == 1))
             {
-                throw new InvalidOperationException("fails, as it should");
+                throw new InvalidOperationException("fails on purpose");
             }
 
             handled.Add((name, e.Number));
             await context.PublishAsync(new Pong(e.Number), token);
-            handledOne.Release();
+            handledEvents.Release();
         }).Idempotent());
 
     [EventName("ping.sent")]
@@ -135,7 +137,7 @@ public sealed class SecondBusTests : IDisposable
 
     private sealed record Errand;
 
-    private sealed class RunErrand : Saga<Errand>
+    private sealed class ErrandSaga : Saga<Errand>
     {
         protected override void Define(SagaBuilder<Errand> saga) =>
             saga.Step("go", (context, token) => context.PublishAsync(new StepTaken(context.IdempotencyKey), token));

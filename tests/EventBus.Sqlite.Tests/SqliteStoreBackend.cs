@@ -6,9 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>
-/// The stores in SQLite under proof: a file for each run, in a folder that is gone when the tests are.
-/// </summary>
+/// <summary>The SQLite stores under test: a file for each run, in a folder that is deleted after the tests.</summary>
 public sealed class SqliteStoreBackend : StoreBackend, IDisposable
 {
     private readonly TestFolder folder = new();
@@ -22,7 +20,7 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
 
     public override BusStores CreateStores(string isolation)
     {
-        // While the store is down, each write waits that long.
+        // While the store is down, each write waits for this time.
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(2) };
         return SqliteBuilderExtensions.Stores(new SqliteFile($"Data Source={FileOf(isolation)}", options), options, NullLogger.Instance);
     }
@@ -46,7 +44,7 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
         Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
     }
 
-    /// <summary>Holds the only write lock, as another program would that does not release it.</summary>
+    /// <summary>Holds the only write lock, like another program that does not release it.</summary>
     public override async Task BreakAsync(string isolation, CancellationToken cancellationToken)
     {
         var connection = TestStores.Connect(FileOf(isolation));

@@ -1,6 +1,6 @@
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>A folder that is gone when the test is.</summary>
+/// <summary>A folder that is deleted at the end of the test.</summary>
 internal sealed class TestFolder : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-sqlite-");

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>The stores of a file, opened.</summary>
+/// <summary>The opened stores of a file.</summary>
 internal sealed class TestStores : IAsyncDisposable
 {
     public static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -16,7 +16,7 @@ internal sealed class TestStores : IAsyncDisposable
 
     private TestStores(BusStores stores, TimeProvider clock) => (this.stores, Clock) = (stores, clock);
 
-    /// <summary>The clock by which the stores are planned.</summary>
+    /// <summary>The clock of the stores.</summary>
     public TimeProvider Clock { get; }
 
     public KeyedFailureStore Failures => (KeyedFailureStore)stores.Failures!;

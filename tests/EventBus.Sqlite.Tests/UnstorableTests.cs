@@ -5,7 +5,8 @@ using static EventBus.Sqlite.Tests.TestStores;
 namespace EventBus.Sqlite.Tests;
 
 /// <summary>
-/// In memory with SQLite: one event that the file cannot take, or one row that it cannot give, costs no other event.
+/// Tests the in-memory backend with SQLite: an event that the file refuses, or a row that cannot be read, affects no
+/// other event.
 /// </summary>
 public sealed class UnstorableTests : IDisposable
 {

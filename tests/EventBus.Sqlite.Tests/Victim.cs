@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>A process that writes to the stores and says what they have accepted, until it is killed.</summary>
+/// <summary>A process that writes to the stores, and prints each accepted write, until it is killed.</summary>
 internal static class Victim
 {
     public const int Writers = 8;
@@ -15,8 +15,8 @@ internal static class Victim
         return 0;
     }
 
-    // Each round is a whole life: a failure is recorded and claimed, a key is claimed and completed with an effect, an
-    // event is delayed, a saga is started and ends. Only what was accepted is said.
+    // Each round runs all operations: a failure is recorded and claimed, a key is claimed and completed with an effect,
+    // an event is delayed, a saga is started and ended. Only accepted operations are printed.
     private static async Task WriteAsync(TestStores stores, int first, int writer)
     {
         for (var round = first; ; round++)

@@ -7,16 +7,16 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// A program that blocks its one thread on every call, as desktop programs and old test runners do: code that continues
-/// in the context of that thread hangs. Shared by the tests of several backends.
+/// A program that blocks its only thread on every call, like desktop programs and old test runners. A continuation
+/// that is posted to the context of that thread would hang.
 /// </summary>
 internal static class BlockingCaller
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Runs a whole life of a bus, in the way of a desktop program: one thread with a synchronization context, which is
-    /// not pumped while it waits.
+    /// Starts, uses and stops a bus on one thread with a synchronization context that runs nothing while the thread
+    /// waits.
     /// </summary>
     public static Task RunInContextAsync(
         Action<EventBusBuilder> configure,
@@ -44,7 +44,7 @@ internal static class BlockingCaller
         return WithinAsync(ended.Task, "the calls of a thread with a synchronization context");
     }
 
-    /// <summary>The same under a task scheduler that runs one task at a time.</summary>
+    /// <summary>Does the same under a task scheduler that runs one task at a time.</summary>
     public static Task RunInSchedulerAsync(
         Action<EventBusBuilder> configure,
         bool keyed = true,
@@ -75,11 +75,11 @@ internal static class BlockingCaller
             var letters = host.Services.GetRequiredService<IDeadLetters>();
             for (var i = 0; i < 4; i++)
             {
-                Assert.True(failed.TryTake(out _, Patience), "every event is handled, fails and alerts");
+                Assert.True(failed.TryTake(out _, Patience), "each failed event raises an alert");
             }
 
             Assert.Equal(4L, Wait(letters.CountAsync()));
-            Assert.True(Wait(letters.ListAsync()).Count > 0, "a dead letter is seen");
+            Assert.True(Wait(letters.ListAsync()).Count > 0, "a dead letter is listed");
             if (keyed)
             {
                 var first = Wait(letters.ListAsync())[0].Id;
@@ -98,7 +98,7 @@ internal static class BlockingCaller
             Wait(host.StopAsync());
         }
 
-        // A host that is never stopped: its end stops the bus.
+        // The host is not stopped: its disposal stops the bus.
         using (var host = Build(configure, failed, log))
         {
             host.Start();
@@ -135,7 +135,7 @@ internal static class BlockingCaller
             bus.Subscribe<BlockingCalled>("blocking", async (e, _, _) =>
             {
                 await Task.Yield();
-                throw new InvalidOperationException($"{e.Number} fails, as it should.");
+                throw new InvalidOperationException($"{e.Number} fails on purpose.");
             });
         });
         return builder.Build();
@@ -149,7 +149,7 @@ internal static class BlockingCaller
         }
         catch (TimeoutException) when (!calls.IsCompleted)
         {
-            Assert.Fail($"{what} hang: after {Patience} they have not ended.");
+            Assert.Fail($"{what} did not complete within {Patience}.");
         }
     }
 
@@ -157,7 +157,7 @@ internal static class BlockingCaller
 
     private static T Wait<T>(Task<T> task) => task.GetAwaiter().GetResult();
 
-    /// <summary>Takes continuations and never runs them: its thread waits.</summary>
+    /// <summary>Accepts continuations and never runs them, because its thread waits.</summary>
     private sealed class SilentContext : SynchronizationContext
     {
         public override void Post(SendOrPostCallback d, object? state)

@@ -7,8 +7,8 @@ using System.Runtime.ExceptionServices;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// The password of the test servers: it is known, so that one can look whether it sings. Listens to every exception
-/// that is thrown, every trace that is made and what goes into <see cref="Log"/> while the tests of a program run.
+/// The password of the test servers, which must not appear in any output. While the tests of a program run, this class
+/// searches every thrown exception, every trace and the texts in <see cref="Log"/> for it.
 /// </summary>
 public sealed class Canary : IDisposable
 {
@@ -27,12 +27,12 @@ public sealed class Canary : IDisposable
         AppDomain.CurrentDomain.FirstChanceException += Check;
     }
 
-    /// <summary>The password; an unused one if the servers have none.</summary>
+    /// <summary>The password of the servers, or an unused value if they have none.</summary>
     public static string Password { get; } = Environment.GetEnvironmentVariable("EVENTBUS_TEST_CANARY") is { Length: > 0 } given
         ? given
         : "no-canary-was-given";
 
-    /// <summary>The log of all tests without their own; the log of a test forwards to it.</summary>
+    /// <summary>The log of all tests that have none of their own. The log of such a test forwards to it.</summary>
     public static CanaryLog Log { get; } = new();
 
     public void Dispose()
@@ -44,7 +44,7 @@ public sealed class Canary : IDisposable
             $"A password was in {Found.Count} exceptions, traces or logs, the first: {(Found.TryPeek(out var first) ? first : "")}");
     }
 
-    /// <summary>Notes a text with the password in it. What was found fails the run at its end.</summary>
+    /// <summary>Records a text that contains the password. Any record fails the run at its end.</summary>
     public static void Check(string what, string text)
     {
         if (text.Contains(Password, StringComparison.Ordinal))
@@ -57,7 +57,7 @@ public sealed class Canary : IDisposable
     {
         try
         {
-            // The inner ones too: not all of them were thrown.
+            // Inner exceptions were not necessarily thrown, so they are checked here.
             for (var exception = thrown.Exception; exception is not null; exception = exception.InnerException)
             {
                 Check($"{exception.GetType()}", $"{exception.Message} {string.Join(' ', exception.Data.Values.Cast<object>())}");
@@ -65,8 +65,7 @@ public sealed class Canary : IDisposable
         }
         catch (Exception)
         {
-            // Whatever is wrong with an exception that cannot even say its message, throwing here would end the
-            // process.
+            // An exception whose members throw must not end the process.
         }
     }
 

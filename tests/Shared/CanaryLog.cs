@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>A log that is only searched for the password.</summary>
+/// <summary>A log that keeps nothing and only searches each text for the password.</summary>
 public sealed class CanaryLog : ILogger, ILoggerProvider
 {
     public void Log<TState>(

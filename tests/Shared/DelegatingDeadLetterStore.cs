@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A dead-letter store that passes every call on. A test overrides the calls that it changes.</summary>
+/// <summary>A dead-letter store that forwards each call. A subclass overrides the calls that it changes.</summary>
 internal abstract class DelegatingDeadLetterStore(DeadLetterStore inner) : DeadLetterStore
 {
     public override ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>

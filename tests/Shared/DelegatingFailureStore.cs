@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A failure store that passes every call on. A test overrides the calls that it changes.</summary>
+/// <summary>A failure store that forwards each call. A subclass overrides the calls that it changes.</summary>
 internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedFailureStore
 {
     public override TimeSpan PollInterval => inner.PollInterval;

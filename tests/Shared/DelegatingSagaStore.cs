@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A saga store that passes every call on. A subclass overrides the calls that it changes.</summary>
+/// <summary>A saga store that forwards each call. A subclass overrides the calls that it changes.</summary>
 internal abstract class DelegatingSagaStore(SagaStore inner) : SagaStore
 {
     public override TimeSpan PollInterval => inner.PollInterval;

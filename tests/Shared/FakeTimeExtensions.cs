@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Advances a fake time step by step until a condition is true. The code under test has a turn after each step, and
+/// Advances a fake time step by step until a condition is true. The code under test can run after each step, and
 /// real time passes after every 16 steps.
 /// </summary>
 internal static class FakeTimeExtensions
@@ -19,7 +19,7 @@ internal static class FakeTimeExtensions
         CancellationToken cancellationToken) =>
         time.AdvanceUntilAsync(step, () => what, () => Task.FromResult(condition()), cancellationToken);
 
-    /// <summary>The text is made when the deadline has passed, so that it can contain what there is instead.</summary>
+    /// <summary>The text is created after the deadline, so that it can contain the current state.</summary>
     /// <exception cref="TimeoutException">The condition was false for 60 s of real time.</exception>
     public static Task AdvanceUntilAsync(
         this FakeTimeProvider time,

@@ -3,11 +3,11 @@ using System.Net.Sockets;
 
 namespace EventBus;
 
-/// <summary>Finds unused loopback ports. Shared by the tests that start their own servers.</summary>
+/// <summary>Finds unused loopback ports, for tests that start their own servers.</summary>
 internal static class FreePort
 {
-    // Below the range from which outgoing connections get theirs: while a killed server is down, a client that tries to
-    // reach it must not take its port.
+    // Below the range of ephemeral ports: while a killed server is down, a client that tries to connect to it must not
+    // get the same port as its local port.
     private const int First = 12_000;
     private const int Last = 30_000;
 
@@ -24,7 +24,7 @@ internal static class FreePort
             }
             catch (SocketException)
             {
-                // Taken.
+                // The port is in use.
             }
         }
     }

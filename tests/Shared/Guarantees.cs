@@ -5,7 +5,7 @@ namespace EventBus.Conformance;
 /// <summary>Compares docs/guarantees.md with the results of the suites.</summary>
 internal static class Guarantees
 {
-    // Two columns of one test program may be rewritten at the same time.
+    // Tests of one program may rewrite two columns at the same time.
     private static readonly SemaphoreSlim Writing = new(1);
 
     /// <summary>
@@ -17,7 +17,7 @@ internal static class Guarantees
         (written, results) => ConformanceSuite.Document(written, backend, results),
         cancellationToken);
 
-    /// <summary>As for a backend, for a column of stores.</summary>
+    /// <summary>Does the same for a column of stores.</summary>
     public static Task CompareAsync(StoreBackend backend, CancellationToken cancellationToken) => CompareAsync(
         ScenarioRuns.Of(backend),
         (written, results) => StoreSuite.Document(written, backend, results),
@@ -43,8 +43,8 @@ internal static class Guarantees
                 return;
             }
 
-            Assert.True(written == actual, "docs/guarantees.md does not say what the suite says. Run this test with "
-                + "EVENTBUS_UPDATE_DOCS=1 to rewrite it, and read the difference before you commit it.");
+            Assert.True(written == actual, "docs/guarantees.md differs from the results of the suite. Run this test with "
+                + "EVENTBUS_UPDATE_DOCS=1 to rewrite it, and review the difference before you commit it.");
         }
         finally
         {

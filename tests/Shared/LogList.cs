@@ -4,9 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>
-/// Remembers the texts that were logged, with their exceptions. Shared by the tests of several backends.
-/// </summary>
+/// <summary>Records the logged texts with their exceptions.</summary>
 internal sealed class LogList : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> texts = new();

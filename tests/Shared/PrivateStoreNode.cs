@@ -7,8 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// An instance of an application whose store is its own, on a backend that shares subscriptions. Shared by the tests of
-/// several backends.
+/// An instance of an application that has a private store, on a backend that shares subscriptions between instances.
 /// </summary>
 internal sealed class PrivateStoreNode : IAsyncDisposable
 {
@@ -30,15 +29,15 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Two instances share a file; a third with a store of its own comes and goes.</summary>
-    /// <param name="shared">Gives an instance the backend, and the store of the first two.</param>
-    /// <param name="alone">Gives an instance the backend, and a store of its own.</param>
-    /// <param name="countsOrdered">The backend tells who consumes an ordered subscription.</param>
+    /// <summary>Runs two instances that share a file, and a third one with a store of its own.</summary>
+    /// <param name="shared">Configures the backend and the store of the first two instances.</param>
+    /// <param name="alone">Configures the backend and the store of the third instance.</param>
+    /// <param name="countsOrdered">True if the backend reports the consumers of an ordered subscription.</param>
     public static async Task RunAsync(Action<EventBusBuilder> shared, Action<EventBusBuilder> alone, bool countsOrdered)
     {
         await using var first = await StartAsync(shared);
         await using var second = await StartAsync(shared);
-        await first.LineAsync("run one instance, or give all of them one store");
+        await first.LineAsync("Run one instance, or configure one store");
         await using (var third = await StartAsync(alone))
         {
             foreach (var node in new[] { first, second, third })
@@ -59,7 +58,7 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
             }
         }
 
-        // The two still consume the same subscriptions: their store knows both.
+        // The first two still consume the same subscriptions, and their store records both.
         foreach (var node in new[] { first, second })
         {
             await node.LineAsync("All instances that consume");
@@ -88,7 +87,7 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
     [EventName("paper.printed")]
     private sealed record PaperPrinted(int Number);
 
-    /// <summary>Waits for texts in the log.</summary>
+    /// <summary>A log that waits for texts.</summary>
     private sealed class Lines : ILoggerProvider, ILogger
     {
         private readonly Lock gate = new();

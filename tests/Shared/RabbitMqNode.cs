@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace EventBus;
 
 /// <summary>
-/// A private RabbitMQ that may be killed, restarted and controlled. It shares nothing with other nodes of the machine:
-/// name, ports, name service, cookie and files are its own.
+/// A private RabbitMQ node that a test may kill, restart and control. It shares nothing with other nodes of the
+/// machine: name, ports, name service, cookie and files are its own.
 /// </summary>
 internal sealed class RabbitMqNode : IAsyncDisposable
 {
@@ -22,12 +22,12 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     private readonly Dictionary<string, string> environment;
     private readonly List<Process> processes = [];
 
-    /// <param name="folder">Where its files are; the name of the folder above is the node's.</param>
-    /// <param name="port">Where clients connect to.</param>
-    /// <param name="password">That of its user <c>bus</c>.</param>
+    /// <param name="folder">The folder of its files. The name of the parent folder is the name of the node.</param>
+    /// <param name="port">The port for clients.</param>
+    /// <param name="password">The password of its user <c>bus</c>.</param>
     /// <param name="peer">
-    /// A node, started before this one, with which it may form a cluster: they share the name service and the cookie.
-    /// Null for a node of its own.
+    /// A node that was started before and with which this one may form a cluster: they share the name service and the
+    /// cookie. Null for a separate node.
     /// </param>
     public RabbitMqNode(string folder, int port, string password, RabbitMqNode? peer = null)
     {
@@ -65,7 +65,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     /// <summary>Returns the address of the node, directly or through a proxy.</summary>
     public Uri AddressAt(int port) => new($"amqp://bus:{Uri.EscapeDataString(password)}@127.0.0.1:{port}");
 
-    /// <summary>Starts it, also again, and returns when it takes connections.</summary>
+    /// <summary>Starts or restarts the node, and returns when it accepts connections.</summary>
     public async Task StartAsync()
     {
         if (processes.Count == 0)
@@ -80,7 +80,8 @@ internal sealed class RabbitMqNode : IAsyncDisposable
 
             if (peer is null)
             {
-                // Started here, the name service ends with the program instead of staying behind.
+                // A name service that is started here ends with the program. RabbitMQ would start one that keeps
+                // running.
                 Start("epmd", _ => { });
                 await Until.TrueAsync("RabbitMQ's name service listens", Patience, () => Task.FromResult(IsListening(names)));
             }
@@ -104,7 +105,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>Kills the node with SIGKILL.</summary>
     public async Task KillAsync()
     {
         using (var server = Process.GetProcessById(ProcessId))
@@ -115,10 +116,10 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         await processes[^1].WaitForExitAsync().WaitAsync(Patience);
     }
 
-    /// <summary>Stops it as an operator does.</summary>
+    /// <summary>Stops the node with SIGTERM.</summary>
     public async Task StopAsync()
     {
-        // .NET has no word for SIGTERM.
+        // .NET has no API for SIGTERM.
         using (var stop = Process.Start("kill", ["-TERM", $"{ProcessId}"]))
         {
             await stop.WaitForExitAsync().WaitAsync(Patience);
@@ -132,11 +133,11 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     {
         using var process = new Process { StartInfo = Prepare(Path.Combine(Programs, "rabbitmqctl"), ["-n", Name, .. arguments]) };
         process.Start();
-        var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(Patience);
         return process.ExitCode == 0
-            ? await said
-            : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
+            ? await output
+            : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await output}{await errors}");
     }
 
     /// <summary>Returns the log of the node.</summary>
@@ -190,10 +191,10 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         return start;
     }
 
-    private void Start(string program, Action<string> said)
+    private void Start(string program, Action<string> onOutput)
     {
         var process = new Process { StartInfo = Prepare(program, []) };
-        process.OutputDataReceived += (_, line) => said(line.Data ?? "");
+        process.OutputDataReceived += (_, line) => onOutput(line.Data ?? "");
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();

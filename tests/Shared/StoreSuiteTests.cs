@@ -16,7 +16,7 @@ public abstract class StoreSuiteTests(StoreBackend backend)
     public Task Guarantees_OfTheStores_AreThoseOfTheSuite() =>
         Guarantees.CompareAsync(backend, TestContext.Current.CancellationToken);
 
-    /// <summary>Each scenario once more: a part of the long form.</summary>
+    /// <summary>Runs all scenarios at the same time. Part of the long run only.</summary>
     [Fact(Explicit = true)]
     public Task Suite_AllScenariosAtOnce_Passes() => ScenarioRuns.Of(backend).RunAtOnceAsync(TestContext.Current.CancellationToken);
 }

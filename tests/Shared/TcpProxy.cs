@@ -6,8 +6,7 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>
-/// A TCP proxy between a client and a server of this machine that can close, delay and discard connections. Shared by
-/// the tests of every backend with a server.
+/// A TCP proxy between a client and a server of this machine that can close, delay and discard connections.
 /// </summary>
 internal sealed partial class TcpProxy : IAsyncDisposable
 {
@@ -35,30 +34,30 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// <summary>The direction from the server to clients.</summary>
     public TcpProxyDirection ToClient { get; } = new();
 
-    /// <summary>True if the answers of the server are discarded.</summary>
+    /// <summary>True to discard the answers of the server.</summary>
     public bool Mute
     {
         get => ToClient.Mode == TcpProxyMode.Discard;
         set => ToClient.Mode = value ? TcpProxyMode.Discard : TcpProxyMode.Pass;
     }
 
-    /// <summary>New connections are closed at once.</summary>
+    /// <summary>True to close new connections at once.</summary>
     public bool Refuse { get; set; }
 
-    /// <summary>Sets what happens in both directions.</summary>
+    /// <summary>Sets the treatment of the bytes in both directions.</summary>
     public TcpProxyMode Mode
     {
         set => (ToServer.Mode, ToClient.Mode) = (value, value);
     }
 
-    /// <summary>Completes when the next bytes have gone to the server.</summary>
+    /// <summary>Completes when the next bytes were sent to the server.</summary>
     public Task NextSend()
     {
         sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return sent.Task;
     }
 
-    /// <summary>Resets every connection (RST).</summary>
+    /// <summary>Resets each connection (RST).</summary>
     public void Sever()
     {
         foreach (var connection in connections.Keys)
@@ -67,7 +66,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends every connection as if both sides had closed it (FIN).</summary>
+    /// <summary>Ends each connection as if both sides had closed it (FIN).</summary>
     public void Finish()
     {
         foreach (var connection in connections.Keys)
@@ -77,39 +76,37 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>
-    /// Drops the state of every connection, as a network does whose translation table is full: their data is discarded
-    /// from now on, without an error.
+    /// Drops the state of each connection, like a network whose translation table is full: the data of these
+    /// connections is discarded from now on, without an error.
     /// </summary>
-    public void Forget()
+    public void Drop()
     {
         foreach (var connection in connections.Keys)
         {
-            connection.Forget();
+            connection.Drop();
         }
     }
 
     /// <summary>
-    /// Ends the forgotten connections at the server only, as the server does itself when it has missed their
-    /// heartbeats. The clients learn nothing.
+    /// Closes the dropped connections at the server only, like a server that missed their heartbeats. The clients get
+    /// no notice.
     /// </summary>
-    public void EndForgottenAtServer()
+    public void CloseDroppedAtServer()
     {
         foreach (var connection in connections.Keys)
         {
-            connection.EndAtServerIfForgotten();
+            connection.CloseAtServerIfDropped();
         }
     }
 
-    /// <summary>
-    /// Forgets the connections through which a client has said something that holds a text, in any case of its letters.
-    /// </summary>
-    /// <returns>How many there are.</returns>
-    public int ForgetThoseThatSaid(string text)
+    /// <summary>Drops the connections through which a client has sent a text. The case of letters is ignored.</summary>
+    /// <returns>The number of dropped connections.</returns>
+    public int DropConnectionsThatSent(string text)
     {
-        var found = connections.Keys.Where(connection => connection.HasSaid(text)).ToArray();
+        var found = connections.Keys.Where(connection => connection.HasSent(text)).ToArray();
         foreach (var connection in found)
         {
-            connection.Forget();
+            connection.Drop();
         }
 
         return found.Length;
@@ -122,7 +119,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         await accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         listener.Dispose();
 
-        // What was accepted meanwhile.
+        // Resets the connections that were accepted in the meantime.
         Sever();
     }
 
@@ -148,18 +145,18 @@ internal sealed partial class TcpProxy : IAsyncDisposable
             }
 
             await connection.Server.ConnectAsync(IPAddress.Loopback, server);
-            var said = connection.PumpAsync(client, connection.Server, ToServer, bytes =>
+            var toServer = connection.PumpAsync(client, connection.Server, ToServer, bytes =>
             {
-                connection.Said(bytes.Span);
+                connection.RecordSent(bytes.Span);
                 sent.TrySetResult();
             });
-            var answered = connection.PumpAsync(connection.Server, client, ToClient, _ => { });
-            await await Task.WhenAny(said, answered);
-            await Task.WhenAll(said, answered);
+            var toClient = connection.PumpAsync(connection.Server, client, ToClient, _ => { });
+            await await Task.WhenAny(toServer, toClient);
+            await Task.WhenAll(toServer, toClient);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // Cut, or the server is not there: the other direction ends too.
+            // One direction was reset, or the server is not reachable. Both directions end.
             connection.Reset();
         }
         finally
@@ -168,28 +165,28 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>One connection of a client, and the one to the server that belongs to it.</summary>
+    /// <summary>A connection of a client, and its connection to the server.</summary>
     private sealed class Connection(Socket client) : IDisposable
     {
-        // So much of what a client says is remembered.
-        private const int Remembered = 65_536;
+        // The number of bytes of the client that are kept.
+        private const int MaxRecorded = 65_536;
 
-        private readonly CancellationTokenSource cut = new();
-        private readonly StringBuilder said = new();
-        private volatile bool forgotten;
+        private readonly CancellationTokenSource closed = new();
+        private readonly StringBuilder sentText = new();
+        private volatile bool dropped;
 
         public Socket Server { get; } = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 
-        /// <summary>Carries what one side says, until it has said all.</summary>
+        /// <summary>Forwards the bytes of one side until that side ends.</summary>
         public async Task PumpAsync(Socket from, Socket to, TcpProxyDirection direction, Action<ReadOnlyMemory<byte>> passed)
         {
-            var (buffer, dark) = (new byte[16_384], false);
+            var (buffer, discards) = (new byte[16_384], false);
             while (true)
             {
-                await direction.MayReadAsync(cut.Token);
-                if (await from.ReceiveAsync(buffer, cut.Token) is var count && count == 0)
+                await direction.WhenReadableAsync(closed.Token);
+                if (await from.ReceiveAsync(buffer, closed.Token) is var count && count == 0)
                 {
-                    if (!forgotten)
+                    if (!dropped)
                     {
                         to.Shutdown(SocketShutdown.Send);
                     }
@@ -197,19 +194,19 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                     return;
                 }
 
-                // Asked again: the bytes may have come after the connection was stalled.
-                await direction.MayReadAsync(cut.Token);
-                await direction.TravelAsync(count, cut.Token);
+                // Checked again: the connection may have been stalled after the bytes arrived.
+                await direction.WhenReadableAsync(closed.Token);
+                await direction.DelayAsync(count, closed.Token);
 
-                // A connection that has lost bytes is unusable: it stays silent until it is cut.
-                dark |= forgotten || direction.Mode == TcpProxyMode.Discard;
-                if (dark)
+                // A connection that has lost bytes is unusable: it stays silent until it is reset.
+                discards |= dropped || direction.Mode == TcpProxyMode.Discard;
+                if (discards)
                 {
                     continue;
                 }
 
                 var admitted = direction.Admit(count, out var last);
-                await to.SendAsync(buffer.AsMemory(0, admitted), cut.Token);
+                await to.SendAsync(buffer.AsMemory(0, admitted), closed.Token);
                 passed(buffer.AsMemory(0, admitted));
                 if (last)
                 {
@@ -218,30 +215,30 @@ internal sealed partial class TcpProxy : IAsyncDisposable
             }
         }
 
-        public void Said(ReadOnlySpan<byte> bytes)
+        public void RecordSent(ReadOnlySpan<byte> bytes)
         {
-            lock (said)
+            lock (sentText)
             {
-                if (said.Length < Remembered)
+                if (sentText.Length < MaxRecorded)
                 {
-                    said.Append(Encoding.Latin1.GetString(bytes));
+                    sentText.Append(Encoding.Latin1.GetString(bytes));
                 }
             }
         }
 
-        public bool HasSaid(string text)
+        public bool HasSent(string text)
         {
-            lock (said)
+            lock (sentText)
             {
-                return said.ToString().Contains(text, StringComparison.OrdinalIgnoreCase);
+                return sentText.ToString().Contains(text, StringComparison.OrdinalIgnoreCase);
             }
         }
 
-        public void Forget() => forgotten = true;
+        public void Drop() => dropped = true;
 
-        public void EndAtServerIfForgotten()
+        public void CloseAtServerIfDropped()
         {
-            if (forgotten)
+            if (dropped)
             {
                 Try(Server, socket => socket.Shutdown(SocketShutdown.Send));
             }
@@ -256,7 +253,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 socket.LingerState = new LingerOption(true, 0);
                 socket.Dispose();
             });
-            cut.Cancel();
+            closed.Cancel();
         }
 
         public void Dispose()
@@ -279,7 +276,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
             {
-                // Closed already, or not open yet.
+                // The socket is closed, or not open yet.
             }
         }
     }

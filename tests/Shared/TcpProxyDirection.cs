@@ -9,7 +9,7 @@ internal sealed class TcpProxyDirection
     private long? left;
     private long freeAt;
 
-    /// <summary>Changes what happens to the bytes from now on.</summary>
+    /// <summary>Gets or sets the treatment of the bytes.</summary>
     public TcpProxyMode Mode
     {
         get
@@ -44,8 +44,8 @@ internal sealed class TcpProxyDirection
     public long? BytesPerSecond { get; set; }
 
     /// <summary>
-    /// Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched;
-    /// null takes it back.
+    /// Resets the connection that carries the last of the next <paramref name="bytes"/> bytes. Later connections are
+    /// not affected. Null cancels it.
     /// </summary>
     public void CutAfter(long? bytes)
     {
@@ -55,8 +55,8 @@ internal sealed class TcpProxyDirection
         }
     }
 
-    /// <summary>Completes when bytes may be taken.</summary>
-    public Task MayReadAsync(CancellationToken cancellationToken)
+    /// <summary>Completes when bytes may be read.</summary>
+    public Task WhenReadableAsync(CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -64,10 +64,10 @@ internal sealed class TcpProxyDirection
         }
     }
 
-    /// <summary>Completes when what has been taken has arrived.</summary>
-    /// <param name="count">How many bytes.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task TravelAsync(int count, CancellationToken cancellationToken)
+    /// <summary>Completes when the bytes that were read have arrived.</summary>
+    /// <param name="count">The number of bytes.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public async Task DelayAsync(int count, CancellationToken cancellationToken)
     {
         if (BytesPerSecond is { } rate)
         {
@@ -79,7 +79,7 @@ internal sealed class TcpProxyDirection
                 wait = TimeProvider.System.GetElapsedTime(now, freeAt);
             }
 
-            // A timer is not exact: what it is late by, the next bytes do not wait.
+            // A timer is late by a few milliseconds: the next bytes wait less by that time.
             if (wait > TimeSpan.FromMilliseconds(20))
             {
                 using var timer = new PeriodicTimer(wait);
@@ -94,9 +94,9 @@ internal sealed class TcpProxyDirection
         }
     }
 
-    /// <summary>Returns the number of these bytes that still pass.</summary>
-    /// <param name="count">How many there are.</param>
-    /// <param name="last">Whether the connection ends with them.</param>
+    /// <summary>Returns how many of these bytes still pass.</summary>
+    /// <param name="count">The number of bytes.</param>
+    /// <param name="last">True if the connection ends after them.</param>
     public int Admit(int count, out bool last)
     {
         lock (gate)

@@ -8,7 +8,7 @@ namespace EventBus;
 /// </summary>
 internal static class Until
 {
-    /// <summary>The deadline of a condition that names none.</summary>
+    /// <summary>The default deadline of a condition.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private const int ShortestPause = 2, LongestPause = 20; // milliseconds
@@ -28,7 +28,7 @@ internal static class Until
         Func<Task<bool>> condition,
         CancellationToken cancellationToken = default) => TrueAsync(() => what, deadline, condition, cancellationToken);
 
-    /// <summary>The text is made when the deadline has passed, so that it can contain what there is instead.</summary>
+    /// <summary>The text is created after the deadline, so that it can contain the current state.</summary>
     /// <exception cref="TimeoutException">The condition was false until the deadline.</exception>
     public static Task TrueAsync(
         Func<string> what,
@@ -36,7 +36,7 @@ internal static class Until
         Func<Task<bool>> condition,
         CancellationToken cancellationToken = default) => TrueAsync(what, deadline, LongestPause, condition, cancellationToken);
 
-    /// <summary>With the same short pause each time, for a condition that advances a fake time.</summary>
+    /// <summary>Uses the same short pause each time, for a condition that advances a fake time.</summary>
     /// <exception cref="TimeoutException">The condition was false for 60 s.</exception>
     internal static Task SteppedAsync(Func<string> what, Func<Task<bool>> condition, CancellationToken cancellationToken) =>
         TrueAsync(what, Patience, ShortestPause, condition, cancellationToken);

@@ -11,8 +11,10 @@ internal static class ScenarioRunner
     /// <param name="scenario">The scenario.</param>
     /// <param name="backend">The name of the backend.</param>
     /// <param name="gate">The gate of the backend.</param>
-    /// <param name="run">Runs the scenario, and returns the reason to skip it; null if it ran.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <param name="run">
+    /// Runs the scenario and returns null, or returns the reason why the backend does not support it.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait for the gate, and the scenario.</param>
     /// <exception cref="ConformanceException">The backend broke the guarantee.</exception>
     public static async Task<ScenarioResult> RunAsync(
         Scenario scenario,
@@ -22,10 +24,10 @@ internal static class ScenarioRunner
         CancellationToken cancellationToken)
     {
         string? skip = null;
-        await gate.RunAsync(scenario.Exclusive, RunAloneAsync, cancellationToken);
+        await gate.RunAsync(scenario.Exclusive, RunAndReportAsync, cancellationToken);
         return new ScenarioResult(scenario, skip);
 
-        async Task RunAloneAsync()
+        async Task RunAndReportAsync()
         {
             try
             {
@@ -42,7 +44,7 @@ internal static class ScenarioRunner
         }
     }
 
-    /// <summary>Waits until a scenario ends, and fails after 2 minutes.</summary>
-    public static Task EndAsync(Task run, CancellationToken cancellationToken) =>
+    /// <summary>Waits until a scenario ends. Throws if it takes longer than 2 minutes.</summary>
+    public static Task WaitForEndAsync(Task run, CancellationToken cancellationToken) =>
         Expect.WithinAsync(run.WaitAsync(cancellationToken), "the scenario ends", MaxDuration);
 }

@@ -55,10 +55,10 @@ internal sealed class StoreRun : IAsyncDisposable
     /// <summary>
     /// Opens a second instance on the same data. Stores that belong to one process return the same instance.
     /// </summary>
-    public async Task<BusStores> OtherAsync() => Stores.Durable ? await OpenAsync() : Stores;
+    public async Task<BusStores> OpenSecondInstanceAsync() => Stores.Durable ? await OpenAsync() : Stores;
 
     /// <summary>The failure store of a second instance on the same data.</summary>
-    public async Task<KeyedFailureStore> OtherFailuresAsync() => (KeyedFailureStore)(await OtherAsync()).Failures!;
+    public async Task<KeyedFailureStore> OpenSecondFailureStoreAsync() => (KeyedFailureStore)(await OpenSecondInstanceAsync()).Failures!;
 
     /// <summary>Closes all instances, and opens a new one.</summary>
     public async Task ReopenAsync()
@@ -79,13 +79,13 @@ internal sealed class StoreRun : IAsyncDisposable
     public async Task<FailedEvent> ClaimOneAsync(string id, double at = 0)
     {
         var claimed = await ClaimAsync(at);
-        Expect.Sequence([id], claimed.Select(entry => entry.Envelope.Id), $"what is due after {at} s");
+        Expect.Sequence([id], claimed.Select(entry => entry.Envelope.Id), $"the entries that are due after {at} s");
         return claimed[0];
     }
 
     /// <summary>Claims the due entries, and expects exactly these ids in this order.</summary>
     public async Task ExpectDueAsync(IEnumerable<string> ids, string when, double at = 0) =>
-        Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.Id), $"what is due {when}");
+        Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.Id), $"the entries that are due {when}");
 
     public async Task RecordAsync(params FailedEvent[] entries)
     {

@@ -11,5 +11,5 @@ internal sealed class StoreScenario(string name, string reason, Func<StoreRun, T
     public Func<StoreRun, Task> Run => run;
 
     /// <summary>Returns the reason why the stores do not support the scenario; null if they do.</summary>
-    public Func<StoreBackend, BusStores, string?> RuledOut { get; init; } = (_, _) => null;
+    public Func<StoreBackend, BusStores, string?> SkipUnless { get; init; } = (_, _) => null;
 }

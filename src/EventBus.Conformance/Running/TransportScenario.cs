@@ -11,5 +11,5 @@ internal sealed class TransportScenario(string name, string reason, Func<Scenari
     public Func<ScenarioRun, Task> Run => run;
 
     /// <summary>Returns the reason why the backend does not support the scenario; null if it does.</summary>
-    public Func<Backend, TransportFeatures, string?> RuledOut { get; init; } = (_, _) => null;
+    public Func<Backend, TransportFeatures, string?> SkipUnless { get; init; } = (_, _) => null;
 }

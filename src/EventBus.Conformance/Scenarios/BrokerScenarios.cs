@@ -13,14 +13,14 @@ internal static class BrokerScenarios
         new(
             "events-wait",
             "Events published while no instance runs wait for the next one, so that a deployment or a crash loses nothing.",
-            EventsWaitAsync) { RuledOut = Rule.Durable },
+            EventsWaitAsync) { SkipUnless = Rule.Durable },
         new(
             "severed-connections",
             "After every connection was cut the bus recovers by itself and loses nothing, so that a network failure needs no restart.",
             run => InterruptAsync(run, run.Backend.SeverConnectionsAsync),
             exclusive: true)
         {
-            RuledOut = Rule.All(
+            SkipUnless = Rule.All(
                 Rule.Can(backend => backend.CanSeverConnections, "This run has no connection that it may cut."),
                 Rule.Redelivers),
         },
@@ -31,7 +31,9 @@ internal static class BrokerScenarios
             run => InterruptAsync(run, run.Backend.RestartBrokerAsync),
             exclusive: true)
         {
-            RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."), Rule.Durable),
+            SkipUnless = Rule.All(
+                Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
+                Rule.Durable),
         },
         new(
             "publish-through-a-restart",
@@ -40,7 +42,7 @@ internal static class BrokerScenarios
             PublishThroughARestartAsync,
             exclusive: true)
         {
-            RuledOut = Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
+            SkipUnless = Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
         },
     ];
 
@@ -60,7 +62,7 @@ internal static class BrokerScenarios
 
         _ = await run.StartAsync(Configure);
         await handled.ReachAsync(20, "an event is handled");
-        Expect.Sequence(Enumerable.Range(0, 20), handled.Items.Order(), "what both instances handled");
+        Expect.Sequence(Enumerable.Range(0, 20), handled.Items.Order(), "the events that both instances handled");
 
         void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
     }
@@ -133,7 +135,8 @@ internal static class BrokerScenarios
             for (var i = 0; i < Count; i++)
             {
                 // Publishes the same event again, as the error message recommends.
-                for (var accepted = false; !accepted;)
+                var accepted = false;
+                while (!accepted)
                 {
                     try
                     {

@@ -158,8 +158,8 @@ internal static class DeliveryScenarios
         await parcels.ReachAsync(10, "a parcel is handled");
         await invoices.ReachAsync(10, "an invoice is handled");
         await node.QuietAsync();
-        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "what the subscription of parcel.sent got");
-        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "what the subscription of invoice.paid got");
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events that the subscription of parcel.sent got");
+        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events that the subscription of invoice.paid got");
     }
 
     private static async Task WildcardPatternsAsync(ScenarioRun run)
@@ -246,7 +246,7 @@ internal static class DeliveryScenarios
         await node.QuietAsync();
         foreach (var ledger in got)
         {
-            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "what one subscription got");
+            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "the events that one subscription got");
         }
     }
 }

@@ -96,7 +96,7 @@ internal static class ExceptionScenarios
         await node.QuietAsync();
 
         Expect.Sequence([0, 0, 1, 1, 2, 2, 3, 3, 4], starts.Items.Order(), "the attempts of the subscription that fails");
-        Expect.Sequence([0, 1, 2, 3, 4], sibling.Items.Order(), "what the other subscription handled");
+        Expect.Sequence([0, 1, 2, 3, 4], sibling.Items.Order(), "the events that the other subscription handled");
         var letters = await node.DeadLetters.ListAsync();
         Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
         foreach (var letter in letters)

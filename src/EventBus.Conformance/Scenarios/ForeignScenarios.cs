@@ -13,7 +13,7 @@ internal static class ForeignScenarios
                 + "not need this library.",
             ForeignAsync)
         {
-            RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
+            SkipUnless = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
         new(
             "foreign-attributes",
@@ -21,7 +21,7 @@ internal static class ForeignScenarios
                 + "length, and valid attributes are handled and published again, so that no input breaks a connection, a store or a log.",
             ForeignAttributesAsync)
         {
-            RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
+            SkipUnless = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
     ];
 
@@ -59,7 +59,7 @@ internal static class ForeignScenarios
         await handled.ReachAsync(1, "the event at all bounds is handled, and so is what its handler published");
         await node.Alerts.ReachAsync(refused.Count, "an alert is raised for each of the others");
 
-        Expect.Sequence([(7, correlation)], handled.Items, "what was handled");
+        Expect.Sequence([(7, correlation)], handled.Items, "the handled events");
         var letters = await node.DeadLetters.ListAsync();
         Expect.Equal(refused.Count, letters.Count, "the number of dead letters");
         foreach (var (expected, message) in refused)

@@ -46,7 +46,7 @@ internal static class InputScenarios
         await node.Alerts.ReachAsync(cases.Count, "an alert is raised");
         await node.QuietAsync();
 
-        Expect.Sequence([7], handled.Items, "what reached the handler");
+        Expect.Sequence([7], handled.Items, "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
         for (var i = 0; i < cases.Count; i++)
         {
@@ -80,10 +80,10 @@ internal static class InputScenarios
         }
 
         await ExpectAsync(manualRetries: 0);
-        Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of those retried");
+        Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of retried dead letters");
         await node.Alerts.ReachAsync(2 * bodies.Length, "an alert is raised again");
         await ExpectAsync(manualRetries: 1);
-        Expect.Sequence([], handled.Items, "what reached the handler");
+        Expect.Sequence([], handled.Items, "the events that reached the handler");
 
         // Valid JSON: only the length is invalid.
         byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}},"note":"{{new string('x', bodies[i].Length - 22)}}"}""");
@@ -134,7 +134,7 @@ internal static class InputScenarios
         await node.Alerts.ReachAsync(others.Length, "an alert is raised");
         await node.QuietAsync();
 
-        Expect.Sequence([0, 7, 8], handled.Items.Order(), "what reached the handler");
+        Expect.Sequence([0, 7, 8], handled.Items.Order(), "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).OrderBy(letter => letter.EventId, StringComparer.Ordinal).ToList();
         Expect.Sequence(others, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
         foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
@@ -189,7 +189,7 @@ internal static class InputScenarios
         if (!features.Serializes)
         {
             yield return (
-                "what the transport found defective",
+                "the messages in which the transport found a defect",
                 "{\"number\":1}"u8.ToArray(),
                 DeadLetterReason.Unreadable,
                 id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, Defect = "The header is broken." });

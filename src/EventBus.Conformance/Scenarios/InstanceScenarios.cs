@@ -14,7 +14,7 @@ internal static class InstanceScenarios
             "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.",
             CompetingAsync)
         {
-            RuledOut = Rule.Needs(
+            SkipUnless = Rule.Needs(
                 features => features.SharesSubscriptions,
                 "The instances of a service do not share subscriptions on this backend."),
         },
@@ -58,7 +58,7 @@ internal static class InstanceScenarios
         await node.QuietAsync();
         foreach (var ledger in got)
         {
-            Expect.Sequence(Enumerable.Range(0, Publishers * Each), ledger.Items.Order(), "what one subscription got");
+            Expect.Sequence(Enumerable.Range(0, Publishers * Each), ledger.Items.Order(), "the events that one subscription got");
         }
     }
 
@@ -86,7 +86,7 @@ internal static class InstanceScenarios
 
         await nodes[0].Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(i => new ParcelSent(i))]);
         await handled.ReachAsync(Count, "an event is handled");
-        Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "what both instances handled");
+        Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "the events that both instances handled");
         Expect.Equal(0, nodes.Sum(node => node.Alerts.Items.Count), "the number of alerts");
     }
 
@@ -105,7 +105,7 @@ internal static class InstanceScenarios
         await first.ReachAsync(1, "the first bus handles its event");
         await second.ReachAsync(1, "the second bus handles its event");
         await node.QuietAsync();
-        Expect.Sequence([1], first.Items, "what the first bus handled");
-        Expect.Sequence([2], second.Items, "what the second bus handled");
+        Expect.Sequence([1], first.Items, "the events that the first bus handled");
+        Expect.Sequence([2], second.Items, "the events that the second bus handled");
     }
 }

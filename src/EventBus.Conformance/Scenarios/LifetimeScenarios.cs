@@ -128,7 +128,7 @@ internal static class LifetimeScenarios
             await finished.ReachAsync(Count, "an event is handled, the rest by the next instance");
         }
 
-        Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "what was handled");
+        Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "the handled events");
         Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings");
 
         void Configure(EventBusBuilder bus) => bus.Subscribe("all", s => s.Concurrency(4).On<ParcelSent>(async (e, _, _) =>
@@ -179,7 +179,7 @@ internal static class LifetimeScenarios
         await Expect.WithinAsync(Task.WhenAll(node.StopAsync(), node.StopAsync(), node.StopAsync()), "three stops at once end");
         await Expect.WithinAsync(node.DisposeAsync().AsTask(), "a stopped application is disposed");
         await Expect.WithinAsync(node.StopAsync(), "a disposed application stops");
-        Expect.Sequence([1], handled.Items, "what was handled");
+        Expect.Sequence([1], handled.Items, "the handled events");
     }
 
     private static async Task HealthAsync(ScenarioRun run)

@@ -18,11 +18,11 @@ internal static class SeamScenarios
             "released-comes-again",
             "A released delivery is delivered again and an acknowledged one is not, so that an interrupted event is neither lost nor "
                 + "repeated without need.",
-            ReleasedComesAgainAsync) { RuledOut = Rule.Redelivers },
+            ReleasedComesAgainAsync) { SkipUnless = Rule.Redelivers },
         new(
             "released-is-not-overtaken",
             "In an ordered subscription no later event overtakes a released one, so that an interruption does not break the order.",
-            ReleasedIsNotOvertakenAsync) { RuledOut = Rule.All(Rule.Ordered, Rule.Redelivers) },
+            ReleasedIsNotOvertakenAsync) { SkipUnless = Rule.All(Rule.Ordered, Rule.Redelivers) },
         new(
             "stopped-intake",
             "A receiver whose intake is stopped completes its deliveries, and deliveries that were taken before can still be settled, so "
@@ -31,7 +31,7 @@ internal static class SeamScenarios
         new(
             "unsettled-comes-again",
             "Events that a closed instance has not settled are delivered to the next instance, so that a crash loses nothing.",
-            UnsettledComesAgainAsync) { RuledOut = Rule.All(Rule.Durable, Rule.Redelivers) },
+            UnsettledComesAgainAsync) { SkipUnless = Rule.All(Rule.Durable, Rule.Redelivers) },
         new(
             "double-close",
             "Receivers and transports can be disposed twice and at once, so that every way of shutting down is safe.",
@@ -86,7 +86,7 @@ internal static class SeamScenarios
             await delivery.AckAsync();
         }
 
-        Expect.Sequence([1, 3], again.Order(), "what came again after 1 and 3 of 0 to 4 were released");
+        Expect.Sequence([1, 3], again.Order(), "the events that were delivered again after 1 and 3 of 0 to 4 were released");
         await ExpectNextAsync(transport, receiver, 100);
     }
 
@@ -162,7 +162,7 @@ internal static class SeamScenarios
                 await delivery.AckAsync();
             }
 
-            Expect.Sequence(Enumerable.Range(0, 10), all.Order(), "what was delivered before and after the intake was stopped");
+            Expect.Sequence(Enumerable.Range(0, 10), all.Order(), "the events that were delivered before and after the intake was stopped");
         }
     }
 
@@ -197,7 +197,10 @@ internal static class SeamScenarios
             await delivery.AckAsync();
         }
 
-        Expect.Sequence([0, 2, 4], again.Order(), "what the next instance got, after the first had acknowledged 1 and 3 of 0 to 4");
+        Expect.Sequence(
+            [0, 2, 4],
+            again.Order(),
+            "the events that the next instance got, after the first had acknowledged 1 and 3 of 0 to 4");
     }
 
     private static async Task DoubleCloseAsync(ScenarioRun run)

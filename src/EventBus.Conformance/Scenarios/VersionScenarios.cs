@@ -23,6 +23,6 @@ internal static class VersionScenarios
         Expect.Sequence(
             [(1.5m, 1), (2.5m, 2)],
             handled.Items.Order(),
-            "what the handler of version 2 got, with the version that was published");
+            "the events that the handler of version 2 got, with the version that was published");
     }
 }

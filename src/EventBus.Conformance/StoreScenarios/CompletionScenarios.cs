@@ -16,24 +16,24 @@ internal static class CompletionScenarios
             "handled-completed-again",
             "A second completion with the same fencing token gets the same answer as the first and changes nothing, so that a lost answer "
                 + "does not start a second run.",
-            CompletedAgainAsync) { RuledOut = StoreRule.Processed },
+            CompletedAgainAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-outbox",
             "The events that the handler published are stored with the done key, in order and complete, until they are sent, so that a "
                 + "crash in between loses no event.",
-            OutboxAsync) { RuledOut = StoreRule.Processed },
+            OutboxAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-retention",
             "Done keys are removed when their retention has ended, up to a maximum number, unless their events are not sent; abandoned "
                 + "claims are removed too, so that a store does not grow without limit.",
-            SweepAsync) { RuledOut = StoreRule.Processed },
+            SweepAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-transaction",
             "Effects commit with the done key or not at all, and not when the claim was lost, so that an effect in the same database "
                 + "happens exactly once.",
             TransactionAsync)
         {
-            RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Transactions),
+            SkipUnless = StoreRule.All(StoreRule.Processed, StoreRule.Transactions),
         },
     ];
 
@@ -43,12 +43,12 @@ internal static class CompletionScenarios
         Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the holder completes");
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
-            "the same call again says the same");
+            "the same call again gets the same answer");
         await ExpectOutboxAsync("a");
         await run.Processed.MarkDispatchedAsync(Key, default);
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
-            "the same call again after the sending says the same");
+            "the same call after the sending gets the same answer");
         await ExpectOutboxAsync();
         await run.Processed.MarkDispatchedAsync(Key, default);
         await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unknown"), default);
@@ -56,12 +56,12 @@ internal static class CompletionScenarios
         async Task ExpectOutboxAsync(params string[] ids) => Expect.Sequence(
             ids,
             (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.Id),
-            "what is left to send");
+            "the events that are left to send");
     }
 
     private static async Task OutboxAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Processed!;
+        var other = (await run.OpenSecondInstanceAsync()).Processed!;
         var claim = await run.ClaimKeyAsync(Key);
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
@@ -91,16 +91,25 @@ internal static class CompletionScenarios
 
         await CompleteAsync("unsent", 0, ["a"]);
         await run.ClaimKeyAsync(new ProcessedKey("mail", "held"));
-        Expect.Equal(0, await run.Processed.SweepAsync(run.In(-1), 100, default), "how many are swept before any retention has ended");
-        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 2, default), "how many are swept with a limit of 2");
-        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "how many are left to sweep");
+        Expect.Equal(
+            0,
+            await run.Processed.SweepAsync(run.In(-1), 100, default),
+            "the number of entries that are removed before any retention has ended");
+        Expect.Equal(
+            2,
+            await run.Processed.SweepAsync(run.In(3.5), 2, default),
+            "the number of entries that are removed with a limit of 2");
+        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "the number of entries that are left to remove");
         Expect.Equal(4, await run.Processed.CountAsync(default), "the number of keys after the sweep");
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "4"));
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "unsent"));
         await run.ExpectKeyAsync(ProcessedState.InProgress, key: new ProcessedKey("mail", "held"));
 
         await run.Processed.MarkDispatchedAsync(new ProcessedKey("mail", "unsent"), default);
-        Expect.Equal(1, await run.Processed.SweepAsync(run.In(3.5), 100, default), "how many are swept once all events were sent");
+        Expect.Equal(
+            1,
+            await run.Processed.SweepAsync(run.In(3.5), 100, default),
+            "the number of entries that are removed once all events were sent");
         foreach (var forgotten in new[] { "0", "unsent" })
         {
             await run.ClaimKeyAsync(new ProcessedKey("mail", forgotten));

@@ -12,27 +12,27 @@ internal static class DeadLetterListScenarios
             "dead-letter-filters",
             "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be "
                 + "worked off part by part.",
-            FiltersAsync) { RuledOut = StoreRule.Failures },
+            FiltersAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-pages",
             "A listing that continues from page to page repeats no entry and misses none while dead letters are added and removed, so that "
                 + "operators see all of them.",
-            PagesAsync) { RuledOut = StoreRule.Failures },
+            PagesAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-places",
             "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
                 + "memory, each once.",
-            PlacesAsync) { RuledOut = StoreRule.Failures },
+            PlacesAsync) { SkipUnless = StoreRule.Failures },
         new(
             "unread-bytes",
             "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
                 + "can be limited.",
-            UnreadAsync) { RuledOut = StoreRule.Failures },
+            UnreadAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-find",
             "Only a dead letter is found by its id, no other entry, so that operators do not act on an event that is still being "
                 + "processed.",
-            FindAsync) { RuledOut = StoreRule.Failures },
+            FindAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task FiltersAsync(StoreRun run)
@@ -86,12 +86,13 @@ internal static class DeadLetterListScenarios
         await run.RecordAsync([.. Enumerable.Range(0, 9).Select(i => run.Dead($"{i}"))]);
         var seen = new List<string>();
         var filter = new DeadLetterFilter { Take = 3 };
-        for (var page = 0; ; page++)
+        var page = 0;
+        while (true)
         {
             var letters = await run.DeadLetters.ListAsync(filter, default);
             Expect.That(
                 letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number),
-                "numbers that fall",
+                "numbers that decrease",
                 string.Join(", ", letters.Select(dead => dead.Number)));
             seen.AddRange(letters.Select(dead => dead.Envelope.Id));
             if (letters.Count == 0)
@@ -107,9 +108,13 @@ internal static class DeadLetterListScenarios
             await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
             await run.DeadLetters.DiscardAsync(letters[2].Id, default);
             await run.RecordAsync(run.Dead($"new {page}"));
+            page++;
         }
 
-        Expect.Sequence(["8", "7", "6", "5", "4", "3", "2", "1", "0"], seen, "what the pages held while letters came and went");
+        Expect.Sequence(
+            ["8", "7", "6", "5", "4", "3", "2", "1", "0"],
+            seen,
+            "the dead letters on the pages while some were added and removed");
     }
 
     private static async Task PlacesAsync(StoreRun run)
@@ -120,15 +125,18 @@ internal static class DeadLetterListScenarios
         var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse()
             .Select(dead => (dead.Id, dead.Number))
             .ToList();
-        Expect.Sequence(all, await run.DeadLetters.ListIdsAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
+        Expect.Sequence(
+            all,
+            await run.DeadLetters.ListIdsAsync(new DeadLetterFilter(), 0, default),
+            "all ids and numbers, the oldest first");
         Expect.Sequence(
             all[2..4],
             await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default),
-            "a page of two behind the second");
+            "a page of two after the second");
         Expect.Sequence(
             all[2..4],
             await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default),
-            "those between the second and the fifth");
+            "the dead letters between the second and the fifth");
         await ExpectAsync(["mail~1", "mail~3", "mail~5"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable });
         await ExpectAsync(["mail~1", "mail~3"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable, Take = 2 });
         await ExpectAsync(["stock~0"], new DeadLetterFilter { Subscription = "stock" });
@@ -138,15 +146,18 @@ internal static class DeadLetterListScenarios
         Expect.Equal(
             3,
             await run.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default),
-            "the number of those retried");
-        Expect.Equal(4, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
+            "the number of retried dead letters");
+        Expect.Equal(
+            4,
+            await run.DeadLetters.RetryAllAsync(new DeadLetterFilter(), run.Now, default),
+            "the number of retried dead letters");
         await run.ExpectDeadAsync([], "after all were retried");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
             Expect.Sequence(
                 expected,
                 (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id),
-                $"the places for {filter}");
+                $"the ids for {filter}");
     }
 
     private static async Task UnreadAsync(StoreRun run)
@@ -170,7 +181,7 @@ internal static class DeadLetterListScenarios
         await run.Failures.RecordAsync(
             await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge },
             default);
-        await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
+        await ExpectAsync((2 * Above) + 5, "mail", "after one became a dead letter again");
 
         FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
             run.Dead(id, reason: reason) with
@@ -198,6 +209,6 @@ internal static class DeadLetterListScenarios
         }
 
         await run.ClaimOneAsync("2");
-        Expect.That(await run.DeadLetters.FindAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
+        Expect.That(await run.DeadLetters.FindAsync("mail~2", default) is null, "no dead letter is found by the id of a running event");
     }
 }

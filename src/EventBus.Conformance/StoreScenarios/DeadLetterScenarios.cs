@@ -11,30 +11,30 @@ internal static class DeadLetterScenarios
             "dead-letter-due-again",
             "A retried dead letter is due once and at once, with all retries available again and its history, so that a fixed handler gets "
                 + "every attempt.",
-            RetryDeadAsync) { RuledOut = StoreRule.Failures },
+            RetryDeadAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-discard",
-            "A dead letter is discarded once, and nothing else is, so that operators decide what ends.",
-            DiscardAsync) { RuledOut = StoreRule.Failures },
+            "A dead letter is discarded once, and no other entry can be discarded, so that operators decide which events are dropped.",
+            DiscardAsync) { SkipUnless = StoreRule.Failures },
         new(
             "retried-or-discarded-once",
             "If one operator retries a dead letter and another discards it at the same time, one of them succeeds, so that a discarded "
                 + "event never runs.",
-            OnceAsync) { RuledOut = StoreRule.Failures },
+            OnceAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-retention",
             "Dead letters whose last failure is before a time are removed in the same way as discarded ones, up to a maximum number, and "
                 + "no others, so that a store does not grow without limit.",
-            SweepAsync) { RuledOut = StoreRule.Failures },
+            SweepAsync) { SkipUnless = StoreRule.Failures },
         new(
             "attempts-retention",
             "Attempt counts are removed by the time of the last attempt, so that a store does not grow without limit.",
-            SweepStartsAsync) { RuledOut = StoreRule.Failures },
+            SweepStartsAsync) { SkipUnless = StoreRule.Failures },
         new(
             "damaged-entry",
             "An entry that cannot be read is returned as a placeholder and does not hide other entries, so that one damaged record affects "
                 + "one event.",
-            DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
+            DamagedAsync) { SkipUnless = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
     ];
 
     private static async Task RetryDeadAsync(StoreRun run)
@@ -60,7 +60,9 @@ internal static class DeadLetterScenarios
             (retried.Attempts, retried.ManualRetries, retried.Deadline, retried.Number, retried.Reason, retried.Error),
             "attempts, manual retries, deadline, number, reason and error of a retried entry");
         Expect.Sequence(history, retried.History, "the history of a retried entry");
-        Expect.That(await run.Failures.RecordAsync(retried with { Status = FailedEventStatus.Dead }, default), "it dies again");
+        Expect.That(
+            await run.Failures.RecordAsync(retried with { Status = FailedEventStatus.Dead }, default),
+            "the event becomes a dead letter again");
         Expect.That(
             await run.DeadLetters.FindAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 },
             "a dead letter with its manual retries and a higher number");
@@ -84,7 +86,7 @@ internal static class DeadLetterScenarios
 
     private static async Task OnceAsync(StoreRun run)
     {
-        KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
+        KeyedFailureStore[] instances = [run.Failures, await run.OpenSecondFailureStoreAsync()];
         for (var i = 0; i < 30; i++)
         {
             var letter = run.Dead($"{i}");
@@ -94,8 +96,11 @@ internal static class DeadLetterScenarios
                 .ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DeadLetters.DiscardAsync(letter.Id, default).AsTask()).ToList();
             var (lives, gone) = ((await Task.WhenAll(retried)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
-            Expect.Equal(1, lives + gone, "how many of four retries and two discards at the same time succeed");
-            Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} retries and {gone} discards");
+            Expect.Equal(1, lives + gone, "the number that succeeded of four retries and two discards at the same time");
+            Expect.Equal(
+                lives,
+                (await run.ClaimAsync()).Count,
+                $"the number of entries that are due after {lives} retries and {gone} discards");
         }
     }
 
@@ -107,10 +112,10 @@ internal static class DeadLetterScenarios
             run.Waiting("old and alive", 30) with { LastFailedAt = run.In(-1_000) },
             run.Dead("head", "k") with { LastFailedAt = run.In(-1_000) });
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
-        Expect.Equal(0, await SweepAsync(-9_999, 100), "how many are swept where all are younger");
-        Expect.Equal(2, await SweepAsync(-2.5, 2), "how many are swept with a limit of 2");
-        Expect.Equal(2, await SweepAsync(-2.5, 100), "how many are left to sweep");
-        Expect.Equal(0, await SweepAsync(-2.5, 100), "how many are left to sweep after that");
+        Expect.Equal(0, await SweepAsync(-9_999, 100), "the number of entries that are removed where all are younger");
+        Expect.Equal(2, await SweepAsync(-2.5, 2), "the number of entries that are removed with a limit of 2");
+        Expect.Equal(2, await SweepAsync(-2.5, 100), "the number of entries that are left to remove");
+        Expect.Equal(0, await SweepAsync(-2.5, 100), "the number of entries that are left to remove after that");
         await run.ExpectDeadAsync(["2", "1", "0"], "after the sweep");
         await run.ExpectDueAsync(["parked"], "after the dead head of its line was swept");
         Expect.Sequence(
@@ -135,7 +140,7 @@ internal static class DeadLetterScenarios
         Expect.Equal<int?>(
             4,
             (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the third attempt of an event that was counted lately");
+            "the third attempt of an event that was counted recently");
     }
 
     private static async Task DamagedAsync(StoreRun run)
@@ -154,21 +159,21 @@ internal static class DeadLetterScenarios
         Expect.Sequence(["mail~3", "mail~2", "mail~1"], listed.Select(dead => dead.Id), "the list with a damaged dead letter");
         Expect.That(
             listed[1].Envelope.Defect is { Length: > 0 } && listed[0].Envelope.Defect is null,
-            "a placeholder that says its defect, and no other does",
+            "a placeholder with a defect, and another entry without one",
             string.Join(", ", listed.Select(dead => dead.Envelope.Defect)));
         Expect.That(
             (await run.DeadLetters.FindAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 },
-            "a placeholder is found that says its defect");
+            "a placeholder with a defect is found");
         Expect.Equal(3, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the count with a damaged dead letter");
         var claimed = await run.ClaimAsync();
-        Expect.Sequence(["mail~4", "mail~5", "mail~6"], claimed.Select(entry => entry.Id), "what is claimed with a damaged entry");
-        Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
+        Expect.Sequence(["mail~4", "mail~5", "mail~6"], claimed.Select(entry => entry.Id), "the claimed entries with a damaged entry");
+        Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder with a defect");
 
         Expect.That(await run.Failures.RecordAsync(
             claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable },
             default), "the placeholder is recorded as dead");
         Expect.That(await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "the damaged dead letter is retried");
-        Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
+        Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder with a defect");
         Expect.That(await run.DeadLetters.DiscardAsync("mail~5", default), "the placeholder is discarded");
     }
 }

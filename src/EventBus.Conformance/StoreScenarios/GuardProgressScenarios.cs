@@ -15,20 +15,20 @@ internal static class GuardProgressScenarios
             "advance-wakes",
             "A change of a key makes deferred events of the key due: all those without a number, and of the others the lowest, so that no "
                 + "event waits longer than necessary.",
-            WakeAsync) { RuledOut = StoreRule.Failures },
+            WakeAsync) { SkipUnless = StoreRule.Failures },
         new(
             "deferral-races",
             "An event that is deferred while its key changes is either made due or evaluated again, so that no event misses its turn.",
-            RacesAsync) { RuledOut = StoreRule.Failures },
+            RacesAsync) { SkipUnless = StoreRule.Failures },
         new(
             "gap-given-up",
             "When the waiting event with the lowest number became a dead letter and is retried, the sequence continues without the missing "
                 + "numbers before it, and only then, so that operators can let a sequence continue.",
-            GapAsync) { RuledOut = StoreRule.Failures },
+            GapAsync) { SkipUnless = StoreRule.Failures },
         new(
             "order-retention",
             "Keys without a change for a long time are removed, unless events wait for them, so that a store does not grow without limit.",
-            SweepAsync) { RuledOut = StoreRule.Failures },
+            SweepAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task WakeAsync(StoreRun run)
@@ -65,7 +65,7 @@ internal static class GuardProgressScenarios
         Expect.Sequence(
             ["any", "seven", "whatever"],
             woken.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal),
-            "what the first progress wakes");
+            "the entries that the first progress makes due");
         foreach (var entry in woken)
         {
             await run.Failures.CompleteAsync(entry, default);
@@ -87,7 +87,7 @@ internal static class GuardProgressScenarios
 
     private static async Task RacesAsync(StoreRun run)
     {
-        var other = await run.OtherFailuresAsync();
+        var other = await run.OpenSecondFailureStoreAsync();
         for (var round = 0; round < 50; round++)
         {
             var (stamp, position) = await run.Failures.GetOrderAsync("mail", Key, default);
@@ -181,7 +181,7 @@ internal static class GuardProgressScenarios
         Expect.Equal(
             2,
             (await run.Failures.GetOrderAsync("mail", "again", default)).Position,
-            "the position of a key at which something happened lately");
+            "the position of a key that changed recently");
         Expect.Equal(
             1,
             (await run.Failures.GetOrderAsync("mail", "waited for", default)).Position,

@@ -13,26 +13,26 @@ internal static class GuardScenarios
             "order-state",
             "The stamp of a key increases with every settled event, and its position never decreases, so that a guard always sees the "
                 + "current state.",
-            StateAsync) { RuledOut = StoreRule.Failures },
+            StateAsync) { SkipUnless = StoreRule.Failures },
         new(
             "deferred-events",
             "An event that a guard defers is stored unless its key has changed or is full, so that a guard never decides on outdated "
                 + "state.",
-            DeferAsync) { RuledOut = StoreRule.Failures },
+            DeferAsync) { SkipUnless = StoreRule.Failures },
         new(
             "deferred-again",
             "An entry that is claimed for another evaluation can be deferred again, also at the limit of its key, so that waiting does not "
                 + "count twice.",
-            DeferAgainAsync) { RuledOut = StoreRule.Failures },
+            DeferAgainAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task StateAsync(StoreRun run)
     {
-        var other = await run.OtherFailuresAsync();
+        var other = await run.OpenSecondFailureStoreAsync();
         await ExpectAsync(0, null);
         await run.Failures.AdvanceAsync("mail", Key, null, run.Now, default);
         var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
-        Expect.That(stamp > 0, "a stamp above 0 once an event was dealt with", stamp);
+        Expect.That(stamp > 0, "a stamp above 0 after an event was settled", stamp);
         foreach (var (next, position) in new (long, long)[]
         {
             (5, 5),
@@ -76,7 +76,7 @@ internal static class GuardScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("1"), default);
         var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
         await ExpectAsync(DeferOutcome.Changed, run.Deferred("2", Key, due: 30), 0, 2);
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a deferral on old knowledge");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a deferral with an old stamp");
 
         await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
@@ -115,7 +115,7 @@ internal static class GuardScenarios
         Expect.Equal(
             DeferOutcome.Changed,
             await run.Failures.DeferAsync(again, 99, 1, default),
-            "the answer to deferring it on other knowledge");
+            "the answer to deferring it with another stamp");
         Expect.Equal(
             DeferOutcome.Deferred,
             await run.Failures.DeferAsync(again, 0, 1, default),
@@ -123,7 +123,7 @@ internal static class GuardScenarios
         Expect.Equal(
             DeferOutcome.Deferred,
             await run.Failures.DeferAsync(again with { DueAt = run.Now }, 0, 1, default),
-            "the answer to the same call again, whose claim is over");
+            "the answer to the same call again, whose claim has ended");
         await run.ExpectDueAsync([], "before its new time", 19);
         claimed = await run.ClaimOneAsync("1", 20);
         Expect.Equal(

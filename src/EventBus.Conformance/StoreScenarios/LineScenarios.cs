@@ -13,39 +13,39 @@ internal static class LineScenarios
             "line-in-order",
             "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never "
                 + "reorders.",
-            InOrderAsync) { RuledOut = StoreRule.Failures },
+            InOrderAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-room",
             "A line accepts a maximum number of parked events and no second copy of an event in it, so that one key cannot fill the store.",
-            RoomAsync) { RuledOut = StoreRule.Failures },
+            RoomAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-waits-for-its-time",
             "When the head of a line leaves, a next entry with its own due time waits for that time, so that a retry does not start early.",
-            OwnTimeAsync) { RuledOut = StoreRule.Failures },
+            OwnTimeAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-dead-head",
             "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide whether to "
                 + "keep the order.",
-            DeadHeadAsync) { RuledOut = StoreRule.Failures },
+            DeadHeadAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-dead-in-the-middle",
             "A dead entry blocks its line only when it is the head, and removing it from the middle starts nothing, so that the order is "
                 + "kept.",
-            DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
+            DeadInTheMiddleAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-left",
             "An entry that is recorded without a line key leaves its line, which continues without it, so that a subscription may continue "
                 + "past its dead letters.",
-            LeftAsync) { RuledOut = StoreRule.Failures },
+            LeftAsync) { SkipUnless = StoreRule.Failures },
         new(
             "lines-apart",
             "Every key of every subscription has its own line, with any characters in the key, so that one key never delays another.",
-            ApartAsync) { RuledOut = StoreRule.Failures },
+            ApartAsync) { SkipUnless = StoreRule.Failures },
         new(
             "line-races",
             "An event that is parked while the head leaves is either parked and then due, or may run at once, so that no event is left "
                 + "behind.",
-            RacesAsync) { RuledOut = StoreRule.Failures },
+            RacesAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task InOrderAsync(StoreRun run)
@@ -79,7 +79,7 @@ internal static class LineScenarios
         }
 
         await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("5", Key));
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: the line is empty, and gone");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after the line became empty");
     }
 
     private static async Task RoomAsync(StoreRun run)
@@ -129,8 +129,10 @@ internal static class LineScenarios
         Expect.That(await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "the head is retried");
         var head = await run.ClaimOneAsync("1", 5);
         await run.ExpectDueAsync([], "behind a retried head that runs", 30);
-        Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default), "the head dies again");
-        await run.ExpectDueAsync([], "behind a head that died again", 1_000_000);
+        Expect.That(
+            await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default),
+            "the head becomes a dead letter again");
+        await run.ExpectDueAsync([], "behind a head that became a dead letter again", 1_000_000);
         Expect.That(await run.DeadLetters.DiscardAsync("mail~1", default), "the head is discarded");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("2"), default);
         await run.ClaimOneAsync("3");
@@ -165,7 +167,7 @@ internal static class LineScenarios
         var head = await run.ClaimOneAsync("1");
         Expect.That(
             await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, default),
-            "the head dies and leaves the line");
+            "the head becomes a dead letter and leaves the line");
         head = await run.ClaimOneAsync("2");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
         Expect.Equal(
@@ -213,7 +215,7 @@ internal static class LineScenarios
             Expect.Sequence(
                 [$"{heads[i].Subscription}~parked {Uri.EscapeDataString(heads[i].LineKey!)}"],
                 next.Select(entry => entry.Id),
-                $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
+                $"the entry that follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
         }
 
         FailedEvent Head(string subscription, string key) =>
@@ -222,7 +224,7 @@ internal static class LineScenarios
 
     private static async Task RacesAsync(StoreRun run)
     {
-        var other = await run.OtherFailuresAsync();
+        var other = await run.OpenSecondFailureStoreAsync();
         for (var round = 0; round < 50; round++)
         {
             await run.RecordAsync(run.Waiting($"head {round}", line: Key));
@@ -235,13 +237,19 @@ internal static class LineScenarios
             var parked = 0;
             foreach (var park in parking)
             {
-                parked += await park == ParkOutcome.Parked ? 1 : 0;
+                if (await park == ParkOutcome.Parked)
+                {
+                    parked++;
+                }
             }
 
             for (var i = 0; i < parked; i++)
             {
                 var due = await run.ClaimAsync();
-                Expect.Equal(1, due.Count, $"how many of {parked} that were parked while the head left are due, after {i} of them");
+                Expect.Equal(
+                    1,
+                    due.Count,
+                    $"the number of due entries of {parked} that were parked while the head left, after {i} of them");
                 await run.Failures.CompleteAsync(due[0], default);
             }
 

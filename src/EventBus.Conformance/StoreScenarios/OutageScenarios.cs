@@ -16,7 +16,7 @@ internal static class OutageScenarios
             DownAsync,
             exclusive: true)
         {
-            RuledOut = StoreRule.CanBreak,
+            SkipUnless = StoreRule.CanBreak,
         },
     ];
 

@@ -12,34 +12,34 @@ internal static class ProcessedScenarios
         new(
             "handled-once",
             "A key is first new, then claimed, then done, and keeps the fingerprint of its content, so that an effect happens once.",
-            HandledOnceAsync) { RuledOut = StoreRule.Processed },
+            HandledOnceAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-claims-at-once",
             "If a key is claimed several times at once, exactly one claim succeeds, so that two copies never run at the same time.",
-            AtOnceAsync) { RuledOut = StoreRule.Processed },
+            AtOnceAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-keys-apart",
             "Every key of every subscription is independent, with any characters in it, so that no event suppresses another.",
-            ApartAsync) { RuledOut = StoreRule.Processed },
+            ApartAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-take-over",
             "A claim whose lease has expired is taken over with a higher fencing token, and the previous holder can neither complete, "
                 + "renew nor release it, so that a late writer changes nothing.",
-            TakeOverAsync) { RuledOut = StoreRule.Processed },
+            TakeOverAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-renewal",
             "A claim that is renewed is not taken over, so that a long handler keeps its event.",
-            RenewalAsync) { RuledOut = StoreRule.Processed },
+            RenewalAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-release",
             "A released claim can be taken at once, and the next claim has a higher fencing token, so that a failed handler is retried "
                 + "without waiting.",
-            ReleaseAsync) { RuledOut = StoreRule.Processed },
+            ReleaseAsync) { SkipUnless = StoreRule.Processed },
     ];
 
     private static async Task HandledOnceAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Processed!;
+        var other = (await run.OpenSecondInstanceAsync()).Processed!;
         var first = await run.ClaimKeyAsync(Key, long.MinValue);
         Expect.That(first.FencingToken > 0 && first.Outbox.Count == 0, "a claim with a number and nothing to send", first);
         await run.ExpectKeyAsync(ProcessedState.InProgress, 0, other, long.MinValue);
@@ -58,7 +58,7 @@ internal static class ProcessedScenarios
 
     private static async Task AtOnceAsync(StoreRun run)
     {
-        ProcessedEventStore[] instances = [run.Processed, (await run.OtherAsync()).Processed!];
+        ProcessedEventStore[] instances = [run.Processed, (await run.OpenSecondInstanceAsync()).Processed!];
         for (var round = 0; round < 40; round++)
         {
             var key = new ProcessedKey("mail", $"{round}");
@@ -72,7 +72,7 @@ internal static class ProcessedScenarios
             // The same claims after the lease has expired.
             claims = await Task.WhenAll(
                 Enumerable.Range(0, 4).Select(i => instances[i % 2].ClaimAsync(key, i, run.In(61), StoreRun.Lease, default).AsTask()));
-            Expect.Equal(1, claims.Count(claim => claim.State == ProcessedState.New), "how many of four claims after the lease are new");
+            Expect.Equal(1, claims.Count(claim => claim.State == ProcessedState.New), "the number of new claims of four after the lease");
         }
     }
 
@@ -104,7 +104,7 @@ internal static class ProcessedScenarios
 
     private static async Task TakeOverAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Processed!;
+        var other = (await run.OpenSecondInstanceAsync()).Processed!;
         var first = await run.ClaimKeyAsync(Key);
         await run.ExpectKeyAsync(ProcessedState.InProgress, 59);
         var second = await other.ClaimAsync(Key, 2, run.In(61), StoreRun.Lease, default);
@@ -121,7 +121,7 @@ internal static class ProcessedScenarios
         await run.ExpectKeyAsync(ProcessedState.InProgress, 119, run.Processed, 2);
         Expect.That(await other.CompleteAsync(Key, second.FencingToken, run.Done("kept"), default), "the new holder completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
-        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "what the new holder left to send");
+        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "the events that the new holder has left to send");
         Expect.That(
             !await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done("lost"), default),
             "the old holder cannot complete what is done");

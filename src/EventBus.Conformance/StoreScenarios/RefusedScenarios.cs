@@ -16,18 +16,18 @@ internal static class RefusedScenarios
                 + "event that cannot be stored affects no other event.",
             OneFailsAsync)
         {
-            RuledOut = StoreRule.Failures,
+            SkipUnless = StoreRule.Failures,
         },
         new(
             "one-delay-fails",
             "A delayed event that cannot be stored leaves nothing behind and does not affect others, so that only its publisher gets the "
                 + "error.",
-            OneDelayFailsAsync) { RuledOut = StoreRule.Delays },
+            OneDelayFailsAsync) { SkipUnless = StoreRule.Delays },
         new(
             "one-mark-fails",
             "If a mark cannot be written, the claim stays as it was and other events are not affected, so that an event that cannot be "
                 + "stored affects no other event.",
-            OneMarkFailsAsync) { RuledOut = StoreRule.Processed },
+            OneMarkFailsAsync) { SkipUnless = StoreRule.Processed },
     ];
 
     private static async Task OneFailsAsync(StoreRun run)

@@ -18,32 +18,32 @@ internal static class RepeatScenarios
             "repeated-claim-handled",
             "A claim of a key that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage "
                 + "lets two copies run side by side.",
-            HandledAsync) { RuledOut = StoreRule.Processed },
+            HandledAsync) { SkipUnless = StoreRule.Processed },
         new(
             "repeated-claim-due",
             "A claim of what is due that is repeated because its answer was lost holds for a whole lease from the repeat, so that no "
                 + "outage lets two copies run side by side.",
-            DueAsync) { RuledOut = StoreRule.Failures },
+            DueAsync) { SkipUnless = StoreRule.Failures },
         new(
             "repeated-claim-alerts",
             "A claim of alerts that is repeated because its answer was lost holds for a whole lease from the repeat, so that two "
                 + "instances do not send the same alert at once.",
-            AlertsAsync) { RuledOut = StoreRule.Failures },
+            AlertsAsync) { SkipUnless = StoreRule.Failures },
         new(
             "repeated-claim-delayed",
             "A claim of delayed events that is repeated because its answer was lost holds for a whole lease from the repeat, so that two "
                 + "instances do not publish the same event at once.",
-            DelayedAsync) { RuledOut = StoreRule.Delays },
+            DelayedAsync) { SkipUnless = StoreRule.Delays },
         new(
             "repeated-claim-saga",
             "A claim of a saga that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage "
                 + "lets two instances run one step side by side.",
-            SagaAsync) { RuledOut = StoreRule.Sagas },
+            SagaAsync) { SkipUnless = StoreRule.Sagas },
     ];
 
     private static async Task HandledAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Processed!;
+        var other = (await run.OpenSecondInstanceAsync()).Processed!;
         for (var i = 0; i < 10; i++)
         {
             foreach (var at in Repeats)
@@ -81,7 +81,7 @@ internal static class RepeatScenarios
 
     private static async Task DueAsync(StoreRun run)
     {
-        var other = await run.OtherFailuresAsync();
+        var other = await run.OpenSecondFailureStoreAsync();
         for (var i = 0; i < 4; i++)
         {
             foreach (var at in Repeats)
@@ -101,7 +101,7 @@ internal static class RepeatScenarios
                 Expect.Sequence(
                     [],
                     repeated.Select(entry => entry.Id).Intersect(early.Select(entry => entry.Id)),
-                    $"what another claims {at + 59} s after the first claim, whose repeat was granted after {at} s");
+                    $"the entries that another instance claims {at + 59} s after the first claim, whose repeat was granted after {at} s");
                 Expect.Sequence(
                     [],
                     await run.Failures.RenewAsync(repeated, run.In(at + 119), default),
@@ -116,7 +116,7 @@ internal static class RepeatScenarios
 
     private static async Task AlertsAsync(StoreRun run)
     {
-        var other = await run.OtherFailuresAsync();
+        var other = await run.OpenSecondFailureStoreAsync();
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
         for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
         {
@@ -129,13 +129,13 @@ internal static class RepeatScenarios
             Expect.Sequence(
                 [],
                 repeated.Select(alert => alert.Id).Intersect(early.Select(alert => alert.Id)),
-                $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
+                $"the entries that another instance claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }
 
     private static async Task DelayedAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Delays!;
+        var other = (await run.OpenSecondInstanceAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
         await run.Delays.AddAsync(Sample.Event("2"), run.Now, default);
         for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
@@ -147,13 +147,13 @@ internal static class RepeatScenarios
             Expect.Sequence(
                 [],
                 repeated.Select(envelope => envelope.Id).Intersect(early.Select(envelope => envelope.Id)),
-                $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
+                $"the entries that another instance claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }
 
     private static async Task SagaAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Sagas!;
+        var other = (await run.OpenSecondInstanceAsync()).Sagas!;
         for (var i = 0; i < 4; i++)
         {
             foreach (var at in Repeats)

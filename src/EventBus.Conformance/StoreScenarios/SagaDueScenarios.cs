@@ -9,27 +9,27 @@ internal static class SagaDueScenarios
             "saga-due",
             "Sagas are due at their time and not before, those with the earliest due time first, and the store reports when the next one "
                 + "is due, so that retries, timeouts and takeovers after a crash are on time.",
-            DueAsync) { RuledOut = StoreRule.Sagas },
+            DueAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-due-by-name",
             "Due sagas with other names than the requested ones are not returned and do not affect the next due time, so that sagas that "
                 + "an instance cannot run do not delay it.",
-            DueByNameAsync) { RuledOut = StoreRule.Sagas },
+            DueByNameAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-alerts",
             "Sagas that need attention are listed when their alert is due, the oldest first and with any name, until the alert is sent, so "
                 + "that no alert is lost.",
-            AlertsAsync) { RuledOut = StoreRule.Sagas },
+            AlertsAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-waiting",
             "A saga that waits for a key is found by exactly this key, and only while it waits, so that a reply reaches the sagas that "
                 + "wait for it and no others.",
-            WaitingAsync) { RuledOut = StoreRule.Sagas },
+            WaitingAsync) { SkipUnless = StoreRule.Sagas },
     ];
 
     private static async Task DueAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Sagas!;
+        var other = (await run.OpenSecondInstanceAsync()).Sagas!;
         foreach (var (id, at) in new (string, double?)[]
         {
             ("b", 10),
@@ -104,7 +104,7 @@ internal static class SagaDueScenarios
         async Task ExpectDueAsync(string[] names, int max, string[] ids, double? next)
         {
             var batch = await run.Sagas.ListDueAsync(names, run.In(20), max, default);
-            Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"what is due of [{string.Join(", ", names)}]");
+            Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"the sagas that are due of [{string.Join(", ", names)}]");
             Expect.Equal(
                 next is { } seconds ? run.In(seconds) : null,
                 batch.NextDue,
@@ -163,7 +163,7 @@ internal static class SagaDueScenarios
             Expect.Sequence(
                 [$"first {i}", $"second {i}"],
                 await run.Sagas.FindWaitingAsync(key, 10, default),
-                $"what waits for '{key}', while others wait for other keys");
+                $"the sagas that wait for '{key}', while others wait for other keys");
         }
 
         foreach (var key in new[] { "trip~order.paid~", "trip", "b", "ä ", "%", "kk", "/", "trip~order.paid~2" })
@@ -176,8 +176,8 @@ internal static class SagaDueScenarios
         Expect.That(
             await run.Sagas.SaveAsync(first with { WaitKey = "moved", Content = "{}"u8.ToArray() }, default),
             "the saga waits for another key");
-        Expect.Sequence(["second 0"], await run.Sagas.FindWaitingAsync("a", 10, default), "what waits for 'a' then");
-        Expect.Sequence(["first 0"], await run.Sagas.FindWaitingAsync("moved", 10, default), "what waits for the other key");
+        Expect.Sequence(["second 0"], await run.Sagas.FindWaitingAsync("a", 10, default), "the sagas that wait for 'a' then");
+        Expect.Sequence(["first 0"], await run.Sagas.FindWaitingAsync("moved", 10, default), "the sagas that wait for the other key");
         Expect.That(await run.Sagas.SaveAsync(first with { Version = 2, WaitKey = null }, default), "the saga waits for nothing");
         Expect.Equal(
             0,

@@ -13,14 +13,14 @@ internal static class SagaLifetimeScenarios
             "saga-sweep",
             "A sweep removes ended sagas whose retention has passed, with all their index entries, so that the store stays small and the "
                 + "id can be used again.",
-            SweepAsync) { RuledOut = StoreRule.Sagas },
+            SweepAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-unreadable",
             "A saga that cannot be read is returned with the reason, does not hide others, can be marked and keeps its content, so that an "
                 + "operator can repair it.",
             UnreadableAsync)
         {
-            RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.CanCorrupt),
+            SkipUnless = StoreRule.All(StoreRule.Sagas, StoreRule.CanCorrupt),
         },
     ];
 
@@ -36,10 +36,13 @@ internal static class SagaLifetimeScenarios
         await run.Sagas.CreateAsync(run.Saga("later", status: SagaStatus.Completed) with { KeepUntil = run.In(20) }, default);
         await run.Sagas.CreateAsync(run.Saga("alive", 0) with { AlertAt = run.Now, WaitKey = "k" }, default);
         var first = (await run.Sagas.FindAsync("a", default))!;
-        Expect.Equal(0, await run.Sagas.SweepAsync(run.In(9.999), 10, default), "how many are swept before their time");
-        Expect.Equal(2, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "how many of three are swept when two are asked for");
-        Expect.Equal(1, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "how many are swept then");
-        Expect.Equal(0, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "how many are left to sweep");
+        Expect.Equal(0, await run.Sagas.SweepAsync(run.In(9.999), 10, default), "the number of entries that are removed before their time");
+        Expect.Equal(
+            2,
+            await run.Sagas.SweepAsync(run.In(10.001), 2, default),
+            "the number of removed entries of three, with a limit of 2");
+        Expect.Equal(1, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "the number of entries that are removed then");
+        Expect.Equal(0, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "the number of entries that are left to remove");
 
         Expect.Equal(null, await run.Sagas.FindAsync("a", default), "a saga that was swept");
         Expect.That(!await run.Sagas.SaveAsync(first, default), "a save of what was swept is refused");
@@ -50,12 +53,12 @@ internal static class SagaLifetimeScenarios
         Expect.Sequence(
             ["alive"],
             (await run.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Select(entry => entry.Id),
-            "what is due after the sweep");
+            "the entries that are due after the sweep");
         Expect.Sequence(
             ["alive"],
             (await run.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Select(entry => entry.Id),
-            "what needs an alert after the sweep");
-        Expect.Sequence(["alive"], await run.Sagas.FindWaitingAsync("k", 10, default), "what waits after the sweep");
+            "the sagas that need an alert after the sweep");
+        Expect.Sequence(["alive"], await run.Sagas.FindWaitingAsync("k", 10, default), "the sagas that wait after the sweep");
         Expect.Equal((2, 1), (await run.Sagas.CountAsync(new SagaFilter(), default), await run.Sagas.CountAsync(
             new SagaFilter { Status = SagaStatus.Completed },
             default)), "the number of sagas after the sweep, and of completed ones");
@@ -66,7 +69,10 @@ internal static class SagaLifetimeScenarios
             again.Version == 1 && again.Number > first.Number,
             $"a saga with the version 1 and a number above {first.Number}",
             again);
-        Expect.Equal(0, await run.Sagas.SweepAsync(run.In(15), 10, default), "how many are swept after the id was created again");
+        Expect.Equal(
+            0,
+            await run.Sagas.SweepAsync(run.In(15), 10, default),
+            "the number of entries that are removed after the id was created again");
 
         // A saga whose retention is extended is kept longer.
         Expect.That(
@@ -75,7 +81,7 @@ internal static class SagaLifetimeScenarios
         Expect.Equal(
             (0, 1),
             (await run.Sagas.SweepAsync(run.In(30), 10, default), await run.Sagas.SweepAsync(run.In(41), 10, default)),
-            "how many are swept at the time from before, and at the later one");
+            "the number of entries that are removed at the time from before, and at the later one");
     }
 
     private static async Task UnreadableAsync(StoreRun run)
@@ -91,9 +97,9 @@ internal static class SagaLifetimeScenarios
         var due = await run.Sagas.ListDueAsync(["trip"], run.In(10), 10, default);
         var alerts = await run.Sagas.ListAlertsAsync(run.In(10), 10, default);
         Expect.Sequence(["3", "2", "1"], listed.Select(entry => entry.Id), "the list with a damaged saga");
-        Expect.Sequence(["1", "2", "3"], due.Entries.Select(entry => entry.Id), "what is due with a damaged saga");
-        Expect.Sequence(["1", "2", "3"], alerts.Entries.Select(entry => entry.Id), "what needs an alert with a damaged saga");
-        Expect.Sequence(["1", "2", "3"], await run.Sagas.FindWaitingAsync("k", 10, default), "what waits with a damaged saga");
+        Expect.Sequence(["1", "2", "3"], due.Entries.Select(entry => entry.Id), "the entries that are due with a damaged saga");
+        Expect.Sequence(["1", "2", "3"], alerts.Entries.Select(entry => entry.Id), "the sagas that need an alert with a damaged saga");
+        Expect.Sequence(["1", "2", "3"], await run.Sagas.FindWaitingAsync("k", 10, default), "the sagas that wait with a damaged saga");
         Expect.Equal(3, await run.Sagas.CountAsync(new SagaFilter(), default), "the count with a damaged saga");
         foreach (var entry in (SagaEntry[])[listed[1], due.Entries[1], alerts.Entries[1], (await run.Sagas.FindAsync("2", default))!])
         {
@@ -119,24 +125,24 @@ internal static class SagaLifetimeScenarios
             WaitKey = null,
             ChangedAt = run.In(10)
         };
-        Expect.That(await run.Sagas.SaveAsync(halted, default), "what cannot be read is put aside");
+        Expect.That(await run.Sagas.SaveAsync(halted, default), "a saga that cannot be read can be marked");
         Expect.That(!await run.Sagas.SaveAsync(before, default), "a save from before is refused");
         Expect.Sequence(
             ["1", "3"],
             (await run.Sagas.ListDueAsync(["trip"], run.In(10), 10, default)).Entries.Select(entry => entry.Id),
-            "what is due then");
+            "the entries that are due then");
         Expect.Sequence(
             ["1", "3"],
             (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id),
-            "what needs an alert then");
+            "the sagas that need an alert then");
         Expect.Sequence(
             ["2"],
             (await run.Sagas.ListAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)).Select(entry => entry.Id),
-            "what needs attention");
+            "the sagas that need attention");
         Expect.Equal((2, 1), (
             await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default),
             await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)),
-                "how many run, and need attention");
+                "the numbers of sagas that run, and that need attention");
         var after = await run.Sagas.FindAsync("2", default);
         Expect.That(
             after is { Defect: not null } || after?.Content.Span.SequenceEqual(before.Content.Span) == true,

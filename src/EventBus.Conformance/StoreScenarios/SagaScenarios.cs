@@ -11,15 +11,15 @@ internal static class SagaScenarios
         new(
             "saga-round-trip",
             "A saga is stored and returned completely, with any id, key and content, so that it continues with its state.",
-            RoundTripAsync) { RuledOut = StoreRule.Sagas },
+            RoundTripAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-created-once",
             "An id that is in use is not created again, in any status of its saga, so that a repeated request starts nothing twice.",
-            CreatedOnceAsync) { RuledOut = StoreRule.Sagas },
+            CreatedOnceAsync) { SkipUnless = StoreRule.Sagas },
         new(
             "saga-created-at-once",
             "If copies of a request start a saga at the same time on two instances, exactly one is stored, so that a trip is booked once.",
-            CreatedAtOnceAsync) { RuledOut = StoreRule.Sagas },
+            CreatedAtOnceAsync) { SkipUnless = StoreRule.Sagas },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -84,7 +84,7 @@ internal static class SagaScenarios
 
     private static async Task CreatedOnceAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Sagas!;
+        var other = (await run.OpenSecondInstanceAsync()).Sagas!;
         Expect.That(await run.Sagas.CreateAsync(run.Saga("1", 5), default), "a new saga is kept");
         Expect.That(!await other.CreateAsync(
             run.Saga("1", 0, "other", SagaStatus.Completed) with { WaitKey = "k", AlertAt = run.Now, KeepUntil = run.Now },
@@ -106,12 +106,12 @@ internal static class SagaScenarios
 
     private static async Task CreatedAtOnceAsync(StoreRun run)
     {
-        SagaStore[] instances = [run.Sagas, (await run.OtherAsync()).Sagas!];
+        SagaStore[] instances = [run.Sagas, (await run.OpenSecondInstanceAsync()).Sagas!];
         for (var i = 0; i < 30; i++)
         {
             var copies = Enumerable.Range(0, 4).Select(copy => run.Saga($"{i}") with { Claim = copy }).ToList();
             var kept = await Task.WhenAll(copies.Select((entry, copy) => instances[copy % 2].CreateAsync(entry, default).AsTask()));
-            Expect.Equal(1, kept.Count(one => one), "how many of four copies that start at once are kept");
+            Expect.Equal(1, kept.Count(one => one), "the number of stored copies of four that start at once");
             Expect.Equal(
                 Sample.Describe(copies[Array.IndexOf(kept, true)]),
                 Sample.Describe(await run.Sagas.FindAsync($"{i}", default)),

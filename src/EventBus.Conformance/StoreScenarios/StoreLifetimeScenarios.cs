@@ -16,28 +16,28 @@ internal static class StoreLifetimeScenarios
                 + "forgets nothing.",
             FailuresOutliveAsync)
         {
-            RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
+            SkipUnless = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
         new(
             "handled-outlives",
             "What was handled, what is held and what is left to send survive the end of every instance, so that a crash repeats no effect.",
             HandledOutlivesAsync)
         {
-            RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Durable),
+            SkipUnless = StoreRule.All(StoreRule.Processed, StoreRule.Durable),
         },
         new(
             "delays-outlive",
             "Delayed events survive the end of every instance, so that a deployment loses no reminder.",
-            DelaysOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
+            DelaysOutliveAsync) { SkipUnless = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
         new(
             "sagas-outlive",
             "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work "
                 + "half done.",
-            SagasOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
+            SagasOutliveAsync) { SkipUnless = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
         new(
             "opened-at-once",
             "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.",
-            OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
+            OpenedAtOnceAsync) { SkipUnless = StoreRule.Durable },
     ];
 
     private static async Task FailuresOutliveAsync(StoreRun run)
@@ -104,7 +104,7 @@ internal static class StoreLifetimeScenarios
 
         var again = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
         Expect.Equal((ProcessedState.Done, 1L), (again.State, again.Fingerprint), "state and fingerprint of what was done");
-        Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.Id), "what is left to send");
+        Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.Id), "the events that are left to send");
         Expect.Equal(
             ProcessedState.InProgress,
             (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State,
@@ -128,11 +128,11 @@ internal static class StoreLifetimeScenarios
         Expect.Sequence(
             ["2"],
             (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id),
-            "what is due after 30 s, while the first is claimed");
+            "the entries that are due after 30 s, while the first is claimed");
         Expect.Sequence(
             ["1"],
             (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id),
-            "what is due after the lease of the first");
+            "the entries that are due after the lease of the first");
     }
 
     private static async Task SagasOutliveAsync(StoreRun run)
@@ -146,17 +146,17 @@ internal static class StoreLifetimeScenarios
         await run.ReopenAsync();
 
         var due = await run.Sagas.ListDueAsync(["trip"], run.In(30), 10, default);
-        Expect.Sequence(["1"], due.Entries.Select(entry => entry.Id), "what is due");
+        Expect.Sequence(["1"], due.Entries.Select(entry => entry.Id), "the entries that are due");
         Expect.Equal(Sample.Describe(run.Saga("1", 30)), Sample.Describe(due.Entries[0]), "the saga that is due");
-        Expect.Sequence(["2"], await run.Sagas.FindWaitingAsync("k", 10, default), "what waits for the key");
+        Expect.Sequence(["2"], await run.Sagas.FindWaitingAsync("k", 10, default), "the sagas that wait for the key");
         Expect.Sequence(
             ["3"],
             (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id),
-            "what needs an alert");
+            "the sagas that need an alert");
         Expect.Equal((2, 1), (
             await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default),
             await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)),
-                "how many run, and need attention");
+                "the numbers of sagas that run, and that need attention");
         Expect.That(!await run.Sagas.SaveAsync(third!, default), "a version from before the last save is refused");
         Expect.That(!await run.Sagas.CreateAsync(run.Saga("1"), default), "an id that is kept is refused");
         Expect.That(await run.Sagas.CreateAsync(run.Saga("4"), default), "a new saga is kept");

@@ -12,12 +12,12 @@ internal static class StoreSeparationScenarios
         new(
             "applications-apart",
             "Applications of different names that share a store never see one another's entries, so that one server serves several.",
-            ApartAsync) { RuledOut = StoreRule.Durable },
+            ApartAsync) { SkipUnless = StoreRule.Durable },
         new(
             "subscriptions-apart",
             "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen "
                 + "freely never mixes two of them.",
-            SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
+            SubscriptionsApartAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task SubscriptionsApartAsync(StoreRun run)
@@ -44,12 +44,12 @@ internal static class StoreSeparationScenarios
             Expect.Sequence(
                 [$"{name}~2"],
                 (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id),
-                $"what is due in '{name}'");
+                $"the entries that are due in '{name}'");
             Expect.That(await run.DeadLetters.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
         }
 
         Expect.Equal(0, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the number of dead letters in the end");
-        Expect.Equal(0, await run.DeadLetters.SweepAsync(run.In(999), 100, default), "how many dead letters are left to sweep");
+        Expect.Equal(0, await run.DeadLetters.SweepAsync(run.In(999), 100, default), "the number of dead letters that are left to remove");
     }
 
     private static async Task ApartAsync(StoreRun run)
@@ -109,7 +109,7 @@ internal static class StoreSeparationScenarios
         Expect.Equal(
             0,
             await other.DeadLetters.SweepAsync(run.In(999), 10, default),
-            "how many dead letters another application sweeps");
+            "the number of dead letters that another application removes");
         Expect.That(await other.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
     }
 

@@ -19,17 +19,17 @@ internal static class SubscriptionScenarios
                 + "leaves behind can be named.",
             RememberedAsync)
         {
-            RuledOut = StoreRule.All(StoreRule.Durable, StoreRule.Subscriptions),
+            SkipUnless = StoreRule.All(StoreRule.Durable, StoreRule.Subscriptions),
         },
     ];
 
     private static async Task RememberedAsync(StoreRun run)
     {
         var other = await run.OpenAsync(Other);
-        await NoteAsync(other, run.Now, "mail");
-        await NoteAsync(run.Stores, run.Now, "mail", "old-name.with_all");
-        await run.Stores.Subscriptions!.NoteAsync("another", ["elsewhere"], run.In(1), default);
-        await NoteAsync(run.Stores, run.In(2), "mail");
+        await RecordAsync(other, run.Now, "mail");
+        await RecordAsync(run.Stores, run.Now, "mail", "old-name.with_all");
+        await run.Stores.Subscriptions!.RecordAsync("another", ["elsewhere"], run.In(1), default);
+        await RecordAsync(run.Stores, run.In(2), "mail");
 
         await run.ReopenAsync();
 
@@ -39,19 +39,19 @@ internal static class SubscriptionScenarios
             new(StoreBackend.ServiceName, "old-name.with_all", run.Now),
             new(Other, "mail", run.Now),
         ];
-        Expect.Sequence(all, await NoteAsync(run.Stores, run.In(3)), "the subscriptions that are remembered");
+        Expect.Sequence(all, await RecordAsync(run.Stores, run.In(3)), "the subscriptions that are remembered");
 
         await run.Stores.Subscriptions!.ForgetAsync("conformance", StoreBackend.ServiceName, "old-name.with_all", default);
         await run.Stores.Subscriptions.ForgetAsync("conformance", Other, "mail", default);
         await run.Stores.Subscriptions.ForgetAsync("conformance", "never-there", "mail", default);
-        Expect.Sequence(all[..1], await NoteAsync(run.Stores, run.In(3)), "what is remembered after two were forgotten");
+        Expect.Sequence(all[..1], await RecordAsync(run.Stores, run.In(3)), "the recorded subscriptions after two were removed");
     }
 
-    private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+    private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         BusStores stores,
         DateTimeOffset now,
         params string[] subscriptions) =>
-        (await stores.Subscriptions!.NoteAsync("conformance", subscriptions, now, default)).OrderBy(
+        (await stores.Subscriptions!.RecordAsync("conformance", subscriptions, now, default)).OrderBy(
             each => each.Service,
             StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
 }

@@ -34,10 +34,17 @@ internal static class BusNames
     /// key if there is one. A service name never contains a plus sign. A key that is not a valid name has its invalid
     /// characters replaced, and its hash follows after a second plus sign.
     /// </summary>
-    public static string OfBus(string serviceName, string? key) =>
-        key is null ? serviceName
-        : IsName(key, allowUpper: true) ? $"{serviceName}{KeyMark}{key}"
-        : $"{serviceName}{KeyMark}{Allowed(key)}{KeyMark}{Hash(MemoryMarshal.AsBytes(key.AsSpan()), KeyHashLength)}";
+    public static string OfBus(string serviceName, string? key)
+    {
+        if (key is null)
+        {
+            return serviceName;
+        }
+
+        return IsName(key, allowUpper: true)
+            ? $"{serviceName}{KeyMark}{key}"
+            : $"{serviceName}{KeyMark}{Allowed(key)}{KeyMark}{Hash(MemoryMarshal.AsBytes(key.AsSpan()), KeyHashLength)}";
+    }
 
     private static string Hash(ReadOnlySpan<byte> content, int length) => Convert.ToHexStringLower(SHA256.HashData(content))[..length];
 

@@ -28,12 +28,18 @@ internal readonly record struct DeliveryOutcome(DeliveryStatus Status, Failure? 
     /// <summary>Gets the outcome of a delivery that ended with an exception.</summary>
     /// <param name="exception">The exception.</param>
     /// <param name="abort">Cancelled when the bus aborts.</param>
-    public static DeliveryOutcome Of(Exception exception, CancellationToken abort) =>
-        abort.IsCancellationRequested ? Interrupted
+    public static DeliveryOutcome Of(Exception exception, CancellationToken abort)
+    {
+        if (abort.IsCancellationRequested)
+        {
+            return Interrupted;
+        }
 
         // A store refused to read what the delivery needs: no retry would change that.
-        : exception is StoreRefusedException refused ? new(DeliveryStatus.Rejected, EventBus.Rejected.Unstorable(refused))
-        : Failed(exception);
+        return exception is StoreRefusedException refused
+            ? new(DeliveryStatus.Rejected, EventBus.Rejected.Unstorable(refused))
+            : Failed(exception);
+    }
 
     /// <summary>
     /// Creates the outcome of a delivery whose handler has succeeded and whose further processing has failed.

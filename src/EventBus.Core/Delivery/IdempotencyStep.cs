@@ -47,7 +47,10 @@ internal sealed class IdempotencyStep(
         }
         finally
         {
-            await (committed ? ValueTask.CompletedTask : claims.ReleaseAsync(context.Envelope, fencingToken));
+            if (!committed)
+            {
+                await claims.ReleaseAsync(context.Envelope, fencingToken);
+            }
         }
     }
 
@@ -55,7 +58,8 @@ internal sealed class IdempotencyStep(
     {
         // The following step disposes the claim, after it has sent the events of the handler.
         var state = context.EnsureState();
-        var claim = state.Claim = claims.Begin(context.Envelope, context.Event, isDelivery: !state.IsKept);
+        var claim = claims.Begin(context.Envelope, context.Event, isDelivery: !state.IsKept);
+        state.Claim = claim;
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(deadlines.FromNow(), lost);
         ProcessedClaim found;
         try
@@ -91,11 +95,11 @@ internal sealed class IdempotencyStep(
         DeliveryContext context, DeliveryState state, EventClaim claim, CancellationToken lost)
     {
         using var lease = claims.Renew(claim);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(lost, lease.Lost);
-        var outcome = await next.InvokeAsync(context, either.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(lost, lease.Lost);
+        var outcome = await next.InvokeAsync(context, linked.Token);
         if (outcome.Status == DeliveryStatus.Handled)
         {
-            using var ending = CancellationTokenSource.CreateLinkedTokenSource(either.Token, state.Deadline);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(linked.Token, state.Deadline);
             outcome = await CommitAsync(state, claim, ending.Token);
             if (outcome.Status == DeliveryStatus.Handled)
             {

@@ -9,7 +9,7 @@ internal sealed class OrderGuardStep(
 {
     // The minimum time between a start or a pause and the moment at which a deferred event becomes a dead letter,
     // unless its own timeout is shorter. The event that it waits for is probably still in the queue of the broker.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MinimumWait = TimeSpan.FromMinutes(1);
 
     private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
 
@@ -56,7 +56,10 @@ internal sealed class OrderGuardStep(
         }
         finally
         {
-            await (proceeds ? ValueTask.CompletedTask : context.CloseScopeAsync());
+            if (!proceeds)
+            {
+                await context.CloseScopeAsync();
+            }
         }
     }
 
@@ -66,7 +69,7 @@ internal sealed class OrderGuardStep(
     /// </summary>
     private DateTimeOffset EarliestDeadline(Deferred waiting)
     {
-        var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
-        return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + patience;
+        var minimumWait = waiting.Timeout < MinimumWait ? waiting.Timeout : MinimumWait;
+        return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + minimumWait;
     }
 }

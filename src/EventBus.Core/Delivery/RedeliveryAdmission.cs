@@ -39,9 +39,10 @@ internal sealed class RedeliveryAdmission(
         var count = await subscription.Attempts.CountAsync(policy, envelope, default, slots);
         if (count is var (earlier, concurrent) && MayBegin(earlier + 1, concurrent))
         {
-            var run = attempt.Run = await EnterAsync(
+            var run = await EnterAsync(
                 IsToRunAlone(earlier, concurrent),
                 new ConcurrentMark(subscription.Attempts, policy, envelope));
+            attempt.Run = run;
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();

@@ -75,9 +75,9 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
                     signal = changed.Task;
                 }
 
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                await Task.WhenAny(signal, Task.Delay(wait, time, either.Token));
-                await either.CancelAsync();
+                using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                await Task.WhenAny(signal, Task.Delay(wait, time, linked.Token));
+                await linked.CancelAsync();
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
@@ -117,15 +117,22 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         var wait = TimeSpan.Zero;
         foreach (var run in running)
         {
-            var left = (alone ? longRun : run.Alone ? LongRunAlone : TimeSpan.Zero) - time.GetElapsedTime(run.StartedAt);
-            wait = left > wait ? left : wait;
+            // An event that must run alone waits for a long run of any other; the others wait only for such an event.
+            var maxRun = run.Alone ? LongRunAlone : TimeSpan.Zero;
+            var left = (alone ? longRun : maxRun) - time.GetElapsedTime(run.StartedAt);
+            if (left > wait)
+            {
+                wait = left;
+            }
         }
 
         // Events that arrive one after another must not delay an event that must run alone without limit. That event
         // delays each of them no longer than it would wait for one of them.
-        return !alone
+        var waited = time.GetElapsedTime(arrived);
+        var yields = !alone
             && wait <= TimeSpan.Zero
-            && time.GetElapsedTime(arrived) < longRun
-            && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun - time.GetElapsedTime(arrived) : wait;
+            && waited < longRun
+            && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun);
+        return yields ? longRun - waited : wait;
     }
 }

@@ -89,7 +89,7 @@ internal sealed class RetryScheduler(
             {
                 var name = withRoom[i].Name;
                 claimsFail = true;
-                log.Failing(ClaimingFor(withRoom[i]), exception, full => full.NotClaimed(name, exception));
+                log.Failing(ClaimingFor(withRoom[i]), exception, logger => logger.NotClaimed(name, exception));
                 next = TimeMath.Earlier(next, time.GetUtcNow() + AfterFailure);
             }
         }

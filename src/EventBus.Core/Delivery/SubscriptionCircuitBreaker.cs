@@ -20,7 +20,7 @@ internal sealed class SubscriptionCircuitBreaker(
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
 
     // The delay before the next probe if the result of a probe says nothing about the service behind the handler.
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortDelay = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly Lock sync = new();
@@ -181,7 +181,12 @@ internal sealed class SubscriptionCircuitBreaker(
             }
 
             state = State.Paused;
-            probeAt = Elapsed + (probeFailed ? probeDelays.After(++pauses) : Soon);
+            if (probeFailed)
+            {
+                pauses++;
+            }
+
+            probeAt = Elapsed + (probeFailed ? probeDelays.After(pauses) : ShortDelay);
         }
 
         retries.Pulse();
@@ -218,7 +223,8 @@ internal sealed class SubscriptionCircuitBreaker(
 
             // A circular buffer: a new failure overwrites the one that is `count` failures older.
             var now = time.GetTimestamp();
-            failedAt[inARow++ % failedAt.Length] = now;
+            failedAt[inARow % failedAt.Length] = now;
+            inARow++;
             if (inARow < failedAt.Length || time.GetElapsedTime(failedAt[inARow % failedAt.Length], now) > rule.Time)
             {
                 return false;
@@ -251,7 +257,8 @@ internal sealed class SubscriptionCircuitBreaker(
             mayEnter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        return ++lastProbe;
+        lastProbe++;
+        return lastProbe;
     }
 
     private void Admit() => mayEnter.TrySetResult();

@@ -41,9 +41,19 @@ internal class SubscriptionWorker(
     public long? WaitingCount => Deliveries.CanCount ? Deliveries.Count : null;
 
     /// <summary>The reason why it takes no events although no operator has paused it; null for none.</summary>
-    public string? Problem =>
-        HasEnded ? "Its intake has ended. Restart this instance."
-        : HeldBecause ?? (CircuitBreaker is { IsPaused: true } ? "Its circuit breaker is open, because all its attempts failed." : null);
+    public string? Problem
+    {
+        get
+        {
+            if (HasEnded)
+            {
+                return "Its intake has ended. Restart this instance.";
+            }
+
+            var isOpen = CircuitBreaker is { IsPaused: true };
+            return HeldBecause ?? (isOpen ? "Its circuit breaker is open, because all its attempts failed." : null);
+        }
+    }
 
     /// <summary>True if the worker takes no more events. While the bus runs, this is a fault.</summary>
     public virtual bool HasEnded => Pump.IsCompleted;

@@ -8,7 +8,7 @@ internal sealed class TimeoutStep(
     SubscriptionRuntime subscription, EventDelegate handler, HandlerDeadlines deadlines, BusServices services) : DeliveryStep
 {
     // The time that a handler has to end after its token is cancelled. After it, the handler is abandoned.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceAfterCancel = TimeSpan.FromSeconds(1);
 
     private readonly ILogger log = services.Log;
 
@@ -37,8 +37,8 @@ internal sealed class TimeoutStep(
 
     private async ValueTask<DeliveryOutcome> HandleAsync(DeliveryContext context, CancellationToken deadline, CancellationToken lost)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, lost);
-        return await WaitAsync(context, Start(context, either.Token), either.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline, lost);
+        return await WaitAsync(context, Start(context, linked.Token), linked.Token);
     }
 
     /// <summary>
@@ -75,7 +75,7 @@ internal sealed class TimeoutStep(
 
         if (!running.IsCompleted)
         {
-            await running.WaitAsync(Grace, services.StoreTime, CancellationToken.None).Quietly();
+            await running.WaitAsync(GraceAfterCancel, services.StoreTime, CancellationToken.None).Quietly();
         }
 
         try

@@ -139,10 +139,17 @@ internal static class ExceptionText
     /// <summary>
     /// Removes the JSON path at the end of a serializer message, because it contains keys of the data.
     /// </summary>
-    private static string WithoutPath(string message) =>
-        message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
+    private static string WithoutPath(string message)
+    {
+        var path = message.IndexOf(PathInMessage, StringComparison.Ordinal);
+        return path >= 0 ? message[..path] : message;
+    }
 
-    private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
+    private static string FirstLine(string text)
+    {
+        var end = text.AsSpan().IndexOfAny('\r', '\n');
+        return end >= 0 ? text[..end] : text;
+    }
 
     private static void AppendTrace(StringBuilder text, Exception exception)
     {

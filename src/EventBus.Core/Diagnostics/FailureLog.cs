@@ -46,8 +46,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         23,
         LogLevel.Warning,
-        "{Subscription} failed on {EventName} {EventId}, which is kept as failed already or was taken over by another instance; nothing "
-            + "is recorded twice")]
+        "{Subscription} failed to handle {EventName} {EventId}. The failure is not recorded again, because it is recorded already or "
+            + "another instance has taken the event over")]
     public static partial void KeptAlready(this ILogger log, string subscription, string eventName, string eventId, Exception? exception);
 
     [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
@@ -59,14 +59,14 @@ internal static partial class FailureLog
     [LoggerMessage(
         26,
         LogLevel.Error,
-        "The failure store did not take a write (attempt {Attempt}); the event stays unacknowledged, and the write is repeated after "
+        "The failure store did not accept a write (attempt {Attempt}). The event stays unacknowledged, and the write is repeated after "
             + "{Backoff}")]
     public static partial void StoreDown(this ILogger log, int attempt, TimeSpan backoff, Exception exception);
 
     [LoggerMessage(
         28,
         LogLevel.Warning,
-        "{Count} failed events that this instance was handling were taken over by another, because their leases were not renewed in time")]
+        "Another instance took over {Count} failed events that this instance was handling, because their leases were not renewed in time")]
     public static partial void ClaimsLost(this ILogger log, int count);
 
     [LoggerMessage(29, LogLevel.Information, "{Count} dead letters were older than the retention and are removed")]
@@ -75,8 +75,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         36,
         LogLevel.Information,
-        "{EventName} {EventId} was claimed by {Subscription} and not started before the stop, and the store did not accept its release: "
-            + "it is delivered again when its lease has expired")]
+        "The bus stopped before {Subscription} could handle the claimed event {EventName} {EventId}, and the store did not accept its "
+            + "release. The event is delivered again when its lease has expired")]
     public static partial void NotReleased(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due for a manual retry, each with all retries available again")]
@@ -92,8 +92,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         71,
         LogLevel.Error,
-        "The store did not take the entry of {Subscription} for {EventName} {EventId} (attempt {Attempt}), but takes other writes; only "
-            + "this subscription waits, and the write is repeated after {Backoff}")]
+        "The store did not accept the entry of {Subscription} for {EventName} {EventId} (attempt {Attempt}), but accepts other writes. "
+            + "Only this subscription waits, and the write is repeated after {Backoff}")]
     public static partial void EntryHeld(
         this ILogger log,
         string subscription,
@@ -106,22 +106,23 @@ internal static partial class FailureLog
     [LoggerMessage(
         72,
         LogLevel.Error,
-        "The store cannot take the entry of {Subscription} for {EventName} {EventId}; a reduced entry was written instead")]
+        "The store cannot accept the entry of {Subscription} for {EventName} {EventId}. A smaller entry was written instead")]
     public static partial void WrittenReduced(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
         73,
         LogLevel.Error,
-        "The store cannot carry out a step for {Subscription} and {EventName} {EventId}; the event is processed without it")]
+        "The store refused a call for {Subscription} and {EventName} {EventId}. The event is processed without this call")]
     public static partial void StepLeftOut(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
         74,
         LogLevel.Warning,
-        "The lease of {EventName} {EventId}, which {Subscription} is handling, was not renewed; the others were tried without it")]
+        "The lease of {EventName} {EventId}, which {Subscription} is handling, could not be renewed. The other leases are renewed "
+            + "separately")]
     public static partial void NotRenewed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(75, LogLevel.Error, "The store could not return the due entries of {Subscription}; the other subscriptions continue")]
+    [LoggerMessage(75, LogLevel.Error, "The store could not return the due retries of {Subscription}. The other subscriptions continue")]
     public static partial void NotClaimed(this ILogger log, string subscription, Exception exception);
 
     [LoggerMessage(

@@ -16,8 +16,8 @@ internal static partial class HostingLog
     [LoggerMessage(
         4,
         LogLevel.Error,
-        "{Deliveries} deliveries were still queued or in a handler when the bus stopped, and are lost: {System} keeps nothing beyond the "
-            + "process")]
+        "{Deliveries} deliveries were still queued or in a handler when the bus stopped. They are lost, because {System} stores nothing "
+            + "outside the process")]
     public static partial void LostAtStop(this ILogger log, long deliveries, string system);
 
     [LoggerMessage(5, LogLevel.Warning, "Closing the backend failed or took too long")]
@@ -26,15 +26,15 @@ internal static partial class HostingLog
     [LoggerMessage(
         6,
         LogLevel.Error,
-        "{Failed} failed and {Delayed} delayed events were still kept when the bus stopped, and are lost: the store ({Store}) keeps "
-            + "nothing beyond the process")]
+        "{Failed} failed and {Delayed} delayed events were still stored when the bus stopped. They are lost, because the store ({Store}) "
+            + "is in memory")]
     public static partial void StoreLostAtStop(this ILogger log, long failed, long delayed, string store);
 
     [LoggerMessage(
         7,
         LogLevel.Information,
-        "{System} delivers an event only to instances that are connected at that moment, and keeps none: events are lost while this "
-            + "instance is disconnected or cannot keep up. Retries and dead letters exist only for events that arrived")]
+        "{System} delivers an event only to instances that are connected when it is published, and stores no events. Events are lost "
+            + "while this instance is disconnected or too slow. Retries and dead letters exist only for events that have arrived")]
     public static partial void Lossy(this ILogger log, string system);
 
     [LoggerMessage(
@@ -47,15 +47,15 @@ internal static partial class HostingLog
     [LoggerMessage(
         9,
         LogLevel.Warning,
-        "{Subscription} has a guard, and {System} loses events: what the guard waits for may never arrive, and those behind it become "
-            + "dead letters when their time is up. Use a backend that keeps events (docs/guarantees.md)")]
+        "{Subscription} has a guard, and {System} loses events: if an event that the guard waits for is lost, the waiting events become "
+            + "dead letters when their deadline has passed. Use a backend that keeps events (docs/guarantees.md)")]
     public static partial void LossyGuarded(this ILogger log, string subscription, string system);
 
     [LoggerMessage(
         14,
         LogLevel.Information,
-        "The store of this bus is {Store}, which instances on other machines do not reach, and {System} shares the subscriptions of a "
-            + "service among all its instances: run one instance, or give all of them one store that they share (bus.StoreInRedis(...))")]
+        "{System} shares the subscriptions of a service among all its instances, but instances on other machines cannot use the store of "
+            + "this bus ({Store}). Run one instance, or configure one store that all instances share (bus.StoreInRedis(...))")]
     public static partial void StoreIsPrivate(this ILogger log, string store, string system);
 
     [LoggerMessage(

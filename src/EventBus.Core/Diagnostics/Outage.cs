@@ -93,16 +93,23 @@ internal sealed class Outage(TimeProvider time)
     private static string MessageOf(Exception exception)
     {
         var text = ExceptionText.MessageOf(exception);
-        return PrintableText.Start(text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text, MaxErrorLength);
+        var end = text.AsSpan().IndexOfAny('\r', '\n');
+        return PrintableText.Start(end >= 0 ? text[..end] : text, MaxErrorLength);
     }
 
     private ActivityState Begin(string name)
     {
         if (!activities.TryGetValue(name, out var state) || IsForgotten(state))
         {
-            failingCount += state is { EndedAt: null } ? 0 : 1;
+            var isCounted = state is { EndedAt: null };
+            if (!isCounted)
+            {
+                failingCount++;
+            }
+
             RemoveEnded();
-            activities[name] = state = new ActivityState { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
+            state = new ActivityState { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
+            activities[name] = state;
         }
         else if (state.EndedAt is not null)
         {
@@ -138,7 +145,10 @@ internal sealed class Outage(TimeProvider time)
         foreach (var (name, state) in activities.Where(each => IsForgotten(each.Value)).ToList())
         {
             activities.Remove(name);
-            failingCount -= state.EndedAt is null ? 1 : 0;
+            if (state.EndedAt is null)
+            {
+                failingCount--;
+            }
         }
     }
 
@@ -149,7 +159,8 @@ internal sealed class Outage(TimeProvider time)
             (fullEntries, fullEntriesSince) = (0, time.GetTimestamp());
         }
 
-        return ++fullEntries <= MaxFullEntries;
+        fullEntries++;
+        return fullEntries <= MaxFullEntries;
     }
 
     /// <summary>The state of a repeated operation that fails or failed recently.</summary>

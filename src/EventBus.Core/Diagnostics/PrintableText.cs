@@ -27,7 +27,8 @@ internal static class PrintableText
         }
 
         var printable = new StringBuilder(text, 0, first, text.Length + 16);
-        for (var i = first; i < text.Length;)
+        var i = first;
+        while (i < text.Length)
         {
             var isRune = Rune.TryGetRuneAt(text, i, out var rune);
             var length = isRune ? rune.Utf16SequenceLength : 1;
@@ -56,8 +57,16 @@ internal static class PrintableText
     public static string? Of(string? text, int max) => text is null ? null : Start(Of(Start(text, max)), max);
 
     /// <summary>Returns the beginning of a text, without an unpaired surrogate at its end.</summary>
-    public static string Start(string text, int max) =>
-        text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
+    public static string Start(string text, int max)
+    {
+        if (text.Length <= max)
+        {
+            return text;
+        }
+
+        var length = char.IsHighSurrogate(text[max - 1]) ? max - 1 : max;
+        return text[..length];
+    }
 
     /// <summary>Returns true if the text is printable on one line as it is.</summary>
     /// <param name="text">Any text.</param>

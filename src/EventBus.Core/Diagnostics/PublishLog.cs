@@ -23,7 +23,7 @@ internal static partial class PublishLog
     [LoggerMessage(
         12,
         LogLevel.Warning,
-        "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
+        "The delayed event {EventName} {EventId} could not be published. It stays in the store, and is published later")]
     public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
@@ -35,7 +35,7 @@ internal static partial class PublishLog
     [LoggerMessage(
         77,
         LogLevel.Error,
-        "The delayed event {EventName} {EventId} was published, and the store did not remove it: it is published again, with the same "
-            + "id, when its lease is over")]
+        "The delayed event {EventName} {EventId} was published, but the store did not remove it. It is published again with the same id "
+            + "when its lease has expired")]
     public static partial void DelayedNotRemoved(this ILogger log, string eventName, string eventId, Exception exception);
 }

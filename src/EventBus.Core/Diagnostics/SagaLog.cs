@@ -50,7 +50,7 @@ internal static partial class SagaLog
     [LoggerMessage(
         44,
         LogLevel.Information,
-        "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored: the saga does not, or no longer, wait for it")]
+        "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored, because the saga does not wait for it")]
     public static partial void SagaReplyIgnored(this ILogger log, string eventName, string eventId, string saga, string sagaId);
 
     [LoggerMessage(
@@ -62,7 +62,7 @@ internal static partial class SagaLog
     [LoggerMessage(
         46,
         LogLevel.Error,
-        "The store did not take a write of the saga {Saga} {SagaId} (attempt {Attempt}); the saga stands still, and the write is "
+        "The store did not accept a write of the saga {Saga} {SagaId} (attempt {Attempt}). The saga stands still, and the write is "
             + "repeated after {Backoff}")]
     public static partial void SagaNotSaved(
         this ILogger log,
@@ -81,8 +81,8 @@ internal static partial class SagaLog
     [LoggerMessage(
         48,
         LogLevel.Warning,
-        "The saga {Saga} {SagaId} is left to a newer version of the application: its state has version {StateVersion}, and this one "
-            + "knows {KnownVersion}")]
+        "This instance does not run the saga {Saga} {SagaId}, because its state has version {StateVersion} and the application knows "
+            + "version {KnownVersion}. Instances of a newer version of the application run it")]
     public static partial void SagaIsNewer(this ILogger log, string saga, string sagaId, int stateVersion, int knownVersion);
 
     [LoggerMessage(
@@ -100,16 +100,19 @@ internal static partial class SagaLog
     [LoggerMessage(52, LogLevel.Information, "The saga {Saga} {SagaId} is finished by an operator: {Reason}")]
     public static partial void SagaFinished(this ILogger log, string saga, string sagaId, string reason);
 
-    [LoggerMessage(53, LogLevel.Warning, "The clock jumped by {Jump}; sagas that wait for replies are given {Grace} more")]
+    [LoggerMessage(53, LogLevel.Warning, "The clock jumped by {Jump}. Sagas that wait for replies wait {Grace} longer")]
     public static partial void ClockJumped(this ILogger log, TimeSpan jump, TimeSpan grace);
 
-    [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
+    [LoggerMessage(
+        54,
+        LogLevel.Warning,
+        "{Count} sagas had not ended when the bus stopped. They are lost, because the store ({Store}) is in memory")]
     public static partial void SagasLostAtStop(this ILogger log, long count, string store);
 
     [LoggerMessage(
         55,
         LogLevel.Error,
-        "The saga {Saga} {SagaId} has ended, and its event {EventName} {EventId} is dropped: it can never be sent as it is")]
+        "The event {EventName} {EventId} of the ended saga {Saga} {SagaId} is dropped, because the transport rejects it permanently")]
     public static partial void SagaEventDropped(
         this ILogger log,
         string saga,
@@ -121,7 +124,7 @@ internal static partial class SagaLog
     [LoggerMessage(
         56,
         LogLevel.Warning,
-        "{Count} sagas of the store have not ended and are of names that this application does not register, so that they are not "
-            + "resumed. Register them under their earlier names: bus.AddSaga<TSaga, TState>(\"...\")")]
+        "{Count} sagas in the store have not ended, but have names that this application does not register, so they are not resumed. "
+            + "Register the sagas under their earlier names: bus.AddSaga<TSaga, TState>(\"...\")")]
     public static partial void SagasUnknown(this ILogger log, long count);
 }

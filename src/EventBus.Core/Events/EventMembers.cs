@@ -88,9 +88,14 @@ internal sealed class EventMembers
             }
 
             var name = NameOf(ref reader);
-            if (!metadata.Contains(name, StringComparer.Ordinal) && ++count <= MaxNames)
+            if (!metadata.Contains(name, StringComparer.Ordinal))
             {
-                (found ??= []).Add(Foreign(name));
+                found ??= [];
+                count++;
+                if (count <= MaxNames)
+                {
+                    found.Add(Foreign(name));
+                }
             }
 
             reader.Skip();

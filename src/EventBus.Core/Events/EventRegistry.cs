@@ -52,6 +52,24 @@ internal sealed class EventRegistry
         return true;
     }
 
+    private static string? ProblemOf(Type type, string? name, EventNameAttribute? attribute)
+    {
+        if (name is null)
+        {
+            return $"The type {type} has no event name: by convention a name needs two words in Pascal case and no type parameters. "
+                + "Add [EventName(\"entity.action\")] to it.";
+        }
+
+        if (EventNameRules.Problem(name) is { } problem)
+        {
+            return $"{problem} It is the name of {type}: correct its [EventName].";
+        }
+
+        return attribute?.Version < 1
+            ? $"The version {attribute.Version} of {type} is invalid. Versions count from 1: correct its [EventName]."
+            : null;
+    }
+
     /// <summary>
     /// Creates the descriptor of a type; null, with a description of the problem, if the type is invalid.
     /// </summary>
@@ -60,13 +78,7 @@ internal sealed class EventRegistry
         var type = registration.Type;
         var attribute = type.GetCustomAttribute<EventNameAttribute>();
         var name = attribute?.Name ?? EventNameRules.FromType(type);
-        problem = name is null
-            ? $"The type {type} has no event name: by convention a name needs two words in Pascal case and no type parameters. "
-                + "Add [EventName(\"entity.action\")] to it."
-            : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {type}: correct its [EventName]."
-            : attribute?.Version < 1 ? $"The version {attribute.Version} of {type} is invalid. Versions count from 1: correct its "
-                + "[EventName]."
-            : null;
+        problem = ProblemOf(type, name, attribute);
         if (problem is not null)
         {
             return null;

@@ -23,7 +23,7 @@ internal sealed class JsonSizeEstimator
     private const int BytesPerChar = 6;
     private const int MaxNesting = 4;
     private const int LongText = 4 * 1024;
-    private const int MostOdds = 512;
+    private const int MaxSpecialChars = 512;
 
     // Characters that no encoder escapes.
     private static readonly SearchValues<char> Plain =
@@ -158,18 +158,21 @@ internal sealed class JsonSizeEstimator
         }
 
         var rest = text.AsSpan();
-        var odds = 0L;
-        while (rest.IndexOfAnyExcept(Plain) is >= 0 and var odd)
+        var special = 0L;
+        var index = rest.IndexOfAnyExcept(Plain);
+        while (index >= 0)
         {
-            if (++odds == MostOdds)
+            special++;
+            if (special == MaxSpecialChars)
             {
                 return (long)text.Length * BytesPerChar;
             }
 
-            rest = rest[(odd + 1)..];
+            rest = rest[(index + 1)..];
+            index = rest.IndexOfAnyExcept(Plain);
         }
 
-        return text.Length + (odds * (BytesPerChar - 1));
+        return text.Length + (special * (BytesPerChar - 1));
     }
 
     private static int SumOf(object items, Func<object, int> bound)

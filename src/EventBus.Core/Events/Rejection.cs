@@ -18,8 +18,14 @@ internal sealed record Rejection(DeadLetterReason Reason, string Error)
     /// <summary>
     /// Removes the member names that came from the message, and may be confidential, from the error of a dead letter.
     /// </summary>
-    public static string? WithoutForeign(string? error) =>
-        error is not null
-            && error.Contains(OtherMembers, StringComparison.Ordinal)
-            && error.IndexOf(ForeignMembers, StringComparison.Ordinal) is >= 0 and var end ? error[..end] : error;
+    public static string? WithoutForeign(string? error)
+    {
+        if (error is null || !error.Contains(OtherMembers, StringComparison.Ordinal))
+        {
+            return error;
+        }
+
+        var end = error.IndexOf(ForeignMembers, StringComparison.Ordinal);
+        return end >= 0 ? error[..end] : error;
+    }
 }

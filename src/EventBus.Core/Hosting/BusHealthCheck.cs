@@ -44,13 +44,23 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
     }
 
     /// <summary>Returns why the bus cannot work, apart from its connection to the backend; null if it can.</summary>
-    private static string? FailureOf(BusStatus status) =>
-        status.FailureStoreIsDown
-            ? "The failure store accepts no writes: failed events stay unacknowledged."
-        : status.SagaStoreIsDown ? "The saga store accepts no writes: sagas stay at their last saved step."
-        : status.EndedSubscriptions.ToList() is { Count: > 0 } ended
+    private static string? FailureOf(BusStatus status)
+    {
+        if (status.FailureStoreIsDown)
+        {
+            return "The failure store accepts no writes: failed events stay unacknowledged.";
+        }
+
+        if (status.SagaStoreIsDown)
+        {
+            return "The saga store accepts no writes: sagas stay at their last saved step.";
+        }
+
+        var ended = status.EndedSubscriptions.ToList();
+        return ended.Count > 0
             ? $"These subscriptions no longer take events: {string.Join(", ", ended)}. Restart this instance."
-        : null;
+            : null;
+    }
 
     /// <summary>Returns the problems of which an operator should know while the bus works, one sentence each.</summary>
     private static IEnumerable<string> Complaints(BusStatus status)

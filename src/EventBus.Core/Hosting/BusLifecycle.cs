@@ -147,7 +147,11 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
             StartLoop("alerts", async stop =>
             {
                 // Without subscriptions, only delayed events can become dead letters.
-                await (workers.Count > 0 ? Task.CompletedTask : parts.DelaysDue.FirstPulse).WaitAsync(stop);
+                if (workers.Count == 0)
+                {
+                    await parts.DelaysDue.FirstPulse.WaitAsync(stop);
+                }
+
                 await loop(stop);
             });
         }
@@ -231,9 +235,13 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
 
     private async Task ReportLossAsync()
     {
-        if (!transport.Features.Durable && transport.Features.CountsWork && transport.Work is var work && work.Accepted > work.Settled)
+        if (!transport.Features.Durable && transport.Features.CountsWork)
         {
-            services.Log.LostAtStop(work.Accepted - work.Settled, transport.Features.System);
+            var work = transport.Work;
+            if (work.Accepted > work.Settled)
+            {
+                services.Log.LostAtStop(work.Accepted - work.Settled, transport.Features.System);
+            }
         }
 
         if (parts.Stores is { Durable: false } stores)
@@ -245,7 +253,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
                 services.Log.StoreLostAtStop(failed, delayed, stores.Name);
             }
 
-            if (sagas is not null && await sagas.CountAliveAsync() is > 0 and var alive)
+            var alive = sagas is null ? 0 : await sagas.CountAliveAsync();
+            if (alive > 0)
             {
                 services.Log.SagasLostAtStop(alive, stores.Name);
             }

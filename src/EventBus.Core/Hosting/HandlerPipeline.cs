@@ -11,9 +11,16 @@ internal static class HandlerPipeline
     public static EventDelegate Compose(BusRegistration registration, SubscriptionPlan subscription, IServiceProvider services)
     {
         var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, registration, services));
-        var step = subscription.Registration.PatternHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
-            : handlers.Count == 1 ? Single(handlers.Values.First())
-            : Several(handlers);
+        EventDelegate step;
+        if (subscription.Registration.PatternHandler is { } any)
+        {
+            step = (context, cancellationToken) => any(context, cancellationToken);
+        }
+        else
+        {
+            step = handlers.Count == 1 ? Single(handlers.Values.First()) : Several(handlers);
+        }
+
         foreach (var create in Enumerable.Reverse(registration.Middleware))
         {
             var middleware = create(services);

@@ -24,9 +24,9 @@ internal sealed class IdleCheck(Transport transport, BusStores? stores, AlertCoo
         var now = services.StoreTime.GetUtcNow();
         var due = (stores?.Failures is { } failures ? await failures.CountDueAsync(now, CancellationToken.None) : 0)
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
-        due += sagas is not null && await sagas.IsAnyDueAsync() ? 1 : 0;
+        var isSagaDue = sagas is not null && await sagas.IsAnyDueAsync();
 
         // The counters have not changed: no work came from a store into the transport while the stores were counted.
-        return due == 0 && alerts?.IsIdle != false && sagas?.IsIdle != false && transport.Work == before;
+        return due == 0 && !isSagaDue && alerts?.IsIdle != false && sagas?.IsIdle != false && transport.Work == before;
     }
 }

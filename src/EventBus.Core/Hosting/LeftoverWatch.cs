@@ -84,7 +84,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     public async Task LookAsync(CancellationToken stop)
     {
         var now = Time.GetUtcNow();
-        var names = await store.NoteAsync(Backend, own.Consumed, now, stop);
+        var names = await store.RecordAsync(Backend, own.Consumed, now, stop);
         var candidates = names
             .Where(seen => (seen.Service != service || !own.Registered.Contains(seen.Name)) && now - seen.LastSeen > Quiet)
             .Where(seen => now - seen.LastSeen > QuietOfOthers || missing.GetValueOrDefault((seen.Service, seen.Name)) != seen.LastSeen)

@@ -65,7 +65,7 @@ internal sealed class UnknownConsumerMonitor(
 
     private async Task LookAsync(CancellationToken stop)
     {
-        var known = await instances.NoteAsync(instance, subscriptions, Time.GetUtcNow(), NoteLifetime, stop);
+        var known = await instances.RecordAsync(instance, subscriptions, Time.GetUtcNow(), NoteLifetime, stop);
         var found = new List<string>();
         foreach (var subscription in subscriptions)
         {

@@ -92,13 +92,11 @@ internal sealed class EventClaims(
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task<ProcessedClaim> ClaimAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
     {
-        for (var polls = 1; ; polls++)
+        var polls = 0;
+        while (true)
         {
-            while (attempts.GetOrAdd(claim.Key.Key, claim.Ended) is var earlier && earlier != claim.Ended)
-            {
-                await slots.WaitWithoutAsync(earlier.WaitAsync(cancellationToken), services.Abort);
-            }
-
+            polls++;
+            await WaitForEarlierAttemptsAsync(claim, slots, cancellationToken);
             var (found, asked) = await TryClaimAsync(claim, slots);
             if (found.State == ProcessedState.New && asked + settings.Lease <= services.StoreTime.GetUtcNow())
             {
@@ -114,9 +112,27 @@ internal sealed class EventClaims(
 
             // A local store signals when the other claim is settled, which always happens. Other stores are polled,
             // because the process that holds the claim may end.
-            await (local is not null
-                ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort)
-                : Task.Delay(PollDelays.After(polls), services.StoreTime, cancellationToken));
+            if (local is not null)
+            {
+                await slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort);
+            }
+            else
+            {
+                await Task.Delay(PollDelays.After(polls), services.StoreTime, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Waits until no other attempt of this instance handles an event with the key, and registers the attempt.
+    /// </summary>
+    private async Task WaitForEarlierAttemptsAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
+    {
+        var registered = attempts.GetOrAdd(claim.Key.Key, claim.Ended);
+        while (registered != claim.Ended)
+        {
+            await slots.WaitWithoutAsync(registered.WaitAsync(cancellationToken), services.Abort);
+            registered = attempts.GetOrAdd(claim.Key.Key, claim.Ended);
         }
     }
 
@@ -175,7 +191,8 @@ internal sealed class EventClaims(
     public async Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots)
     {
         await using var write = writer.Begin(claim.Subject, slots);
-        for (var mayTry = true; mayTry;)
+        var mayTry = true;
+        while (mayTry)
         {
             try
             {
@@ -198,7 +215,8 @@ internal sealed class EventClaims(
     {
         var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
         await using var write = writer.Begin(SubjectOf(envelope) with { IsDelivery = isDelivery }, slots);
-        for (var mayTry = true; mayTry;)
+        var mayTry = true;
+        while (mayTry)
         {
             try
             {

@@ -8,7 +8,7 @@ namespace EventBus;
 /// <param name="Longest">The upper limit of the delay.</param>
 internal readonly record struct Backoff(TimeSpan First, TimeSpan Longest)
 {
-    // 2 to the power of 40 exceeds every ratio of the two limits.
+    // After 40 doublings every first delay is longer than every longest delay. The limit prevents an overflow.
     private const int MaxDoublings = 40;
 
     /// <summary>
@@ -20,7 +20,13 @@ internal readonly record struct Backoff(TimeSpan First, TimeSpan Longest)
     /// <param name="failures">The number of failures; at least 1.</param>
     public TimeSpan After(int failures)
     {
-        var full = Math.Min(First.Ticks * Math.Pow(2, Math.Clamp(failures - 1, 0, MaxDoublings)), Longest.Ticks);
-        return TimeSpan.FromTicks((long)(Jitter is null ? full : full * (0.5 + (Jitter.NextDouble() / 2))));
+        var doublings = Math.Clamp(failures - 1, 0, MaxDoublings);
+        var ticks = Math.Min(First.Ticks * Math.Pow(2, doublings), Longest.Ticks);
+        if (Jitter is not null)
+        {
+            ticks *= 0.5 + (Jitter.NextDouble() / 2);
+        }
+
+        return TimeSpan.FromTicks((long)ticks);
     }
 }

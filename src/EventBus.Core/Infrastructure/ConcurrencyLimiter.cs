@@ -101,7 +101,8 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
 
         lock (gate)
         {
-            if (--away == 0)
+            away--;
+            if (away == 0)
             {
                 allBack?.TrySetResult();
                 allBack = null;

@@ -4,8 +4,15 @@ namespace EventBus;
 internal static class TimeMath
 {
     /// <summary>Returns the shorter of two durations; infinite durations are the longest.</summary>
-    public static TimeSpan Shorter(TimeSpan first, TimeSpan second) =>
-        first == Timeout.InfiniteTimeSpan ? second : second == Timeout.InfiniteTimeSpan || first < second ? first : second;
+    public static TimeSpan Shorter(TimeSpan first, TimeSpan second)
+    {
+        if (first == Timeout.InfiniteTimeSpan)
+        {
+            return second;
+        }
+
+        return second == Timeout.InfiniteTimeSpan || first < second ? first : second;
+    }
 
     /// <summary>Returns the earlier of two times; the other one if one is null.</summary>
     public static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>

@@ -57,11 +57,15 @@ internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys
     private static string Expected(Type? type)
     {
         type = type is null ? null : Nullable.GetUnderlyingType(type) ?? type;
-        return type == typeof(bool) ? "true or false"
-            : type == typeof(int) || type == typeof(long) ? "a whole number"
-            : type == typeof(double) ? "a number such as 0.2"
-            : type is { IsEnum: true } ? string.Join(" or ", Enum.GetNames(type))
-            : type is null || type == typeof(string) ? "a text"
-            : "a time such as 00:00:30";
+        return type switch
+        {
+            null => "a text",
+            _ when type == typeof(string) => "a text",
+            _ when type == typeof(bool) => "true or false",
+            _ when type == typeof(int) || type == typeof(long) => "a whole number",
+            _ when type == typeof(double) => "a number such as 0.2",
+            { IsEnum: true } => string.Join(" or ", Enum.GetNames(type)),
+            _ => "a time such as 00:00:30",
+        };
     }
 }

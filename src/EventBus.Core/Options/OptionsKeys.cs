@@ -51,10 +51,19 @@ internal sealed class OptionsKeys
         }
 
         var rest = end < 0 ? [] : path[(end + 1)..];
-        return key.Section is { } section ? section.TypeOf(rest)
-            : key.NamedSections is { } named ? named.TypeOf(
-                rest[(rest.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal) + 1)..])
-            : key.Type;
+        if (key.Section is { } section)
+        {
+            return section.TypeOf(rest);
+        }
+
+        if (key.NamedSections is { } named)
+        {
+            // The next part of the path is the name.
+            var afterName = rest.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal) + 1;
+            return named.TypeOf(rest[afterName..]);
+        }
+
+        return key.Type;
     }
 
     /// <summary>
@@ -79,19 +88,28 @@ internal sealed class OptionsKeys
                 continue;
             }
 
-            foreach (var problem in key.ShapeProblem(child) is { } wrong
-                ? [$"The key '{child.Key}' in {name} {wrong}"]
-                : NestedProblems(key, child, isOther))
+            if (key.ShapeProblem(child) is { } wrong)
+            {
+                yield return $"The key '{child.Key}' in {name} {wrong}";
+                continue;
+            }
+
+            foreach (var problem in NestedProblems(key, child, isOther))
             {
                 yield return problem;
             }
         }
     }
 
-    private static IEnumerable<string> NestedProblems(OptionsKey key, IConfigurationSection child, Func<string, bool> isOther) =>
-        key.Section is { } section ? section.Problems(child, isOther)
-        : key.NamedSections is { } named ? child.GetChildren().SelectMany(each => named.Problems(each, isOther))
-        : [];
+    private static IEnumerable<string> NestedProblems(OptionsKey key, IConfigurationSection child, Func<string, bool> isOther)
+    {
+        if (key.Section is { } section)
+        {
+            return section.Problems(child, isOther);
+        }
+
+        return key.NamedSections is { } named ? child.GetChildren().SelectMany(each => named.Problems(each, isOther)) : [];
+    }
 
     private string Advice(string key)
     {

@@ -20,15 +20,23 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
     {
         // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);
-        var (isNext, isLater) = highest is { } last ? (own > last && own - 1 == last, own > last) : (own == first, own > first);
-        return Task.FromResult(
-            isNext ? OrderDecision.Proceed
-            : isLater ? OrderDecision.Defer
+        var (isNext, isLater) = highest is { } last
+            ? (own > last && own - 1 == last, own > last)
+            : (own == first, own > first);
+        if (isNext)
+        {
+            return Task.FromResult(OrderDecision.Proceed);
+        }
 
-            // Later events may have passed a dead letter that an operator retries, and a stored event of a subscription
-            // that continues past dead letters. Such an event is handled now and not skipped, although its number is
-            // too low.
-            : context.IsManualRetry || mayBePassed ? OrderDecision.Proceed
-            : OrderDecision.Skip);
+        if (isLater)
+        {
+            return Task.FromResult(OrderDecision.Defer);
+        }
+
+        // Later events may have passed a dead letter that an operator retries, and a stored event of a subscription
+        // that continues past dead letters. Such an event is handled now and not skipped, although its number is too
+        // low.
+        var wasPassed = context.IsManualRetry || mayBePassed;
+        return Task.FromResult(wasPassed ? OrderDecision.Proceed : OrderDecision.Skip);
     }
 }

@@ -28,7 +28,8 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
         // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
         // and scheduled by the clock of the stores.
         var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
-        for (var failures = 1; ; failures++)
+        var failures = 0;
+        while (true)
         {
             try
             {
@@ -38,6 +39,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
             {
                 // The store has not taken the event, and may take it later.
+                failures++;
                 await Task.Delay(RetryingTransport.RetryDelays.After(failures), time, deadline).WaitAsync(cancellationToken).Quietly();
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)

@@ -63,9 +63,12 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
 
         var outcome = buffer.Outcomes[0];
         ReturnBuffer(buffer);
-        return outcome.Status == PublishStatus.Accepted ? Task.CompletedTask
-            : errors.Of(outcome, envelope) is { } problem ? Task.FromException(problem)
-            : Task.CompletedTask;
+        if (outcome.Status == PublishStatus.Accepted)
+        {
+            return Task.CompletedTask;
+        }
+
+        return errors.Of(outcome, envelope) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
     }
 
     private async Task AwaitSendAsync(ValueTask sending, SendBuffer buffer, CancellationToken cancellationToken)

@@ -25,16 +25,19 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         var positions = new int[batch.Length];
         var outcomes = new PublishOutcome[batch.Length];
         var inTime = true;
-        for (var next = 0; next < count && inTime;)
+        var next = 0;
+        while (next < count && inTime)
         {
             var filled = 0;
-            for (; next < count && filled < batch.Length; next++)
+            while (next < count && filled < batch.Length)
             {
                 if (TryPrepare(list, options, run, next) is { } envelope)
                 {
-                    positions[filled] = next;
-                    batch[filled++] = envelope;
+                    (positions[filled], batch[filled]) = (next, envelope);
+                    filled++;
                 }
+
+                next++;
             }
 
             outcomes.AsSpan().Clear();
@@ -43,14 +46,16 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
             {
                 run.Conclude(positions[i], batch[i], batches.ErrorOf(outcomes[i], batch[i]));
             }
+        }
 
-            for (; !inTime && next < count; next++)
-            {
-                run.Reject(next, null, new PublishException(
-                    $"The event at position {next} was not sent: earlier events of the list were not accepted in time.",
-                    PublishFailure.Failed,
-                    null));
-            }
+        // The deadline has passed before these events were sent.
+        while (next < count)
+        {
+            run.Reject(next, null, new PublishException(
+                $"The event at position {next} was not sent: earlier events of the list were not accepted in time.",
+                PublishFailure.Failed,
+                null));
+            next++;
         }
 
         run.ThrowIfAnyFailed();

@@ -48,7 +48,7 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
     }
 
     /// <summary>Records that the transport has the events of the call, so that the next call may follow.</summary>
-    public void HandedOver()
+    public void MarkSent()
     {
         if (State == PublishCallState.Begun)
         {

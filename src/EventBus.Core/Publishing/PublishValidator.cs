@@ -140,10 +140,19 @@ internal static class PublishValidator
                 return true;
             }
 
-            if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
+            if (!char.IsSurrogate(text[i]))
+            {
+                continue;
+            }
+
+            // A pair takes two characters.
+            var isPair = i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]);
+            if (!isPair)
             {
                 return true;
             }
+
+            i++;
         }
 
         return false;

@@ -72,7 +72,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
             taken = true;
             var sending = inner.PublishAsync(batch, outcomes, deadline);
-            call?.HandedOver();
+            call?.MarkSent();
             await sending;
             if (AreTaken(outcomes.Span))
             {
@@ -94,12 +94,22 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         Memory<PublishOutcome> outcomes,
         CancellationToken deadline)
     {
-        for (var failures = 1; ; failures++)
+        var failures = 0;
+        while (true)
         {
+            failures++;
             var again = call is null ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
-            if (again.Count == 0
-                || !await PauseAsync(RetryDelays.After(failures), deadline)
-                || (call is not null && !await call.EnterAsync(deadline)))
+            if (again.Count == 0)
+            {
+                return;
+            }
+
+            if (!await PauseAsync(RetryDelays.After(failures), deadline))
+            {
+                return;
+            }
+
+            if (call is not null && !await call.EnterAsync(deadline))
             {
                 return;
             }
@@ -115,13 +125,13 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
     }
 
     /// <summary>Sends the events of a batch at the given indexes.</summary>
-    private async Task SendAsync(int[] places, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    private async Task SendAsync(int[] indexes, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var events = new Envelope[places.Length];
-        var answers = new PublishOutcome[places.Length];
-        for (var i = 0; i < places.Length; i++)
+        var events = new Envelope[indexes.Length];
+        var answers = new PublishOutcome[indexes.Length];
+        for (var i = 0; i < indexes.Length; i++)
         {
-            events[i] = batch.Span[places[i]];
+            events[i] = batch.Span[indexes[i]];
         }
 
         try
@@ -131,15 +141,18 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         catch (Exception exception)
         {
             // Events that get no outcome from this attempt are in doubt, as after the first attempt.
-            for (var i = 0; i < places.Length; i++)
+            for (var i = 0; i < indexes.Length; i++)
             {
-                answers[i] = answers[i] == default ? PublishOutcome.InDoubt(exception) : answers[i];
+                if (answers[i] == default)
+                {
+                    answers[i] = PublishOutcome.InDoubt(exception);
+                }
             }
         }
 
-        for (var i = 0; i < places.Length; i++)
+        for (var i = 0; i < indexes.Length; i++)
         {
-            outcomes.Span[places[i]] = answers[i];
+            outcomes.Span[indexes[i]] = answers[i];
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         var now = services.StoreTime.GetUtcNow();
-        var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
+        var entry = policy.Fresh(envelope, attempts: 1, now: now) with { DueAt = now };
         try
         {
             return await writer.TakeRedeliveredAsync(entry, slots);
@@ -56,7 +56,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
             stored?.TrySetResult();
 
             // An event whose attempts are not counted might end the process again and again, so it is not attempted.
-            await recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 1), Rejected.Unstorable(exception), slots);
+            await recorder.RecordAsync(policy, policy.Fresh(envelope, attempts: 1), Rejected.Unstorable(exception), slots);
             return null;
         }
     }

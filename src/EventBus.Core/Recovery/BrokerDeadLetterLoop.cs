@@ -95,7 +95,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         {
             await failures.RecordAsync(
                 policy,
-                policy.Fresh(deadLetter.Delivery.Envelope, starts: 0),
+                policy.Fresh(deadLetter.Delivery.Envelope, attempts: 0),
                 new Rejected(new Rejection(deadLetter.Reason, deadLetter.Error)),
                 slots);
         }

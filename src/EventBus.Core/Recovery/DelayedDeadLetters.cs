@@ -43,7 +43,7 @@ internal sealed class DelayedDeadLetters(
     /// </summary>
     public Task RecordAsync(Envelope envelope, DeadLetterReason reason, string error) =>
         WithSlotAsync(
-            () => recorder.RecordAsync(policy, policy.Fresh(envelope, starts: 0), new Rejected(new Rejection(reason, error)), slots));
+            () => recorder.RecordAsync(policy, policy.Fresh(envelope, attempts: 0), new Rejected(new Rejection(reason, error)), slots));
 
     /// <summary>Publishes a claimed dead letter, and completes it or records its failure.</summary>
     public Task RetryAsync(FailedEvent entry, EventSender sender) => WithSlotAsync(async () =>

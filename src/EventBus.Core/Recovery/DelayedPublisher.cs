@@ -78,7 +78,7 @@ internal sealed class DelayedPublisher(
         {
             // The event is still in the store, and is due again when its lease expires. If it was sent, its copy has
             // the same id.
-            services.Log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
+            services.Log.Failing(Publishing, exception, logger => logger.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
         catch (PublishException exception)
@@ -97,7 +97,7 @@ internal sealed class DelayedPublisher(
         {
             // The event is published and still in the store. It is published again, with the same id, when its lease
             // expires. The other events of the batch are not affected.
-            services.Log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
+            services.Log.Failing(Removing, exception, logger => logger.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
 

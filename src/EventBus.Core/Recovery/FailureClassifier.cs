@@ -70,9 +70,17 @@ internal static class FailureClassifier
             ErrorDetails = ExceptionText.DetailsOf(threw.Exception),
             History = [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedAttempt(entry.Attempts, now, error)],
         };
-        return policy.Retry.IsPermanent(threw.Exception) ? DeadLetter(policy, failed, DeadLetterReason.PermanentFailure)
-            : threw.Counts && !policy.Retry.Allows(failed.Attempts) ? DeadLetter(policy, failed, DeadLetterReason.HandlerFailed)
-            : failed with { Status = FailedEventStatus.Waiting, DueAt = now + policy.Retry.DelayAfter(failed.Attempts) };
+        if (policy.Retry.IsPermanent(threw.Exception))
+        {
+            return DeadLetter(policy, failed, DeadLetterReason.PermanentFailure);
+        }
+
+        if (threw.Counts && !policy.Retry.Allows(failed.Attempts))
+        {
+            return DeadLetter(policy, failed, DeadLetterReason.HandlerFailed);
+        }
+
+        return failed with { Status = FailedEventStatus.Waiting, DueAt = now + policy.Retry.DelayAfter(failed.Attempts) };
     }
 
     private static FailedEvent DeadLetter(FailurePolicy policy, FailedEvent entry, DeadLetterReason reason) => entry with

@@ -17,12 +17,12 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     /// order.
     /// </summary>
     /// <param name="envelope">The event.</param>
-    /// <param name="starts">The number of attempts.</param>
+    /// <param name="attempts">The number of attempts.</param>
     /// <param name="status">The status of the entry.</param>
     /// <param name="now">The time of the failure; by default, the recorder sets it.</param>
     public FailedEvent Fresh(
         Envelope envelope,
-        int starts,
+        int attempts,
         FailedEventStatus status = FailedEventStatus.Waiting,
         DateTimeOffset now = default) => new()
         {
@@ -33,6 +33,6 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
             Status = status,
             LineKey = Ordered ? envelope.Key ?? "" : null,
             OrderKey = Guarded ? envelope.Key ?? "" : null,
-            Attempts = starts,
+            Attempts = attempts,
         };
 }

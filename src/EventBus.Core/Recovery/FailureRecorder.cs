@@ -68,7 +68,7 @@ internal sealed class FailureRecorder(
             return false;
         }
 
-        var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, services.StoreTime.GetUtcNow());
+        var entry = policy.Fresh(envelope, attempts: 0, FailedEventStatus.Parked, services.StoreTime.GetUtcNow());
         ParkOutcome outcome;
         try
         {
@@ -226,7 +226,7 @@ internal sealed class FailureRecorder(
         }
         finally
         {
-            for (; expected > 0; expected--)
+            for (var i = 0; i < expected; i++)
             {
                 reporter.DeadLetterRecorded();
             }

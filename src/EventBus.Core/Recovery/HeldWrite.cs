@@ -34,21 +34,21 @@ internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate
         switch (scope)
         {
             case StoreScope.Store:
-                log.Failing(Activity, error, full => full.StoreDown(attempt, backoff, error));
+                log.Failing(Activity, error, logger => logger.StoreDown(attempt, backoff, error));
                 Move(bus, ExceptionText.MessageOf(error));
                 break;
             case StoreScope.Subscription:
                 log.Failing(
                     Own($"room for {subject.Subscription}"),
                     error,
-                    full => full.NoRoom(subject.Subscription, attempt, backoff, error));
+                    logger => logger.NoRoom(subject.Subscription, attempt, backoff, error));
                 Move(Narrow, ExceptionText.MessageOf(error));
                 break;
             default:
                 log.Failing(
                     Own($"keeping an event of {subject.Subscription}"),
                     error,
-                    full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
+                    logger => logger.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
                 Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
                 break;
         }

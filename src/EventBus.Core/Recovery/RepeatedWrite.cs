@@ -73,8 +73,10 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         // Until the first probe, the whole store may be unavailable.
         held.Until(error);
         answers = await probes.AnswersAsync(subject.Probe, error);
-        for (var round = 1; ; round++)
+        var round = 0;
+        while (true)
         {
+            round++;
             var refused = IsRefusal(error, StoreScope.Entry);
             if (!refused || last == forms - 1)
             {
@@ -135,11 +137,9 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     /// </summary>
     private async Task PauseAsync(int round)
     {
-        held.Because(
-            error,
-            error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store,
-            round,
-            Delay);
+        // Without a scope of the store: if the store answers the probe, the error concerns only this entry.
+        var scopeOfProbe = answers == true ? StoreScope.Entry : StoreScope.Store;
+        held.Because(error, error is StoreRefusedException known ? known.Scope : scopeOfProbe, round, Delay);
         await Task.Delay(Delay, services.Time, services.Abort);
         pauses++;
 

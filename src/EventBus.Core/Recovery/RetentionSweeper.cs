@@ -13,7 +13,7 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
 
     // Attempts are counted only for events that are redelivered, which happens within hours. The state of a sequence is
     // kept for three months after its last event.
-    private static readonly TimeSpan StartsRetention = TimeSpan.FromDays(7);
+    private static readonly TimeSpan AttemptsRetention = TimeSpan.FromDays(7);
     private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
 
     private readonly TimeProvider time = services.StoreTime;
@@ -40,7 +40,7 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            log.Failing(name, exception, full => full.LoopFailed(name, exception));
+            log.Failing(name, exception, logger => logger.LoopFailed(name, exception));
         }
     }
 
@@ -52,7 +52,7 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         }
 
         var now = time.GetUtcNow();
-        await failures.SweepAsync(now - StartsRetention, now - OrderRetention, Batch, stop);
+        await failures.SweepAsync(now - AttemptsRetention, now - OrderRetention, Batch, stop);
         if (deadLetterRetention is not { } retention)
         {
             return;
@@ -72,15 +72,31 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
 
     private async Task SweepSagasAsync(CancellationToken stop)
     {
-        while (stores?.Sagas is { } sagas && await sagas.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
+        if (stores?.Sagas is not { } sagas)
         {
+            return;
         }
+
+        int expired;
+        do
+        {
+            expired = await sagas.SweepAsync(time.GetUtcNow(), Batch, stop);
+        }
+        while (expired >= Batch);
     }
 
     private async Task SweepProcessedAsync(CancellationToken stop)
     {
-        while (stores?.Processed is { } processed && await processed.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
+        if (stores?.Processed is not { } processed)
         {
+            return;
         }
+
+        int expired;
+        do
+        {
+            expired = await processed.SweepAsync(time.GetUtcNow(), Batch, stop);
+        }
+        while (expired >= Batch);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class StoreProbe(RetryStore store, TimeProvider time)
 {
     // Names of subscriptions cannot contain a slash, so this is never one.
     private const string ProbeSubscription = "eventbus/probe";
-    private const int Most = 16;
+    private const int ClaimSize = 16;
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
@@ -40,7 +40,7 @@ internal sealed class StoreProbe(RetryStore store, TimeProvider time)
         await store.RecordAsync(entry, cancellationToken);
 
         // Removes also the entries of earlier probes whose process ended before it removed them.
-        foreach (var claimed in (await store.ClaimDueAsync([ProbeSubscription], now, Lease, Most, cancellationToken)).Entries)
+        foreach (var claimed in (await store.ClaimDueAsync([ProbeSubscription], now, Lease, ClaimSize, cancellationToken)).Entries)
         {
             await store.CompleteAsync(claimed, cancellationToken);
         }

@@ -26,8 +26,14 @@ internal sealed class WriteEvidence(TimeProvider time)
     /// <param name="ofWhole">True for the complete write. Timeouts are no evidence against a reduced form.</param>
     public void Add(bool isOutage, bool ofWhole)
     {
-        clear += isOutage ? 0 : 1;
-        outages += isOutage && ofWhole ? 1 : 0;
+        if (!isOutage)
+        {
+            clear++;
+        }
+        else if (ofWhole)
+        {
+            outages++;
+        }
     }
 
     /// <summary>Resets the counts, because the next form needs its own proof.</summary>

@@ -66,5 +66,5 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
     public void End() => ended = true;
 
     /// <summary>Marks the step as ended without an error.</summary>
-    public void Succeed() => HasSucceeded = ended = true;
+    public void Succeed() => (HasSucceeded, ended) = (true, true);
 }

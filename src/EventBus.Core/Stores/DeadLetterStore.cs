@@ -92,41 +92,52 @@ public abstract class DeadLetterStore : DeadLetterQueue
         ArgumentNullException.ThrowIfNull(filter);
 
         // Entries that become dead letters from now on have higher numbers.
-        if (await ListAsync(filter with { Before = null, Take = 1 }, cancellationToken) is not [{ Number: var last }])
+        var latest = await ListAsync(filter with { Before = null, Take = 1 }, cancellationToken);
+        if (latest.Count == 0)
         {
             return 0;
         }
 
-        var (retried, after, failed, inARow, first) = (0, 0L, 0, 0, (Exception?)null);
-        for (var page = filter with { Before = last + 1, Take = RetryPage }; ;)
+        var page = filter with { Before = latest[0].Number + 1, Take = RetryPage };
+        var (retried, after, failed, failedInARow, first) = (0, 0L, 0, 0, (Exception?)null);
+        IReadOnlyList<(string Id, long Number)> found;
+        do
         {
-            var found = await ListIdsAsync(page, after, cancellationToken);
+            found = await ListIdsAsync(page, after, cancellationToken);
             foreach (var (id, number) in found)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 after = number;
                 try
                 {
-                    retried += await RetryAsync(id, now, cancellationToken) ? 1 : 0;
-                    inARow = 0;
+                    if (await RetryAsync(id, now, cancellationToken))
+                    {
+                        retried++;
+                    }
+
+                    failedInARow = 0;
                 }
                 catch (Exception exception) when (IsOfOneEntry(exception, cancellationToken))
                 {
                     failed++;
                     first ??= exception;
-                    if (exception is not StoreRefusedException { Scope: StoreScope.Entry } && ++inARow == FailuresBeforeCheck)
+                    if (exception is not StoreRefusedException { Scope: StoreScope.Entry })
                     {
+                        failedInARow++;
+                    }
+
+                    if (failedInARow == FailuresBeforeCheck)
+                    {
+                        // Throws if the store itself has failed.
                         await CountAsync(page, cancellationToken);
-                        inARow = 0;
+                        failedInARow = 0;
                     }
                 }
             }
-
-            if (found.Count < RetryPage)
-            {
-                return first is null ? retried : throw SomeFailed(retried, failed, first);
-            }
         }
+        while (found.Count == RetryPage);
+
+        return first is null ? retried : throw SomeFailed(retried, failed, first);
     }
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ public abstract class InstanceStore
     /// <returns>
     /// The number of instances that consume each of the subscriptions by valid records, including this instance.
     /// </returns>
-    public abstract ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+    public abstract ValueTask<IReadOnlyDictionary<string, int>> RecordAsync(
         string instance,
         IReadOnlyCollection<string> subscriptions,
         DateTimeOffset now,

@@ -74,8 +74,15 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     public override bool Equals(object? obj) => obj is ProcessedKey other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() =>
-        Uuid != Guid.Empty ? Uuid.GetHashCode() : text is null ? 0 : StringComparer.Ordinal.GetHashCode(text);
+    public override int GetHashCode()
+    {
+        if (Uuid != Guid.Empty)
+        {
+            return Uuid.GetHashCode();
+        }
+
+        return text is null ? 0 : StringComparer.Ordinal.GetHashCode(text);
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Subscription}~{Key}";

@@ -8,7 +8,7 @@ namespace EventBus.Stores;
 internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
 {
     // The time after the deadline in which a store can still report that it cancelled the call before it began.
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AnswerGrace = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Calls the store and waits for its answer until the timeout.</summary>
     /// <param name="call">
@@ -58,7 +58,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         }
         catch (OperationCanceledException) when (!asked.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
-            return await asked.WaitAsync(Grace, time, cancellationToken);
+            return await asked.WaitAsync(AnswerGrace, time, cancellationToken);
         }
     }
 }

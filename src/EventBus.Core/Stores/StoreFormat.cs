@@ -170,7 +170,8 @@ public static class StoreFormat
     {
         ArgumentNullException.ThrowIfNull(owner);
         var events = new List<Envelope>();
-        for (var rest = outbox; !rest.IsEmpty;)
+        var rest = outbox;
+        while (!rest.IsEmpty)
         {
             var id = $"{owner}/{events.Count.ToString(CultureInfo.InvariantCulture)}";
             var next = rest;

@@ -15,7 +15,7 @@ public abstract class SubscriptionStore
     /// All stored subscriptions of the backend, of every application, in any order: the name of the application, the
     /// name of the subscription, and the time at which an instance last recorded that it consumes it.
     /// </returns>
-    public abstract ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+    public abstract ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Removes the record of a subscription. Does nothing if there is none.</summary>

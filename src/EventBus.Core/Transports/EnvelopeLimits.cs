@@ -76,12 +76,24 @@ internal static class EnvelopeLimits
     /// <param name="attribute">The attribute's name.</param>
     /// <param name="text">The text.</param>
     /// <param name="max">The maximum length in characters.</param>
-    public static string? Problem(string attribute, string? text, int max) =>
-        text is null ? null
-            : text.Length > max ? $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read."
-            : IndexOfForbidden(text) is >= 0 and var at ? $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at "
-                + $"{at:N0} is not allowed: U+{(int)text[at]:X4}, a control character, a line separator or half a character."
-            : null;
+    public static string? Problem(string attribute, string? text, int max)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (text.Length > max)
+        {
+            return $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read.";
+        }
+
+        var at = IndexOfForbidden(text);
+        return at < 0
+            ? null
+            : $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at {at:N0} is not allowed: "
+                + $"U+{(int)text[at]:X4}, a control character, a line separator or half a character.";
+    }
 
     /// <summary>Returns the index of the first character that is not allowed in an attribute; -1 for none.</summary>
     public static int IndexOfForbidden(ReadOnlySpan<char> text)

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Counts the attempts of events that are not stored as entries. Not thread-safe.</summary>
-internal sealed class AttemptCounts(StoreCapacity room)
+internal sealed class AttemptCounts(StoreCapacity limit)
 {
     private readonly Dictionary<string, (AttemptCount Count, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
 
@@ -18,7 +18,7 @@ internal sealed class AttemptCounts(StoreCapacity room)
                 return kept.Count;
             }
 
-            room.Take(SubscriptionOf(id));
+            limit.Reserve(SubscriptionOf(id));
         }
 
         kept.Count = new AttemptCount(kept.Count.Attempts + added.Attempts, kept.Count.Concurrent + added.Concurrent);
@@ -34,7 +34,7 @@ internal sealed class AttemptCounts(StoreCapacity room)
     {
         if (counts.Remove(id))
         {
-            room.Give(SubscriptionOf(id));
+            limit.Release(SubscriptionOf(id));
         }
     }
 

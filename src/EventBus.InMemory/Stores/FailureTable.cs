@@ -6,7 +6,7 @@ namespace EventBus;
 /// Holds the entries of the failure store, with an index for each way of finding them: the id, the line, the due time
 /// in their subscription, and the number of a dead letter. Not thread-safe.
 /// </summary>
-internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
+internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 {
     private static readonly Comparer<FailedEntry> ByTime =
         Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
@@ -49,61 +49,71 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
 
     /// <summary>Adds a new entry at the end of its line.</summary>
-    public void Keep(FailedEvent failed)
+    public void Add(FailedEvent failed)
     {
-        room.Take(failed.Subscription);
-        var entry = new FailedEntry(Settled(failed), orderNumber++);
+        limit.Reserve(failed.Subscription);
+        var entry = new FailedEntry(WithStoreFields(failed), orderNumber);
+        orderNumber++;
         byId.Add(failed.Id, entry);
         JoinLine(entry);
-        Enter(entry);
+        AddToIndex(entry);
     }
 
     /// <summary>Replaces an entry and ends a claim on it.</summary>
     public void Replace(FailedEntry entry, FailedEvent failed)
     {
-        Leave(entry);
+        RemoveFromIndex(entry);
         var changesLine = entry.Event.LineKey != failed.LineKey;
         if (changesLine)
         {
             LeaveLine(entry);
         }
 
-        entry.Event = Settled(failed);
+        entry.Event = WithStoreFields(failed);
         if (changesLine)
         {
             JoinLine(entry);
         }
 
-        Enter(entry);
+        AddToIndex(entry);
     }
 
     public FailedEvent Claim(FailedEntry entry)
     {
-        Leave(entry);
+        RemoveFromIndex(entry);
+        claimNumber++;
         entry.Event = entry.Event with
         {
             // A deferred entry keeps its status, so that it counts for its key until the caller settles it.
             Status = entry.Event.Status == FailedEventStatus.Deferred ? FailedEventStatus.Deferred : FailedEventStatus.Waiting,
             Attempts = entry.Event.Attempts + 1,
-            Claim = ++claimNumber,
+            Claim = claimNumber,
         };
-        Enter(entry);
+        AddToIndex(entry);
         return entry.Event;
     }
 
     public void Remove(FailedEntry entry)
     {
-        Leave(entry);
+        RemoveFromIndex(entry);
         LeaveLine(entry);
         byId.Remove(entry.Event.Id);
-        room.Give(entry.Event.Subscription);
+        limit.Release(entry.Event.Subscription);
     }
 
     /// <summary>
     /// Sets the fields that belong to the store: the entry has no claim, and a dead letter gets the next number.
     /// </summary>
-    private FailedEvent Settled(FailedEvent failed) =>
-        failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
+    private FailedEvent WithStoreFields(FailedEvent failed)
+    {
+        var isDead = failed.Status == FailedEventStatus.Dead;
+        if (isDead)
+        {
+            deadNumber++;
+        }
+
+        return failed with { Claim = 0, WasInterrupted = false, Number = isDead ? deadNumber : 0 };
+    }
 
     private void JoinLine(FailedEntry entry)
     {
@@ -111,7 +121,8 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         {
             if (FindLine(entry.Event) is not { } line)
             {
-                lines.Add((entry.Event.Subscription, key), line = new FailureLine());
+                line = new FailureLine();
+                lines.Add((entry.Event.Subscription, key), line);
             }
 
             entry.Line = line;
@@ -136,13 +147,13 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         else if (wasHead && !next.IsDead)
         {
             // The next entry of the line may run, unless it is dead: a dead one waits for an operator.
-            Leave(next);
-            Enter(next);
+            RemoveFromIndex(next);
+            AddToIndex(next);
         }
     }
 
     /// <summary>Adds an entry to the index of its status: claimed, dead, or scheduled if it may run.</summary>
-    private void Enter(FailedEntry entry)
+    private void AddToIndex(FailedEntry entry)
     {
         orders.Add(entry);
         if (entry.IsClaimed)
@@ -162,8 +173,12 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         else
         {
             var isParked = entry is { Event.Status: FailedEventStatus.Parked, Line: not null };
+            if (isParked)
+            {
+                entry.Line!.Parked++;
+            }
+
             // A parked entry at the head may run at once. All others wait for their due time.
-            entry.Line?.Parked += isParked ? 1 : 0;
             if (entry.IsHead)
             {
                 entry.ScheduledAt = isParked ? default : entry.Event.DueAt;
@@ -173,7 +188,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         }
     }
 
-    private void Leave(FailedEntry entry)
+    private void RemoveFromIndex(FailedEntry entry)
     {
         orders.Remove(entry);
         if (entry.IsClaimed)
@@ -187,7 +202,11 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         }
         else
         {
-            entry.Line?.Parked -= entry.Event.Status == FailedEventStatus.Parked ? 1 : 0;
+            if (entry is { Event.Status: FailedEventStatus.Parked, Line: { } line })
+            {
+                line.Parked--;
+            }
+
             if (entry.IsScheduled)
             {
                 ScheduleOf(entry).Remove(entry);

@@ -48,7 +48,9 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
             return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
                 .Where(dead => dead.Subscription == subscription
                     && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
-                .Sum(dead => dead.Envelope.Body.Length is var length && length > above ? (long)length : 0));
+                .Select(dead => (long)dead.Envelope.Body.Length)
+                .Where(length => length > above)
+                .Sum());
         }
     }
 

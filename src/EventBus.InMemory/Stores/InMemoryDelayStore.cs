@@ -68,7 +68,10 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
             if (byId.Remove(envelope.Id, out var entry))
             {
                 waiting.Remove(entry);
-                claimed -= entry.IsClaimed ? 1 : 0;
+                if (entry.IsClaimed)
+                {
+                    claimed--;
+                }
             }
 
             return ValueTask.CompletedTask;

@@ -13,7 +13,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     private readonly OrderKeyTable orders;
     private readonly AttemptCounts starts;
 
-    private readonly StoreCapacity[] rooms;
+    private readonly StoreCapacity[] limits;
 
     /// <summary>Creates an empty store.</summary>
     /// <param name="capacity">
@@ -23,15 +23,15 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
         log ??= NullLogger.Instance;
-        rooms =
+        limits =
         [
             new StoreCapacity("failed and waiting events", "Retry or discard its dead letters", capacity, log),
             new StoreCapacity("order keys", "Use fewer keys", capacity, log),
             new StoreCapacity("attempt counts", "Find out why its events are delivered again", capacity, log),
         ];
-        orders = new OrderKeyTable(rooms[1]);
-        table = new FailureTable(rooms[0], orders);
-        starts = new AttemptCounts(rooms[2]);
+        orders = new OrderKeyTable(limits[1]);
+        table = new FailureTable(limits[0], orders);
+        starts = new AttemptCounts(limits[2]);
         DeadLetters = new InMemoryDeadLetterStore(gate, table, orders);
     }
 
@@ -246,7 +246,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return [.. rooms.SelectMany(room => room.Shortages())];
+            return [.. limits.SelectMany(limit => limit.Shortages())];
         }
     }
 
@@ -257,7 +257,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         if (entry.Claim == 0)
         {
-            table.Keep(entry);
+            table.Add(entry);
             starts.Forget(entry.Id);
         }
         else

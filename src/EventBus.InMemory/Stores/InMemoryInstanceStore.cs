@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>Reports one instance per subscription, because in-memory stores belong to a single bus.</summary>
 internal sealed class InMemoryInstanceStore : InstanceStore
 {
-    public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+    public override ValueTask<IReadOnlyDictionary<string, int>> RecordAsync(
         string instance,
         IReadOnlyCollection<string> subscriptions,
         DateTimeOffset now,

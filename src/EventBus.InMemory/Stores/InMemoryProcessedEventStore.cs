@@ -17,19 +17,18 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
 
     // When it is full, new keys are refused. Evicting a key before its time would allow a duplicate to be handled.
-    private readonly StoreCapacity room = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
+    private readonly StoreCapacity limit = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
 
     // The subscription of the previous call, which is usually the subscription of the next one.
     private string? lastSubscription;
     private ProcessedTable lastTable = new();
-
 
     // All keys share one sequence of numbers, so that a key that is claimed again after a release gets a higher fencing
     // token.
     private long fencingTokens;
 
     // From this number of keys on, a claim takes the slow path (ClaimAsync), which logs the shortage.
-    private int FirstLimit => room.ShortFrom - 1;
+    private int FirstLimit => limit.ShortFrom - 1;
 
     public override bool TryClaim(in ProcessedKey key, out long fencingToken)
     {
@@ -52,7 +51,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (Find(table, key, fencingToken) is >= 0 and var place && !table[place].IsDone)
+            var place = Find(table, key, fencingToken);
+            if (place >= 0 && !table[place].IsDone)
             {
                 table[place].SetDone(keepUntil.UtcTicks);
                 table.ForgetLater(place);
@@ -66,7 +66,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            return table.Find(key) is >= 0 and var place ? table[place].FencingToken : 0;
+            var place = table.Find(key);
+            return place >= 0 ? table[place].FencingToken : 0;
         }
     }
 
@@ -75,14 +76,16 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (table.Find(key) is not (>= 0 and var place) || table[place].IsDone)
+            var place = table.Find(key);
+            if (place < 0 || table[place].IsDone)
             {
                 return Task.CompletedTask;
             }
 
             if (!waiting.TryGetValue(key, out var settled))
             {
-                waiting.Add(key, settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                waiting.Add(key, settled);
             }
 
             return settled.Task.WaitAsync(cancellationToken);
@@ -114,7 +117,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
                 if (table.Count >= table.Limit)
                 {
                     var isShort = table.Limit == capacity;
-                    room.Check(key.Subscription, table.Count, ref isShort);
+                    limit.Check(key.Subscription, table.Count, ref isShort);
                     table.Limit = capacity;
                 }
 
@@ -210,9 +213,10 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
             var removed = 0;
             foreach (var table in tables.Values)
             {
-                for (; removed < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks; removed++)
+                while (removed < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks)
                 {
                     table.ForgetOldest();
+                    removed++;
                 }
 
                 foreach (var place in table.Claimed()
@@ -244,13 +248,16 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            return [.. tables.Where(table => table.Value.Count >= room.ShortFrom)
-                .Select(table => room.Describe(table.Key, table.Value.Count))];
+            return [.. tables.Where(table => table.Value.Count >= limit.ShortFrom)
+                .Select(table => limit.Describe(table.Key, table.Value.Count))];
         }
     }
 
-    private static int Find(ProcessedTable table, in ProcessedKey key, long fencingToken) =>
-        table.Find(key) is >= 0 and var place && table[place].FencingToken == fencingToken ? place : -1;
+    private static int Find(ProcessedTable table, in ProcessedKey key, long fencingToken)
+    {
+        var place = table.Find(key);
+        return place >= 0 && table[place].FencingToken == fencingToken ? place : -1;
+    }
 
     private ProcessedTable TableOf(string subscription)
     {
@@ -276,7 +283,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
 
     private void EndShortage(ProcessedTable table)
     {
-        if (table.Count < room.EnoughBelow)
+        if (table.Count < limit.EnoughBelow)
         {
             table.Limit = FirstLimit;
         }

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Holds the state of the order guards for each key, and the entries of each key. Not thread-safe.</summary>
-internal sealed class OrderKeyTable(StoreCapacity room)
+internal sealed class OrderKeyTable(StoreCapacity limit)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
 
@@ -19,7 +19,10 @@ internal sealed class OrderKeyTable(StoreCapacity room)
         {
             var key = Open(entry.Event.Subscription, name);
             key.Entries.Add(entry);
-            key.Deferred += IsDeferred(entry) ? 1 : 0;
+            if (IsDeferred(entry))
+            {
+                key.Deferred++;
+            }
         }
     }
 
@@ -29,7 +32,11 @@ internal sealed class OrderKeyTable(StoreCapacity room)
             && keys.TryGetValue((entry.Event.Subscription, name), out var key)
             && key.Entries.Remove(entry))
         {
-            key.Deferred -= IsDeferred(entry) ? 1 : 0;
+            if (IsDeferred(entry))
+            {
+                key.Deferred--;
+            }
+
             CloseIfEmpty(entry.Event.Subscription, name, key);
         }
     }
@@ -43,7 +50,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
         {
             // A key counts against the capacity from its first state on. Before, it exists only for its entries, which
             // count against another capacity.
-            room.Take(subscription);
+            limit.Reserve(subscription);
         }
 
         var key = Open(subscription, name);
@@ -86,7 +93,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
             pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
         {
             key.State = default;
-            room.Give(subscription);
+            limit.Release(subscription);
             CloseIfEmpty(subscription, name, key);
         }
     }

@@ -237,7 +237,9 @@ internal sealed class ProcessedTable
             pieces[0] = first;
         }
 
-        return used++;
+        var added = used;
+        used++;
+        return added;
     }
 
     private static int[] NewBuckets(int count)
@@ -249,7 +251,11 @@ internal sealed class ProcessedTable
 
     private int BucketOf(in ProcessedKey key) => key.Uuid == Guid.Empty ? BucketOf(key.Key) : BucketOf(key.Uuid);
 
-    private int BucketOf(int place) => this[place].Uuid is var uuid && uuid == Guid.Empty ? BucketOf(rests[place].Text!) : BucketOf(uuid);
+    private int BucketOf(int place)
+    {
+        var uuid = this[place].Uuid;
+        return uuid == Guid.Empty ? BucketOf(rests[place].Text!) : BucketOf(uuid);
+    }
 
     private int BucketOf(string text) => StringComparer.Ordinal.GetHashCode(text) & (buckets.Length - 1);
 

@@ -27,7 +27,7 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
 
     /// <summary>Reserves room for one entry.</summary>
     /// <exception cref="StoreRefusedException">The subscription has no more room.</exception>
-    public void Take(string subscription)
+    public void Reserve(string subscription)
     {
         if (!shares.TryGetValue(subscription, out var share))
         {
@@ -39,7 +39,7 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
     }
 
     /// <summary>Frees the room of one entry.</summary>
-    public void Give(string subscription)
+    public void Release(string subscription)
     {
         if (!shares.TryGetValue(subscription, out var share))
         {

@@ -35,9 +35,7 @@ internal sealed class Fanout
             }
             else
             {
-                refused.Add(result == EnqueueResult.Stopped ? $"{name} (stopped)"
-                    : envelope.FromHandler ? $"{name} (full, and the handlers' reserve is spent)"
-                    : $"{name} (full)");
+                refused.Add($"{name} ({ReasonOf(result, envelope)})");
             }
         }
     }
@@ -49,12 +47,30 @@ internal sealed class Fanout
             (await waiter.EnqueuedAsync(deadline) ? reached : refused).Add(name);
         }
 
-        return refused.Count == 0 ? (reached.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted)
-            : reached.Count == 0 ? PublishOutcome.Failed(new TimeoutException(
+        if (refused.Count == 0)
+        {
+            return reached.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
+        }
+
+        if (reached.Count == 0)
+        {
+            return PublishOutcome.Failed(new TimeoutException(
                 $"no room in {string.Join(", ", refused)}. Its handlers are slower than its publishers: speed them up, or raise "
-                    + "InMemoryOptions.Capacity."))
-            : PublishOutcome.InDoubt(new TimeoutException(
-                $"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: "
-                    + "speed them up, or raise InMemoryOptions.Capacity."));
+                    + "InMemoryOptions.Capacity."));
+        }
+
+        return PublishOutcome.InDoubt(new TimeoutException(
+            $"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: "
+                + "speed them up, or raise InMemoryOptions.Capacity."));
+    }
+
+    private static string ReasonOf(EnqueueResult result, Envelope envelope)
+    {
+        if (result == EnqueueResult.Stopped)
+        {
+            return "stopped";
+        }
+
+        return envelope.FromHandler ? "full, and the handlers' reserve is used up" : "full";
     }
 }

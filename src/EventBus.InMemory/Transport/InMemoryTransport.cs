@@ -118,9 +118,12 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     {
         // The same few string instances are passed again and again, so a comparison of references usually suffices.
         var first = firstRoutes[SlotOf(eventName)];
-        return first is not null && ReferenceEquals(first.EventName, eventName) ? first.Receivers
-            : routes.TryGetValue(eventName, out var route) ? route.Receivers
-            : AddRoute(eventName);
+        if (first is not null && ReferenceEquals(first.EventName, eventName))
+        {
+            return first.Receivers;
+        }
+
+        return routes.TryGetValue(eventName, out var route) ? route.Receivers : AddRoute(eventName);
     }
 
     private InMemoryReceiver[] AddRoute(string eventName)

@@ -14,8 +14,8 @@ internal static partial class Log
     [LoggerMessage(
         6,
         LogLevel.Warning,
-        "RabbitMQ at {Place} is out of reach. The bus starts without it and keeps trying; until then nothing is received, and publishing "
-            + "fails")]
+        "RabbitMQ at {Place} cannot be reached. The bus starts without it and tries to connect again. Until it is connected, it receives "
+            + "nothing, and publishing fails")]
     public static partial void StartedDegraded(this ILogger log, string place);
 
     [LoggerMessage(
@@ -36,15 +36,15 @@ internal static partial class Log
     [LoggerMessage(
         5,
         LogLevel.Warning,
-        "RabbitMQ: {Subscription} received an event {EventName} without an id; the id was made from its content, so two equal events count "
-            + "as one. Logged once; let the publisher set a message id")]
+        "RabbitMQ: the subscription {Subscription} received an event {EventName} without an id. The bus computes an id from the content, "
+            + "so two equal events count as one. Let the publisher set a message id. Logged once")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 
     [LoggerMessage(
         12,
         LogLevel.Information,
-        "RabbitMQ: the exchange {Exchange} could not be declared, because this user may not configure it; it is assumed to exist. Logged "
-            + "once: {Error}")]
+        "RabbitMQ: the exchange {Exchange} could not be declared, because the user has no right to configure it. The bus assumes that the "
+            + "exchange exists. Logged once: {Error}")]
     public static partial void ExchangeUnchecked(this ILogger log, string exchange, string error);
 
     [LoggerMessage(11, LogLevel.Warning, "RabbitMQ: {Problem}")]
@@ -53,15 +53,15 @@ internal static partial class Log
     [LoggerMessage(
         7,
         LogLevel.Error,
-        "RabbitMQ: a message that the client cannot read has closed the connection over which the queue {Queue} is consumed, and is "
-            + "redelivered. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Remove it "
-            + "with the tools of the broker, or let the bus make its own connections: {Error}")]
+        "RabbitMQ: a message that the client cannot read has closed the connection over which the queue {Queue} is consumed, and will do "
+            + "so again. The message is in this queue, or in another queue that is consumed over the connection. The next attempt is in "
+            + "{Delay}. Remove the message with the tools of the broker, or let the bus open its own connections: {Error}")]
     public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error, Exception exception);
 
     [LoggerMessage(
         8,
         LogLevel.Information,
-        "RabbitMQ does not report how many consumers the queue {Queue} has, so instances that do not share the store of this one are not "
-            + "detected. Logged once: {Error}")]
+        "RabbitMQ does not report the number of consumers of the queue {Queue}, so the bus cannot detect instances that use another store "
+            + "than this one. Logged once: {Error}")]
     public static partial void CannotCountConsumers(this ILogger log, string queue, string error);
 }

@@ -15,7 +15,7 @@ namespace EventBus;
 internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string clientName, RabbitMqOptions options, TimeProvider time)
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SecondOpening = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SecondAttemptDelay = TimeSpan.FromSeconds(1);
 
     private readonly RabbitMqHosts? hosts = source.CreateHosts();
     private TimeSpan timeout = FirstTimeout(options);
@@ -28,22 +28,24 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
     /// <param name="stopped">Cancels the wait.</param>
     public async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenAsync(CancellationToken stopped)
     {
-        var alone = timeout < SecondOpening * 2 ? timeout / 2 : SecondOpening;
+        var firstAlone = timeout < SecondAttemptDelay * 2 ? timeout / 2 : SecondAttemptDelay;
         var begun = time.GetTimestamp();
         List<Task<(IConnection Connection, ConnectionTraffic Traffic)>> openings = [OpenOneAsync()];
         Task<(IConnection Connection, ConnectionTraffic Traffic)>? taken = null;
         try
         {
-            await ((Task)openings[0]).WaitAsync(alone, time, stopped).Quietly();
+            await ((Task)openings[0]).WaitAsync(firstAlone, time, stopped).Quietly();
             stopped.ThrowIfCancellationRequested();
             if (!openings[0].IsCompleted)
             {
                 openings.Add(OpenOneAsync());
             }
 
-            var first = await Task.WhenAny(openings).WaitAsync(Left(), time, stopped);
-            taken = first.IsCompletedSuccessfully || openings.Count == 1 ? first : openings.Single(opening => opening != first);
-            return await taken.WaitAsync(Left(), time, stopped);
+            // If the first attempt that ends has failed, the other attempt may still succeed.
+            var first = await Task.WhenAny(openings).WaitAsync(Remaining(), time, stopped);
+            var usesFirst = first.IsCompletedSuccessfully || openings.Count == 1;
+            taken = usesFirst ? first : openings.Single(opening => opening != first);
+            return await taken.WaitAsync(Remaining(), time, stopped);
         }
         catch (TimeoutException)
         {
@@ -61,7 +63,7 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
             }
         }
 
-        TimeSpan Left() => TimeSpan.FromTicks(Math.Max(0, (timeout - time.GetElapsedTime(begun)).Ticks));
+        TimeSpan Remaining() => TimeSpan.FromTicks(Math.Max(0, (timeout - time.GetElapsedTime(begun)).Ticks));
     }
 
     /// <summary>

@@ -13,7 +13,7 @@ namespace EventBus;
 internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenceTimeout, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan GraceAfterPause = TimeSpan.FromMilliseconds(100);
 
     // The client can stop reading after the broker has closed channels. Then nothing is received, and the connection is
     // replaced sooner than one that has no other sign of a failure.
@@ -68,14 +68,18 @@ internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenc
 
         // An exception of the request is ignored: the caller checks the state of the channel.
         _ = answer.Observed();
-        var (seen, since) = (session.ActivityCount, time.GetTimestamp());
-        while (!answer.IsCompleted && !session.Ended.IsCompleted && maxSilence - time.GetElapsedTime(since) is { Ticks: > 0 } left)
+        var (lastCount, activeAt) = (session.ActivityCount, time.GetTimestamp());
+        var remaining = maxSilence;
+        while (!answer.IsCompleted && !session.Ended.IsCompleted && remaining > TimeSpan.Zero)
         {
-            await Task.WhenAny(answer, IsAliveAfterAsync(left < step ? left : step, stopped));
-            if (session.ActivityCount is var now && now != seen)
+            await Task.WhenAny(answer, IsAliveAfterAsync(remaining < step ? remaining : step, stopped));
+            var count = session.ActivityCount;
+            if (count != lastCount)
             {
-                (seen, since) = (now, time.GetTimestamp());
+                (lastCount, activeAt) = (count, time.GetTimestamp());
             }
+
+            remaining = maxSilence - time.GetElapsedTime(activeAt);
         }
 
         if (answer.IsCompletedSuccessfully)
@@ -87,12 +91,12 @@ internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenc
         // After a suspension of the process, the answer and the timeout arrive at the same time. So the answer gets a
         // last short wait.
         if (!answer.IsCompleted
-            && await IsAliveAfterAsync(LastChance, stopped)
+            && await IsAliveAfterAsync(GraceAfterPause, stopped)
             && !answer.IsCompleted
-            && seen == session.ActivityCount
+            && lastCount == session.ActivityCount
             && !session.IsBlocked)
         {
-            session.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {maxSilence}."));
+            session.Abandon(new TimeoutException($"RabbitMQ sent no data for {maxSilence}."));
         }
     }
 

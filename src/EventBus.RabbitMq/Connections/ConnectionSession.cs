@@ -58,11 +58,16 @@ internal sealed class ConnectionSession
     /// True if the broker can lose a consumer without a notification: RabbitMQ before version 4.0, or an unknown
     /// version.
     /// </summary>
-    public bool LosesConsumers =>
-        !(Client.ServerProperties?.TryGetValue("version", out var value) == true
-            && value is byte[] text
-            && Version.TryParse(Encoding.ASCII.GetString(text).Split('-', '+')[0], out var version)
-            && version.Major >= 4);
+    public bool LosesConsumers
+    {
+        get
+        {
+            object? value = null;
+            Client.ServerProperties?.TryGetValue("version", out value);
+            var text = value is byte[] bytes ? Encoding.ASCII.GetString(bytes).Split('-', '+')[0] : null;
+            return !Version.TryParse(text, out var version) || version.Major < 4;
+        }
+    }
 
     /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
     public Task<Exception> Ended => ended.Task;
@@ -185,9 +190,11 @@ internal sealed class ConnectionSession
     /// </remarks>
     public async Task CallAsync(Task call)
     {
-        var answered = Volatile.Read(ref answers);
-        for (var deadlines = 1; ; deadlines++)
+        var answersBefore = Volatile.Read(ref answers);
+        var deadlines = 0;
+        while (true)
         {
+            deadlines++;
             var before = ActivityCount;
             try
             {
@@ -205,15 +212,21 @@ internal sealed class ConnectionSession
             {
                 // At least one of two answers belongs to a probe that was sent after the call. So the connection is not
                 // slow, but the channel of the call is stuck.
-                var isStuck = Volatile.Read(ref answers) - answered >= 2;
-                if (IsBlocked || (before != ActivityCount && (call.IsCompleted || isStuck || deadlines == MaxDeadlines)))
+                var isStuck = Volatile.Read(ref answers) - answersBefore >= 2;
+                var isActive = before != ActivityCount;
+                if (IsBlocked)
                 {
                     throw;
                 }
 
-                if (before == ActivityCount)
+                if (!isActive)
                 {
                     Abandon(exception);
+                    throw;
+                }
+
+                if (call.IsCompleted || isStuck || deadlines == MaxDeadlines)
+                {
                     throw;
                 }
             }

@@ -74,7 +74,7 @@ internal sealed class RabbitMqConnectionSource
             [.. hosts.Select(host => host.Endpoint)]);
 
         static ArgumentException NotAnAddress() => new(
-            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an "
+            "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
                 + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
                     nameof(connectionString));
     }
@@ -104,12 +104,24 @@ internal sealed class RabbitMqConnectionSource
     /// <param name="name">The connection name that operators see.</param>
     /// <param name="traffic">Counts the received bytes, if the library reads them itself.</param>
     /// <param name="hosts">The nodes of a connection string; null if there is none.</param>
-    public Task<IConnection> OpenAsync(string name, ConnectionTraffic traffic, RabbitMqHosts? hosts = null) =>
-        Factory is ConnectionFactory known ? OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic)
-        : sharedConnection is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
-        : sharedConnection.IsOpen ? Task.FromResult(sharedConnection)
-        : Task.FromException<IConnection>(new InvalidOperationException(
-            "The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
+    public Task<IConnection> OpenAsync(string name, ConnectionTraffic traffic, RabbitMqHosts? hosts = null)
+    {
+        if (Factory is ConnectionFactory known)
+        {
+            return OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
+        }
+
+        if (sharedConnection is null)
+        {
+            // A factory of a type that the application has defined.
+            return Factory!.CreateConnectionAsync(name, CancellationToken.None);
+        }
+
+        return sharedConnection.IsOpen
+            ? Task.FromResult(sharedConnection)
+            : Task.FromException<IConnection>(new InvalidOperationException(
+                "The registered IConnection is closed. It opens again if its factory has AutomaticRecoveryEnabled."));
+    }
 
     /// <summary>
     /// Opens a connection that unreadable messages do not close. Like the factory, uses the first endpoint that accepts
@@ -132,10 +144,8 @@ internal sealed class RabbitMqConnectionSource
                     new SslOption(),
                     MaxBodyBytes)
                 { AddressFamily = endpoint.AddressFamily };
-                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null, traffic).CreateConnectionAsync(
-                    [plain],
-                    name,
-                    CancellationToken.None);
+                var tls = endpoint.Ssl is { Enabled: true } enabled ? enabled : null;
+                return await Guarded(factory, tls, traffic).CreateConnectionAsync([plain], name, CancellationToken.None);
             }
             catch (Exception exception)
             {

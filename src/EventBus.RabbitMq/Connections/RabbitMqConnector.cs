@@ -48,7 +48,8 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         SupervisedConnection?[] last;
         lock (gate)
         {
-            if (--users > 0)
+            users--;
+            if (users > 0)
             {
                 return;
             }
@@ -66,9 +67,13 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         {
             if (link is null)
             {
-                var clock = users > 0 ? time! : throw new InvalidOperationException("The transport was not started.");
-                var opener = new ConnectionOpener(source, $"eventbus {service} {name}", options, clock);
-                link = new SupervisedConnection(name, opener, options, clock, log);
+                if (users == 0)
+                {
+                    throw new InvalidOperationException("The transport was not started.");
+                }
+
+                var opener = new ConnectionOpener(source, $"eventbus {service} {name}", options, time!);
+                link = new SupervisedConnection(name, opener, options, time!, log);
                 link.Start();
             }
 

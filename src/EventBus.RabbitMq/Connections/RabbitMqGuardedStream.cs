@@ -24,11 +24,12 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
     private int start;
     private int checkedTo;
     private int end;
+    // The number of bytes of the current frame that pass unchecked.
     private long passing;
 
     // True if all further data passes unchecked, because it is not AMQP (an answer of the broker to another protocol
     // version) or because the stream has ended.
-    private bool blind;
+    private bool passesUnchecked;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -50,13 +51,15 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
             if (count == 0)
             {
                 // The stream has ended, possibly in the middle of a frame.
-                blind = true;
+                passesUnchecked = true;
                 Check();
                 return checkedTo > start ? Take(buffer.Span) : 0;
             }
 
             // A heartbeat alone shows that the broker is alive, but not that this side can still reach it.
-            if (!(count == AroundPayload && this.buffer[end] == HeartbeatFrame && checkedTo == end && passing == 0 && !blind))
+            var isAtFrame = checkedTo == end && passing == 0 && !passesUnchecked;
+            var isHeartbeat = isAtFrame && count == AroundPayload && this.buffer[end] == HeartbeatFrame;
+            if (!isHeartbeat)
             {
                 traffic.Add(count);
             }
@@ -127,9 +130,9 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         while (checkedTo < end)
         {
             var rest = end - checkedTo;
-            if (blind || passing > 0)
+            if (passesUnchecked || passing > 0)
             {
-                var step = blind ? rest : (int)Math.Min(passing, rest);
+                var step = passesUnchecked ? rest : (int)Math.Min(passing, rest);
                 checkedTo += step;
                 passing = Math.Max(0, passing - step);
                 continue;
@@ -143,7 +146,7 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
             var type = buffer[checkedTo];
             if (type is not (1 or HeaderFrame or 3 or 8))
             {
-                blind = true;
+                passesUnchecked = true;
                 continue;
             }
 

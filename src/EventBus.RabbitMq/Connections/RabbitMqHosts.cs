@@ -34,8 +34,10 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
         }
 
         // A user or a password may contain a comma; a host cannot.
-        var end = connectionString.AsSpan(begin).IndexOfAny("/?#") is >= 0 and var length ? begin + length : connectionString.Length;
-        var hosts = connectionString.AsSpan(begin, end - begin).LastIndexOf('@') is >= 0 and var at ? begin + at + 1 : begin;
+        var length = connectionString.AsSpan(begin).IndexOfAny("/?#");
+        var end = length >= 0 ? begin + length : connectionString.Length;
+        var at = connectionString.AsSpan(begin, end - begin).LastIndexOf('@');
+        var hosts = at >= 0 ? begin + at + 1 : begin;
         var (before, after) = (connectionString[..hosts], connectionString[end..]);
         return connectionString[hosts..end].Split(',').Select(host => $"{before}{host.Trim()}{after}");
     }

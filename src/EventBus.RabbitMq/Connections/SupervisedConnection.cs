@@ -62,7 +62,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
         var (connection, traffic) = await opener.OpenAsync(stopped);
-        var session = new ConnectionSession(connection, ++epoch, options.CallTimeout, time)
+        epoch++;
+        var session = new ConnectionSession(connection, epoch, options.CallTimeout, time)
         {
             Blocked = reason => log.Blocked(name, reason),
             Traffic = traffic,

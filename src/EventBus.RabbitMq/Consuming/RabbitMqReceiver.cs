@@ -73,10 +73,17 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>
     /// The description of an unreadable message that closed the connection recently; null if there was none.
     /// </summary>
-    public string? UnreadableMessage => Volatile.Read(ref lastUnreadable) is { } last && time.GetElapsedTime(last.At) < ReportTime
-        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client "
-            + $"cannot read and that closes the connection each time: {last.Cause}"
-        : null;
+    public string? UnreadableMessage
+    {
+        get
+        {
+            var last = Volatile.Read(ref lastUnreadable);
+            return last is not null && time.GetElapsedTime(last.At) < ReportTime
+                ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the "
+                    + $"client cannot read and that closes the connection each time: {last.Cause}"
+                : null;
+        }
+    }
 
     /// <summary>Completes when the consumer is open for the first time; fails if the broker refuses it.</summary>
     public Task Opened => opened.Task;
@@ -138,6 +145,7 @@ internal sealed class RabbitMqReceiver : Receiver
         {
             while (buffer.Reader.TryRead(out _))
             {
+                // The event stays unsettled, and is released when the channel closes.
             }
         }
     }
@@ -163,6 +171,7 @@ internal sealed class RabbitMqReceiver : Receiver
         var session = await link.ConnectionAsync(stopped);
         if (intakeStopped)
         {
+            // No channel is needed any longer: waits until the receiver is closed.
             await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
         }
 
@@ -193,7 +202,8 @@ internal sealed class RabbitMqReceiver : Receiver
                 return;
             }
 
-            throw await await ended;
+            var endedFirst = await ended;
+            throw await endedFirst;
         }
         finally
         {

@@ -26,6 +26,7 @@ internal sealed class ConfirmedChannel : IDisposable
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? drained;
+    // The number of the last written event, and of the oldest event without a confirm.
     private ulong last;
     private ulong oldest = 1;
     private long settledAt;
@@ -93,7 +94,8 @@ internal sealed class ConfirmedChannel : IDisposable
 
         lock (gate)
         {
-            pending.Add(++last, new Pending(batch, index, envelope.Id, time.GetTimestamp(), again));
+            last++;
+            pending.Add(last, new Pending(batch, index, envelope.Id, time.GetTimestamp(), again));
         }
 
         try
@@ -187,14 +189,13 @@ internal sealed class ConfirmedChannel : IDisposable
         lock (gate)
         {
             settledAt = time.GetTimestamp();
-            for (var next = multiple ? oldest : tag; next <= tag; next++)
+            // A confirm of several events covers all up to its number.
+            var first = multiple ? oldest : tag;
+            for (var next = first; next <= tag; next++)
             {
                 if (pending.Remove(next, out var publish))
                 {
-                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.InDoubt(new InvalidOperationException(
-                        "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Other queues may have it."))
-                        : publish.Returned ? PublishOutcome.Unrouted
-                        : PublishOutcome.Accepted);
+                    publish.Batch.Conclude(publish.Index, OutcomeOf(publish, accepted));
                     window.Release();
                 }
             }
@@ -217,6 +218,17 @@ internal sealed class ConfirmedChannel : IDisposable
         }
 
         return Task.CompletedTask;
+    }
+
+    private static PublishOutcome OutcomeOf(Pending publish, bool accepted)
+    {
+        if (!accepted)
+        {
+            return PublishOutcome.InDoubt(new InvalidOperationException(
+                "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Other queues may have it."));
+        }
+
+        return publish.Returned ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
     }
 
     /// <summary>

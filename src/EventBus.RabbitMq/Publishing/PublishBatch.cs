@@ -82,7 +82,10 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     {
         lock (gate)
         {
-            states[index] = states[index] == State.Sent ? State.Waiting : states[index];
+            if (states[index] == State.Sent)
+            {
+                states[index] = State.Waiting;
+            }
         }
     }
 
@@ -116,7 +119,9 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         {
             for (var i = 0; i < states.Length; i++)
             {
-                ConcludeLocked(i, states[i] == State.Sent ? PublishOutcome.InDoubt(because(true)) : PublishOutcome.Failed(because(false)));
+                var wasSent = states[i] == State.Sent;
+                var error = because(wasSent);
+                ConcludeLocked(i, wasSent ? PublishOutcome.InDoubt(error) : PublishOutcome.Failed(error));
             }
         }
     }
@@ -137,7 +142,8 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
             awaited?.TrySetResult();
         }
 
-        if (--remaining == 0)
+        remaining--;
+        if (remaining == 0)
         {
             done.TrySetResult();
         }

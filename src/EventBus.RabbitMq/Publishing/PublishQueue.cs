@@ -30,21 +30,7 @@ internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
     {
         while (true)
         {
-            if (head is null)
-            {
-                if (!waiting.Reader.TryRead(out head))
-                {
-                    if (!await waiting.Reader.WaitToReadAsync(end))
-                    {
-                        await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
-                    }
-
-                    continue;
-                }
-
-                next = 0;
-            }
-
+            head ??= await NextCallAsync(end);
             while (next < head.Count)
             {
                 await channel.EnterAsync(end);
@@ -66,5 +52,21 @@ internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
 
             head = null;
         }
+    }
+
+    /// <summary>Waits for the next call. After <see cref="Complete"/> waits until the token is cancelled.</summary>
+    private async ValueTask<PublishBatch> NextCallAsync(CancellationToken end)
+    {
+        PublishBatch? call;
+        while (!waiting.Reader.TryRead(out call))
+        {
+            if (!await waiting.Reader.WaitToReadAsync(end))
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
+            }
+        }
+
+        next = 0;
+        return call;
     }
 }

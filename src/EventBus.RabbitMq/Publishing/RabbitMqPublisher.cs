@@ -126,11 +126,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
-        var session = connection = await link.ConnectionAsync(stopped);
+        var session = await link.ConnectionAsync(stopped);
+        connection = session;
         try
         {
-            for (var restores = true; ;)
+            var restores = true;
+            while (true)
             {
+                // Ends with an exception when the connection is lost.
                 restores = await UseChannelAsync(session, restores, stopped);
             }
         }
@@ -205,23 +208,43 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     /// </returns>
     private async Task<Exception?> SendAsync(ConfirmedChannel channel, ConnectionSession session, CancellationToken stopped)
     {
-        for (var drains = 1; ; drains++)
+        for (var drains = 0; drains < MaxDrains; drains++)
         {
-            if (await WriteUntilAsync(channel, session, stopped) is { } first)
+            var first = await WriteUntilAsync(channel, session, stopped);
+            if (first is not null)
             {
-                return channel.Ended.IsCompleted ? await channel.Ended
-                    : first is Task<Exception> ended ? await ended
-                    : first.Exception?.InnerException ?? new OperationCanceledException(stopped);
+                return await CauseOfAsync(first, channel, stopped);
             }
 
             // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
             // events may have no leader for a while; these events should not become in doubt because of that.
             await ((Task)Task.WhenAny(channel.Drained, channel.Ended, session.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
-            if (channel.Drained.IsCompleted || drains == MaxDrains)
+            if (channel.Drained.IsCompleted)
             {
-                return null;
+                break;
             }
         }
+
+        return null;
+    }
+
+    /// <summary>Gets the reason why a channel has ended.</summary>
+    /// <param name="first">The task that ended first: the writing, the channel or the connection.</param>
+    /// <param name="channel">The channel.</param>
+    /// <param name="stopped">The token that stops the publisher.</param>
+    private static async Task<Exception> CauseOfAsync(Task first, ConfirmedChannel channel, CancellationToken stopped)
+    {
+        if (channel.Ended.IsCompleted)
+        {
+            return await channel.Ended;
+        }
+
+        if (first is Task<Exception> ended)
+        {
+            return await ended;
+        }
+
+        return first.Exception?.InnerException ?? new OperationCanceledException(stopped);
     }
 
     /// <summary>
@@ -265,8 +288,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent
         ? "RabbitMQ did not confirm the event in time."
-        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is slower than they "
-            + "are.");
+        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is too slow for the "
+            + "number of events.");
 
     private static Exception Stopped(bool wasSent) => new InvalidOperationException(
         wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");

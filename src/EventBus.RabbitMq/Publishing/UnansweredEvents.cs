@@ -10,6 +10,8 @@ namespace EventBus;
 internal sealed class UnansweredEvents(RabbitMqTopology topology)
 {
     private readonly List<Unanswered> again = [];
+
+    // The number of consecutive events for which the broker has refused the exchange.
     private int refusals;
 
     /// <summary>
@@ -36,12 +38,13 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
             return;
         }
 
-        var comesBack = mayCreate && RabbitMqErrors.IsMissing(cause);
+        // The bus creates a missing exchange again before the next channel is used.
+        var isRestored = mayCreate && RabbitMqErrors.IsMissing(cause);
         if (rest is not [var only])
         {
             again.InsertRange(0, rest.Select(publish => publish with { WasSentBefore = true }));
         }
-        else if (comesBack)
+        else if (isRestored)
         {
             if (!only.WasSentBefore)
             {
@@ -53,12 +56,16 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         else if (only.WasSentBefore)
         {
             only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException(
-                "RabbitMQ refused one of several events that were on their way, and this one when it was sent again: "
-                    + $"{RabbitMqErrors.CauseOf(cause)} It may have been taken the first time.",
+                "RabbitMQ refused one of several unconfirmed events, and then this event when it was sent again: "
+                    + $"{RabbitMqErrors.CauseOf(cause)} It may have been accepted the first time.",
                 cause)));
-            if (RabbitMqErrors.IsOfExchange(cause) && ++refusals > 1)
+            if (RabbitMqErrors.IsOfExchange(cause))
             {
-                ConcludeRest(cause);
+                refusals++;
+                if (refusals > 1)
+                {
+                    ConcludeRest(cause);
+                }
             }
         }
         else
@@ -77,7 +84,7 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         {
             publish.Batch.Conclude(publish.Index, publish.WasSentBefore
                 ? PublishOutcome.InDoubt(new InvalidOperationException(
-                    $"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}",
+                    $"RabbitMQ refused some of the unconfirmed events, and did not report which: {RabbitMqErrors.CauseOf(cause)}",
                     cause))
                 : PublishOutcome.Failed(
                     new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
@@ -97,7 +104,8 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
             await channel.EnterAsync(end);
             await channel.Unblocked.WaitAsync(end);
             again.RemoveAt(0);
-            if ((publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index)) is not { } envelope)
+            var envelope = publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index);
+            if (envelope is null)
             {
                 channel.Leave();
                 continue;

@@ -28,14 +28,17 @@ internal readonly record struct BrokerDeath(string Queue, string Reason, string 
     /// </summary>
     public static BrokerDeath Last(IDictionary<string, object?>? headers)
     {
-        return headers?.TryGetValue("x-death", out var value) == true
-            && value is IList<object?> { Count: > 0 } deaths
-            && deaths[0] is IDictionary<string, object?> death
-            ? new BrokerDeath(
-                ToText(death.TryGetValue("queue", out var queue) ? queue : null),
-                ToText(death.TryGetValue("reason", out var reason) ? reason : null),
-                ToText(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
-            : new BrokerDeath("", "", "");
+        if (FirstOf(headers, "x-death") is not IDictionary<string, object?> death)
+        {
+            return new BrokerDeath("", "", "");
+        }
+
+        death.TryGetValue("queue", out var queue);
+        death.TryGetValue("reason", out var reason);
+        return new BrokerDeath(ToText(queue), ToText(reason), ToText(FirstOf(death, "routing-keys")));
+
+        static object? FirstOf(IDictionary<string, object?>? fields, string name) =>
+            fields?.TryGetValue(name, out var value) == true && value is IList<object?> { Count: > 0 } items ? items[0] : null;
 
         static string ToText(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";
     }

@@ -22,8 +22,14 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         CancellationToken cancellationToken)
     {
         var taken = new List<PendingAlert>();
-        while (taken.Count < max && await reader.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
+        while (taken.Count < max)
         {
+            var pulled = await reader.GetAsync(names.AlertQueue, cancellationToken);
+            if (pulled is null)
+            {
+                break;
+            }
+
             var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
             var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.Name);
             lock (gate)

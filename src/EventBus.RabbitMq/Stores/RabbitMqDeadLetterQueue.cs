@@ -8,6 +8,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, RabbitMqFailureQueues queues) : DeadLetterQueue, IAsyncDisposable
 {
+    private const int MaxCounts = 5;
+
     private readonly RabbitMqAlertQueue alerts = new(connector);
 
     public ValueTask DisposeAsync() => alerts.DisposeAsync();
@@ -35,8 +37,14 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
         await queues.PrepareAsync(cancellationToken);
         var found = new List<FailedEvent>();
         await using var reader = new RabbitMqQueueReader(connector);
-        while (found.Count < max && await queues.ReadAsync(reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken)) is { } pulled)
+        while (found.Count < max)
         {
+            var pulled = await queues.ReadAsync(reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken));
+            if (pulled is null)
+            {
+                break;
+            }
+
             found.Add(RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Dead));
         }
 
@@ -53,13 +61,25 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     {
         await queues.PrepareAsync(cancellationToken);
         await using var reader = new RabbitMqQueueReader(connector);
-        var (all, retried) = (await CountReturnedAsync(reader, cancellationToken), 0);
-        for (var i = 0L; i < all && await reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
+        // Only the dead letters that are there now: those that are returned to the queue would be read again.
+        var all = await CountReturnedAsync(reader, cancellationToken);
+        var retried = 0;
+        for (var i = 0L; i < all; i++)
         {
+            var pulled = await reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken);
+            if (pulled is null)
+            {
+                break;
+            }
+
             var entry = RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Waiting);
             try
             {
-                retried += await TryRetryAsync(entry, cancellationToken) ? 1 : 0;
+                if (await TryRetryAsync(entry, cancellationToken))
+                {
+                    retried++;
+                }
+
                 await pulled.AckAsync();
             }
             catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
@@ -117,13 +137,17 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     private async Task<long> CountReturnedAsync(RabbitMqQueueReader reader, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
-        var count = 0L;
-        for (var attempt = 0; attempt < 5
-            && (count = await queues.ReadAsync(reader.CountAsync(queues.Names.DeadLetterQueue, cancellationToken))) == 0; attempt++)
+        for (var attempt = 0; attempt < MaxCounts; attempt++)
         {
+            var count = await queues.ReadAsync(reader.CountAsync(queues.Names.DeadLetterQueue, cancellationToken));
+            if (count > 0)
+            {
+                return count;
+            }
+
             await timer.WaitForNextTickAsync(cancellationToken);
         }
 
-        return count;
+        return 0;
     }
 }

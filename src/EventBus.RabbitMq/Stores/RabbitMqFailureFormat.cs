@@ -119,15 +119,22 @@ internal static class RabbitMqFailureFormat
             ManualRetries = headers.Count("replays"),
             FirstFailedAt = headers.Time("first-failed"),
             LastFailedAt = headers.Time("last-failed"),
-            Reason = isOfBroker ? death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker
-                : Enum.TryParse<DeadLetterReason>(headers.Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason
-                : DeadLetterReason.HandlerFailed,
+            Reason = isOfBroker ? ReasonOf(death) : ReasonOf(headers),
             Error = isOfBroker ? death.Text : headers.Text("error"),
             ErrorDetails = headers.Text(ErrorDetails),
             Number = headers.Number("number"),
             WasInterrupted = headers.Text("suspect") is not null,
             Concurrent = headers.Text("accompanied") is null ? 0 : 1,
         };
+    }
+
+    private static DeadLetterReason ReasonOf(BrokerDeath death) =>
+        death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker;
+
+    private static DeadLetterReason ReasonOf(FailureHeaders headers)
+    {
+        var isKnown = Enum.TryParse<DeadLetterReason>(headers.Text("reason"), out var reason) && Enum.IsDefined(reason);
+        return isKnown ? reason : DeadLetterReason.HandlerFailed;
     }
 
     /// <summary>

@@ -100,11 +100,10 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         {
             // The message was refused or returned: a queue may have been deleted. The next call checks the queues.
             prepared = false;
+            var isOfRetryQueue = exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription);
             throw new StoreRefusedException(
-                exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn
-                    ? StoreScope.Subscription
-                    : StoreScope.Store,
-                $"RabbitMQ did not take the message sent to '{routingKey}': the queue is full, unavailable or gone.",
+                isOfRetryQueue && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store,
+                $"RabbitMQ did not accept the message sent to '{routingKey}': the queue is full, unavailable or deleted.",
                 exception);
         }
         catch (OperationInterruptedException)

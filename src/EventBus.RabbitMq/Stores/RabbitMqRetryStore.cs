@@ -33,8 +33,9 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
-        var held = entry.Claim == 0 ? null : Held(entry);
-        if (entry.Claim != 0 && held is null)
+        var isNew = entry.Claim == 0;
+        var held = isNew ? null : Held(entry);
+        if (!isNew && held is null)
         {
             return false;
         }
@@ -77,7 +78,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             // taken: the end of the process must not count as an attempt of the others.
             for (var i = 0; i < Math.Min(max, waiting) && !HoldsInterrupted(subscription); i++)
             {
-                if (await queues.ReadAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
+                var pulled = await queues.ReadAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken));
+                if (pulled is null)
                 {
                     break;
                 }
@@ -158,10 +160,12 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
         // A held message cannot be changed when a concurrent attempt starts. Therefore the first end of the process
         // during an attempt of this redelivered event counts as if another such event had been running.
-        var concurrent = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
+        var deathsAlone = entry.WasInterrupted ? 0 : 1;
+        var concurrent = entry.Concurrent > 0 || deaths > deathsAlone ? 1 : 0;
         lock (gate)
         {
-            var claim = ++lastClaim;
+            lastClaim++;
+            var claim = lastClaim;
             claimed.Add(claim, pulled);
             if (interrupted)
             {
@@ -226,12 +230,9 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
     private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
     {
-        var target = Names.RetryQueueOf(entry.Subscription);
-        await queues.SendAsync(
-            delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "",
-            target,
-            entry,
-            cancellationToken);
+        // The default exchange, whose name is empty, sends an entry that is due directly to the retry queue.
+        var exchange = delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "";
+        await queues.SendAsync(exchange, Names.RetryQueueOf(entry.Subscription), entry, cancellationToken);
     }
 
     /// <summary>

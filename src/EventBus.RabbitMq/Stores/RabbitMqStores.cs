@@ -9,27 +9,28 @@ internal sealed class RabbitMqStores : BusStores
 {
     private readonly RabbitMqFailureQueues queues;
     private readonly RabbitMqDeadLetterQueue deadLetters;
-    private readonly RabbitMqRetryStore retries;
+    private readonly RabbitMqRetryStore retryStore;
 
     public RabbitMqStores(RabbitMqConnector connector)
     {
         queues = new RabbitMqFailureQueues(connector);
         deadLetters = new RabbitMqDeadLetterQueue(connector, queues);
-        retries = new RabbitMqRetryStore(connector, queues, deadLetters);
+        retryStore = new RabbitMqRetryStore(connector, queues, deadLetters);
     }
 
     public override string Name => "RabbitMQ";
 
-    public override RetryStore Failures => retries;
+    public override RetryStore Failures => retryStore;
 
     public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) =>
         queues.OpenAsync(setup, cancellationToken);
 
     public override async ValueTask CloseAsync()
     {
+        // The stores have no channels if the bus has not opened them.
         if (queues.IsOpen)
         {
-            await retries.DisposeAsync();
+            await retryStore.DisposeAsync();
             await deadLetters.DisposeAsync();
             await queues.DisposeAsync();
         }

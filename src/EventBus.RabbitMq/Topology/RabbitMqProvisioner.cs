@@ -89,8 +89,14 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
         // Declaring an existing entity compares it. A user without the configure permission cannot compare.
         var compared = options.Provisioning == RabbitMqProvisioning.Validate ? entity with { Bindings = [] } : entity;
-        return await TryAsync(session, compared.DeclareAsync) is { } refused
-            && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(entity, refused) : null;
+        var refused = await TryAsync(session, compared.DeclareAsync);
+        if (refused is null)
+        {
+            return null;
+        }
+
+        var mayIgnore = options.Provisioning != RabbitMqProvisioning.Create && refused.ReplyCode == AccessRefused;
+        return mayIgnore ? null : Text(entity, refused);
     }
 
     private static string Text(RabbitMqEntity entity, ShutdownEventArgs refused) => refused.ReplyCode switch

@@ -15,7 +15,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 {
     // A delivery limit that is never reached, for queues without a dead-letter queue: the broker counts each read as a
     // delivery, and drops messages that exceed the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
-    private const int OutOfReach = 1_000_000;
+    private const int UnreachableLimit = 1_000_000;
 
     private const char Separator = ':';
     private const char HashMark = '#';
@@ -70,11 +70,16 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// </param>
     public string? SubscriptionOf(string queue, IEnumerable<string> known)
     {
+        var found = known.FirstOrDefault(subscription => QueueOf(subscription) == queue);
+        if (found is not null)
+        {
+            return found;
+        }
+
         var prefix = $"{serviceName}{Separator}";
-        return known.FirstOrDefault(subscription => QueueOf(subscription) == queue)
-            ?? (queue.StartsWith(prefix, StringComparison.Ordinal) && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0
-                ? queue[prefix.Length..]
-                : null);
+        var isOfSubscription = queue.StartsWith(prefix, StringComparison.Ordinal)
+            && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0;
+        return isOfSubscription ? queue[prefix.Length..] : null;
     }
 
     /// <summary>Gets the entities that a subscription needs.</summary>
@@ -122,21 +127,23 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             yield return Queue(RetryQueueOf(subscription), quorum: true, BrokerDeadLetter());
         }
 
-        foreach (var name in options.WaitSteps.Distinct().Select(step => (Queue: WaitQueueOf(step), Step: step)))
+        foreach (var step in options.WaitSteps.Distinct())
         {
-            yield return new RabbitMqEntity(name.Queue, ExchangeType.Fanout);
+            // The queue and its exchange have the same name.
+            var name = WaitQueueOf(step);
+            yield return new RabbitMqEntity(name, ExchangeType.Fanout);
 
             // At-least-once dead-lettering requires that a full queue rejects messages instead of dropping them.
             // Without a dead-letter routing key the message keeps its routing key, which is the queue to which it
             // moves.
             Dictionary<string, object?> arguments = new()
             {
-                ["x-message-ttl"] = (long)name.Step.TotalMilliseconds,
+                ["x-message-ttl"] = (long)step.TotalMilliseconds,
                 ["x-dead-letter-exchange"] = "",
                 ["x-dead-letter-strategy"] = "at-least-once",
                 ["x-overflow"] = "reject-publish",
             };
-            yield return Queue(name.Queue, quorum: true, arguments) with { Bindings = [(name.Queue, "")] };
+            yield return Queue(name, quorum: true, arguments) with { Bindings = [(name, "")] };
         }
     }
 
@@ -156,7 +163,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
         if (quorum)
         {
-            all.TryAdd("x-delivery-limit", OutOfReach);
+            all.TryAdd("x-delivery-limit", UnreachableLimit);
         }
 
         return new RabbitMqEntity(name, null) { Arguments = all };

@@ -69,26 +69,30 @@ internal sealed class RabbitMqTopologyMonitor(
     private async Task<string?> FindProblemAsync(ConnectionSession session)
     {
         string? found = null;
-        for (var next = 0; next < entities.Count; next++)
+        var next = 0;
+        while (next < entities.Count)
         {
             // A refusal closes the channel. The remaining entities are checked on another one.
             var channel = await session.OpenChannelAsync();
             try
             {
                 // Each entity has its own deadline, because there may be thousands.
-                for (; next < entities.Count; next++)
+                while (next < entities.Count)
                 {
                     await session.CallAsync(CheckAsync(entities[next], channel));
+                    next++;
                 }
             }
             catch (OperationInterruptedException exception) when (IsBeingCreated(entities[next], exception))
             {
                 // The broker cancels the consumer, and its receiver creates the queue and reports its own errors.
+                next++;
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsAnswer(exception))
             {
                 var state = RabbitMqErrors.IsMissing(exception) ? "is missing" : "cannot be created or checked";
                 found ??= $"{entities[next].Title} {state}: {RabbitMqErrors.CauseOf(exception)}";
+                next++;
             }
             finally
             {

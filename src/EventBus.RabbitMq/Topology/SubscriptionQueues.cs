@@ -46,7 +46,8 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
 
     private static async Task CheckUnusedAsync(ConnectionSession session, string subscription, string queue, bool discardWaiting)
     {
-        if (await FindQueueAsync(session, queue) is not { } state)
+        var state = await FindQueueAsync(session, queue);
+        if (state is null)
         {
             return;
         }

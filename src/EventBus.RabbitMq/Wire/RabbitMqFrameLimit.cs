@@ -65,6 +65,15 @@ internal static class RabbitMqFrameLimit
         return size + 1 + sizeof(ulong);
     }
 
-    private static int Added() =>
-        !ClientTraces.HasListeners() ? 0 : Activity.Current?.Baggage.Any() == true ? TraceBytes + BaggageBytes : TraceBytes;
+    /// <summary>Gets the maximum size of the headers that the client adds.</summary>
+    private static int Added()
+    {
+        if (!ClientTraces.HasListeners())
+        {
+            return 0;
+        }
+
+        var hasBaggage = Activity.Current?.Baggage.Any() == true;
+        return hasBaggage ? TraceBytes + BaggageBytes : TraceBytes;
+    }
 }

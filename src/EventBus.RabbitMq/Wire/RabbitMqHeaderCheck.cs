@@ -14,15 +14,9 @@ internal static class RabbitMqHeaderCheck
     private const int MaxDepth = 100;
 
     // The index of x-death among the broker's header names.
-    private const int DeathPlace = 2;
+    private const int DeathIndex = 2;
 
-    // The class, the weight and the size of the body, followed by the property flags and the properties.
-    private const int FlagsAt = 12;
-    private const int PropertiesAt = FlagsAt + 2;
-    private const int ContentType = 0x8000;
-    private const int ContentEncoding = 0x4000;
-    private const int Headers = 0x2000;
-    private const int LengthOfTable = 4;
+    private const int LengthOfTable = RabbitMqHeaderTable.LengthOfTable;
 
     // The bytes of RabbitMqHeaderNames.Unreadable.
     private static ReadOnlySpan<byte> MarkerName => "eventbus-unreadable"u8;
@@ -41,14 +35,15 @@ internal static class RabbitMqHeaderCheck
     /// <summary>Returns a readable payload of a header frame; null if the payload needs no change.</summary>
     public static byte[]? Repair(ReadOnlySpan<byte> payload)
     {
-        if (!TryFindTable(payload, out var tableAt, out var length))
+        if (!RabbitMqHeaderTable.TryFind(payload, out var tableAt, out var length))
         {
             return null;
         }
 
         var table = payload.Slice(tableAt + LengthOfTable, length);
         var seen = 0;
-        for (var at = 0; at < table.Length;)
+        var at = 0;
+        while (at < table.Length)
         {
             if (Read(table[at..], ref seen, out var size) != Field.Good)
             {
@@ -61,35 +56,13 @@ internal static class RabbitMqHeaderCheck
         return null;
     }
 
-    private static bool TryFindTable(ReadOnlySpan<byte> payload, out int tableAt, out int length)
-    {
-        (tableAt, length) = (PropertiesAt, 0);
-        if (payload.Length < PropertiesAt)
-        {
-            return false;
-        }
-
-        var flags = BinaryPrimitives.ReadUInt16BigEndian(payload[FlagsAt..]);
-        foreach (var text in (ReadOnlySpan<int>)[ContentType, ContentEncoding])
-        {
-            tableAt += (flags & text) != 0 && tableAt < payload.Length ? 1 + payload[tableAt] : 0;
-        }
-
-        if ((flags & Headers) == 0 || tableAt + LengthOfTable > payload.Length)
-        {
-            return false;
-        }
-
-        length = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(payload[tableAt..]), (uint)(payload.Length - tableAt - LengthOfTable));
-        return true;
-    }
-
     /// <summary>Creates the payload again with the readable fields of the table and, if needed, the marker.</summary>
     private static byte[] Repair(ReadOnlySpan<byte> payload, int tableAt, ReadOnlySpan<byte> table)
     {
         var good = new ArrayBufferWriter<byte>(table.Length);
         var (seen, bad) = (0, default(byte[]));
-        for (var at = 0; at < table.Length;)
+        var at = 0;
+        while (at < table.Length)
         {
             var before = seen;
             var field = Read(table[at..], ref seen, out var size);
@@ -99,9 +72,7 @@ internal static class RabbitMqHeaderCheck
             {
                 good.Write(entry);
             }
-            else if (!name.SequenceEqual(MarkerName) && (field == Field.Torn
-                || PlaceOf(name) < 0
-                || (PlaceOf(name) == DeathPlace && before != seen && !TryKeepBeginning(entry, name, good))))
+            else if (IsReported(field, name, isFirst: before != seen, entry, good))
             {
                 bad ??= name.ToArray();
             }
@@ -123,6 +94,31 @@ internal static class RabbitMqHeaderCheck
     }
 
     /// <summary>
+    /// Returns true if the removal of a field must be reported by the marker. The marker of a publisher and the
+    /// repeated headers of the broker are removed silently. Keeps the readable beginning of the first x-death list.
+    /// </summary>
+    private static bool IsReported(
+        Field field,
+        ReadOnlySpan<byte> name,
+        bool isFirst,
+        ReadOnlySpan<byte> entry,
+        ArrayBufferWriter<byte> good)
+    {
+        if (name.SequenceEqual(MarkerName))
+        {
+            return false;
+        }
+
+        var index = IndexOfBrokerHeader(name);
+        if (field == Field.Torn || index < 0)
+        {
+            return true;
+        }
+
+        return index == DeathIndex && isFirst && !TryKeepBeginning(entry, name, good);
+    }
+
+    /// <summary>
     /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher.
     /// </summary>
     private static bool TryKeepBeginning(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> good)
@@ -135,8 +131,14 @@ internal static class RabbitMqHeaderCheck
 
         var items = value[(1 + LengthOfTable)..];
         var kept = 0;
-        while (kept < items.Length && LengthOf(items[kept..]) is > 0 and var length && IsReadable(items.Slice(kept, length)))
+        while (kept < items.Length)
         {
+            var length = LengthOf(items[kept..]);
+            if (length <= 0 || !IsReadable(items.Slice(kept, length)))
+            {
+                break;
+            }
+
             kept += length;
         }
 
@@ -179,19 +181,29 @@ internal static class RabbitMqHeaderCheck
 
     private static bool IsReserved(ReadOnlySpan<byte> name, ref int seen)
     {
-        var place = PlaceOf(name);
-        var again = place >= 0 && (seen & (1 << place)) != 0;
-        seen |= place >= 0 ? 1 << place : 0;
-        return again || name.SequenceEqual(MarkerName);
+        var index = IndexOfBrokerHeader(name);
+        var flag = index >= 0 ? 1 << index : 0;
+        var isRepeated = (seen & flag) != 0;
+        seen |= flag;
+        return isRepeated || name.SequenceEqual(MarkerName);
     }
 
     // The headers that the broker writes itself. The broker replaces the first header of a name, but the client would
     // use the last.
-    private static int PlaceOf(ReadOnlySpan<byte> name) =>
-        name.SequenceEqual("x-delivery-count"u8) ? 0
-        : name.SequenceEqual("x-acquired-count"u8) ? 1
-        : name.SequenceEqual("x-death"u8) ? DeathPlace
-        : -1;
+    private static int IndexOfBrokerHeader(ReadOnlySpan<byte> name)
+    {
+        if (name.SequenceEqual("x-delivery-count"u8))
+        {
+            return 0;
+        }
+
+        if (name.SequenceEqual("x-acquired-count"u8))
+        {
+            return 1;
+        }
+
+        return name.SequenceEqual("x-death"u8) ? DeathIndex : -1;
+    }
 
     /// <summary>
     /// Gets the length of a field with its type, in bytes; -1 if it is unknown or the field is incomplete.
@@ -229,7 +241,8 @@ internal static class RabbitMqHeaderCheck
         Span<(int End, bool Named)> open = stackalloc (int, bool)[MaxDepth];
         open[0] = (field.Length, (char)field[0] == 'F');
         var depth = 0;
-        for (var at = 1 + LengthOfTable; depth >= 0;)
+        var at = 1 + LengthOfTable;
+        while (depth >= 0)
         {
             var (end, named) = open[depth];
             if (at == end)
@@ -238,8 +251,13 @@ internal static class RabbitMqHeaderCheck
                 continue;
             }
 
-            at += named ? 1 + field[at] : 0;
-            if (at >= end || LengthOf(field[at..end]) is var length && length < 0)
+            if (named)
+            {
+                at += 1 + field[at];
+            }
+
+            var length = at < end ? LengthOf(field[at..end]) : -1;
+            if (length < 0)
             {
                 return false;
             }
@@ -254,14 +272,16 @@ internal static class RabbitMqHeaderCheck
 
                 at += length;
             }
-            else if (++depth < MaxDepth)
-            {
-                open[depth] = (at + length, (char)inner[0] == 'F');
-                at += 1 + LengthOfTable;
-            }
             else
             {
-                return false;
+                depth++;
+                if (depth == MaxDepth)
+                {
+                    return false;
+                }
+
+                open[depth] = (at + length, (char)inner[0] == 'F');
+                at += 1 + LengthOfTable;
             }
         }
 

@@ -138,13 +138,18 @@ internal static class RabbitMqWireFormat
         }
 
         var id = attributes.Id is { Length: > 0 } own ? own : UsableOrNull(properties.MessageId);
-        idWasMade = id is not { Length: > 0 };
+        idWasMade = string.IsNullOrEmpty(id);
+        if (idWasMade)
+        {
+            // An unusable message id still distinguishes messages with the same content.
+            var seed = properties.MessageId is { Length: > 0 } unusable ? $"{routingKey}\0{unusable}" : routingKey;
+            id = CloudEventAttributes.IdFromContent(seed, body);
+        }
+
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(
-                    properties.MessageId is { Length: > 0 } unusable ? $"{routingKey}\0{unusable}" : routingKey,
-                    body),
+                Id = id!,
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.Key,
@@ -207,13 +212,20 @@ internal static class RabbitMqWireFormat
     /// <param name="counts">
     /// True if the queue counts deliveries (a quorum queue). Other queues do not change what the publisher wrote.
     /// </param>
-    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts) =>
-        !redelivered ? 0
-        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true ? (int)Math.Clamp(
-            count as long? ?? count as int? ?? 1,
-            1,
-            int.MaxValue)
-        : 1;
+    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts)
+    {
+        if (!redelivered)
+        {
+            return 0;
+        }
+
+        if (!counts || properties.Headers?.TryGetValue("x-delivery-count", out var count) != true)
+        {
+            return 1;
+        }
+
+        return (int)Math.Clamp(count as long? ?? count as int? ?? 1, 1, int.MaxValue);
+    }
 
     /// <summary>
     /// True if a text fits into an AMQP short string. One UTF-16 code unit takes at most three bytes in UTF-8.

@@ -120,7 +120,11 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
         return [.. words.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(word => (RedisKey)(root + word))];
     }
 
-    private static string FirstWord(string name) => name.IndexOf('.', StringComparison.Ordinal) is >= 0 and var dot ? name[..dot] : name;
+    private static string FirstWord(string name)
+    {
+        var dot = name.IndexOf('.', StringComparison.Ordinal);
+        return dot >= 0 ? name[..dot] : name;
+    }
 
     private static bool IsWildcard(string word) => word is "*" or "#";
 }

@@ -8,25 +8,31 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
     : Stream
 {
     // A long write is split, so that its progress counts as activity.
-    private const int Piece = 64 * 1024;
+    private const int MaxWriteBytes = 64 * 1024;
 
-    // A faster write only shows that there was room in a local buffer.
-    private static readonly TimeSpan Waited = TimeSpan.FromMilliseconds(5);
+    // A write that takes longer has waited for the other side. A faster one only shows that a local buffer had room.
+    private static readonly TimeSpan LongWrite = TimeSpan.FromMilliseconds(5);
 
-    private long livedAt = TimeProvider.System.GetTimestamp();
+    private long activeAt = TimeProvider.System.GetTimestamp();
 
     // The start of the first write after the last received byte; 0 for none.
-    private long askedAt;
+    private long requestedAt;
 
     public ConnectionType Type => type;
 
-    public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref livedAt));
+    public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref activeAt));
 
     /// <summary>
     /// The time for which sent data has had no answer, not a single byte; zero if everything was answered.
     /// </summary>
-    public TimeSpan Unanswered =>
-        Volatile.Read(ref askedAt) is not 0 and var since ? TimeProvider.System.GetElapsedTime(since) : TimeSpan.Zero;
+    public TimeSpan Unanswered
+    {
+        get
+        {
+            var since = Volatile.Read(ref requestedAt);
+            return since == 0 ? TimeSpan.Zero : TimeProvider.System.GetElapsedTime(since);
+        }
+    }
 
     public override bool CanRead => true;
 
@@ -43,7 +49,7 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
     }
 
     /// <summary>Shuts the connection down, as if the other side had closed it.</summary>
-    public void End()
+    public void Shutdown()
     {
         try
         {
@@ -69,26 +75,26 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        Asked();
+        RequestSent();
         while (buffer.Length > 0)
         {
-            var piece = buffer[..Math.Min(buffer.Length, Piece)];
+            var piece = buffer[..Math.Min(buffer.Length, MaxWriteBytes)];
             var begunAt = TimeProvider.System.GetTimestamp();
             inner.Write(piece);
-            Sent(begunAt);
+            PieceSent(begunAt);
             buffer = buffer[piece.Length..];
         }
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        Asked();
+        RequestSent();
         while (buffer.Length > 0)
         {
-            var piece = buffer[..Math.Min(buffer.Length, Piece)];
+            var piece = buffer[..Math.Min(buffer.Length, MaxWriteBytes)];
             var begunAt = TimeProvider.System.GetTimestamp();
             await inner.WriteAsync(piece, cancellationToken);
-            Sent(begunAt);
+            PieceSent(begunAt);
             buffer = buffer[piece.Length..];
         }
     }
@@ -119,21 +125,21 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
     {
         if (count > 0)
         {
-            Volatile.Write(ref askedAt, 0);
-            Volatile.Write(ref livedAt, TimeProvider.System.GetTimestamp());
+            Volatile.Write(ref requestedAt, 0);
+            Volatile.Write(ref activeAt, TimeProvider.System.GetTimestamp());
         }
 
         return count;
     }
 
-    private void Asked() => Interlocked.CompareExchange(ref askedAt, TimeProvider.System.GetTimestamp(), 0);
+    private void RequestSent() => Interlocked.CompareExchange(ref requestedAt, TimeProvider.System.GetTimestamp(), 0);
 
-    private void Sent(long begunAt)
+    private void PieceSent(long begunAt)
     {
         var now = TimeProvider.System.GetTimestamp();
-        if (TimeProvider.System.GetElapsedTime(begunAt, now) > Waited)
+        if (TimeProvider.System.GetElapsedTime(begunAt, now) > LongWrite)
         {
-            Volatile.Write(ref livedAt, now);
+            Volatile.Write(ref activeAt, now);
         }
     }
 }

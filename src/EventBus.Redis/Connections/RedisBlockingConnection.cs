@@ -22,7 +22,12 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isClosed, this);
-            current = opening = opening is null or { IsFaulted: true } ? connector.OpenBlockingAsync() : opening;
+            if (opening is null or { IsFaulted: true })
+            {
+                opening = connector.OpenBlockingAsync();
+            }
+
+            current = opening;
         }
 
         return (await current).GetDatabase();

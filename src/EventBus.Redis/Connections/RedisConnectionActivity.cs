@@ -7,15 +7,19 @@ using StackExchange.Redis.Configuration;
 namespace EventBus;
 
 /// <summary>
-/// Tracks the last activity of the connections of one multiplexer. Activity is a received byte, or a write that had to
-/// wait and then continued. Thread-safe.
+/// Tracks the last activity of the connections of one multiplexer, and connects to the primary that the sentinels name.
+/// Thread-safe.
 /// </summary>
 /// <remarks>
-/// Complete answers are not a usable measure: on a slow connection an answer of 16 MB can take longer than any timeout,
-/// and later commands wait behind it.
+/// Activity is a received byte, or a write that waited for the other side and then continued: the client's buffer was
+/// full, and the server has read a part of it. A complete answer cannot be the sign that a connection works: on a slow
+/// connection an answer of 16 MB can take longer than any timeout, and later commands wait behind it.
 /// </remarks>
 /// <param name="inner">The tunnel in the application's configuration; null for none.</param>
-/// <param name="sentinels">Name the server to connect to; null if the configuration names it.</param>
+/// <param name="sentinels">
+/// The sentinels that are asked for the primary before each connection is opened; null to connect to the configured
+/// server.
+/// </param>
 internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sentinels) : Tunnel
 {
     private readonly ConcurrentDictionary<ActivityTrackingStream, EndPoint> open = new();
@@ -42,19 +46,26 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
         CancellationToken cancellationToken)
     {
         var stream = inner is null ? null : await inner.BeforeAuthenticateAsync(endpoint, connectionType, socket, cancellationToken);
-        if ((stream ?? (socket is null ? null : new NetworkStream(socket))) is not { } beneath)
+        if (stream is null && socket is not null)
+        {
+            stream = new NetworkStream(socket);
+        }
+
+        if (stream is null)
         {
             return null;
         }
 
-        var tracked = new ActivityTrackingStream(beneath, socket, connectionType, closed => open.TryRemove(closed, out _));
+        // The endpoint is the one that the client knows, with which the watchdog asks for the activity of a server.
+        var tracked = new ActivityTrackingStream(stream, socket, connectionType, closed => open.TryRemove(closed, out _));
         open[tracked] = endpoint;
         return tracked;
     }
 
     /// <summary>
-    /// Gets the time since the last activity of the connection for commands; the longest possible time if there is
-    /// none.
+    /// Gets the time since the last activity of the connection for commands to a server;
+    /// <see cref="TimeSpan.MaxValue"/> if there is no such connection. While an old connection is closed and a new one
+    /// is open, the activity of the more active one counts.
     /// </summary>
     public TimeSpan SilenceOf(EndPoint server) => open
         .Where(each => each.Key.Type == ConnectionType.Interactive && each.Value.Equals(server))
@@ -62,30 +73,32 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
         .DefaultIfEmpty(TimeSpan.MaxValue)
         .Min();
 
-    /// <summary>True if there are separate connections for subscriptions, as with RESP2.</summary>
-    public bool HasSubscriptions => open.Keys.Any(IsSubscription);
+    /// <summary>True if there are separate connections for Pub/Sub, as with RESP2.</summary>
+    public bool HasPubSubConnections => open.Keys.Any(IsPubSub);
 
-    /// <summary>The longest time for which a connection for subscriptions has not answered.</summary>
-    public TimeSpan SubscriptionsUnanswered =>
-        open.Keys.Where(IsSubscription).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
+    /// <summary>
+    /// The time since the oldest request over a connection for Pub/Sub after which no byte was received; zero if all
+    /// requests were answered.
+    /// </summary>
+    public TimeSpan PubSubWait => open.Keys.Where(IsPubSub).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
 
-    /// <summary>Closes the connections for subscriptions that have not answered for at least the given time.</summary>
-    public void EndSubscriptions(TimeSpan unanswered)
+    /// <summary>Closes the connections for Pub/Sub whose oldest request has had no answer for the given time.</summary>
+    public void ClosePubSubConnections(TimeSpan unanswered)
     {
-        foreach (var stream in open.Keys.Where(each => IsSubscription(each) && each.Unanswered >= unanswered))
+        foreach (var stream in open.Keys.Where(each => IsPubSub(each) && each.Unanswered >= unanswered))
         {
-            stream.End();
+            stream.Shutdown();
         }
     }
 
-    private static bool IsSubscription(ActivityTrackingStream stream) => stream.Type == ConnectionType.Subscription;
+    private static bool IsPubSub(ActivityTrackingStream stream) => stream.Type == ConnectionType.Subscription;
 
     /// <summary>Closes the connections to a server. The client notices and opens new ones.</summary>
-    public void End(EndPoint server)
+    public void CloseConnections(EndPoint server)
     {
         foreach (var (stream, _) in open.Where(each => each.Value.Equals(server)))
         {
-            stream.End();
+            stream.Shutdown();
         }
     }
 }

@@ -26,8 +26,8 @@ internal static class RedisConnectionSource
         var registered = services.GetService<IConnectionMultiplexer>()
             ?? throw new InvalidOperationException(
                 $"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register "
-                    + "one, or give a connection string: localhost:6379,password=...");
-        return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { Lent = registered };
+                    + "one, or pass a connection string: localhost:6379,password=...");
+        return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { ApplicationConnection = registered };
     }
 
     /// <summary>
@@ -39,10 +39,14 @@ internal static class RedisConnectionSource
         // SslHost falls back to the host of the endpoints; without endpoints only an explicit value is left.
         var own = options.Clone();
         own.EndPoints.Clear();
-        return options.ServiceName is null || !options.Ssl || own.SslHost is { Length: > 0 }
-            ? options
-            : throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a "
-                + "name that the certificates of all servers and sentinels hold.");
+        var needsHost = options.ServiceName is not null && options.Ssl;
+        if (needsHost && string.IsNullOrEmpty(own.SslHost))
+        {
+            throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a "
+                + "name that the certificates of all servers and sentinels contain.");
+        }
+
+        return options;
     }
 
     private static ConfigurationOptions Parse(string configuration, string call)
@@ -54,8 +58,8 @@ internal static class RedisConnectionSource
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
             // The original exception quotes the part that could not be parsed, which may be a part of the password.
-            throw new ArgumentException($"The connection string given to {call}(...) is none of Redis. It looks like "
-                + "localhost:6379,user=...,password=...,ssl=true; a password cannot hold a comma.");
+            throw new ArgumentException($"The connection string given to {call}(...) is not valid for Redis. Its format is "
+                + "localhost:6379,user=...,password=...,ssl=true; a password cannot contain a comma.");
         }
     }
 
@@ -78,11 +82,15 @@ internal static class RedisConnectionSource
         // A comma in a password turns the text after it into an endpoint, so the numbers of endpoints are compared.
         // That is not possible with sentinels: the text names the sentinels, and the multiplexer the servers behind
         // them.
-        return options is not null
-            && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
-            ? options
-            : throw new InvalidOperationException(
-                $"{call}() cannot make connections of its own in addition to the registered IConnectionMultiplexer: its configuration "
-                    + "cannot be written as text, for instance because of a comma in the password. Change that.");
+        var isComplete = options is not null
+            && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length);
+        if (!isComplete)
+        {
+            throw new InvalidOperationException(
+                $"{call}() cannot open connections in addition to the registered IConnectionMultiplexer, because its configuration cannot "
+                    + "be written as text: for instance, its password contains a comma. Change the configuration.");
+        }
+
+        return options!;
     }
 }

@@ -23,16 +23,13 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>The timeout of all answers over the application's connection, and of short answers.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
 
-    /// <summary>
-    /// The maximum time without activity, in addition to the time for which the server was asked to wait.
-    /// </summary>
+    // The maximum time without activity, in addition to the time for which the server was asked to wait.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
     // The client's own timeout. It measures complete answers, so it must not end before the watchdog, which counts
     // bytes.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     // A placeholder. No connection uses it, because the sentinels name the endpoint.
@@ -49,13 +46,13 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// The application's connection, which is shared instead of one that the bus opens, and never closed; null for
     /// none. Receivers use separate connections in any case.
     /// </summary>
-    public IConnectionMultiplexer? Lent { get; init; }
+    public IConnectionMultiplexer? ApplicationConnection { get; init; }
 
     /// <summary>
     /// The timeout of an answer over the shared connection. None while the connection is active, because the watchdog
     /// closes an inactive one. The application's connection has no watchdog, but a timeout.
     /// </summary>
-    public TimeSpan AnswerTimeout => Lent is null ? Timeout.InfiniteTimeSpan : Answer;
+    public TimeSpan AnswerTimeout => ApplicationConnection is null ? Timeout.InfiniteTimeSpan : Answer;
 
     /// <summary>
     /// Returns the connection that the transport and the stores share. Each successful call requires one call of
@@ -72,7 +69,12 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         Task<IConnectionMultiplexer> opening;
         lock (gate)
         {
-            sentinels = users++ > 0 ? sentinels : configuration.ServiceName is null ? null : new RedisSentinels(configuration, log);
+            if (users == 0)
+            {
+                sentinels = configuration.ServiceName is null ? null : new RedisSentinels(configuration, log);
+            }
+
+            users++;
             opening = shared ??= OpenCheckedAsync(failFast);
         }
 
@@ -103,7 +105,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         RedisSentinels? asked = null;
         lock (gate)
         {
-            if (--users == 0)
+            users--;
+            if (users == 0)
             {
                 (last, shared, asked) = (shared, null, sentinels);
             }
@@ -111,7 +114,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (last is not null)
         {
-            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask)
+            var closing = ApplicationConnection is null ? CloseAsync(last) : Task.CompletedTask;
+            var closingSentinels = asked?.CloseAsync() ?? Task.CompletedTask;
+            await Task.WhenAll(closing, closingSentinels)
                 .WaitAsync(CloseTimeout, TimeProvider.System)
                 .Quietly();
         }
@@ -124,7 +129,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         var connection = await OpenAsync(Block + Silence);
         try
         {
-            if (Lent is not null)
+            if (ApplicationConnection is not null)
             {
                 await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
             }
@@ -136,8 +141,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
                 await connection.DisposeAsync();
                 throw new EventBusException(
                     $"Redis refuses the connections that {call} needs in addition to the registered IConnectionMultiplexer: "
-                        + $"{exception.Message} They are made from its configuration as text, which lacks settings that were made in "
-                        + "code. Give a connection string.",
+                        + $"{exception.Message} They are opened with its configuration as text, which lacks settings that were made in "
+                        + "code. Pass a connection string instead.",
                     exception);
             }
         }
@@ -166,7 +171,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
     {
-        var connection = Lent ?? await OpenAsync(Silence);
+        var connection = ApplicationConnection ?? await OpenAsync(Silence);
         try
         {
             await CheckServerAsync(connection);
@@ -180,19 +185,27 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
         {
-            if (Lent is null)
+            if (ApplicationConnection is null)
             {
                 await connection.DisposeAsync();
             }
 
-            throw exception is EventBusException ? exception : RedisErrors.IsRefusal(exception)
-                ? new EventBusException(
+            if (exception is EventBusException)
+            {
+                throw;
+            }
+
+            if (RedisErrors.IsRefusal(exception))
+            {
+                throw new EventBusException(
                     $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
-                    exception)
-                : new EventBusException(
-                    $"Redis does not answer at the address given to {call}. Start it, or correct the "
-                        + $"address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}",
                     exception);
+            }
+
+            var detail = sentinels?.Problem is { } problem ? $" {problem}" : "";
+            throw new EventBusException(
+                $"Redis does not answer at the address given to {call}. Start it, or correct the address.{detail}",
+                exception);
         }
     }
 
@@ -204,7 +217,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (EventBusException exception)
         {
-            log.TooOld(exception.Message);
+            log.ServerRejected(exception.Message);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -216,7 +229,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <exception cref="EventBusException">The server is too old.</exception>
     private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {
-        if (Lent == connection)
+        if (ApplicationConnection == connection)
         {
             // The application's connection may not allow admin commands.
             await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
@@ -226,7 +239,6 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
 
         await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
-
         await new RedisServerCheck(connection, call, log).RunAsync();
     }
 
@@ -234,7 +246,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// Queries the roles when a server refuses a write because it is no longer the primary. The client itself queries
     /// them only once a minute.
     /// </summary>
-    private void AskForRoles(ConnectionMultiplexer connection, RedisConnectionActivity activity, RedisErrorEventArgs error)
+    private void RefreshPrimary(ConnectionMultiplexer connection, RedisConnectionActivity activity, RedisErrorEventArgs error)
     {
         if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
         {
@@ -243,11 +255,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (sentinels is not null)
         {
-            activity.End(error.EndPoint);
+            activity.CloseConnections(error.EndPoint);
         }
         else
         {
-            _ = RedisWatchdog.AskForRolesAsync(connection);
+            _ = RedisWatchdog.RefreshPrimaryAsync(connection);
         }
     }
 
@@ -280,7 +292,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         // After the connection is open, this limits how long the client waits for unreachable servers before it asks
         // the others which server is the primary.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
-        connection.ErrorMessage += (_, error) => AskForRoles(connection, activity, error);
+        connection.ErrorMessage += (_, error) => RefreshPrimary(connection, activity, error);
         _ = new RedisWatchdog(activity, silence).RunAsync(connection);
         return connection;
     }

@@ -73,9 +73,15 @@ internal static class RedisErrors
     /// Returns failed or rejected only if the event was certainly not stored: Redis refused it, or it was not sent.
     /// Rejected means that a retry cannot help.
     /// </summary>
-    public static PublishOutcome OutcomeOf(Exception exception) => !IsWithoutEffect(exception) ? PublishOutcome.InDoubt(exception)
-        : IsPermanent(exception) ? PublishOutcome.Rejected(exception)
-        : PublishOutcome.Failed(exception);
+    public static PublishOutcome OutcomeOf(Exception exception)
+    {
+        if (!IsWithoutEffect(exception))
+        {
+            return PublishOutcome.InDoubt(exception);
+        }
+
+        return IsPermanent(exception) ? PublishOutcome.Rejected(exception) : PublishOutcome.Failed(exception);
+    }
 
     /// <summary>True if the command certainly had no effect: Redis refused it, or it was not sent.</summary>
     public static bool IsWithoutEffect(Exception exception) => exception switch

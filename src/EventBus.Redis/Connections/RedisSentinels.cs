@@ -19,7 +19,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
 {
     private const string Finding = "finding the primary";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private Task<ConnectionMultiplexer>? connecting;
@@ -44,7 +44,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         catch (Exception exception) when (exception is not ObjectDisposedException)
         {
             problem = exception.Message;
-            log.Failing(Finding, exception, full => full.NoPrimary(configuration.ServiceName!, exception));
+            log.Failing(Finding, exception, logger => logger.NoPrimary(configuration.ServiceName!, exception));
             throw;
         }
     }
@@ -86,7 +86,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
             try
             {
                 return await sentinel.SentinelGetMasterAddressByNameAsync(configuration.ServiceName!)
-                    .WaitAsync(Patience, TimeProvider.System);
+                    .WaitAsync(AnswerTimeout, TimeProvider.System);
             }
             catch (Exception)
             {
@@ -101,7 +101,12 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isClosed, this);
-            return connecting = connecting is null or { IsFaulted: true } ? OpenAsync() : connecting;
+            if (connecting is null or { IsFaulted: true })
+            {
+                connecting = OpenAsync();
+            }
+
+            return connecting;
         }
     }
 
@@ -114,7 +119,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         (own.User, own.Password) = (configuration.SentinelUser, configuration.SentinelPassword);
 
         // The client waits up to this time for a sentinel that is unreachable.
-        own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)Patience.TotalMilliseconds);
+        own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)AnswerTimeout.TotalMilliseconds);
         return await ConnectionMultiplexer.SentinelConnectAsync(own);
     }
 }

@@ -19,33 +19,44 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
     /// <exception cref="EventBusException">The server is too old.</exception>
     public async Task RunAsync()
     {
-        if (!Version.TryParse((await InfoAsync("server"))?.GetValueOrDefault("redis_version") ?? await GreetingAsync(), out var version))
+        var server = await InfoAsync("server");
+        var reported = server?.GetValueOrDefault("redis_version") ?? await GreetingAsync();
+        if (!Version.TryParse(reported, out var version))
         {
             log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
         }
         else if (version < Oldest)
         {
-            throw new EventBusException($"The Redis at the address given to {call} is of version {version}; at least {Oldest} is needed.");
+            throw new EventBusException($"The Redis at the address given to {call} has version {version}; at least {Oldest} is needed.");
         }
 
-        if ((await InfoAsync("persistence"))?.GetValueOrDefault("aof_enabled") is not { } kept)
+        var persistence = await InfoAsync("persistence");
+        var appendOnly = persistence?.GetValueOrDefault("aof_enabled");
+        if (appendOnly is null)
         {
-            log.NotChecked("whether Redis keeps what it accepts (appendonly)", "INFO");
+            log.NotChecked("whether Redis stores accepted events on disk (appendonly)", "INFO");
         }
-        else if (kept == "0")
+        else if (appendOnly == "0")
         {
             log.NoAppendOnlyFile();
         }
     }
 
-    private async Task<Dictionary<string, string>?> InfoAsync(string section) => await AskAsync("INFO", section) is not { } answer
-        ? null
-        : ((string?)answer ?? "").Split('\n')
-            .Select(line => line.Trim().Split(':', 2))
-            .Where(pair => pair.Length == 2)
-            .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+    /// <summary>Gets the values of a section of INFO by their names; null if the user has no right to INFO.</summary>
+    private async Task<Dictionary<string, string>?> InfoAsync(string section)
+    {
+        var answer = await AskAsync("INFO", section);
+        return answer is null
+            ? null
+            : ((string?)answer ?? "").Split('\n')
+                .Select(line => line.Trim().Split(':', 2))
+                .Where(pair => pair.Length == 2)
+                .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+    }
 
-    // The answer alternates names and values.
+    /// <summary>
+    /// Gets the version from the answer to HELLO, which alternates names and values; null if there is none.
+    /// </summary>
     private async Task<string?> GreetingAsync()
     {
         var answer = await AskAsync("HELLO");

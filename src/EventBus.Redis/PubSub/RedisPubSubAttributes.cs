@@ -5,7 +5,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Finds the attribute that a property of a message stands for.</summary>
+/// <summary>Finds the attribute that a property of a message stands for, and reads its value.</summary>
 internal static class RedisPubSubAttributes
 {
     /// <summary>Gets the attribute of the current property name; null if the bus does not use it.</summary>
@@ -20,6 +20,28 @@ internal static class RedisPubSubAttributes
         return reader.ValueSpan.Length <= name.Length && Ascii.ToUtf16(reader.ValueSpan, name, out var length) == OperationStatus.Done
             ? Find(name[..length])
             : null;
+    }
+
+    /// <summary>
+    /// Reads the value of an attribute as a string. Returns null for values that CloudEvents does not allow for
+    /// attributes: null, an array or an object.
+    /// </summary>
+    public static string? ReadValue(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String:
+                return reader.GetString();
+            case JsonTokenType.Number:
+                return Encoding.UTF8.GetString(reader.ValueSpan);
+            case JsonTokenType.True:
+                return "true";
+            case JsonTokenType.False:
+                return "false";
+            default:
+                reader.Skip();
+                return null;
+        }
     }
 
     private static RedisPubSubAttribute? Find(ReadOnlySpan<char> name) => name switch

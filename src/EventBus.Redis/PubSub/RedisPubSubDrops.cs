@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan Often = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
@@ -51,7 +51,7 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
         long dropped;
         lock (gate)
         {
-            if (unreported == 0 || (!atOnce && reportedAt != 0 && time.GetElapsedTime(reportedAt) < Often))
+            if (unreported == 0 || (!atOnce && reportedAt != 0 && time.GetElapsedTime(reportedAt) < LogInterval))
             {
                 return;
             }

@@ -146,7 +146,7 @@ internal sealed class RedisPubSubMessage
         {
             time = usual;
         }
-        else if (Text(ref reader) is not { } text)
+        else if (RedisPubSubAttributes.ReadValue(ref reader) is not { } text)
         {
             return;
         }
@@ -181,42 +181,36 @@ internal sealed class RedisPubSubMessage
             or RedisPubSubAttribute.ContentType;
         var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan)
             ? texts.Get(reader.ValueSpan)
-            : Text(ref reader);
+            : RedisPubSubAttributes.ReadValue(ref reader);
         if (value is null)
         {
             return;
         }
 
-        if (attribute is { } known ? values[(int)known] is not null : !(others ??= new(StringComparer.Ordinal)).TryAdd(name!, value))
+        if (!TrySet(attribute, name, value))
         {
             Defect ??= "The envelope has an attribute twice.";
-        }
-        else if (attribute is { } missing)
-        {
-            values[(int)missing] = value;
         }
     }
 
     /// <summary>
-    /// Reads the value as a string. Returns null for values that CloudEvents does not allow for attributes: null, an
-    /// array or an object.
+    /// Stores the value of an attribute, or of a header by its name. Returns false if it is there already.
     /// </summary>
-    private static string? Text(ref Utf8JsonReader reader)
+    private bool TrySet(RedisPubSubAttribute? attribute, string? name, string value)
     {
-        switch (reader.TokenType)
+        if (attribute is not { } known)
         {
-            case JsonTokenType.String:
-                return reader.GetString();
-            case JsonTokenType.Number:
-                return Encoding.UTF8.GetString(reader.ValueSpan);
-            case JsonTokenType.True:
-                return "true";
-            case JsonTokenType.False:
-                return "false";
-            default:
-                reader.Skip();
-                return null;
+            others ??= new(StringComparer.Ordinal);
+            return others.TryAdd(name!, value);
         }
+
+        if (values[(int)known] is not null)
+        {
+            return false;
+        }
+
+        values[(int)known] = value;
+        return true;
     }
 
     private bool TryFinish(byte[] message)

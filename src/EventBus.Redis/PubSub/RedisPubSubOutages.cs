@@ -49,7 +49,7 @@ internal sealed class RedisPubSubOutages : IDisposable
 
             isOut = true;
             var failure = change.FailureType.ToString();
-            isLogged = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
+            isLogged = log.Failing(Listening, change.Exception ?? new IOException(failure), logger => logger.ListeningLost(failure));
         }
 
         // The client raises its events concurrently: the event that reports the reconnection may have come first.

@@ -4,7 +4,7 @@ namespace EventBus;
 internal sealed class RedisPubSubPublishCounter
 {
     private readonly Lock gate = new();
-    private int underWay;
+    private int inProgress;
     private TaskCompletionSource? done;
 
     /// <summary>Counts a publish call until the returned value is disposed.</summary>
@@ -12,7 +12,7 @@ internal sealed class RedisPubSubPublishCounter
     {
         lock (gate)
         {
-            underWay++;
+            inProgress++;
         }
 
         return new Entered(this);
@@ -23,7 +23,7 @@ internal sealed class RedisPubSubPublishCounter
     {
         lock (gate)
         {
-            return underWay == 0
+            return inProgress == 0
                 ? Task.CompletedTask
                 : (done ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
@@ -33,7 +33,8 @@ internal sealed class RedisPubSubPublishCounter
     {
         lock (gate)
         {
-            if (--underWay == 0)
+            inProgress--;
+            if (inProgress == 0)
             {
                 done?.SetResult();
                 done = null;

@@ -33,7 +33,8 @@ internal sealed class RedisPubSubReceiver(
     private Task? closing;
     private long heldCount;
     private long heldBytes;
-    private int idsMade;
+    // 1 after the first event without an id was logged.
+    private int isMissingIdLogged;
 
     public Subscription Subscription => subscription;
 
@@ -124,7 +125,7 @@ internal sealed class RedisPubSubReceiver(
         $"{subscription.Name}: receiving from {channel}",
         names.Time,
         log,
-        (full, _, error) => full.NotTaken(subscription.Name, error.GetType().Name));
+        (logger, _, error) => logger.NotTaken(subscription.Name, error.GetType().Name));
 
     private async Task ReadAsync(ChannelMessageQueue queue, CancellationToken stopped)
     {
@@ -157,7 +158,7 @@ internal sealed class RedisPubSubReceiver(
             log.Failing(
                 $"taking messages for {subscription.Name}",
                 exception,
-                full => full.NotTaken(subscription.Name, exception.GetType().Name));
+                logger => logger.NotTaken(subscription.Name, exception.GetType().Name));
         }
     }
 
@@ -170,15 +171,16 @@ internal sealed class RedisPubSubReceiver(
 
         // Checked before the message is parsed, so that a flood of messages costs little work.
         var length = message.Message.Length();
-        if (Interlocked.Read(ref heldCount) >= options.BufferCount
-            || (Interlocked.Read(ref heldBytes) is > 0 and var bytes && bytes + length > options.BufferBytes))
+        var bytes = Interlocked.Read(ref heldBytes);
+        var isFull = Interlocked.Read(ref heldCount) >= options.BufferCount || (bytes > 0 && bytes + length > options.BufferBytes);
+        if (isFull)
         {
             drops.Add();
             return;
         }
 
         var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], texts, out var idWasMade);
-        if (idWasMade && Interlocked.Exchange(ref idsMade, 1) == 0)
+        if (idWasMade && Interlocked.Exchange(ref isMissingIdLogged, 1) == 0)
         {
             log.IdMadeFromContent(subscription.Name, envelope.Name);
         }
@@ -205,7 +207,8 @@ internal sealed class RedisPubSubReceiver(
     {
         await StopIntakeAsync();
         transport.Leave(this);
-        if (Interlocked.Read(ref heldCount) is > 0 and var lost)
+        var lost = Interlocked.Read(ref heldCount);
+        if (lost > 0)
         {
             log.LostAtClose(lost, subscription.Name);
         }

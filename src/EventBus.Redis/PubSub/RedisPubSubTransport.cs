@@ -57,14 +57,14 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         using var entered = publishes.Enter();
         var sending = new Task<long>?[batch.Length];
-        var unanswered = default(Exception);
+        Exception? batchError = null;
         try
         {
             await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
         {
-            unanswered = exception;
+            batchError = exception;
         }
         catch (OperationCanceledException)
         {
@@ -73,11 +73,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         for (var i = 0; i < sending.Length; i++)
         {
-            if (sending[i] is { } sent)
+            if (sending[i] is { } answer)
             {
-                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted
-                    : (sent.Exception?.InnerException ?? unanswered) is { } error ? RedisErrors.OutcomeOf(error)
-                    : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+                outcomes.Span[i] = OutcomeOf(answer, batchError);
             }
         }
 
@@ -85,6 +83,19 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await SendDiscardedAsync(batch, outcomes, deadline);
         }
+    }
+
+    private static PublishOutcome OutcomeOf(Task<long> answer, Exception? batchError)
+    {
+        if (answer.IsCompletedSuccessfully)
+        {
+            return PublishOutcome.Accepted;
+        }
+
+        var error = answer.Exception?.InnerException ?? batchError;
+        return error is null
+            ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
+            : RedisErrors.OutcomeOf(error);
     }
 
     /// <summary>
@@ -120,14 +131,17 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
             await receiver.DisposeAsync();
-            throw exception is RedisServerException
-                ? new EventBusException(
-                    $"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant it the "
-                        + $"channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).",
-                    exception)
-                : new EventBusException(
-                    $"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.",
+            if (exception is RedisServerException)
+            {
+                throw new EventBusException(
+                    $"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant the user "
+                        + $"the channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).",
                     exception);
+            }
+
+            throw new EventBusException(
+                $"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.",
+                exception);
         }
         catch
         {
@@ -159,20 +173,26 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         var subscriber = Connection.GetSubscriber();
         var all = receivers;
-        if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(
-            channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } stalled)
+        var disconnected = all.FirstOrDefault(each => !each.IsStopping && !each.Channels.All(IsConnected));
+        if (disconnected is not null)
         {
             return new HealthCheckResult(
                 HealthStatus.Unhealthy,
-                $"The subscription '{stalled.Subscription.Name}' is not connected, and its events are lost until it is.");
+                $"The subscription '{disconnected.Subscription.Name}' is not connected, and its events are lost until it is.");
         }
 
-        return all.FirstOrDefault(each => each.IsOverflowing) is { } full
-            ? new HealthCheckResult(
+        bool IsConnected(RedisChannel channel) => subscriber.SubscribedEndpoint(channel) is not null && subscriber.IsConnected(channel);
+
+        var overflowing = all.FirstOrDefault(each => each.IsOverflowing);
+        if (overflowing is not null)
+        {
+            return new HealthCheckResult(
                 HealthStatus.Degraded,
-                $"The subscription '{full.Subscription.Name}' is slower than its events arrive, and dropped some in the last minute. "
-                    + "Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
-            : HealthCheckResult.Healthy();
+                $"The subscription '{overflowing.Subscription.Name}' dropped events in the last minute, because its handlers are too slow. "
+                    + "Make its handlers faster, raise its concurrency, or use a backend that stores events.");
+        }
+
+        return HealthCheckResult.Healthy();
     }
 
     public override async ValueTask DisposeAsync()

@@ -26,7 +26,7 @@ internal static class RedisPubSubWireFormat
     public const string OddHeaders = "headers";
 
     private const int MaxTypeLength = 200;
-    private const int Frame = 512;
+    private const int HeadersBytes = 512;
     private const int TimeLength = 33;
 
     public static readonly JsonWriterOptions Writing =
@@ -100,9 +100,10 @@ internal static class RedisPubSubWireFormat
         var type = read?[RedisPubSubAttribute.Type] ?? eventName;
         if (!string.Equals(type, eventName, StringComparison.Ordinal) && !RedisStringCache.IsEventName(type))
         {
-            (type, defect) = (eventName, defect ?? (type.Length > MaxTypeLength
+            defect ??= type.Length > MaxTypeLength
                 ? $"The attribute 'type' has {type.Length:N0} characters; at most {MaxTypeLength} are read."
-                : "The attribute 'type' is no event name."));
+                : "The attribute 'type' is no event name.";
+            type = eventName;
         }
 
         var time = read is null ? DateTimeOffset.UnixEpoch : read.Time;
@@ -162,7 +163,7 @@ internal static class RedisPubSubWireFormat
 
         if (odd is not null)
         {
-            var buffer = new ArrayBufferWriter<byte>(Frame);
+            var buffer = new ArrayBufferWriter<byte>(HeadersBytes);
             using var inner = new Utf8JsonWriter(buffer, Writing);
             inner.WriteStartObject();
             foreach (var (name, value) in odd)

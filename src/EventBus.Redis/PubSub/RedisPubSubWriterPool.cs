@@ -9,8 +9,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisPubSubWriterPool
 {
-    private const int Initial = 1024;
-    private const int MostKept = 64 * 1024;
+    private const int InitialBytes = 1024;
+    private const int MaxPooledBytes = 64 * 1024;
 
     private Pair? spare;
 
@@ -22,7 +22,7 @@ internal sealed class RedisPubSubWriterPool
 
     public void Return(ArrayBufferWriter<byte> buffer, Utf8JsonWriter writer)
     {
-        if (buffer.Capacity <= MostKept && Volatile.Read(ref spare) is null)
+        if (buffer.Capacity <= MaxPooledBytes && Volatile.Read(ref spare) is null)
         {
             buffer.ResetWrittenCount();
             writer.Reset();
@@ -32,7 +32,7 @@ internal sealed class RedisPubSubWriterPool
 
     private static Pair Make()
     {
-        var buffer = new ArrayBufferWriter<byte>(Initial);
+        var buffer = new ArrayBufferWriter<byte>(InitialBytes);
         return new Pair(buffer, new Utf8JsonWriter(buffer, RedisPubSubWireFormat.Writing));
     }
 

@@ -41,7 +41,7 @@ internal sealed class RedisStores : BusStores
     public override async ValueTask CloseAsync()
     {
         // The stop may have cancelled the last claim before its reply.
-        await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
+        await failures.UndoUnansweredClaimAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         await link.CloseAsync();
     }
 }

@@ -15,7 +15,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
 
     private bool isRefused;
 
-    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         string backend,
         IReadOnlyCollection<string> subscriptions,
         DateTimeOffset now,
@@ -25,12 +25,12 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
         {
             if (subscriptions.Count > 0)
             {
-                HashEntry[] noted =
+                HashEntry[] fields =
                     [.. subscriptions.Select(subscription => new HashEntry(FieldOf(link.Service, subscription), RedisTime.WriteText(now)))];
                 await link.AskAsync(
                     async database =>
                     {
-                        await database.HashSetAsync(KeyOf(backend), noted);
+                        await database.HashSetAsync(KeyOf(backend), fields);
                         return true;
                     },
                     cancellationToken);
@@ -66,8 +66,9 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
         var field = (string)entry.Name!;
         try
         {
-            return field.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var at
-                ? (field[..at], field[(at + 1)..], RedisTime.ReadText((string)entry.Value!))
+            var separator = field.IndexOf(Separator, StringComparison.Ordinal);
+            return separator > 0
+                ? (field[..separator], field[(separator + 1)..], RedisTime.ReadText((string)entry.Value!))
                 : null;
         }
         catch (FormatException)

@@ -25,7 +25,7 @@ namespace EventBus;
 internal sealed class RedisReceiver : Receiver
 {
     // A standby instance is active only when the bus counts the other consumers, every 5 s.
-    private static readonly TimeSpan ShownEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StandbyActivityPeriod = TimeSpan.FromSeconds(10);
 
     private readonly RedisConsumer consumer;
     private readonly UnackedEntries entries = new();
@@ -55,14 +55,16 @@ internal sealed class RedisReceiver : Receiver
             var group = consumer.Group;
             lease = new RedisLease(group.Database, consumer.Names, group.Name, group.Consumer, consumer.ClaimAfter);
             var ordered = new OrderedEntrySettler(consumer, entries, lease, close.Token);
-            dispatcher = new EntryDispatcher(consumer, entries, settler = ordered);
+            settler = ordered;
+            dispatcher = new EntryDispatcher(consumer, entries, settler);
             reading = new RedisOrderedReadLoop(consumer, entries, dispatcher, ordered, lease);
             leaseRenewer = new RedisLeaseRenewer(consumer, lease, ordered, reading);
         }
         else
         {
             var shared = new SharedEntrySettler(consumer, entries, close.Token);
-            dispatcher = new EntryDispatcher(consumer, entries, settler = shared);
+            settler = shared;
+            dispatcher = new EntryDispatcher(consumer, entries, settler);
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
         }
 
@@ -76,24 +78,24 @@ internal sealed class RedisReceiver : Receiver
     public bool IsStopping => stopIntake.IsCancellationRequested;
 
     /// <summary>The reason why no events are received; null if there is no problem.</summary>
-    public string? Complaint => readingEnded.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
+    public string? Problem => readingEnded.IsCompleted ? "Reading has ended; start the application again." : reading.Problem;
 
     /// <summary>
     /// The problem that an operator should look at although events are received; null if there is none.
     /// </summary>
-    public string? Remark =>
-        consumer.Positions.Complaint ?? settler.Complaint ?? maintenance.Complaint ?? leaseRenewer?.Complaint ?? discovery.Complaint;
+    public string? Warning =>
+        consumer.Positions.Problem ?? settler.Problem ?? maintenance.Problem ?? leaseRenewer?.Problem ?? discovery.Problem;
 
     /// <summary>Starts the loops of the receiver.</summary>
-    /// <param name="live">
+    /// <param name="groupExists">
     /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
     /// after that.
     /// </param>
-    public void Start(bool live)
+    public void Start(bool groupExists)
     {
-        var finds = RedisTopology.IsOpen(consumer.Subscription) || consumer.Group.Streams.Count > 1;
-        readingEnded = reading.RunAsync(live, stopIntake.Token);
-        var discovered = finds ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
+        var needsDiscovery = RedisTopology.IsOpen(consumer.Subscription) || consumer.Group.Streams.Count > 1;
+        readingEnded = reading.RunAsync(groupExists, stopIntake.Token);
+        var discovered = needsDiscovery ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
         intakeEnded = Task.WhenAll(readingEnded, maintenance.RunIntakeAsync(stopIntake.Token), discovered);
         ended = Task.WhenAll(maintenance.RunAsync(close.Token), leaseRenewer?.RunAsync(close.Token) ?? Task.CompletedTask);
     }
@@ -102,11 +104,15 @@ internal sealed class RedisReceiver : Receiver
     public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
     {
         // An active consumer reads every second, or renews what it holds.
-        var expiresAfter = (consumer.ClaimAfter / 3) + ShownEvery;
+        var expiresAfter = (consumer.ClaimAfter / 3) + StandbyActivityPeriod;
         try
         {
             var others = await consumer.Connector.AnswerAsync(consumer.Group.OthersAsync(expiresAfter), cancellationToken);
-            others.UnionWith(lease is null ? [] : await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
+            if (lease is not null)
+            {
+                others.UnionWith(await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
+            }
+
             return (others.Count, expiresAfter);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
@@ -157,8 +163,12 @@ internal sealed class RedisReceiver : Receiver
             // In a shared subscription this runs a second time: the answer to a read may have arrived after the intake
             // stopped.
             await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
-            await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.Lose())]);
-            await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(timeout, time);
+            await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
+            if (lease is not null)
+            {
+                await lease.ReleaseAsync().WaitAsync(timeout, time);
+            }
+
             await consumer.Group.LeaveAsync().WaitAsync(timeout, time);
         }
         catch (Exception exception)

@@ -56,7 +56,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         publisher = new RedisPublisher(database, names, limit);
         listPublisher = new RedisListPublisher(publisher, database, limit, names.Time);
         connection.ConnectionRestored += AskLimitAgain;
-        await (connection.IsConnected ? limit.AskAsync(cancellationToken) : Task.CompletedTask);
+        if (connection.IsConnected)
+        {
+            await limit.AskAsync(cancellationToken);
+        }
+
         catalog = new RedisStreamCatalog(database, names, log);
         trimmer = new RedisTrimmer(catalog, publisher, names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
@@ -90,14 +94,17 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             connector.AnswerTimeout);
         var positions = new RedisGroupPositions(group, RedisTopology.IsOpen(subscription), Catalog, Names, log);
         var blocking = new RedisBlockingConnection(connector);
-        bool live;
+        bool groupExists;
         try
         {
             // The connection opens while the group is created. If Redis is unreachable, the receiver opens the
             // connection later.
             var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
-            live = await TryCreateAsync(group, positions, cancellationToken);
-            await (live ? opening : Task.CompletedTask).WaitAsync(cancellationToken);
+            groupExists = await TryCreateAsync(group, positions, cancellationToken);
+            if (groupExists)
+            {
+                await opening.WaitAsync(cancellationToken);
+            }
         }
         catch
         {
@@ -112,7 +119,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             Bulk = new RedisBlockingConnection(connector),
             Positions = positions,
         });
-        receiver.Start(live);
+        receiver.Start(groupExists);
         lock (gate)
         {
             receivers = [.. receivers.Where(each => !each.IsStopping), receiver];
@@ -155,15 +162,16 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
                 HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
         }
 
-        if (Array.Find(receivers, each => !each.IsStopping && each.Complaint is not null) is { } stalled)
+        var stalled = Array.Find(receivers, each => !each.IsStopping && each.Problem is not null);
+        if (stalled is not null)
         {
             return new HealthCheckResult(
-                HealthStatus.Unhealthy, $"The subscription '{stalled.Subscription}' receives nothing: {stalled.Complaint}");
+                HealthStatus.Unhealthy, $"The subscription '{stalled.Subscription}' receives nothing: {stalled.Problem}");
         }
 
-        var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
-        var complaint = remark ?? catalog?.Complaint ?? trimmer?.Complaint;
-        return new HealthCheckResult(complaint is null ? HealthStatus.Healthy : HealthStatus.Degraded, complaint, data: trimmer?.Data);
+        var warning = receivers.Where(each => !each.IsStopping).Select(each => each.Warning).FirstOrDefault(each => each is not null);
+        var problem = warning ?? catalog?.Problem ?? trimmer?.Problem;
+        return new HealthCheckResult(problem is null ? HealthStatus.Healthy : HealthStatus.Degraded, problem, data: trimmer?.Data);
     }
 
     public override async ValueTask DisposeAsync()
@@ -201,16 +209,26 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            var fix = RedisErrors.IsWrongType(exception) ? " One of these keys is not a stream: rename it, or delete it."
-                : RedisErrors.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, "
-                    + $"sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace "
-                    + "+@scripting +@transaction +@connection +info."
-                : "";
+            var fix = FixOf(exception);
             var streams = string.Join(", ", group.Streams.Select(stream => $"'{stream}'"));
             throw new EventBusException(
                 $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{fix}",
                 exception);
         }
+    }
+
+    /// <summary>Gets the advice for an operator if a group cannot be created; empty if there is none.</summary>
+    private string FixOf(Exception exception)
+    {
+        if (RedisErrors.IsWrongType(exception))
+        {
+            return " One of these keys is not a stream: rename it, or delete it.";
+        }
+
+        return RedisErrors.IsRefusal(exception)
+            ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... "
+                + $"~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
+            : "";
     }
 
     private void AskLimitAgain(object? sender, ConnectionFailedEventArgs restored) => _ = limit!.AskAsync(CancellationToken.None);

@@ -14,7 +14,8 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
     {
         id = default;
         var text = ((ReadOnlyMemory<byte>)value).Span;
-        if (text.IndexOf((byte)'-') is not (> 0 and var dash)
+        var dash = text.IndexOf((byte)'-');
+        if (dash <= 0
             || !ulong.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
             || !ulong.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {

@@ -9,10 +9,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisStringCache
 {
-    private const int Places = 64;
+    private const int Slots = 64;
     private const int MaxLength = 200;
 
-    private readonly Known?[] known = new Known?[Places];
+    private readonly Known?[] known = new Known?[Slots];
 
     /// <summary>Returns the string of some UTF-8 bytes, without creating a new string if it is cached.</summary>
     public string Get(ReadOnlySpan<byte> utf8) => Find(utf8).Text;
@@ -30,13 +30,14 @@ internal sealed class RedisStringCache
             return new Known(Encoding.UTF8.GetString(utf8));
         }
 
-        ref var place = ref known[(utf8.Length + (31 * utf8[^1]) + utf8[utf8.Length / 2]) & (Places - 1)];
-        if (place is { } there && Ascii.Equals(utf8, there.Text))
+        // A fast hash of the length and two bytes. A collision replaces the cached string.
+        ref var slot = ref known[(utf8.Length + (31 * utf8[^1]) + utf8[utf8.Length / 2]) & (Slots - 1)];
+        if (slot is { } cached && Ascii.Equals(utf8, cached.Text))
         {
-            return there;
+            return cached;
         }
 
-        return place = new Known(Encoding.UTF8.GetString(utf8));
+        return slot = new Known(Encoding.UTF8.GetString(utf8));
     }
 
     private sealed class Known(string text)

@@ -45,7 +45,8 @@ internal static class RedisWireFormat
         Add(CloudEventAttributes.TraceState, envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
-            fields[next++] = new(HeaderPrefix + name, value);
+            fields[next] = new(HeaderPrefix + name, value);
+            next++;
         }
 
         fields[next] = new(Data, envelope.Body);
@@ -55,7 +56,8 @@ internal static class RedisWireFormat
         {
             if (value is not null)
             {
-                fields[next++] = new(name, value);
+                fields[next] = new(name, value);
+                next++;
             }
         }
     }

@@ -16,7 +16,7 @@ namespace EventBus;
 internal sealed class SqliteDatabase : SqlDatabase
 {
     /// <summary>The time that an effect gets to end after its cancellation.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceAfterCancel = TimeSpan.FromSeconds(1);
 
     private readonly SqliteFile file;
     private readonly SqliteStoreOptions options;
@@ -73,9 +73,9 @@ internal sealed class SqliteDatabase : SqlDatabase
     {
         try
         {
-            if (clock is { IsToFollow: true } set)
+            if (clock is not null && clock.MustFollow)
             {
-                set.Remember(await writer.RunAsync(set.FollowAsync, cancellationToken));
+                clock.Remember(await writer.RunAsync(clock.FollowAsync, cancellationToken));
             }
 
             return await writer.RunAsync(step, cancellationToken);
@@ -111,7 +111,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             // A statement that is running does not observe the token.
             raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
-            await running.WaitAsync(Grace, time, CancellationToken.None).Quietly();
+            await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
         }
 
         if (!running.IsCompleted)
@@ -127,11 +127,19 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             await running;
         }
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            throw new EffectException(deadline.IsCancellationRequested
-                ? new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout).", exception)
-                : exception);
+            throw;
+        }
+        catch (Exception exception) when (deadline.IsCancellationRequested)
+        {
+            throw new EffectException(new TimeoutException(
+                $"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout).",
+                exception));
+        }
+        catch (Exception exception)
+        {
+            throw new EffectException(exception);
         }
 
         if (session.Transaction!.Connection is null)
@@ -173,21 +181,22 @@ internal sealed class SqliteDatabase : SqlDatabase
     private StoreRefusedException? MovedOf(SqlSession session)
     {
         var connection = (SqliteConnection)session.Connection;
-        if (SqliteFileCheck.Of(connection) is not { } what)
+        var reason = SqliteFileCheck.Of(connection);
+        if (reason is null)
         {
             writer.Problem = session.HasWritten && SqliteFileCheck.IsLogMissing(connection)
                 ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process "
-                    + "that uses the database, which saves what is in it, and start again."
+                    + "that uses the database: the last one saves the data of the log. Then start again."
                 : null;
             return null;
         }
 
-        if (Interlocked.Exchange(ref moved, what) is null)
+        if (Interlocked.Exchange(ref moved, reason) is null)
         {
-            log.FileMoved(file.Path, what);
+            log.FileMoved(file.Path, reason);
         }
 
-        return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{file.Path}' {what}. It is opened again.");
+        return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{file.Path}' {reason}. It is opened again.");
     }
 
     /// <summary>

@@ -79,7 +79,10 @@ internal sealed class SqliteFile
     /// what to do. Returns other exceptions unchanged.
     /// </summary>
     public Exception Explain(Exception exception) =>
-        exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
+        exception is SqliteException { SqliteErrorCode: var code } ? Explain(code, exception) : exception;
+
+    private Exception Explain(int code, Exception exception) =>
+        code switch
         {
             raw.SQLITE_FULL =>
                 Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
@@ -132,10 +135,15 @@ internal sealed class SqliteFile
         var folder = AppContext.GetData("DataDirectory") as string ?? "";
         if (source.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
         {
-            source = folder.Length > 0 ? source[DataDirectory.Length..] : throw new ArgumentException(
-                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has not set it. "
-                    + "Set it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
-                    + "itself.");
+            if (folder.Length == 0)
+            {
+                throw new ArgumentException(
+                    $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has not set it. "
+                        + "Set it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
+                        + "itself.");
+            }
+
+            source = source[DataDirectory.Length..];
         }
 
         return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, source));

@@ -29,7 +29,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     // The due time of a saga is either the end of a lease or a planned time, and the row does not say which. Leases end
     // within this time, so only later times are moved.
-    private static readonly TimeSpan Leased = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestLease = TimeSpan.FromMinutes(5);
 
     private readonly string read = $"SELECT value FROM {prefix}meta WHERE name = @name";
     private readonly string write =
@@ -37,33 +37,41 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     // A turn of 0 means that the entry may run at once; it is not moved. A row of delays has no column for the time at
     // which it was planned, so events that were planned before the change are marked with claimed = 2.
-    private readonly string[] leases =
+    private readonly string[] moveLeases =
     [
         $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0",
         $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
         $"UPDATE {prefix}processed SET until = until + @by WHERE done = 0", $"UPDATE {prefix}delays SET claimed = 2 WHERE claimed = 0",
     ];
 
-    private readonly string[] plans =
+    private readonly string[] movePlans =
     [
         $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim = 0 AND turn > @now AND last_failed_at < @before",
         $"UPDATE {prefix}failures SET due_at = due_at + @by WHERE due_at > @now AND last_failed_at < @before",
         $"UPDATE {prefix}failures SET deadline = deadline + @by WHERE deadline > @now AND last_failed_at < @before",
         $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now AND @before > 0",
-        $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {Leased.Ticks} AND changed_at < @before",
+        $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {LongestLease.Ticks} AND changed_at < @before",
     ];
 
     // The offset of this clock from the monotonic clock, in ticks.
-    private long ahead = AheadOf(inner);
-    private Anchors followed = new(AheadOf(inner), AheadOf(inner), -2 * Period);
+    private long offset = OffsetOf(inner);
+    private Anchors followed = new(OffsetOf(inner), OffsetOf(inner), -2 * Period);
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
 
     public override long TimestampFrequency => inner.TimestampFrequency;
 
     /// <summary>True if the clock was set since the last check, or if the last check is old.</summary>
-    public bool IsToFollow => Volatile.Read(ref followed) is var last
-        && (IsApart(AheadOf(inner), last.Machine) || IsApart(Follow(), last.Steady) || Elapsed(inner) - last.At.Ticks > Period.Ticks);
+    public bool MustFollow
+    {
+        get
+        {
+            var last = Volatile.Read(ref followed);
+            return IsApart(OffsetOf(inner), last.Machine)
+                || IsApart(Follow(), last.Steady)
+                || Elapsed(inner) - last.At.Ticks > Period.Ticks;
+        }
+    }
 
     public override DateTimeOffset GetUtcNow() => new(Follow() + Elapsed(inner), TimeSpan.Zero);
 
@@ -74,12 +82,13 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     /// <summary>
     /// Continues from the time of the other processes, and moves the entries that must be moved, unless another process
-    /// has moved them. Must be a step of its own: <see cref="Remember"/> stores the result after the commit.
+    /// has moved them. Must be a write of its own, after whose commit the caller passes the result to
+    /// <see cref="Remember"/>.
     /// </summary>
     public async ValueTask<Anchors> FollowAsync(SqlSession session)
     {
         var last = Volatile.Read(ref followed);
-        var now = new Anchors(AheadOf(inner), Follow(), TimeSpan.FromTicks(Elapsed(inner)));
+        var now = new Anchors(OffsetOf(inner), Follow(), TimeSpan.FromTicks(Elapsed(inner)));
         var machine = await ReadAsync(session, Machine);
         if (machine is null || (IsApart(now.Machine, last.Machine) && IsApart(now.Machine, machine.Value)))
         {
@@ -87,9 +96,13 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
             {
                 await PutForwardAsync(session, now.Steady - last.Steady, now);
             }
-            else if (now.Machine < last.Machine && await ReadAsync(session, Forward) is { } forward and > 0)
+            else if (now.Machine < last.Machine)
             {
-                await ReleaseAsync(session, Math.Min(forward, last.Machine - now.Machine), forward, now);
+                var forward = await ReadAsync(session, Forward) ?? 0;
+                if (forward > 0)
+                {
+                    await PutBackAsync(session, Math.Min(forward, last.Machine - now.Machine), forward, now);
+                }
             }
 
             await WriteAsync(session, Machine, now.Machine);
@@ -107,9 +120,9 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     public void Remember(Anchors now)
     {
         Volatile.Write(ref followed, now);
-        if (now.Steady > Volatile.Read(ref ahead) + Slack)
+        if (now.Steady > Volatile.Read(ref offset) + Slack)
         {
-            Volatile.Write(ref ahead, now.Steady);
+            Volatile.Write(ref offset, now.Steady);
         }
     }
 
@@ -117,27 +130,28 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     // Reads the wall clock first. A thread that is suspended between the two reads must not compute an offset that is
     // too large.
-    private static long AheadOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
+    private static long OffsetOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
 
     /// <summary>Follows the machine's clock, unless that clock was set back by 1 s or more.</summary>
     private long Follow()
     {
-        var (now, known) = (AheadOf(inner), Volatile.Read(ref ahead));
+        var (now, known) = (OffsetOf(inner), Volatile.Read(ref offset));
         if (now <= known - Adjusted || now == known)
         {
             return known;
         }
 
         // If another thread has changed the value first, that thread has already followed the clock.
-        Interlocked.CompareExchange(ref ahead, now, known);
-        return Volatile.Read(ref ahead);
+        Interlocked.CompareExchange(ref offset, now, known);
+        return Volatile.Read(ref offset);
     }
 
+    /// <summary>Moves the leases forward, because the machine's clock was set forward.</summary>
     private async ValueTask PutForwardAsync(SqlSession session, long by, Anchors now)
     {
-        foreach (var move in leases)
+        foreach (var move in moveLeases)
         {
             await session.Prepare(move).Set("@by", by).ExecuteAsync();
         }
@@ -146,10 +160,11 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         await WriteAsync(session, ForwardAt, now.Shows - by);
     }
 
-    private async ValueTask ReleaseAsync(SqlSession session, long by, long forward, Anchors now)
+    /// <summary>Postpones the planned entries, because the machine's clock was set back.</summary>
+    private async ValueTask PutBackAsync(SqlSession session, long by, long forward, Anchors now)
     {
         var before = await ReadAsync(session, ForwardAt);
-        foreach (var move in plans)
+        foreach (var move in movePlans)
         {
             await session.Prepare(move).Set("@by", by).Set("@now", now.Shows).Set("@before", before).ExecuteAsync();
         }

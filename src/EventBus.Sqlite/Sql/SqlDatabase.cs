@@ -2,7 +2,10 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>Runs the steps of the stores in a database.</summary>
+/// <summary>
+/// Runs the reads and writes of the stores in a database. A step is a function that runs the statements of one read or
+/// write.
+/// </summary>
 internal abstract class SqlDatabase
 {
     private const int SweepBatch = 200;
@@ -16,8 +19,12 @@ internal abstract class SqlDatabase
     /// Returns true if a step failed because a part of the file is damaged. Nothing else can be written in the same
     /// transaction then, so the caller tries again without the damaged part.
     /// </summary>
-    public bool IsDamage(Exception exception) =>
-        (exception as DbException ?? exception.InnerException) is DbException cause && Dialect.IsDamage(cause);
+    /// <param name="exception">An error of the database, or the exception that explains it.</param>
+    public bool IsDamage(Exception exception)
+    {
+        var cause = exception as DbException ?? exception.InnerException as DbException;
+        return cause is not null && Dialect.IsDamage(cause);
+    }
 
     /// <summary>
     /// Runs a step completely or not at all. When the method returns, the step is durable. The step may run more than
@@ -26,8 +33,9 @@ internal abstract class SqlDatabase
     public abstract ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Does the same as <see cref="WriteAsync{T}"/>, but reports a write that was cancelled before it began as
-    /// withdrawn.
+    /// Does the same as <see cref="WriteAsync{T}"/>, but throws an <see cref="InvalidOperationException"/> instead of
+    /// an <see cref="OperationCanceledException"/> if the token is cancelled while the write waits in the queue: the
+    /// caller then knows that nothing was written.
     /// </summary>
     /// <exception cref="InvalidOperationException">The step was withdrawn, and certainly did not run.</exception>
     public async ValueTask<T> WriteOrWithdrawAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
@@ -51,22 +59,29 @@ internal abstract class SqlDatabase
     /// <returns>The number of rows that were removed.</returns>
     public async ValueTask<int> SweepAsync(Func<SqlSession, int, ValueTask<int>> sweep, int max, CancellationToken cancellationToken)
     {
-        for (var swept = 0; ;)
+        var total = 0;
+        while (total < max)
         {
-            var size = Math.Min(max - swept, SweepBatch);
-            var removed = size > 0 ? await WriteAsync(session => sweep(session, size), cancellationToken) : 0;
-            swept += removed;
-            if (removed < SweepBatch)
+            var size = Math.Min(max - total, SweepBatch);
+            var removed = await WriteAsync(session => sweep(session, size), cancellationToken);
+            total += removed;
+            if (removed < size)
             {
-                return swept;
+                break;
             }
         }
+
+        return total;
     }
 
     /// <summary>Runs a reading step, concurrently with writes.</summary>
     public abstract ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
-    /// <summary>Runs the effects of a handler in the transaction of a step, within the time limit.</summary>
+    /// <summary>
+    /// Runs the effects of a handler, which are functions that write the application's own data, in the transaction of
+    /// a step. Their time is limited by the options of the database.
+    /// </summary>
+    /// <exception cref="Stores.EffectException">An effect failed, took too long or ended the transaction.</exception>
     public abstract ValueTask RunEffectsAsync(
         SqlSession session,
         IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,

@@ -10,7 +10,7 @@ internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
         $"INSERT INTO {database.Prefix}instances (app, instance, subscription, until) VALUES (@app, @instance, @subscription, @until)";
     private readonly string count = $"SELECT subscription, count(*) FROM {database.Prefix}instances WHERE app = @app GROUP BY subscription";
 
-    public override async ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+    public override async ValueTask<IReadOnlyDictionary<string, int>> RecordAsync(
         string instance,
         IReadOnlyCollection<string> subscriptions,
         DateTimeOffset now,

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Represents a step: an operation on the database that waits in a queue and runs in one transaction with others, while
-/// its caller waits for the result.
+/// Represents a step, which is one read or write of a store. The step waits in a queue, and a write runs in one
+/// transaction with others, while its caller waits for the result.
 /// </summary>
 internal abstract class SqlOperation
 {

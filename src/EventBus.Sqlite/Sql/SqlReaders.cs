@@ -50,10 +50,11 @@ internal sealed class SqlReaders(
 
             try
             {
-                if (session is { } used && await leaveAsync(used))
+                if (session is not null && await leaveAsync(session))
                 {
+                    var moved = session;
                     session = null;
-                    await CloseAsync(used);
+                    await CloseAsync(moved);
                 }
 
                 session ??= await open();

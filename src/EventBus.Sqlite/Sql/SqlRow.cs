@@ -9,67 +9,84 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqlRow(DbDataReader reader)
 {
-    private int next;
+    /// <summary>The largest number of ticks that <see cref="DateTimeOffset"/> can hold.</summary>
+    public const long MaxTicks = 3_155_378_975_999_999_999;
+
+    private int column = -1;
 
     /// <summary>Gets the first defect of the row; null if there is none.</summary>
     public string? Defect { get; private set; }
 
-    public long Number() => NumberOrNull() ?? (long)Note(0L)!;
+    public long Number() => NumberOrNull() ?? Invalid(0L);
 
     public long? NumberOrNull() => Next() switch
     {
         long number => number,
         null => null,
-        _ => (long)Note(0L)!,
+        _ => Invalid(0L),
     };
 
     /// <summary>
-    /// Reads an enumeration value. An undefined value is recorded as a defect, and <paramref name="otherwise"/> is
-    /// returned.
+    /// Reads an enumeration value. A NULL, and a number that is not a value of the enumeration, is recorded as a
+    /// defect. Then <paramref name="replacement"/> is returned, for a NULL the value 0 if the enumeration defines it.
     /// </summary>
-    public T Choice<T>(T otherwise)
+    public T EnumOr<T>(T replacement)
         where T : struct, Enum
     {
-        var value = (T)Enum.ToObject(typeof(T), (int)Math.Clamp(Number(), int.MinValue, int.MaxValue));
-        return Enum.IsDefined(value) ? value : (T)Note(otherwise)!;
+        // A number outside the range of int becomes a limit of the range, which no enumeration defines.
+        var number = (int)Math.Clamp(Number(), int.MinValue, int.MaxValue);
+        var value = (T)Enum.ToObject(typeof(T), number);
+        return Enum.IsDefined(value) ? value : Invalid(replacement);
     }
 
-    public int Count() => (int)Math.Clamp(Number(), 0, int.MaxValue);
+    /// <summary>
+    /// Reads a number from 0 to <see cref="int.MaxValue"/>. A number outside the range becomes the nearer limit.
+    /// </summary>
+    public int NonNegativeInt() => (int)Math.Clamp(Number(), 0, int.MaxValue);
 
-    public DateTimeOffset Time() => TimeOrNull() ?? (DateTimeOffset)Note(DateTimeOffset.MinValue)!;
+    public DateTimeOffset Time() => TimeOrNull() ?? Invalid(DateTimeOffset.MinValue);
 
     public DateTimeOffset? TimeOrNull() => NumberOrNull() switch
     {
         null => null,
-        >= 0 and <= 3_155_378_975_999_999_999 and var ticks => new DateTimeOffset(ticks, TimeSpan.Zero),
-        _ => (DateTimeOffset)Note(DateTimeOffset.MinValue)!,
+        >= 0 and <= MaxTicks and var ticks => new DateTimeOffset(ticks, TimeSpan.Zero),
+        _ => Invalid(DateTimeOffset.MinValue),
     };
 
-    public string Text() => TextOrNull() ?? (string)Note("")!;
+    public string Text() => TextOrNull() ?? Invalid("");
 
     public string? TextOrNull() => Next() switch
     {
         string text => text,
         null => null,
-        _ => (string)Note("")!,
+        _ => Invalid(""),
     };
 
-    public byte[] Bytes() => BytesOrNull() ?? (byte[])Note(Array.Empty<byte>())!;
+    public byte[] Bytes() => BytesOrNull() ?? Invalid(Array.Empty<byte>());
 
+    /// <summary>
+    /// Reads bytes. Text is read as UTF-8, because an SQL tool writes text when an operator edits a row by hand.
+    /// </summary>
     public byte[]? BytesOrNull() => Next() switch
     {
         byte[] bytes => bytes,
         string text => Encoding.UTF8.GetBytes(text),
         null => null,
-        _ => (byte[])Note(Array.Empty<byte>())!,
+        _ => Invalid(Array.Empty<byte>()),
     };
 
-    private object? Next() => reader.IsDBNull(next++) ? null : reader.GetValue(next - 1);
-
-    private object Note(object instead)
+    /// <summary>Moves to the next column and returns its value; null for NULL.</summary>
+    private object? Next()
     {
-        Defect ??= $"The stored entry cannot be read: the value in the column '{reader.GetName(next - 1)}' is invalid "
-            + $"({(reader.IsDBNull(next - 1) ? "NULL" : reader.GetValue(next - 1).GetType().Name)}).";
-        return instead;
+        column++;
+        return reader.IsDBNull(column) ? null : reader.GetValue(column);
+    }
+
+    /// <summary>Records a defect of the column that was just read, and returns a replacement for its value.</summary>
+    private T Invalid<T>(T replacement)
+    {
+        var found = reader.IsDBNull(column) ? "NULL" : reader.GetValue(column).GetType().Name;
+        Defect ??= $"The stored entry cannot be read: the value in the column '{reader.GetName(column)}' is invalid ({found}).";
+        return replacement;
     }
 }

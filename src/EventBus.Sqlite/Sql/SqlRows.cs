@@ -6,11 +6,13 @@ namespace EventBus;
 /// Lists rows even if some of them are damaged on the disk. The database aborts a whole statement at a damaged row.
 /// Then this class reads the rows one by one, and a damaged row without its large columns.
 /// </summary>
-/// <param name="whole">Selects all columns of all rows.</param>
-/// <param name="keys">Selects the keys of all rows, in the same order.</param>
-/// <param name="one">Selects all columns of the row whose key is <c>@row</c>.</param>
-/// <param name="bare">Selects the same row without its large columns, which take up most pages of the file.</param>
-internal sealed class SqlRows(string whole, string keys, string one, string bare)
+/// <param name="selectAll">Selects all columns of all rows.</param>
+/// <param name="selectKeys">Selects the keys of all rows, in the same order.</param>
+/// <param name="selectRow">Selects all columns of the row whose key is <c>@row</c>.</param>
+/// <param name="selectSmallColumns">
+/// Selects the same row without its large columns, which take up most pages of the file.
+/// </param>
+internal sealed class SqlRows(string selectAll, string selectKeys, string selectRow, string selectSmallColumns)
 {
     /// <summary>Lists the rows.</summary>
     /// <param name="session">The session.</param>
@@ -20,12 +22,13 @@ internal sealed class SqlRows(string whole, string keys, string one, string bare
     {
         try
         {
-            return await set(session.Prepare(whole)).ListAsync(read);
+            return await set(session.Prepare(selectAll)).ListAsync(read);
         }
         catch (DbException)
         {
             var rows = new List<T>();
-            foreach (var key in await set(session.Prepare(keys)).ListAsync(static reader => reader.GetInt64(0)))
+            var keys = await set(session.Prepare(selectKeys)).ListAsync(static reader => reader.GetInt64(0));
+            foreach (var key in keys)
             {
                 rows.AddRange(await OneAsync(session, key, read));
             }
@@ -38,11 +41,11 @@ internal sealed class SqlRows(string whole, string keys, string one, string bare
     {
         try
         {
-            return await session.Prepare(one).Set("@row", key).ListAsync(read);
+            return await session.Prepare(selectRow).Set("@row", key).ListAsync(read);
         }
         catch (DbException)
         {
-            return await session.Prepare(bare).Set("@row", key).ListAsync(read);
+            return await session.Prepare(selectSmallColumns).Set("@row", key).ListAsync(read);
         }
     }
 }

@@ -25,28 +25,32 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         if (version > Version)
         {
             throw new EventBusException(
-                $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). "
-                    + "Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
+                $"The tables '{prefix}...' were created by a newer version of the library (schema {version}; this one knows {Version}). "
+                    + "Update this application, or set SqliteStoreOptions.TablePrefix to use separate tables.");
         }
 
         // The statements of each version only add tables and columns.
-        foreach (var statement in (IEnumerable<string>)[
-            .. version < 1 ? First() : [],
-            .. version < 2 ? Sagas() : [],
-            .. version < 3 ? Concurrent() : [],
-            .. version < 4 ? Instances() : [],
-            .. version < 5 ? Subscriptions() : []
-        ])
+        IEnumerable<string>[] versions = [First(), Sagas(), Concurrent(), Instances(), Subscriptions()];
+        foreach (var statement in versions.Skip((int)version).SelectMany(statements => statements))
         {
             await session.RunAsync(statement);
         }
 
         // Detects a database that this process may only read at startup, and not at the first failure of an event.
         await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
-        return session.App = await session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync()
-            ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id")
-                .Set("@name", service)
-                .NumberAsync())!.Value;
+        session.App = await FindApplicationAsync(session, service) ?? await AddApplicationAsync(session, service);
+        return session.App;
+    }
+
+    private ValueTask<long?> FindApplicationAsync(SqlSession session, string service) =>
+        session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync();
+
+    private async ValueTask<long> AddApplicationAsync(SqlSession session, string service)
+    {
+        var added = await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id")
+            .Set("@name", service)
+            .NumberAsync();
+        return added!.Value;
     }
 
     /// <summary>Returns the statements of version 1.</summary>
@@ -126,9 +130,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         // The rows of each application have its number, which is shorter than its name.
         yield return $"CREATE TABLE {prefix}apps (id {dialect.RowNumber}, name {text} NOT NULL UNIQUE) {dialect.Table}";
 
-        // "turn" is the time at which an entry may be claimed or the lease of its claim ends. It is null if the entry
-        // must not be claimed: it is dead, or behind another entry of its line. "claim" is the number of the claim; 0
-        // for none. "alert_at" is the time at which an operator must be alerted; null if no alert is needed.
+        // FailureTable lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}failures (
                 seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL,

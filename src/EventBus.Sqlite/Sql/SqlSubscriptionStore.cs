@@ -6,7 +6,7 @@ namespace EventBus;
 /// <summary>Stores which subscriptions were in use, for all applications that share a database.</summary>
 internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionStore
 {
-    private readonly string note =
+    private readonly string record =
         $"""
         INSERT INTO {database.Prefix}subscriptions (backend, app, subscription, seen_at) VALUES (@backend, @app, @subscription, @now)
         ON CONFLICT (backend, app, subscription) DO UPDATE SET seen_at = excluded.seen_at
@@ -19,7 +19,7 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
         $"DELETE FROM {database.Prefix}subscriptions WHERE backend = @backend AND subscription = @subscription AND app = (SELECT id FROM "
             + $"{database.Prefix}apps WHERE name = @service)";
 
-    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         string backend,
         IReadOnlyCollection<string> subscriptions,
         DateTimeOffset now,
@@ -30,17 +30,17 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
             await database.WriteAsync(
                 async session =>
                 {
-                    var noted = 0;
+                    var changed = 0;
                     foreach (var subscription in subscriptions)
                     {
-                        noted += await session.Prepare(note)
+                        changed += await session.Prepare(record)
                             .Set("@backend", backend)
                             .Set("@subscription", subscription)
                             .Set("@now", now)
                             .ExecuteAsync();
                     }
 
-                    return noted;
+                    return changed;
                 },
                 cancellationToken);
         }

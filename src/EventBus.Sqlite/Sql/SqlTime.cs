@@ -8,5 +8,5 @@ internal static class SqlTime
         span >= DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue : time + span;
 
     public static DateTimeOffset? ToTime(this long? ticks) =>
-        ticks is >= 0 and <= 3_155_378_975_999_999_999 ? new DateTimeOffset(ticks.Value, TimeSpan.Zero) : null;
+        ticks is >= 0 and <= SqlRow.MaxTicks ? new DateTimeOffset(ticks.Value, TimeSpan.Zero) : null;
 }

@@ -65,7 +65,7 @@ internal sealed class SqlWriter(
 
         // True if a step ended the previous transaction. The other steps of that transaction are tried a second time,
         // but not a third: on a full disk, each step ends its transaction.
-        var ended = false;
+        var wasEnded = false;
         while (waiting.Count > 0 || await queue.Reader.WaitToReadAsync())
         {
             while (waiting.Count < MaxBatch && queue.Reader.TryRead(out var operation))
@@ -74,16 +74,16 @@ internal sealed class SqlWriter(
             }
 
             var (undone, cause) = await TryAsync(waiting, time);
-            if (ended)
+            if (wasEnded)
             {
-                undone.ForEach(operation => operation.Fail(NotItsOwn(cause!)));
+                undone.ForEach(operation => operation.Fail(EndedByAnotherStep(cause!)));
             }
             else
             {
                 waiting = new Queue<SqlOperation>([.. undone, .. waiting]);
             }
 
-            ended = cause is not null;
+            wasEnded = cause is not null;
         }
 
         await CloseSessionAsync();
@@ -93,11 +93,13 @@ internal sealed class SqlWriter(
     /// Returns the exception for the steps that are undone because another step has ended the transaction. Nothing of
     /// them was written, and the bus tries them again.
     /// </summary>
-    private static StoreRefusedException NotItsOwn(Exception cause) =>
-        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(
-            StoreScope.Store,
-            "Another step ended the transaction twice in a row. The step wrote nothing, and is repeated.",
-            cause);
+    private static StoreRefusedException EndedByAnotherStep(Exception cause) =>
+        cause is StoreRefusedException { Scope: StoreScope.Store } refused
+            ? refused
+            : new StoreRefusedException(
+                StoreScope.Store,
+                "Another write ended the transaction twice in a row. This write changed nothing, and is repeated.",
+                cause);
 
     /// <summary>
     /// Runs steps in one transaction, as many as the time limit allows. If a step ends the transaction, returns the
@@ -111,7 +113,8 @@ internal sealed class SqlWriter(
         }
 
         var done = new List<SqlOperation>(waiting.Count);
-        for (var began = time.GetTimestamp(); time.GetElapsedTime(began) < MaxTime && waiting.TryDequeue(out var operation);)
+        var began = time.GetTimestamp();
+        while (time.GetElapsedTime(began) < MaxTime && waiting.TryDequeue(out var operation))
         {
             if (!operation.TryStart())
             {

@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
 
-/// <summary>The example under proof: transports of one isolation meet at one broker.</summary>
+/// <summary>The example transport under test: the transports of one isolation use the same broker.</summary>
 internal sealed class ChannelBackend : Backend
 {
     private readonly ConcurrentDictionary<string, ChannelBroker> brokers = new(StringComparer.Ordinal);

@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Architecture.Tests.Example;
 
 /// <summary>
-/// One queue. What was taken and is not removed yet keeps its room, so that there is always room to return it.
+/// A bounded queue. A message that was taken and not removed yet still counts, so that it can always be returned.
 /// </summary>
 internal sealed class ChannelQueue(Subscription subscription)
 {

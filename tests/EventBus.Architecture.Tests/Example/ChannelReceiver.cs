@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
 
-/// <summary>Takes messages from a queue, keeps what is unsettled, and gives it back when it closes.</summary>
+/// <summary>Takes messages from a queue, and returns the unsettled ones when it closes.</summary>
 internal sealed class ChannelReceiver : Receiver, IDeliverySettler
 {
     private readonly ChannelQueue queue;
@@ -71,7 +71,7 @@ internal sealed class ChannelReceiver : Receiver, IDeliverySettler
     {
         try
         {
-            // Room in the buffer first, so that nothing taken is held by a wait that may be cancelled.
+            // Waits for space in the buffer first: a cancelled wait must not hold a message that was taken.
             for (long tag = 0; await buffer.Writer.WaitToWriteAsync(stopping); tag++)
             {
                 var message = unsettled[tag] = await queue.TakeAsync(stopping);

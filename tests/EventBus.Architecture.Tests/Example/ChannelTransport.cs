@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
 
-/// <summary>The smallest transport that keeps its promises: an example for authors of others.</summary>
+/// <summary>A minimal transport that fulfils the contract: an example for authors of transports.</summary>
 internal sealed class ChannelTransport(ChannelBroker broker) : Transport
 {
     private readonly ConcurrentBag<ChannelQueue> subscribed = [];
@@ -22,7 +22,7 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
     {
         get
         {
-            // Settled first: what is accepted between the two readings counts as open.
+            // Read first: a message that is accepted between the two reads then counts as open.
             var settled = subscribed.Sum(queue => queue.Settled);
             return (subscribed.Sum(queue => queue.Accepted), settled);
         }
@@ -52,7 +52,7 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
             outcomes.Span[i] = outcome;
             if (outcome.Status is PublishStatus.Failed or PublishStatus.InDoubt)
             {
-                // Later events of the key must not be sent either. An outcome that is left unwritten says in doubt.
+                // Later events of the key must not be sent either. The default outcome is in doubt.
                 return;
             }
         }

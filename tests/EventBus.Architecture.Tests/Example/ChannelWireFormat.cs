@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Architecture.Tests.Example;
 
 /// <summary>
-/// An event as headers and a body: CloudEvents attributes in binary mode, user headers behind a prefix of their own.
+/// Converts an event to headers and a body: CloudEvents attributes in binary mode, and user headers with a prefix.
 /// </summary>
 internal static class ChannelWireFormat
 {
@@ -44,7 +44,7 @@ internal static class ChannelWireFormat
     }
 
     /// <summary>
-    /// Never throws: what cannot be read becomes an envelope with a defect, which the bus keeps as a dead letter.
+    /// Never throws: an unreadable message becomes an envelope with a defect, which the bus stores as a dead letter.
     /// </summary>
     public static Envelope Read(ChannelMessage message)
     {
@@ -54,13 +54,13 @@ internal static class ChannelWireFormat
         if (Get(CloudEventAttributes.Time) is { } timeText
             && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
         {
-            defect ??= "The header ce-time is no time.";
+            defect ??= "The header ce-time is not a time.";
         }
 
         if (Get(CloudEventAttributes.EventVersion) is { } versionText
             && !int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version))
         {
-            defect ??= "The header ce-eventversion is no number.";
+            defect ??= "The header ce-eventversion is not a number.";
         }
 
         var attributes = new EnvelopeAttributes

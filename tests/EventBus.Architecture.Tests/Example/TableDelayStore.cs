@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Architecture.Tests.Example;
 
 #region store
-/// <summary>The smallest store that keeps its promises: an example for authors of others.</summary>
+/// <summary>A minimal store that fulfils the contract: an example for authors of stores.</summary>
 internal sealed class TableDelayStore(DelayTable table) : DelayStore
 {
     public string Service { get; set; } = "";
@@ -26,7 +26,7 @@ internal sealed class TableDelayStore(DelayTable table) : DelayStore
             var due = rows.Values.Where(row => row.DueAt <= now).OrderBy(row => row.DueAt).Take(max).ToList();
             foreach (var row in due)
             {
-                // Due again when the lease ends, unless it is removed by then.
+                // Due again when the lease expires, unless the event is removed by then.
                 rows[row.EventId] = row with { DueAt = now + lease, IsClaimed = true };
             }
 

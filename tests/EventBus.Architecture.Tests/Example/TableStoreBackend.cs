@@ -4,7 +4,7 @@ using EventBus.Stores;
 
 namespace EventBus.Architecture.Tests.Example;
 
-/// <summary>The stores of the example under proof: those of one isolation use the same table.</summary>
+/// <summary>The example stores under test: the stores of one isolation use the same table.</summary>
 internal sealed class TableStoreBackend : StoreBackend
 {
     private readonly ConcurrentDictionary<string, DelayTable> tables = new(StringComparer.Ordinal);

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus.Architecture.Tests.Example;
 
 #region package
-/// <summary>The package of the example: it stores delayed events, and no others.</summary>
+/// <summary>The stores of the example: only the store of delayed events.</summary>
 internal sealed class TableStores(DelayTable table) : BusStores
 {
     private readonly TableDelayStore delays = new(table);

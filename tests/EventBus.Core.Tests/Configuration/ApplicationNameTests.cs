@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus;
 
-/// <summary>The host chooses the name of the application, and backends make names of it.</summary>
+/// <summary>Shows which application names are accepted, and how backends derive names from them.</summary>
 public sealed class ApplicationNameTests
 {
     [Fact]
@@ -68,7 +68,7 @@ public sealed class ApplicationNameTests
         Assert.Equal(["shop", "shop+billing"], names.Take(2));
         Assert.Equal(keys.Length, names.Distinct(StringComparer.Ordinal).Count());
 
-        // A service's own name holds no plus sign, and a hashed key has a second one.
+        // The name of a service contains no plus sign, and a hashed key has a second one.
         Assert.All(names.Skip(1), name => Assert.Matches(@"^shop\+[A-Za-z0-9._-]{1,100}(\+[0-9a-f]{32})?$", name));
         Assert.Equal(names[7], await ServiceNameOfAsync("shop", keys[7]));
         Assert.DoesNotContain(await ServiceNameOfAsync("shop+billing"), names);

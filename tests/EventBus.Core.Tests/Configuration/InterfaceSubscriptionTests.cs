@@ -23,7 +23,7 @@ public sealed class InterfaceSubscriptionTests
             {
                 bus.UseInMemory()
                     .Publishes<ParcelSent>()
-                    .Subscribe<IParcelEvent, NoteAll>("all")
+                    .Subscribe<IParcelEvent, RecordAll>("all")
                     .Subscribe<ParcelOpened>("opened", (_, _, _) => Task.CompletedTask)
                     .Publishes<OrderPlaced>();
                 bus.Event<ParcelSentAbroad>().KeyedBy(e => e.ParcelId);
@@ -189,7 +189,7 @@ public sealed class InterfaceSubscriptionTests
     [EventName("parcel.weighed", Version = 2)]
     private sealed record ParcelWeighed(string ParcelId, string Note) : IParcelEvent;
 
-    private sealed class NoteAll(Seen seen) : IEventHandler<IParcelEvent>
+    private sealed class RecordAll(Seen seen) : IEventHandler<IParcelEvent>
     {
         public Task HandleAsync(IParcelEvent e, EventContext context, CancellationToken cancellationToken)
         {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Short forms of registrations, and exceptions that a test of an application can create.</summary>
+/// <summary>Tests short forms of registrations, and exceptions that tests of an application can create.</summary>
 public sealed class OverloadTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

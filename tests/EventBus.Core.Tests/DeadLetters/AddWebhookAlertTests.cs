@@ -16,19 +16,19 @@ public sealed class AddWebhookAlertTests
     [Fact]
     public async Task Webhook_RefusesAtFirst_GetsTheAlertAgainWithTheSameIdAndNoOtherDoes()
     {
-        await using var shaky = new WebhookServer(number => number == 1 ? Refused : WebhookServer.Ok);
-        await using var sound = new WebhookServer(_ => WebhookServer.Ok);
+        await using var unstable = new WebhookServer(number => number == 1 ? Refused : WebhookServer.Ok);
+        await using var stable = new WebhookServer(_ => WebhookServer.Ok);
         await using var running = await StartAsync(
-            bus => bus.AddWebhookAlert(shaky.Url).AddWebhookAlert(sound.Url).Configure(options => options.ServiceName = "shop"));
+            bus => bus.AddWebhookAlert(unstable.Url).AddWebhookAlert(stable.Url).Configure(options => options.ServiceName = "shop"));
 
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "1" }, Token);
-        var (first, again) = (await shaky.NextAsync(), await shaky.NextAsync());
+        var (first, again) = (await unstable.NextAsync(), await unstable.NextAsync());
         await running.WhenIdleAsync();
 
         Assert.Contains("\"firstId\":\"mail~1\",\"ids\":[\"mail~1\"]", first.Body, StringComparison.Ordinal);
         Assert.Contains("\"service\":\"shop\"", first.Body, StringComparison.Ordinal);
         Assert.Equal(first.Body, again.Body);
-        Assert.Equal((2, 1), (shaky.Received, sound.Received));
+        Assert.Equal((2, 1), (unstable.Received, stable.Received));
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public sealed class AddWebhookAlertTests
         await using var server = new WebhookServer(_ => null);
         var running = await StartAsync(
             bus => bus.AddWebhookAlert(server.Url, webhook => webhook.Timeout = TimeSpan.FromSeconds(30))
-                .AddAlert<Noting>()
+                .AddAlert<RecordingAlert>()
                 .Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)),
             services => services.AddSingleton(seen));
 
@@ -46,13 +46,13 @@ public sealed class AddWebhookAlertTests
         await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { EventId = "2" }, Token);
         await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
         await Until.TrueAsync(
-            "an event and another alert get through",
+            "an event is handled and another alert is sent",
             () => seen.Items.Contains("good") && seen.Items.Contains("alert mail~1"),
             Token);
         await running.DisposeAsync().AsTask().WaitAsync(RunningBus.Patience, Token);
 
-        // One call at a time: the second dead letter waited for the first.
-        await server.HungUpOn;
+        // Calls run one at a time: the second dead letter waited for the first.
+        await server.ClientDisconnected;
         Assert.Equal(1, server.Received);
     }
 
@@ -80,7 +80,7 @@ public sealed class AddWebhookAlertTests
             () => log.Lines.Any(line => line.Contains("The alert", StringComparison.Ordinal)),
             Token);
 
-        // The stop tries once more.
+        // The stop makes one more attempt.
         Volatile.Write(ref isRepaired, true);
         await running.StopAsync();
         Assert.Contains(
@@ -142,7 +142,7 @@ public sealed class AddWebhookAlertTests
             })),
             services: services);
 
-    /// <summary>Writes down every trace that ends.</summary>
+    /// <summary>Logs each trace that ends.</summary>
     private static ActivityListener Listen(WholeLog log)
     {
         var listener = new ActivityListener
@@ -155,7 +155,7 @@ public sealed class AddWebhookAlertTests
         return listener;
     }
 
-    private sealed class Noting(Seen seen) : IDeadLetterNotifier
+    private sealed class RecordingAlert(Seen seen) : IDeadLetterNotifier
     {
         public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
@@ -164,7 +164,9 @@ public sealed class AddWebhookAlertTests
         }
     }
 
-    /// <summary>Everything that a log can show: texts, values and exceptions with all that is inside them.</summary>
+    /// <summary>
+    /// Records everything that a log can show: texts, values and exceptions with their inner exceptions.
+    /// </summary>
     private sealed class WholeLog : ILoggerProvider, ILogger
     {
         private readonly ConcurrentQueue<string> lines = new();

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace EventBus;
 
-/// <summary>Alerts in the order in which they came.</summary>
+/// <summary>Records alerts in the order of their arrival.</summary>
 public sealed class AlertInbox : IDeadLetterNotifier
 {
     private readonly Channel<DeadLetterAlert> alerts = Channel.CreateUnbounded<DeadLetterAlert>();
@@ -10,7 +10,7 @@ public sealed class AlertInbox : IDeadLetterNotifier
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
         alerts.Writer.WriteAsync(alert, cancellationToken).AsTask();
 
-    /// <summary>The next alert, or a failure that says what should have raised it.</summary>
+    /// <summary>Returns the next alert, or fails with a text that names the expected cause.</summary>
     public async Task<DeadLetterAlert> NextAsync(string cause)
     {
         try
@@ -21,7 +21,7 @@ public sealed class AlertInbox : IDeadLetterNotifier
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"No alert came within {RunningBus.Patience}, although {cause}.");
+            throw new TimeoutException($"No alert was raised within {RunningBus.Patience}, although {cause}.");
         }
     }
 }

@@ -6,11 +6,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Every reason of a dead letter causes an alert.</summary>
+/// <summary>Shows that each reason of a dead letter raises an alert.</summary>
 public sealed class AlertReasonTests : IAsyncDisposable
 {
-    private readonly HandOverTransport transport = new();
-    private readonly PickyStore store = new();
+    private readonly InjectingTransport transport = new();
+    private readonly FaultyStore store = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -18,7 +18,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => transport.DisposeAsync();
 
-    /// <summary>A reason that is new has no case here, and fails.</summary>
+    /// <summary>Fails for a new reason until it has a case here.</summary>
     [Theory]
     [MemberData(nameof(Reasons))]
     public async Task Alert_OfEveryReason_IsRaisedWithItsDeadLetter(DeadLetterReason reason)
@@ -48,7 +48,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
             DeadLetterReason.Unstorable => await KillAsync(
                 bus =>
                 {
-                    store.BeforeKeeping = entry => _ = entry.Status == FailedEventStatus.Dead
+                    store.BeforeRecording = entry => _ = entry.Status == FailedEventStatus.Dead
                         ? 0
                         : throw new StoreRefusedException(StoreScope.Entry, "on purpose");
                     return bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down"));
@@ -57,7 +57,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
             DeadLetterReason.DroppedByBroker => await KillAsync(Fine, [], brokerDeadLetter: "1"),
             DeadLetterReason.SagaNeedsAttention => await HaltSagaAsync(),
             DeadLetterReason.Unpublishable => await RefuseDelayedAsync(),
-            _ => throw new NotSupportedException($"Nothing here makes a dead letter for the reason {reason}. Add what does."),
+            _ => throw new NotSupportedException($"This test has no case for the reason {reason}. Add one."),
         };
 
         Assert.Equal((reason, 1), (alert.First.Reason, alert.Count));
@@ -74,7 +74,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
 
     private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
 
-    /// <summary>Events arrive, and an alert for their first dead letter is sent.</summary>
+    /// <summary>Delivers events, and waits for the alert of their first dead letter.</summary>
     private async Task<DeadLetterAlert> KillAsync(
         Func<EventBusBuilder, EventBusBuilder> configure,
         string[] ids,
@@ -85,7 +85,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
             bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new TestBusStores(
-                "picky",
+                "faulty",
                 durable: false,
                 failures: store,
                 processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))

@@ -7,7 +7,7 @@ using System.Threading.Channels;
 namespace EventBus;
 
 /// <summary>
-/// A web server on a port of the loopback that answers each POST as the test says, with raw bytes, or never.
+/// A web server on a loopback port that answers each POST with raw bytes that the test chooses, or does not answer.
 /// </summary>
 internal sealed class WebhookServer : IAsyncDisposable
 {
@@ -17,15 +17,15 @@ internal sealed class WebhookServer : IAsyncDisposable
     private readonly TcpListener listener;
     private readonly Func<int, string?> answer;
     private readonly Channel<WebhookPost> posts = Channel.CreateUnbounded<WebhookPost>();
-    private readonly TaskCompletionSource hangUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource disconnected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task accepting;
     private int received;
 
     /// <param name="answer">
-    /// The status and headers that the post of a number is answered with, counted from 1; null for no answer, an empty
-    /// text for a connection that is closed instead.
+    /// Maps the number of a post, counted from 1, to the status and headers of its answer. Null means no answer; an
+    /// empty text closes the connection instead.
     /// </param>
-    /// <param name="port">Where to listen; 0 for a free port.</param>
+    /// <param name="port">The port to listen on; 0 for a free port.</param>
     public WebhookServer(Func<int, string?> answer, int port = 0)
     {
         this.answer = answer;
@@ -41,10 +41,10 @@ internal sealed class WebhookServer : IAsyncDisposable
     /// <summary>The number of posts that have arrived.</summary>
     public int Received => Volatile.Read(ref received);
 
-    /// <summary>Completes when a client has closed a connection on which it got no answer.</summary>
-    public Task HungUpOn => hangUp.Task.WaitAsync(RunningBus.Patience);
+    /// <summary>Completes when a client has closed a connection on which it received no answer.</summary>
+    public Task ClientDisconnected => disconnected.Task.WaitAsync(RunningBus.Patience);
 
-    /// <summary>A port without a listener.</summary>
+    /// <summary>Returns a port without a listener.</summary>
     public static int ClosedPort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -52,7 +52,7 @@ internal sealed class WebhookServer : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>The next post, before it is answered.</summary>
+    /// <summary>Returns the next post, before it is answered.</summary>
     public async Task<WebhookPost> NextAsync()
     {
         try
@@ -116,7 +116,7 @@ internal sealed class WebhookServer : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // The client, or the test, is gone.
+            // The client has disconnected, or the test has ended.
         }
     }
 
@@ -130,10 +130,10 @@ internal sealed class WebhookServer : IAsyncDisposable
         }
         catch (IOException)
         {
-            // A reset is an end, too.
+            // A reset also ends the connection.
         }
 
-        hangUp.TrySetResult();
+        disconnected.TrySetResult();
     }
 
     private async Task<WebhookPost?> ReadAsync(NetworkStream stream)

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Ambient state that a synchronous handler sets (a tenant, a culture, an activity) does not reach the next event.
+/// Shows that ambient state that a synchronous handler sets (a tenant, a culture, an activity) does not reach the
+/// next event.
 /// </summary>
 public sealed class AmbientStateTests
 {
@@ -44,7 +45,8 @@ public sealed class AmbientStateTests
 
                 if (kind == "blocking")
                 {
-                    // Long enough to be seen as a handler that holds its thread, so that helpers run the next ones.
+                    // Long enough for the bus to detect that the handler blocks its thread, so that helpers run the
+                    // next events.
                     var since = Stopwatch.GetTimestamp();
                     SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(since) > TimeSpan.FromMilliseconds(3));
                 }
@@ -83,7 +85,7 @@ public sealed class AmbientStateTests
     public async Task Alert_LeavesAmbientState_NextAlertDoesNotSeeIt()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).AddAlert<LeavingAlert>()
+            bus => bus.UseInMemory().Retry(0).AddAlert<StateChangingAlert>()
                 .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("no mail"))
                 .Subscribe<OrderPlaced>("stock", (_, _, _) => throw new InvalidOperationException("no stock")),
             services: services => services.AddSingleton(this));
@@ -98,12 +100,12 @@ public sealed class AmbientStateTests
     public async Task Saga_StepLeavesAmbientState_NextStepDoesNotSeeIt()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().StoreInMemory().AddSaga<LeavingSaga, LeavingState>(),
+            bus => bus.UseInMemory().StoreInMemory().AddSaga<StateChangingSaga, StateChangingSagaState>(),
             services: services => services.AddSingleton(this));
         var sagas = running.Services.GetRequiredService<ISagas>();
 
-        await sagas.RunAsync(new LeavingState("1"), cancellationToken: Token);
-        await sagas.RunAsync(new LeavingState("2"), cancellationToken: Token);
+        await sagas.RunAsync(new StateChangingSagaState("1"), cancellationToken: Token);
+        await sagas.RunAsync(new StateChangingSagaState("2"), cancellationToken: Token);
 
         Assert.Equal(Enumerable.Repeat("", 4), seen.Items);
     }
@@ -137,7 +139,7 @@ public sealed class AmbientStateTests
         _ => subscription,
     };
 
-    /// <summary>Notes what it finds of an earlier event, and leaves its own behind.</summary>
+    /// <summary>Records the state of an earlier event, and then sets its own.</summary>
     private void RecordAndChange()
     {
         var found = Tenant.Value
@@ -153,7 +155,7 @@ public sealed class AmbientStateTests
 
     private sealed class LeftContext : SynchronizationContext;
 
-    private sealed class LeavingAlert(AmbientStateTests test) : IDeadLetterNotifier
+    private sealed class StateChangingAlert(AmbientStateTests test) : IDeadLetterNotifier
     {
         public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
@@ -162,11 +164,11 @@ public sealed class AmbientStateTests
         }
     }
 
-    private sealed record LeavingState(string Name);
+    private sealed record StateChangingSagaState(string Name);
 
-    private sealed class LeavingSaga(AmbientStateTests test) : Saga<LeavingState>
+    private sealed class StateChangingSaga(AmbientStateTests test) : Saga<StateChangingSagaState>
     {
-        protected internal override void Define(SagaBuilder<LeavingState> saga)
+        protected internal override void Define(SagaBuilder<StateChangingSagaState> saga)
         {
             saga.Step("first", (_, _) => Leave());
             saga.Step("second", (_, _) => Leave());

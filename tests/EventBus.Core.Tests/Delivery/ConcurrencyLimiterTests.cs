@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// A drain takes all slots, and must not take one that its holder has only lent: that handler has not finished.
+/// Shows that a drain takes all slots, but not a slot that is only lent: the handler that lent it has not finished.
 /// </summary>
 public sealed class ConcurrencyLimiterTests
 {
@@ -16,7 +16,7 @@ public sealed class ConcurrencyLimiterTests
         var all = slots.TakeAllAsync();
         Assert.False(all.IsCompleted);
 
-        // What it waits for may need the slot.
+        // The awaited work may need the slot.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
         slots.Release();
         other.SetResult();

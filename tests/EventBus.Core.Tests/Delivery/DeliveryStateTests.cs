@@ -40,7 +40,7 @@ public sealed class DeliveryStateTests
     [Fact]
     public async Task Handlers_ThatBlockTheirThread_GetMoreThreads()
     {
-        // Four handlers meet at a barrier, each on a thread of its own: with one thread they never would.
+        // Four handlers must run on four threads at once to pass the barrier.
         using var barrier = new Barrier(4);
         var first = true;
         await using var bus = await RunningBus.StartAsync(
@@ -48,7 +48,7 @@ public sealed class DeliveryStateTests
             {
                 if (first)
                 {
-                    // Seen to hold its thread once, so that helpers are called.
+                    // One handler that blocks its thread makes the bus start helpers.
                     first = false;
                     SpinWait.SpinUntil(() => false, 20);
                     return Task.CompletedTask;

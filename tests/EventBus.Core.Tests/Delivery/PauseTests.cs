@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Subscriptions that pause when everything fails.</summary>
+/// <summary>Tests subscriptions that pause when all attempts fail.</summary>
 public sealed class PauseTests : IDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -32,7 +32,7 @@ public sealed class PauseTests : IDisposable
         Assert.Contains("mail", Assert.Single(logs.At(LogLevel.Error)), StringComparison.Ordinal);
         await starts.UntilAsync(items => items.Count == 3, "three starts failed");
 
-        // The first probe is a retry that is due, at the same count as before.
+        // The first probe is a due retry, and does not increase the count.
         time.Advance(TimeSpan.FromSeconds(30));
         await starts.UntilAsync(items => items.Count == 4, "the first probe ran");
         Assert.Equal(["0:1", "1:1", "2:1", "0:2"], starts.Items);
@@ -45,7 +45,7 @@ public sealed class PauseTests : IDisposable
             () =>
             {
                 time.Advance(TimeSpan.FromSeconds(1));
-                return HasGoneOn();
+                return HasContinued();
             },
             "the second probe succeeds");
         Assert.Equal("3:1", starts.Items[4]);
@@ -56,7 +56,7 @@ public sealed class PauseTests : IDisposable
             starts.Items.Skip(4).Select(item => item.Split(':')[0]).Distinct().Order());
         Assert.Contains("0:2", starts.Items.Skip(4));
         Assert.Equal(HealthStatus.Healthy, await HealthAsync(running));
-        Assert.Single(logs.At(LogLevel.Information), IsGoingOn);
+        Assert.Single(logs.At(LogLevel.Information), IsResumed);
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
@@ -71,7 +71,7 @@ public sealed class PauseTests : IDisposable
         var end = time.GetUtcNow() + TimeSpan.FromHours(1);
         await time.AdvanceUntilAsync(TimeSpan.FromSeconds(10), "an hour has passed", () => time.GetUtcNow() >= end, Token);
 
-        // Those that were in flight when the pause began, and the probes after 30 s, 1, 2, 4 and then every 5 minutes.
+        // The events in flight when the pause began, and the probes after 30 s, 1, 2, 4 and then every 5 minutes.
         Assert.InRange(starts.Items.Count, 5, 16 + 16);
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
 
@@ -183,7 +183,7 @@ public sealed class PauseTests : IDisposable
 
         await running.StopAsync().WaitAsync(RunningBus.Patience, Token);
 
-        // The third failure pauses it, while the other lane may be on its way into its handler.
+        // The third failure pauses the subscription while an event of the other partition may enter its handler.
         var started = starts.Items.Count;
         Assert.InRange(started, 3, 4);
         Assert.True(log.Committed(0) <= started, $"{log.Committed(0)} of 300 are acknowledged, and {started} were started.");
@@ -205,8 +205,8 @@ public sealed class PauseTests : IDisposable
             {
                 time.Advance(TimeSpan.FromSeconds(1));
 
-                // The others go on failing, so that the next pause may have begun by now.
-                return HasGoneOn();
+                // The other events still fail, so that the next pause may have begun by now.
+                return HasContinued();
             },
             "a probe that stands in no line succeeds, and the subscription is resumed");
     }
@@ -216,9 +216,9 @@ public sealed class PauseTests : IDisposable
     private static bool IsPaused(RunningBus running, string subscription = "mail") =>
         new BusStatus(((BusClient)running.Bus).Running()).PausedSubscriptions.Contains(subscription);
 
-    private static bool IsGoingOn(string text) => text.Contains("is resumed", StringComparison.Ordinal);
+    private static bool IsResumed(string text) => text.Contains("is resumed", StringComparison.Ordinal);
 
-    private bool HasGoneOn() => logs.At(LogLevel.Information).Any(IsGoingOn);
+    private bool HasContinued() => logs.At(LogLevel.Information).Any(IsResumed);
 
     private static async Task<HealthStatus> HealthAsync(RunningBus running) =>
         (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Status;

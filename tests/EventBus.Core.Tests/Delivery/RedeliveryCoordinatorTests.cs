@@ -4,14 +4,14 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Which redelivered events may run at the same time, and how long one waits for another.</summary>
+/// <summary>Tests which redelivered events may run at the same time, and how long one waits for another.</summary>
 public sealed class RedeliveryCoordinatorTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider time = new();
     private readonly ConcurrencyLimiter slots = new(1);
-    private readonly PickyStore store = new();
+    private readonly FaultyStore store = new();
     private readonly RedeliveryCoordinator coordinator;
     private readonly ConcurrentMark mark;
     private int marks;
@@ -55,7 +55,8 @@ public sealed class RedeliveryCoordinatorTests
     }
 
     /// <summary>
-    /// Its count records a concurrent attempt, so that no other needs to wait for it; it may get a slot much later.
+    /// The count of this event records a concurrent attempt, so that another event need not wait for that count. The
+    /// event may get its slot much later.
     /// </summary>
     [Fact]
     public async Task Enter_WhileTheAttemptOfAnotherIsNotCountedYet_DoesNotWait()
@@ -69,7 +70,7 @@ public sealed class RedeliveryCoordinatorTests
     }
 
     /// <summary>
-    /// The mark of the first is written with the slot of the second, which may then wait long for a slot.
+    /// The mark of the first event is written with the slot of the second one, which may then wait long for a slot.
     /// </summary>
     [Fact]
     public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForItsSlot()
@@ -78,7 +79,7 @@ public sealed class RedeliveryCoordinatorTests
         {
             if (++marks == 1)
             {
-                throw new IOException("away for a moment");
+                throw new IOException("unreachable for a moment");
             }
         };
         var first = Enter(alone: false);
@@ -89,7 +90,7 @@ public sealed class RedeliveryCoordinatorTests
         var third = Enter(alone: false).CountOthersAsync(slots);
         Assert.False(third.IsCompleted);
 
-        // Another event takes the slot that the second has lent.
+        // Another event takes the slot that the second one has lent.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
         await time.AdvanceUntilAsync(TimeSpan.FromMilliseconds(100), "the mark is written", () => third.IsCompleted, Token);
 
@@ -135,7 +136,7 @@ public sealed class RedeliveryCoordinatorTests
         Enter(alone: true).Dispose();
     }
 
-    /// <summary>Others that come one after the other, so that one of them always runs, do not keep it out.</summary>
+    /// <summary>Other events arrive one after the other, so that one of them runs at any time.</summary>
     [Fact]
     public async Task Enter_ToRunAloneWhileOthersKeepArriving_IsNotStarved()
     {
@@ -155,7 +156,7 @@ public sealed class RedeliveryCoordinatorTests
         (await alone.WaitAsync(RunningBus.Patience, Token)).Dispose();
     }
 
-    /// <summary>An ended attempt is not marked: nothing would remove the count.</summary>
+    /// <summary>An attempt that has ended is not marked, because the mark would never be removed.</summary>
     [Fact]
     public async Task Enter_WhileTheOtherEnds_MarksNothing()
     {

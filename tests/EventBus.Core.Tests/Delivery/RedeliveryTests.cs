@@ -6,12 +6,12 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Events that come again without having been settled, in several subscriptions at once. A process that ends is a bus
-/// whose handlers never come back; the next one shares its store.
+/// Tests events that are redelivered because they were not settled, in several subscriptions at once. A bus whose
+/// handlers never return stands for a process that ends; the next bus shares its store.
 /// </summary>
 public sealed class RedeliveryTests
 {
-    // Without a store: it throws if it is written.
+    // Has no store: a write would throw.
     private static readonly ConcurrentMark Unused = new(null!, null!, null!);
 
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -26,42 +26,41 @@ public sealed class RedeliveryTests
     public async Task RedeliveredEvent_Hangs_DelaysItsOwnSubscriptionOnly()
     {
         await using var process = await StartAsync((job, ct) => job == "hangs" ? Never(ct) : Task.CompletedTask);
-        process.HandOut("mail", "hangs");
+        process.Deliver("mail", "hangs");
         await seen.HasAsync("mail hangs 2");
-        process.HandOut("mail", "waits");
+        process.Deliver("mail", "waits");
 
-        process.HandOut("stock", "one");
-        process.HandOut("stock", "two");
+        process.Deliver("stock", "one");
+        process.Deliver("stock", "two");
 
         await seen.HasAsync("stock one handled");
         await seen.HasAsync("stock two handled");
     }
 
     /// <summary>
-    /// Either of the two may have ended the process: from then on each runs alone, and the other one has lost no
-    /// attempt.
+    /// Either event may have ended the process: from then on each runs alone, and the other event loses no attempt.
     /// </summary>
     [Fact]
     public async Task RedeliveredEvents_RunningWhenTheProcessEnds_RunAloneAndCostTheOtherNoAttempt()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
-        first.HandOut("mail", "a");
+        first.Deliver("mail", "a");
         await seen.HasAsync("mail a 2");
-        first.HandOut("stock", "b");
+        first.Deliver("stock", "b");
         await seen.HasAsync("stock b 2");
 
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var second = await StartAsync((job, _) => job == "a" ? released.Task : throw new IOException("an ordinary failure"));
-        second.HandOut("mail", "a");
+        second.Deliver("mail", "a");
         await seen.HasAsync("mail a 3");
-        second.HandOut("stock", "b");
+        second.Deliver("stock", "b");
         released.SetResult();
 
         await second.Acknowledged.HasAsync("b");
         Assert.Equal(["mail a 2", "stock b 2", "mail a 3", "mail a handled", "stock b 3"], seen.Items);
         var kept = Assert.Single((await store.ClaimDueAsync(["stock"], time.GetUtcNow().AddHours(1), Lease, 10, Token)).Entries);
 
-        // Two starts of its own, and the one that this claim counts.
+        // Two earlier attempts, and the attempt of this claim.
         Assert.Equal(3, kept.Attempts);
     }
 
@@ -71,14 +70,14 @@ public sealed class RedeliveryTests
     {
         for (var death = 0; death < 4; death++)
         {
-            // Harmless events of another subscription run concurrently and after it, until the process ends.
+            // Harmless events of another subscription run at the same time and afterwards, until the process ends.
             await using var process =
                 await StartAsync((job, ct) => job == "deadly" || job == $"slow {death}" ? Never(ct) : Task.CompletedTask);
-            process.HandOut("stock", $"slow {death}");
-            process.HandOut("mail", "deadly");
+            process.Deliver("stock", $"slow {death}");
+            process.Deliver("mail", "deadly");
             if (death < 3)
             {
-                await PassUntilAsync($"mail deadly {death + 2}");
+                await AdvanceUntilAsync($"mail deadly {death + 2}");
             }
             else
             {
@@ -95,13 +94,13 @@ public sealed class RedeliveryTests
         await using var last = await StartAsync((_, _) => Task.CompletedTask);
         foreach (var death in Enumerable.Range(0, 4))
         {
-            last.HandOut("stock", $"slow {death}");
+            last.Deliver("stock", $"slow {death}");
             await seen.HasAsync($"stock slow {death} handled");
         }
     }
 
     /// <summary>
-    /// An event that hangs, and never ended a process, is not taken for one that does because concurrent events end the
+    /// An event that hangs but has never ended a process does not become a dead letter when a concurrent event ends the
     /// process.
     /// </summary>
     [Fact]
@@ -110,12 +109,12 @@ public sealed class RedeliveryTests
         for (var death = 0; death < 4; death++)
         {
             await using var process = await StartAsync((_, ct) => Never(ct));
-            process.HandOut("stock", "hangs");
+            process.Deliver("stock", "hangs");
             await seen.HasAsync($"stock hangs {death + 2}");
-            process.HandOut("mail", "deadly");
+            process.Deliver("mail", "deadly");
             if (death < 3)
             {
-                await PassUntilAsync($"mail deadly {death + 2}");
+                await AdvanceUntilAsync($"mail deadly {death + 2}");
             }
             else
             {
@@ -127,30 +126,30 @@ public sealed class RedeliveryTests
     }
 
     /// <summary>
-    /// A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when
-    /// its turn has come.
+    /// A redelivered event that must run alone lends its slot while it waits. A new event that hangs holds that slot
+    /// when the turn of the redelivered event comes.
     /// </summary>
     [Fact]
     public async Task RedeliveredEvent_ItsSlotIsTakenWhenItsTurnComes_DelaysNoOtherSubscription()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
-        first.HandOut("mail", "alone");
+        first.Deliver("mail", "alone");
         await seen.HasAsync("mail alone 2");
-        first.HandOut("stock", "b");
+        first.Deliver("stock", "b");
         await seen.HasAsync("stock b 2");
 
         var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var second = await StartAsync(
             (job, ct) => job == "runs" ? Never(ct) : job == "fresh" ? released.Task : Task.CompletedTask,
             concurrency: 1);
-        second.HandOut("other", "runs");
+        second.Deliver("other", "runs");
         await seen.HasAsync("other runs 2");
-        second.HandOut("mail", "alone");
-        second.HandOut("mail", "fresh", earlier: 0);
+        second.Deliver("mail", "alone");
+        second.Deliver("mail", "fresh", earlier: 0);
         await seen.HasAsync("mail fresh 1");
         time.Advance(Lease);
 
-        second.HandOut("stock", "c");
+        second.Deliver("stock", "c");
 
         await seen.HasAsync("stock c handled");
         Assert.DoesNotContain("mail alone 3", seen.Items);
@@ -193,8 +192,8 @@ public sealed class RedeliveryTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
 
-    /// <summary>Lets time pass until something is seen.</summary>
-    private Task PassUntilAsync(string item) => time.AdvanceUntilAsync(
+    /// <summary>Advances the time until an item is recorded.</summary>
+    private Task AdvanceUntilAsync(string item) => time.AdvanceUntilAsync(
         TimeSpan.FromMilliseconds(100),
         () => $"{item} is seen. So far: {string.Join(", ", seen.Items)}",
         () => Task.FromResult(seen.Items.Contains(item)),
@@ -233,7 +232,7 @@ public sealed class RedeliveryTests
     {
         public Journal Acknowledged => transport.Acknowledged;
 
-        public void HandOut(string subscription, string job, int earlier = 1) => transport.Receivers[subscription].HandOut(
+        public void Deliver(string subscription, string job, int earlier = 1) => transport.Receivers[subscription].Deliver(
             new Delivery(new Envelope(
                 new EnvelopeAttributes { Id = job, Name = "order.placed" },
                 System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, earlier, CancellationToken.None));

@@ -5,9 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>
-/// When an event is acknowledged: after it was handled, or after its failure was kept, and never before.
-/// </summary>
+/// <summary>Shows that an event is acknowledged only after it was handled or after its failure was recorded.</summary>
 public sealed class SettlementTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -45,14 +43,14 @@ public sealed class SettlementTests : IDisposable
     }
 
     /// <summary>
-    /// The store has room for one entry: the failure of the second event can be kept when the first one has gone
-    /// through.
+    /// The store has capacity for one entry: the failure of the second event can be recorded after the first event has
+    /// succeeded.
     /// </summary>
     [Fact]
     public async Task Handler_FailsAndTheStoreRefuses_NothingIsAcknowledgedUntilItIsRecorded()
     {
-        var healed = false;
-        await using var running = await StartAsync(capacity: 1, _ => healed ? Task.CompletedTask : throw new IOException("down"));
+        var isFixed = false;
+        await using var running = await StartAsync(capacity: 1, _ => isFixed ? Task.CompletedTask : throw new IOException("down"));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await queue.Events.HasAsync("0 acknowledged");
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
@@ -62,7 +60,7 @@ public sealed class SettlementTests : IDisposable
             Token);
         Assert.Single(queue.Events.Items);
 
-        healed = true;
+        isFixed = true;
         await time.AdvanceUntilAsync(
             TimeSpan.FromSeconds(1),
             "the second event is acknowledged",

@@ -5,14 +5,14 @@ namespace EventBus;
 [EventName("contact.imported")]
 public sealed record ContactImported(int Number, Dictionary<string, int>? Map, string? Upcast)
 {
-    private string? picky;
+    private string? faulty;
 
     [JsonConverter(typeof(RefusingConverter))]
     public string? Odd { get; init; }
 
-    public string? Picky
+    public string? Faulty
     {
-        get => picky;
-        init => picky = value is null ? null : throw new ArgumentException($"Not {value}");
+        get => faulty;
+        init => faulty = value is null ? null : throw new ArgumentException($"Not {value}");
     }
 }

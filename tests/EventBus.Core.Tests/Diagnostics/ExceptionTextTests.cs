@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Exceptions are described whatever their members do.</summary>
+/// <summary>Shows that exceptions are described even if their members throw.</summary>
 public sealed class ExceptionTextTests
 {
     public static TheoryData<string> Exceptions => [.. BadException.All.Keys];

@@ -9,12 +9,14 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Logs, alerts and errors contain only names and ids of foreign texts, and these begin no lines.</summary>
+/// <summary>
+/// Shows that logs, alerts and errors contain only names and ids of foreign texts, and that these begin no new lines.
+/// </summary>
 public sealed class ForeignTextTests : IAsyncDisposable
 {
     private const string Secret = "someone@example.com";
 
-    private readonly HandOverTransport transport = new();
+    private readonly InjectingTransport transport = new();
     private readonly FullLog log = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -34,7 +36,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
         { "no JSON", Secret },
         { "JSON that breaks off", $$"""{"map":{"{{Secret}}":""" },
         { "what a converter refuses", $$"""{"odd":"{{Secret}}"}""" },
-        { "what a setter refuses", $$"""{"picky":"{{Secret}}"}""" },
+        { "what a setter refuses", $$"""{"faulty":"{{Secret}}"}""" },
         { "what an upcast refuses", $$"""{"upcast":"{{Secret}}"}""" },
     };
 
@@ -179,7 +181,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
                 .Upcast<ContactImported, ContactMoved>(old => throw new InvalidOperationException($"Cannot move {old.Upcast}")),
         services: services => services.AddLogging(logging => logging.AddProvider(log)));
 
-    /// <summary>Everything that a log provider gets: messages, values and exceptions.</summary>
+    /// <summary>Records everything that a log provider receives: messages, values and exceptions.</summary>
     private sealed class FullLog : ILoggerProvider, ILogger
     {
         private readonly List<(string Message, string Details)> entries = [];

@@ -7,10 +7,12 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>An object whose members the event type does not have is no event of nulls and zeros.</summary>
+/// <summary>
+/// Shows that a JSON object without members of the event type is a defect, not an event with default values.
+/// </summary>
 public sealed class EventMembersTests : IAsyncDisposable
 {
-    private readonly HandOverTransport transport = new();
+    private readonly InjectingTransport transport = new();
     private readonly LogMemory log = new();
     private readonly Seen handled = new();
 
@@ -136,7 +138,7 @@ public sealed class EventMembersTests : IAsyncDisposable
             StringComparison.Ordinal);
     }
 
-    /// <summary>The keys of a dictionary look like names of members.</summary>
+    /// <summary>Uses dictionary keys that look like names of members.</summary>
     [Fact]
     public async Task Names_ThatLookLikeMembers_AreInTheDeadLetterButInNoAlertOrLog()
     {

@@ -4,13 +4,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Invalid events are refused or handled completely, and never stop the subscription.</summary>
-public sealed class InvalidInputTests : IAsyncDisposable
+/// <summary>Shows that an invalid event is refused or handled completely, and never stops the subscription.</summary>
+public sealed partial class InvalidInputTests : IAsyncDisposable
 {
     private const string Name = "parcel.weighed";
     private const string Good = """{"parcelId":"p1","grams":500,"size":1,"stops":[1,2,3]}""";
 
-    private readonly HandOverTransport transport = new();
+    private readonly InjectingTransport transport = new();
     private readonly Seen seen = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -49,106 +49,7 @@ public sealed class InvalidInputTests : IAsyncDisposable
         Assert.Equal(0, await bus.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    public static TheoryData<string, byte[]> Malformed => new()
-    {
-        { "empty", [] },
-        { "null", Bytes("null") },
-        { "a text", Bytes("\"parcel\"") },
-        { "a list", Bytes($"[{Good}]") },
-        { "not JSON", Bytes("<parcel id='p1'/>") },
-        { "single quotes", Bytes("{'parcelId':'p1'}") },
-        { "a comment", Bytes("/* p1 */" + Good) },
-        { "a comma too many", Bytes("""{"parcelId":"p1",}""") },
-        { "two values", Bytes(Good + Good) },
-        { "two byte order marks", [0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, .. Bytes(Good)] },
-        { "UTF-16", Encoding.Unicode.GetBytes(Good) },
-        { "a zero byte", [.. Bytes(Good), 0] },
-        { "invalid UTF-8", [.. Bytes("""{"parcelId":"p"""), 0xC3, 0x28, .. Bytes("\"}")] },
-        { "UTF-8 that is cut", [.. Bytes("""{"parcelId":"p"""), 0xE2, 0x82, .. Bytes("\"}")] },
-        { "half a surrogate pair", Bytes("""{"parcelId":"\uD800"}""") },
-    };
-
-    [Theory]
-    [MemberData(nameof(Malformed), DisableDiscoveryEnumeration = true)]
-    public async Task Malformed_Body_IsADeadLetterWithItsBytes(string what, byte[] body)
-    {
-        await using var bus = await StartAsync();
-
-        await transport.DeliverAsync(Message("1", body));
-
-        var letter = await AssertDeadAsync(bus, DeadLetterReason.Unreadable, body);
-        Assert.False(string.IsNullOrEmpty(letter.Error), what);
-        await AssertContinuesAsync();
-    }
-
-    [Fact]
-    public async Task Malformed_CutAtAnyByte_IsADeadLetter()
-    {
-        await using var bus = await StartAsync();
-
-        await transport.DeliverAsync(
-            [.. Enumerable.Range(0, Good.Length).Select(length => Message($"cut-{length}", Bytes(Good[..length])))]);
-
-        Assert.Equal(Good.Length, await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
-        Assert.Empty(seen.Items);
-        await AssertContinuesAsync();
-    }
-
-    [Theory]
-    [InlineData("text/xml", false)]
-    [InlineData("", false)]
-    [InlineData("application/jsonp", false)]
-    [InlineData("application/x-msgpack", false)]
-    [InlineData("Application/JSON; charset=utf-8", true)]
-    [InlineData("application/vnd.parcel+json", true)]
-    [InlineData("text/json", true)]
-    [InlineData(" application/json ;charset=\"UTF-8\"", true)]
-    [InlineData("application/json; charset=us-ascii", true)]
-    [InlineData("application/json; charset=klingon", true)]
-    [InlineData("application/json; charset=utf8mb4", true)]
-    [InlineData("application/json; charset=binary", true)]
-    [InlineData("application/json; charset=utf-7", true)]
-    [InlineData("application/json; charset=utf-16", false)]
-    public async Task Malformed_ContentType_IsReadOnlyIfItIsJson(string contentType, bool readable)
-    {
-        await using var bus = await StartAsync();
-
-        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType }, Bytes(Good)));
-
-        Assert.Equal(
-            readable ? 0 : 1,
-            await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
-        Assert.Equal(readable ? 1 : 0, seen.Items.Count);
-    }
-
-    /// <summary>Other clients write a byte order mark, or another character set and say so.</summary>
-    [Theory]
-    [InlineData("application/json", "utf-8", true)]
-    [InlineData("application/json; charset=UTF-8", "utf-8", true)]
-    [InlineData("application/json; charset=iso-8859-1", "iso-8859-1", false)]
-    [InlineData("application/json; charset=utf-16", "utf-16", true)]
-    [InlineData("application/json; charset=utf-16", "utf-16", false)]
-    [InlineData("application/json; charset=utf-16", "utf-16BE", true)]
-    [InlineData("application/json; charset=utf-8", "utf-16BE", true)]
-    [InlineData("application/json", "utf-16", true)]
-    [InlineData("application/json; charset=iso-8859-1", "utf-8", true)]
-    [InlineData("application/json; charset=binary", "utf-32", true)]
-    [InlineData("application/json; charset=utf-32", "utf-32BE", true)]
-    [InlineData("application/json; charset=utf-32", "utf-32", false)]
-    public async Task Body_InTheCharacterSetOfItsMediaType_IsRead(string contentType, string charset, bool marked)
-    {
-        await using var bus = await StartAsync();
-        var encoding = Encoding.GetEncoding(charset);
-
-        await transport.DeliverAsync((
-            new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType },
-            [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes(Good)]));
-
-        Assert.Equal(0, await bus.DeadLetters.CountAsync(cancellationToken: Token));
-        Assert.Single(seen.Items);
-    }
-
-    public static TheoryData<string, string, DeadLetterReason?> Bombs => new()
+    public static TheoryData<string, string, DeadLetterReason?> HostileInputs => new()
     {
         { "as deep as allowed", Nested(31), null },
         { "one too deep", Nested(32), DeadLetterReason.Unreadable },
@@ -162,7 +63,7 @@ public sealed class InvalidInputTests : IAsyncDisposable
     };
 
     [Theory]
-    [MemberData(nameof(Bombs), DisableDiscoveryEnumeration = true)]
+    [MemberData(nameof(HostileInputs), DisableDiscoveryEnumeration = true)]
     public async Task Bomb_OfAnyKind_IsRefusedAtItsLimit(string what, string body, DeadLetterReason? expected)
     {
         await using var bus = await StartAsync();
@@ -196,7 +97,7 @@ public sealed class InvalidInputTests : IAsyncDisposable
             var exception = await Assert.ThrowsAsync<PublishException>(
                 () => bus.Bus.PublishAsync(new ParcelWeighed("p1", 1), new PublishOptions { Headers = headers }, Token));
             Assert.Equal(PublishFailure.Rejected, exception.Failure);
-            Assert.True(exception.Message.Length < 1_000, "the refusal repeats the bomb");
+            Assert.True(exception.Message.Length < 1_000, "the error text contains the input");
         }
 
         Assert.Equal(0, transport.Sent);
@@ -256,7 +157,9 @@ public sealed class InvalidInputTests : IAsyncDisposable
         Assert.All(kept, letter => Assert.True(
             letter.Reason is DeadLetterReason.Unreadable or DeadLetterReason.UnknownEvent,
             $"seed {seed}: {letter.EventId} is {letter.Reason}"));
-        Assert.True(kept.Count > Count / 10 && seen.Items.Count > Count / 10, $"seed {seed}: the mutations are too mild or too wild");
+        Assert.True(
+            kept.Count > Count / 10 && seen.Items.Count > Count / 10,
+            $"seed {seed}: the mutations give too few valid or too few invalid messages");
         await AssertContinuesAsync();
     }
 
@@ -288,7 +191,7 @@ public sealed class InvalidInputTests : IAsyncDisposable
         return letter;
     }
 
-    /// <summary>The next good event is handled as if nothing had been.</summary>
+    /// <summary>Asserts that the next valid event is handled.</summary>
     private async Task AssertContinuesAsync()
     {
         await transport.DeliverAsync(Message("good", Bytes(Good)));

@@ -28,9 +28,7 @@ public sealed class JsonSizeEstimatorTests
         Assert.InRange(probe.UpperBound(value), JsonSerializer.SerializeToUtf8Bytes(value, info).Length, 5_000);
     }
 
-    /// <summary>
-    /// A long text of plain characters is known to take one byte each; of any others as much as they may.
-    /// </summary>
+    /// <summary>In a long text, a plain character counts as one byte, and any other as its longest encoding.</summary>
     [Theory]
     [InlineData('x', 0, 100_000)]
     [InlineData('x', 100, 100_600)]

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Damages a good message in ways that follow from a seed.</summary>
+/// <summary>Damages a valid message in ways that depend only on a seed.</summary>
 internal sealed class Mutation(int seed, string name, byte[] body)
 {
     private static readonly byte[] Syntax = Encoding.UTF8.GetBytes("{}[]\":,\\-+.eE0123456789 \t\ntruefalsn");

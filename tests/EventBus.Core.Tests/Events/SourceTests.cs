@@ -8,7 +8,7 @@ public sealed class SourceTests
     [Fact]
     public async Task Source_OfAReceivedEvent_IsSeenByEverySubscriptionAndRetry()
     {
-        var (transport, seen) = (new HandOverTransport(), new Seen());
+        var (transport, seen) = (new InjectingTransport(), new Seen());
         var retried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport)
             .StoreInMemory()

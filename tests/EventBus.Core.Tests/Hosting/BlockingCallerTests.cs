@@ -15,7 +15,7 @@ public sealed class BlockingCallerTests
     [Fact]
     public async Task Calls_FromTheContextOfTheBus_StayInIt()
     {
-        // A program that is run step by step must get every continuation.
+        // Bus calls must not post a continuation to this context.
         var home = new CountingContext();
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(o => o.Capacity = 1)
@@ -37,7 +37,7 @@ public sealed class BlockingCallerTests
         }
 
         await publishing;
-        Assert.True(home.Posts > 0, "Nothing came back to the context that is the bus's own.");
+        Assert.True(home.Posts > 0, "No continuation returned to the context of the caller.");
     }
 
     private sealed class CountingContext : SynchronizationContext

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Looks at the unobserved exceptions of the process, which no other test may add to.</summary>
+/// <summary>
+/// Checks the unobserved exceptions of the process. Does not run in parallel with tests that may cause some.
+/// </summary>
 [CollectionDefinition(nameof(CleanStopTests), DisableParallelization = true)]
 [Collection(nameof(CleanStopTests))]
 public sealed class CleanStopTests
@@ -20,32 +22,32 @@ public sealed class CleanStopTests
     [Fact]
     public async Task Stop_CallbacksThrowAndHandlersAreAbandoned_LeavesNoUnobservedException()
     {
-        Assert.Empty(await UnobservedOfAsync(LiveAsync));
+        Assert.Empty(await UnobservedAsync(LiveAsync));
     }
 
-    /// <summary>The entry is not given back in time, and the store fails later.</summary>
+    /// <summary>The release of the entry exceeds the deadline, and the store fails later.</summary>
     [Fact]
-    public async Task Release_StoreFailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    public async Task Release_StoreFailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedAsync(async () =>
     {
         var time = new FakeTimeProvider();
-        var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var (store, answer) = (new FaultyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         store.Keep = _ => new ValueTask<bool>(answer.Task);
         var (recorder, _) = TestServices.CreateRecorder(store, TestServices.Create(time));
 
-        var givingBack = recorder.ReleaseAtStopAsync(new FailedEvent
+        var releasing = recorder.ReleaseAtStopAsync(new FailedEvent
         {
             Subscription = "mail",
             Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []),
             Status = FailedEventStatus.Waiting
         });
         time.Advance(TimeSpan.FromSeconds(1));
-        await givingBack.WaitAsync(RunningBus.Patience, Token);
+        await releasing.WaitAsync(RunningBus.Patience, Token);
         answer.SetException(new InvalidOperationException(Marker));
     }));
 
-    /// <summary>The probe of a store does not end in time, and fails later.</summary>
+    /// <summary>The probe of a store exceeds the deadline, and fails later.</summary>
     [Fact]
-    public async Task Probe_FailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    public async Task Probe_FailsAfterTheDeadline_LeavesNoUnobservedException() => Assert.Empty(await UnobservedAsync(async () =>
     {
         var time = new FakeTimeProvider();
         var writer = new DurableWriter(TestServices.Create(time));
@@ -70,7 +72,7 @@ public sealed class CleanStopTests
     }));
 
     /// <summary>
-    /// While the bus stops, only its own handlers may publish. The partitions of an ordered subscription run them too.
+    /// While the bus stops, only its own handlers may publish, including the handlers of an ordered subscription.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -124,7 +126,7 @@ public sealed class CleanStopTests
             StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
     }
 
-    private static async Task<IReadOnlyCollection<string>> UnobservedOfAsync(Func<Task> run)
+    private static async Task<IReadOnlyCollection<string>> UnobservedAsync(Func<Task> run)
     {
         var unobserved = new Seen();
         void Note(object? sender, UnobservedTaskExceptionEventArgs e)
@@ -140,10 +142,10 @@ public sealed class CleanStopTests
         {
             await run();
 
-            // It is no longer on the stack.
+            // Leaves the stack, so that nothing there refers to the task.
             await Task.Yield();
 
-            // What was abandoned is found by its finalizers.
+            // Finalizers report the exceptions of abandoned tasks.
             for (var i = 0; i < 3; i++)
             {
                 GC.Collect();
@@ -175,7 +177,7 @@ public sealed class CleanStopTests
         await started.Task.WaitAsync(RunningBus.Patience, Token);
         await running.DisposeAsync();
 
-        // The handler that was left behind fails now.
+        // The abandoned handler fails now.
         end.SetResult();
         await Task.Yield();
     }

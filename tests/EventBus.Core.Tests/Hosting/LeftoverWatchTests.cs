@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A queue that no instance consumes is reported, and never removed.</summary>
+/// <summary>Shows that a queue that no instance consumes is reported, and never removed.</summary>
 public sealed class LeftoverWatchTests : IAsyncDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -69,7 +69,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     {
         Keep("shop", "old");
 
-        // Another instance that has it notes it meanwhile.
+        // Another instance that has the subscription records it in the meantime.
         for (var look = 0; look < 10; look++)
         {
             time.Advance(Minute);
@@ -94,7 +94,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         await watch.LookAsync(Token);
         Assert.Single(watch.Data);
 
-        // Back, and gone again: that is said again.
+        // The consumer returned and left again, so that the queue is reported again.
         Keep("shop", "old", consumers: 1, seen: false);
         await watch.LookAsync(Token);
         Assert.Empty(watch.Data);
@@ -226,7 +226,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
             }
         }
 
-        public override ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+        public override ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
             string backend,
             IReadOnlyCollection<string> subscriptions,
             DateTimeOffset now,

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>An operator lists subscriptions, and pauses and resumes them.</summary>
+/// <summary>Shows that an operator can list, pause and resume subscriptions.</summary>
 public sealed class SubscriptionManagerTests
 {
     private readonly FakeTimeProvider time = new();
@@ -44,7 +44,7 @@ public sealed class SubscriptionManagerTests
         handle = _ => throw new InvalidOperationException("not yet");
         await PublishAsync(running, "1");
 
-        // The failure is recorded, so that its retry is due after the time that passes below.
+        // Waits until the failure is recorded, so that its retry is due after the time below.
         await running.WhenIdleAsync();
         Assert.Equal(1, Count("mail"));
         handle = _ => Task.CompletedTask;

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Compares the consumers of a subscription with the instances that share the store.</summary>
+/// <summary>Tests the comparison of a subscription's consumers with the instances that share the store.</summary>
 public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 {
     private static readonly TimeSpan ExpiresAfter = TimeSpan.FromSeconds(30);
@@ -38,7 +38,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     [Fact]
     public async Task Instance_Alone_LogsOnceAndIsHealthy()
     {
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
 
         Assert.Null(watch.Problem);
         Assert.Contains("in a file", Assert.Single(log.At(LogLevel.Information)), StringComparison.Ordinal);
@@ -49,11 +49,11 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     public async Task Predecessor_CountedNoLongerThanAStoppedOneMayBe_IsNoForeignInstance()
     {
         transport.Others = 1;
-        await LookAsync(looks: (int)(ExpiresAfter / Period) + 1);
+        await CheckAsync(checks: (int)(ExpiresAfter / Period) + 1);
         Assert.Null(watch.Problem);
 
         transport.Others = 0;
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
 
         Assert.Null(watch.Problem);
         Assert.Empty(log.At(LogLevel.Warning));
@@ -65,9 +65,9 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         for (var i = 0; i < 5; i++)
         {
             transport.Others = 1;
-            await LookAsync(looks: 4);
+            await CheckAsync(checks: 4);
             transport.Others = 0;
-            await LookAsync(looks: 1);
+            await CheckAsync(checks: 1);
         }
 
         Assert.Null(watch.Problem);
@@ -78,7 +78,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     public async Task ForeignInstance_ThatStays_IsNamedOnceWithBothFixesUntilItStops()
     {
         transport.Others = 1;
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
 
         Assert.Contains("'mail', 'stock'", watch.Problem, StringComparison.Ordinal);
         Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Problem, StringComparison.Ordinal);
@@ -88,11 +88,11 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
             StringComparison.Ordinal);
 
         transport.Others = null;
-        await LookAsync(looks: 3);
+        await CheckAsync(checks: 3);
         Assert.NotNull(watch.Problem);
 
         transport.Others = 0;
-        await LookAsync(looks: 1);
+        await CheckAsync(checks: 1);
         Assert.Null(watch.Problem);
         Assert.Single(log.At(LogLevel.Warning));
     }
@@ -101,12 +101,12 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     public async Task Instances_ThatShareTheStore_AreNotForeign()
     {
         (transport.Others, known.Count) = (2, 3);
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
         Assert.Null(watch.Problem);
 
-        // One more than the store knows.
+        // One more than the store contains.
         transport.Others = 3;
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
         Assert.NotNull(watch.Problem);
     }
 
@@ -114,18 +114,18 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
     public async Task Store_Unreachable_KeepsTheLastResultAndTheNextCheckContinues()
     {
         known.Error = new IOException("away");
-        await LookAsync(looks: 3);
+        await CheckAsync(checks: 3);
         known.Error = null;
         transport.Others = 1;
-        await LookAsync(looks: 20);
+        await CheckAsync(checks: 20);
 
         Assert.NotNull(watch.Problem);
     }
 
-    /// <summary>Lets it look so many times: the first at once, each other after a period.</summary>
-    private async Task LookAsync(int looks)
+    /// <summary>Lets a number of checks run: the first at once, each other after a period.</summary>
+    private async Task CheckAsync(int checks)
     {
-        for (var i = 0; i < looks; i++)
+        for (var i = 0; i < checks; i++)
         {
             var next = known.NextAsync();
             if (running.IsCompleted)
@@ -152,7 +152,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         public Task NextAsync() => (looked = new TaskCompletionSource()).Task;
 
-        public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(
+        public override ValueTask<IReadOnlyDictionary<string, int>> RecordAsync(
             string instance,
             IReadOnlyCollection<string> subscriptions,
             DateTimeOffset now,

@@ -70,7 +70,7 @@ public sealed class ClaimLeaseRenewerTests : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        // Not in the context of the test, so that the loop continues when the clock advances.
+        // Leaves the context of the test, so that the loop continues when the clock advances.
         await BackendTasks.SwitchToThreadPool();
         await renewer.RunAsync(stop.Token);
     }

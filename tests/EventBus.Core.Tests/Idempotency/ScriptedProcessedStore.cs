@@ -2,17 +2,17 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The in-memory store, disturbed by a test.</summary>
+/// <summary>The in-memory store, with faults that a test chooses.</summary>
 internal sealed class ScriptedProcessedStore : ProcessedEventStore
 {
     private readonly InMemoryProcessedEventStore inner = new(1_000);
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Every call throws.</summary>
+    /// <summary>True if each call throws.</summary>
     public bool Down { get; set; }
 
-    /// <summary>True if the store claims to have transactions.</summary>
+    /// <summary>True if the store reports support of transactions.</summary>
     public bool Transactions { get; init; }
 
     public override bool SupportsTransactions => Transactions;
@@ -20,7 +20,7 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>The number of refusals of a claim before the earlier lease has expired.</summary>
     public int InProgressAnswers { get; set; }
 
-    /// <summary>Called when a key has been claimed, before the caller learns of it.</summary>
+    /// <summary>Called when a key has been claimed, before the caller gets the answer.</summary>
     public Action? Claimed { get; set; }
 
     /// <summary>Completes at the first call.</summary>
@@ -29,13 +29,13 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>Completes at the first call that throws.</summary>
     public Task Refused => refused.Task;
 
-    /// <summary>Called when a key has been completed, before the caller learns of it.</summary>
+    /// <summary>Called when a key has been completed, before the caller gets the answer.</summary>
     public Action? Completed { get; set; }
 
     /// <summary>Called after the events of a handler were sent, before the store marks them as sent.</summary>
     public Func<Task>? Dispatching { get; set; }
 
-    /// <summary>Another instance takes the key over and completes it.</summary>
+    /// <summary>Takes the key over and completes it, as another instance would.</summary>
     public void CompleteElsewhere(ProcessedKey key)
     {
         var claim = inner.ClaimAsync(key, 0, DateTimeOffset.MaxValue, TimeSpan.Zero, CancellationToken.None)

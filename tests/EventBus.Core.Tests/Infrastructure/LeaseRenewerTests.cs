@@ -94,7 +94,7 @@ public sealed class LeaseRenewerTests : IAsyncDisposable
         Assert.False(lease.Lost.IsCancellationRequested);
         Assert.Single(log.At(LogLevel.Error));
 
-        // 25 s after the lease began: the margin is 5 s.
+        // Now 25 s after the lease began: the margin is 5 s.
         time.Advance(TimeSpan.FromSeconds(5));
         Assert.False(lease.Lost.IsCancellationRequested);
         await PassAsync();
@@ -149,7 +149,7 @@ public sealed class LeaseRenewerTests : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        // Not in the context of the test, so that the loop continues when the clock advances.
+        // Leaves the context of the test, so that the loop continues when the clock advances.
         await BackendTasks.SwitchToThreadPool();
         await renewer.RunAsync(stop.Token);
     }
@@ -163,7 +163,7 @@ public sealed class LeaseRenewerTests : IAsyncDisposable
 
     private Task PassAsync() => time.PassAsync(Period);
 
-    /// <summary>The token of a lost lease is cancelled on another thread.</summary>
+    /// <summary>Completes when the token of a lost lease is cancelled, which happens on another thread.</summary>
     private static async Task LostAsync(TestLease lease)
     {
         var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// A clock that signals each new wait, so that a test lets time pass only when the tested loop waits.
+/// A clock that signals each new wait, so that a test advances the time only when the tested loop waits.
 /// </summary>
 internal sealed class ObservedTime : FakeTimeProvider
 {
@@ -16,7 +16,7 @@ internal sealed class ObservedTime : FakeTimeProvider
         return timer;
     }
 
-    /// <summary>Lets time pass for a loop, from one of its waits to the next.</summary>
+    /// <summary>Advances the time for a loop, from one of its waits to the next.</summary>
     public async Task PassAsync(TimeSpan span)
     {
         var token = TestContext.Current.CancellationToken;

@@ -54,7 +54,7 @@ public sealed class SupervisedLoopTests : IDisposable
                 supervised.Succeeded();
                 time.Advance(++attempts == 11 ? TimeSpan.FromSeconds(4) : TimeSpan.FromSeconds(1));
 
-                // A later report does not begin the three seconds again.
+                // A later report does not restart the three seconds.
                 supervised.Succeeded();
                 throw new IOException("lost again");
             },

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>"Shipped before paid": a guard of the application's lets an event wait for another.</summary>
+/// <summary>Tests guards of the application that make an event wait for another one.</summary>
 public sealed class OrderGuardTests
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -140,7 +140,7 @@ public sealed class OrderGuardTests
     }
 
     /// <summary>
-    /// A custom guard next to a sequence evaluates only the event whose turn it is, so that skipping one skips no
+    /// A custom guard next to a sequence evaluates only the event whose turn it is, so that skipping one event skips no
     /// other.
     /// </summary>
     [Fact]
@@ -169,7 +169,7 @@ public sealed class OrderGuardTests
         Assert.Equal(["3", "4", "6"], seen.Items);
     }
 
-    /// <summary>The services of a guard are disposed of at once, with or without a handler.</summary>
+    /// <summary>The scoped services of a guard are disposed after each decision, with or without a handler.</summary>
     [Fact]
     public async Task Guard_UsesAScopedService_DisposesItAfterEachDecision()
     {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Events with numbers, handled in the order of the numbers.</summary>
+/// <summary>Shows that numbered events are handled in the order of their numbers.</summary>
 public sealed class SequenceTests
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -12,7 +12,7 @@ public sealed class SequenceTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>O3, and O1 for numbered events: 20 keys, each shuffled, 16 handlers at once.</summary>
+    /// <summary>O3, and O1 for numbered events: 20 shuffled keys and 16 concurrent handlers.</summary>
     [Fact]
     public async Task Sequenced_ArrivalsShuffled_AreHandledInTheOrderOfTheirNumbers()
     {
@@ -53,7 +53,7 @@ public sealed class SequenceTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    /// <summary>Nothing follows the highest number: what comes again is stale, and waits for nothing.</summary>
+    /// <summary>No number follows the highest one: a repetition is stale, and does not wait.</summary>
     [Fact]
     public async Task Sequenced_HighestNumber_IsHandledAndStaleWhenItIsRepeated()
     {
@@ -88,8 +88,8 @@ public sealed class SequenceTests
     }
 
     /// <summary>
-    /// O4: what waits behind a gap goes to the dead letters when its time is up, with an alert; an operator who retries
-    /// the first of them gives the gap up.
+    /// O4: events behind a gap become dead letters with an alert when their time is up. If an operator retries the
+    /// first of them, the sequence continues without the missing number.
     /// </summary>
     [Fact]
     public async Task Sequenced_GapNeverFills_DeadLettersWithAlertsAndContinuesAfterAManualRetry()
@@ -104,7 +104,7 @@ public sealed class SequenceTests
         Assert.Equal(2, letters.Count);
         Assert.All(letters, letter => Assert.Equal(0, letter.Attempts));
 
-        // The second alert of the same kind waits for the end of the interval.
+        // The second alert of the same kind waits until the alert interval ends.
         await running.PassAsync(time, TimeSpan.FromMinutes(1));
         Assert.Equal(
             2,
@@ -137,21 +137,21 @@ public sealed class SequenceTests
     [Fact]
     public async Task Sequenced_ContinueWhenBlocked_ContinuesWithoutTheDeadLetterAndRetriesItLater()
     {
-        var healed = false;
+        var isFixed = false;
         await using var running = await StartAsync(
-            (e, _) => e.Number == 2 && !healed ? throw new IOException("down") : Note($"{e.Number}"),
+            (e, _) => e.Number == 2 && !isFixed ? throw new IOException("down") : Note($"{e.Number}"),
             s => s.OnBlockedKey(BlockedKeyBehavior.Continue).Retry(0));
         await PublishAsync(running, 1, 2, 3);
         await running.WhenIdleAsync();
         Assert.Equal(["1", "3"], seen.Items.Where(item => !item.StartsWith("alert", StringComparison.Ordinal)));
 
-        healed = true;
+        isFixed = true;
         Assert.Equal(1, await running.DeadLetters.RetryAllAsync(cancellationToken: Token));
         await running.WhenIdleAsync();
         Assert.Equal("2", seen.Items[^1]);
     }
 
-    /// <summary>Going on past a dead letter loses nothing of what stands before it.</summary>
+    /// <summary>Continuing after a dead letter loses none of the events before it.</summary>
     [Fact]
     public async Task Sequenced_ContinueWhenBlockedAndTooManyWait_HandlesThoseThatWait()
     {
@@ -185,7 +185,7 @@ public sealed class SequenceTests
         Assert.Equal(["2", "4"], Handled);
     }
 
-    /// <summary>After a long time in which nothing ran, what an event waits for may still be in the queue.</summary>
+    /// <summary>After a long downtime, the event that another one waits for may still be in the queue.</summary>
     [Fact]
     public async Task Sequenced_WaitedDuringADowntime_DoesNotTimeOutAtOnce()
     {
@@ -206,7 +206,7 @@ public sealed class SequenceTests
         void Keep(EventBusBuilder bus) => bus.UseStores(_ => new TestBusStores("kept", failures: store));
     }
 
-    /// <summary>O6: numbers decide, whatever the clocks say.</summary>
+    /// <summary>O6: the numbers determine the order, not the clocks.</summary>
     [Theory]
     [InlineData(4)]
     [InlineData(-60)]

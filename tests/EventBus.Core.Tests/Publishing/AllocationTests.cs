@@ -3,7 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>
-/// The allocation promises: what an event costs in memory, in bytes. Alone, because every thread's allocations count.
+/// Tests the allocation promises: the bytes that an event costs in memory. Runs without other tests, because the
+/// allocations of all threads count.
 /// </summary>
 [Collection(nameof(Alone))]
 public sealed class AllocationTests
@@ -19,7 +20,7 @@ public sealed class AllocationTests
         var one = await BytesPerEventAsync(1);
         var five = await BytesPerEventAsync(5);
 
-        // The least object has 24 bytes. What is above 32 is what the readers' waits cost, which are more or fewer.
+        // The smallest object has 24 bytes. The rest allows for the waits of the readers, whose number varies.
         Assert.InRange((five - one) / 4, 0, 40);
     }
 
@@ -35,7 +36,7 @@ public sealed class AllocationTests
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
-                // Room for all: a publisher that waits for a full subscription pays for its wait.
+                // Capacity for all events: a publisher that waits for a full subscription allocates for its wait.
                 bus.UseInMemory(options => options.Capacity = Events);
                 for (var i = 0; i < subscriptions; i++)
                 {
@@ -48,7 +49,7 @@ public sealed class AllocationTests
         var best = double.MaxValue;
         for (var round = 0; round < 5; round++)
         {
-            // The whole process is counted, so the lowest of a few rounds is the one that nothing else disturbed.
+            // The whole process is measured, so the lowest of a few rounds is the least disturbed one.
             var before = GC.GetTotalAllocatedBytes(precise: true);
             await PublishAsync(running, order);
             best = Math.Min(best, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Events);

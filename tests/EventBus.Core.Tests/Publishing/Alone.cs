@@ -1,5 +1,5 @@
 namespace EventBus;
 
-/// <summary>Tests that measure the whole process.</summary>
+/// <summary>The collection of the tests that measure the whole process.</summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;

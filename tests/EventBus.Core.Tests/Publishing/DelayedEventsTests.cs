@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Delayed events are listed, cancelled, and delayed by a relative time.</summary>
+/// <summary>Shows that delayed events are listed and cancelled, and accept a relative delay.</summary>
 public sealed class DelayedEventsTests
 {
     private readonly FakeTimeProvider time = new();

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A delayed event that can never be published when its time has come.</summary>
+/// <summary>Tests a delayed event that can never be published when it is due.</summary>
 public sealed class DelayedRefusalTests : IAsyncDisposable
 {
     private static readonly TimeSpan Delay = TimeSpan.FromMinutes(1);
@@ -34,11 +34,11 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
         Assert.Contains("The broker refuses it.", alert.Error, StringComparison.Ordinal);
         Assert.Equal(1, await transport.NextAsync());
 
-        // Not at each lease.
+        // The alert is not repeated with each lease.
         time.Advance(TimeSpan.FromHours(1));
         Assert.Equal(1, await running.DeadLetters.CountAsync(cancellationToken: Token));
 
-        // As long as it is refused, a retry ends as it did.
+        // While it is refused, a retry has the same result.
         Assert.Equal(1, await running.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Token));
         Assert.Equal(2, await transport.NextAsync());
         Assert.Equal("e-1", (await alerts.NextAsync()).EventId);

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A delayed publish whose store does not take the event at once.</summary>
+/// <summary>Tests a delayed publish whose store does not accept the event at once.</summary>
 public sealed class DelayedStoreTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The lines of the keys, with very many calls of one key.</summary>
+/// <summary>Tests the queue of one key with very many calls.</summary>
 public sealed class KeyedPublishQueueTests
 {
     private const int Many = 100_000;
@@ -10,8 +10,8 @@ public sealed class KeyedPublishQueueTests
     private readonly KeyedPublishQueue lines = new();
 
     /// <summary>
-    /// The lines are behind one lock: a step that walks the calls of a key would hold up every publisher of the
-    /// process. With such a step this takes minutes.
+    /// All keys share one lock: a step that iterates over the calls of a key would delay every publisher of the
+    /// process. With such a step this test takes minutes.
     /// </summary>
     [Theory, InlineData(false), InlineData(true)]
     public void Queue_ManyCallsAtOnce_EachTakeConstantTime(bool latestFirst)
@@ -21,11 +21,11 @@ public sealed class KeyedPublishQueueTests
 
         foreach (var call in latestFirst ? calls.Reverse() : calls)
         {
-            call.HandedOver();
+            call.MarkSent();
             call.Leave(taken: true);
         }
 
-        // Nothing for each call.
+        // No allocation for each call.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 * Many);
     }
 
@@ -51,7 +51,7 @@ public sealed class KeyedPublishQueueTests
         Assert.True(await turn);
     }
 
-    /// <summary>Those that have waited are handed over one after the other, and none waits for an answer.</summary>
+    /// <summary>Waiting calls are sent one after the other, and none waits for an answer.</summary>
     [Fact]
     public async Task Queue_ManyCallsWait_AreSentInTheirOrder()
     {
@@ -66,7 +66,7 @@ public sealed class KeyedPublishQueueTests
         {
             Assert.True(await turns[i]);
             Assert.False(i + 1 < Many && turns[i + 1].IsCompleted);
-            calls[i].HandedOver();
+            calls[i].MarkSent();
         }
     }
 

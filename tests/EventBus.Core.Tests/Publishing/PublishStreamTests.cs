@@ -3,7 +3,7 @@ using System.Threading.Channels;
 
 namespace EventBus;
 
-/// <summary>A stream of events is published in its order, in bounded memory.</summary>
+/// <summary>Shows that a stream of events is published in its order, with bounded memory.</summary>
 public sealed class PublishStreamTests
 {
     private readonly List<string> seen = [];

@@ -5,13 +5,13 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Events that were certainly not sent are sent again within the deadline, in the order of their key.
+/// Shows that a publish is repeated within the deadline if the event was certainly not sent, in the order of its key.
 /// </summary>
 public sealed class RepeatedPublishTests : IAsyncDisposable
 {
     private static readonly PublishOutcome NotSent = PublishOutcome.Failed(new InvalidOperationException("Away."));
     private static readonly PublishOutcome Refused = PublishOutcome.Rejected(new InvalidOperationException("No permission."));
-    private static readonly PublishOutcome Doubtful = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
+    private static readonly PublishOutcome InDoubtOutcome = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
 
     private readonly ManualTransport transport = new();
 
@@ -58,7 +58,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         await using var running = await StartAsync();
         var publishing = PublishAsync(running, "a1");
 
-        (await transport.NextAsync("a1")).Answer(refused ? Refused : Doubtful);
+        (await transport.NextAsync("a1")).Answer(refused ? Refused : InDoubtOutcome);
 
         var failure = await Assert.ThrowsAsync<PublishException>(() => publishing);
         Assert.Equal(refused ? PublishFailure.Rejected : PublishFailure.InDoubt, failure.Failure);
@@ -83,7 +83,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         again.Answer(PublishOutcome.Accepted);
         await first;
 
-        // In their order, and without waiting for one another.
+        // Sent in order, without waiting for one another.
         var (next, last) = (await transport.NextAsync("a2"), await transport.NextAsync("a3"));
         last.Answer(PublishOutcome.Accepted);
         next.Answer(PublishOutcome.Accepted);
@@ -98,7 +98,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         var second = PublishAsync(running, "a2");
         var (one, two) = (await transport.NextAsync("a1"), await transport.NextAsync("a2"));
 
-        // Answered in the wrong order: the first is still on its way when the second has failed.
+        // Answered in the wrong order: the first call is still in flight when the second one has failed.
         two.Answer(NotSent);
         one.Answer(NotSent);
 
@@ -117,7 +117,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         var (one, two) = (await transport.NextAsync("a1"), await transport.NextAsync("a2"));
 
         one.Answer(NotSent);
-        two.Answer(inDoubt ? Doubtful : PublishOutcome.Accepted);
+        two.Answer(inDoubt ? InDoubtOutcome : PublishOutcome.Accepted);
 
         Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
         Assert.Equal(inDoubt, await Record.ExceptionAsync(() => second) is PublishException { Failure: PublishFailure.InDoubt });
@@ -144,8 +144,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     }
 
     /// <summary>
-    /// The list stays in the line of the key, because its second event is sent again; its first one has been taken all
-    /// the same.
+    /// The list stays in the queue of the key, because its second event is sent again. Its first event was accepted.
     /// </summary>
     [Theory, InlineData(false), InlineData(true)]
     public async Task PublishMany_PartlyAcceptedAfterAnEarlierEventOfTheKey_EarlierOneIsNotSentAgain(bool earlierAnswersLast)
@@ -211,7 +210,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         Assert.False(transport.HasAttempt);
     }
 
-    /// <summary>A member with a default that is not passed on would be that of no transport.</summary>
+    /// <summary>A decorator that does not forward a member would use the default of the base class.</summary>
     [Fact]
     public void Transport_EveryMember_IsForwarded()
     {

@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using System.Diagnostics;
 using EventBus.Sagas;
 using EventBus.Stores;
@@ -10,10 +9,10 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Code of the application that fails where the bus touches it is a failure of that event alone: retried, kept,
-/// reported, and passed by all others.
+/// Shows that an exception in application code that the bus calls fails only the event concerned: that event is
+/// retried, recorded and reported, and all others are handled.
 /// </summary>
-public sealed class ApplicationCodeTests : IDisposable
+public sealed partial class ApplicationCodeTests : IDisposable
 {
     private readonly FakeTimeProvider time = new();
     private readonly Seen mailed = new();
@@ -98,25 +97,25 @@ public sealed class ApplicationCodeTests : IDisposable
     [MemberData(nameof(Places))]
     public async Task Code_AroundAHandlerFails_FailsAloneAndIsRecorded(string place, string expected)
     {
-        // The first event fails, at each of its two starts.
-        var trap = new Trap(place);
+        // The first event fails in both of its attempts.
+        var injector = new FaultInjector(place);
         await using var bus = await StartAsync(
             bus => bus.Use((context, next, token) => context.Subscription == "mail"
-                ? trap.AroundAsync(() => next(context, token))
+                ? injector.InvokeWithFaultAsync(() => next(context, token))
                 : next(context, token)).Subscribe("mail", s => (place switch
                 {
                     "number" => s.Sequenced<OrderPlaced>(
-                        e => trap.IsSet("number") ? throw new PlannedException() : e.OrderId == "bad" ? 1 : 2,
+                        e => injector.IsSet("number") ? throw new PlannedException() : e.OrderId == "bad" ? 1 : 2,
                         configure: options => options.Timeout = TimeSpan.FromSeconds(1)),
                     "idempotency key" => s.Idempotent(options => options.KeyedBy<OrderPlaced>(
-                        e => trap.IsSet("idempotency key") ? throw new PlannedException() : e.OrderId)),
+                        e => injector.IsSet("idempotency key") ? throw new PlannedException() : e.OrderId)),
                     _ when place.StartsWith("guard", StringComparison.Ordinal) => s.Guard<OrderPlaced, OddGuard>(),
                     _ => s,
                 }).On<OrderPlaced, OddHandler>()),
-            services => services.AddSingleton(trap).AddSingleton(mailed).AddScoped<OddGuard>().AddScoped<OddHandler>(provider =>
-                trap.IsSet("constructor") ? throw new PlannedException()
-                    : trap.IsSet("factory returns null") ? null!
-                    : new OddHandler(trap, mailed)));
+            services => services.AddSingleton(injector).AddSingleton(mailed).AddScoped<OddGuard>().AddScoped<OddHandler>(provider =>
+                injector.IsSet("constructor") ? throw new PlannedException()
+                    : injector.IsSet("factory returns null") ? null!
+                    : new OddHandler(injector, mailed)));
 
         var letter = await FailAndContinueAsync(bus, continues: place != "number");
 
@@ -127,12 +126,12 @@ public sealed class ApplicationCodeTests : IDisposable
     [MemberData(nameof(Exceptions))]
     public async Task Alert_ThrowsAnExceptionWithoutAReadableText_IsSentAgainAndBlocksNoOther(string which)
     {
-        var trap = new Trap("alert") { Exception = BadException.All[which] };
+        var injector = new FaultInjector("alert") { Exception = BadException.All[which] };
         await using var bus = await StartAsync(
             bus => bus.Retry(0)
                 .AddAlert<OddAlert>()
                 .Subscribe<OrderPlaced>("mail", (e, _, _) => HandleAsync(e, () => new PlannedException())),
-            services => services.AddSingleton(new OddAlert(trap, mailed)));
+            services => services.AddSingleton(new OddAlert(injector, mailed)));
 
         await bus.Bus.PublishAsync(new OrderPlaced("bad"), Token);
         await bus.WhenIdleAsync();
@@ -236,7 +235,7 @@ public sealed class ApplicationCodeTests : IDisposable
         Assert.Equal(HealthStatus.Healthy, (await HealthAsync(bus)).Status);
     }
 
-    /// <summary>Publishes an event that fails, and others before and after it is given up.</summary>
+    /// <summary>Publishes an event that fails, and other events before and after it becomes a dead letter.</summary>
     private async Task<DeadLetter> FailAndContinueAsync(RunningBus bus, bool continues = true)
     {
         await bus.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { Key = "k", EventId = "bad" }, Token);
@@ -289,129 +288,5 @@ public sealed class ApplicationCodeTests : IDisposable
     {
         seen.Add(item);
         return Task.CompletedTask;
-    }
-
-    /// <summary>Springs twice.</summary>
-    private sealed class Trap(string place)
-    {
-        private int left = 2;
-
-        public Func<Exception> Exception { get; init; } = () => new PlannedException();
-
-        public bool IsSet(string here) => here == place && left-- > 0;
-
-        public async Task RunAsync(Func<Task> next)
-        {
-            await next();
-            if (IsSet("middleware runs it twice"))
-            {
-                await next();
-                throw new PlannedException();
-            }
-        }
-
-        public Task AroundAsync(Func<Task> next) =>
-            IsSet("middleware throws") ? throw new PlannedException()
-            : IsSet("middleware is cancelled") ? throw new OperationCanceledException()
-            : IsSet("middleware returns null") ? null!
-            : RunAsync(next);
-    }
-
-    private sealed class PlannedException() : Exception("planned");
-
-    private sealed class OddGuard(Trap trap) : IOrderGuard<OrderPlaced>
-    {
-        public Task<OrderDecision> DecideAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
-            trap.IsSet("guard throws") ? throw new PlannedException()
-            : trap.IsSet("guard returns null") ? null!
-            : Task.FromResult(trap.IsSet("guard decides nonsense") ? (OrderDecision)7 : OrderDecision.Proceed);
-    }
-
-    private sealed class OddHandler(Trap trap, Seen seen) : IEventHandler<OrderPlaced>, IDisposable
-    {
-        public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
-            trap.IsSet("handler returns null") ? null! : Note(seen, @event.OrderId);
-
-        public void Dispose()
-        {
-            if (trap.IsSet("dispose"))
-            {
-                throw new PlannedException();
-            }
-        }
-    }
-
-    private sealed class OddAlert(Trap trap, Seen seen) : IDeadLetterNotifier
-    {
-        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
-            trap.IsSet("alert") ? throw trap.Exception() : Note(seen, "alert");
-    }
-
-    private sealed record OddEvent(string Place, [property: System.Text.Json.Serialization.JsonIgnore] Func<Exception> Exception)
-    {
-        public string Getter => Place == "getter" ? throw Exception() : "fine";
-    }
-
-    private sealed class OddHeaders(Func<Exception> exception)
-        : ReadOnlyDictionary<string, string>(new Dictionary<string, string> { ["a"] = "b" }), IReadOnlyDictionary<string, string>
-    {
-        int IReadOnlyCollection<KeyValuePair<string, string>>.Count => throw exception();
-    }
-
-    private sealed class OddList(Func<Exception> exception) : IReadOnlyList<OddEvent>
-    {
-        public int Count => 3;
-
-        public OddEvent this[int index] => index == 1 ? throw exception() : new OddEvent($"{index}", exception);
-
-        public IEnumerator<OddEvent> GetEnumerator() => throw exception();
-
-        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
-    }
-
-    /// <summary>
-    /// Writes what the console logger writes: the message, then the exception, line by line. Looks at what other log
-    /// providers look at, too.
-    /// </summary>
-    private sealed class ConsoleLog : ILoggerProvider, ILogger
-    {
-        private readonly List<string> lines = [];
-
-        public IReadOnlyList<string> Lines
-        {
-            get
-            {
-                lock (lines)
-                {
-                    return [.. lines];
-                }
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter)
-        {
-            var text = $"{formatter(state, exception)}\n{exception?.ToString().ReplaceLineEndings("\n")}\n"
-                + $"{exception?.StackTrace?.ReplaceLineEndings("\n")}\n{exception?.Message}\n{exception?.InnerException?.Message}";
-            lock (lines)
-            {
-                lines.AddRange(text.Split('\n'));
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

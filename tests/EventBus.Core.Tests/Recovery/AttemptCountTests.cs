@@ -6,13 +6,13 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// A write that is held lends the handler slot of its caller. What others wait for is the write and not the slot, which
-/// a hanging event may hold by then.
+/// Shows that a held write lends the handler slot of its caller. Others wait for the write, not for the slot, which a
+/// hanging event may hold by then.
 /// </summary>
 public sealed class AttemptCountTests
 {
     private readonly FakeTimeProvider time = new();
-    private readonly PickyStore store = new();
+    private readonly FaultyStore store = new();
     private readonly ConcurrencyLimiter slots = new(1);
     private readonly FailurePolicy policy = new(
         "mail",
@@ -30,35 +30,35 @@ public sealed class AttemptCountTests
 
     [Fact]
     public Task Count_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync(
+        CompletesBeforeTheSlotIsReturnedAsync(
             "count",
             () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written));
 
     [Fact]
     public Task Mark_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written));
+        CompletesBeforeTheSlotIsReturnedAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written));
 
     [Fact]
     public Task CountOfAnEntry_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written));
+        CompletesBeforeTheSlotIsReturnedAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written));
 
     [Fact]
     public Task MarkOfAnEntry_StoredWhileAnotherHasTheSlot_IsVisibleAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written));
+        CompletesBeforeTheSlotIsReturnedAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written));
 
-    private async Task IsKnownBeforeTheSlotIsBackAsync(string step, Func<Task> write)
+    private async Task CompletesBeforeTheSlotIsReturnedAsync(string step, Func<Task> write)
     {
         store.Before = (what, _) =>
         {
             if (what == step && ++writes == 1)
             {
-                throw new IOException("away for a moment");
+                throw new IOException("unreachable for a moment");
             }
         };
         await slots.TakeAsync();
         var writing = write();
 
-        // The fresh event that hangs.
+        // The new event that hangs takes the slot.
         await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
         await time.AdvanceUntilAsync(
             TimeSpan.FromMilliseconds(100),

@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>An exception whose members do what the test wants.</summary>
+/// <summary>An exception whose members throw or return what the test chooses.</summary>
 internal sealed class BadException : Exception
 {
-    // As an application may read it from a socket. Made once: what the bus copies of it is what counts.
+    // A text that an application may read from a socket. Created once, so that only copies of the bus are measured.
     private static readonly Lazy<string> Huge = new(() => new string('x', 50 * 1024 * 1024));
 
     private readonly Func<string?> text;

@@ -7,11 +7,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus;
 
-/// <summary>Events that the broker drops are stored before they are acknowledged.</summary>
+/// <summary>Shows that an event that the broker dead-letters is stored before it is acknowledged.</summary>
 public sealed class BrokerDeadLetterTests : IAsyncDisposable
 {
-    private readonly HandOverTransport transport = new();
-    private readonly PickyStore store = new();
+    private readonly InjectingTransport transport = new();
+    private readonly FaultyStore store = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -21,7 +21,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     public async Task BrokerDeadLetter_StoreAcceptsItLate_IsAcknowledgedThenAndListed()
     {
         var (attempts, acknowledgedBefore) = (0, false);
-        store.BeforeKeeping = _ =>
+        store.BeforeRecording = _ =>
         {
             acknowledgedBefore |= transport.Acknowledged.Count > 0;
             if (++attempts < 3)
@@ -41,7 +41,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     }
 
     /// <summary>
-    /// The event comes again because its process ended in between, or its subscription is no longer in the code.
+    /// The event is redelivered because its process ended in between, or its subscription is no longer in the code.
     /// </summary>
     [Fact]
     public async Task BrokerDeadLetter_StoredAlreadyOrOfAnotherVersion_IsOneDeadLetterEach()
@@ -59,14 +59,14 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
     }
 
     /// <summary>
-    /// The store has no room for one subscription: health names it, the others are kept, and its own follow in order
-    /// once there is room.
+    /// The store has no capacity for one subscription: the health check names it, the events of the others are stored,
+    /// and its own events follow in order once there is capacity.
     /// </summary>
     [Fact]
     public async Task BrokerDeadLetter_NoCapacityForOneSubscription_OthersAreStoredAndHealthNamesIt()
     {
         var (isFull, refused) = (true, new ConcurrentBag<string>());
-        store.BeforeKeeping = entry =>
+        store.BeforeRecording = entry =>
         {
             if (entry.Subscription == "mail" && Volatile.Read(ref isFull))
             {
@@ -115,7 +115,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport)
         .UseStores(_ => new TestBusStores(
-            "picky",
+            "faulty",
             durable: false,
             failures: store,
             processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))

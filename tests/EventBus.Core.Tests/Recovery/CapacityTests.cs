@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// Each subscription has its own room in the in-memory store: one that has none left holds back itself alone.
+/// Shows that each subscription has its own capacity in the in-memory store: a full one delays only itself.
 /// </summary>
 public sealed class CapacityTests : IDisposable
 {
@@ -27,13 +27,13 @@ public sealed class CapacityTests : IDisposable
         await UntilAsync(
             () => logs.At(LogLevel.Error).Any(
                 text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)),
-            "the subscription has no room");
+            "the subscription has no capacity");
         Assert.Equal(10, seen.Items.Count(item => item.StartsWith("mail", StringComparison.Ordinal)));
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "handled events"));
 
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
-        Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
+        Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not accept", StringComparison.Ordinal));
 
         time.Advance(TimeSpan.FromHours(2));
         await UntilAsync(() => seen.Items.Contains("mail 11"), "there is room again");
@@ -52,7 +52,7 @@ public sealed class CapacityTests : IDisposable
         await UntilAsync(
             () => logs.At(LogLevel.Error).Any(
                 text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)),
-            "the subscription has no room");
+            "the subscription has no capacity");
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
         await UntilAsync(
@@ -67,15 +67,15 @@ public sealed class CapacityTests : IDisposable
             "the room is used");
     }
 
-    /// <summary>A retry that becomes a dead letter needs no room, and one that succeeds makes some.</summary>
+    /// <summary>A retry that becomes a dead letter needs no capacity, and a successful retry frees some.</summary>
     [Fact]
     public async Task Retries_OfAFullSubscription_ContinueAndFreeCapacity()
     {
-        var healed = false;
+        var isFixed = false;
         var handled = new Seen();
         await using var running = await StartAsync(capacity: 5, _ => { }, e =>
         {
-            if (!healed)
+            if (!isFixed)
             {
                 throw new IOException("down");
             }
@@ -87,12 +87,12 @@ public sealed class CapacityTests : IDisposable
         await UntilAsync(
             () => logs.At(LogLevel.Error).Any(
                 text => text.StartsWith("The store has no room for new data of mail", StringComparison.Ordinal)),
-            "the subscription has no room");
+            "the subscription has no capacity");
 
-        healed = true;
+        isFixed = true;
         await UntilAsync(() => handled.Items.Distinct().Count() == 8, "all are handled");
 
-        // What waits for room is written again by the clock, which must go on.
+        // Writes that wait for capacity are repeated by time, so the clock must advance.
         var idle = running.WhenIdleAsync();
         await UntilAsync(() => idle.IsCompleted, "nothing waits");
         await idle;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Work that was planned before the clock is set back by an hour runs when its time has elapsed.</summary>
+/// <summary>Shows that work planned before the clock is set back by an hour runs after its delay.</summary>
 public sealed class ClockSetBackTests
 {
     private static readonly TimeSpan Back = TimeSpan.FromHours(-1);
@@ -34,7 +34,7 @@ public sealed class ClockSetBackTests
         await time.PassAsync(running, TimeSpan.FromSeconds(2));
         Assert.Equal(["start 1", "start 2"], seen.Items);
 
-        // What is planned after it is neither earlier nor later.
+        // Work that is planned afterwards is neither earlier nor later.
         await time.PassAsync(running, TimeSpan.FromSeconds(8));
         Assert.Equal(2, seen.Items.Count);
         await time.PassAsync(running, TimeSpan.FromSeconds(3));
@@ -75,7 +75,7 @@ public sealed class ClockSetBackTests
         time.Set(Back);
         await running.Bus.PublishAsync(new OrderPlaced("3"), Token);
 
-        // A paused subscription is not idle: what is queued is its next probe.
+        // A paused subscription is not idle: its next probe is queued.
         time.Advance(TimeSpan.FromSeconds(12));
         await running.WhenIdleAsync();
         Assert.Equal(["1", "2", "3"], seen.Items);
@@ -115,7 +115,7 @@ public sealed class ClockSetBackTests
     public async Task Retry_QueueIsMissingWhileTheClockIsSet_IsDueAsPlanned()
     {
         var (waits, clock, isAway, tries) = (new ConcurrentQueue<TimeSpan>(), (TimeProvider?)null, true, 0);
-        var queue = new PickyStore
+        var queue = new FaultyStore
         {
             Keep = entry =>
             {
@@ -124,7 +124,7 @@ public sealed class ClockSetBackTests
                 return ValueTask.FromResult(true);
             },
         };
-        var stores = new TestBusStores("in queues", failures: new PickyQueue(queue)) { Opened = setup => clock = setup.TimeProvider };
+        var stores = new TestBusStores("in queues", failures: new FaultyQueue(queue)) { Opened = setup => clock = setup.TimeProvider };
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
                 .UseStores(_ => stores)
@@ -133,11 +133,11 @@ public sealed class ClockSetBackTests
                 .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
             time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
-        await PassUntilAsync("a write is tried", () => tries > 0);
+        await AdvanceUntilAsync("a write is tried", () => tries > 0);
 
         time.Set(Back);
         isAway = false;
-        await PassUntilAsync("the entry is written", () => !waits.IsEmpty);
+        await AdvanceUntilAsync("the entry is written", () => !waits.IsEmpty);
         Assert.InRange(Assert.Single(waits), TimeSpan.Zero, TimeSpan.FromMinutes(1));
     }
 
@@ -157,8 +157,8 @@ public sealed class ClockSetBackTests
         Assert.Equal(1, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    /// <summary>Lets time pass until a condition is true.</summary>
-    private Task PassUntilAsync(string what, Func<bool> condition) => Until.TrueAsync(
+    /// <summary>Advances the time until a condition is true.</summary>
+    private Task AdvanceUntilAsync(string what, Func<bool> condition) => Until.TrueAsync(
         what,
         () =>
         {
@@ -192,7 +192,7 @@ public sealed class ClockSetBackTests
         }
     }
 
-    /// <summary>A clock that shows another time.</summary>
+    /// <summary>A clock that differs from another clock by a fixed time.</summary>
     private sealed class OtherTime(TimeProvider inner, TimeSpan apart) : TimeProvider
     {
         public override long TimestampFrequency => inner.TimestampFrequency;

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>
-/// A write is at fault only where the store takes other writes before and after it, several times in a row.
+/// Shows that a write counts as unstorable only if the store accepts other writes before and after it, several times
+/// in a row.
 /// </summary>
 public sealed class DurableWriterTests
 {
@@ -79,7 +80,8 @@ public sealed class DurableWriterTests
     }
 
     /// <summary>
-    /// The store is away for a moment after each try: that is no outage of its own, and ends with a verdict.
+    /// The store is unreachable for a moment after each attempt of this write: that does not count as an outage, and
+    /// the write is reduced.
     /// </summary>
     [Theory]
     [InlineData(0.05)]
@@ -103,7 +105,7 @@ public sealed class DurableWriterTests
         bool IsConnected() => time.GetUtcNow() >= connectedAt;
     }
 
-    /// <summary>A store that is up only now and then cuts every write off: no write is at fault for that.</summary>
+    /// <summary>A store that is intermittently reachable interrupts all writes: no write counts as the cause.</summary>
     [Fact]
     public async Task Write_WhileTheStoreIsUpIntermittently_IsNeverReduced()
     {
@@ -163,7 +165,7 @@ public sealed class DurableWriterTests
         Assert.Equal((true, 1), (writer.StoreIsDown, probes));
         Assert.False(slots.Intake.WhenOpenAsync().IsCompleted);
 
-        // After its time without an answer the next one is asked, and nothing was judged.
+        // After a probe has had no answer for its time, the next one is sent, and nothing was decided.
         await AdvanceUntilAsync(() => probes > 1);
         Assert.True(writer.StoreIsDown);
         down = false;

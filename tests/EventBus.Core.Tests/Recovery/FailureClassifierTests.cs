@@ -19,7 +19,7 @@ public sealed class FailureClassifierTests
     [Fact]
     public void Classify_FirstFailure_IsRetriedAfterTheDelay()
     {
-        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, starts: 1), new Threw(new IOException("no")), Now);
+        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, attempts: 1), new Threw(new IOException("no")), Now);
 
         Assert.Equal((FailedEventStatus.Waiting, Now.AddSeconds(5), 1), (entry.Status, entry.DueAt, entry.Attempts));
         Assert.Equal(Now, Assert.Single(entry.History).At);
@@ -28,7 +28,7 @@ public sealed class FailureClassifierTests
     [Fact]
     public void Classify_RetriesUsedUp_IsADeadLetterThatBlocksItsKey()
     {
-        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, starts: 2), new Threw(new IOException("no")), Now);
+        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, attempts: 2), new Threw(new IOException("no")), Now);
 
         Assert.Equal((FailedEventStatus.Dead, DeadLetterReason.HandlerFailed, "order-1"), (entry.Status, entry.Reason, entry.LineKey));
     }
@@ -36,7 +36,7 @@ public sealed class FailureClassifierTests
     [Fact]
     public void Classify_PermanentException_IsADeadLetterAtOnce()
     {
-        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, starts: 1), new Threw(new FormatException("no")), Now);
+        var entry = FailureClassifier.Classify(policy, policy.Fresh(envelope, attempts: 1), new Threw(new FormatException("no")), Now);
 
         Assert.Equal((FailedEventStatus.Dead, DeadLetterReason.PermanentFailure), (entry.Status, entry.Reason));
     }
@@ -46,7 +46,7 @@ public sealed class FailureClassifierTests
     {
         var entry = FailureClassifier.Classify(
             policy,
-            policy.Fresh(envelope, starts: 2),
+            policy.Fresh(envelope, attempts: 2),
             new Threw(new IOException("no")) { Counts = false },
             Now);
 
@@ -60,7 +60,7 @@ public sealed class FailureClassifierTests
 
         var entry = FailureClassifier.Classify(
             continues,
-            continues.Fresh(envelope, starts: 0),
+            continues.Fresh(envelope, attempts: 0),
             new Rejected(new Rejection(DeadLetterReason.Unreadable, "no JSON")),
             Now);
 
@@ -74,7 +74,7 @@ public sealed class FailureClassifierTests
     {
         var deferred = new Deferred(Stamp: 7, Recheck: TimeSpan.FromMinutes(5), Timeout: TimeSpan.FromMinutes(1)) { Position = 3 };
 
-        var (entry, deadline) = FailureClassifier.Defer(policy.Fresh(envelope, starts: 1), deferred, Now);
+        var (entry, deadline) = FailureClassifier.Defer(policy.Fresh(envelope, attempts: 1), deferred, Now);
 
         Assert.Equal(Now.AddMinutes(1), deadline);
         Assert.Equal((FailedEventStatus.Deferred, deadline, 0, (long?)3), (entry.Status, entry.DueAt, entry.Attempts, entry.Position));

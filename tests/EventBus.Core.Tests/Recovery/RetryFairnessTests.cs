@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Retries against everything that could keep them from running.</summary>
+/// <summary>Tests retries under conditions that could keep them from running.</summary>
 public sealed class RetryFairnessTests
 {
     private readonly FakeTimeProvider time = new();
@@ -51,7 +51,7 @@ public sealed class RetryFairnessTests
     }
 
     /// <summary>
-    /// A deployment costs no retry: what was claimed and found no slot before the stop goes back as it was.
+    /// A deployment costs no retry: an entry that was claimed but got no slot before the stop is released unchanged.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -123,11 +123,11 @@ public sealed class RetryFairnessTests
     [Fact]
     public async Task Store_FullOfWaitingEntries_DelaysNewFailuresUntilRetriesFreeCapacity()
     {
-        var healed = false;
+        var isFixed = false;
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(o => o.StoreCapacity = 3)
                 .Configure(o => o.Retry.Jitter = 0)
-                .Subscribe("mail", s => s.Concurrency(2).On<OrderPlaced>((e, _, _) => healed ? Note(e.OrderId) : throw new IOException())),
+                .Subscribe("mail", s => s.Concurrency(2).On<OrderPlaced>((e, _, _) => isFixed ? Note(e.OrderId) : throw new IOException())),
             time,
             services => services.AddLogging().AddHealthChecks());
         var health = running.Services.GetRequiredService<HealthCheckService>();
@@ -137,11 +137,11 @@ public sealed class RetryFairnessTests
         }
 
         await Until.TrueAsync(
-            "the health check shows that the subscription has no room",
+            "the health check shows that the subscription has no capacity",
             async () => (await health.CheckHealthAsync(Token)).Status == HealthStatus.Degraded,
             Token);
-        healed = true;
-        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "all are handled in the end", () => seen.Items.Count == 6, Token);
+        isFixed = true;
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "all are handled", () => seen.Items.Count == 6, Token);
         await running.WhenIdleAsync();
 
         Assert.Equal(["0", "1", "2", "3", "4", "5"], seen.Items.Order());

@@ -10,7 +10,7 @@ public sealed class RetryLeaseRenewerTests : IAsyncDisposable
 
     private readonly ObservedTime time = new();
     private readonly LogMemory log = new();
-    private readonly PickyStore store = new();
+    private readonly FaultyStore store = new();
     private readonly List<string> renewed = [];
     private readonly CancellationTokenSource stop = new();
     private readonly RetryLeaseRenewer renewer;
@@ -95,7 +95,7 @@ public sealed class RetryLeaseRenewerTests : IAsyncDisposable
 
         await time.PassAsync(Duration / 3);
 
-        // Together, which fails at the first, and then no more than three by themselves.
+        // The batch fails at its first entry; then single renewals, at most three at a time.
         Assert.Equal(4, renewed.Count);
         await time.PassAsync(Duration / 3);
         Assert.All(claims, claim => Assert.False(claim.Lost.IsCancellationRequested));
@@ -115,7 +115,7 @@ public sealed class RetryLeaseRenewerTests : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        // Not in the context of the test, so that the loop continues when the clock advances.
+        // Leaves the context of the test, so that the loop continues when the clock advances.
         await BackendTasks.SwitchToThreadPool();
         await renewer.RunAsync(stop.Token);
     }

@@ -157,15 +157,15 @@ public sealed class RetryTests
     [Fact]
     public async Task DeadLetter_Retried_RunsWithAllRetriesAndTheSameId()
     {
-        var healed = false;
+        var isFixed = false;
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>(
                 "mail",
-                (_, context, _) => healed ? Note($"{context.EventId} {context.Attempt}") : throw new IOException()), time);
+                (_, context, _) => isFixed ? Note($"{context.EventId} {context.Attempt}") : throw new IOException()), time);
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
         await running.WhenIdleAsync();
 
-        healed = true;
+        isFixed = true;
         Assert.True(await running.DeadLetters.RetryAsync("mail~e1", Token));
         await running.WhenIdleAsync();
 
@@ -177,10 +177,10 @@ public sealed class RetryTests
     [Fact]
     public async Task DeadLetters_ListCountDiscardAndRetryAll_FollowTheFilter()
     {
-        var healed = false;
+        var isFixed = false;
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Retry(0)
-                .Subscribe<OrderPlaced>("mail", (e, _, _) => healed ? Note(e.OrderId) : throw new IOException())
+                .Subscribe<OrderPlaced>("mail", (e, _, _) => isFixed ? Note(e.OrderId) : throw new IOException())
                 .Subscribe<OrderShipped>("stock", (_, _, _) => throw new IOException()),
             time);
         foreach (var id in new[] { "1", "2", "3" })
@@ -207,7 +207,7 @@ public sealed class RetryTests
         await Assert.ThrowsAsync<ArgumentException>(() => letters.DiscardAsync("mail~3", " ", Token));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => letters.ListAsync(new DeadLetterFilter { Take = 0 }, Token));
 
-        healed = true;
+        isFixed = true;
         Assert.Equal(2, await letters.RetryAllAsync(mail, Token));
         await running.WhenIdleAsync();
         Assert.Equal(["1", "3"], seen.Items.Order());
@@ -220,7 +220,7 @@ public sealed class RetryTests
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
                 .Retry(0)
-                .AddAlert<ShakyAlert>()
+                .AddAlert<FlakyAlert>()
                 .Subscribe<OrderPlaced>("mail", (e, _, _) => e.OrderId == "bad" ? throw new IOException() : Note("good")),
             time,
             services => services.AddSingleton(seen));
@@ -228,7 +228,7 @@ public sealed class RetryTests
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
         await Until.TrueAsync("the first alert was tried", () => seen.Items.Contains("alert fails"), Token);
         await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
-        await Until.TrueAsync("an event passes while the alert waits", () => seen.Items.Contains("good"), Token);
+        await Until.TrueAsync("an event is handled while the alert waits", () => seen.Items.Contains("good"), Token);
         await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the alert is tried again", () => seen.Items.Contains("alerted"), Token);
 
         Assert.Equal(["alert fails", "alerted", "good"], seen.Items.Order());
@@ -279,7 +279,7 @@ public sealed class RetryTests
         }
     }
 
-    private sealed class ShakyAlert(Seen seen) : IDeadLetterNotifier
+    private sealed class FlakyAlert(Seen seen) : IDeadLetterNotifier
     {
         private bool failed;
 

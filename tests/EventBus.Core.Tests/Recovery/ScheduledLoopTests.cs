@@ -9,7 +9,7 @@ public sealed class ScheduledLoopTests
     [Fact]
     public async Task Wait_ClockChangesWhileTheTimerIsSet_EndsWhenItIsDue()
     {
-        var time = new HastyClock { Haste = TimeSpan.FromSeconds(5) };
+        var time = new AdvancingClock { AdvanceBeforeTimer = TimeSpan.FromSeconds(5) };
         var due = time.GetUtcNow() + TimeSpan.FromSeconds(30);
         var (waits, ran) = (new SemaphoreSlim(0), new TaskCompletionSource());
         time.TimerSet = () => waits.Release();
@@ -31,7 +31,7 @@ public sealed class ScheduledLoopTests
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = loop.RunAsync(stop.Token);
 
-        // The timer that came too late, and the one after it.
+        // The timer that was too late, and the next one.
         Assert.True(await waits.WaitAsync(RunningBus.Patience, Token));
         Assert.True(await waits.WaitAsync(RunningBus.Patience, Token));
         time.Advance(TimeSpan.FromSeconds(25));
@@ -41,18 +41,18 @@ public sealed class ScheduledLoopTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
     }
 
-    /// <summary>A clock that moves on just before the first timer is set.</summary>
-    private sealed class HastyClock : FakeTimeProvider
+    /// <summary>A clock that advances just before the first timer is set.</summary>
+    private sealed class AdvancingClock : FakeTimeProvider
     {
-        public TimeSpan Haste { get; set; }
+        public TimeSpan AdvanceBeforeTimer { get; set; }
 
         public Action TimerSet { get; set; } = () => { };
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            var haste = Haste;
-            Haste = TimeSpan.Zero;
-            Advance(haste);
+            var step = AdvanceBeforeTimer;
+            AdvanceBeforeTimer = TimeSpan.Zero;
+            Advance(step);
             var timer = base.CreateTimer(callback, state, dueTime, period);
             TimerSet();
             return timer;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A clock that a test moves, and that tells when someone has begun to wait by it.</summary>
+/// <summary>A clock that a test advances, and that signals each new wait.</summary>
 internal sealed class SteppingTime : FakeTimeProvider
 {
     private readonly Channel<TimeSpan> waits = Channel.CreateUnbounded<TimeSpan>();
@@ -15,7 +15,7 @@ internal sealed class SteppingTime : FakeTimeProvider
         return timer;
     }
 
-    /// <summary>Completes when the next one has begun to wait, with how long.</summary>
+    /// <summary>Completes when the next wait has begun, with its length.</summary>
     public async Task<TimeSpan> NextWaitAsync()
     {
         try
@@ -24,7 +24,7 @@ internal sealed class SteppingTime : FakeTimeProvider
         }
         catch (TimeoutException exception)
         {
-            throw new TimeoutException($"No code began to wait within {RunningBus.Patience}.", exception);
+            throw new TimeoutException($"No wait began within {RunningBus.Patience}.", exception);
         }
     }
 }

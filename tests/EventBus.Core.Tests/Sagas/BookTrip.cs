@@ -1,6 +1,6 @@
 namespace EventBus.Sagas;
 
-/// <summary>Flight, hotel, payment, as the test wants them.</summary>
+/// <summary>A saga with the steps flight, hotel and payment, whose behavior a test chooses.</summary>
 internal sealed class BookTrip(Script script, Action<SagaBuilder<Trip>, Script>? define = null) : Saga<Trip>
 {
     protected internal override void Define(SagaBuilder<Trip> saga)

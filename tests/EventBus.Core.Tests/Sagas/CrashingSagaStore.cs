@@ -3,9 +3,9 @@ using EventBus.Stores;
 namespace EventBus.Sagas;
 
 /// <summary>
-/// The store as an instance sees it that dies at one of its writes: from then on none of its writes reaches the store.
+/// The store of an instance that crashes at one of its writes: none of its later writes reaches the store.
 /// </summary>
-internal sealed class CrashingSagaStore(SagaStore inner, int deadly, bool after) : DelegatingSagaStore(inner)
+internal sealed class CrashingSagaStore(SagaStore inner, int crashAt, bool after) : DelegatingSagaStore(inner)
 {
     private readonly TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int writes;
@@ -19,16 +19,16 @@ internal sealed class CrashingSagaStore(SagaStore inner, int deadly, bool after)
 
     public override TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
-    /// <summary>Completes when it has died, or seen a saga to the end.</summary>
+    /// <summary>Completes when the instance has crashed, or when a saga has ended.</summary>
     public Task Over => over.Task;
 
-    public void Die()
+    public void Crash()
     {
         isDead = true;
         over.TrySetResult();
     }
 
-    /// <summary>Holds up every call until the returned action is called.</summary>
+    /// <summary>Delays each call until the returned action is called.</summary>
     public Action Pause()
     {
         var pause = paused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -73,17 +73,17 @@ internal sealed class CrashingSagaStore(SagaStore inner, int deadly, bool after)
             throw new IOException("the store does not answer");
         }
 
-        var isDeadly = Interlocked.Increment(ref writes) == deadly;
-        if (isDeadly && !after)
+        var isCrash = Interlocked.Increment(ref writes) == crashAt;
+        if (isCrash && !after)
         {
-            Die();
+            Crash();
             await LiveAsync(cancellationToken);
         }
 
         var done = await write(entry, cancellationToken);
-        if (isDeadly)
+        if (isCrash)
         {
-            Die();
+            Crash();
             await LiveAsync(cancellationToken);
         }
 

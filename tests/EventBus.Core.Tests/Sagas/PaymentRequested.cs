@@ -1,4 +1,4 @@
 namespace EventBus.Sagas;
 
-/// <summary>A question that a step asks, and its answer.</summary>
+/// <summary>The request of a step that waits for a reply.</summary>
 internal sealed record PaymentRequested(string TripId);

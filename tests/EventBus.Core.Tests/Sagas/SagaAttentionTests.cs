@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>A saga that cannot continue: one alert is sent, and an operator decides.</summary>
+/// <summary>Shows that a saga that cannot continue raises one alert and waits for an operator.</summary>
 public sealed class SagaAttentionTests
 {
     private readonly Script script = new();
@@ -128,7 +128,7 @@ public sealed class SagaAttentionTests
         Assert.Equal(["+flight", "+payment", "+confirmation", "+confirmation"], script.Calls);
         Assert.Contains("after the pivot", result.Error, StringComparison.Ordinal);
 
-        // Skipped, it is done; the saga has come to its end.
+        // The skipped step is done, and the saga has ended.
         Assert.True(await bus.SagaManager().SkipAsync("trip-1", "sent by hand", Token));
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
     }

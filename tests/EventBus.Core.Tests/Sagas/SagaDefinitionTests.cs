@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Sagas;
 
-/// <summary>Mistakes in a saga are found at the start, each with its fix.</summary>
+/// <summary>Shows that mistakes in a saga are reported at the start, each with its fix.</summary>
 public sealed class SagaDefinitionTests
 {
     [Fact]
@@ -45,7 +45,7 @@ public sealed class SagaDefinitionTests
         Expect(problems, "are all the saga 'book-trip'");
         Expect(problems, "share the state EventBus.Sagas.Trip");
         Expect(
-            await ProblemsAsync(Good, bus => bus.AddSaga<SagaTests.OtherSaga, SagaTests.Other>("two words")),
+            await ProblemsAsync(Good, bus => bus.AddSaga<SagaStartTests.OtherSaga, SagaStartTests.Other>("two words")),
             "The saga name 'two words' is invalid");
     }
 

@@ -6,10 +6,10 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus.Sagas;
 
 /// <summary>
-/// A rejection means "no effect" only while no earlier run of the step may have had one, whatever became of that run
-/// and of its budget.
+/// Shows that a rejection means "no effect" only if no earlier attempt of the step may have had an effect, even if that
+/// attempt was interrupted or used up its retries.
 /// </summary>
-public sealed class SagaInDoubtTests
+public sealed partial class SagaInDoubtTests
 {
     private readonly InMemorySagaStore store = new(1_000);
     private readonly Script script = new();
@@ -31,7 +31,7 @@ public sealed class SagaInDoubtTests
         Assert.Equal(["hotel", "flight"], result.Compensated);
         Assert.Equal(["+flight", "+hotel", "+hotel", "-hotel", "-flight"], script.Calls);
 
-        // Known, and not counted.
+        // The interruption is known, and not counted.
         Assert.Equal(0, info.Steps[1].Interruptions);
         Assert.Contains(info.History, entry => entry is { Step: "hotel", Text: "interrupted by a stop" });
     }
@@ -111,7 +111,7 @@ public sealed class SagaInDoubtTests
                 await answering!.Services.GetRequiredService<IEventBus>()
                     .PublishAsync(new PaymentSettled(context.SagaId, "early"), new PublishOptions { CorrelationId = context.SagaId }, ct);
                 await Until.TrueAsync(
-                    "the reply is taken in",
+                    "the reply is stored",
                     async () => SagaProgress.Read((await store.FindAsync(context.SagaId, ct))!.Content, out _)!.Inbox.Count > 0,
                     ct);
             }
@@ -127,11 +127,11 @@ public sealed class SagaInDoubtTests
             await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
         });
         var time = new FakeTimeProvider();
-        var mortal = new CrashingSagaStore(store, int.MaxValue, after: false);
-        using var first = answering = await StartAsync(define, mortal, time);
+        var crashing = new CrashingSagaStore(store, int.MaxValue, after: false);
+        using var first = answering = await StartAsync(define, crashing, time);
         await Sagas(first).StartAsync(new Trip("ada"), "trip-1", Token);
         await inReply.Task.WaitAsync(RunningBus.Patience, Token);
-        mortal.Die();
+        crashing.Crash();
 
         using var second = await StartAsync(define, time: time);
         var waiting = Sagas(second).WaitAsync<Trip>("trip-1", Token);
@@ -188,90 +188,12 @@ public sealed class SagaInDoubtTests
         Assert.DoesNotContain("-flight", script.Calls);
     }
 
-    [Fact]
-    public async Task Timeout_OfAStepRejectedByTimeoutExceptions_IsNoRejection()
-    {
-        script.Doing = (run, _, ct) => run == "+hotel" ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : Task.CompletedTask;
-        await using var bus = await script.StartTripsAsync((saga, s) =>
-        {
-            saga.Step("flight", s, undo: true);
-            saga.Step("hotel", s, undo: true).Retry(0).Timeout(TimeSpan.FromMilliseconds(50)).RejectedBy<TimeoutException>();
-        });
-
-        Assert.Equal(["hotel", "flight"], (await bus.RunTripAsync()).Compensated);
-    }
-
-    [Fact]
-    public async Task Timeout_ReportedAsARejection_IsNoRejection()
-    {
-        script.Doing = (run, _, ct) => run == "+hotel" ? DeclineWhenCutOffAsync(ct) : Task.CompletedTask;
-        await using var bus = await script.StartTripsAsync((saga, s) =>
-        {
-            saga.Step("flight", s, undo: true);
-            saga.Step("hotel", s, undo: true).Retry(0).Timeout(TimeSpan.FromMilliseconds(50)).RejectedBy<DeclinedException>();
-        });
-
-        Assert.Equal(["hotel", "flight"], (await bus.RunTripAsync()).Compensated);
-    }
-
-    [Fact]
-    public async Task Stop_ReportedByAStepAsARejection_IsAnInterruption()
-    {
-        var runs = 0;
-        script.Doing = (run, _, ct) => run == "+hotel" && ++runs == 1 ? DeclineWhenCutOffAsync(ct) : Task.CompletedTask;
-        await StartAndStopAsync(() => runs == 1);
-
-        var (result, info) = await ContinueAsync();
-
-        Assert.Equal(SagaStatus.Completed, result.Status);
-        Assert.Contains(info.History, entry => entry is { Step: "hotel", Text: "interrupted by a stop" });
-    }
-
-    [Fact]
-    public async Task Result_ThatCannotBeStored_IsNoRejection()
-    {
-        script.Doing = (run, context, _) =>
-        {
-            if (run == "+hotel")
-            {
-                context.State.Done.Add(new string('x', 1_000_000));
-            }
-
-            return Task.CompletedTask;
-        };
-        await using var bus = await script.StartTripsAsync((saga, s) =>
-        {
-            saga.Step("flight", s, undo: true);
-            saga.Step("hotel", s, undo: true).Retry(0).RejectedBy<InvalidOperationException>();
-        });
-
-        var result = await bus.RunTripAsync();
-
-        Assert.Contains("The state has", result.Error, StringComparison.Ordinal);
-        Assert.Equal(["hotel", "flight"], result.Compensated);
-    }
-
     private static ISagas Sagas(IHost host) => host.Services.GetRequiredService<ISagas>();
 
     private static void WithPivot(SagaBuilder<Trip> saga, Script script)
     {
         saga.Step("flight", script, undo: true);
         saga.Pivot("payment", (context, ct) => script.RunAsync("+payment", context, ct)).Retry(0).RejectedBy<DeclinedException>();
-    }
-
-    /// <summary>
-    /// A client that reports the cancellation of its call by the exception that its service's refusals have too.
-    /// </summary>
-    private static async Task DeclineWhenCutOffAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
-        }
-        catch (OperationCanceledException)
-        {
-            throw new DeclinedException();
-        }
     }
 
     private static Action<SagaBuilder<Trip>, Script> Declining(Func<SagaContext<Trip>, CancellationToken, Task> onReply) => (saga, s) =>
@@ -303,14 +225,14 @@ public sealed class SagaInDoubtTests
     /// <summary>Starts a saga, and stops its instance in the middle of a step.</summary>
     private async Task StartAndStopAsync(Func<bool> isInStep, Action<SagaBuilder<Trip>, Script>? define = null)
     {
-        // Time stands still, so that what the stop leaves for the last write does not run out.
+        // The fake time does not pass, so that the time that remains for the last write does not elapse.
         using var first = await StartAsync(define, time: new FakeTimeProvider(DateTimeOffset.UtcNow));
         await Sagas(first).StartAsync(new Trip("ada"), "trip-1", Token);
         await Until.TrueAsync("the step is started", isInStep, Token);
         await first.StopAsync(new CancellationToken(canceled: true)).WaitAsync(RunningBus.Patience, Token);
     }
 
-    /// <summary>Another instance takes the saga to its end.</summary>
+    /// <summary>Completes the saga on another instance.</summary>
     private async Task<(SagaResult<Trip> Result, SagaInfo Info)> ContinueAsync(Action<SagaBuilder<Trip>, Script>? define = null)
     {
         using var second = await StartAsync(define);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>Sagas that were begun by another version of the application, and clocks that jump.</summary>
+/// <summary>Tests sagas that another version of the application started, and clocks that jump.</summary>
 public sealed class SagaStateTests
 {
     private readonly FakeTimeProvider time = new();
@@ -129,7 +129,7 @@ public sealed class SagaStateTests
         Assert.All(later, at => Assert.InRange(at, jumped.AddSeconds(60), jumped.AddSeconds(66)));
         Assert.True(later.Distinct().Count() > 10);
 
-        // What began to wait after it is not concerned, and the time that is given ends.
+        // Waits that begin afterwards are not affected, and the granted time ends.
         Assert.Null(sagas.NotBefore(clock.GetUtcNow()));
         clock.Count(TimeSpan.FromSeconds(60));
         sagas.Look();
@@ -205,7 +205,7 @@ public sealed class SagaStateTests
                 : 0) : throw new NotSupportedException("not yet");
     }
 
-    /// <summary>A wall clock that can be set, and a separate clock that only counts.</summary>
+    /// <summary>A wall clock that can be set, and a monotonic clock that is independent of it.</summary>
     private sealed class JumpingTime : TimeProvider
     {
         private DateTimeOffset wall = DateTimeOffset.UnixEpoch.AddYears(50);

@@ -49,7 +49,7 @@ public sealed class SagaTelemetryTests
             Assert.Equal(saga.SpanId, Assert.Single(mine, span => span.DisplayName == $"saga book-trip {step}").ParentSpanId);
         }
 
-        // The request is sent after its step, as its child; the handler and its answer follow.
+        // The request is sent after its step, as a child of its span. The handler and its reply follow.
         var process = Assert.Single(mine, span => span.DisplayName == "process payment.requested");
         var publish = mine.Single(span => span.SpanId == process.ParentSpanId);
         Assert.Equal("publish payment.requested", publish.DisplayName);

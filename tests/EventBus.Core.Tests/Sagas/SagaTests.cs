@@ -53,7 +53,7 @@ public sealed class SagaTests
 
         var result = await bus.RunTripAsync();
 
-        // Not retried either, although the default is three times.
+        // The step is not retried, although the default is three retries.
         Assert.Equal((SagaStatus.Compensated, "payment"), (result.Status, result.FailedStep));
         Assert.Equal(["+flight", "+payment", "-flight"], script.Calls);
     }
@@ -125,73 +125,6 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Start_SameIdTwiceAndAfterTheEnd_IsOneSaga()
-    {
-        await using var bus = await script.StartTripsAsync();
-
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => bus.RunTripAsync()));
-        var again = await bus.RunTripAsync();
-
-        Assert.True(again.IsCompleted);
-        Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
-        Assert.Equal(1, await bus.SagaManager().CountAsync(cancellationToken: Token));
-    }
-
-    [Fact]
-    public async Task Start_WithoutAnId_ReturnsANewOneEachTime()
-    {
-        await using var bus = await script.StartTripsAsync();
-
-        var ids = new[]
-        {
-            await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token),
-            await bus.Sagas().StartAsync(new Trip("ada"), cancellationToken: Token)
-        };
-
-        Assert.Equal(2, ids.Distinct().Count());
-        Assert.True((await bus.Sagas().WaitAsync<Trip>(ids[1], Token)).IsCompleted);
-    }
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("a/b")]
-    [InlineData("a b")]
-    [InlineData("a\n")]
-    public async Task Start_InvalidId_NamesTheAllowedCharacters(string id)
-    {
-        await using var bus = await script.StartTripsAsync();
-
-        Assert.Contains(
-            "letters, digits",
-            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Trip("ada"), id, Token))).Message,
-            StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Start_IdOfASagaOfAnotherName_IsAnError()
-    {
-        await using var bus = await script.StartTripsAsync(configure: bus => bus.AddSaga<OtherSaga, Other>());
-        await bus.RunTripAsync("same");
-
-        Assert.Contains(
-            "'book-trip'",
-            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync(new Other(1), "same", Token))).Message,
-            StringComparison.Ordinal);
-        Assert.Contains(
-            "'book-trip'",
-            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("same", Token))).Message,
-            StringComparison.Ordinal);
-        Assert.Contains(
-            "AddSaga",
-            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().StartAsync("text", null, Token))).Message,
-            StringComparison.Ordinal);
-        Assert.Contains(
-            "no saga 'unknown'",
-            (await Assert.ThrowsAsync<ArgumentException>(() => bus.Sagas().WaitAsync<Other>("unknown", Token))).Message,
-            StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Run_StateGrowsTooLarge_FailsTheStepAndNamesTheFix()
     {
         script.Doing = (_, context, _) =>
@@ -257,7 +190,7 @@ public sealed class SagaTests
 
         var events = heard.Select(item => item.Event).ToList();
 
-        // In whatever order: the subscription is not an ordered one.
+        // In any order: the subscription is not ordered.
         Assert.Equal(
             ["flight", "hotel", "payment"],
             events.OfType<SagaStepCompleted>().Where(e => e.SagaId == "good").Select(e => e.Step).Order());
@@ -288,30 +221,6 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task List_ByNameAndStatus_ShowsThePagesTheLatestFirst()
-    {
-        await using var bus = await script.StartTripsAsync();
-        foreach (var id in (string[])["a", "b", "c"])
-        {
-            await bus.RunTripAsync(id);
-        }
-
-        script.Fail("+flight");
-        await bus.RunTripAsync("d");
-        var done = await bus.SagaManager().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Take = 2 }, Token);
-        Assert.Equal(["c", "b"], done.Select(info => info.Id));
-        Assert.Equal(["a"], (await bus.SagaManager()
-            .ListAsync(new SagaFilter { Status = SagaStatus.Completed, Before = done[^1].Number }, Token)).Select(info => info.Id));
-        Assert.Equal(3, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "book-trip", Status = SagaStatus.Completed }, Token));
-        Assert.Equal(0, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "other" }, Token));
-        var info = (await bus.Sagas().FindAsync("d", Token))!;
-        Assert.Equal(
-            ["started", "failed for good: InvalidOperationException: planned", "may have had an effect", "compensated", "compensated"],
-            info.History.Select(entry => entry.Text));
-        Assert.Null(await bus.Sagas().FindAsync("unknown", Token));
-    }
-
-    [Fact]
     public async Task TestContext_OfASaga_LetsAStepBeTestedAlone()
     {
         script.Doing = (_, context, ct) => context.PublishAsync(new PaymentRequested(context.SagaId), ct);
@@ -323,24 +232,5 @@ public sealed class SagaTests
         Assert.Equal([new PaymentRequested("t")], context.Published);
         Assert.Equal(["+payment"], context.State.Done);
         Assert.Throws<InvalidOperationException>(() => context.Services);
-    }
-
-    [Fact]
-    public async Task Bus_NotStartedOrWithoutSagas_IsAnError()
-    {
-        using var host = RunningBus.Build(bus => bus.UseInMemory());
-        var sagas = (ISagas)host.Services.GetService(typeof(ISagas))!;
-
-        Assert.Contains(
-            "AddSaga",
-            (await Assert.ThrowsAsync<EventBusException>(() => sagas.StartAsync(new Trip("ada"), null, Token))).Message,
-            StringComparison.Ordinal);
-    }
-
-    internal sealed record Other(int Number);
-
-    internal sealed class OtherSaga : Saga<Other>
-    {
-        protected internal override void Define(SagaBuilder<Other> saga) => saga.Step("only", (_, _) => Task.CompletedTask);
     }
 }

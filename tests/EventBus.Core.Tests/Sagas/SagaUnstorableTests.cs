@@ -9,7 +9,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus.Sagas;
 
 /// <summary>
-/// One saga that the store does not take needs attention. It holds up no other, and says nothing of the store.
+/// Shows that one saga that the store refuses needs an operator, delays no other saga, and does not count as an outage
+/// of the store.
 /// </summary>
 public sealed class SagaUnstorableTests : IDisposable
 {
@@ -20,7 +21,7 @@ public sealed class SagaUnstorableTests : IDisposable
     private readonly LogMemory logs = new();
     private readonly FakeTimeProvider time = new();
     private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> kept = new(StringComparer.Ordinal);
-    private readonly PickySagaStore store;
+    private readonly FaultySagaStore store;
 
     public SagaUnstorableTests() => store = new(new InMemorySagaStore(100), kept);
 
@@ -28,7 +29,7 @@ public sealed class SagaUnstorableTests : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>True if the store blames this entry.</summary>
+    /// <summary>True if the store reports this entry as the cause.</summary>
     public static TheoryData<bool> Typed => [true, false];
 
     [Theory, MemberData(nameof(Typed))]
@@ -90,7 +91,7 @@ public sealed class SagaUnstorableTests : IDisposable
         await UntilAsync(async () => (await HealthAsync(bus)).Status == HealthStatus.Healthy, "the health check is content");
     }
 
-    /// <summary>Neither does an alert that cannot be leased keep those of others back.</summary>
+    /// <summary>An alert that cannot be leased does not delay the alerts of other sagas.</summary>
     [Fact]
     public async Task Alert_OfOneSagaCannotBeClaimed_OthersAreSent()
     {
@@ -151,7 +152,7 @@ public sealed class SagaUnstorableTests : IDisposable
         bus =>
         {
             bus.UseInMemory()
-                .UseStores(_ => new TestBusStores("picky", durable: false, failures: new InMemoryFailureStore(100), sagas: store))
+                .UseStores(_ => new TestBusStores("faulty", durable: false, failures: new InMemoryFailureStore(100), sagas: store))
                 .AddSaga<BookTrip, Trip>();
             bus.Services.AddSingleton(pager);
             bus.AddAlert<SagaAttentionTests.Pager>();

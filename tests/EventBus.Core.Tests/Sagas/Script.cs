@@ -1,6 +1,6 @@
 namespace EventBus.Sagas;
 
-/// <summary>Defines what the steps of a test do, and records their calls.</summary>
+/// <summary>Defines the behavior of the steps in a test, and records their calls.</summary>
 internal sealed class Script
 {
     private readonly Lock gate = new();
@@ -9,21 +9,21 @@ internal sealed class Script
     private readonly List<string> keys = [];
     private readonly List<string> effects = [];
 
-    /// <summary>Runs at the beginning of every step.</summary>
+    /// <summary>Called at the beginning of each step.</summary>
     public Func<string, SagaContext<Trip>, CancellationToken, Task>? Doing { get; set; }
 
     public Exception Error { get; set; } = new InvalidOperationException("planned");
 
-    /// <summary>The runs: <c>+flight</c> for an execution, <c>-flight</c> for a compensation.</summary>
+    /// <summary>The calls: <c>+flight</c> for an execution, <c>-flight</c> for a compensation.</summary>
     public IReadOnlyList<string> Calls => Copy(calls);
 
-    /// <summary>The idempotency keys of the runs.</summary>
+    /// <summary>The idempotency keys of the calls.</summary>
     public IReadOnlyList<string> Keys => Copy(keys);
 
-    /// <summary>The runs, as a service sees them that does nothing twice under one key.</summary>
+    /// <summary>The calls without repetitions of an idempotency key, as a service would execute them.</summary>
     public IReadOnlyList<string> Effects => Copy(effects);
 
-    /// <summary>Lets a run fail so many times.</summary>
+    /// <summary>Makes a call fail a number of times.</summary>
     public void Fail(string run, int times = int.MaxValue) => failing[run] = times;
 
     public async Task RunAsync(string run, SagaContext<Trip> context, CancellationToken cancellationToken)

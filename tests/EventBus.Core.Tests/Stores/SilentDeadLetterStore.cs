@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>A dead-letter store that may not answer the calls of operators, whatever their tokens say.</summary>
+/// <summary>A dead-letter store that may not answer operator calls, even if their tokens are cancelled.</summary>
 internal sealed class SilentDeadLetterStore(DeadLetterStore inner, Func<Task> answering) : DelegatingDeadLetterStore(inner)
 {
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Stores;
 
-/// <summary>A store that may stop to take events, whatever their tokens say.</summary>
+/// <summary>A store of delayed events that may not answer, even if the tokens of its calls are cancelled.</summary>
 internal sealed class SilentDelayStore(DelayStore inner, Func<Task> answering) : DelayStore
 {
     public override TimeSpan PollInterval => inner.PollInterval;

@@ -1,11 +1,11 @@
 namespace EventBus.Stores;
 
-/// <summary>A store that may stop to answer, whatever the tokens say.</summary>
+/// <summary>A saga store that may not answer, even if the tokens of its calls are cancelled.</summary>
 internal sealed class SilentSagaStore(SagaStore inner, Func<Task> answering) : SagaStore
 {
     public override TimeSpan PollInterval => inner.PollInterval;
 
-    /// <summary>Says that every id is taken.</summary>
+    /// <summary>True to answer that each id is in use.</summary>
     public bool Denies { get; set; }
 
     public int Creates { get; private set; }

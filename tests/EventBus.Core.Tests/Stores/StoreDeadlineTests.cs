@@ -3,7 +3,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Stores;
 
-/// <summary>A public call ends at its deadline, and when its caller gives up, whatever the store does.</summary>
+/// <summary>
+/// Shows that a public call ends at its deadline or when its token is cancelled, even if the store does not answer.
+/// </summary>
 public sealed class StoreDeadlineTests : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(300);
@@ -49,7 +51,7 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
 
         if (exception is PublishException publish)
         {
-            // It was handed to the store: what became of it there is not known.
+            // The event was passed to the store, and the result there is unknown.
             Assert.Equal(PublishFailure.InDoubt, publish.Failure);
         }
         else if (exception is PublishManyException many)

@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>Stores that a test puts together from single ones.</summary>
+/// <summary>Stores that a test combines from single stores.</summary>
 internal sealed class TestBusStores(
     string name,
     bool durable = true,

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Received attributes are within their bounds, on every transport.</summary>
+/// <summary>Shows that received attributes are limited on every transport.</summary>
 public sealed class EnvelopeLimitsTests
 {
     private const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -71,14 +71,14 @@ public sealed class EnvelopeLimitsTests
     [MemberData(nameof(Bounds))]
     public void Attribute_WithACharacterThatIsNotAllowed_IsCutAndNamed(string attribute, int bound)
     {
-        // Controls (C0, DEL, C1), separators of lines and paragraphs, half characters, noncharacters.
+        // Controls (C0, DEL, C1), line and paragraph separators, lone surrogates, noncharacters.
         Assert.InRange(bound, 10, 1_024);
         foreach (var c in "\0\r\n\t\u001b\u007f\u0085\u009b\u2028\u2029\ud800\udc00\ufdd0\uffff")
         {
             var envelope = new Envelope(With(attribute, $"a{c}b"), []);
             if (attribute == "tracestate")
             {
-                // What cannot be used of a trace costs no event.
+                // An unusable trace state is dropped, and the event is valid.
                 Assert.Equal((null, null), (envelope.TraceState, envelope.Defect));
                 continue;
             }
@@ -162,7 +162,7 @@ public sealed class EnvelopeLimitsTests
     [Fact]
     public async Task DeadLetter_OfAnOverlongId_IsFoundAndFailsAgainWhenRetried()
     {
-        var transport = new HandOverTransport();
+        var transport = new InjectingTransport();
         await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport)
             .StoreInMemory()
             .AddAlert<AlertInbox>()

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A transport of which a test answers every call that publishes.</summary>
+/// <summary>A transport whose publish calls are answered by the test.</summary>
 internal sealed class ManualTransport : ScriptedTransport
 {
     private readonly Channel<Attempt> attempts = Channel.CreateUnbounded<Attempt>();
@@ -25,11 +25,11 @@ internal sealed class ManualTransport : ScriptedTransport
     public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
         ValueTask.FromResult<Receiver>(new ScriptedReceiver(_ => { }));
 
-    /// <summary>The next call that publishes.</summary>
+    /// <summary>Returns the next publish call.</summary>
     public Task<Attempt> NextAsync() =>
         attempts.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(RunningBus.Patience);
 
-    /// <summary>The next call, which must publish these ids.</summary>
+    /// <summary>Returns the next publish call, and asserts that it publishes these ids.</summary>
     public async Task<Attempt> NextAsync(params string[] ids)
     {
         var attempt = await NextAsync();

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A repeated failure is logged in full once, then once a minute, and once when it is over.</summary>
+/// <summary>Shows that a repeated failure is logged in full once, then once a minute, and once when it ends.</summary>
 public sealed class OutageTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -92,7 +92,7 @@ public sealed class OutageTests : IDisposable
     }
 
     /// <summary>
-    /// A permanent failure, such as an alert with a wrong address, hides no outage of another activity.
+    /// A permanent failure, such as an alert with a wrong address, does not hide an outage of another activity.
     /// </summary>
     [Fact]
     public void Outage_WhileAnotherActivityFailsPermanently_IsLoggedInFullEachTimeWithItsEnd()
@@ -133,7 +133,7 @@ public sealed class OutageTests : IDisposable
         Assert.Equal((2, 2), (InFull, Ends));
     }
 
-    /// <summary>An activity that is no longer tried must not extend the next outage.</summary>
+    /// <summary>An activity that has stopped trying must not extend the next outage.</summary>
     [Fact]
     public void Activity_WithoutAFailureForTenMinutes_CountsAsWorking()
     {
@@ -149,10 +149,10 @@ public sealed class OutageTests : IDisposable
     [Fact]
     public void Exception_WhoseMessageThrows_IsCounted()
     {
-        Fail("the alert", new Unspeakable());
+        Fail("the alert", new ThrowingException());
         time.Advance(TimeSpan.FromMinutes(1));
 
-        Fail("the alert", new Unspeakable());
+        Fail("the alert", new ThrowingException());
 
         Assert.Equal((1, 1), (InFull, Summaries));
     }
@@ -186,7 +186,7 @@ public sealed class OutageTests : IDisposable
         }
     }
 
-    private sealed class Unspeakable : Exception
+    private sealed class ThrowingException : Exception
     {
         public override string Message => throw new InvalidOperationException();
     }

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Answers every publish in the same way, and counts them.</summary>
+/// <summary>A transport that gives each publish the same answer, and counts the calls.</summary>
 internal sealed class RefusingTransport : Transport
 {
     private readonly Channel<int> published = Channel.CreateUnbounded<int>();

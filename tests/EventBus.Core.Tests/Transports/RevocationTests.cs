@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The bus on a log whose partitions change hands while handlers run.</summary>
+/// <summary>Tests the bus on a log whose partitions change their owner while handlers run.</summary>
 public sealed class RevocationTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -84,15 +84,15 @@ public sealed class RevocationTests
     {
         var log = new ScriptedLog(1);
         var journal = new Journal();
-        var stubborn = new TaskCompletionSource();
-        await using var first = await Owner.StartAsync(log, "first", journal, ordered: true, hold: "first 0", stubborn: stubborn.Task);
+        var released = new TaskCompletionSource();
+        await using var first = await Owner.StartAsync(log, "first", journal, ordered: true, hold: "first 0", released: released.Task);
         await using var second = await Owner.StartAsync(log, "second", journal, ordered: true);
         log.Assign(0, first.Connection);
         await PublishAsync(first, 1);
         await journal.HasAsync("first 0 begins");
 
         log.Assign(0, second.Connection);
-        stubborn.SetResult();
+        released.SetResult();
 
         await journal.UntilAsync(items => items.Contains("first 0") && items.Contains("second 0"), "both have handled the event");
         await first.Running.StopAsync();
@@ -151,11 +151,11 @@ public sealed class RevocationTests
         }
     }
 
-    /// <summary>No retry was planned and no dead letter written: both are logged.</summary>
+    /// <summary>Asserts that no retry was planned and no dead letter written: both are logged.</summary>
     private static void AssertNothingFailed(params Owner[] owners) =>
         Assert.DoesNotContain(owners.SelectMany(owner => owner.Logs.Entries), entry => entry.Level > LogLevel.Information);
 
-    /// <summary>One application that consumes the log.</summary>
+    /// <summary>An application that consumes the log.</summary>
     private sealed class Owner : IAsyncDisposable
     {
         public required ScriptedLog.Connection Connection { get; init; }
@@ -171,7 +171,7 @@ public sealed class RevocationTests
             bool ordered,
             string? hold = null,
             int concurrency = 16,
-            Task? stubborn = null)
+            Task? released = null)
         {
             var (connection, logs) = (log.Connect(), new LogMemory());
             var running = await RunningBus.StartAsync(
@@ -196,7 +196,7 @@ public sealed class RevocationTests
                 journal.Add($"{item} begins");
                 try
                 {
-                    await (stubborn ?? new TaskCompletionSource().Task.WaitAsync(token));
+                    await (released ?? new TaskCompletionSource().Task.WaitAsync(token));
                 }
                 catch (OperationCanceledException)
                 {

@@ -3,19 +3,19 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// A log as Kafka keeps it: events are put into partitions by key; each partition has one owner at a time, and a
-/// committed offset that moves over contiguous acknowledgements only.
+/// A partitioned log like Kafka: the key of an event selects its partition. Each partition has one owner at a time, and
+/// a committed offset that advances over contiguous acknowledgements only.
 /// </summary>
 /// <remarks>
-/// When a partition changes hands its epoch ends: what is in flight is lost, what is settled late does nothing, and the
-/// next owner starts at the committed offset.
+/// A change of the owner ends the epoch of a partition: deliveries in flight are lost, late settlements have no effect,
+/// and the next owner starts at the committed offset.
 /// </remarks>
 internal sealed class ScriptedLog(int partitions)
 {
     private readonly Lock gate = new();
     private readonly Partition[] parts = [.. Enumerable.Range(0, partitions).Select(_ => new Partition())];
 
-    /// <summary>Acknowledgements that came after their epoch had ended: the bus must make none.</summary>
+    /// <summary>The number of acknowledgements after the end of their epoch: the bus must make none.</summary>
     public int LateAcks { get; private set; }
 
     public Journal Commits { get; } = new();
@@ -32,7 +32,7 @@ internal sealed class ScriptedLog(int partitions)
         }
     }
 
-    /// <summary>Gives a partition to an owner, the same or another: a new epoch begins.</summary>
+    /// <summary>Assigns a partition to the same or another owner, and begins a new epoch.</summary>
     public void Assign(int partition, Connection owner)
     {
         Epoch? ended;
@@ -42,7 +42,7 @@ internal sealed class ScriptedLog(int partitions)
             parts[partition].Current = null;
         }
 
-        // Outside the lock: the bus settles what it cancels.
+        // Cancelled outside the lock, because the bus settles the cancelled deliveries.
         ended?.Lost.Cancel();
         lock (gate)
         {
@@ -50,7 +50,7 @@ internal sealed class ScriptedLog(int partitions)
             part.Current = new Epoch(this, partition, owner);
             for (var offset = part.Committed; offset < part.Log.Count; offset++)
             {
-                part.Current.HandOut(part.Log[offset], offset);
+                part.Current.Deliver(part.Log[offset], offset);
             }
         }
     }
@@ -61,7 +61,7 @@ internal sealed class ScriptedLog(int partitions)
         {
             var part = parts[PartitionOf(envelope.Key)];
             part.Log.Add(envelope);
-            part.Current?.HandOut(envelope, part.Log.Count - 1);
+            part.Current?.Deliver(envelope, part.Log.Count - 1);
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class ScriptedLog(int partitions)
         Assign(epoch.Partition, epoch.Owner);
     }
 
-    /// <summary>One consumer of the group.</summary>
+    /// <summary>A consumer of the group.</summary>
     internal sealed class Connection(ScriptedLog log) : ScriptedTransport
     {
         public ScriptedReceiver? Receiver { get; private set; }
@@ -138,8 +138,8 @@ internal sealed class ScriptedLog(int partitions)
 
         public HashSet<int> Done { get; } = [];
 
-        public void HandOut(Envelope envelope, int offset) =>
-            owner.Receiver!.HandOut(new Delivery(envelope, this, offset, lost: Lost.Token));
+        public void Deliver(Envelope envelope, int offset) =>
+            owner.Receiver!.Deliver(new Delivery(envelope, this, offset, lost: Lost.Token));
 
         public ValueTask AckAsync(in Delivery delivery)
         {

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// A queue as SQS keeps it: a delivery is invisible for a while, is renewed up to a maximum handling time, and comes
-/// again when it was not settled by then. Receipts of an earlier delivery are stale.
+/// A queue like SQS: a delivery is invisible for a while, is renewed up to a maximum handling time, and is redelivered
+/// if it was not settled by then. Receipts of an earlier delivery are stale.
 /// </summary>
 internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, TimeSpan maxHandling) : ScriptedTransport, IDeliverySettler
 {
@@ -15,10 +15,10 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
 
     public Journal Events { get; } = new();
 
-    /// <summary>The outcomes of the next publishes, by event id; accepted otherwise.</summary>
+    /// <summary>The outcomes of the next publishes, by event id. Default: accepted.</summary>
     public Dictionary<string, PublishOutcome> Refusals { get; } = [];
 
-    /// <summary>The renewals are lost in transit, without an error.</summary>
+    /// <summary>True to lose the renewals in transit, without an error.</summary>
     public bool RenewalsFail { get; set; }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
@@ -33,7 +33,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.Accepted)
             {
-                HandOut(new Message(envelope));
+                Deliver(new Message(envelope));
             }
 
             order.Record(envelope.Key, outcome);
@@ -55,7 +55,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
     {
         if (Settle(delivery, "released", out var message))
         {
-            HandOut(message!);
+            Deliver(message!);
         }
 
         return ValueTask.CompletedTask;
@@ -72,7 +72,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
         }
     }
 
-    private void HandOut(Message message)
+    private void Deliver(Message message)
     {
         Delivery delivery;
         lock (gate)
@@ -82,17 +82,17 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
             message.ReceivedAt = time.GetUtcNow();
             delivery = new Delivery(message.Envelope, this, receipt, message.Deliveries++, message.Lost.Token);
             inFlight.Add(receipt, message);
-            message.Timer = time.CreateTimer(_ => VisibilityEnds(receipt), null, visibility, visibility);
+            message.Timer = time.CreateTimer(_ => EndVisibility(receipt), null, visibility, visibility);
         }
 
-        receiver!.HandOut(delivery);
+        receiver!.Deliver(delivery);
     }
 
     /// <summary>
-    /// Renews, or lets the message come again: with notice when the maximum is reached, without when the renewal was
-    /// lost.
+    /// Renews the delivery, or makes the message visible again: with notice at the maximum handling time, without
+    /// notice if the renewal was lost.
     /// </summary>
-    private void VisibilityEnds(long receipt)
+    private void EndVisibility(long receipt)
     {
         Message? message;
         lock (gate)
@@ -117,7 +117,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
             message.Lost!.Cancel();
         }
 
-        HandOut(message);
+        Deliver(message);
     }
 
     private sealed class Message(Envelope envelope)

@@ -3,14 +3,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The live end of a scripted subscription: the bus receives the deliveries of the script.</summary>
+/// <summary>The receiver of a scripted subscription, which gets the deliveries of the script.</summary>
 internal sealed class ScriptedReceiver(Action<ScriptedReceiver> leave) : Receiver
 {
     private readonly Channel<Delivery> channel = Channel.CreateUnbounded<Delivery>();
 
     public override ChannelReader<Delivery> Deliveries => channel.Reader;
 
-    public void HandOut(Delivery delivery) => channel.Writer.TryWrite(delivery);
+    public void Deliver(Delivery delivery) => channel.Writer.TryWrite(delivery);
 
     public override ValueTask StopIntakeAsync()
     {

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A transport whose backend is played by a test.</summary>
+/// <summary>A transport whose backend is simulated by a test.</summary>
 internal abstract class ScriptedTransport : Transport
 {
     public override TransportFeatures Features { get; } =

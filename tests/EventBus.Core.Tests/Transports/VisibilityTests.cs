@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>The bus on a queue whose deliveries come again when their visibility timeout ends.</summary>
+/// <summary>Tests the bus on a queue that redelivers events when their visibility timeout ends.</summary>
 public sealed class VisibilityTests : IDisposable
 {
     private static readonly TimeSpan Visibility = TimeSpan.FromSeconds(30);
@@ -130,6 +130,6 @@ public sealed class VisibilityTests : IDisposable
             services => services.AddSingleton<ILoggerProvider>(logs));
     }
 
-    /// <summary>No retry was planned and no dead letter written: both are logged.</summary>
+    /// <summary>Asserts that no retry was planned and no dead letter written: both are logged.</summary>
     private void AssertNothingFailed() => Assert.DoesNotContain(logs.Entries, entry => entry.Level > LogLevel.Information);
 }

@@ -1,4 +1,4 @@
 namespace EventBus.Proof;
 
-/// <summary>A dead letter, as far as the checker is concerned.</summary>
+/// <summary>The properties of a dead letter that the checker uses.</summary>
 internal readonly record struct Dead(long Number, DeadLetterReason Reason, int Attempts);

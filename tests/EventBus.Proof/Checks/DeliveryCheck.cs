@@ -1,14 +1,14 @@
 namespace EventBus.Proof;
 
-/// <summary>Compares what was published with what was dealt with, in the words that are usual for queues.</summary>
+/// <summary>Compares the published events with the handled events and the dead letters.</summary>
 internal static class DeliveryCheck
 {
-    /// <param name="findings">Where the findings go.</param>
+    /// <param name="findings">Receives the findings.</param>
     /// <param name="outcomes">The publisher's outcome of each number.</param>
-    /// <param name="entries">What the handlers wrote down.</param>
+    /// <param name="entries">The entries of the handlers.</param>
     /// <param name="dead">The events that ended as dead letters.</param>
     /// <param name="mayLose">
-    /// The backend promises less: what it accepted and lost is counted, and is no failure.
+    /// True if the backend may lose accepted events: such events are counted, and are not a failure.
     /// </param>
     public static void Run(Findings findings, Outcome[] outcomes, IEnumerable<Entry> entries, IReadOnlySet<long> dead, bool mayLose = false)
     {

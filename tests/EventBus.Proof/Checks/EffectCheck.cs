@@ -1,17 +1,17 @@
 namespace EventBus.Proof;
 
-/// <summary>Each event takes effect once, however many copies of it came.</summary>
+/// <summary>Checks that each event takes effect once, for any number of copies.</summary>
 internal static class EffectCheck
 {
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="entries">What the processes wrote down.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="entries">The entries of the processes.</param>
     /// <param name="rows">
-    /// How often each event took effect in the store's own transactions; null where the store has none.
+    /// The number of effects of each event in the transactions of the store; null if the store has no transactions.
     /// </param>
-    /// <param name="events">How many events there were.</param>
+    /// <param name="events">The number of events.</param>
     /// <param name="mayBeOvertaken">
-    /// How many runs may have stood still between their claim and their first line, for longer than their lease.
-    /// Nothing can keep such a run from beginning; its number tells.
+    /// The maximum number of attempts that may have been suspended between their claim and their first entry for longer
+    /// than their lease. Such an attempt still begins; its fencing token identifies it.
     /// </param>
     public static void Run(
         Findings findings,
@@ -66,18 +66,18 @@ internal static class EffectCheck
             }
         }
 
-        findings.Note("handler runs", runs);
+        findings.Note("attempts", runs);
         findings.None("started again after its commit", afterCommit.Distinct());
         findings.None("committed twice", twice.Distinct());
-        findings.None("fencing numbers used twice", usedTwice.Distinct());
+        findings.None("fencing tokens used twice", usedTwice.Distinct());
         findings.Demand(
             overtaken <= mayBeOvertaken,
-            "overtaken before they began",
-            $"{overtaken:N0}, and at most {mayBeOvertaken:N0} stood still");
+            "claims lost before the start",
+            $"{overtaken:N0}, at most {mayBeOvertaken:N0} suspended");
         if (rows is null)
         {
-            findings.Exactly("effects that the resource took", events, register.Taken);
-            findings.Note("effects repeated, overtaken", $"{register.Repeated:N0}, {register.Refused:N0}");
+            findings.Exactly("effects that the resource accepted", events, register.Taken);
+            findings.Note("effects repeated, refused", $"{register.Repeated:N0}, {register.Refused:N0}");
         }
         else
         {
@@ -87,8 +87,8 @@ internal static class EffectCheck
     }
 
     /// <summary>
-    /// A resource as the documentation requires: refuses a writer with a lower fencing token, and accepts an effect
-    /// once for each idempotency key.
+    /// A resource as the documentation requires it: refuses a call with a lower fencing token, and accepts one effect
+    /// for each idempotency key.
     /// </summary>
     private sealed class FencedRegister
     {

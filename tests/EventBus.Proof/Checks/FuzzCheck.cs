@@ -1,8 +1,8 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Every fuzz message was handled or is one dead letter, and nothing else came; a third at least passed the first
-/// check; the healthy subscription never waited.
+/// Checks that each fuzz message was handled or is one dead letter, and that no other event arrived; that at least a
+/// third passed the first check; and that the healthy subscription never waited.
 /// </summary>
 internal static class FuzzCheck
 {
@@ -22,8 +22,8 @@ internal static class FuzzCheck
         findings.None("lost", ledger.Lost());
         findings.Note("share the dead letter of their id", ledger.Numbers().Count(ledger.SharesADeadLetter));
 
-        // A copy is the same message for the failure store: it may be handled as often as it was published, and is at
-        // least one dead letter.
+        // The failure store treats a copy as the same message: it may be handled as often as it was published, and must
+        // be at least one dead letter.
         findings.None(
             "twice",
             ledger.Numbers().Where(number => ledger.Handled[number] + ledger.Dead[number] > Math.Max(1, ledger.Published[number])));
@@ -31,15 +31,15 @@ internal static class FuzzCheck
             "handled and dead",
             ledger.Numbers().Where(number => ledger.Published[number] == 1 && ledger.Handled[number] > 0 && ledger.Dead[number] > 0));
         findings.None(
-            "handled, though its handler fails",
+            "handled although the handler fails",
             ledger.Numbers().Where(number => ledger.Handled[number] > 0 && FuzzLedger.Fails(number)));
-        findings.None("follow-ups that are missing", ledger.Numbers()
+        findings.None("missing follow-up events", ledger.Numbers()
             .Where(number => ledger.Handled[number] > 0 && ledger.FollowedUp[number] == 0 && FuzzLedger.HasFollowUp(number)));
         findings.None(
-            "follow-ups too many",
+            "too many follow-up events",
             ledger.Numbers().Where(number => ledger.FollowedUp[number] > (FuzzLedger.HasFollowUp(number) ? ledger.Handled[number] : 0)));
         findings.None("unexpected", ledger.Unknown);
-        findings.Exactly("ticks that were lost", 0, ledger.TicksMissing);
+        findings.Exactly("lost ticks", 0, ledger.TicksMissing);
         findings.Demand(
             ledger.LongestWait <= longestWait,
             "longest wait of a tick",

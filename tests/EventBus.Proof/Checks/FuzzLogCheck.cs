@@ -3,13 +3,14 @@ using System.Text.RegularExpressions;
 namespace EventBus.Proof;
 
 /// <summary>
-/// No log shows what is in a message, and no line of a log begins with, or is coloured by, what someone else chose.
+/// Checks that no log contains the content of a message, and that no foreign text begins a line of a log or sets its
+/// color.
 /// </summary>
 internal static partial class FuzzLogCheck
 {
     private const int MostShown = 160;
 
-    private const string Shared = "is kept as failed already";
+    private const string Shared = "The failure is not recorded again";
 
     public static void Run(Findings findings, string folder, int shared) =>
         Run(
@@ -17,31 +18,32 @@ internal static partial class FuzzLogCheck
             Directory.EnumerateFiles(folder, "*.log").Concat(Directory.EnumerateFiles(folder, "*.out")).SelectMany(File.ReadLines),
             shared);
 
-    /// <param name="findings">Where the findings go.</param>
+    /// <param name="findings">Receives the findings.</param>
     /// <param name="log">The lines of the log; read once.</param>
     /// <param name="shared">
-    /// How many messages share the dead letter of another with their id: the log says so of each.
+    /// The number of messages that share the dead letter of another message with their id. The log reports each of
+    /// them.
     /// </param>
     public static void Run(Findings findings, IEnumerable<string> log, int shared = 0)
     {
         var (count, reported) = (0L, 0L);
-        var (revealing, intruding, controlling) = (new List<string>(), new List<string>(), new List<string>());
+        var (withContent, begunByForeignText, withControls) = (new List<string>(), new List<string>(), new List<string>());
 
-        // As any program may see them that shows a log.
+        // Splits the lines like any program that displays a log.
         foreach (var line in log.SelectMany(line => Breaks().Split(line)))
         {
             count++;
             reported += line.Contains(Shared, StringComparison.Ordinal) ? 1 : 0;
-            AddIf(revealing, line.Contains(FuzzMark.Canary, StringComparison.Ordinal), line);
-            AddIf(intruding, line.AsSpan().TrimStart().StartsWith(FuzzMark.Intruder, StringComparison.Ordinal), line);
-            AddIf(controlling, line.Any(unit => char.IsControl(unit) && unit != '\t'), line);
+            AddIf(withContent, line.Contains(FuzzMark.Canary, StringComparison.Ordinal), line);
+            AddIf(begunByForeignText, line.AsSpan().TrimStart().StartsWith(FuzzMark.ForeignText, StringComparison.Ordinal), line);
+            AddIf(withControls, line.Any(unit => char.IsControl(unit) && unit != '\t'), line);
         }
 
-        findings.Note("lines of log", count);
-        findings.Demand(reported >= shared, "lines that report a shared one", $"{reported:N0}, and {shared:N0} are shared");
-        findings.None("lines with content", revealing);
-        findings.None("lines that someone else began", intruding);
-        findings.None("lines with control characters", controlling);
+        findings.Note("log lines", count);
+        findings.Demand(reported >= shared, "lines that report a shared dead letter", $"{reported:N0}, and {shared:N0} are shared");
+        findings.None("lines with content", withContent);
+        findings.None("lines begun by foreign text", begunByForeignText);
+        findings.None("lines with control characters", withControls);
     }
 
     private static void AddIf(List<string> lines, bool isOne, string line)

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>Both sides of a run.</summary>
+/// <summary>The published events of a run and their effects.</summary>
 internal sealed record Ledger
 {
     /// <summary>The publisher's outcome of each number.</summary>
@@ -12,13 +12,13 @@ internal sealed record Ledger
     /// <summary>The number of effects of each event.</summary>
     public required IReadOnlyDictionary<long, int> Effects { get; init; }
 
-    /// <summary>No event may take effect twice. Otherwise what did is counted.</summary>
+    /// <summary>True if no event may take effect twice. Otherwise repeated effects are counted.</summary>
     public bool OnceEach { get; init; } = true;
 
     /// <summary>The events that ended as dead letters.</summary>
     public required IReadOnlySet<long> Dead { get; init; }
 
-    /// <summary>The places that should be empty and are not.</summary>
+    /// <summary>The places that should be empty but are not.</summary>
     public required IReadOnlyList<string> Stuck { get; init; }
 
     /// <summary>The duration of the longest publish.</summary>

@@ -1,15 +1,14 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Compares the outcomes of the publisher with the effects: nothing is lost, nothing takes effect twice, nothing waits
-/// without end.
+/// Compares the outcomes of the publisher with the effects: no event is lost, takes effect twice, or waits endlessly.
 /// </summary>
 internal static class LedgerCheck
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="ledger">Both sides.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="ledger">The published events and their effects.</param>
     public static void Run(Findings findings, Ledger ledger)
     {
         var outcomes = ledger.Outcomes;
@@ -38,7 +37,7 @@ internal static class LedgerCheck
             findings.Note("duplicate effects", ledger.Effects.Values.Sum(count => count - 1));
         }
 
-        findings.Note("order violations", "none possible: the subscription asks for no order");
+        findings.Note("order violations", "not applicable: the subscription is unordered");
         findings.None("dead letters", ledger.Dead);
         findings.None("stuck", ledger.Stuck);
         findings.Demand(

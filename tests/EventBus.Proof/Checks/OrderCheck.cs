@@ -1,15 +1,16 @@
 namespace EventBus.Proof;
 
-/// <summary>The events of each key are handled one at a time, and none before all earlier ones have been.</summary>
+/// <summary>
+/// Checks that the events of each key are handled one at a time, and none before all earlier ones were handled.
+/// </summary>
 internal static class OrderCheck
 {
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="entries">What the handlers wrote down: the key first, then the number within it, from 1.</param>
-    /// <param name="keys">How many keys.</param>
-    /// <param name="length">How many events each key has.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="entries">The entries of the handlers: the key, then the number within the key, from 1.</param>
+    /// <param name="keys">The number of keys.</param>
+    /// <param name="length">The number of events of each key.</param>
     /// <param name="mayRepeat">
-    /// A process may begin a key again at an earlier event, because what the one before it had not acknowledged came
-    /// once more, in order.
+    /// True if a process may restart a key at an earlier event, because unacknowledged events are redelivered in order.
     /// </param>
     public static void Run(Findings findings, IReadOnlyList<Entry> entries, int keys, int length, bool mayRepeat)
     {
@@ -40,7 +41,7 @@ internal static class OrderCheck
         }
 
         findings.Note("handled", states.Sum(state => state.Done));
-        findings.Note("failed starts", throws);
+        findings.Note("failed attempts", throws);
         findings.Note("duplicate deliveries", ends - states.Sum(state => state.Done));
         findings.None("order violations", violations);
         findings.None(

@@ -8,14 +8,14 @@ internal static class PoisonCheck
 {
     private const int Attempts = 4;
 
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="kinds">By number: what each event does.</param>
-    /// <param name="entries">What the handlers wrote down.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="kinds">The behavior of each event, by number.</param>
+    /// <param name="entries">The entries of the handlers.</param>
     /// <param name="dead">The dead letters that were found.</param>
-    /// <param name="publishedAt">By number: when each event was published.</param>
+    /// <param name="publishedAt">The time at which each event was published, by number.</param>
     /// <param name="deaths">
-    /// The times at which processes died. A process that dies with an event that it has not started costs the event one
-    /// of its attempts, because the two cases look the same from outside.
+    /// The times at which processes were killed. A process that is killed with a delivered event that it has not
+    /// started costs the event one of its attempts, because the backend cannot distinguish the two cases.
     /// </param>
     public static void Run(
         Findings findings,
@@ -39,15 +39,15 @@ internal static class PoisonCheck
         {
             var own = Numbers(kind);
             var name = kind == JobKind.Poison ? "poison" : "deadly";
-            findings.Note($"{name}: starts", string.Join("  ", own.GroupBy(number => starts[number])
+            findings.Note($"{name}: attempts", string.Join("  ", own.GroupBy(number => starts[number])
                 .OrderByDescending(group => group.Key)
                 .Select(group => $"{group.Key}: {group.Count():N0}")));
-            findings.None($"{name}: started too often", own.Where(number => starts[number] > Attempts));
+            findings.None($"{name}: too many attempts", own.Where(number => starts[number] > Attempts));
             findings.None(
-                $"{name}: started too seldom",
+                $"{name}: too few attempts",
                 own.Where(number => starts[number] < Attempts - Math.Min(Deaths(number), Attempts - 1)));
-            findings.Note($"{name}: one start less, caught waiting", own.Count(number => starts[number] == Attempts - 1));
-            findings.Note($"{name}: two less, caught twice", own.Count(number => starts[number] == Attempts - 2));
+            findings.Note($"{name}: one attempt less (kill)", own.Count(number => starts[number] == Attempts - 1));
+            findings.Note($"{name}: two attempts less (kills)", own.Count(number => starts[number] == Attempts - 2));
             findings.None($"{name}: no dead letter", own.Where(number => !letters.ContainsKey(number)));
             findings.Note($"{name}: reasons", string.Join("  ", own.Where(letters.ContainsKey)
                 .GroupBy(number => letters[number][0].Reason)
@@ -57,9 +57,9 @@ internal static class PoisonCheck
         findings.None("deadly: another reason", Numbers(JobKind.Deadly).Where(
             number => letters.TryGetValue(number, out var own) && own[0].Reason != DeadLetterReason.ProcessEnded));
         findings.Note("dead letters", dead.Count);
-        findings.None("dead twice", letters.Where(pair => pair.Value.Count > 1).Select(pair => pair.Key));
+        findings.None("events with two dead letters", letters.Where(pair => pair.Value.Count > 1).Select(pair => pair.Key));
         findings.None(
-            "innocent dead letters",
+            "dead letters of harmless events",
             letters.Keys.Where(number => number >= kinds.Count || kinds[(int)number] is JobKind.Good or JobKind.Flaky));
         Alerts(findings, entries, letters.Keys);
 
@@ -76,6 +76,6 @@ internal static class PoisonCheck
         var distinct = alerts.ToHashSet();
         findings.Note("alerts (distinct, repeated)", $"{distinct.Count:N0}, {alerts.Count - distinct.Count:N0}");
         findings.None("dead letters without an alert", dead.Where(number => !distinct.Contains(number)));
-        findings.None("alerts of nothing", distinct.Where(number => !dead.Contains(number)));
+        findings.None("alerts without a dead letter", distinct.Where(number => !dead.Contains(number)));
     }
 }

@@ -1,15 +1,17 @@
 namespace EventBus.Proof;
 
-/// <summary>After every fault a fresh event gets through, soon; and no call outlives its deadline.</summary>
+/// <summary>
+/// Checks that a new event is handled soon after each fault, and that no call takes longer than its deadline.
+/// </summary>
 internal static class RecoveryCheck
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="rounds">The faults, in their order.</param>
-    /// <param name="longest">How long it may take.</param>
-    /// <param name="longestCall">How long the longest publish took.</param>
-    /// <param name="deadline">How long a publish may take.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="rounds">The faults, in order.</param>
+    /// <param name="longest">The maximum time of a recovery.</param>
+    /// <param name="longestCall">The duration of the longest publish.</param>
+    /// <param name="deadline">The maximum duration of a publish.</param>
     public static void Run(Findings findings, IReadOnlyList<FaultRound> rounds, TimeSpan longest, TimeSpan longestCall, TimeSpan deadline)
     {
         foreach (var kind in rounds.GroupBy(round => round.Fault).OrderBy(group => group.Key, StringComparer.Ordinal))

@@ -1,8 +1,8 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Checks that every saga is executed completely, or compensated in exact reverse order, or has an alert; by one
-/// process at a time.
+/// Checks that each saga is executed completely, or compensated in exact reverse order, or has an alert; and that one
+/// process at a time executes it.
 /// </summary>
 internal static class SagaCheck
 {
@@ -12,8 +12,8 @@ internal static class SagaCheck
     {
         var timelines = record.Calls.ToLookup(call => call.Saga).ToDictionary(calls => calls.Key, calls => new SagaTimeline([.. calls]));
         findings.Note("sagas", record.Planned.Count);
-        findings.Note("at rest by themselves", Ends(record.Rested));
-        findings.Note("in the end", Ends(record.Ended));
+        findings.Note("at rest without an operator", Ends(record.Rested));
+        findings.Note("at the end", Ends(record.Ended));
         findings.None("lost", record.Planned.Keys.Where(saga => !record.Ended.ContainsKey(saga)));
         findings.None("started without a plan", record.Ended.Keys.Where(saga => !record.Planned.ContainsKey(saga)));
         findings.None("stuck", record.Rested.Where(saga => !AtRest.Contains(saga.Value))
@@ -22,14 +22,14 @@ internal static class SagaCheck
         findings.None("at rest in another way than planned", record.Planned.Where(plan => record.Rested.TryGetValue(
             plan.Key,
             out var rested) && rested != plan.Value).Select(plan => $"{plan.Key} {record.Rested[plan.Key]}"));
-        findings.Note("runs of steps", record.Calls.Count(call => call.Mark == ServiceMark.Begun));
+        findings.Note("attempts of steps", record.Calls.Count(call => call.Mark == ServiceMark.Begun));
         findings.Note("effects repeated, and ignored", record.Calls.Count(call => call.Mark == ServiceMark.Repeated));
         findings.None("executed in another order", Of(timeline => timeline.IsExecutedInOrder));
         findings.None(
             "compensated in another order",
-            record.Ended.Where(end => !TimelineOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TimelineOf(end.Key)}"));
+            record.Ended.Where(end => !TimelineOf(end.Key).IsCompensatedAs(end.Value)).Select(end => $"{end.Key} {TimelineOf(end.Key)}"));
         findings.None("leaked effects", record.Ended.Where(end => end.Value == SagaStatus.Compensated)
-            .SelectMany(end => TimelineOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
+            .SelectMany(end => TimelineOf(end.Key).LeakedEffects.Select(step => $"{end.Key} {step}")));
         findings.None("missing effects", record.Ended.Where(
             end => end.Value == SagaStatus.Completed && TimelineOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
         findings.None("effects twice", Of(timeline => timeline.ActsOnce));
@@ -40,11 +40,11 @@ internal static class SagaCheck
         findings.None(
             "two orchestrators at once",
             timelines.SelectMany(timeline => timeline.Value.Overlaps.Select(overlap => $"{timeline.Key} {overlap}")));
-        findings.Note("overtaken after their leases", timelines.Values.Sum(timeline => timeline.Overtaken));
-        findings.None("run after the end", Of(timeline => timeline.EndsForGood));
+        findings.Note("calls after a takeover", timelines.Values.Sum(timeline => timeline.Overtaken));
+        findings.None("attempts after the end", Of(timeline => timeline.RunsNothingAfterEnd));
         findings.None("changed by a late reply", record.ChangedLate);
         Alerts(findings, record);
-        News(findings, record, TimelineOf);
+        PublishedEvents(findings, record, TimelineOf);
 
         SagaTimeline TimelineOf(long saga) => timelines.GetValueOrDefault(saga) ?? new SagaTimeline([]);
 
@@ -61,25 +61,27 @@ internal static class SagaCheck
         findings.None("alerts without a cause", alerted.Where(saga => !needing.Contains(saga)));
     }
 
-    private static void News(Findings findings, SagaRecord record, Func<long, SagaTimeline> timelineOf)
+    private static void PublishedEvents(Findings findings, SagaRecord record, Func<long, SagaTimeline> timelineOf)
     {
-        var ids = record.News.GroupBy(news => news.Id).ToList();
-        var bySaga = ids.Select(copies => copies.First()).ToLookup(news => news.Saga);
-        findings.Note("events of sagas (ids, repeated)", $"{ids.Count:N0}, {record.News.Count - ids.Count:N0}");
+        var ids = record.PublishedEvents.GroupBy(published => published.Id).ToList();
+        var bySaga = ids.Select(copies => copies.First()).ToLookup(published => published.Saga);
+        findings.Note("events of sagas (ids, repeated)", $"{ids.Count:N0}, {record.PublishedEvents.Count - ids.Count:N0}");
         findings.None("ends without an event, or not with one", record.Ended.Where(end =>
         {
             var (completed, failed) = (
-                bySaga[end.Key].Count(news => news.Name == "saga.completed"),
-                bySaga[end.Key].Count(news => news.Name == "saga.failed"));
+                bySaga[end.Key].Count(published => published.Name == "saga.completed"),
+                bySaga[end.Key].Count(published => published.Name == "saga.failed"));
             return (completed, failed) != (end.Value == SagaStatus.Completed ? (1, 0) : (0, 1));
         }).Select(end => end.Key));
         findings.None("ends with another event", bySaga.SelectMany(own => own)
-            .Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(timelineOf(news.Saga).Undone))
-            .Select(news => news.Saga));
+            .Where(published => published.Name == "saga.failed" && !published.Steps.SequenceEqual(timelineOf(published.Saga).Undone))
+            .Select(published => published.Saga));
         findings.None("executed steps without an event, or not with one", record.Ended.Where(end =>
         {
             var executed = timelineOf(end.Key).Executed;
-            var announced = bySaga[end.Key].Where(news => news.Name == "saga.step.completed").SelectMany(news => news.Steps).Order();
+            var announced = bySaga[end.Key].Where(published => published.Name == "saga.step.completed")
+                .SelectMany(published => published.Steps)
+                .Order();
             return !announced.SequenceEqual((end.Value == SagaStatus.Completed ? executed : executed.SkipLast(1)).Order());
         }).Select(end => end.Key));
     }

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>All that is known of the sagas of a run.</summary>
+/// <summary>The recorded data of the sagas of a run.</summary>
 internal sealed record SagaRecord
 {
     /// <summary>The expected final status of each started saga.</summary>
@@ -18,7 +18,7 @@ internal sealed record SagaRecord
     /// <summary>The alerts, in order.</summary>
     public required IReadOnlyList<long> Alerts { get; init; }
 
-    public required IReadOnlyList<SagaNews> News { get; init; }
+    public required IReadOnlyList<PublishedSagaEvent> PublishedEvents { get; init; }
 
     /// <summary>Ended sagas that a late reply has changed.</summary>
     public required IReadOnlyList<long> ChangedLate { get; init; }

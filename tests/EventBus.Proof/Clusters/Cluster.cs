@@ -1,33 +1,32 @@
 namespace EventBus.Proof;
 
-/// <summary>Several servers of a proof's own, one of which leads: it is killed, and another takes over.</summary>
+/// <summary>A private group of servers whose leader is killed, so that another server takes over.</summary>
 internal abstract class Cluster : IAsyncDisposable
 {
     /// <summary>True if accepted events can be lost with the leader.</summary>
     public abstract bool MayLose { get; }
 
-    /// <summary>Starts all servers, and returns when one leads.</summary>
+    /// <summary>Starts all servers, and returns when there is a leader.</summary>
     public abstract Task StartAsync();
 
     /// <summary>
-    /// Victims' settings with which they use it: all servers are named, and none of them as the leader.
+    /// Returns the settings of victims that use the cluster: they name all servers, and none of them as the leader.
     /// </summary>
     public abstract VictimSettings Direct(VictimSettings settings);
 
-    /// <summary>Kills the server that leads: SIGKILL.</summary>
+    /// <summary>Kills the leader with SIGKILL.</summary>
     public abstract Task KillLeaderAsync();
 
     /// <summary>
-    /// Tries one write with the plainest client that there is, on every server that is left, and tells whether one of
-    /// them accepted it.
+    /// Tries one write with a minimal client on each remaining server. Returns true if one of them accepted it.
     /// </summary>
-    /// <param name="number">A number that no other write has.</param>
+    /// <param name="number">The unique number of the write.</param>
     public abstract Task<bool> TryWriteAsync(long number);
 
     /// <summary>Starts the killed server again, and returns when it follows the new leader.</summary>
     public abstract Task RestoreAsync();
 
-    /// <summary>Nothing is undelivered and nothing is unsettled in a subscription.</summary>
+    /// <summary>Returns true if a subscription has no undelivered and no unsettled events.</summary>
     public abstract Task<bool> IsIdleAsync();
 
     public abstract ValueTask DisposeAsync();

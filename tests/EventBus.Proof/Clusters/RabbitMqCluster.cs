@@ -4,12 +4,12 @@ using RabbitMQ.Client;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Three nodes of RabbitMQ. The node on which the leader of the subscription's quorum queue runs is killed.
+/// A cluster of three RabbitMQ nodes. The node with the leader of the subscription's quorum queue is killed.
 /// </summary>
-/// <param name="folder">Where their files are.</param>
+/// <param name="folder">The folder of their files.</param>
 /// <param name="exchange">The exchange of the events.</param>
 /// <param name="queue">The queue.</param>
-/// <param name="eventName">The name of its events.</param>
+/// <param name="eventName">The name of the events in the queue.</param>
 internal sealed class RabbitMqCluster(string folder, string exchange, string queue, string eventName) : Cluster
 {
     private const int Count = 3;

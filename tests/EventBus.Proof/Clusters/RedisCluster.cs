@@ -1,13 +1,13 @@
 namespace EventBus.Proof;
 
-/// <summary>Servers of Redis that replicate to one another, and something that makes another the leader.</summary>
+/// <summary>Redis servers that replicate, and a mechanism that promotes another one to the leader.</summary>
 /// <param name="stream">The stream of the events.</param>
 /// <param name="group">The consumer group of the subscription.</param>
 internal abstract class RedisCluster(string stream, string group) : Cluster
 {
     private RedisServer? killed;
 
-    /// <summary>Redis acknowledges before its replicas have it.</summary>
+    /// <summary>Redis acknowledges a write before its replicas have it.</summary>
     public override bool MayLose => true;
 
     protected List<RedisServer> Servers { get; } = [];
@@ -30,7 +30,7 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
         var answers = await Task.WhenAll(Alive.Select(
             server => server.AskAsync("XADD", stream, "*", "type", SignalSource.EventName, "data", $$"""{"number":{{number}}}""")));
 
-        // The id of the entry; anything else is a refusal.
+        // An answer is the id of the entry; any other answer is a refusal.
         return answers.Any(answer => answer.Length > 0 && char.IsAsciiDigit(answer[0]));
     }
 
@@ -44,7 +44,7 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
 
     public override async Task<bool> IsIdleAsync()
     {
-        // Each figure has its name before it. The lag is wrong after a fail-over: the ids are not.
+        // The name of each value precedes it. The lag is wrong after a failover; the ids are correct.
         var leader = await LeaderAsync();
         var groups = (await leader.AskAsync("--raw", "XINFO", "GROUPS", stream)).Split('\n');
         var begin = Array.IndexOf(groups, group);
@@ -63,16 +63,16 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The server that takes the writes.</summary>
+    /// <summary>Returns the server that accepts writes.</summary>
     protected abstract Task<RedisServer> LeaderAsync();
 
     /// <summary>
-    /// Returns when everyone who decides it knows another leader: one that comes back before takes writes, which are
-    /// lost as soon as it follows.
+    /// Completes when all deciding servers know another leader. A leader that restarts earlier would accept writes, and
+    /// lose them when it becomes a replica.
     /// </summary>
     protected abstract Task UntilReplacedAsync(RedisServer leader);
 
-    /// <summary>Returns when the killed server is a replica of the new leader.</summary>
+    /// <summary>Completes when the killed server is a replica of the new leader.</summary>
     protected abstract Task UntilAllFollowAsync();
 
     protected RedisServer At(string port) =>

@@ -1,10 +1,10 @@
 namespace EventBus.Proof;
 
 /// <summary>A primary with two replicas and three sentinels.</summary>
-/// <param name="folder">Where their files are.</param>
+/// <param name="folder">The folder of their files.</param>
 /// <param name="stream">The stream of the events.</param>
 /// <param name="group">The consumer group of the subscription.</param>
-/// <param name="minReplicas">How many replicas a write needs to be accepted.</param>
+/// <param name="minReplicas">The number of replicas that a write needs to be accepted.</param>
 internal sealed class RedisSentinels(string folder, string stream, string group, int minReplicas) : RedisCluster(stream, group)
 {
     private const string Service = "proof";

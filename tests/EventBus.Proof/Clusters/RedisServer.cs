@@ -2,9 +2,9 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>One Redis process of a cluster: a server or a sentinel, which keeps its own configuration file.</summary>
-/// <param name="folder">Where its files are.</param>
-/// <param name="arguments">What follows the configuration file on the command line.</param>
+/// <summary>A Redis process of a cluster: a server or a sentinel with its own configuration file.</summary>
+/// <param name="folder">The folder of its files.</param>
+/// <param name="arguments">The arguments after the configuration file on the command line.</param>
 internal sealed class RedisServer(string folder, params string[] arguments) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -15,8 +15,8 @@ internal sealed class RedisServer(string folder, params string[] arguments) : ID
 
     public string Address => $"127.0.0.1:{Port}";
 
-    /// <summary>Starts it, also again, and returns when it answers.</summary>
-    /// <param name="settings">The first configuration, which it may change.</param>
+    /// <summary>Starts or restarts the process, and returns when it answers.</summary>
+    /// <param name="settings">The initial configuration, which the process may change.</param>
     public async Task StartAsync(params IEnumerable<string> settings)
     {
         var file = Path.Combine(folder, "redis.conf");
@@ -30,7 +30,7 @@ internal sealed class RedisServer(string folder, params string[] arguments) : ID
         await Until.TrueAsync($"The start of Redis at {Address}", Patience, async () => await AskAsync("PING") == "PONG");
     }
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>Kills the process with SIGKILL.</summary>
     public async Task KillAsync()
     {
         process!.Kill();
@@ -39,7 +39,7 @@ internal sealed class RedisServer(string folder, params string[] arguments) : ID
         process = null;
     }
 
-    /// <summary>Asks it something, and returns what the command-line client printed.</summary>
+    /// <summary>Sends a command, and returns the output of the command-line client.</summary>
     public Task<string> AskAsync(params IEnumerable<string> command) => RunAsync(["-h", "127.0.0.1", "-p", $"{Port}", .. command]);
 
     /// <summary>Runs the command-line client.</summary>
@@ -47,9 +47,9 @@ internal sealed class RedisServer(string folder, params string[] arguments) : ID
     {
         using var client =
             Process.Start(new ProcessStartInfo("redis-cli", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var (said, complained) = (client.StandardOutput.ReadToEndAsync(), client.StandardError.ReadToEndAsync());
+        var (output, errors) = (client.StandardOutput.ReadToEndAsync(), client.StandardError.ReadToEndAsync());
         await client.WaitForExitAsync().WaitAsync(Patience);
-        return $"{await said}{await complained}".Trim();
+        return $"{await output}{await errors}".Trim();
     }
 
     public void Dispose()

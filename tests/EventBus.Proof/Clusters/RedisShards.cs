@@ -1,7 +1,7 @@
 namespace EventBus.Proof;
 
 /// <summary>A Redis Cluster of three primaries, each with a replica.</summary>
-/// <param name="folder">Where their files are.</param>
+/// <param name="folder">The folder of their files.</param>
 /// <param name="stream">The stream of the events.</param>
 /// <param name="group">The consumer group of the subscription.</param>
 internal sealed class RedisShards(string folder, string stream, string group) : RedisCluster(stream, group)
@@ -26,14 +26,14 @@ internal sealed class RedisShards(string folder, string stream, string group) : 
                 "cluster-node-timeout 1000");
         }
 
-        var said = await RedisServer.RunAsync(
+        var output = await RedisServer.RunAsync(
             ["--cluster", "create", .. Servers.Select(server => server.Address), "--cluster-replicas", "1", "--cluster-yes"]);
-        if (!said.Contains("All 16384 slots covered", StringComparison.Ordinal))
+        if (!output.Contains("All 16384 slots covered", StringComparison.Ordinal))
         {
-            throw new ProofException($"The cluster was not made: {said}");
+            throw new ProofException($"The cluster was not created: {output}");
         }
 
-        await Until.TrueAsync("A cluster that is well", Patience, async () => (await Task.WhenAll(Servers.Select(
+        await Until.TrueAsync("A healthy cluster", Patience, async () => (await Task.WhenAll(Servers.Select(
             server => server.AskAsync("CLUSTER", "INFO")))).All(answer => answer.Contains("cluster_state:ok", StringComparison.Ordinal)));
         await UntilAllFollowAsync();
     }

@@ -1,11 +1,11 @@
 namespace EventBus.Proof;
 
-/// <summary>Values of a table of AMQP as they are on the backend: a letter for the type, then the value.</summary>
+/// <summary>Creates values of an AMQP table in the wire format: a letter for the type, then the value.</summary>
 internal static class AmqpField
 {
     private const int Deepest = 4;
 
-    /// <summary>A value that the client can read.</summary>
+    /// <summary>Returns a value that the client can read.</summary>
     public static byte[] Any(Chance chance, int depth) => chance.Below(depth < Deepest ? 16 : 14) switch
     {
         0 => [(byte)'t', (byte)chance.Below(3)],
@@ -34,10 +34,10 @@ internal static class AmqpField
         _ => [(byte)'A', .. AmqpSocket.Long([.. Any(chance, depth + 1), .. Any(chance, depth + 1)])],
     };
 
-    /// <summary>Arrays or tables within one another.</summary>
+    /// <summary>Returns nested arrays or tables.</summary>
     public static byte[] Deep(bool isTable, int depth)
     {
-        // In a table each value has a name; the outermost has none here.
+        // Each value in a table has a name; the outermost value has none here.
         byte[] opening = isTable ? [1, (byte)'k', (byte)'F'] : [(byte)'A'];
         byte[] innermost = opening.Length == 1 ? [(byte)'V'] : [1, (byte)'k', (byte)'V'];
         var each = opening.Length + sizeof(int);
@@ -52,8 +52,8 @@ internal static class AmqpField
         return value[(opening.Length - 1)..];
     }
 
-    /// <summary>Field types that the broker accepts, but that the client cannot read.</summary>
-    /// <remarks>The broker itself takes seconds for the deepest, so that they are few.</remarks>
+    /// <summary>Returns a field of a type that the broker accepts but the client cannot read.</summary>
+    /// <remarks>The broker needs seconds for the deepest ones, so they are rare.</remarks>
     public static byte[] Hostile(Chance chance, long number) => chance.Below(6) switch
     {
         _ when FuzzGenerator.IsDeepest(number) => Deep(isTable: false, 25_000),

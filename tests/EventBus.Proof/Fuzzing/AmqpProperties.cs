@@ -2,7 +2,7 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>The properties of an AMQP message as they are on the backend.</summary>
+/// <summary>The properties of an AMQP message in the wire format.</summary>
 internal sealed class AmqpProperties
 {
     private const int ContentType = 15;
@@ -120,7 +120,7 @@ internal sealed class AmqpProperties
                 headers.Add((Utf8("h"), AmqpField.Deep(chance.Hits(2), chance.Between(1, 60))));
                 break;
             default:
-                // An attribute or a header of another type. An id stays the message's own.
+                // Replaces an attribute or a header by one of another type. The id keeps its value.
                 var index = chance.Below(headers.Count);
                 var isId = Encoding.UTF8.GetString(headers[index].Name).EndsWith("id", StringComparison.Ordinal);
                 headers[index] = (headers[index].Name, isId ? [(byte)'l', .. AmqpSocket.UInt64((ulong)number)] : AmqpField.Any(chance, 0));

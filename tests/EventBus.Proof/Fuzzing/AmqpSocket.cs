@@ -6,12 +6,12 @@ using System.Threading.Channels;
 namespace EventBus.Proof;
 
 /// <summary>
-/// AMQP 0-9-1 over a socket, as little of it as publishes and consumes: what a client refuses to write can be written,
-/// and nothing that arrives is decoded.
+/// A minimal AMQP 0-9-1 client over a socket that publishes and consumes. It can write what other clients refuse, and
+/// decodes nothing that it receives.
 /// </summary>
 internal sealed class AmqpSocket : IAsyncDisposable
 {
-    /// <summary>The most that the properties of a message may have.</summary>
+    /// <summary>The maximum size of the properties of a message, in bytes.</summary>
     public const int MostProperties = FrameMax - 64;
 
     private const int FrameMax = 131_072;
@@ -38,7 +38,7 @@ internal sealed class AmqpSocket : IAsyncDisposable
 
     private AmqpSocket(TcpClient client) => (this.client, stream) = (client, client.GetStream());
 
-    /// <summary>Why the broker closed it; null while it is open.</summary>
+    /// <summary>The reason for which the broker closed the connection; null while it is open.</summary>
     public string? Reason { get; private set; }
 
     public static async Task<AmqpSocket> ConnectAsync(Uri address)
@@ -62,12 +62,12 @@ internal sealed class AmqpSocket : IAsyncDisposable
         return socket;
     }
 
-    /// <summary>Publishes a message, whatever its properties are.</summary>
-    /// <param name="exchange">Where to.</param>
-    /// <param name="routingKey">At most 255 bytes.</param>
-    /// <param name="properties">The flags and the properties as they are on the backend.</param>
+    /// <summary>Publishes a message with any properties.</summary>
+    /// <param name="exchange">The exchange.</param>
+    /// <param name="routingKey">The routing key, at most 255 bytes.</param>
+    /// <param name="properties">The flags and the properties in the wire format.</param>
     /// <param name="body">The body.</param>
-    /// <returns>True when the broker has it; false when it said no, or closed the connection.</returns>
+    /// <returns>True if the broker accepted it; false if it refused it or closed the connection.</returns>
     public async Task<bool> PublishAsync(string exchange, byte[] routingKey, byte[] properties, byte[] body)
     {
         using var buffer = new MemoryStream();
@@ -110,7 +110,7 @@ internal sealed class AmqpSocket : IAsyncDisposable
         return await confirmed.Task;
     }
 
-    /// <summary>Takes everything from a queue, for good. The properties and the body are given as they came.</summary>
+    /// <summary>Consumes and removes all messages of a queue. Properties and bodies are passed unchanged.</summary>
     public async Task ConsumeAsync(string queue, Action<byte[], byte[]> deliver)
     {
         delivered = deliver;
@@ -230,7 +230,7 @@ internal sealed class AmqpSocket : IAsyncDisposable
                 Confirm(BinaryPrimitives.ReadUInt64BigEndian(arguments), multiple: (arguments[8] & 1) != 0, accepted: id == 80);
                 break;
             case (Basic, 50):
-                End("A message was routed nowhere.");
+                End("A message was routed to no queue.");
                 break;
             case (Basic, 60):
                 break;

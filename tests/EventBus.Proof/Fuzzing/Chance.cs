@@ -3,8 +3,8 @@ using System.Numerics;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The chance of one fuzz message: it depends on the seed and the message's number alone, so that any message can be
-/// made again without those before it.
+/// The random numbers of one fuzz message. They depend only on the seed and the number of the message, so that each
+/// message can be created again without the earlier ones.
 /// </summary>
 internal sealed class Chance(long seed, long number)
 {
@@ -12,13 +12,13 @@ internal sealed class Chance(long seed, long number)
 
     private ulong state = Mix((ulong)seed + Step) ^ Mix((ulong)number * Step);
 
-    /// <summary>A number from 0 to below the limit.</summary>
+    /// <summary>Returns a number that is at least 0 and below the limit.</summary>
     public int Below(int limit) => (int)(Next() % (ulong)limit);
 
-    /// <summary>A number from one limit to another, both included.</summary>
+    /// <summary>Returns a number between two limits, both included.</summary>
     public int Between(int least, int most) => least + Below(most - least + 1);
 
-    /// <summary>True once in so many times.</summary>
+    /// <summary>Returns true once in <paramref name="oneIn"/> calls on average.</summary>
     public bool Hits(int oneIn) => Below(oneIn) == 0;
 
     public T Pick<T>(params ReadOnlySpan<T> choices) => choices[Below(choices.Length)];

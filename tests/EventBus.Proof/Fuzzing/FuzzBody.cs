@@ -3,76 +3,9 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>The bodies of fuzz messages: the JSON of the event, with one thing wrong in it or none.</summary>
+/// <summary>Creates the bodies of fuzz messages: the JSON of the event with at most one error.</summary>
 internal sealed class FuzzBody
 {
-    private static readonly string[] OddNumbers =
-    [
-        "0",
-        "-0",
-        "-1",
-        "1.5",
-        "1e2",
-        "1E400",
-        "-1e400",
-        "1e-400",
-        "2147483648",
-        "-2147483649",
-        "9223372036854775808",
-        "79228162514264337593543950336",
-        "0.00000000000000000000000000001",
-        "01",
-        "+1",
-        ".5",
-        "5.",
-        "0x10",
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "1_000",
-        "1,000",
-        "١٢",
-        "--1",
-        "1e",
-        "-",
-        "\"1\"",
-        "\"NaN\"",
-        "\"1e5\"",
-        "123456789012345678901234567890123456789012345678901234567890",
-    ];
-
-    private static readonly string[] OddValues =
-    [
-        "null",
-        "true",
-        "false",
-        "0",
-        "-7",
-        "\"\"",
-        "\"text\"",
-        "[]",
-        "{}",
-        "[null]",
-        "[[]]",
-        "{\"a\":1}",
-        "[1,\"2\",null,{}]",
-        "\"0001-01-01\"",
-        "\"9999-12-31T23:59:59.9999999+14:00\"",
-        "\"2026-13-40T25:61:61Z\"",
-        $"\"{FuzzMark.Canary}\"", $"{{\"{FuzzMark.Canary}\":[]}}", $"[\"{FuzzMark.Canary}\"]",
-    ];
-
-    private static readonly byte[][] BadUtf8 = [
-        [0xC0, 0x80],
-        [0x80],
-        [0xED, 0xA0, 0x80],
-        [0xF0, 0x9F, 0x98],
-        [0xFF, 0xFE],
-        [0xF4, 0x90, 0x80, 0x80],
-        [0xE9],
-        [0xEF, 0xBF, 0xBF]
-    ];
-
     private readonly List<(byte[] Name, byte[] Value)> members = [];
 
     private FuzzBody(long number, Chance chance)
@@ -99,7 +32,7 @@ internal sealed class FuzzBody
             case FuzzKind.Numbers:
                 body.Replace(
                     chance.Pick("number", "count", "price", "ratio", "items", "at"),
-                    chance.Hits(4) ? $"[{chance.Pick(OddNumbers)}]" : chance.Pick(OddNumbers));
+                    chance.Hits(4) ? $"[{chance.Pick(FuzzValues.OddNumbers)}]" : chance.Pick(FuzzValues.OddNumbers));
                 break;
             case FuzzKind.WrongTypes:
                 body.Spoil(chance);
@@ -143,11 +76,11 @@ internal sealed class FuzzBody
             6 => whole[..chance.Below(whole.Length)],
             7 => [.. whole, .. whole],
             8 => Flip(whole, chance),
-            _ => [.. Utf8($"{FuzzMark.Canary}\r\n{FuzzMark.Intruder} crit: "), .. mark],
+            _ => [.. Utf8($"{FuzzMark.Canary}\r\n{FuzzMark.ForeignText} crit: "), .. mark],
         };
     }
 
-    /// <summary>A few bytes become others; the marker, which stands in front, is left alone.</summary>
+    /// <summary>Changes a few bytes. The marker at the beginning is kept.</summary>
     private static byte[] Flip(byte[] whole, Chance chance)
     {
         for (var i = chance.Between(1, 4); i > 0; i--)
@@ -177,13 +110,13 @@ internal sealed class FuzzBody
                 members.RemoveAt(index);
                 break;
             case 1:
-                Replace("map", $"{{\"{FuzzMark.Canary}\":{chance.Pick(OddValues)}}}");
+                Replace("map", $"{{\"{FuzzMark.Canary}\":{chance.Pick(FuzzValues.OddValues)}}}");
                 break;
             case 2:
                 members[0] = (members[0].Name, Utf8($"[\"{FuzzMark.Canary}\",\"{Encoding.UTF8.GetString(members[0].Value).Trim('"')}\"]"));
                 break;
             default:
-                members[index] = (members[index].Name, Utf8(chance.Pick(OddValues)));
+                members[index] = (members[index].Name, Utf8(chance.Pick(FuzzValues.OddValues)));
                 break;
         }
     }
@@ -211,7 +144,7 @@ internal sealed class FuzzBody
 
     private byte[] Encode(Chance chance)
     {
-        var bad = chance.Pick(BadUtf8);
+        var bad = chance.Pick(FuzzValues.BadUtf8);
         switch (chance.Below(8))
         {
             case 0:
@@ -257,7 +190,7 @@ internal sealed class FuzzBody
             "\u202e",
             "\u200b",
             "\ufeff");
-        var text = $"{FuzzMark.Canary}{character}{FuzzMark.Intruder}";
+        var text = $"{FuzzMark.Canary}{character}{FuzzMark.ForeignText}";
         switch (chance.Below(4))
         {
             case 0:
@@ -304,7 +237,7 @@ internal sealed class FuzzBody
 
     private void Grow(Chance chance)
     {
-        // Most are small enough to be handled; some are beyond the limit of 256 KB, a few far beyond.
+        // Most are small enough to be handled; some exceed the limit of 256 KB, a few by far.
         var size = chance.Hits(100) ? 4 << 20
             : chance.Hits(10) ? chance.Pick(256 << 10, 1 << 20)
             : chance.Pick(1 << 10, 8 << 10, 60 << 10, 64 << 10, 120 << 10, 200 << 10, 255 << 10);

@@ -2,16 +2,16 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>Makes the fuzz messages of a seed. A message depends on the seed and its number alone.</summary>
+/// <summary>Creates the fuzz messages of a seed. A message depends only on the seed and its number.</summary>
 internal sealed class FuzzGenerator(int seed)
 {
-    /// <summary>The event whose JSON is read by its type.</summary>
+    /// <summary>The name of the event whose JSON is read as a type.</summary>
     public const string TypedEvent = "fuzz.placed";
 
     /// <summary>The first word of the names of untyped events.</summary>
     public const string WildWord = "wild";
 
-    // Of 100 messages. Most have an envelope without fault, so that what comes after the first check is tried too.
+    // Percentages. Most messages have a valid envelope, so that the code after the first check is tested too.
     private static readonly (FuzzKind Kind, int Share)[] Shares =
     [
         (FuzzKind.Plain, 12),
@@ -49,7 +49,7 @@ internal sealed class FuzzGenerator(int seed)
             "dataschema"
         ];
 
-    /// <summary>True if a header may be nested as deeply as the backend allows.</summary>
+    /// <summary>Returns true if a header may be nested as deeply as the backend allows.</summary>
     public static bool IsDeepest(long number) => number % 5_000 == 2_500;
 
     public FuzzMessage Make(long number)
@@ -76,12 +76,12 @@ internal sealed class FuzzGenerator(int seed)
             }
         }
 
-        throw new InvalidOperationException("The shares are not 100 together.");
+        throw new InvalidOperationException("The sum of the shares is not 100.");
     }
 
     /// <summary>
-    /// The same bytes as those of an earlier message. One that is a copy itself counts as a message of its own here, so
-    /// that no chain has to be followed.
+    /// Returns the same bytes as an earlier message. A message that is itself a copy is created as a normal message
+    /// here, so that there are no chains of copies.
     /// </summary>
     private FuzzMessage Copy(long number)
     {
@@ -107,8 +107,7 @@ internal sealed class FuzzGenerator(int seed)
             TwinOf = twinOf,
         };
 
-        // A program that knows nothing of CloudEvents sends a body and no more. What is no JSON says by its id which
-        // message it is.
+        // A program without CloudEvents sends only a body. A message that is not JSON carries its number in its id.
         if (kind is not (FuzzKind.Plain or FuzzKind.Numbers or FuzzKind.WrongTypes or FuzzKind.Duplicates) || chance.Hits(2))
         {
             message.Set("specversion", "1.0"u8.ToArray());
@@ -128,7 +127,7 @@ internal sealed class FuzzGenerator(int seed)
                 AddHeaders(message, chance);
                 break;
             case FuzzKind.ControlCharacters when chance.Hits(2):
-                // The texts that a log may show.
+                // Texts that a log may contain.
                 message.Set(
                     chance.Pick("id", "type", "datacontenttype", "source", "correlationid", "causationid"),
                     [.. Utf8(id), .. FuzzTexts.Control(chance)]);
@@ -197,7 +196,7 @@ internal sealed class FuzzGenerator(int seed)
             };
             var value = chance.Hits(2) ? own : FuzzTexts.Odd(chance);
 
-            // No two messages have one id by accident: that is what twins are for.
+            // Two messages never have the same id by accident: only twins share an id.
             value = name == "id" && value.Length > 0 ? [.. Utf8(FuzzMark.Of(message.Number)), .. value] : value;
             if (chance.Hits(8))
             {
@@ -205,7 +204,7 @@ internal sealed class FuzzGenerator(int seed)
             }
             else if (chance.Hits(8))
             {
-                // Twice, where the backend has room for that.
+                // The attribute occurs twice if the backend allows that.
                 message.Attributes.Add((name, value));
             }
             else

@@ -3,48 +3,50 @@ namespace EventBus.Proof;
 /// <summary>The kinds of fuzz messages.</summary>
 internal enum FuzzKind
 {
-    /// <summary>Nothing.</summary>
+    /// <summary>The message is valid.</summary>
     Plain,
 
-    /// <summary>Numbers that are too large, too exact or none.</summary>
+    /// <summary>Numbers are too large, too precise or not numbers.</summary>
     Numbers,
 
-    /// <summary>Values of another type than the event's.</summary>
+    /// <summary>Values have another type than the event's.</summary>
     WrongTypes,
 
-    /// <summary>Something that is there twice.</summary>
+    /// <summary>A part of the message occurs twice.</summary>
     Duplicates,
 
-    /// <summary>Bytes that are no UTF-8, or another encoding.</summary>
+    /// <summary>Bytes are not UTF-8, or have another encoding.</summary>
     Encodings,
 
-    /// <summary>Line breaks, escape sequences and the like, in bodies and attributes.</summary>
+    /// <summary>Bodies and attributes contain line breaks, escape sequences and the like.</summary>
     ControlCharacters,
 
-    /// <summary>Values within values.</summary>
+    /// <summary>Values are nested.</summary>
     Nesting,
 
-    /// <summary>Large bodies.</summary>
+    /// <summary>The body is large.</summary>
     Sizes,
 
-    /// <summary>Attributes that are missing, too long, or say something else than they should.</summary>
+    /// <summary>Attributes are missing, too long, or have unexpected values.</summary>
     Attributes,
 
-    /// <summary>Headers, many, large, with odd names.</summary>
+    /// <summary>Headers are numerous, large, or have unusual names.</summary>
     Headers,
 
-    /// <summary>A body that is no JSON.</summary>
+    /// <summary>The body is not JSON.</summary>
     Garbage,
 
-    /// <summary>Oddities of the wire format.</summary>
+    /// <summary>The message uses unusual forms of the wire format.</summary>
     WireFormat,
 
-    /// <summary>Headers that the client may not survive: nested too deeply, too many, or of an unknown type.</summary>
+    /// <summary>
+    /// Headers may crash the client: they are nested too deeply, too numerous, or of an unknown type.
+    /// </summary>
     Hostile,
 
-    /// <summary>An earlier message once more.</summary>
+    /// <summary>The message repeats an earlier message.</summary>
     Copy,
 
-    /// <summary>The id of an earlier message, and other content.</summary>
+    /// <summary>The message has the id of an earlier message and other content.</summary>
     Twin,
 }

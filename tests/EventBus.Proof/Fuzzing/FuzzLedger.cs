@@ -17,24 +17,24 @@ internal sealed class FuzzLedger(int messages)
     /// <summary>The number of times that a message was sent to the broker, copies included.</summary>
     public int[] Published { get; } = new int[messages];
 
-    /// <summary>The number of times that it was handled.</summary>
+    /// <summary>The number of times that each message was handled.</summary>
     public int[] Handled { get; } = new int[messages];
 
-    /// <summary>The number of its dead letters.</summary>
+    /// <summary>The number of dead letters of each message.</summary>
     public int[] Dead { get; } = new int[messages];
 
-    /// <summary>The number of its handled follow-up events.</summary>
+    /// <summary>The number of handled follow-up events of each message.</summary>
     public int[] FollowedUp { get; } = new int[messages];
 
     public Dictionary<FuzzKind, int> Kinds { get; } = [];
 
-    /// <summary>Dead letters by their reasons.</summary>
+    /// <summary>The number of dead letters of each reason.</summary>
     public Dictionary<DeadLetterReason, int> Reasons { get; } = [];
 
-    /// <summary>Dead letters whose envelope was read, so that the first check was passed.</summary>
+    /// <summary>The number of dead letters whose envelope was read, so that the first check was passed.</summary>
     public int ReadAndDead { get; private set; }
 
-    /// <summary>The messages that the broker refused.</summary>
+    /// <summary>The number of messages that the broker refused.</summary>
     public int Refused { get; private set; }
 
     /// <summary>The handled events and dead letters without a message number.</summary>
@@ -57,10 +57,10 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>The number of messages that were sent and not seen again.</summary>
+    /// <summary>The number of messages that were sent and have not been handled or dead-lettered yet.</summary>
     public int Open { get; private set; }
 
-    /// <summary>For how long none has been seen again.</summary>
+    /// <summary>The time since the last message was handled or dead-lettered.</summary>
     public TimeSpan Silence => Stopwatch.GetElapsedTime(Interlocked.Read(ref heardAt));
 
     public static bool Fails(long number) => number % 16 == 5;
@@ -83,7 +83,7 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>The broker refused it: nothing is to be expected.</summary>
+    /// <summary>Records that the broker refused a message, so that no result is expected.</summary>
     public void Refuse(FuzzMessage message)
     {
         lock (gate)
@@ -102,7 +102,7 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>A process wrote something down.</summary>
+    /// <summary>Records an entry of a process.</summary>
     public void Take(Entry entry)
     {
         lock (gate)
@@ -121,7 +121,7 @@ internal sealed class FuzzLedger(int messages)
                     FollowedUp[entry.A]++;
                     break;
                 case Kind.Tick when tickSentAt.Remove(entry.A, out var sentAt):
-                    // Those before the first message are to make the process warm.
+                    // Ticks before the first message only warm the process up.
                     var wait = MessagesBegun ? Stopwatch.GetElapsedTime(sentAt, entry.At) : TimeSpan.Zero;
                     LongestWait = wait > LongestWait ? wait : LongestWait;
                     HasTicked = true;
@@ -132,8 +132,8 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>A dead letter was found.</summary>
-    public void Bury(long number, DeadLetterReason reason, string? error)
+    /// <summary>Records a dead letter.</summary>
+    public void AddDeadLetter(long number, DeadLetterReason reason, string? error)
     {
         lock (gate)
         {
@@ -153,14 +153,14 @@ internal sealed class FuzzLedger(int messages)
     }
 
     /// <summary>
-    /// The messages that are nowhere. Of two with one id the second may share the dead letter of the first, and copies
-    /// share theirs.
+    /// Returns the messages without a result. The second of two messages with one id may share the dead letter of the
+    /// first, and copies share theirs.
     /// </summary>
     public IEnumerable<long> Lost() =>
         Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
 
     /// <summary>
-    /// True if the message came while another one with its id was a dead letter or waited for a retry.
+    /// Returns true if the message arrived while another message with its id was a dead letter or waited for a retry.
     /// </summary>
     public bool SharesADeadLetter(long number) =>
         Published[number] > 0
@@ -170,10 +170,10 @@ internal sealed class FuzzLedger(int messages)
 
     public IEnumerable<long> Numbers() => Enumerable.Range(0, messages).Select(number => (long)number);
 
-    /// <summary>Which part of the messages was handled, or read at least.</summary>
+    /// <summary>The fraction of the messages that were handled or at least read.</summary>
     public double ReadShare => (double)(handledInAll + ReadAndDead) / Math.Max(1, handledInAll + deadInAll);
 
-    /// <summary>All messages of one id have one list.</summary>
+    /// <summary>Puts all messages of one id into one list.</summary>
     private void ShareId(long number, long owner)
     {
         if (!idSharers.TryGetValue(owner, out var all))
@@ -181,7 +181,7 @@ internal sealed class FuzzLedger(int messages)
             idSharers.Add(owner, all = [owner]);
         }
 
-        // A twin that owns an id itself, under which others came, belongs to both.
+        // A twin whose own id is also used by later messages belongs to both lists.
         if (idSharers.TryGetValue(number, out var others))
         {
             all.AddRange(others);

@@ -6,20 +6,20 @@ namespace EventBus.Proof;
 /// <summary>The marks in a fuzz message: its number, and a text that must never appear in a log.</summary>
 internal static class FuzzMark
 {
-    /// <summary>No message.</summary>
+    /// <summary>The value for no message.</summary>
     public const long None = -1;
 
     /// <summary>
-    /// Stands in bodies, in their property names, in header values and in attributes that are no ids. No log shows it.
+    /// A text in bodies, property names, header values and attributes other than ids. No log may contain it.
     /// </summary>
     public const string Canary = "kanarie-7d21";
 
-    /// <summary>Stands behind line breaks in texts that a log may show. No line of a log begins with it.</summary>
-    public const string Intruder = "intruder-7d21";
+    /// <summary>A text after line breaks in texts that a log may contain. No line of a log may begin with it.</summary>
+    public const string ForeignText = "intruder-7d21";
 
     public static string Of(long number) => $"fz{number}z";
 
-    /// <summary>The number of the message to which some bytes belong; <see cref="None"/> if they do not say.</summary>
+    /// <summary>Returns the number of the message that contains these bytes, or <see cref="None"/>.</summary>
     public static long Find(ReadOnlySpan<byte> bytes)
     {
         while (bytes.IndexOf("fz"u8) is >= 0 and var start)
@@ -38,7 +38,7 @@ internal static class FuzzMark
     public static long Find(string? text) => text is null ? None : Find(Encoding.UTF8.GetBytes(text));
 
     /// <summary>
-    /// The number of the message that arrived: its body says it, or else its id, its headers or its key.
+    /// Returns the number of a received message, from its body, or else from its id, its headers or its key.
     /// </summary>
     public static long Find(ReadOnlySpan<byte> body, string id, string? key, IEnumerable<KeyValuePair<string, string>> headers)
     {

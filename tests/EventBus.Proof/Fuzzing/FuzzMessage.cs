@@ -1,35 +1,35 @@
 namespace EventBus.Proof;
 
-/// <summary>One message of the fuzzer, before it is written in the format of a backend.</summary>
+/// <summary>A message of the fuzzer, before it is written in the format of a backend.</summary>
 internal sealed class FuzzMessage
 {
-    /// <summary>Its number: the marker that it carries.</summary>
+    /// <summary>The number of the message, which it carries as a marker.</summary>
     public required long Number { get; init; }
 
     public required FuzzKind Kind { get; init; }
 
-    /// <summary>The event's name as the backend routes it: one that a subscription takes.</summary>
+    /// <summary>The name of the event as the backend routes it; a subscription consumes it.</summary>
     public required byte[] Route { get; set; }
 
     /// <summary>
-    /// The attributes of CloudEvents by their names, some of them perhaps twice. Empty for the message of a program
-    /// that knows nothing of them.
+    /// The CloudEvents attributes by name, possibly with duplicates. Empty for a message of a program that does not use
+    /// CloudEvents.
     /// </summary>
     public required List<(string Name, byte[] Value)> Attributes { get; init; }
 
-    /// <summary>The headers that mean nothing to the bus.</summary>
+    /// <summary>The headers that the bus does not interpret.</summary>
     public List<(byte[] Name, byte[] Value)> Headers { get; } = [];
 
-    /// <summary>Null: the message says nothing at all, where the backend knows the difference.</summary>
+    /// <summary>The body. Null if there is none and the backend can express that.</summary>
     public byte[]? Body { get; set; }
 
-    /// <summary>Chance for what the format of the wire adds.</summary>
+    /// <summary>The random numbers for variations of the wire format.</summary>
     public required Chance Chance { get; init; }
 
-    /// <summary>The message whose id it has.</summary>
+    /// <summary>The number of the message whose id this one has.</summary>
     public long TwinOf { get; init; } = FuzzMark.None;
 
-    /// <summary>The format of the wire format itself is to be bent.</summary>
+    /// <summary>True if the wire format itself is varied.</summary>
     public bool IsOdd => Kind is FuzzKind.WireFormat or FuzzKind.Hostile;
 
     public void Set(string name, byte[]? value)

@@ -10,7 +10,7 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, 
     private const int AtOnce = 32;
 
     private static readonly TimeSpan LetterInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan PublishPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -18,8 +18,8 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, 
     private int missing;
 
     /// <summary>
-    /// Publishes every message, from when the first tick was handled: what a process makes ready for its first events
-    /// is no wait.
+    /// Publishes all messages, after the first tick was handled: the warm-up of a process for its first events must not
+    /// count as a wait.
     /// </summary>
     public async Task PublishAsync()
     {
@@ -33,7 +33,7 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, 
                 sending.Add(SendAsync(number));
             }
 
-            // Some take the broker longer, and the others go on.
+            // Some sends take longer; the others continue.
             await Task.WhenAll(sending.FindAll(task => task.IsCompleted));
             sending.RemoveAll(task => task.IsCompletedSuccessfully);
         }
@@ -54,12 +54,13 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, 
         }
         catch (OperationCanceledException)
         {
-            // All that were to be sent are sent.
+            // All messages were sent.
         }
     }
 
     /// <summary>
-    /// Nothing is missing and nothing came twice for a while, or what is missing has been missing for long.
+    /// Returns true if nothing has been missing or repeated for a while, or if something has been missing for a long
+    /// time.
     /// </summary>
     public async Task<bool> IsDoneAsync()
     {
@@ -78,20 +79,20 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzTransport transport, 
     }
 
     /// <summary>
-    /// Few at first: a process that is new has to compile what it runs, and on a busy machine it would do that for
-    /// hundreds at once.
+    /// Returns the maximum number of open messages, which is low at first: a new process compiles the code that it
+    /// runs, and would do so for hundreds of messages at once on a busy machine.
     /// </summary>
     private static int MostOpenAt(long number) => (int)Math.Min(MostOpen, FirstOpen + (number / 4));
 
     private async Task WaitAsync(int mostOpen)
     {
-        using var timer = new PeriodicTimer(Breath);
+        using var timer = new PeriodicTimer(PublishPause);
         while (ledger.Open > mostOpen + missing)
         {
             await ReadLettersAsync();
             await timer.WaitForNextTickAsync();
 
-            // What is not found again in the end is reported by the check, and does not stop the rest.
+            // The check reports messages that remain missing. They do not stop the other messages.
             missing = ledger.Silence > Patience ? ledger.Open : missing;
         }
     }

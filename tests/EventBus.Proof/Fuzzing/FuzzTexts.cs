@@ -2,18 +2,18 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>Texts that someone else chose: too long, no UTF-8, with line breaks and escape sequences.</summary>
+/// <summary>Creates foreign texts: too long, not UTF-8, with line breaks and escape sequences.</summary>
 internal static class FuzzTexts
 {
     private static readonly byte[][] Controls =
     [
-        Utf8($"\n{FuzzMark.Intruder} crit: all is lost"),
-        Utf8($"\r\n{FuzzMark.Intruder} info: all is well"),
-        Utf8($"\r{FuzzMark.Intruder}"),
-        Utf8($"\u2028{FuzzMark.Intruder}"),
-        Utf8($"\u0085{FuzzMark.Intruder}"),
-        Utf8($"\v{FuzzMark.Intruder}"),
-        Utf8($"\f{FuzzMark.Intruder}"),
+        Utf8($"\n{FuzzMark.ForeignText} crit: all is lost"),
+        Utf8($"\r\n{FuzzMark.ForeignText} info: all is well"),
+        Utf8($"\r{FuzzMark.ForeignText}"),
+        Utf8($"\u2028{FuzzMark.ForeignText}"),
+        Utf8($"\u0085{FuzzMark.ForeignText}"),
+        Utf8($"\v{FuzzMark.ForeignText}"),
+        Utf8($"\f{FuzzMark.ForeignText}"),
         Utf8("\u001b[2J\u001b[31m"),
         Utf8("\0"),
         Utf8("\u0007\u0008\u007f"),
@@ -35,7 +35,8 @@ internal static class FuzzTexts
     public static byte[] Control(Chance chance) => chance.Pick(Controls);
 
     /// <summary>
-    /// Any of them. It says nothing of the message's number, and it is no canary, since it may become an id.
+    /// Returns any of these texts. It contains neither the number of the message nor the canary, because it may become
+    /// an id.
     /// </summary>
     public static byte[] Odd(Chance chance) => chance.Below(8) switch
     {

@@ -3,17 +3,17 @@ using StackExchange.Redis;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Writes fuzz messages in the format of one backend and sends them to its broker with a client that is not that of
-/// the library.
+/// Writes fuzz messages in the format of one backend, and sends them to its broker with a client that is not the client
+/// of the library.
 /// </summary>
 internal abstract class FuzzTransport : IAsyncDisposable
 {
-    /// <summary>Hands a message to the broker.</summary>
-    /// <returns>False when the broker refused it.</returns>
+    /// <summary>Sends a message to the broker.</summary>
+    /// <returns>False if the broker refused it.</returns>
     public abstract Task<bool> PublishAsync(FuzzMessage message);
 
     /// <summary>
-    /// Publishes plain JSON for the healthy subscription, over a connection that no fuzz message uses.
+    /// Publishes valid JSON for the healthy subscription, over a connection that no fuzz message uses.
     /// </summary>
     public abstract Task PublishTickAsync(long number);
 

@@ -3,7 +3,7 @@ using System.Text;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Dead letters in the broker's own queue: taken from it as bytes, since a client may not survive them.
+/// Reads the dead letters in the broker's own queue. They are read as bytes, because a client may fail to decode them.
 /// </summary>
 internal sealed class QueuedDeadLetters : FuzzDeadLetters
 {
@@ -20,7 +20,10 @@ internal sealed class QueuedDeadLetters : FuzzDeadLetters
             var reason = Enum.TryParse<DeadLetterReason>(Header(properties, "eventbus-reason"), out var known)
                 ? known
                 : DeadLetterReason.ProcessEnded;
-            ledger.Bury(number == FuzzMark.None ? FuzzMark.Find(properties) : number, reason, Header(properties, "eventbus-error"));
+            ledger.AddDeadLetter(
+                number == FuzzMark.None ? FuzzMark.Find(properties) : number,
+                reason,
+                Header(properties, "eventbus-error"));
         });
         return new QueuedDeadLetters(socket);
     }
@@ -29,12 +32,14 @@ internal sealed class QueuedDeadLetters : FuzzDeadLetters
 
     public override ValueTask DisposeAsync() => socket.DisposeAsync();
 
-    /// <summary>The text of a header, found by its name and its type: the table round it is not read.</summary>
+    /// <summary>
+    /// Returns the text of a header, found by its name and its type. The table around it is not decoded.
+    /// </summary>
     private static string? Header(ReadOnlySpan<byte> properties, string name)
     {
         byte[] key = [(byte)name.Length, .. Encoding.UTF8.GetBytes(name), (byte)'S'];
 
-        // The last: those of the bus stand behind what the message came with.
+        // The last occurrence: the headers of the bus follow those of the message.
         var start = properties.LastIndexOf(key);
         return start < 0 ? null : Encoding.UTF8.GetString(
             properties.Slice(start + key.Length + 4, (properties[start + key.Length + 2] << 8) | properties[start + key.Length + 3]));

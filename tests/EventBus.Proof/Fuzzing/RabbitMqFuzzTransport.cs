@@ -3,7 +3,7 @@ using System.Text;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Fuzz messages as AMQP messages: the attributes and headers in the table of headers, whatever their types.
+/// Sends fuzz messages as AMQP messages: attributes and headers of any type are entries of the header table.
 /// </summary>
 internal sealed class RabbitMqFuzzTransport : FuzzTransport
 {
@@ -12,10 +12,10 @@ internal sealed class RabbitMqFuzzTransport : FuzzTransport
     private readonly SemaphoreSlim alone = new(1);
     private readonly AmqpSocket common;
     private readonly AmqpSocket ticking;
-    private AmqpSocket daring;
+    private AmqpSocket hostile;
 
-    private RabbitMqFuzzTransport(Uri address, string exchange, AmqpSocket common, AmqpSocket ticking, AmqpSocket daring) =>
-        (this.address, this.exchange, this.common, this.ticking, this.daring) = (address, exchange, common, ticking, daring);
+    private RabbitMqFuzzTransport(Uri address, string exchange, AmqpSocket common, AmqpSocket ticking, AmqpSocket hostile) =>
+        (this.address, this.exchange, this.common, this.ticking, this.hostile) = (address, exchange, common, ticking, hostile);
 
     public static async Task<RabbitMqFuzzTransport> OpenAsync(Uri address, string exchange) =>
         new(
@@ -35,18 +35,17 @@ internal sealed class RabbitMqFuzzTransport : FuzzTransport
                 : throw new ProofException($"RabbitMQ refused message {message.Number}: {common.Reason}");
         }
 
-        // One at a time: what the broker refuses costs the connection, and with it the answers to all that was sent
-        // through it.
+        // One at a time: a refusal closes the connection, and loses the answers to all other messages on it.
         await alone.WaitAsync();
         try
         {
-            if (await daring.PublishAsync(exchange, RoutingKeyOf(message), properties, message.Body ?? []))
+            if (await hostile.PublishAsync(exchange, RoutingKeyOf(message), properties, message.Body ?? []))
             {
                 return true;
             }
 
-            await daring.DisposeAsync();
-            daring = await AmqpSocket.ConnectAsync(address);
+            await hostile.DisposeAsync();
+            hostile = await AmqpSocket.ConnectAsync(address);
             return false;
         }
         finally
@@ -66,11 +65,11 @@ internal sealed class RabbitMqFuzzTransport : FuzzTransport
     {
         await common.DisposeAsync();
         await ticking.DisposeAsync();
-        await daring.DisposeAsync();
+        await hostile.DisposeAsync();
         alone.Dispose();
     }
 
-    /// <summary>A subscription to any name accepts any bytes as the routing key.</summary>
+    /// <summary>Returns the routing key. A subscription to all names accepts any bytes in it.</summary>
     private static byte[] RoutingKeyOf(FuzzMessage message) =>
         message.Kind is FuzzKind.Attributes or FuzzKind.ControlCharacters
             && message.Route.AsSpan().StartsWith(Encoding.UTF8.GetBytes(FuzzGenerator.WildWord))

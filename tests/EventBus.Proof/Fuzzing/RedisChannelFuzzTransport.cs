@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Fuzz messages as messages of channels: envelopes in the structured mode of CloudEvents, or plain bodies.
+/// Sends fuzz messages to Pub/Sub channels: envelopes in the structured mode of CloudEvents, or bodies alone.
 /// </summary>
 internal sealed class RedisChannelFuzzTransport(IDatabase database, ConnectionMultiplexer ticking) : FuzzTransport
 {
@@ -33,7 +33,7 @@ internal sealed class RedisChannelFuzzTransport(IDatabase database, ConnectionMu
     private static async Task<bool> SendAsync(IDatabase database, string name, byte[] payload)
     {
         var heard = (long)await database.ExecuteAsync("PUBLISH", Buses.ChannelOf(name), payload);
-        return heard == 1 ? true : throw new ProofException($"A message was heard by {heard} connections, and one listens.");
+        return heard == 1 ? true : throw new ProofException($"A message was received by {heard} connections instead of one.");
     }
 
     private static byte[] PayloadOf(FuzzMessage message)
@@ -70,7 +70,7 @@ internal sealed class RedisChannelFuzzTransport(IDatabase database, ConnectionMu
         switch (way)
         {
             case 0:
-                // An id stays the message's own.
+                // The id keeps its value.
                 members[index] = (members[index].Name, Utf8(members[index].Name.AsSpan().SequenceEqual("\"id\""u8)
                     ? chance.Pick($"{number}", "null", "[]")
                     : chance.Pick(OddJson)));
@@ -118,7 +118,7 @@ internal sealed class RedisChannelFuzzTransport(IDatabase database, ConnectionMu
     }
 
     /// <summary>
-    /// As a text of JSON. Invalid UTF-8 stays invalid, and now and then a control character stays what it is.
+    /// Returns a JSON string. Invalid UTF-8 stays invalid, and a control character is sometimes not escaped.
     /// </summary>
     private static byte[] Quoted(byte[] text, Chance chance)
     {

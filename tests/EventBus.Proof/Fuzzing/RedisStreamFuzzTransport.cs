@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Proof;
 
-/// <summary>Fuzz messages as the fields of stream entries.</summary>
+/// <summary>Sends fuzz messages as stream entries.</summary>
 internal sealed class RedisStreamFuzzTransport(IDatabase database, ConnectionMultiplexer ticking) : FuzzTransport
 {
     public override async Task<bool> PublishAsync(FuzzMessage message)
@@ -42,7 +42,7 @@ internal sealed class RedisStreamFuzzTransport(IDatabase database, ConnectionMul
         return fields;
     }
 
-    /// <summary>The marker stays in the body, or else in the id.</summary>
+    /// <summary>Damages the fields. The marker is kept in the body or in the id.</summary>
     private static void Spoil(List<(byte[] Name, byte[] Value)> fields, Chance chance, int way)
     {
         switch (way)

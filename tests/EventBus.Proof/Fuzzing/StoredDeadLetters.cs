@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>Dead letters in a store: the newest are listed until one comes that is known.</summary>
+/// <summary>Reads the dead letters in a store: lists the newest ones up to the first known one.</summary>
 internal sealed class StoredDeadLetters(StoreProbe probe, FuzzLedger ledger) : FuzzDeadLetters
 {
     private const int PageSize = 100;
@@ -24,7 +24,8 @@ internal sealed class StoredDeadLetters(StoreProbe probe, FuzzLedger ledger) : F
 
                 last = Math.Max(last, entry.Number);
                 var envelope = entry.Envelope;
-                ledger.Bury(FuzzMark.Find(envelope.Body.Span, envelope.Id, envelope.Key, envelope.Headers), entry.Reason, entry.Error);
+                var number = FuzzMark.Find(envelope.Body.Span, envelope.Id, envelope.Key, envelope.Headers);
+                ledger.AddDeadLetter(number, entry.Reason, entry.Error);
             }
 
             if (page.Count < PageSize)

@@ -1,16 +1,16 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// The broker is killed and started again on the same files while events are published and consumed: what it
-/// acknowledged is there.
+/// Proves that a broker keeps the events that it accepted: it is killed and restarted on the same files while events
+/// are published and consumed.
 /// </summary>
 internal sealed class BrokerKilledProof : LedgerProof
 {
-    // Few, so that not all that is left is refused while the broker is away.
+    // Few, so that a part of the events is published while the broker is reachable.
     private const int AtOnce = 32;
 
-    // RabbitMQ writes down under which name it keeps a new quorum queue only after the register has been left alone for
-    // half a second. Killed before, it begins the queue anew, empty and without a leader.
+    // RabbitMQ stores the name of the files of a new quorum queue only after its register was idle for half a second.
+    // If it is killed earlier, it creates the queue again, empty and without a leader.
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -37,7 +37,7 @@ internal sealed class BrokerKilledProof : LedgerProof
             foreach (var fault in Fault.Plan(stage.Random, events, kills))
             {
                 await Until.TrueAsync(
-                    $"The publishing of {fault.After:N0} events",
+                    $"{fault.After:N0} published events",
                     Patience,
                     () => Task.FromResult(publisher.Settled >= fault.After));
                 await stage.KillBrokerAsync();

@@ -1,7 +1,7 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// The checkers under proof: a history without fault passes, and each mistake planted in it is reported by its name.
+/// Tests the checkers: a correct history passes, and each mistake planted in it is reported by its name.
 /// </summary>
 internal sealed class CheckerProof : Proof
 {
@@ -17,7 +17,7 @@ internal sealed class CheckerProof : Proof
         Poison(findings);
         Effects(findings);
         Order(findings);
-        Ghosts(findings);
+        UnconfirmedEvents(findings);
         SagaMistakes.Run(findings);
         FuzzMistakes.Run(findings);
         return Task.CompletedTask;
@@ -31,7 +31,7 @@ internal sealed class CheckerProof : Proof
         Expect(findings, "an event that is lost", "lost: 1", found => DeliveryCheck.Run(found, outcomes, clean, new HashSet<long>()));
         Expect(
             findings,
-            "an event that was refused, and came",
+            "a refused event that arrived",
             "unexpected: 3",
             found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 3, 1, 0), new HashSet<long> { 1 }));
         Expect(
@@ -62,8 +62,8 @@ internal sealed class CheckerProof : Proof
             clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 1, [4] = 1 } });
         Check("a refused event that was started", "unexpected: 4", clean with { Entries = With([.. clean.Entries], Kind.Start, 4, 1, 0) });
         Check("a dead letter that nothing explains", "dead letters: 1", clean with { Dead = new HashSet<long> { 1 } });
-        Check("something that is left", "stuck: a queue", clean with { Stuck = ["a queue"] });
-        Check("a call that outlives its deadline", "longest call: 11.10 s", clean with { LongestCall = TimeSpan.FromSeconds(11.1) });
+        Check("remaining work", "stuck: a queue", clean with { Stuck = ["a queue"] });
+        Check("a call that exceeds its deadline", "longest call: 11.10 s", clean with { LongestCall = TimeSpan.FromSeconds(11.1) });
 
         void Check(string mistake, string? reported, Ledger ledger) =>
             Expect(findings, mistake, reported, found => LedgerCheck.Run(found, ledger));
@@ -77,7 +77,7 @@ internal sealed class CheckerProof : Proof
         Check("more than one in a hundred late", "recovery p99: 3.10 s", [.. clean, new("RST", late), new("RST", late)]);
         Check("the only one late", "recovery p99: 3.10 s", clean[^1..]);
         Check("a listener that receives nothing", "listeners silently dead: RST (no. 201)", [.. clean, new("RST", null)]);
-        Check("a call that outlives its deadline", "longest call: 3.10 s", clean, 3.1);
+        Check("a call that exceeds its deadline", "longest call: 3.10 s", clean, 3.1);
 
         void Check(string mistake, string? reported, FaultRound[] rounds, double longest = 2.9) =>
             Expect(
@@ -106,18 +106,18 @@ internal sealed class CheckerProof : Proof
         Dead[] dead = [new(1, DeadLetterReason.HandlerFailed, 4), new(2, DeadLetterReason.ProcessEnded, 4)];
         var start = clean.FindIndex(entry => entry is { Kind: Kind.Start, A: 1, B: 3 });
         Check("poison", null, clean, dead);
-        Check("a fifth start", "poison: started too often: 1", With(clean, Kind.Start, 1, 5, 0), dead);
-        Check("a start too few, and no kill", "poison: started too seldom: 1", [.. clean.Where((_, i) => i != start)], dead);
+        Check("a fifth attempt", "poison: too many attempts: 1", With(clean, Kind.Start, 1, 5, 0), dead);
+        Check("an attempt too few, without a kill", "poison: too few attempts: 1", [.. clean.Where((_, i) => i != start)], dead);
         Expect(
             findings,
-            "a start too few, for a kill",
+            "an attempt too few, because of a kill",
             null,
             found => PoisonCheck.Run(found, kinds, [.. clean.Where((_, i) => i != start)], dead, [0, 0, 0], [clean[start].At]));
         Check("a dead letter that is missing", "poison: no dead letter: 1", clean, dead[1..]);
-        Check("two dead letters of one event", "dead twice: 1", clean, [.. dead, dead[0]]);
+        Check("two dead letters of one event", "events with two dead letters: 1", clean, [.. dead, dead[0]]);
         Check(
-            "an innocent dead letter",
-            "innocent dead letters: 0",
+            "a dead letter of a harmless event",
+            "dead letters of harmless events: 0",
             With(clean, Kind.Alert, 0, 0, 0),
             [.. dead, new(0, DeadLetterReason.HandlerFailed, 4)]);
         Check("an alert that is missing", "dead letters without an alert: 2", clean[..^1], dead);
@@ -145,25 +145,25 @@ internal sealed class CheckerProof : Proof
         Check("effects", null, clean, null);
         Check(
             "an effect that is missing",
-            "effects that the resource took",
+            "effects that the resource accepted",
             [.. clean.Where(entry => entry.Kind != Kind.Effect || entry.A != 0)],
             null);
-        Check("a run after the commit", "started again after its commit: 0", With(clean, Kind.Start, 0, 2, 2), null);
+        Check("an attempt after the commit", "started again after its commit: 0", With(clean, Kind.Start, 0, 2, 2), null);
         Check("two commits", "committed twice: 1", With(clean, Kind.Commit, 1, 3, 0), null);
         Check(
-            "a fencing number that is used twice",
-            "fencing numbers used twice: 1",
+            "a fencing token that is used twice",
+            "fencing tokens used twice: 1",
             With(clean[..4], Kind.Start, 1, 2, 2),
             null,
             events: 1);
         Check(
-            "a start under a lower number, and nothing stood still",
-            "overtaken before they began: 1",
+            "an attempt with a lower token, without a freeze",
+            "claims lost before the start: 1",
             With(clean, Kind.Start, 1, 2, 1),
             null);
         Expect(
             findings,
-            "a start under a lower number, after a freeze",
+            "an attempt with a lower token, after a freeze",
             null,
             found => EffectCheck.Run(found, With(clean, Kind.Start, 1, 2, 1), null, 2, mayBeOvertaken: 1));
         Check("an effect in two transactions", "duplicate effects: 1", clean, new() { [0] = 1, [1] = 2 });
@@ -189,8 +189,8 @@ internal sealed class CheckerProof : Proof
             (Kind.Start, 0, 3, 1),
             (Kind.End, 0, 3, 1)).ConvertAll(entry => entry with { At = entry.At + 1_000, Process = 1 });
         Check("order", null, clean);
-        Check("a key begun again by the next process", null, [.. clean, .. again]);
-        Check("the same where numbers decide", "order violations: key 0 started 2 after 3", [.. clean, .. again], mayRepeat: false);
+        Check("a key restarted by the next process", null, [.. clean, .. again]);
+        Check("the same, ordered by numbers", "order violations: key 0 started 2 after 3", [.. clean, .. again], mayRepeat: false);
         Check(
             "an event that overtakes a failed one",
             "order violations: key 0 started 3 before 2 was handled",
@@ -198,7 +198,7 @@ internal sealed class CheckerProof : Proof
             inTurn: true);
         Check("two at once", "order violations: key 0 started 1 during 1", [clean[0], .. clean], inTurn: true);
         Check(
-            "an event that comes back later",
+            "an event that is repeated later",
             "order violations: key 0 started 1 after 3",
             [.. clean, .. History((Kind.Start, 0, 1, 1)).ConvertAll(entry => entry with { At = 2_000 })]);
         Check("a key that is stuck", "stuck keys: 0 after 2", clean[..^2]);
@@ -212,16 +212,16 @@ internal sealed class CheckerProof : Proof
                 mayRepeat));
     }
 
-    private static void Ghosts(Findings findings)
+    private static void UnconfirmedEvents(Findings findings)
     {
         Published[] clean = [new("a", 1, 1, 10), new("b", 1, 2, 10), new("a", 1, 1, 10)];
         Check("ghosts", null, clean);
-        Check("an event of a handler that fails", "ghosts: of a handler that fails: c", [.. clean, new("c", 2, 1, 20)]);
-        Check("an event of a run that failed", "ghosts: of a run that failed: a", [.. clean, new("a", 1, 1, 9)]);
+        Check("an event of a failing handler", "ghosts: of a failing handler: c", [.. clean, new("c", 2, 1, 20)]);
+        Check("an event of a failed attempt", "ghosts: of a failed attempt: a", [.. clean, new("a", 1, 1, 9)]);
         Check("an event that is missing", "lost after success: 1", clean[..1]);
-        Check("another id", "ids that differ between runs: 1", [.. clean, new("d", 1, 2, 10)]);
+        Check("another id", "ids that differ between attempts: 1", [.. clean, new("d", 1, 2, 10)]);
         Check("one id for two events", "ids used twice: a", [clean[0], new("a", 1, 2, 10)]);
-        Check("events of two runs", "of two runs, though committed: 1", [.. clean, new("b", 1, 2, 11)]);
+        Check("events of two attempts", "committed events of two attempts: 1", [.. clean, new("b", 1, 2, 11)]);
 
         void Check(string mistake, string? reported, Published[] published) =>
             Expect(findings, mistake, reported, found => UnconfirmedEventCheck.Run(
@@ -237,11 +237,11 @@ internal sealed class CheckerProof : Proof
     {
         var found = new Findings();
         check(found);
-        var said = found.Passed ? "nothing" : string.Join("; ", found.Broken);
+        var report = found.Passed ? "nothing" : string.Join("; ", found.Broken);
         findings.Demand(
             reported is null ? found.Passed : found.Broken.Any(reason => reason.Contains(reported, StringComparison.Ordinal)),
             reported is null ? $"{mistake}: clean" : $"planted: {mistake}",
-            reported is null ? $"reported {said}" : said);
+            reported is null ? $"reported {report}" : report);
     }
 
     private static List<Entry> History(params (char Kind, long A, long B, long C)[] steps) =>

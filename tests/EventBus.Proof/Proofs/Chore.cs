@@ -1,5 +1,7 @@
 namespace EventBus.Proof;
 
-/// <summary>Handled without that: what its handler publishes is sent before the event is acknowledged.</summary>
+/// <summary>
+/// An event that is handled without idempotency: its follow-up events are sent before it is acknowledged.
+/// </summary>
 [EventName("chore.begun")]
 internal sealed record Chore(long Number);

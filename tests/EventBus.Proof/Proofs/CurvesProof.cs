@@ -5,8 +5,8 @@ using EventBus.Transports;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The cost of a store does not depend on its size: ten against a hundred thousand dead letters, a thousand against a
-/// million handled events, measured in turns.
+/// Proves that the cost of a store does not depend on its size: compares ten with a hundred thousand dead letters, and
+/// a thousand with a million handled events, measured alternately.
 /// </summary>
 internal sealed class CurvesProof : Proof
 {
@@ -25,9 +25,9 @@ internal sealed class CurvesProof : Proof
     public override async Task RunAsync(Stage stage, Findings findings)
     {
         await stage.Redis.StartAsync();
-        // What takes a microsecond is done more often at a time than what takes a thousand.
+        // An operation of a microsecond is repeated more often in a batch than one of a thousand.
         var batch = stage.Run.Store == "memory" ? 1_000 : 20;
-        var (rounds, fewDead, manyDead, fewDone, manyDone) = (
+        var (rounds, smallDead, largeDead, smallDone, largeDone) = (
             stage.Run.Size(101, 21),
             10,
             stage.Run.Size(100_000, 10_000),
@@ -35,27 +35,27 @@ internal sealed class CurvesProof : Proof
             stage.Run.Size(1_000_000, 50_000));
         await using var small = await OpenAsync(stage, "small");
         await using var large = await OpenAsync(stage, "large");
-        await small.FillDeadAsync(fewDead);
-        await large.FillDeadAsync(manyDead);
+        await small.FillDeadAsync(smallDead);
+        await large.FillDeadAsync(largeDead);
         await CompareAsync(
-            $"claim, {fewDead:N0} and {manyDead:N0} dead",
+            $"claim, {smallDead:N0} and {largeDead:N0} dead",
             findings,
             (rounds, batch),
             small,
             large,
             side => side.ClaimAndRecordAsync());
-        await CompareAsync($"list, {fewDead:N0} and {manyDead:N0} dead", findings, (rounds, batch), small, large, side => side.ListAsync());
-        await small.FillDoneAsync(fewDone, stage.Random);
-        await large.FillDoneAsync(manyDone, stage.Random);
+        await CompareAsync($"list, {smallDead:N0} and {largeDead:N0} dead", findings, (rounds, batch), small, large, side => side.ListAsync());
+        await small.FillDoneAsync(smallDone, stage.Random);
+        await large.FillDoneAsync(largeDone, stage.Random);
         await CompareAsync(
-            $"handle new, {fewDone:N0} and {manyDone:N0} done",
+            $"handle new, {smallDone:N0} and {largeDone:N0} done",
             findings,
             (rounds, batch),
             small,
             large,
             side => side.HandleNewAsync());
         await CompareAsync(
-            $"recognise a copy, {fewDone:N0} and {manyDone:N0} done",
+            $"recognise a copy, {smallDone:N0} and {largeDone:N0} done",
             findings,
             (rounds, batch),
             small,
@@ -70,7 +70,7 @@ internal sealed class CurvesProof : Proof
         return new Side(await StoreProbe.OpenAsync(stage.Settings with { Service = name, Folder = folder }));
     }
 
-    /// <summary>Measures both in turns, so that other load of the machine affects both.</summary>
+    /// <summary>Measures both stores alternately, so that other load of the machine affects both.</summary>
     private static async Task CompareAsync(
         string what,
         Findings findings,
@@ -115,7 +115,7 @@ internal sealed class CurvesProof : Proof
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
-    /// <summary>One of the two stores that are compared.</summary>
+    /// <summary>One of the two compared stores.</summary>
     private sealed class Side(StoreProbe probe) : IAsyncDisposable
     {
         private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
@@ -143,7 +143,7 @@ internal sealed class CurvesProof : Proof
             done.AddRange(ids);
         }
 
-        /// <summary>Measures a retry: it is claimed, and recorded again because it failed.</summary>
+        /// <summary>Measures a retry: claims it, and records it again as failed.</summary>
         public async Task ClaimAndRecordAsync()
         {
             var claimed = await probe.Failures.ClaimDueAsync(
@@ -154,7 +154,7 @@ internal sealed class CurvesProof : Proof
                 CancellationToken.None);
             if (claimed.Entries is not [var entry] || entry.Id != waiting!.Id)
             {
-                throw new ProofException($"{claimed.Entries.Count} entries were claimed, where one was due.");
+                throw new ProofException($"{claimed.Entries.Count} entries were claimed instead of one.");
             }
 
             await probe.Failures.RecordAsync(
@@ -171,7 +171,7 @@ internal sealed class CurvesProof : Proof
             }
         }
 
-        /// <summary>Measures an event that was not handled before: it is claimed, and marked as done.</summary>
+        /// <summary>Measures a new event: claims it, and marks it as handled.</summary>
         public Task HandleNewAsync() => HandleAsync(NewId());
 
         /// <summary>Measures a copy of a recent event.</summary>
@@ -205,7 +205,7 @@ internal sealed class CurvesProof : Proof
             var number = -1;
             await Task.WhenAll(Enumerable.Range(0, Writers).Select(async _ =>
             {
-                // Some stores answer at once, and would keep this thread.
+                // Some stores answer synchronously, and would occupy this thread.
                 await Task.Yield();
                 while (Interlocked.Increment(ref number) is var own && own < count)
                 {
@@ -235,7 +235,9 @@ internal sealed class CurvesProof : Proof
                 Lease,
                 CancellationToken.None);
 
-        /// <summary>Ordered by time in front and random behind, as the bus makes ids.</summary>
+        /// <summary>
+        /// Returns an id like those of the bus: ordered by time at the beginning and random at the end.
+        /// </summary>
         private string NewId() => $"{next++:x12}-{random.NextInt64():x16}";
     }
 }

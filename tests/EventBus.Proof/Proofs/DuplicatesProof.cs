@@ -3,8 +3,8 @@ using System.Data.Common;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Ten thousand events in ten copies each, eight handled at once, processes that are killed or frozen and a store that
-/// does not answer for a while: each takes effect once.
+/// Proves that each of ten thousand events with ten copies takes effect once, with eight concurrent handlers, while
+/// processes are killed or frozen and the store does not answer for a while.
 /// </summary>
 internal sealed class DuplicatesProof(int processes) : Proof
 {
@@ -15,7 +15,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
 
     public override string Name => processes == 1 ? "duplicates" : $"duplicates-{processes}-processes";
 
-    // Three processes do what one does, and compete as well.
+    // Three processes do the same as one, and also compete.
     public override bool IsForFullRuns(string transport, string store) => processes == 1;
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
@@ -39,7 +39,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
             processes == 1 ? 0 : stage.Run.Size(4, 1),
             stage.Run.Size(3, 1));
 
-        // Copies of one event come close to one another: some at once, some after the first was handled.
+        // Copies of one event are close to one another: some arrive at once, some after the first was handled.
         var copies = Enumerable.Range(0, events * Copies)
             .Select(i => (Number: (long)(i / Copies), Place: (i / Copies) + (stage.Random.NextDouble() * Spread)))
             .OrderBy(copy => copy.Place)
@@ -59,7 +59,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
         try
         {
             await stage.RunAsync(
-                "Every event handled, and nothing left over",
+                "Every event handled, no work left",
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => publishing.IsCompleted
@@ -101,7 +101,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
         if (payment.Number % 100 == 7 && context.Attempt == 1)
         {
             journal.Write(Kind.Throw, payment.Number, context.Attempt);
-            throw new PlannedException("the first start of some fails");
+            throw new PlannedException("the first attempt of some fails");
         }
 
         if (inTransaction)

@@ -1,5 +1,5 @@
 namespace EventBus.Proof;
 
-/// <summary>A job for another subscription.</summary>
+/// <summary>A job of the second subscription.</summary>
 [EventName("duty.queued")]
 internal sealed record Duty(long Number, JobKind Kind);

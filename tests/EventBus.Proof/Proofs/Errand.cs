@@ -1,5 +1,5 @@
 namespace EventBus.Proof;
 
-/// <summary>Handled idempotently: what its handler publishes is committed with it.</summary>
+/// <summary>An event that is handled idempotently: its follow-up events are committed with it.</summary>
 [EventName("errand.begun")]
 internal sealed record Errand(long Number);

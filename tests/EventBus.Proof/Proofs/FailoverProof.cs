@@ -3,15 +3,15 @@ using System.Diagnostics;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The server that leads is killed, again and again, while events are published: another takes over, and what RabbitMQ
-/// confirmed is there.
+/// Proves that another server takes over, and that events that RabbitMQ confirmed are kept, while the leader is killed
+/// repeatedly during publishing.
 /// </summary>
 internal sealed class FailoverProof : Proof
 {
     private const string Subscription = "listener";
     private const int MostSignals = 4_000_000;
 
-    // Beyond the numbers of signals: written by the plain client.
+    // Above the numbers of signals: written by the minimal client.
     private const long FirstWrite = 1_000_000_000;
 
     private static readonly TimeSpan Takeover = TimeSpan.FromMinutes(1);
@@ -26,7 +26,7 @@ internal sealed class FailoverProof : Proof
 
     public override IReadOnlyList<string> Stores => ["memory"];
 
-    // Several servers on two cores, and recovery is measured.
+    // Several servers share two cores, and the recovery time is measured.
     public override bool RunsAlone => true;
 
     public override bool IsForFullRuns(string transport, string store) => true;
@@ -61,7 +61,7 @@ internal sealed class FailoverProof : Proof
                 await cluster.KillLeaderAsync();
                 var killed = Stopwatch.GetTimestamp();
                 var accepted = 0L;
-                await Until.TrueAsync("A write that the new leader accepts", Takeover, async () =>
+                await Until.TrueAsync("An accepted write at the new leader", Takeover, async () =>
                 {
                     var taken = await cluster.TryWriteAsync(writes++);
                     accepted = Stopwatch.GetTimestamp();
@@ -74,9 +74,9 @@ internal sealed class FailoverProof : Proof
 
             await source.PauseAsync();
             await Until.TrueAsync(
-                "Nothing left over",
+                "No work left",
                 Patience,
-                async () => (cluster.MayLose || watch.AllHeard(new HashSet<long>())) && await cluster.IsIdleAsync());
+                async () => (cluster.MayLose || watch.AllHandled(new HashSet<long>())) && await cluster.IsIdleAsync());
             await stage.StopVictimsAsync();
         }
         catch (Exception exception) when (exception is ProofException or TimeoutException)

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Sends foreign messages of every kind through a real broker: no process ends, each message is handled or becomes one
-/// dead letter, a healthy subscription never waits, and no log shows their content.
+/// Sends foreign messages of all kinds through a real broker, and proves that no process ends, each message is handled
+/// or becomes one dead letter, a healthy subscription never waits, and no log contains their content.
 /// </summary>
 internal sealed class FuzzProof : Proof
 {
@@ -26,7 +26,7 @@ internal sealed class FuzzProof : Proof
 
     public override IReadOnlyList<string> Stores => ["redis", "native", "sqlite"];
 
-    // A wait is measured.
+    // A waiting time is measured.
     public override bool RunsAlone => true;
 
     public override bool Joins(string transport, string store) => store == transport switch
@@ -36,7 +36,7 @@ internal sealed class FuzzProof : Proof
         _ => "redis",
     };
 
-    // Messages of classic queues are read by the same code as those of quorum queues.
+    // The code that reads messages is the same for classic and quorum queues.
     public override bool IsForFullRuns(string transport, string store) => transport == "rabbitmq-classic";
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
@@ -48,7 +48,7 @@ internal sealed class FuzzProof : Proof
             Wild,
             $"{FuzzGenerator.WildWord}.#",
             (context, ct) => HandleAsync(context, journal, ct),
-            s => MakeOnce(s, settings));
+            s => MakeIdempotent(s, settings));
         bus.Subscribe(Follower, s => s.On<FuzzFollowUp>((followUp, _, _) =>
         {
             journal.Write(Kind.FollowUp, followUp.Number);
@@ -77,7 +77,7 @@ internal sealed class FuzzProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every message handled or dead",
+                "Every message handled or dead-lettered",
                 new Queue<Fault>(),
                 ledger.Take,
                 async () => publishing.IsFaulted || (publishing.IsCompleted && await run.IsDoneAsync()));
@@ -101,13 +101,15 @@ internal sealed class FuzzProof : Proof
         }
 
         findings.Note("messages, a second", $"{ledger.Messages:N0}, {ledger.Messages / Stopwatch.GetElapsedTime(begun).TotalSeconds:N0}");
-        findings.Exactly("consumer processes that ended", 0, stage.Suicides + stage.FailedStarts);
+        findings.Exactly("consumer processes that ended", 0, stage.SelfKills + stage.FailedStarts);
         FuzzCheck.Run(findings, ledger, LongestWait);
         FuzzLogCheck.Run(findings, stage.Folder, ledger.Numbers().Count(ledger.SharesADeadLetter));
     }
 
-    /// <summary>Stores that know ids also claim foreign ids.</summary>
-    private static void MakeOnce(SubscriptionBuilder subscription, VictimSettings settings)
+    /// <summary>
+    /// Makes the subscription idempotent if the store supports it, so that it also claims foreign ids.
+    /// </summary>
+    private static void MakeIdempotent(SubscriptionBuilder subscription, VictimSettings settings)
     {
         if (settings.Store != "native")
         {
@@ -116,8 +118,8 @@ internal sealed class FuzzProof : Proof
     }
 
     /// <summary>
-    /// Some handlers publish, some fail once and some always: what came from outside goes through the stores and out
-    /// again.
+    /// Some handlers publish, some fail once and some always, so that foreign content passes through the stores and is
+    /// published again.
     /// </summary>
     private static async Task HandleAsync(EventContext context, Journal journal, CancellationToken cancellationToken)
     {

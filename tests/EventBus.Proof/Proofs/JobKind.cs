@@ -1,17 +1,17 @@
 namespace EventBus.Proof;
 
-/// <summary>The effects of a job on its handler.</summary>
+/// <summary>The behavior of a job.</summary>
 internal enum JobKind
 {
     /// <summary>The job is handled.</summary>
     Good,
 
-    /// <summary>Its first start fails, and the next succeeds: an innocent that stands among the failed ones.</summary>
+    /// <summary>Its first attempt fails and the next one succeeds: a harmless event among the failed ones.</summary>
     Flaky,
 
-    /// <summary>Its handler throws, whenever it is started.</summary>
+    /// <summary>Its handler throws in each attempt.</summary>
     Poison,
 
-    /// <summary>The job ends its process at every attempt.</summary>
+    /// <summary>Its handler ends the process in each attempt.</summary>
     Deadly,
 }

@@ -3,8 +3,8 @@ using System.Data.Common;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides. Where
-/// the broker keeps failures nothing is marked, and copies are only counted.
+/// A proof whose events add a row in the commit that marks them as handled, and whose ledger compares published events
+/// and effects. If the broker stores the failures, no event is marked, and repeated effects are only counted.
 /// </summary>
 internal abstract class LedgerProof : Proof
 {
@@ -30,11 +30,11 @@ internal abstract class LedgerProof : Proof
         }));
 
     /// <summary>
-    /// Publishes and strikes, until every accepted event is handled and nothing is left over; then compares.
+    /// Publishes events and injects faults until each accepted event is handled and no work remains; then compares.
     /// </summary>
-    /// <param name="stage">The broker is started, and nothing else.</param>
-    /// <param name="findings">Where the findings go.</param>
-    /// <param name="plan">What happens meanwhile.</param>
+    /// <param name="stage">A stage whose broker is started, and nothing else.</param>
+    /// <param name="findings">Receives the findings.</param>
+    /// <param name="plan">The events and faults.</param>
     protected static async Task RunAsync(Stage stage, Findings findings, LedgerPlan plan)
     {
         var native = stage.Run.Store == Native;
@@ -55,7 +55,7 @@ internal abstract class LedgerProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every accepted event handled, and nothing left over",
+                "Every accepted event handled, no work left",
                 plan.Faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => publishing.IsCompleted

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Injects one fault after the other into the broker and its connections while events are published: after each a new
-/// event is delivered soon.
+/// Proves that a new event is delivered soon after each fault, while faults of the broker and its connections are
+/// injected one after the other during publishing.
 /// </summary>
 internal sealed class MixedFaultsProof : Proof
 {
@@ -23,7 +23,7 @@ internal sealed class MixedFaultsProof : Proof
 
     public override IReadOnlyList<string> Stores => ["memory"];
 
-    // Recovery is measured.
+    // The recovery time is measured.
     public override bool RunsAlone => true;
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
@@ -58,7 +58,7 @@ internal sealed class MixedFaultsProof : Proof
 
         if (rounds.Exists(round => round.Fault == "queue deleted"))
         {
-            findings.Note("queue deleted", "only while nothing waits: what does is lost with it, by design");
+            findings.Note("queue deleted", "only while the queue is empty: a deletion loses its events");
         }
 
         DeliveryCheck.Run(findings, run.Outcomes(), stage.Journals.Entries, new HashSet<long>());
@@ -70,23 +70,25 @@ internal sealed class MixedFaultsProof : Proof
             TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
     }
 
-    /// <summary>The state of a run: what was sent, and what was heard.</summary>
+    /// <summary>The state of a run: the sent events and the handled events.</summary>
     private sealed class Run(BrokerScene scene, SignalSource source)
     {
         private readonly SignalWatch watch = new(scene.Stage, source);
         private readonly HashSet<long> unwatched = [];
 
         /// <summary>
-        /// The outcome of a publish. An event for a broker without a queue is accepted, and its delivery is not
-        /// expected.
+        /// Returns the outcome of each publish. An event for a broker without a queue is accepted, but its delivery is
+        /// not expected.
         /// </summary>
         public Outcome[] Outcomes() =>
             [.. source.Outcomes.Select((outcome, number) => unwatched.Contains(number) ? Outcome.InDoubt : outcome)];
 
-        /// <summary>Strikes, and returns how long after the broker's first answer a fresh event was handled.</summary>
+        /// <summary>
+        /// Injects a fault, and returns the time from the broker's first answer until a new event was handled.
+        /// </summary>
         public async Task<TimeSpan?> RoundAsync(BrokerFault fault, TimeSpan hold)
         {
-            if (fault.LosesWhatWaits)
+            if (fault.LosesQueuedEvents)
             {
                 await QuietAsync();
             }
@@ -98,7 +100,7 @@ internal sealed class MixedFaultsProof : Proof
             await fault.StrikeAsync(scene, hold);
             var answered = await AnsweredAsync();
             var (recovery, probes) = await watch.RecoveryAsync(answered);
-            if (fault.LosesWhatWaits)
+            if (fault.LosesQueuedEvents)
             {
                 unwatched.UnionWith(probes);
             }
@@ -107,21 +109,20 @@ internal sealed class MixedFaultsProof : Proof
         }
 
         /// <summary>
-        /// Stops the publisher, and waits until everything that was accepted is handled and nothing is left at the
-        /// broker.
+        /// Pauses the publisher, and waits until all accepted events are handled and none remains at the broker.
         /// </summary>
         public async Task QuietAsync()
         {
             await source.PauseAsync();
-            await Until.TrueAsync("Every accepted event handled, and nothing left over", Patience, async () =>
+            await Until.TrueAsync("Every accepted event handled, no work left", Patience, async () =>
             {
-                return watch.AllHeard(unwatched) && await scene.Broker.IsIdleAsync(scene.Word, scene.Subscription);
+                return watch.AllHandled(unwatched) && await scene.Broker.IsIdleAsync(scene.Word, scene.Subscription);
             });
         }
 
         private async Task<long> AnsweredAsync()
         {
-            await Until.TrueAsync("The broker's answer to a client of its own", Patience, async () =>
+            await Until.TrueAsync("The broker's answer to a separate client", Patience, async () =>
             {
                 using var deadline = new CancellationTokenSource(Attempt);
                 try

@@ -1,16 +1,16 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Events that failed once and wait for their retry in two subscriptions, side by side, one of each ends its process:
-/// they are handled, and only those two become dead letters.
+/// Proves that harmless events are handled and only the causes become dead letters when events of two subscriptions are
+/// retried concurrently and one event of each ends the process.
 /// </summary>
 internal sealed class NeighboursProof : Proof
 {
-    // The even numbers are the jobs of the one subscription, the odd ones the duties of the other. Those that end the
-    // process stand so that each meets innocent ones of the other subscription.
+    // Even numbers are jobs of the first subscription, odd numbers are duties of the second. The positions of the
+    // events that end the process make each run together with harmless events of the other subscription.
     private static readonly int[] Deadly = [4, 7];
 
-    // So late that all of them wait for it, and are due together.
+    // Late enough that all events wait for their retry, and are due together.
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(50);
@@ -21,7 +21,7 @@ internal sealed class NeighboursProof : Proof
 
     public override IReadOnlyList<string> Stores => ["sqlite", "redis", "native"];
 
-    /// <summary>RabbitMQ keeps what failed itself.</summary>
+    /// <summary>RabbitMQ is combined only with its own queues of failures.</summary>
     public override bool Joins(string transport, string store) => transport == "rabbitmq" == (store == "native");
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
@@ -30,22 +30,22 @@ internal sealed class NeighboursProof : Proof
         bus.AddAlert<JournalAlert>();
         bus.Subscribe("street", s => s.On<Job>((job, context, ct) => HandleAsync(job, context, journal)));
         bus.Subscribe("square", s => s.On<Duty>((duty, context, ct) => HandleAsync(new Job(duty.Number, duty.Kind), context, journal)));
-        Buses.WrapStores(bus, SwiftAlerts.Wrap);
+        Buses.WrapStores(bus, ShortAlertLeases.Wrap);
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
         var events = stage.Run.Size(100, 16);
 
-        // Some before them and most behind them.
+        // Some before them and most after them.
         var kinds = Enumerable.Repeat(JobKind.Flaky, events).ToArray();
         foreach (var number in Deadly)
         {
             kinds[number] = JobKind.Deadly;
         }
 
-        // A process that stands still for longer than its lease loses what it holds, and this is no proof of that: here
-        // a busy machine must not look like a death.
+        // A process that is suspended for longer than its lease loses its claims. This proof does not test that: a
+        // pause on a busy machine must not count as a crash.
         stage.Settings = stage.Settings with { LeaseMilliseconds = 5_000 };
         await stage.StartBrokerAsync();
         await stage.StartVictimsAsync(1);
@@ -57,7 +57,7 @@ internal sealed class NeighboursProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every event handled, or dead with an alert",
+                "Every event handled or dead-lettered with an alert",
                 new Queue<Fault>(),
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
                 async () => handled.Union(alerted).Count() == events
@@ -81,7 +81,7 @@ internal sealed class NeighboursProof : Proof
         if (context.Attempt == 1)
         {
             journal.Write(Kind.Throw, job.Number, context.Attempt);
-            throw new PlannedException("the first start fails");
+            throw new PlannedException("the first attempt fails");
         }
 
         if (job.Kind == JobKind.Deadly)
@@ -89,7 +89,7 @@ internal sealed class NeighboursProof : Proof
             Native.KillSelf();
         }
 
-        // Long enough to die with a deadly one, when they are started at once.
+        // Long enough to end together with a deadly event that starts at the same time.
         await RealTime.PassAsync(Work);
         journal.Write(Kind.End, job.Number, context.Attempt);
     }

@@ -1,8 +1,8 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// A thousand keys with a thousand events each, one start in a hundred fails, and processes are killed: every key keeps
-/// its order.
+/// Proves that each of a thousand keys with a thousand events keeps its order, while one attempt in a hundred fails and
+/// processes are killed.
 /// </summary>
 internal sealed class OrderProof(bool sequenced) : Proof
 {
@@ -35,8 +35,8 @@ internal sealed class OrderProof(bool sequenced) : Proof
             : (stage.Run.Size(1_000, 100), stage.Run.Size(1_000, 50));
         var faults = Fault.Plan(stage.Random, (long)keys * length, stage.Run.Size(10, 2));
 
-        // Interleaved, and where numbers decide, shuffled within a window. The last of each key comes when all faults
-        // are over: what was delivered twice has passed before it.
+        // Interleaved, and shuffled within a window if numbers determine the order. The last event of each key follows
+        // after all faults: redelivered events were handled before it.
         var (most, last) = (new List<(long Place, Step Step)>(), new List<Step>());
         for (var i = 0L; i < (long)keys * length; i++)
         {
@@ -63,7 +63,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
             publishing = publisher.PublishAsync(last.Select(step => (Index(step), step)));
             await HandledAsync("The last of each key handled", publishing, (long)keys * length);
             await Until.TrueAsync(
-                "An empty failure store",
+                "The failure store is empty",
                 TimeSpan.FromSeconds(30),
                 async () => await probe.CountAsync() == 0);
             await stage.StopVictimsAsync();
@@ -101,18 +101,18 @@ internal sealed class OrderProof(bool sequenced) : Proof
     {
         journal.Write(Kind.Start, step.Key, step.Number, context.Attempt);
 
-        // It gives up its thread, so that others could overtake it.
+        // Yields the thread, so that other events could overtake this one.
         await Task.Yield();
         if (context.Attempt == 1 && new Random(HashCode(seed, step)).Next(FailsOneIn) == 0)
         {
             journal.Write(Kind.Throw, step.Key, step.Number, context.Attempt);
-            throw new PlannedException("one start in a hundred fails");
+            throw new PlannedException("one attempt in a hundred fails");
         }
 
         journal.Write(Kind.End, step.Key, step.Number, context.Attempt);
     }
 
-    /// <summary>The same in every process, unlike what the runtime calls a hash code.</summary>
+    /// <summary>Returns the same value in each process, unlike the hash code of the runtime.</summary>
     private static int HashCode(int seed, Step step) =>
         unchecked((seed * 486_187_739) + (step.Key * 16_777_619) + ((int)step.Number * 2_654_435));
 }

@@ -1,8 +1,8 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Publishes ten thousand poison events among ninety thousand good ones, while processes die: each poison event is
-/// attempted four times and becomes one dead letter with an alert.
+/// Publishes ten thousand poison events among ninety thousand good ones while processes are killed, and proves that
+/// each poison event is attempted four times and becomes one dead letter with an alert.
 /// </summary>
 internal sealed class PoisonProof : Proof
 {
@@ -17,7 +17,7 @@ internal sealed class PoisonProof : Proof
         bus.Retry(3, FirstDelay);
         bus.AddAlert<JournalAlert>();
         bus.Subscribe(Subscription, s => s.On<Job>((job, context, ct) => HandleAsync(job, context, journal)));
-        Buses.WrapStores(bus, SwiftAlerts.Wrap);
+        Buses.WrapStores(bus, ShortAlertLeases.Wrap);
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)
@@ -47,7 +47,7 @@ internal sealed class PoisonProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every good event handled, every other one dead with an alert, and nothing left over",
+                "Good events handled, all others dead-lettered with an alert, no work left",
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
                 async () => publishing.IsCompleted && handled.Count >= events - poison - deadly && alerted.Count >= poison + deadly
@@ -82,7 +82,7 @@ internal sealed class PoisonProof : Proof
                 Native.KillSelf();
                 break;
             default:
-                // Some take their time, so that a kill finds handlers at work.
+                // Some handlers take longer, so that a kill interrupts running handlers.
                 await (job.Number % 16 == 0 ? RealTime.PassAsync(TimeSpan.FromMilliseconds(2)) : Task.CompletedTask);
                 journal.Write(Kind.End, job.Number, context.Attempt);
                 break;

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>The checker of sagas under proof: mistakes planted in a record without fault.</summary>
+/// <summary>Tests the checker of sagas with mistakes planted in a correct record.</summary>
 internal static class SagaMistakes
 {
     private const int Good = 1;
@@ -33,13 +33,13 @@ internal static class SagaMistakes
             .. Calls(Refused, "+pick . +pack r -pick . $"),
         ],
         Alerts = [Stopped, Stopped],
-        News =
+        PublishedEvents =
         [
-            .. News(Good, "saga.completed", ["pick", "pack", "ask", "pay", "ship"]),
-            .. News(Failing, "saga.failed", ["pick", "pack"], "ask", "pack", "pick"),
-            .. News(Stopped, "saga.failed", ["pick"], "pack", "pick"),
-            .. News(Refused, "saga.failed", ["pick"], "pick"),
-            .. News(Refused, "saga.failed", ["pick"], "pick"),
+            .. PublishedEvents(Good, "saga.completed", ["pick", "pack", "ask", "pay", "ship"]),
+            .. PublishedEvents(Failing, "saga.failed", ["pick", "pack"], "ask", "pack", "pick"),
+            .. PublishedEvents(Stopped, "saga.failed", ["pick"], "pack", "pick"),
+            .. PublishedEvents(Refused, "saga.failed", ["pick"], "pick"),
+            .. PublishedEvents(Refused, "saga.failed", ["pick"], "pick"),
         ],
         ChangedLate = [],
     };
@@ -47,7 +47,7 @@ internal static class SagaMistakes
     public static void Run(Findings findings)
     {
         Check("sagas", null, Clean);
-        Check("a saga that is gone", "lost: 2", Clean with
+        Check("a missing saga", "lost: 2", Clean with
         {
             Ended = Stand(
             (Good, SagaStatus.Completed),
@@ -55,7 +55,7 @@ internal static class SagaMistakes
             (Refused, SagaStatus.Compensated))
         });
         Check(
-            "a saga too many",
+            "an unplanned saga",
             "started without a plan: 9",
             Clean with { Ended = Stand([.. Pairs(Clean.Ended), (9, SagaStatus.Completed)]) });
         Check(
@@ -78,13 +78,13 @@ internal static class SagaMistakes
             "+pick . +pack . +ask ! -ask . -pack . +ask . -pick . $");
         Replaced("compensations forward", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -pick . -pack . -ask . $");
         Replaced(
-            "compensations begun anew",
+            "restarted compensations",
             "compensated in another order: 2",
             Failing,
             "+pick . +pack . +ask ! -ask . -pack . -ask . -pack . -pick . $");
         Replaced("a step in doubt that is not undone", "leaked effects: 2 ask", Failing, "+pick . +pack . +ask ! -pack . -pick . $");
         Replaced(
-            "a step that is refused after a start in doubt, and not undone",
+            "a step that is rejected after an attempt in doubt, and not undone",
             "leaked effects: 4 pack",
             Refused,
             "+pick . +pack ! +pack r -pick . $");
@@ -96,9 +96,9 @@ internal static class SagaMistakes
             "+pick . +pack . +ask . +pay . +ship . -ship . $");
         Replaced("an effect after its compensation", "leaked effects: 2 ask", Failing, "+pick . +pack . -ask . +ask ! -pack . -pick . $");
         Replaced("a step without effect", "missing effects: 1", Good, "+pick . +pack x +ask . +pay . +ship . $");
-        Replaced("a run after the end", "run after the end: 1", Good, "+pick . +pack . +ask . +pay . +ship . $ +ship .");
+        Replaced("an attempt after the end", "attempts after the end: 1", Good, "+pick . +pack . +ask . +pay . +ship . $ +ship .");
         Check(
-            "an effect under two keys",
+            "an effect with two keys",
             "effects twice: 1",
             Clean with { Calls = [.. Clean.Calls, new(ServiceMark.Acted, Good, "pay", false, "another", 1)] });
         Check("a key that changes", "keys of another form: another", Clean with
@@ -110,10 +110,10 @@ internal static class SagaMistakes
         ]
         });
         Check(
-            "a run under an old number",
+            "an attempt with an old token",
             "two orchestrators at once: 1",
             Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 2), .. Clean.Calls] });
-        Check("a run that stood still, and fails", null, Clean with
+        Check("an attempt that was suspended, and fails", null, Clean with
         {
             Calls = [
             Clean.Calls[0],
@@ -121,7 +121,7 @@ internal static class SagaMistakes
             .. Clean.Calls.Skip(1)
         ]
         });
-        Check("a second run under an old number", "two orchestrators at once: 1 pick Begun", Clean with
+        Check("a second attempt with an old token", "two orchestrators at once: 1 pick Begun", Clean with
         {
             Calls = [
             Clean.Calls[0],
@@ -131,43 +131,43 @@ internal static class SagaMistakes
         ]
         });
         Check(
-            "a saga that is taken too early",
+            "a saga that is taken before its lease expired",
             "two orchestrators at once: 1 taken",
             Clean with { Calls = [new(ServiceMark.TakenEarly, Good, "", false, "e-1", 1), .. Clean.Calls] });
         Check(
-            "two runs under one number",
+            "two attempts with one token",
             "two orchestrators at once: 1",
             Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 1), .. Clean.Calls] });
         Check(
-            "two processes under one number",
+            "two processes with one token",
             "two orchestrators at once: 1",
             Clean with { Calls = [new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 1) { Process = -1 }, .. Clean.Calls] });
         Check("a saga changed by a late reply", "changed by a late reply: 1", Clean with { ChangedLate = [Good] });
         Check("an alert that is missing", "need attention, without an alert: 3", Clean with { Alerts = [] });
-        Check("an alert of nothing", "alerts without a cause: 2", Clean with { Alerts = [Stopped, Failing] });
+        Check("an alert without a cause", "alerts without a cause: 2", Clean with { Alerts = [Stopped, Failing] });
         Check(
             "an end without an event",
             "ends without an event, or not with one: 1",
-            Clean with { News = [.. Clean.News.Where(news => news.Name != "saga.completed")] });
+            Clean with { PublishedEvents = [.. Clean.PublishedEvents.Where(published => published.Name != "saga.completed")] });
         Check(
-            "an end under two ids",
+            "an end with two ids",
             "ends without an event, or not with one: 1",
-            Clean with { News = [.. Clean.News, new("other", "saga.completed", Good, [])] });
+            Clean with { PublishedEvents = [.. Clean.PublishedEvents, new("other", "saga.completed", Good, [])] });
         Check(
             "both ends",
             "ends without an event, or not with one: 2",
-            Clean with { News = [.. Clean.News, new("other", "saga.completed", Failing, [])] });
+            Clean with { PublishedEvents = [.. Clean.PublishedEvents, new("other", "saga.completed", Failing, [])] });
         Check("an end with another event", "ends with another event: 2", Clean with
         {
-            News = [
-            .. Clean.News.Where(news => news.Saga != Failing),
-            .. News(Failing, "saga.failed", ["pick", "pack"], "pick", "pack", "ask")
+            PublishedEvents = [
+            .. Clean.PublishedEvents.Where(published => published.Saga != Failing),
+            .. PublishedEvents(Failing, "saga.failed", ["pick", "pack"], "pick", "pack", "ask")
         ]
         });
         Check(
             "a step without an event",
             "executed steps without an event, or not with one: 1",
-            Clean with { News = [.. Clean.News.Where(news => news.Id != "1 pay")] });
+            Clean with { PublishedEvents = [.. Clean.PublishedEvents.Where(published => published.Id != "1 pay")] });
 
         void Check(string mistake, string? reported, SagaRecord record) =>
             CheckerProof.Expect(findings, mistake, reported, found => SagaCheck.Run(found, record));
@@ -177,8 +177,8 @@ internal static class SagaMistakes
     }
 
     /// <summary>
-    /// Reads the timeline of a saga: a step that is executed (+) or undone (-), and then how: done (.), failed without
-    /// (x) or with (!) an effect, rejected (r); and the end ($).
+    /// Parses the timeline of a saga: an executed (+) or undone (-) step, and its result: done (.), failed without (x)
+    /// or with (!) an effect, rejected (r); and the end ($).
     /// </summary>
     private static IEnumerable<ServiceCall> Calls(long saga, string timeline)
     {
@@ -217,10 +217,10 @@ internal static class SagaMistakes
         }
     }
 
-    private static IEnumerable<SagaNews> News(long saga, string end, string[] executed, params string[] undone) =>
+    private static IEnumerable<PublishedSagaEvent> PublishedEvents(long saga, string end, string[] executed, params string[] undone) =>
         [
-            .. executed.Select(step => new SagaNews($"{saga} {step}", "saga.step.completed", saga, [step])),
-            new SagaNews($"{saga} {end}", end, saga, undone)
+            .. executed.Select(step => new PublishedSagaEvent($"{saga} {step}", "saga.step.completed", saga, [step])),
+            new PublishedSagaEvent($"{saga} {end}", end, saga, undone)
         ];
 
     private static Dictionary<long, SagaStatus> Stand(params (long Saga, SagaStatus Status)[] sagas) =>

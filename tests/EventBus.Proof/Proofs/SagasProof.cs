@@ -3,8 +3,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Runs sagas of five steps while processes are killed before and after every write: each saga is executed completely,
-/// or compensated in exact reverse order, or has an alert and is compensated after operators have fixed the cause.
+/// Runs sagas of five steps while processes are killed before and after each write, and proves that each saga is
+/// executed completely, or compensated in exact reverse order, or has an alert and is compensated after an operator
+/// fixed the cause.
 /// </summary>
 internal sealed class SagasProof : Proof
 {
@@ -20,14 +21,14 @@ internal sealed class SagasProof : Proof
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
-        // More starts than usual: orders, questions and answers suffer from the deaths of their neighbours.
+        // More retries than usual: a killed process costs attempts of all orders, requests and replies that it handles.
         bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
-        var reaper = AddSagas(bus, settings, journal);
+        var killer = AddSagas(bus, settings, journal);
         bus.AddAlert<JournalAlert>();
         bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(AnswerSubscription);
         Buses.WrapStores(
             bus,
-            stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
+            stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), killer)));
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)
@@ -40,32 +41,34 @@ internal sealed class SagasProof : Proof
         var faults = Fault.Plan(stage.Random, plans.Count * Parcel.Steps.Count, stage.Run.Size(100, 3));
         await stage.Redis.StartAsync();
         await stage.StartVictimsAsync(Processes);
-        await using var office = await SagaStarter.StartAsync(stage.Settings, bus => AddSagas(bus, stage.Settings, null));
+        await using var starter = await SagaStarter.StartAsync(stage.Settings, bus => AddSagas(bus, stage.Settings, null));
         var (rested, late) = (new Dictionary<long, SagaStatus>(), new List<long>());
         try
         {
-            var starting = office.StartAllAsync(plans.Where(plan => !plan.IsExpress));
+            var starting = starter.StartAllAsync(plans.Where(plan => !plan.IsExpress));
             await RunAsync(
-                "Every saga at rest, and alerts sent",
+                "Every saga at rest, all alerts sent",
                 faults,
-                async () => starting.IsCompleted && await stage.Redis.IsIdleAsync("parcel", Group(Intake)) && await office.IsAtRestAsync());
+                async () => starting.IsCompleted
+                    && await stage.Redis.IsIdleAsync("parcel", Group(Intake))
+                    && await starter.IsAtRestAsync());
             await starting;
 
-            // Now no process is young: a young one gives replies more time.
-            await office.StartAllAsync(plans.Where(plan => plan.IsExpress));
-            await RunAsync("Every saga without a reply at rest", [], office.IsAtRestAsync);
-            var before = await office.EntriesAsync();
+            // All processes have run for a while by now: a new process allows more time for replies.
+            await starter.StartAllAsync(plans.Where(plan => plan.IsExpress));
+            await RunAsync("Every saga without a reply at rest", [], starter.IsAtRestAsync);
+            var before = await starter.EntriesAsync();
             var versions = before.ToDictionary(entry => entry.Id, entry => entry.Version);
             rested = before.ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status);
-            await office.AnswerLateAsync(before);
-            await RunAsync("Every late reply taken and ignored", [], async () => await stage.Redis.IsIdleAsync(
+            await starter.AnswerLateAsync(before);
+            await RunAsync("Every late reply handled and ignored", [], async () => await stage.Redis.IsIdleAsync(
                 "answer",
                 Group("saga.ship-parcel")) && await stage.Redis.IsIdleAsync("answer", Group("saga.ship-express")));
-            late = [.. (await office.EntriesAsync()).Where(after => SagaTransitions.IsEnd(after.Status)
+            late = [.. (await starter.EntriesAsync()).Where(after => SagaTransitions.IsEnd(after.Status)
                 && versions.GetValueOrDefault(after.Id) != after.Version).Select(entry => Numbers.Of(entry.Id))];
-            ParcelServices.Repair(stage.Folder);
-            await office.RetryAsync(before);
-            await RunAsync("Every saga that operators retried at its end", [], office.IsAtEndAsync);
+            ParcelServices.FixCause(stage.Folder);
+            await starter.RetryAsync(before);
+            await RunAsync("Every saga that operators retried at its end", [], starter.IsAtEndAsync);
             await stage.StopVictimsAsync();
         }
         catch (Exception exception) when (exception is ProofException or TimeoutException)
@@ -77,10 +80,10 @@ internal sealed class SagasProof : Proof
         {
             Planned = plans.ToDictionary(plan => plan.Number, plan => plan.Rest),
             Rested = rested,
-            Ended = (await office.EntriesAsync()).ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status),
+            Ended = (await starter.EntriesAsync()).ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status),
             Calls = ledger.ReadAll(),
             Alerts = [.. stage.Journals.Entries.Where(entry => entry.Kind == Kind.Alert).Select(entry => entry.A)],
-            News = await SagaStarter.NewsAsync(stage.Redis),
+            PublishedEvents = await SagaStarter.PublishedEventsAsync(stage.Redis),
             ChangedLate = late,
         });
         var reached = SagaProcessKiller.Reached(stage.Folder);
@@ -92,19 +95,19 @@ internal sealed class SagasProof : Proof
         Task RunAsync(string what, Queue<Fault> planned, Func<Task<bool>> done) => stage.RunAsync(what, planned, _ => { }, done);
     }
 
-    /// <summary>The sagas, as victims and harness both know them.</summary>
+    /// <summary>Adds the sagas, in victims and in the harness.</summary>
     private static SagaProcessKiller AddSagas(EventBusBuilder bus, VictimSettings settings, Journal? journal)
     {
         var plans = SagaPlan.Read(settings.Folder);
-        var reaper = new SagaProcessKiller(new ProcessKiller(settings.Folder, journal!), plans, settings.SagaKills);
+        var killer = new SagaProcessKiller(new ProcessKiller(settings.Folder, journal!), plans, settings.SagaKills);
         bus.Services.AddSingleton(plans);
-        bus.Services.AddSingleton(new ParcelServices(plans, new ServiceLedger(settings.Folder), reaper, journal, settings.Folder));
+        bus.Services.AddSingleton(new ParcelServices(plans, new ServiceLedger(settings.Folder), killer, journal, settings.Folder));
         bus.AddSaga<ShipParcel, Parcel>()
             .AddSaga<ShipExpress, ExpressParcel>()
             .Publishes<ParcelOrdered>()
             .Publishes<Question>()
             .Publishes<Answer>();
         bus.Configure(options => options.Sagas.Concurrency = AtOnce);
-        return reaper;
+        return killer;
     }
 }

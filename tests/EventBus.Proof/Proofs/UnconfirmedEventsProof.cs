@@ -3,8 +3,9 @@ using System.Text.Json;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Handlers that publish and then fail, or whose process is killed at every point between the effect and the
-/// acknowledgement: nothing of a failed run leaves, nothing of a successful one is lost.
+/// Proves that follow-up events of a failed attempt are never sent and those of a successful one are never lost, with
+/// handlers that publish and then fail, or whose process is killed at any point between the effect and the
+/// acknowledgement.
 /// </summary>
 internal sealed class UnconfirmedEventsProof : Proof
 {
@@ -13,10 +14,10 @@ internal sealed class UnconfirmedEventsProof : Proof
     private const int Reports = 2;
     private const int Processes = 6;
 
-    // A run is the process, and below that many bits a number of its own.
+    // The number of an attempt contains the process, and a number within the process in this many lower bits.
     private const int ProcessBits = 24;
 
-    // Always, once, or at one of the five points.
+    // The handler fails always, fails once, or is killed at one of the five points.
     private const int Fates = 7;
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(20);
@@ -35,25 +36,25 @@ internal sealed class UnconfirmedEventsProof : Proof
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
-        // More starts than usual: here an event suffers from the deaths of its neighbours as well.
+        // More retries than usual: an event also loses attempts when its process is killed for another event.
         bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
-        var executioner = new ProcessKiller(settings.Folder, journal);
+        var killer = new ProcessKiller(settings.Folder, journal);
         bus.Publishes<Report>();
         bus.Subscribe(
             ErrandSubscription,
-            s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, executioner)));
+            s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, killer)));
         bus.Subscribe(
             ChoreSubscription,
-            s => s.On<Chore>((chore, context, ct) => HandleAsync(chore.Number, context, journal, executioner)));
+            s => s.On<Chore>((chore, context, ct) => HandleAsync(chore.Number, context, journal, killer)));
         Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(
             stores.Processed!,
             journal,
-            (point, id) => executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
+            (point, id) => killer.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
         Buses.WrapTransport(bus, transport => new WatchedTransport(transport, (point, id) =>
         {
             if (IsChore(Numbers.Of(id)))
             {
-                executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id));
+                killer.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id));
             }
         }));
     }
@@ -75,7 +76,7 @@ internal sealed class UnconfirmedEventsProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every event handled or dead, and nothing left over",
+                "Every event handled or dead-lettered, no work left",
                 new Queue<Fault>(),
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => handled.Count >= events - failing.Count
@@ -94,24 +95,24 @@ internal sealed class UnconfirmedEventsProof : Proof
         var dead = (await probe.DeadAsync()).Select(entry => Numbers.Of(entry.Id)).ToHashSet();
         var entries = stage.Journals.Entries;
         DeliveryCheck.Run(findings, publisher.Outcomes, entries, dead);
-        findings.None("handled, though its handler fails", failing.Where(handled.Contains));
-        findings.None("dead, though its handler succeeds", dead.Where(number => !failing.Contains(number)).Select(
-            number => $"{number} after {entries.Count(entry => entry.Kind == Kind.Start && entry.A == number)} starts of its handler"));
+        findings.None("handled although the handler fails", failing.Where(handled.Contains));
+        findings.None("dead although the handler succeeds", dead.Where(number => !failing.Contains(number)).Select(
+            number => $"{number} after {entries.Count(entry => entry.Kind == Kind.Start && entry.A == number)} attempts"));
         findings.Exactly("dead letters", failing.Count, dead.Count);
-        var killed = entries.Where(entry => entry.Kind == Kind.Suicide).ToList();
+        var killed = entries.Where(entry => entry.Kind == Kind.SelfKill).ToList();
         findings.Note("killed at", string.Join(
             "  ",
             killed.GroupBy(entry => (Failpoint)entry.B).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));
 
-        // The death of a process can happen after the commit of an event and before its answer. The process that
-        // resumes the event has nothing left to do.
+        // A process may be killed after the commit of an event and before the answer. The process that resumes the
+        // event has nothing left to do.
         var deaths = killed.Select(entry => entry.C).ToHashSet();
         var cutOff = entries.Where(entry => entry.Kind == Kind.End && deaths.Contains(entry.C >> ProcessBits))
             .Select(entry => entry.A)
             .ToHashSet();
-        var spared = numbers.Where(number => PointOf(number) != Failpoint.None).Except(ProcessKiller.Reached(stage.Folder)).ToList();
-        findings.Note("taken past their point", $"{spared.Count(cutOff.Contains):N0} by the death of another");
-        findings.None("not killed, though planned", spared.Where(number => !cutOff.Contains(number)));
+        var notKilled = numbers.Where(number => PointOf(number) != Failpoint.None).Except(ProcessKiller.Reached(stage.Folder)).ToList();
+        findings.Note("killed for another event", $"{notKilled.Count(cutOff.Contains):N0} before their point");
+        findings.None("not killed, though planned", notKilled.Where(number => !cutOff.Contains(number)));
         var succeeding = numbers.Where(number => !failing.Contains(number)).ToHashSet();
         var failedRuns = entries.Where(entry => entry.Kind == Kind.Throw).Select(entry => entry.C).ToHashSet();
         UnconfirmedEventCheck.Run(
@@ -126,11 +127,11 @@ internal sealed class UnconfirmedEventsProof : Proof
             await probe.NotDoneAsync(ErrandSubscription, succeeding.Where(number => !IsChore(number))));
     }
 
-    private static async Task HandleAsync(long number, EventContext context, Journal journal, ProcessKiller executioner)
+    private static async Task HandleAsync(long number, EventContext context, Journal journal, ProcessKiller killer)
     {
         var run = ((long)Environment.ProcessId << ProcessBits) | (long)Interlocked.Increment(ref lastRun);
         journal.Write(Kind.Start, number, context.Attempt, run);
-        executioner.At(Failpoint.BeforeEffect, PointOf(number), number);
+        killer.At(Failpoint.BeforeEffect, PointOf(number), number);
         for (var ordinal = 1; ordinal <= Reports; ordinal++)
         {
             await context.PublishAsync(new Report(number, ordinal, run));
@@ -139,7 +140,7 @@ internal sealed class UnconfirmedEventsProof : Proof
         if (number % Fates == 0 || (number % Fates == 1 && context.Attempt == 1))
         {
             journal.Write(Kind.Throw, number, context.Attempt, run);
-            throw new PlannedException("it has published, and fails");
+            throw new PlannedException("the handler fails after its publishes");
         }
 
         journal.Write(Kind.End, number, context.Attempt, run);
@@ -147,7 +148,7 @@ internal sealed class UnconfirmedEventsProof : Proof
 
     private static bool IsChore(long number) => number / Fates % 3 == 2;
 
-    /// <summary>The points at which the process ends. Without a commit there are fewer.</summary>
+    /// <summary>Returns the point at which the process ends. Without a commit there are fewer points.</summary>
     private static Failpoint PointOf(long number) => (number % Fates) switch
     {
         0 or 1 => Failpoint.None,
@@ -157,7 +158,7 @@ internal sealed class UnconfirmedEventsProof : Proof
         _ => Failpoint.AfterDispatch,
     };
 
-    /// <summary>Everything that handlers published, read off the stream itself.</summary>
+    /// <summary>Reads all events that handlers published from the stream itself.</summary>
     private static async Task<List<Published>> ReportsAsync(Stage stage)
     {
         var entries = await stage.Redis.Database.StreamRangeAsync(Buses.StreamOf("report"));

@@ -1,16 +1,16 @@
 namespace EventBus.Proof;
 
 /// <summary>A fault of a broker or of its connections.</summary>
-/// <param name="Name">What it is called in the output.</param>
+/// <param name="Name">The name in the output.</param>
 /// <param name="StrikeAsync">
-/// Strikes, holds for the given time where that makes sense, and takes the cause away again.
+/// Causes the fault, keeps it for the given time if that applies, and removes the cause.
 /// </param>
 internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task> StrikeAsync)
 {
     private const string EnoughMemory = "0.4";
     private const string NoMemory = "0.0001";
 
-    // A tag that no channel ever gave out. The broker closes whichever channel acknowledges it.
+    // A delivery tag that no channel has assigned. The broker closes each channel that acknowledges it.
     private const string CloseChannels = "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].";
 
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
@@ -21,12 +21,14 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("FIN", (scene, _) => Do(scene.Proxy.Finish)),
         new("black hole", async (scene, time) =>
         {
-            // As long as the bus bears silence: what is counted is how long it takes to come back, and not how long to
-            // find out.
+            // As long as the bus accepts silence: the measured time is the time to recover, not the time to detect the
+            // fault.
             scene.Proxy.Mode = TcpProxyMode.Discard;
             await RealTime.PassAsync(time < Silence ? Silence : time);
 
-            // New connections get through; the connections that have lost bytes stay silent, without an error.
+            // New connections work. The others stay silent in both directions, without an error: a connection that only
+            // loses the bytes to the broker would still deliver events, and be detected during the next fault.
+            scene.Proxy.Drop();
             scene.Proxy.Mode = TcpProxyMode.Pass;
         }),
         new("stalled connection", async (scene, time) =>
@@ -73,7 +75,7 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
     private static readonly BrokerFault[] OfRabbitMq =
     [
         new("channels closed", (scene, _) => scene.RabbitMq.ControlAsync("eval", CloseChannels)),
-        new("queue deleted", (scene, _) => scene.RabbitMq.DeleteQueueAsync(scene.Subscription)) { LosesWhatWaits = true },
+        new("queue deleted", (scene, _) => scene.RabbitMq.DeleteQueueAsync(scene.Subscription)) { LosesQueuedEvents = true },
         new("memory alarm", async (scene, time) =>
         {
             await scene.RabbitMq.ControlAsync("set_vm_memory_high_watermark", NoMemory);
@@ -82,10 +84,10 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         }),
     ];
 
-    /// <summary>The fault loses queued events by design: it is caused only while there are none.</summary>
-    public bool LosesWhatWaits { get; init; }
+    /// <summary>True if the fault loses queued events by design. It is caused only while there are none.</summary>
+    public bool LosesQueuedEvents { get; init; }
 
-    /// <summary>Plans faults of all kinds, each as often as the others, in an order that comes from the seed.</summary>
+    /// <summary>Plans equally many faults of all kinds, in an order that depends on the seed.</summary>
     public static IReadOnlyList<BrokerFault> Plan(Random random, string transport, int count)
     {
         BrokerFault[] kinds = [.. OfTheConnection, .. transport == "rabbitmq" ? OfRabbitMq : OfRedis];

@@ -6,13 +6,13 @@ namespace EventBus.Proof;
 internal static class Database
 {
     /// <summary>
-    /// Makes the application's own table, to which handlers add a row in the commit of their event. Nothing in it
-    /// forbids copies.
+    /// Creates a table of the application, to which handlers add a row in the commit of their event. It has no unique
+    /// constraint.
     /// </summary>
     public static async Task CreateEffectsAsync(string connection) =>
         await ExecuteAsync(connection, "CREATE TABLE effects (number INTEGER NOT NULL, process INTEGER NOT NULL)");
 
-    /// <summary>The number of effects of each event.</summary>
+    /// <summary>Returns the number of effects of each event.</summary>
     public static async Task<Dictionary<long, int>> EffectsAsync(string connection)
     {
         await using var database = new SqliteConnection(connection);
@@ -30,8 +30,8 @@ internal static class Database
     }
 
     /// <summary>
-    /// Holds the lock of the writers (BEGIN IMMEDIATE, as every transaction of this client begins) for a while, as a
-    /// backup or another application may.
+    /// Holds the write lock for a while, as a backup or another application may. Uses BEGIN IMMEDIATE, with which each
+    /// transaction of this client begins.
     /// </summary>
     public static async Task HoldAsync(string connection, TimeSpan time)
     {

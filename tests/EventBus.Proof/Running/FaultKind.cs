@@ -3,7 +3,7 @@ namespace EventBus.Proof;
 /// <summary>The kinds of faults.</summary>
 internal enum FaultKind
 {
-    /// <summary>SIGKILL of a process; another takes its place.</summary>
+    /// <summary>A process is killed with SIGKILL, and replaced by another one.</summary>
     Kill,
 
     /// <summary>A process is suspended for a while, and then continues.</summary>

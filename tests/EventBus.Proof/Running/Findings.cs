@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>The findings of a checker: figures, and demands that hold or do not.</summary>
+/// <summary>The findings of a checker: figures, and conditions that hold or do not.</summary>
 internal sealed class Findings
 {
     private const int Shown = 10;
@@ -10,16 +10,16 @@ internal sealed class Findings
 
     public bool Passed => broken.Count == 0;
 
-    /// <summary>Why it did not pass.</summary>
+    /// <summary>The conditions that do not hold.</summary>
     public IReadOnlyList<string> Broken => broken;
 
-    /// <summary>A figure to read.</summary>
+    /// <summary>Adds a figure without a condition.</summary>
     public void Note(string what, string figure) => lines.Add($"  {what,-34} {figure}");
 
-    /// <summary>A figure to read.</summary>
+    /// <summary>Adds a figure without a condition.</summary>
     public void Note(string what, long figure) => Note(what, $"{figure:N0}");
 
-    /// <summary>Something of which there must be none: the offenders are named.</summary>
+    /// <summary>Requires that there are no offenders, and names them otherwise.</summary>
     public void None(string what, IEnumerable<string> offenders)
     {
         string[] found = [.. offenders];
@@ -30,10 +30,10 @@ internal sealed class Findings
         }
     }
 
-    /// <summary>Something of which there must be none: the offending events are named by their numbers.</summary>
+    /// <summary>Requires that there are no offending events, and lists their numbers otherwise.</summary>
     public void None(string what, IEnumerable<long> offenders) => None(what, offenders.Select(number => $"{number}"));
 
-    /// <summary>A figure that must be a certain one.</summary>
+    /// <summary>Requires that a figure has a certain value.</summary>
     public void Exactly(string what, long expected, long actual)
     {
         Note(what, actual);
@@ -43,7 +43,7 @@ internal sealed class Findings
         }
     }
 
-    /// <summary>Something that must hold.</summary>
+    /// <summary>Requires a condition.</summary>
     public void Demand(bool holds, string what, string detail)
     {
         Note(what, detail);
@@ -53,7 +53,7 @@ internal sealed class Findings
         }
     }
 
-    /// <summary>The proof did not come to its end.</summary>
+    /// <summary>Records that the proof could not be completed.</summary>
     public void Fail(string why) => broken.Add(why);
 
     public IEnumerable<string> Lines => lines.Concat(broken.Select(reason => $"  !! {reason}"));

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace EventBus.Proof;
 
-/// <summary>Reads the journals of all processes while they are being written.</summary>
+/// <summary>Reads the journals of all processes while the processes write them.</summary>
 internal sealed class Journals(string folder)
 {
     public const string Extension = ".journal";
@@ -10,10 +10,10 @@ internal sealed class Journals(string folder)
     private readonly Dictionary<string, Source> sources = [];
     private readonly byte[] buffer = new byte[1 << 20];
 
-    /// <summary>Everything read so far: in order within each process.</summary>
+    /// <summary>All entries so far, in order within each process.</summary>
     public List<Entry> Entries { get; } = [];
 
-    /// <summary>Reads what is new, and returns it.</summary>
+    /// <summary>Reads and returns the new entries.</summary>
     public IReadOnlyList<Entry> Poll()
     {
         var before = Entries.Count;
@@ -32,7 +32,7 @@ internal sealed class Journals(string folder)
         return Entries[before..];
     }
 
-    /// <summary>A process has ended: its journal is read once more, and not opened again.</summary>
+    /// <summary>Marks the journal of an ended process: the next poll reads it for the last time.</summary>
     public void Retire(int processId)
     {
         foreach (var source in sources.Values.Where(source => source.ProcessId == processId))
@@ -55,7 +55,7 @@ internal sealed class Journals(string folder)
             file.Position = source.Offset;
             var length = file.Read(buffer);
 
-            // A line without its end is still being written.
+            // A line without its line break is still being written.
             var whole = buffer.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
             if (whole == 0)
             {

@@ -3,7 +3,7 @@ namespace EventBus.Proof;
 /// <summary>The kinds of entries.</summary>
 internal static class Kind
 {
-    /// <summary>The process takes events.</summary>
+    /// <summary>The process consumes events.</summary>
     public const char Ready = 'R';
 
     /// <summary>A handler was started.</summary>
@@ -15,7 +15,7 @@ internal static class Kind
     /// <summary>A handler is about to throw.</summary>
     public const char Throw = 'X';
 
-    /// <summary>A handler writes to the resource outside.</summary>
+    /// <summary>A handler writes to an external resource.</summary>
     public const char Effect = 'W';
 
     /// <summary>A store has marked an event as done.</summary>
@@ -31,5 +31,5 @@ internal static class Kind
     public const char Tick = 'T';
 
     /// <summary>The process is about to kill itself at a named point.</summary>
-    public const char Suicide = 'K';
+    public const char SelfKill = 'K';
 }

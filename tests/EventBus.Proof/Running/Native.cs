@@ -4,18 +4,18 @@ using System.Runtime.InteropServices;
 
 namespace EventBus.Proof;
 
-/// <summary>The few calls of the system that .NET has no words for.</summary>
+/// <summary>System calls for which .NET has no API.</summary>
 internal static partial class Native
 {
     private const int SigKill = 9;
     private const int SigCont = 18;
     private const int SigStop = 19;
 
-    // Write only, create, append: as Linux numbers them.
+    // Write only, create, append: the values of Linux.
     private const int AppendFlags = 0x1 | 0x40 | 0x400;
     private const int Readable = 0b110_100_100;
 
-    /// <summary>Ends this process at once: nothing is given back, nothing is said.</summary>
+    /// <summary>Kills this process with SIGKILL.</summary>
     [DoesNotReturn]
     public static void KillSelf()
     {
@@ -27,12 +27,12 @@ internal static partial class Native
 
     public static void Kill(int process) => Check(Kill(process, SigKill));
 
-    /// <summary>Stops a process in its tracks, as a paused virtual machine does.</summary>
+    /// <summary>Suspends a process, like a paused virtual machine.</summary>
     public static void Freeze(int process) => Check(Kill(process, SigStop));
 
     public static void Thaw(int process) => Check(Kill(process, SigCont));
 
-    /// <summary>Opens a file so that every write goes to its end.</summary>
+    /// <summary>Opens a file for appending.</summary>
     public static int OpenForAppending(string path)
     {
         var file = Open(path, AppendFlags, Readable);
@@ -41,7 +41,7 @@ internal static partial class Native
     }
 
     /// <summary>
-    /// One write(2): the bytes are in the page cache when it returns, and survive the end of the process.
+    /// Appends with one write(2): afterwards the bytes are in the page cache, and survive the end of the process.
     /// </summary>
     public static unsafe void Append(int file, ReadOnlySpan<byte> line)
     {

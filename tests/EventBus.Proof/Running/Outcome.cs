@@ -6,7 +6,7 @@ internal enum Outcome : byte
     /// <summary>The event was not published.</summary>
     None,
 
-    /// <summary>The backend has it.</summary>
+    /// <summary>The backend has accepted the event.</summary>
     Accepted,
 
     /// <summary>The event was certainly not sent.</summary>

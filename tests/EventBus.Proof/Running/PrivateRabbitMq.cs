@@ -2,7 +2,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.Proof;
 
-/// <summary>A RabbitMQ of a proof's own.</summary>
+/// <summary>A private RabbitMQ node.</summary>
 internal sealed class PrivateRabbitMq : PrivateBroker
 {
     private readonly RabbitMqNode node;
@@ -34,15 +34,14 @@ internal sealed class PrivateRabbitMq : PrivateBroker
         await using var connection = await ConnectAsync(Port, CancellationToken.None);
         await using var channel = await connection.CreateChannelAsync();
 
-        // The protocol tells only what waits for a consumer; what one holds, and has not settled, costs a program's
-        // start to learn.
+        // AMQP reports only the events that wait for a consumer. The unacknowledged events need a run of rabbitmqctl.
         return await channel.MessageCountAsync(subscription) == 0
             && (await ControlAsync("--silent", "list_queues", "name", "messages")).Contains(
                 $"{subscription}\t0\n",
                 StringComparison.Ordinal);
     }
 
-    /// <summary>Deletes a queue with whatever is in it.</summary>
+    /// <summary>Deletes a queue with its content.</summary>
     public async Task DeleteQueueAsync(string queue)
     {
         await using var connection = await ConnectAsync(Port, CancellationToken.None);

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Proof;
 
-/// <summary>A Redis of a proof's own, with an append-only file.</summary>
+/// <summary>A private Redis server with an append-only file.</summary>
 internal sealed class PrivateRedis(string folder) : PrivateBroker
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -17,7 +17,7 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
     public string Address => $"127.0.0.1:{Port}";
 
     /// <summary>
-    /// True if the server answers only after the data is on the disk. By default it is written a second later.
+    /// True if the server answers only after the data is on the disk. By default the data is written within a second.
     /// </summary>
     public bool SyncsAlways { get; set; }
 
@@ -92,7 +92,7 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
         }
     }
 
-    /// <summary>Nothing is undelivered and nothing is unsettled in a stream's group.</summary>
+    /// <summary>Returns true if the group of a stream has no undelivered and no unsettled events.</summary>
     public override async Task<bool> IsIdleAsync(string word, string subscription)
     {
         var found = (await Database.StreamGroupInfoAsync(Buses.StreamOf(word))).FirstOrDefault(info => info.Name == subscription);

@@ -1,4 +1,4 @@
 namespace EventBus.Proof;
 
-/// <summary>A proof could not be brought to its end.</summary>
+/// <summary>The exception of a proof that could not be completed.</summary>
 internal sealed class ProofException(string message) : Exception(message);

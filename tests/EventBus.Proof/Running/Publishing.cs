@@ -5,14 +5,13 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The publishing application, in the process of the harness, which is never killed: it keeps what became of each
-/// event.
+/// The publishing application, in the process of the harness, which is never killed. Records the outcome of each event.
 /// </summary>
 internal sealed class Publishing : IAsyncDisposable
 {
     private const int Window = 512;
 
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PublishPause = TimeSpan.FromMilliseconds(50);
 
     private readonly IHost host;
     private readonly IEventBus bus;
@@ -26,21 +25,21 @@ internal sealed class Publishing : IAsyncDisposable
         (Outcomes, publishedAt) = (new Outcome[events], new long[events]);
     }
 
-    /// <summary>The publisher's outcome of each number. An accepted copy outweighs one that was not.</summary>
+    /// <summary>The outcome of each number. An accepted copy outweighs one that was not.</summary>
     public Outcome[] Outcomes { get; }
 
-    /// <summary>By number: when the first copy was sent, on the clock of the journals.</summary>
+    /// <summary>The time at which the first copy of each number was sent, on the clock of the journals.</summary>
     public IReadOnlyList<long> PublishedAt => publishedAt;
 
-    /// <summary>The number of calls that have ended.</summary>
+    /// <summary>The number of completed calls.</summary>
     public int Settled => Volatile.Read(ref settled);
 
     /// <summary>The duration of the longest call.</summary>
     public TimeSpan LongestCall => TimeSpan.FromTicks(Interlocked.Read(ref longest));
 
-    /// <param name="settings">Where to.</param>
-    /// <param name="declare">What is published.</param>
-    /// <param name="events">How many events there will be; their numbers begin at 0.</param>
+    /// <param name="settings">The settings of the backend.</param>
+    /// <param name="declare">Declares the published events.</param>
+    /// <param name="events">The number of events; their numbers begin at 0.</param>
     public static async Task<Publishing> StartAsync(VictimSettings settings, Action<EventBusBuilder> declare, int events)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
@@ -55,10 +54,10 @@ internal sealed class Publishing : IAsyncDisposable
         return new Publishing(host, events);
     }
 
-    /// <summary>Publishes events in the order of the list, many at a time.</summary>
+    /// <summary>Publishes events in the order of the list, several at a time.</summary>
     /// <param name="events">The events, each with its number.</param>
     /// <param name="atOnce">
-    /// How many are on their way at once. Where some of them are refused, the publisher takes a breath before the next.
+    /// The maximum number of concurrent calls. After a refusal the publisher pauses before the next call.
     /// </param>
     public async Task PublishAsync<TEvent>(IEnumerable<(long Number, TEvent Event)> events, int atOnce = Window)
         where TEvent : notnull
@@ -68,7 +67,7 @@ internal sealed class Publishing : IAsyncDisposable
             var outcomes = await Task.WhenAll(window.Select(item => PublishAsync(item.Number, item.Event)));
             if (outcomes.Contains(Outcome.Failed))
             {
-                await RealTime.PassAsync(Breath);
+                await RealTime.PassAsync(PublishPause);
             }
         }
     }

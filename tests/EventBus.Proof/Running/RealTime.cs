@@ -1,7 +1,7 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Lets time pass: the work of a handler, or the time that a fault lasts. <see cref="Until"/> waits for a condition.
+/// Lets real time pass for the work of a handler or the duration of a fault. <see cref="Until"/> waits for a condition.
 /// </summary>
 internal static class RealTime
 {

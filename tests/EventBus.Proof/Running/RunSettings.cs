@@ -2,13 +2,13 @@ namespace EventBus.Proof;
 
 /// <summary>The settings of the command line.</summary>
 /// <param name="Transport">
-/// The transport's name: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster, where the proof has its own.
+/// The name of the transport: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster if the proof has its own.
 /// </param>
 /// <param name="Store">
-/// The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.
+/// The name of the store: sqlite, redis or memory; or native if the broker itself stores failures.
 /// </param>
-/// <param name="Quick">The short form.</param>
-/// <param name="Seed">Where all chance comes from.</param>
+/// <param name="Quick">True for the quick run.</param>
+/// <param name="Seed">The seed of all random numbers.</param>
 internal sealed record RunSettings(string Transport, string Store, bool Quick, int Seed)
 {
     public bool OverRabbitMq => Transport.StartsWith("rabbitmq", StringComparison.Ordinal);
@@ -16,6 +16,6 @@ internal sealed record RunSettings(string Transport, string Store, bool Quick, i
     /// <summary>The maximum duration of one stage of a proof.</summary>
     public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromHours(3);
 
-    /// <summary>One figure in the long form, another in the short one.</summary>
+    /// <summary>Returns the first figure in a full run, and the second one in a quick run.</summary>
     public int Size(int full, int quick) => Quick ? quick : full;
 }

@@ -2,11 +2,11 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>The command line: which proofs are run, with which stores, and what is said of each.</summary>
+/// <summary>Parses the command line, runs the proofs with their stores, and prints the results.</summary>
 internal static class Runner
 {
-    // Most of a proof's time is waiting for leases to run out. More at once would let a busy machine lose leases that
-    // are being renewed.
+    // A proof mostly waits for leases to expire. With more proofs at once, a busy machine could lose leases that are
+    // being renewed.
     private const int SideBySide = 3;
 
     private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|...] [--store "
@@ -61,7 +61,7 @@ internal static class Runner
             $"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
         if (settings.OverRabbitMq && !PrivateRabbitMq.IsInstalled)
         {
-            output.Add("  SKIP: it needs RabbitMQ, and rabbitmq-server is not installed.");
+            output.Add("  SKIP: the proof needs RabbitMQ, and rabbitmq-server is not installed.");
             return Verdict.Skipped;
         }
 
@@ -78,14 +78,14 @@ internal static class Runner
         }
 
         await stage.DisposeAsync();
-        output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.Suicides} suicides, {stage.Freezes} freezes, {stage.Stalls} stalls of "
+        output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.SelfKills} self-kills, {stage.Freezes} freezes, {stage.Stalls} stalls of "
             + $"the store{(stage.FailedStarts > 0 ? $", {stage.FailedStarts} processes that could not start in time" : "")}");
         output.AddRange(findings.Lines);
         output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store} over {settings.Transport}) after "
             + $"{Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
         if (!findings.Passed)
         {
-            output.Add($"  To see it again: eng/check-proofs {proof.Name} --transport {settings.Transport} --store "
+            output.Add($"  To repeat the run: eng/check-proofs {proof.Name} --transport {settings.Transport} --store "
                 + $"{settings.Store}{(settings.Quick ? " --quick" : "")} --seed {settings.Seed} --keep");
         }
 
@@ -95,7 +95,7 @@ internal static class Runner
         }
         else
         {
-            output.Add($"  What its processes wrote is in {stage.Folder}");
+            output.Add($"  The files of its processes are in {stage.Folder}");
         }
 
         return findings.Passed ? Verdict.Passed : Verdict.Failed;
@@ -160,7 +160,7 @@ internal static class Runner
         }
         catch (IOException)
         {
-            // A server that is ending may still remove its own files from it.
+            // A server that is ending may still delete its own files from the folder.
         }
     }
 }

@@ -6,13 +6,13 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Proof;
 
 /// <summary>
-/// Starts sagas and runs none, in the process of the harness, which is never killed, and retries sagas that need
+/// Starts sagas without running them, in the process of the harness, which is never killed, and retries sagas that need
 /// attention.
 /// </summary>
 internal sealed class SagaStarter : IAsyncDisposable
 {
-    // So many that kills find some at every point, so few that a kill does not find all.
-    private const int InTheAir = 40;
+    // Enough that kills find some sagas at each point, and few enough that one kill does not affect all of them.
+    private const int MaxRunning = 40;
 
     private readonly IHost host;
     private readonly StoreProbe probe;
@@ -46,7 +46,7 @@ internal sealed class SagaStarter : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts sagas, as many as there is room for in the air, directly or by an event; some of them twice.
+    /// Starts sagas, up to the maximum number of running ones, directly or by an event; some of them twice.
     /// </summary>
     public async Task StartAllAsync(IEnumerable<SagaPlan> plans)
     {
@@ -54,7 +54,7 @@ internal sealed class SagaStarter : IAsyncDisposable
         await Until.TrueAsync("The start of all sagas", TimeSpan.FromHours(1), async () =>
         {
             var atRest = await manager.CountAsync() - await CountAliveAsync();
-            while (started - atRest < InTheAir && waiting.TryDequeue(out var plan))
+            while (started - atRest < MaxRunning && waiting.TryDequeue(out var plan))
             {
                 started++;
                 await Task.WhenAll(Enumerable.Range(0, plan.IsTwice ? 2 : 1).Select(copy => StartAsync(plan, copy)));
@@ -64,15 +64,15 @@ internal sealed class SagaStarter : IAsyncDisposable
         });
     }
 
-    /// <summary>True if nothing happens without an operator, and all alerts were sent.</summary>
+    /// <summary>Returns true if no saga continues without an operator, and all alerts were sent.</summary>
     public async Task<bool> IsAtRestAsync() =>
         await CountAliveAsync() == 0 && (await EntriesAsync()).TrueForAll(entry => entry is { DueAt: null, AlertAt: null });
 
-    /// <summary>All have ended, and their events are sent.</summary>
+    /// <summary>Returns true if all sagas have ended, and their events are sent.</summary>
     public async Task<bool> IsAtEndAsync() =>
         await IsAtRestAsync() && await manager.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }) == 0;
 
-    /// <summary>Every saga that the store has.</summary>
+    /// <summary>Returns all sagas in the store.</summary>
     public async Task<List<SagaEntry>> EntriesAsync()
     {
         var found = new List<SagaEntry>();
@@ -89,12 +89,12 @@ internal sealed class SagaStarter : IAsyncDisposable
         }
     }
 
-    /// <summary>Answers every saga once more, when none waits for a reply.</summary>
+    /// <summary>Sends one more reply to each saga, when none waits for a reply.</summary>
     public Task AnswerLateAsync(IEnumerable<SagaEntry> entries) =>
         Task.WhenAll(entries.Select(
             entry => bus.PublishAsync(new Answer(Numbers.Of(entry.Id), 3), new PublishOptions { CorrelationId = entry.Id })));
 
-    /// <summary>Retries every saga that needs attention.</summary>
+    /// <summary>Retries each saga that needs attention.</summary>
     public async Task RetryAsync(IEnumerable<SagaEntry> entries)
     {
         foreach (var entry in entries.Where(entry => entry.Status == SagaStatus.NeedsAttention))
@@ -103,15 +103,16 @@ internal sealed class SagaStarter : IAsyncDisposable
         }
     }
 
-    /// <summary>Everything that sagas published of themselves, read off the stream itself.</summary>
-    public static async Task<List<SagaNews>> NewsAsync(PrivateRedis redis) =>
+    /// <summary>Reads all events that sagas published from the stream itself.</summary>
+    public static async Task<List<PublishedSagaEvent>> PublishedEventsAsync(PrivateRedis redis) =>
         [.. (await redis.Database.StreamRangeAsync(Buses.StreamOf("saga"))).Select(entry =>
         {
             var body = JsonDocument.Parse((byte[])entry["data"]!).RootElement;
             List<string> steps = body.TryGetProperty("step", out var step) ? [step.GetString()!]
                 : body.TryGetProperty("compensated", out var undone) ? [.. undone.EnumerateArray().Select(name => name.GetString()!)]
                 : [];
-            return new SagaNews((string)entry["id"]!, (string)entry["type"]!, Numbers.Of(body.GetProperty("sagaId").GetString()!), steps);
+            var saga = Numbers.Of(body.GetProperty("sagaId").GetString()!);
+            return new PublishedSagaEvent((string)entry["id"]!, (string)entry["type"]!, saga, steps);
         })];
 
     public async ValueTask DisposeAsync()

@@ -4,8 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The services that sagas call, all behind one SQLite file of their own: they do nothing twice for one key, refuse who
-/// was overtaken, and remember everything. Thread-safe.
+/// The services that sagas call, all with one SQLite file. They execute nothing twice for one key, refuse a lower
+/// fencing token, and record all calls. Thread-safe.
 /// </summary>
 internal sealed class ServiceLedger : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class ServiceLedger : IDisposable
         connection = new SqliteConnection($"Data Source={Path.Combine(folder, "services.db")};Pooling=False");
         connection.Open();
 
-        // What a process that is killed has written survives without the disk's help.
+        // Data that a killed process has written survives without a sync to the disk.
         Execute("PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
         Execute("""
             CREATE TABLE IF NOT EXISTS calls (
@@ -28,7 +28,9 @@ internal sealed class ServiceLedger : IDisposable
             """);
     }
 
-    /// <summary>Does what a call asks for, or finds that it was done, or that the caller was overtaken.</summary>
+    /// <summary>
+    /// Executes a call, or returns that it was already executed or that another process has taken over.
+    /// </summary>
     public ServiceMark Act(ServiceCall call) => Write(call, """
         CASE WHEN $fence < (SELECT MAX(fence) FROM calls WHERE saga = $saga) THEN 3
              WHEN EXISTS (SELECT 1 FROM calls WHERE key = $key AND mark = 1) THEN 2
@@ -37,7 +39,7 @@ internal sealed class ServiceLedger : IDisposable
 
     public void Write(ServiceCall call) => Write(call, "$mark");
 
-    /// <summary>Everything, in its order.</summary>
+    /// <summary>Returns all calls in order.</summary>
     public List<ServiceCall> ReadAll()
     {
         using var command = connection.CreateCommand();

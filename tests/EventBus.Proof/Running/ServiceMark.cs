@@ -3,30 +3,30 @@ namespace EventBus.Proof;
 /// <summary>The records of an execution of a step. Their numbers are stored in the ledger.</summary>
 internal enum ServiceMark
 {
-    /// <summary>A run has begun.</summary>
+    /// <summary>An attempt has begun.</summary>
     Begun = 0,
 
-    /// <summary>The service did what was asked for.</summary>
+    /// <summary>The service executed the call.</summary>
     Acted = 1,
 
-    /// <summary>The service had done that before under this key, and did nothing.</summary>
+    /// <summary>The service had executed the call before with this key, and ignored it.</summary>
     Repeated = 2,
 
     /// <summary>A process with a lower fencing token was refused.</summary>
     Refused = 3,
 
-    /// <summary>The run has ended well.</summary>
+    /// <summary>The attempt has succeeded.</summary>
     Ended = 4,
 
-    /// <summary>The run has failed.</summary>
+    /// <summary>The attempt has failed.</summary>
     Failed = 5,
 
-    /// <summary>The run has failed because the service said no.</summary>
+    /// <summary>The attempt has failed because the service rejected the call.</summary>
     Rejected = 6,
 
-    /// <summary>No run: the store of sagas took the end of the saga.</summary>
+    /// <summary>No attempt: the saga store accepted the end of the saga.</summary>
     AtEnd = 7,
 
-    /// <summary>No run: a process took the saga although the lease of another had not expired.</summary>
+    /// <summary>No attempt: a process took the saga although the lease of another had not expired.</summary>
     TakenEarly = 8,
 }

@@ -1,8 +1,7 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their
-/// way.
+/// Publishes a few hundred events a second unless it is paused, so that each fault affects calls in flight.
 /// </summary>
 internal sealed class SignalSource(Publishing publisher)
 {
@@ -19,10 +18,10 @@ internal sealed class SignalSource(Publishing publisher)
     /// <summary>The publisher's outcome of each number.</summary>
     public IEnumerable<Outcome> Outcomes => publisher.Outcomes.Take(last + 1);
 
-    /// <summary>The numbers of what was accepted.</summary>
+    /// <summary>Returns the numbers of the accepted events.</summary>
     public IEnumerable<long> Accepted() => Outcomes.Index().Where(item => item.Item == Outcome.Accepted).Select(item => (long)item.Index);
 
-    /// <summary>Subscribes a victim, which writes down what it handles.</summary>
+    /// <summary>Subscribes a victim, which records the handled events.</summary>
     public static void Subscribe(EventBusBuilder bus, string subscription, Journal journal) =>
         bus.Subscribe(subscription, s => s.On<Signal>((signal, context, _) =>
         {
@@ -40,7 +39,7 @@ internal sealed class SignalSource(Publishing publisher)
         }
     }
 
-    /// <summary>Stops, and waits until every call has ended.</summary>
+    /// <summary>Pauses, and waits until all calls have ended.</summary>
     public async Task PauseAsync()
     {
         paused = true;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>Watches which signals were handled, and when.</summary>
+/// <summary>Observes which signals were handled, and when.</summary>
 internal sealed class SignalWatch(Stage stage, SignalSource source)
 {
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
@@ -11,18 +11,18 @@ internal sealed class SignalWatch(Stage stage, SignalSource source)
     private readonly Dictionary<long, long> heard = [];
     private int read;
 
-    /// <summary>Every signal that was accepted has been handled.</summary>
-    /// <param name="besides">Those that need not be.</param>
-    public bool AllHeard(IReadOnlySet<long> besides)
+    /// <summary>Returns true if each accepted signal has been handled.</summary>
+    /// <param name="except">The signals that need not be handled.</param>
+    public bool AllHandled(IReadOnlySet<long> except)
     {
         Listen();
-        return source.Accepted().All(number => besides.Contains(number) || heard.ContainsKey(number));
+        return source.Accepted().All(number => except.Contains(number) || heard.ContainsKey(number));
     }
 
-    /// <summary>Sends fresh signals until one of them is handled.</summary>
-    /// <param name="since">From when the time counts, on the clock of the journals.</param>
+    /// <summary>Sends new signals until one of them is handled.</summary>
+    /// <param name="since">The start of the measured time, on the clock of the journals.</param>
     /// <returns>
-    /// How long it took, null if none was handled for half a minute; and the numbers of what was sent.
+    /// The time until a signal was handled, null if none was for half a minute; and the numbers of the sent signals.
     /// </returns>
     public async Task<(TimeSpan? Recovery, IReadOnlySet<long> Sent)> RecoveryAsync(long since)
     {

@@ -2,12 +2,10 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>
-/// One run of one proof: its folder, its servers, the processes that it kills, and what they wrote down.
-/// </summary>
+/// <summary>One run of one proof: its folder, its servers, the processes that it kills, and their journals.</summary>
 internal sealed class Stage : IAsyncDisposable
 {
-    // What supervises a process in life starts it again, and gives up some time.
+    // A supervisor in production restarts a process, and stops doing so after some failures.
     private const int MostFailedStarts = 10;
 
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
@@ -39,7 +37,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public RunSettings Run { get; }
 
-    /// <summary>The only source of chance.</summary>
+    /// <summary>The only source of random numbers.</summary>
     public Random Random { get; }
 
     public string Folder { get; }
@@ -55,23 +53,23 @@ internal sealed class Stage : IAsyncDisposable
 
     public VictimSettings Settings { get; set; }
 
-    /// <summary>SIGKILLs from outside.</summary>
+    /// <summary>The number of processes that the harness killed.</summary>
     public int Kills { get; private set; }
 
-    /// <summary>SIGKILLs of the broker.</summary>
+    /// <summary>The number of times that the broker was killed.</summary>
     public int BrokerKills { get; private set; }
 
-    /// <summary>Processes that killed themselves.</summary>
-    public int Suicides { get; private set; }
+    /// <summary>The number of processes that killed themselves.</summary>
+    public int SelfKills { get; private set; }
 
     public int Freezes { get; private set; }
 
-    /// <summary>Processes that ended because their bus could not start in time.</summary>
+    /// <summary>The number of processes that ended because their bus could not start in time.</summary>
     public int FailedStarts { get; private set; }
 
     public int Stalls { get; private set; }
 
-    /// <summary>When processes died, on the clock of the journals.</summary>
+    /// <summary>The times at which processes ended, on the clock of the journals.</summary>
     public List<long> Deaths { get; } = [];
 
     /// <summary>Starts the broker. Processes that are started later use it.</summary>
@@ -81,7 +79,7 @@ internal sealed class Stage : IAsyncDisposable
         Settings = Broker.Direct(Settings, Broker.Port);
     }
 
-    /// <summary>SIGKILL of the broker, and its start on what it had written.</summary>
+    /// <summary>Kills the broker with SIGKILL, and restarts it with the data that it had written.</summary>
     public async Task KillBrokerAsync()
     {
         BrokerKills++;
@@ -89,7 +87,7 @@ internal sealed class Stage : IAsyncDisposable
         await Broker.StartAsync();
     }
 
-    /// <summary>Starts processes and waits until each takes events.</summary>
+    /// <summary>Starts processes, and waits until each consumes events.</summary>
     public async Task StartVictimsAsync(int count)
     {
         for (var i = 0; i < count; i++)
@@ -108,12 +106,12 @@ internal sealed class Stage : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads journals, strikes with the planned faults and replaces the dead, until everything has happened that must.
+    /// Reads journals, injects the planned faults and replaces ended processes, until a condition is true.
     /// </summary>
-    /// <param name="what">What must happen.</param>
-    /// <param name="faults">The plan.</param>
+    /// <param name="what">The name of the condition.</param>
+    /// <param name="faults">The planned faults.</param>
     /// <param name="seen">Called with each new entry.</param>
-    /// <param name="done">Called when no further faults are planned.</param>
+    /// <param name="done">The condition, checked when no further faults are planned.</param>
     public async Task RunAsync(string what, Queue<Fault> faults, Action<Entry> seen, Func<Task<bool>> done)
     {
         var starts = 0L;
@@ -121,25 +119,25 @@ internal sealed class Stage : IAsyncDisposable
         var heard = Stopwatch.GetTimestamp();
         await Until.TrueAsync(what, Run.Deadline, async () =>
         {
-            var news = Journals.Poll();
-            foreach (var entry in news)
+            var entries = Journals.Poll();
+            foreach (var entry in entries)
             {
                 Take(entry);
             }
 
-            heard = news.Count > 0 ? Stopwatch.GetTimestamp() : heard;
-            ReplaceTheDead();
+            heard = entries.Count > 0 ? Stopwatch.GetTimestamp() : heard;
+            ReplaceEndedProcesses();
             if (faults.TryPeek(out var fault) && starts >= fault.After)
             {
                 await StrikeAsync(faults.Dequeue());
             }
-            else if (news.Count == 0 && faults.Count == 0 && lasting.TrueForAll(task => task.IsCompleted) && await done())
+            else if (entries.Count == 0 && faults.Count == 0 && lasting.TrueForAll(task => task.IsCompleted) && await done())
             {
                 return true;
             }
 
             return Stopwatch.GetElapsedTime(heard) > LongestSilence
-                ? throw new ProofException($"{what} did not happen: no process has done anything for {LongestSilence.TotalSeconds:0} s, "
+                ? throw new ProofException($"Waiting for '{what}' failed: no process was active for {LongestSilence.TotalSeconds:0} s, "
                     + $"{faults.Count} faults were still planned.")
                 : false;
         });
@@ -152,7 +150,7 @@ internal sealed class Stage : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops the processes as an operator does, and reads what they wrote last.</summary>
+    /// <summary>Stops the processes as an operator does, and reads their last entries.</summary>
     public async Task StopVictimsAsync()
     {
         await Task.WhenAll(victims.Select(victim => victim.StopAsync()));
@@ -168,7 +166,7 @@ internal sealed class Stage : IAsyncDisposable
         await RabbitMq.DisposeAsync();
     }
 
-    private void ReplaceTheDead()
+    private void ReplaceEndedProcesses()
     {
         for (var i = 0; i < victims.Count; i++)
         {
@@ -186,7 +184,7 @@ internal sealed class Stage : IAsyncDisposable
                     throw new ProofException($"The process {victims[i].Id} ended with the exit code {victims[i].ExitCode}.");
                 }
 
-                Suicides++;
+                SelfKills++;
                 Replace(i);
             }
         }

@@ -30,10 +30,10 @@ internal sealed class StoreProbe : IAsyncDisposable
         return new StoreProbe(stores, provider);
     }
 
-    /// <summary>The number of failed events, dead or not.</summary>
+    /// <summary>Returns the number of failed events, including dead letters.</summary>
     public ValueTask<long> CountAsync() => stores.Failures!.CountAsync(CancellationToken.None);
 
-    /// <summary>Every dead letter.</summary>
+    /// <summary>Returns all dead letters.</summary>
     public async Task<List<FailedEvent>> DeadAsync()
     {
         if (stores.Failures!.DeadLetters is var queue and not DeadLetterStore)
@@ -56,7 +56,7 @@ internal sealed class StoreProbe : IAsyncDisposable
     }
 
     /// <summary>
-    /// The keys that are not marked as done: another claim of a done key says so, and changes nothing.
+    /// Returns the keys that are not marked as handled: a claim of a handled key returns that, and changes nothing.
     /// </summary>
     public async Task<List<long>> NotDoneAsync(string subscription, IEnumerable<long> numbers)
     {

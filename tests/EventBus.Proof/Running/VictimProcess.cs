@@ -40,7 +40,7 @@ internal sealed class VictimProcess : IDisposable
             RedirectStandardError = true,
         };
 
-        // Its handlers are short and its life too: what costs at the start is not repaid.
+        // Its handlers and the process are short-lived: profiling at the start does not pay off.
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["DOTNET_gcServer"] = "0";
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
@@ -53,7 +53,7 @@ internal sealed class VictimProcess : IDisposable
         return new VictimProcess(process);
     }
 
-    /// <summary>SIGKILL: nothing is given back, nothing is said.</summary>
+    /// <summary>Kills the process with SIGKILL.</summary>
     public async Task KillAsync()
     {
         process.Kill();
@@ -64,7 +64,7 @@ internal sealed class VictimProcess : IDisposable
 
     public void Thaw() => Native.Thaw(Id);
 
-    /// <summary>Asks it to stop, and waits until it has.</summary>
+    /// <summary>Asks the process to stop, and waits until it has stopped.</summary>
     public async Task StopAsync()
     {
         await process.StandardInput.WriteLineAsync("stop");

@@ -8,34 +8,38 @@ internal sealed record VictimSettings
 {
     public const string Command = "victim";
 
-    /// <summary>The proof whose subscriptions it takes.</summary>
+    /// <summary>The proof whose subscriptions the victim uses.</summary>
     public required string Proof { get; init; }
 
-    /// <summary>The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.</summary>
+    /// <summary>
+    /// The name of the store: sqlite, redis or memory; or native if the broker itself stores failures.
+    /// </summary>
     public required string Store { get; init; }
 
-    /// <summary>On RabbitMQ: classic queues instead of quorum queues.</summary>
+    /// <summary>True for classic queues instead of quorum queues on RabbitMQ.</summary>
     public bool ClassicQueues { get; init; }
 
-    /// <summary>On Redis: channels instead of streams.</summary>
+    /// <summary>True for channels instead of streams on Redis.</summary>
     public bool Channels { get; init; }
 
-    /// <summary>On RabbitMQ without a store: the wait before a retry; 0 for the library's own.</summary>
+    /// <summary>
+    /// The delay of a retry on RabbitMQ without a store, in milliseconds; 0 for the default of the library.
+    /// </summary>
     public int RetryMilliseconds { get; init; }
 
-    /// <summary>The least that is logged.</summary>
+    /// <summary>The minimum level of the log.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
-    /// <summary>The application's name, shared by all processes of a proof.</summary>
+    /// <summary>The name of the application, shared by all processes of a proof.</summary>
     public required string Service { get; init; }
 
     /// <summary>The folder of journals, logs and the file of the store.</summary>
     public required string Folder { get; init; }
 
-    /// <summary>The address of the proof's own Redis.</summary>
+    /// <summary>The address of the private Redis server.</summary>
     public required string Redis { get; init; }
 
-    /// <summary>The address of RabbitMQ, where the proof runs on it.</summary>
+    /// <summary>The address of RabbitMQ if the proof uses it.</summary>
     public string? RabbitMq { get; init; }
 
     public required int Seed { get; init; }
@@ -43,11 +47,11 @@ internal sealed record VictimSettings
     /// <summary>The deadline of a publish.</summary>
     public int PublishMilliseconds { get; init; } = 10_000;
 
-    /// <summary>The number of handlers that run at once.</summary>
+    /// <summary>The maximum number of concurrent handlers.</summary>
     public int Concurrency { get; init; } = 16;
 
     /// <summary>
-    /// The milliseconds without a sign of life after which another process takes over the work of this one.
+    /// The time without a sign of life after which another process takes over the work of this one, in milliseconds.
     /// </summary>
     public int LeaseMilliseconds { get; init; } = 2_000;
 

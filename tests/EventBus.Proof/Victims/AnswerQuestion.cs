@@ -1,12 +1,12 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Answers questions, some of them twice, some of them at once. What the handler publishes has the correlation id of
-/// its question, which is the saga's id.
+/// Replies to questions, to some of them twice and to some at once. The events that the handler publishes have the
+/// correlation id of the question, which is the id of the saga.
 /// </summary>
 internal sealed class AnswerQuestion(IReadOnlyList<SagaPlan> plans) : IEventHandler<Question>
 {
-    private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan ReplyDelay = TimeSpan.FromMilliseconds(30);
 
     public async Task HandleAsync(Question @event, EventContext context, CancellationToken cancellationToken)
     {
@@ -15,7 +15,7 @@ internal sealed class AnswerQuestion(IReadOnlyList<SagaPlan> plans) : IEventHand
             return;
         }
 
-        await (@event.Number % 4 == 0 ? Task.CompletedTask : RealTime.PassAsync(Thought, cancellationToken));
+        await (@event.Number % 4 == 0 ? Task.CompletedTask : RealTime.PassAsync(ReplyDelay, cancellationToken));
         await context.PublishAsync(new Answer(@event.Number, 1), cancellationToken);
         if (@event.Number % 5 == 0)
         {

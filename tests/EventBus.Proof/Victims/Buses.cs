@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Proof;
 
-/// <summary>Puts the buses of victims and harness together from the same parts.</summary>
+/// <summary>Configures the buses of victims and of the harness from the same parts.</summary>
 internal static class Buses
 {
     private const string KeyPrefix = "proof";
@@ -15,7 +15,7 @@ internal static class Buses
 
     public static string ChannelOf(string eventName) => $"{KeyPrefix}:{eventName}";
 
-    /// <summary>The transport, the store, and times so short that a kill costs seconds.</summary>
+    /// <summary>Adds the transport and the store, with times so short that a kill costs seconds.</summary>
     public static void AddBackend(EventBusBuilder bus, VictimSettings settings)
     {
         if (settings.RabbitMq is { } address)
@@ -62,14 +62,14 @@ internal static class Buses
         bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(settings.PublishMilliseconds));
     }
 
-    /// <summary>Puts something of the proof's own round the stores of a bus, whichever they are.</summary>
+    /// <summary>Wraps the stores of a bus.</summary>
     public static void WrapStores(EventBusBuilder bus, Func<BusStores, BusStores> wrap)
     {
         var inner = StoresOf(bus.Services);
         bus.UseStores(services => wrap(inner(services)));
     }
 
-    /// <summary>Puts something of the proof's own round the transport of a bus.</summary>
+    /// <summary>Wraps the transport of a bus.</summary>
     public static void WrapTransport(EventBusBuilder bus, Func<Transport, Transport> wrap)
     {
         var transports = ModelOf(bus.Services).Transports;

@@ -1,4 +1,4 @@
 namespace EventBus.Proof;
 
-/// <summary>These get no reply in time.</summary>
+/// <summary>The state of a saga that gets no reply in time.</summary>
 internal sealed record ExpressParcel(long Number) : Parcel(Number);

@@ -3,21 +3,21 @@ namespace EventBus.Proof;
 /// <summary>The points at which a victim kills itself, once for each event.</summary>
 internal enum Failpoint
 {
-    /// <summary>Nowhere.</summary>
+    /// <summary>No point.</summary>
     None,
 
-    /// <summary>In the handler, before it has done anything.</summary>
+    /// <summary>In the handler, before its effect.</summary>
     BeforeEffect,
 
-    /// <summary>The handler has succeeded; nothing is committed or sent.</summary>
+    /// <summary>After the handler has succeeded, before anything is committed or sent.</summary>
     BeforeCommit,
 
-    /// <summary>Committed; nothing is sent.</summary>
+    /// <summary>After the commit, before anything is sent.</summary>
     BeforeDispatch,
 
-    /// <summary>The follow-up events are sent; the store does not know yet.</summary>
+    /// <summary>After the follow-up events are sent, before the store records that.</summary>
     AfterDispatch,
 
-    /// <summary>The store knows that all is sent; the event is not acknowledged.</summary>
+    /// <summary>After the store has recorded that all is sent, before the acknowledgement.</summary>
     BeforeAcknowledge,
 }

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>Records the alerts.</summary>
+/// <summary>Records alerts in the journal.</summary>
 internal sealed class JournalAlert(Journal journal) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>The ids of the proofs' events: they end with the event's number.</summary>
+/// <summary>Creates and parses the ids of the proofs' events, which end with the number of the event.</summary>
 internal static class Numbers
 {
     public static string ToId(long number) => $"e-{number}";

@@ -1,9 +1,9 @@
 namespace EventBus.Proof;
 
-/// <summary>The state of the sagas under proof.</summary>
+/// <summary>The state of the tested sagas.</summary>
 internal record Parcel(long Number)
 {
-    /// <summary>The step that publishes a question and waits for its answer.</summary>
+    /// <summary>The name of the step that publishes a question and waits for its reply.</summary>
     public const string Ask = "ask";
 
     public static List<string> Steps { get; } = ["pick", "pack", Ask, "pay", "ship"];

@@ -4,39 +4,39 @@ namespace EventBus.Proof;
 internal sealed class ParcelServices(
     IReadOnlyList<SagaPlan> plans,
     ServiceLedger ledger,
-    SagaProcessKiller reaper,
+    SagaProcessKiller killer,
     Journal? journal,
     string folder)
 {
-    // Longer than any step is given.
-    private static readonly TimeSpan WithoutEnd = TimeSpan.FromHours(1);
+    // Longer than the timeout of any step.
+    private static readonly TimeSpan HangTime = TimeSpan.FromHours(1);
 
-    /// <summary>Compensations that fail until then succeed from now on.</summary>
-    public static void Repair(string folder) => File.WriteAllText(RepairedIn(folder), "");
+    /// <summary>Makes the failing compensations succeed from now on.</summary>
+    public static void FixCause(string folder) => File.WriteAllText(FixedMarkerIn(folder), "");
 
     public Task ExecuteAsync<TParcel>(SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, async (plan, call) =>
     {
-        var trouble = plan.At(context.Step, context.Attempt);
-        if (trouble == Trouble.Rejected)
+        var fault = plan.At(context.Step, context.Attempt);
+        if (fault == StepFault.Rejected)
         {
             throw new RejectedException();
         }
 
-        if (trouble == Trouble.Fails)
+        if (fault == StepFault.Fails)
         {
             throw new PlannedException("the service did nothing");
         }
 
         Act(call, SagaMoment.Execute);
-        if (trouble == Trouble.Hangs)
+        if (fault == StepFault.Hangs)
         {
-            await RealTime.PassAsync(WithoutEnd, cancellationToken);
+            await RealTime.PassAsync(HangTime, cancellationToken);
         }
 
-        if (trouble == Trouble.FailsLate)
+        if (fault == StepFault.FailsLate)
         {
-            throw new PlannedException("the service did what was asked for");
+            throw new PlannedException("the service executed the call");
         }
 
         if (context.Step == Parcel.Ask)
@@ -50,7 +50,7 @@ internal sealed class ParcelServices(
     public Task CompensateAsync<TParcel>(SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, (plan, call) =>
     {
-        if (plan.UndoFailsAt == context.Step && (plan.NeedsOperator ? !File.Exists(RepairedIn(folder)) : context.Attempt == 1))
+        if (plan.UndoFailsAt == context.Step && (plan.NeedsOperator ? !File.Exists(FixedMarkerIn(folder)) : context.Attempt == 1))
         {
             throw new PlannedException("it cannot be undone");
         }
@@ -62,13 +62,13 @@ internal sealed class ParcelServices(
     public Task LookAtAsync<TParcel>(Answer answer, SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, (plan, call) =>
     {
-        reaper.At(SagaMoment.Reply, false, plan.Number);
+        killer.At(SagaMoment.Reply, false, plan.Number);
         context.State.Done.Add($"answer {answer.Copy}");
-        reaper.At(SagaMoment.Reply, true, plan.Number);
+        killer.At(SagaMoment.Reply, true, plan.Number);
         return Task.CompletedTask;
     });
 
-    private static string RepairedIn(string folder) => Path.Combine(folder, "repaired");
+    private static string FixedMarkerIn(string folder) => Path.Combine(folder, "repaired");
 
     private async Task RunAsync<TParcel>(SagaContext<TParcel> context, Func<SagaPlan, ServiceCall, Task> run)
         where TParcel : Parcel
@@ -98,12 +98,12 @@ internal sealed class ParcelServices(
 
     private void Act(ServiceCall call, SagaMoment moment)
     {
-        reaper.At(moment, false, call.Saga);
+        killer.At(moment, false, call.Saga);
         if (ledger.Act(call) == ServiceMark.Refused)
         {
             throw new PlannedException("another process has the saga");
         }
 
-        reaper.At(moment, true, call.Saga);
+        killer.At(moment, true, call.Saga);
     }
 }

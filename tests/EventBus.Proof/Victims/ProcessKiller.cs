@@ -1,13 +1,13 @@
 namespace EventBus.Proof;
 
-/// <summary>Kills the process at a named point of a given event, the first time it gets there in any process.</summary>
+/// <summary>Kills the process at a named point of a given event, the first time that a process reaches it.</summary>
 internal sealed class ProcessKiller(string folder, Journal journal)
 {
     private const string Extension = ".fired";
 
     /// <summary>
-    /// The events whose point was reached, from the marks: a process may be killed for another event before it has
-    /// recorded that it dies of this one.
+    /// Returns the events whose point was reached, from the marks. The journal may lack an entry, because a process may
+    /// be killed for another event before it has written it.
     /// </summary>
     public static IEnumerable<long> Reached(string folder) =>
         Directory.EnumerateFiles(folder, $"*{Extension}").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path)));
@@ -25,12 +25,12 @@ internal sealed class ProcessKiller(string folder, Journal journal)
     {
         if (Mark(name))
         {
-            journal.Write(Kind.Suicide, number, point, Environment.ProcessId);
+            journal.Write(Kind.SelfKill, number, point, Environment.ProcessId);
             Native.KillSelf();
         }
     }
 
-    /// <summary>Makes a mark: true for one process only, and false for all that follow.</summary>
+    /// <summary>Creates a mark. Returns true for the first process only, and false for all later calls.</summary>
     public bool Mark(string name)
     {
         try

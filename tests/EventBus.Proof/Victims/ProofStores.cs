@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Proof;
 
-/// <summary>The stores of a bus, of which a proof replaces some.</summary>
+/// <summary>The stores of a bus, some of which a proof replaces.</summary>
 internal sealed class ProofStores(
     BusStores inner,
     RetryStore? failures = null,

@@ -1,4 +1,4 @@
 namespace EventBus.Proof;
 
-/// <summary>The service says no.</summary>
+/// <summary>The exception of a service that rejects a call.</summary>
 internal sealed class RejectedException() : Exception("no");

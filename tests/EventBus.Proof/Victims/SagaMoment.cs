@@ -1,24 +1,24 @@
 namespace EventBus.Proof;
 
-/// <summary>A change in the life of a saga: something that a service does, or something that the store takes.</summary>
+/// <summary>A change of a saga: a call of a service, or a write to the store.</summary>
 internal enum SagaMoment
 {
-    /// <summary>None that matters: a lease is renewed.</summary>
+    /// <summary>A change that is not tested: a lease is renewed.</summary>
     None,
 
-    /// <summary>A service does what a step asks for.</summary>
+    /// <summary>A service executes a step.</summary>
     Execute,
 
-    /// <summary>A service undoes it.</summary>
+    /// <summary>A service compensates a step.</summary>
     Compensate,
 
-    /// <summary>A step looks at the reply.</summary>
+    /// <summary>A step processes the reply.</summary>
     Reply,
 
     Created,
     Claimed,
 
-    /// <summary>A step was executed, the next begins.</summary>
+    /// <summary>A step was executed, and the next one begins.</summary>
     Executed,
 
     /// <summary>A step waits for its reply.</summary>
@@ -27,15 +27,15 @@ internal enum SagaMoment
     /// <summary>The saga waits, and no instance has its lease.</summary>
     LeftWaiting,
 
-    /// <summary>The reply has come.</summary>
+    /// <summary>The reply has arrived.</summary>
     Replied,
 
     RetryPlanned,
 
-    /// <summary>From executing to undoing.</summary>
+    /// <summary>The saga changes from executing to compensating.</summary>
     Turned,
 
-    /// <summary>A step was undone, the one before it begins.</summary>
+    /// <summary>A step was compensated, and the one before it begins.</summary>
     Compensated,
 
     NeedsOperator,
@@ -43,9 +43,9 @@ internal enum SagaMoment
     AlertSent,
     Completed,
 
-    /// <summary>Ended, and everything is undone.</summary>
+    /// <summary>The saga has ended, and everything is undone.</summary>
     Undone,
 
-    /// <summary>After the end: its events are sent, and removed.</summary>
+    /// <summary>The saga has ended, and its events are sent and removed.</summary>
     EventsCleared,
 }

@@ -9,29 +9,29 @@ internal sealed record SagaPlan(long Number)
     private const double Flaky = 0.05;
     private const double FailingUndo = 0.05;
 
-    // Some points in the life of a saga exist only for sagas that need attention.
+    // Some moments exist only for sagas that need attention.
     private const int MinForOperators = 18;
 
-    // Several, in case that the death of a neighbour takes one past its point.
+    // Several, because a kill for another saga may take a candidate past its point.
     private const int Candidates = 3;
 
-    private static readonly Trouble[] Troubles = [Trouble.Rejected, Trouble.Fails, Trouble.FailsLate, Trouble.Hangs];
+    private static readonly StepFault[] StepFaults = [StepFault.Rejected, StepFault.Fails, StepFault.FailsLate, StepFault.Hangs];
 
-    /// <summary>The step that fails for good.</summary>
+    /// <summary>The step that fails permanently.</summary>
     public string? FailsAt { get; init; }
 
-    public Trouble Trouble { get; init; }
+    public StepFault StepFault { get; init; }
 
-    /// <summary>The step whose first start fails.</summary>
+    /// <summary>The step whose first attempt fails.</summary>
     public string? FlakyAt { get; init; }
 
     /// <summary>The step whose compensation fails.</summary>
     public string? UndoFailsAt { get; init; }
 
-    /// <summary>Fails until its cause is repaired.</summary>
+    /// <summary>True if the saga fails until its cause is fixed.</summary>
     public bool NeedsOperator { get; init; }
 
-    /// <summary>Gets no reply in time.</summary>
+    /// <summary>True if the saga gets no reply in time.</summary>
     public bool IsExpress { get; init; }
 
     /// <summary>The point at which its process is killed.</summary>
@@ -49,13 +49,13 @@ internal sealed record SagaPlan(long Number)
 
     /// <summary>The steps that must be undone.</summary>
     private IReadOnlyList<string> ToUndo =>
-        FailsAt is null ? [] : [.. Parcel.Steps.Take(FailsIndex + (Trouble == Trouble.Rejected ? 0 : 1))];
+        FailsAt is null ? [] : [.. Parcel.Steps.Take(FailsIndex + (StepFault == StepFault.Rejected ? 0 : 1))];
 
-    /// <summary>Plans sagas, and spreads the points over them.</summary>
-    /// <param name="random">Seeded.</param>
-    /// <param name="count">How many sagas; their numbers begin at 0.</param>
+    /// <summary>Plans sagas, and distributes the points among them.</summary>
+    /// <param name="random">The seeded source of random numbers.</param>
+    /// <param name="count">The number of sagas; their numbers begin at 0.</param>
     /// <param name="express">The number of further sagas without a reply in time.</param>
-    /// <param name="kills">How many kills at each point.</param>
+    /// <param name="kills">The number of kills at each point.</param>
     public static List<SagaPlan> Make(Random random, int count, int express, int kills)
     {
         var plans = Enumerable.Range(0, count).Select(number => MakeOne(random, number)).ToList();
@@ -88,9 +88,9 @@ internal sealed record SagaPlan(long Number)
     public static IReadOnlyList<SagaPlan> Read(string folder) =>
         JsonSerializer.Deserialize<List<SagaPlan>>(File.ReadAllText(PathIn(folder)))!;
 
-    /// <summary>The fault of one attempt of a step.</summary>
-    public Trouble At(string step, int attempt) =>
-        IsExpress ? Trouble.None : step == FailsAt ? Trouble : step == FlakyAt && attempt == 1 ? Trouble.Fails : Trouble.None;
+    /// <summary>Returns the fault of one attempt of a step.</summary>
+    public StepFault At(string step, int attempt) =>
+        IsExpress ? StepFault.None : step == FailsAt ? StepFault : step == FlakyAt && attempt == 1 ? StepFault.Fails : StepFault.None;
 
     private static SagaPlan MakeOne(Random random, int number)
     {
@@ -98,18 +98,18 @@ internal sealed record SagaPlan(long Number)
         var flaky = Parcel.Steps.FirstOrDefault(step => step != fails && random.NextDouble() < Flaky);
         return new SagaPlan(
             number)
-        { FailsAt = fails, Trouble = fails is null ? Trouble.None : Troubles[random.Next(Troubles.Length)], FlakyAt = flaky };
+        { FailsAt = fails, StepFault = fails is null ? StepFault.None : StepFaults[random.Next(StepFaults.Length)], FlakyAt = flaky };
     }
 
     private static string PathIn(string folder) => Path.Combine(folder, "plans.json");
 
-    /// <summary>Returns true if the saga passes such a moment.</summary>
+    /// <summary>Returns true if the saga reaches a moment.</summary>
     private bool Reaches(SagaMoment moment) =>
         moment is SagaMoment.NeedsOperator or SagaMoment.AlertClaimed or SagaMoment.AlertSent
             ? NeedsOperator
             : !NeedsOperator && moment switch
             {
-                // One that is started twice may be created by the harness, which is never killed.
+                // The harness, which is never killed, may create a saga that is started twice.
                 SagaMoment.Created => IsOrdered && !IsTwice,
                 SagaMoment.Claimed => !IsOrdered,
                 SagaMoment.Executed => FailsIndex > 0,

@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>Just before or just after such a moment.</summary>
+/// <summary>The point directly before or directly after a moment.</summary>
 internal sealed record SagaPoint(SagaMoment Moment, bool IsAfter)
 {
     public static IReadOnlyList<SagaPoint> All { get; } =

@@ -1,11 +1,12 @@
 namespace EventBus.Proof;
 
 /// <summary>
-/// Kills the process at the point that is planned for a saga, once for each saga and so many times for each point.
+/// Kills the process at the point that is planned for a saga, once for each saga and a limited number of times for each
+/// point.
 /// </summary>
-internal sealed class SagaProcessKiller(ProcessKiller executioner, IReadOnlyList<SagaPlan> plans, int kills)
+internal sealed class SagaProcessKiller(ProcessKiller killer, IReadOnlyList<SagaPlan> plans, int kills)
 {
-    /// <summary>The number of times that each point was reached, and of kills there.</summary>
+    /// <summary>Returns the number of kills at each point.</summary>
     public static IReadOnlyDictionary<SagaPoint, int> Reached(string folder) =>
         SagaPoint.All.ToDictionary(point => point, point => Directory.EnumerateFiles(folder, $"{point} *").Count());
 
@@ -14,11 +15,11 @@ internal sealed class SagaProcessKiller(ProcessKiller executioner, IReadOnlyList
         if (plans[(int)number].Point is { } point
             && point.Moment == moment
             && point.IsAfter == isAfter
-            && executioner.Mark($"{number}.met"))
+            && killer.Mark($"{number}.met"))
         {
             for (var kill = 0; kill < kills; kill++)
             {
-                executioner.Kill($"{point} {kill}", number, ((int)moment * 2) + (isAfter ? 1 : 0));
+                killer.Kill($"{point} {kill}", number, ((int)moment * 2) + (isAfter ? 1 : 0));
             }
         }
     }

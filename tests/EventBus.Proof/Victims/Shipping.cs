@@ -1,6 +1,6 @@
 namespace EventBus.Proof;
 
-/// <summary>The saga under proof: five steps, all of which can be undone.</summary>
+/// <summary>The tested saga: five steps, all with a compensation.</summary>
 internal abstract class Shipping<TParcel>(ParcelServices services, TimeSpan patience) : Saga<TParcel>
     where TParcel : Parcel
 {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Proof;
 
 /// <summary>
-/// The process that is killed: an application with the subscriptions of one proof, which writes down what it does.
+/// The process that is killed: an application with the subscriptions of one proof, which records its actions.
 /// </summary>
 internal static class Victim
 {
@@ -35,7 +35,7 @@ internal static class Victim
 
         journal.Write(Kind.Ready, Environment.ProcessId);
 
-        // The parent holds the other end. If it dies without a word, so does this.
+        // The parent holds the other end of the pipe. If it ends, so does this process.
         if (await Console.In.ReadLineAsync() is null)
         {
             Native.KillSelf();

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus.Proof;
 
 /// <summary>
-/// A store of handled events that writes down each commit, and has something called before and after its steps.
+/// A store of handled events that records each commit, and calls an action before and after its steps.
 /// </summary>
 internal sealed class WatchedProcessedStore(ProcessedEventStore inner, Journal journal, Action<Failpoint, string> reached)
     : ProcessedEventStore

@@ -4,10 +4,10 @@ using EventBus.Stores;
 namespace EventBus.Proof;
 
 /// <summary>
-/// A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends.
-/// It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.
+/// A saga store that classifies its writes, calls an action before and after each, and records the ends. It shortens
+/// the lease of alerts like <see cref="ShortAlertLeases"/>.
 /// </summary>
-internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaProcessKiller reaper) : DelegatingSagaStore(inner)
+internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaProcessKiller killer) : DelegatingSagaStore(inner)
 {
     private static readonly TimeSpan LongestAlertLease = TimeSpan.FromSeconds(2);
 
@@ -15,12 +15,12 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
 
     public override async ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
-        reaper.At(SagaMoment.Created, false, Numbers.Of(entry.Id));
+        killer.At(SagaMoment.Created, false, Numbers.Of(entry.Id));
         var created = await base.CreateAsync(entry, cancellationToken);
         if (created)
         {
             seen[entry.Id] = entry with { Version = 1 };
-            reaper.At(SagaMoment.Created, true, Numbers.Of(entry.Id));
+            killer.At(SagaMoment.Created, true, Numbers.Of(entry.Id));
         }
 
         return created;
@@ -37,7 +37,7 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
             entry = entry with { AlertAt = now + LongestAlertLease };
         }
 
-        reaper.At(moment, false, number);
+        killer.At(moment, false, number);
         var saved = await base.SaveAsync(entry, cancellationToken);
         if (saved)
         {
@@ -52,7 +52,7 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
                 ledger.Write(new ServiceCall(ServiceMark.TakenEarly, number, "", false, entry.Id, entry.Claim));
             }
 
-            reaper.At(moment, true, number);
+            killer.At(moment, true, number);
         }
 
         return saved;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Proof;
 
-/// <summary>A transport that has something called before and after it sends what handlers published.</summary>
+/// <summary>A transport that calls an action before and after it sends the events of handlers.</summary>
 internal sealed class WatchedTransport(Transport inner, Action<Failpoint, string> reached) : Transport
 {
     public override TransportFeatures Features => inner.Features;

@@ -1,13 +1,12 @@
 using System.Text;
-using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>RabbitMQ alone, with no store: retries in wait queues, dead letters in a queue.</summary>
-public sealed class FailureQueueTests
+/// <summary>Tests RabbitMQ without a store: retries in wait queues, dead letters in a queue.</summary>
+public sealed partial class FailureQueueTests
 {
     private readonly string name = TestBroker.NewName();
     private readonly Seen<int> started = new();
@@ -29,7 +28,7 @@ public sealed class FailureQueueTests
             Cancel);
         for (var attempt = 1; attempt <= 4; attempt++)
         {
-            Assert.Equal(attempt, await started.NextAsync($"start {attempt}"));
+            Assert.Equal(attempt, await started.NextAsync($"attempt {attempt}"));
         }
 
         var alert = await alerted.NextAsync("the alert");
@@ -45,7 +44,7 @@ public sealed class FailureQueueTests
             dead.ErrorDetails!,
             StringComparison.Ordinal);
 
-        // Looking at it took nothing away, and other tools can read it.
+        // Listing the dead letters removed none, and other tools can read them.
         var raw = await GetAsync($"{name}.dead-letters");
         Assert.Equal("test.happened", Encoding.UTF8.GetString((byte[])raw!.BasicProperties.Headers!["cloudEvents_type"]!));
         Assert.Equal("HandlerFailed", Encoding.UTF8.GetString((byte[])raw.BasicProperties.Headers["eventbus-reason"]!));
@@ -65,14 +64,14 @@ public sealed class FailureQueueTests
         await AlertsAsync(2);
         for (var i = 0; i < 8; i++)
         {
-            await started.NextAsync("a start before the dead letters");
+            await started.NextAsync("an attempt before the dead letters");
         }
 
         repaired = true;
         Assert.Equal(2, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
 
-        Assert.Equal(101, await started.NextAsync("the first replay"));
-        Assert.Equal(101, await started.NextAsync("the second replay"));
+        Assert.Equal(101, await started.NextAsync("the first retry"));
+        Assert.Equal(101, await started.NextAsync("the second retry"));
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
         Assert.Equal(0, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
     }
@@ -126,15 +125,15 @@ public sealed class FailureQueueTests
             await channel.QueueDeleteAsync($"{name}:tests:retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
             await channel.QueueDeleteAsync($"{name}.dead-letters", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
 
-            // No event is published to it, so only the check for due entries can find that it is gone.
-            await Until.TrueAsync("the retry queue is made again", () => ExistsAsync(connection, $"{name}:tests:retries"), Cancel);
+            // No event is published to the queue, so only the check for due entries can detect that it is gone.
+            await Until.TrueAsync("the retry queue is created again", () => ExistsAsync(connection, $"{name}:tests:retries"), Cancel);
         }
 
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
-        Assert.Equal(1, await started.NextAsync("the first start"));
+        Assert.Equal(1, await started.NextAsync("the first attempt"));
         Assert.Equal(2, await started.NextAsync("the retry"));
 
-        // Only the retry that is sent to it can find it gone.
+        // Only the retry that is sent to the queue can detect that it is gone.
         await using (var connection = await ConnectAsync())
         {
             await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
@@ -143,10 +142,10 @@ public sealed class FailureQueueTests
             }
 
             await app.Bus.PublishAsync(new TestHappened(2), Cancel);
-            Assert.Equal(1, await started.NextAsync("the first start of the second event"));
+            Assert.Equal(1, await started.NextAsync("the first attempt of the second event"));
             Assert.Equal(2, await started.NextAsync("the retry of the second event"));
             await Until.TrueAsync(
-                "the wait exchange is made again",
+                "the wait exchange is created again",
                 () => AnswersAsync(connection, channel => channel.ExchangeDeclarePassiveAsync($"{name}.wait-100ms", Cancel)),
                 Cancel);
         }
@@ -183,7 +182,7 @@ public sealed class FailureQueueTests
     }
 
     /// <summary>
-    /// A message that cannot be published again would be redelivered without end, and block all others.
+    /// A message that cannot be published again would be redelivered endlessly, and block all others.
     /// </summary>
     [Theory]
     [InlineData("cloudEvents_id", 128, '漢')]
@@ -210,124 +209,10 @@ public sealed class FailureQueueTests
         Assert.Equal("tests", dead.Subscription);
         if (length > 1_000)
         {
-            // What is refused for its length is not carried on.
+            // A header that is refused for its length is not copied.
             Assert.Contains("130,0", dead.Error, StringComparison.Ordinal);
             Assert.DoesNotContain(header, dead.Headers.Keys);
         }
-    }
-
-    [Fact]
-    public async Task Claim_RetryQueueOfAnotherIsDeleted_KeepsTheClaimedEntries()
-    {
-        await using var stores = await OpenStoresAsync("one", "two");
-        Assert.True(await stores.Failures.RecordAsync(Failed("one", "first"), Cancel));
-        await using (var connection = await ConnectAsync())
-        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
-        {
-            await channel.QueueDeleteAsync($"{name}:two:retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
-        }
-
-        var claimed = await ClaimAsync(stores, "one", "two");
-
-        Assert.Equal("first", Assert.Single(claimed.Entries).Envelope.Id);
-        Assert.Empty(await stores.Failures.RenewAsync([.. claimed.Entries], default, Cancel));
-    }
-
-    /// <summary>
-    /// A subscription was paused meanwhile. No other could take the entry, and while one may end the process no other
-    /// is taken.
-    /// </summary>
-    [Fact]
-    public async Task Claim_OfAnInterruptedEntryThatIsReleased_IsClaimedAgainWithTheSameAttempts()
-    {
-        await using var stores = await OpenStoresAsync("one");
-        await stores.Failures.TryTakeRedeliveredAsync(Failed("one", "first"), Cancel);
-        for (var i = 0; i < 3; i++)
-        {
-            var claimed = Assert.Single((await ClaimAsync(stores, "one")).Entries);
-            Assert.Equal(("first", 1, true), (claimed.Envelope.Id, claimed.Attempts, claimed.WasInterrupted));
-            await stores.Failures.ReleaseAsync(claimed, Cancel);
-        }
-    }
-
-    /// <summary>
-    /// The owner is gone, the broker redelivers the entry, and it is unknown whether it was attempted: it runs alone,
-    /// with one attempt counted.
-    /// </summary>
-    [Fact]
-    public async Task Delivery_RedeliveredEvent_IsCountedAndDeliveredThroughTheRetryQueue()
-    {
-        // A consumer takes the event and goes without settling it.
-        await using (await StartAsync((_, _) => Task.CompletedTask))
-        {
-        }
-
-        await TestBroker.PublishForeignAsync(
-            name,
-            "test.happened",
-            "{\"number\":5}"u8.ToArray(),
-            new BasicProperties { MessageId = "five" });
-        await TakeAndGoAsync($"{name}:tests");
-        await using var app = await StartAsync((e, context) =>
-        {
-            started.Add(context.Attempt);
-            return Task.CompletedTask;
-        });
-
-        Assert.Equal(2, await started.NextAsync("the start that follows"));
-        Assert.Null(await GetAsync($"{name}:tests"));
-    }
-
-    /// <summary>
-    /// Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.
-    /// </summary>
-    [Fact]
-    public async Task Retry_WhoseProcessCrashesEachTime_IsADeadLetterWithoutAFurtherAttempt()
-    {
-        await using (await StartAsync((_, _) => Task.CompletedTask))
-        {
-        }
-
-        await TestBroker.PublishForeignAsync(
-            name,
-            "test.happened",
-            "{\"number\":5}"u8.ToArray(),
-            new BasicProperties { MessageId = "five" });
-        await TakeAndGoAsync($"{name}:tests");
-        await using (var connection = await ConnectAsync())
-        await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel))
-        {
-            // As the bus does with it, and then three processes that end while they run it.
-            var taken = await channel.BasicGetAsync($"{name}:tests", autoAck: true, Cancel);
-            await channel.BasicPublishAsync(
-                "",
-                $"{name}:tests:retries",
-                true,
-                new BasicProperties
-                {
-                    MessageId = "five",
-                    Headers = new Dictionary<string, object?>
-                    {
-                        ["eventbus-subscription"] = "tests",
-                        ["eventbus-starts"] = 1,
-                        ["eventbus-suspect"] = "true",
-                        ["cloudEvents_type"] = "test.happened"
-                    }
-                }, taken!.Body, Cancel);
-        }
-
-        for (var i = 0; i < 3; i++)
-        {
-            await TakeAndGoAsync($"{name}:tests:retries");
-        }
-
-        await using var app = await StartAsync((_, context) =>
-        {
-            started.Add(context.Attempt);
-            return Task.CompletedTask;
-        });
-        var alert = await alerted.NextAsync("the alert");
-        Assert.Equal((DeadLetterReason.ProcessEnded, 4), (alert.First.Reason, alert.First.Attempts));
     }
 
     [Theory]
@@ -341,74 +226,8 @@ public sealed class FailureQueueTests
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
         Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().WaitSteps));
 
-    /// <summary>
-    /// A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.
-    /// </summary>
-    [Fact]
-    public async Task Record_OfAContentTypeThatAmqpCannotRepresent_StoresTheEntryWithoutIt()
-    {
-        await using var stores = await OpenStoresAsync("mail");
-        var bad = Failed("mail", "bad") with
-        {
-            Envelope = new Envelope(
-            new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) },
-            "{}"u8.ToArray())
-        };
-
-        Assert.True(await stores.Failures.RecordAsync(bad with { Status = FailedEventStatus.Waiting }, Cancel));
-        Assert.True(await stores.Failures.RecordAsync(bad with { Status = FailedEventStatus.Dead }, Cancel));
-        Assert.Equal(2, await stores.Failures.CountAsync(Cancel));
-    }
-
-    [Fact]
-    public async Task Claim_OfAMessageThatNamesAnotherSubscription_UsesThatOfItsQueue()
-    {
-        await using var stores = await OpenStoresAsync("mail");
-        await stores.Failures.DeadLetters.CountAsync(Cancel);
-        await using (var connection = await ConnectAsync())
-        {
-            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
-            await channel.BasicPublishAsync("", $"{name}:mail:retries", true, new BasicProperties
-            {
-                MessageId = "five",
-                Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" }
-            }, "{}"u8.ToArray(), Cancel);
-        }
-
-        Assert.Equal("mail", Assert.Single((await ClaimAsync(stores, "mail")).Entries).Subscription);
-    }
-
-    private static FailedEvent Failed(string subscription, string id) => new()
-    {
-        Subscription = subscription,
-        Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "test.happened" }, "{}"u8.ToArray()),
-        Status = FailedEventStatus.Waiting,
-        Attempts = 1,
-    };
-
-    private static ValueTask<DueBatch<FailedEvent>> ClaimAsync(OpenStores stores, params string[] subscriptions) =>
-        stores.Failures.ClaimDueAsync(subscriptions, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(30), 10, Cancel);
-
-    private async Task<OpenStores> OpenStoresAsync(params string[] subscriptions)
-    {
-        var stores = new RabbitMqStores(
-            RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
-        await stores.OpenAsync(new StoreSetup(name, TimeProvider.System) { Subscriptions = subscriptions }, Cancel);
-        return new OpenStores(stores);
-    }
-
     private static async Task<IConnection> ConnectAsync() =>
         await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
-
-    private static async Task TakeAndGoAsync(string queue)
-    {
-        await using var connection = await ConnectAsync();
-        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
-        await Until.TrueAsync(
-            $"an event comes into the queue {queue}",
-            async () => await channel.BasicGetAsync(queue, autoAck: false, Cancel) is not null,
-            Cancel);
-    }
 
     private static async Task<BasicGetResult?> GetAsync(string queue)
     {
@@ -441,13 +260,6 @@ public sealed class FailureQueueTests
     private EventBusBuilder Rabbit(EventBusBuilder bus) => bus.UseRabbitMq(
         TestBroker.Uri.AbsoluteUri,
         options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5)]));
-
-    private sealed class OpenStores(BusStores stores) : IAsyncDisposable
-    {
-        public RetryStore Failures => stores.Failures!;
-
-        public ValueTask DisposeAsync() => stores.CloseAsync();
-    }
 
     private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterNotifier
     {

@@ -2,11 +2,11 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Lets Redis carry out a call whose answer never arrives.</summary>
+/// <summary>Makes Redis execute a call whose answer never arrives.</summary>
 internal static class LostReply
 {
     /// <summary>
-    /// Loses the answer of the first call, and repeats the call, as the bus does, until it is answered.
+    /// Loses the answer of the first call, and repeats the call until it is answered, as the bus does.
     /// </summary>
     public static async Task<T> RepeatAsync<T>(ReplyValve valve, Func<Task<T>> call)
     {
@@ -18,9 +18,9 @@ internal static class LostReply
     }
 
     /// <summary>
-    /// Repeats a call until the client is connected again. Every call after a cut needs this: the client examines its
-    /// connections after it lost one, and the end of an examination that began before the reconnection makes it refuse
-    /// calls until its next heartbeat, although it has answered others in between.
+    /// Repeats a call until the client is connected again. Each call after a lost connection needs this: the client
+    /// checks its connections after a loss. If such a check began before the reconnection, its end makes the client
+    /// refuse calls until its next heartbeat, even if it has answered others in between.
     /// </summary>
     public static async Task<T> AnsweredAsync<T>(Func<Task<T>> call)
     {
@@ -34,15 +34,15 @@ internal static class LostReply
             }
             catch (Exception exception) when (exception is RedisException or TimeoutException && !limit.IsCancellationRequested)
             {
-                // The client refuses calls at once until it is connected. A call in a tight loop would slow down what
-                // connects it.
+                // The client refuses calls at once until it is connected. A tight loop would slow down the
+                // reconnection.
                 await tick.WaitForNextTickAsync(CancellationToken.None);
             }
         }
     }
 
     /// <summary>
-    /// Starts a call, again while the client refuses to send it, and waits until its reply is held back.
+    /// Starts a call, repeats it while the client refuses to send it, and waits until its reply is held back.
     /// </summary>
     private static async Task<Task<T>> SentAsync<T>(ReplyValve valve, Func<Task<T>> call)
     {

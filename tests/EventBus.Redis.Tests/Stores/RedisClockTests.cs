@@ -7,14 +7,14 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>The clocks of instances, and of the server, are set while entries wait in Redis.</summary>
+/// <summary>Tests changes of the clocks of instances and of the server while entries wait in Redis.</summary>
 public sealed class RedisClockTests
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
-    // How late what is due in two seconds may be on a busy machine, and how far apart clocks: far from the hour by
-    // which they would be.
+    // The maximum delay of an entry that is due in two seconds, and the maximum difference of clocks, on a busy
+    // machine. Both are far below the hour by which the clocks are set.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly SettableTime time = new();
@@ -40,7 +40,7 @@ public sealed class RedisClockTests
                     throw new InvalidOperationException("Once.");
                 }
 
-                return Saw($"{parcel.Number}");
+                return Record($"{parcel.Number}");
             }))
             .Subscribe("dead", subscription => subscription.Retry(0)
                 .On<ParcelSent>((parcel, _, _) => parcel.Number == 1 ? throw new InvalidOperationException("Dead.") : Task.CompletedTask)));
@@ -55,13 +55,13 @@ public sealed class RedisClockTests
 
         time.Set(hours * Hour);
         await bus.PublishAsync(new ParcelSent(4), new PublishOptions { NotBefore = time.GetUtcNow() + Soon }, Token);
-        await Until.TrueAsync("all but the last is seen", () => new[] { "1", "2", "4", "alert" }.All(seen.Contains), Token);
+        await Until.TrueAsync("all events but the last are handled", () => new[] { "1", "2", "4", "alert" }.All(seen.Contains), Token);
         Assert.Equal(SagaStatus.Compensated, (await sagas.WaitAsync<WaitingState>(saga, Token).WaitAsync(Patience, Token)).Status);
 
-        // And back again.
+        // Sets the clock back again.
         time.Set(-hours * Hour);
         await bus.PublishAsync(new ParcelSent(5), new PublishOptions { NotBefore = time.GetUtcNow() + Soon }, Token);
-        await Until.TrueAsync("the last is seen", () => seen.Contains("5"), Token);
+        await Until.TrueAsync("the last event is handled", () => seen.Contains("5"), Token);
         Assert.DoesNotContain("3", seen);
         await host.StopAsync(Token);
     }
@@ -88,7 +88,7 @@ public sealed class RedisClockTests
     {
         await using var redis = await TestRedis.OpenAsync();
 
-        // A server that is an hour behind what elapsed here: its clock was set back by as much.
+        // The server is an hour behind the time that elapsed here, as if its clock was set back.
         await using var first = await ClockOf.OpenAsync(redis.Prefix, time);
         var before = first.Clock.GetUtcNow();
         time.Pass(Hour);
@@ -118,7 +118,7 @@ public sealed class RedisClockTests
         Assert.InRange(other.Clock.GetUtcNow() - TimeProvider.System.GetUtcNow(), -Patience, Patience);
     }
 
-    private Task Saw(string what)
+    private Task Record(string what)
     {
         seen.Enqueue(what);
         return Task.CompletedTask;
@@ -134,7 +134,7 @@ public sealed class RedisClockTests
         return builder.Build();
     }
 
-    /// <summary>The clock of one instance.</summary>
+    /// <summary>The stores of an instance with its own clock.</summary>
     private sealed class ClockOf : IAsyncDisposable
     {
         private readonly RedisStoreLink link;
@@ -174,7 +174,7 @@ public sealed class RedisClockTests
 
         public void Set(TimeSpan span) => Interlocked.Add(ref offset, span.Ticks);
 
-        /// <summary>Lets time elapse at once.</summary>
+        /// <summary>Advances the time in one step.</summary>
         public void Pass(TimeSpan span)
         {
             Interlocked.Add(ref passed, span.Ticks);

@@ -50,7 +50,7 @@ public sealed class RedisCorruptedDataTests
         Assert.True(await stores.RecordAsync(
             bad with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable, LastFailedAt = TestStores.Now }));
 
-        // It still stands in its line; and as the event itself was whole, reviving it repairs the entry.
+        // The entry is still in its line. The event itself is intact, so that a retry repairs the entry.
         Assert.Equal("k", bad.LineKey);
         Assert.Empty(await stores.ClaimAsync());
         Assert.Null(Assert.Single(await stores.ListAsync()).Envelope.Defect);
@@ -147,7 +147,7 @@ public sealed class RedisCorruptedDataTests
             }
         }
 
-        // What is dead is never started, whatever an index says.
+        // A dead letter is never started, even if an index lists it as due.
         await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~dead", 1);
         foreach (var hash in new[] { "state", "event", "body", "errors" })
         {

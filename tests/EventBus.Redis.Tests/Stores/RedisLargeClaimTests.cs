@@ -2,7 +2,9 @@ using EventBus.Transports;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>The entries of one claim must be transmitted within its lease, also over a slow connection.</summary>
+/// <summary>
+/// Shows that the entries of one claim are transmitted within its lease, also over a slow connection.
+/// </summary>
 public sealed class RedisLargeClaimTests
 {
     private const int Count = 5;

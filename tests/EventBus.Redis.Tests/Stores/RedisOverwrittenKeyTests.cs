@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// Redis does not undo what a script wrote before it failed. A key of another type must stop a script before its first
-/// write, so that no repeat takes a half for the whole.
+/// Shows that a key of another type stops a script before its first write. Redis does not roll back the writes of a
+/// script that fails, so that a repetition could take a partial write for a complete one.
 /// </summary>
 public sealed class RedisOverwrittenKeyTests
 {
@@ -97,7 +97,7 @@ public sealed class RedisOverwrittenKeyTests
         Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync(null, 10, "print")).Envelope.Id);
     }
 
-    /// <summary>Makes what the step needs. The step says whether it did all of it.</summary>
+    /// <summary>Creates the data that the step needs. The step returns true if it did all its work.</summary>
     private static async Task<Func<Task<bool>>> PrepareAsync(TestStores stores, string step)
     {
         var parked = TestStores.Waiting("p-2", "line") with { Status = FailedEventStatus.Parked };

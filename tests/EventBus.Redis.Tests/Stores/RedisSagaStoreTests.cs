@@ -5,7 +5,7 @@ namespace EventBus.Redis.Tests;
 
 public sealed class RedisSagaStoreTests
 {
-    private static readonly string[] BadPlaces = ["", "{", "1", "1 2 3", "1 2 3 trip", "x 1 2 trip all/"];
+    private static readonly string[] InvalidPositions = ["", "{", "1", "1 2 3", "1 2 3 trip", "x 1 2 trip all/"];
 
     private static readonly string[] BadRows = [
         "",
@@ -22,7 +22,7 @@ public sealed class RedisSagaStoreTests
 
     public static TheoryData<string, string> Garbage =>
     [
-        .. BadPlaces.Select(bad => new TheoryDataRow<string, string>("sagas:place", bad)),
+        .. InvalidPositions.Select(bad => new TheoryDataRow<string, string>("sagas:place", bad)),
         .. BadRows.Select(bad => new TheoryDataRow<string, string>("sagas", bad)),
     ];
 
@@ -50,7 +50,7 @@ public sealed class RedisSagaStoreTests
         Assert.NotNull((await stores.Sagas.FindAsync("bad", Token))!.Defect);
         Assert.False(await stores.Sagas.CreateAsync(TestStores.Saga("bad"), Token));
 
-        // An alert is sent, and the remains of its earlier state are removed.
+        // An alert is sent, and the remains of the earlier state are removed.
         Assert.True(await stores.Sagas.SaveAsync(
             due[1] with { DueAt = null, AlertAt = null, KeepUntil = null, WaitKey = null, ChangedAt = TestStores.Now },
             Token));
@@ -121,7 +121,7 @@ public sealed class RedisSagaStoreTests
         await using var valve = new ReplyValve();
         await using var stores = await TestStores.OpenAsync(redis.Prefix, valve.Address);
 
-        // Redis knows the scripts by now: the next call is a single command.
+        // Redis has cached the scripts: the next call is a single command.
         await stores.Sagas.CreateAsync(TestStores.Saga("warm"), Token);
         await stores.Sagas.SaveAsync(TestStores.Saga("warm") with { Version = 1 }, Token);
 

@@ -44,7 +44,7 @@ public sealed class RedisStoreFaultTests
         Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).Id));
     }
 
-    /// <summary>True if the event was certainly not sent, so that a publish repeats it.</summary>
+    /// <summary>The event was certainly not sent, so that a publish repeats it.</summary>
     [Fact]
     public async Task Delay_RedisIsUnreachable_IsATemporaryRefusal()
     {
@@ -54,7 +54,7 @@ public sealed class RedisStoreFaultTests
         await stores.Delays.AddAsync(TestStores.Event("warm"), TestStores.Now, Token);
         await server.KillAsync();
 
-        // In doubt until the client has seen that the connection is gone.
+        // The result is in doubt until the client has detected the lost connection.
         Exception? error = null;
         await Until.TrueAsync(
             () => $"the store refuses: {error}",
@@ -67,7 +67,7 @@ public sealed class RedisStoreFaultTests
         Assert.Equal(1, await LostReply.AnsweredAsync(() => stores.Delays.CountAsync(Token).AsTask()));
     }
 
-    /// <summary>Repeats do not help against a type of a key: the publish is rejected.</summary>
+    /// <summary>A repetition cannot succeed while the key has another type: the publish is rejected.</summary>
     [Fact]
     public async Task Delay_KeyHasAnotherType_IsRefusedPermanently()
     {
@@ -112,7 +112,7 @@ public sealed class RedisStoreFaultTests
         await using var stores = await TestStores.OpenAsync(redis.Prefix, valve.Address);
         var entry = TestStores.Waiting("p-1");
 
-        // Redis knows the scripts by now: the next call is a single command.
+        // Redis has cached the scripts: the next call is a single command.
         await stores.RecordAsync(TestStores.Dead("warm"));
         await stores.Failures.DeadLetters.DiscardAsync("mail~warm", Token);
         await stores.Failures.CountAttemptAsync("mail", "warm", new AttemptCount(1, 0), TestStores.Now, Token);
@@ -186,7 +186,7 @@ public sealed class RedisStoreFaultTests
     [Fact]
     public async Task Keys_OfAllStores_ShareASlot()
     {
-        // A cluster of one: it refuses a script whose keys do not share a slot.
+        // A cluster of one node: it refuses a script whose keys do not share a slot.
         await using var server = new PrivateRedis("--cluster-enabled", "yes");
         await server.StartAsync();
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");

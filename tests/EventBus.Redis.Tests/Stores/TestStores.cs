@@ -6,13 +6,13 @@ using StackExchange.Redis;
 namespace EventBus.Redis.Tests;
 
 /// <summary>
-/// The stores of one instance of an application, on a connection of its own, and what the tests keep in them.
+/// The stores of one instance of an application, with their own connection, and the entries that tests put into them.
 /// </summary>
 internal sealed class TestStores : IAsyncDisposable
 {
     public const string Service = "app";
 
-    /// <summary>The time of the tests. The stores know no other.</summary>
+    /// <summary>The time of the tests. The stores use no other clock.</summary>
     public static readonly DateTimeOffset Now = new(2026, 5, 17, 12, 0, 0, TimeSpan.Zero);
 
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
@@ -42,7 +42,7 @@ internal sealed class TestStores : IAsyncDisposable
         return new TestStores(stores);
     }
 
-    /// <summary>The name of a key of the stores.</summary>
+    /// <summary>Returns the name of a key of the stores.</summary>
     public static RedisKey Key(string prefix, string name) => $"{{{prefix}:{Service}}}:store:{name}";
 
     public static Envelope Event(string id, string? key = null) => new(

@@ -7,13 +7,15 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>A refusal of one event affects no other; a refusal of all events pauses the bus.</summary>
+/// <summary>
+/// Shows that a refusal of one event affects no other event, and that a refusal of all events pauses the bus.
+/// </summary>
 public sealed class UnstorableTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// Redis cuts the connection at an argument beyond its limit, which looks like an outage, and happens again at each
+    /// Redis closes the connection at an argument beyond its limit. This looks like an outage, and recurs at each
     /// repetition.
     /// </summary>
     [Fact]
@@ -42,8 +44,8 @@ public sealed class UnstorableTests
         await bus.PublishAsync(new ParcelWeighed(1, new string('x', 1_500_000)), new PublishOptions { EventId = "large" }, Token);
         await bus.PublishAsync(new ParcelWeighed(2, ""), new PublishOptions { EventId = "small" }, Token);
 
-        await Until.TrueAsync("both are dead letters", async () => await CountAsync(letters) == 2, Token);
-        // By now no operation of the event that cuts the connection is repeated.
+        await Until.TrueAsync("both events are dead letters", async () => await CountAsync(letters) == 2, Token);
+        // By now no operation of the event that closes the connection is repeated.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
         Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Attempts));
         Assert.Equal(
@@ -73,7 +75,7 @@ public sealed class UnstorableTests
         Assert.True(await stores.Failures.RecordAsync(TestStores.Waiting("1"), Token));
     }
 
-    /// <summary>Each attempt to write the body cuts the connection for a moment.</summary>
+    /// <summary>Counts the dead letters. Each attempt to write the body closes the connection for a moment.</summary>
     private static async Task<long> CountAsync(IDeadLetters letters)
     {
         try

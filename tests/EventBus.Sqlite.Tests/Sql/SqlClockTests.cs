@@ -3,7 +3,7 @@ using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>The clock of the machine is set while entries wait in the file.</summary>
+/// <summary>Tests a change of the machine's clock while entries wait in the file.</summary>
 public sealed class SqlClockTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
@@ -109,28 +109,28 @@ public sealed class SqlClockTests
         using var folder = new TestFolder();
         await using var first = await OpenAsync(folder["bus.db"], time: time);
         await using var second = await OpenAsync(folder["bus.db"], time: time);
-        await NoteAsync(first, "one");
-        await NoteAsync(second, "two");
+        await RecordAsync(first, "one");
+        await RecordAsync(second, "two");
 
         time.Set(-Hour);
-        Assert.Equal(2, await NoteAsync(first, "one"));
+        Assert.Equal(2, await RecordAsync(first, "one"));
 
-        // The second has ended without a word, before the clock was set.
+        // The second instance crashed before the clock was set.
         time.Pass((Minute / 2) + Second);
-        Assert.Equal(1, await NoteAsync(first, "one"));
+        Assert.Equal(1, await RecordAsync(first, "one"));
 
-        // Both note themselves again at once.
-        await NoteAsync(second, "two");
+        // Both instances register again at once.
+        await RecordAsync(second, "two");
         time.Set(Hour);
-        await NoteAsync(first, "one");
-        Assert.Equal(2, await NoteAsync(second, "two"));
-        Assert.Equal(2, await NoteAsync(first, "one"));
+        await RecordAsync(first, "one");
+        Assert.Equal(2, await RecordAsync(second, "two"));
+        Assert.Equal(2, await RecordAsync(first, "one"));
     }
 
     private static DateTimeOffset Now(TestStores stores) => stores.Clock.GetUtcNow();
 
-    private static async Task<int> NoteAsync(TestStores stores, string instance) =>
-        (await stores.Instances.NoteAsync(instance, ["mail"], Now(stores), Minute / 2, Token))["mail"];
+    private static async Task<int> RecordAsync(TestStores stores, string instance) =>
+        (await stores.Instances.RecordAsync(instance, ["mail"], Now(stores), Minute / 2, Token))["mail"];
 
     /// <summary>Plans a delayed event, a retry and a saga.</summary>
     private static async Task PlanAsync(TestStores stores, string name, TimeSpan delay)
@@ -141,7 +141,7 @@ public sealed class SqlClockTests
         await stores.Sagas.CreateAsync(Saga(name) with { DueAt = now + delay, StartedAt = now, ChangedAt = now }, Token);
     }
 
-    /// <summary>Claims what is due, and ends it if it is to.</summary>
+    /// <summary>Claims the due entries, and completes them if requested.</summary>
     private static async Task<IEnumerable<string>> DueAsync(TestStores stores, bool complete = false)
     {
         var delays = (await stores.Delays.ClaimDueAsync(Now(stores), Lease, 10, Token)).Entries;
@@ -185,7 +185,7 @@ public sealed class SqlClockTests
 
         public void Set(TimeSpan span) => Interlocked.Add(ref offset, span.Ticks);
 
-        /// <summary>Lets time elapse at once.</summary>
+        /// <summary>Advances the time in one step.</summary>
         public void Pass(TimeSpan span)
         {
             Interlocked.Add(ref passed, span.Ticks);

@@ -18,18 +18,18 @@ public sealed class SqlInstanceStoreTests : IDisposable
         await using var other = await TestStores.OpenAsync(folder["bus.db"], service: "other");
         var now = TestStores.Now;
 
-        Assert.Equal([("mail", 1)], Sorted(await first.Instances.NoteAsync("a", ["mail"], now, Valid, Token)));
-        Assert.Equal([("mail", 1)], Sorted(await other.Instances.NoteAsync("o", ["mail"], now, Valid, Token)));
-        Assert.Equal([("mail", 2), ("stock", 1)], Sorted(await second.Instances.NoteAsync("b", ["mail", "stock"], now, Valid, Token)));
+        Assert.Equal([("mail", 1)], Sorted(await first.Instances.RecordAsync("a", ["mail"], now, Valid, Token)));
+        Assert.Equal([("mail", 1)], Sorted(await other.Instances.RecordAsync("o", ["mail"], now, Valid, Token)));
+        Assert.Equal([("mail", 2), ("stock", 1)], Sorted(await second.Instances.RecordAsync("b", ["mail", "stock"], now, Valid, Token)));
 
         // A subscription that an instance no longer consumes does not count.
-        Assert.Equal([("mail", 2)], Sorted(await second.Instances.NoteAsync("b", ["mail"], now, Valid, Token)));
+        Assert.Equal([("mail", 2)], Sorted(await second.Instances.RecordAsync("b", ["mail"], now, Valid, Token)));
         await second.Instances.ForgetAsync("b", Token);
-        Assert.Equal([("mail", 1)], Sorted(await first.Instances.NoteAsync("a", ["mail"], now, Valid, Token)));
-        await second.Instances.NoteAsync("b", ["mail"], now, Valid, Token);
+        Assert.Equal([("mail", 1)], Sorted(await first.Instances.RecordAsync("a", ["mail"], now, Valid, Token)));
+        await second.Instances.RecordAsync("b", ["mail"], now, Valid, Token);
         Assert.Equal(
             [("mail", 1)],
-            Sorted(await first.Instances.NoteAsync("a", ["mail"], now + Valid + TimeSpan.FromSeconds(1), Valid, Token)));
+            Sorted(await first.Instances.RecordAsync("a", ["mail"], now + Valid + TimeSpan.FromSeconds(1), Valid, Token)));
     }
 
     private static IEnumerable<(string, int)> Sorted(IReadOnlyDictionary<string, int> counts) =>

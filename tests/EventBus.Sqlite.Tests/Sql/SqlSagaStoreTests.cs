@@ -50,7 +50,7 @@ public sealed class SqlSagaStoreTests : IDisposable
         {
             Assert.False(plan.Any(line => line.Contains("SCAN eventbus", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
 
-            // Only the few that are due first of each name are put in order.
+            // Only the first due entries of each name are sorted.
             Assert.True(sql.Contains("UNION ALL", StringComparison.Ordinal)
                 || !plan.Any(line => line.Contains("TEMP B-TREE", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
         }
@@ -131,7 +131,7 @@ public sealed class SqlSagaStoreTests : IDisposable
         return plans;
     }
 
-    /// <summary>Everything on one connection, which then knows all statements.</summary>
+    /// <summary>Runs everything on one connection, which then knows all statements.</summary>
     private sealed class OneSession(SqlSession session) : SqlDatabase
     {
         public override SqlDialect Dialect { get; } = new SqliteDialect();

@@ -3,13 +3,14 @@ using Microsoft.Data.Sqlite;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Steps that are done in one transaction, and the fate of the others if one ends it.</summary>
+/// <summary>Tests operations that share one transaction, and the result of the others if one of them ends it.</summary>
 public sealed class SqlWriterTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// A step whose transaction was ended twice by others has a store that is in trouble, and no fault of its own.
+    /// If others ended the transaction of an operation twice, its failure is a failure of the store and not of the
+    /// operation.
     /// </summary>
     [Fact]
     public async Task Operation_GroupedWithTwoThatEndTheTransaction_FailsAsAStoreFailure()

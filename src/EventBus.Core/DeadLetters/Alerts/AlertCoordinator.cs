@@ -208,7 +208,14 @@ internal sealed class AlertCoordinator
                 {
                     // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
                     // sent again.
-                    _ = failed.Contains(alert) ? unmarked.Add(alert) : held.Remove(alert);
+                    if (failed.Contains(alert))
+                    {
+                        unmarked.Add(alert);
+                    }
+                    else
+                    {
+                        held.Remove(alert);
+                    }
                 }
             }
         }

@@ -97,10 +97,10 @@ internal static class WebhookBody
                 // A colon inside a word makes an address or an emoji of it, and a dot after www makes an address.
                 ':' => i + 1 < start.Length && start[i + 1] == ' ' ? ':' : '?',
                 '.' when i >= 3 && start.AsSpan(i - 3, 3).Equals("www", StringComparison.OrdinalIgnoreCase) => '?',
-                var c => char.IsLetterOrDigit(c) || Punctuation.Contains(c, StringComparison.Ordinal) ? c
-                    : char.IsControl(c) || char.IsSeparator(c) ? ' '
-                    : char.IsSurrogate(c) ? '\uFFFD'
-                    : '?',
+                var c when char.IsLetterOrDigit(c) || Punctuation.Contains(c, StringComparison.Ordinal) => c,
+                var c when char.IsControl(c) || char.IsSeparator(c) => ' ',
+                var c when char.IsSurrogate(c) => '\uFFFD',
+                _ => '?',
             });
         }
 

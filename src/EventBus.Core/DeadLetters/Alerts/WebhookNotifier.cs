@@ -7,7 +7,7 @@ namespace EventBus;
 /// <summary>Posts alerts to a URL as JSON. The URL and the headers are secrets: errors contain only the host.</summary>
 internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 {
-    private const int Attempts = 3;
+    private const int MaxAttempts = 3;
 
     // When the server asks for a longer delay, the call fails. The dispatcher repeats it later.
     private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
@@ -38,15 +38,17 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
     public async Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
     {
         var body = WebhookBody.Write(alert, options.IncludeError);
-        for (var attempt = 1; ; attempt++)
+        var attempt = 0;
+        while (true)
         {
+            attempt++;
             var (failure, wait) = await TryPostAsync(body, RetryDelays.After(attempt), cancellationToken);
             if (failure is null)
             {
                 return;
             }
 
-            if (attempt == Attempts || wait is not { } backoff)
+            if (attempt == MaxAttempts || wait is not { } backoff)
             {
                 throw failure;
             }

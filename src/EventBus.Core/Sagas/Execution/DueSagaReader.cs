@@ -81,7 +81,11 @@ internal sealed class DueSagaReader(
                 return null;
             }
 
-            active.Interruptions += active.Begun && !waits ? 1 : 0;
+            if (active.Begun && !waits)
+            {
+                active.Interruptions++;
+            }
+
             active.CutOff();
             active.Begun = !waits;
         }

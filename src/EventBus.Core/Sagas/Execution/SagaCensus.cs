@@ -20,9 +20,10 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
     {
         try
         {
-            if (await CountAsync(
-                null,
-                stop) - (await Task.WhenAll(catalog.Names.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
+            var all = await CountAsync(null, stop);
+            var known = await Task.WhenAll(catalog.Names.Select(name => CountAsync(name, stop)));
+            var unknown = all - known.Sum();
+            if (unknown > 0)
             {
                 services.Log.SagasUnknown(unknown);
             }

@@ -10,7 +10,7 @@ internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger 
 {
     // The time after a start, or after a jump of the clock, in which no wait times out: expected replies may be in
     // transit. The order guards use the same time.
-    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ExtraWait = TimeSpan.FromMinutes(1);
 
     // Smaller adjustments of clocks are normal.
     private static readonly TimeSpan Jump = TimeSpan.FromSeconds(5);
@@ -30,7 +30,7 @@ internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger 
             var seen = now - startedOn - time.GetElapsedTime(startedAt);
             if ((seen - drift).Duration() > Jump)
             {
-                log.ClockJumped(seen - drift, Grace);
+                log.ClockJumped(seen - drift, ExtraWait);
                 (drift, disturbedOn) = (seen, now);
             }
         }
@@ -45,9 +45,9 @@ internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger 
         lock (gate)
         {
             var disturbed = disturbedOn ?? startedOn;
-            return waitsSince >= disturbed || time.GetUtcNow() >= disturbed + Grace
+            return waitsSince >= disturbed || time.GetUtcNow() >= disturbed + ExtraWait
                 ? null
-                : disturbed + (Grace * (1 + (random.NextDouble() / 10)));
+                : disturbed + (ExtraWait * (1 + (random.NextDouble() / 10)));
         }
     }
 }

@@ -17,9 +17,18 @@ internal sealed partial class SagaJson : JsonSerializerContext
     /// <summary>
     /// Returns the type information of the events that sagas publish about their progress; null for all other types.
     /// </summary>
-    public static JsonTypeInfo? Of(Type type) =>
-        type == typeof(SagaStepCompleted) ? SagaJson.Default.SagaStepCompleted
-        : type == typeof(SagaCompleted) ? SagaJson.Default.SagaCompleted
-        : type == typeof(SagaFailed) ? SagaJson.Default.SagaFailed
-        : null;
+    public static JsonTypeInfo? Of(Type type)
+    {
+        if (type == typeof(SagaStepCompleted))
+        {
+            return SagaJson.Default.SagaStepCompleted;
+        }
+
+        if (type == typeof(SagaCompleted))
+        {
+            return SagaJson.Default.SagaCompleted;
+        }
+
+        return type == typeof(SagaFailed) ? SagaJson.Default.SagaFailed : null;
+    }
 }

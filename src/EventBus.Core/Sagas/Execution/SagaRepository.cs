@@ -75,9 +75,11 @@ internal sealed class SagaRepository(
     /// <returns>The saved entry; null if there is none, or if it was left unchanged.</returns>
     public async ValueTask<SagaEntry?> ChangeAsync(string id, Func<SagaEntry, SagaEntry?> change, CancellationToken cancellationToken)
     {
-        while (await store.FindAsync(id, cancellationToken) is { } entry)
+        while (true)
         {
-            if (change(entry) is not { } changed)
+            var entry = await store.FindAsync(id, cancellationToken);
+            var changed = entry is null ? null : change(entry);
+            if (changed is null)
             {
                 return null;
             }
@@ -92,8 +94,6 @@ internal sealed class SagaRepository(
             await Task.Yield();
             cancellationToken.ThrowIfCancellationRequested();
         }
-
-        return null;
     }
 
     /// <summary>
@@ -132,8 +132,10 @@ internal sealed class SagaRepository(
     private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         var proofs = 0;
-        for (var attempt = 1; ; attempt++)
+        var attempt = 0;
+        while (true)
         {
+            attempt++;
             try
             {
                 await SaveOnceAsync(leased, where);
@@ -145,7 +147,12 @@ internal sealed class SagaRepository(
                 var delay = RetryDelays.After(attempt);
                 LogNotSaved(leased, attempt, delay, exception);
                 var concernsEntry = await refusals.ConcernsEntryAsync(leased.Entry, exception);
-                if (concernsEntry && (exception is StoreRefusedException || ++proofs == SagaRefusals.Proofs))
+                if (concernsEntry && exception is not StoreRefusedException)
+                {
+                    proofs++;
+                }
+
+                if (concernsEntry && (exception is StoreRefusedException || proofs == SagaRefusals.Proofs))
                 {
                     throw exception as StoreRefusedException ?? new StoreRefusedException(
                         StoreScope.Entry,

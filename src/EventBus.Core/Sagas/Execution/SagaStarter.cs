@@ -109,12 +109,18 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
                     return entry with { Version = 1 };
                 }
 
-                if (await AskAsync(token => parts.Store.FindAsync(entry.Id, token)) is { } known)
+                var known = await AskAsync(token => parts.Store.FindAsync(entry.Id, token));
+                if (known is not null && known.Saga != entry.Saga)
                 {
-                    return known.Saga != entry.Saga
-                        ? throw new ArgumentException(
-                            $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
-                        : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
+                    throw new ArgumentException(
+                        $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
+                }
+
+                if (known is not null)
+                {
+                    // The same content in the first version may be the saga that a repeated call has created.
+                    var isSame = known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
+                    return isSame ? known with { Number = 0 } : null;
                 }
 
                 // The saga was removed between the two calls, because its retention has just ended. Otherwise the

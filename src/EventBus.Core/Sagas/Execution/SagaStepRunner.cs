@@ -14,7 +14,7 @@ internal sealed class SagaStepRunner(
     BusServices services)
 {
     // The time in which a step must end after its token was cancelled. A step that does not end is abandoned.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceAfterCancel = TimeSpan.FromSeconds(1);
 
     /// <summary>Creates the data of the next attempt of a step.</summary>
     public SagaCall CreateCall(
@@ -104,7 +104,7 @@ internal sealed class SagaStepRunner(
         await ((Task)running).WaitAsync(linked).Quietly();
         if (!running.IsCompleted)
         {
-            await ((Task)running).WaitAsync(Grace, services.StoreTime, CancellationToken.None).Quietly();
+            await ((Task)running).WaitAsync(GraceAfterCancel, services.StoreTime, CancellationToken.None).Quietly();
         }
 
         call.End();

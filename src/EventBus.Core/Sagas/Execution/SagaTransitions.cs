@@ -40,11 +40,17 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// <summary>
     /// Returns why a saga whose step failed needs attention instead of a compensation; null if it can be compensated.
     /// </summary>
-    public string? AttentionReason(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
-        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped
-            && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone."
-        : step.IsPivot && !rejected ? "It is unknown whether the pivot had its effect, which cannot be undone."
-        : null;
+    public string? AttentionReason(SagaProgress progress, SagaStepDefinition step, bool rejected)
+    {
+        var isAfterPivot = progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped
+            && definition.Find(done.Name) is { IsPivot: true });
+        if (isAfterPivot)
+        {
+            return "It failed after the pivot, where nothing can be undone.";
+        }
+
+        return step.IsPivot && !rejected ? "It is unknown whether the pivot had its effect, which cannot be undone." : null;
+    }
 
     /// <summary>Records that a step failed, and begins the compensation.</summary>
     public SagaStatus Failed(SagaProgress progress, SagaEntry entry, SagaStepProgress step, bool rejected, DateTimeOffset now)

@@ -10,7 +10,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
 {
     private RedisKey[]? keys;
     private bool isUsed;
-    private int saidThatNoneIsPublished;
+    // 1 after it was logged that this process publishes no delayed events.
+    private int isDenialLogged;
 
     private RedisKey[] Keys =>
         keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
@@ -53,7 +54,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         {
             // A process that only publishes, and without delays, does not need the permission for this command. A
             // process with subscriptions publishes the events that others have delayed, also after a restart.
-            if (Interlocked.Exchange(ref saidThatNoneIsPublished, 1) == 0)
+            if (Interlocked.Exchange(ref isDenialLogged, 1) == 0)
             {
                 log.DelaysDenied();
             }
@@ -102,10 +103,18 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     private static StoreRefusedException? RefusalOf(Exception exception)
     {
         var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
-        return !RedisErrors.IsWithoutEffect(cause) ? null
-            : RedisErrors.IsPermanent(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
-            : exception as StoreRefusedException
-                ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
+        if (!RedisErrors.IsWithoutEffect(cause))
+        {
+            return null;
+        }
+
+        if (RedisErrors.IsPermanent(cause))
+        {
+            return new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause);
+        }
+
+        return exception as StoreRefusedException
+            ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
     }
 
     /// <summary>
@@ -116,14 +125,14 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     {
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
         var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, CloudEventAttributes.UnreadableType);
-        return body is not null && envelope.Id == id ? envelope : new Envelope(
-            new EnvelopeAttributes
-            {
-                Id = id,
-                Name = CloudEventAttributes.UnreadableType,
-                Defect = envelope.Defect
-                ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.")
-            },
+        if (body is not null && envelope.Id == id)
+        {
+            return envelope;
+        }
+
+        var defect = body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.";
+        return new Envelope(
+            new EnvelopeAttributes { Id = id, Name = CloudEventAttributes.UnreadableType, Defect = envelope.Defect ?? defect },
             body ?? []);
     }
 }

@@ -8,9 +8,9 @@ internal static class RedisDeadLetterScripts
     /// <summary>Makes a dead letter due. ARGV: id, now. Returns 1 if the dead letter exists, otherwise 0.</summary>
     public const string RetryDead = RedisFailureLua.All + """
         local id, now = ARGV[1], ARGV[2]
-        local s = dead_one(id)
+        local s = dead_letter_of(id)
         if not s then return 0 end
-        leave(id, s)
+        remove_from_indexes(id, s)
         -- The guard gave the entry up. If no entry of the key has a lower position, the position of the key is raised
         -- to the number before that of the entry, so that the guard lets the entry proceed.
         if s.reason == 'OutOfOrder' and s.order and s.rank and s.before then
@@ -18,14 +18,14 @@ internal static class RedisDeadLetterScripts
           if lowest and string.sub(lowest, #s.order + 1, #s.order + #s.rank) >= s.rank then
             local _, rank = order_of(s.order)
             set_order(s.order, rank and rank > s.before and rank or s.before)
-            call('ZADD', touched, now, s.order)
+            call('ZADD', orders_by_age, now, s.order)
           end
         end
         s.accompanied = nil
         s.status, s.starts, s.replays, s.number, s.due = 'waiting', 0, s.replays + 1, 0, now
         s.deadline, s.alert, s.held, s.interrupted, s.broken = nil, nil, nil, nil, nil
         write(id, s)
-        enter(id, s)
+        add_to_indexes(id, s)
         return 1
         """;
 
@@ -39,13 +39,13 @@ internal static class RedisDeadLetterScripts
           local s = read(id)
           if not s then return 0 end
           if tonumber(s.last) >= before then
-            call('ZADD', dying, 'XX', s.last, id)
+            call('ZADD', dead_by_age, 'XX', s.last, id)
             return 0
           end
         end
-        local s = dead_one(id)
+        local s = dead_letter_of(id)
         if not s then return 0 end
-        forget(id, s)
+        remove_entry(id, s)
         return 1
         """;
 
@@ -146,10 +146,10 @@ internal static class RedisDeadLetterScripts
         local _, rank = order_of(order)
         if reached ~= '' and (not rank or rank < reached) then rank = reached end
         set_order(order, rank)
-        call('ZADD', touched, now, order)
+        call('ZADD', orders_by_age, now, order)
 
         -- Makes a deferred entry due. Returns false for a claimed entry, which its owner evaluates again in any case.
-        local woken = 0
+        local has_woken = 0
         local function wake(found, id)
           local s = read(id)
           if s and s.held then return false end
@@ -159,25 +159,26 @@ internal static class RedisDeadLetterScripts
           end
           if not s then
             call('ZADD', due, 0, id)
-            call('ZADD', mine, 0, id)
+            call('ZADD', due_of_subscription, 0, id)
           elseif tonumber(s.due) > tonumber(now) then
             s.due = now
             write(id, s)
             schedule(id, s)
           end
-          woken = 1
+          has_woken = 1
           return true
         end
 
         -- The members of the index: the order key, then a hyphen (no position) or the 20 digits of the position, then
-        -- '~' and the id. Makes due all entries without a position, and of the others the first one that is not claimed.
+        -- '~' and the id. Makes due all entries without a position, and of the others the first one that is not
+        -- claimed.
         for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '-', '(' .. order .. '.', 'BYLEX')) do
           wake(found, string.sub(found, #order + 3))
         end
         for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '0', '(' .. order .. ':', 'BYLEX')) do
           if wake(found, string.sub(found, #order + 22)) then break end
         end
-        return woken
+        return has_woken
         """;
 
     /// <summary>
@@ -193,7 +194,7 @@ internal static class RedisDeadLetterScripts
         if last ~= token and (added > 0 or (counts and more > 0)) then
           count, accompanied = count + added, accompanied + more
           call('HSET', starts, id, string.format('%.0f %s %.0f', count, token, accompanied))
-          call('ZADD', counted, ARGV[2], id)
+          call('ZADD', attempts_by_age, ARGV[2], id)
         end
         return { count, accompanied }
         """;
@@ -201,7 +202,7 @@ internal static class RedisDeadLetterScripts
     /// <summary>Removes the attempt count of an event. ARGV: id.</summary>
     public const string ForgetStarts = RedisFailureLua.All + """
         call('HDEL', starts, ARGV[1])
-        call('ZREM', counted, ARGV[1])
+        call('ZREM', attempts_by_age, ARGV[1])
         """;
 
     /// <summary>
@@ -210,23 +211,23 @@ internal static class RedisDeadLetterScripts
     /// that it is checked again later.
     /// </summary>
     public const string Sweep = RedisFailureLua.All + """
-        for _, id in ipairs(call('ZRANGE', counted, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+        for _, id in ipairs(call('ZRANGE', attempts_by_age, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
           call('HDEL', starts, id)
-          call('ZREM', counted, id)
+          call('ZREM', attempts_by_age, id)
         end
-        for _, order in ipairs(call('ZRANGE', touched, '-inf', '(' .. ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+        for _, order in ipairs(call('ZRANGE', orders_by_age, '-inf', '(' .. ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
           if call('ZLEXCOUNT', deferred, '[' .. order, '(' .. order .. ':') > 0 then
-            call('ZADD', touched, ARGV[2], order)
+            call('ZADD', orders_by_age, ARGV[2], order)
           else
             call('HDEL', orders, order)
-            call('ZREM', touched, order)
+            call('ZREM', orders_by_age, order)
           end
         end
         """;
 
     /// <summary>
-    /// Reads the dead letters with the oldest failures. KEYS: dying, dead, states, events, bodies. ARGV: time limit,
-    /// maximum number. Returns for each dead letter: id, number, state, and event unless its body is missing.
+    /// Reads the dead letters with the oldest failures. KEYS: dead_by_age, dead, states, events, bodies. ARGV: time
+    /// limit, maximum number. Returns for each dead letter: id, number, state, and event unless its body is missing.
     /// </summary>
     public const string Oldest = """
         local rows = {}

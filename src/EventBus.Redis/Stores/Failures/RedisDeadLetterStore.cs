@@ -19,7 +19,9 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         if (filter.EventId is { } eventId)
         {
             var found = await LoadAsync(await IdsOfAsync(eventId, filter.Subscription, cancellationToken), cancellationToken);
-            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.Name, entry))
+            return [.. found
+                .Where(entry => filter.Before is null || entry.Number < filter.Before)
+                .Where(entry => Matches(filter, entry.Envelope.Name, entry))
                 .OrderByDescending(entry => entry.Number)
                 .Take(filter.Take)];
         }
@@ -30,7 +32,8 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         {
             var size = IsIndexed(filter) ? Math.Min(LoadPage, filter.Take - listed.Count) : ScanPage;
             var page = await PageAsync(filter, before, size, cancellationToken);
-            foreach (var ids in page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => each.Id).Chunk(LoadPage))
+            var matching = page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => each.Id);
+            foreach (var ids in matching.Chunk(LoadPage))
             {
                 listed.AddRange(await LoadAsync(ids, cancellationToken));
             }
@@ -58,11 +61,10 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var listed = new List<(string Id, long Number)>();
         while (listed.Count < filter.Take)
         {
-            var size = Math.Min(ScanPage, IsIndexed(filter) ? filter.Take - listed.Count : ScanPage);
+            var size = IsIndexed(filter) ? Math.Min(ScanPage, filter.Take - listed.Count) : ScanPage;
             RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
-            var page = Found(
-                await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken),
-                filter);
+            var rows = await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken);
+            var page = ReadPage(rows, filter);
             listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
             {
@@ -96,17 +98,16 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
         var count = 0L;
         long? before = null;
-        while (true)
+        IReadOnlyList<(string Id, long Number, bool Matches)> page;
+        do
         {
-            var page = await PageAsync(filter, before, ScanPage, cancellationToken);
+            page = await PageAsync(filter, before, ScanPage, cancellationToken);
             count += page.LongCount(each => each.Matches);
-            if (page.Count < ScanPage)
-            {
-                return count;
-            }
-
-            before = page[^1].Number;
+            before = page.Count > 0 ? page[^1].Number : before;
         }
+        while (page.Count == ScanPage);
+
+        return count;
     }
 
     public override async ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken) =>
@@ -168,15 +169,15 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             var size = Math.Min(SweepPage, max - removed);
             var rows = (RedisResult[])(await link.RunAsync(
                 RedisDeadLetterScripts.Oldest,
-                [keys.Dying, .. keys.Load[..4]],
+                [keys.DeadByAge, .. keys.Load[..4]],
                 [RedisTime.Write(before), size],
                 cancellationToken))!;
-            var done = await Task.WhenAll(rows.Select(row => SweepAsync(row, before, cancellationToken)));
-            var gone = done.Count(each => each);
-            removed += gone;
+            var results = await Task.WhenAll(rows.Select(row => SweepAsync(row, before, cancellationToken)));
+            var removedNow = results.Count(isRemoved => isRemoved);
+            removed += removedNow;
 
             // A page of which no entry was removed would be read again without end.
-            if (rows.Length < size || gone == 0)
+            if (rows.Length < size || removedNow == 0)
             {
                 break;
             }
@@ -197,7 +198,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
                 cancellationToken);
         }
 
-        await link.AskAsync(database => database.SortedSetRemoveAsync(keys.Dying, id), cancellationToken);
+        await link.AskAsync(database => database.SortedSetRemoveAsync(keys.DeadByAge, id), cancellationToken);
         return false;
     }
 
@@ -225,13 +226,13 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         long? before,
         int size,
         CancellationToken cancellationToken) =>
-        Found(await link.RunAsync(
+        ReadPage(await link.RunAsync(
             RedisDeadLetterScripts.Page,
             [IndexOf(filter), keys.States],
             [before is { } number ? $"({number}" : "+inf", size],
             cancellationToken), filter);
 
-    private static IReadOnlyList<(string Id, long Number, bool Matches)> Found(RedisResult rows, DeadLetterFilter filter) =>
+    private static IReadOnlyList<(string Id, long Number, bool Matches)> ReadPage(RedisResult rows, DeadLetterFilter filter) =>
         [.. ((RedisResult[])rows!).Select(row =>
         {
             var id = (string)row[0]!;

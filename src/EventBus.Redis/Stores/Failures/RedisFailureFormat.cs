@@ -14,10 +14,15 @@ namespace EventBus;
 /// </summary>
 internal static class RedisFailureFormat
 {
+    // The length of the position of an entry in its line (RedisFailureLua).
     private const int PlaceLength = 16;
 
-    public static (string Subscription, string EventId) Split(string id) =>
-        id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var end ? (id[..end], id[(end + 1)..]) : (id, "");
+    /// <summary>Splits the id of an entry into the name of its subscription and the id of its event.</summary>
+    public static (string Subscription, string EventId) Split(string id)
+    {
+        var separator = id.IndexOf('~', StringComparison.Ordinal);
+        return separator >= 0 ? (id[..separator], id[(separator + 1)..]) : (id, "");
+    }
 
     public static byte[] WriteState(FailedEvent entry, string token)
     {
@@ -59,7 +64,7 @@ internal static class RedisFailureFormat
         if (entry.Position is { } position)
         {
             json.WriteString("rank", WriteRank(position));
-            json.WriteString("before", WriteRank(position - (position == long.MinValue ? 0 : 1)));
+            json.WriteString("before", WriteRank(position == long.MinValue ? position : position - 1));
         }
 
         json.WriteEndObject();
@@ -107,9 +112,15 @@ internal static class RedisFailureFormat
         var name = state?.Name is { Length: > 0 } known ? known : CloudEventAttributes.UnreadableType;
         var body = (byte[]?)stored.Body;
         var envelope = StoreFormat.Read((byte[]?)stored.Event ?? [], body ?? [], eventId, name);
-        defect ??= body is null ? "The stored body is missing."
-            : envelope.Id != eventId ? "The stored attributes are those of another event."
-            : null;
+        if (body is null)
+        {
+            defect ??= "The stored body is missing.";
+        }
+        else if (envelope.Id != eventId)
+        {
+            defect ??= "The stored attributes are those of another event.";
+        }
+
         if (defect is not null)
         {
             envelope = new Envelope(new EnvelopeAttributes { Id = eventId, Name = name, Defect = defect }, body ?? []);
@@ -144,7 +155,8 @@ internal static class RedisFailureFormat
         defect = null;
         try
         {
-            using var document = JsonDocument.Parse((byte[]?)stored ?? throw new FormatException("it is missing"));
+            var bytes = (byte[]?)stored ?? throw new FormatException("it is missing");
+            using var document = JsonDocument.Parse(bytes);
             var state = document.RootElement;
             if (state.TryGetProperty("broken", out _))
             {
@@ -173,12 +185,18 @@ internal static class RedisFailureFormat
                 NeedsAlert = state.TryGetProperty("alert", out var alert) && alert.ValueKind == JsonValueKind.True,
                 LineKey = Text("line") is { } line ? KeyOf(line) : null,
                 OrderKey = Text("order") is { } order ? KeyOf(order) : null,
-                Position = Text("rank") is { } rank ? ReadRank(rank) ?? throw new FormatException($"'{rank}' is no position.") : null,
+                Position = Text("rank") is { } rank ? PositionOf(rank) : null,
             };
-            if ((entry.LineKey is not null && Text("place")?.Length != PlaceLength)
-                || (entry is { Status: FailedEventStatus.Parked, LineKey: null } or { Status: FailedEventStatus.Deferred, OrderKey: null }))
+            var hasPlace = entry.LineKey is null || Text("place")?.Length == PlaceLength;
+            var hasKey = entry.Status switch
             {
-                throw new FormatException("it does not say where the entry stands");
+                FailedEventStatus.Parked => entry.LineKey is not null,
+                FailedEventStatus.Deferred => entry.OrderKey is not null,
+                _ => true,
+            };
+            if (!hasPlace || !hasKey)
+            {
+                throw new FormatException("it does not contain the line or the order key of the entry");
             }
 
             return new StoredState(Text("name") ?? "", isHeld ? entry : entry with { Claim = 0 });
@@ -227,11 +245,20 @@ internal static class RedisFailureFormat
         }
     }
 
+    private static long PositionOf(string rank) => ReadRank(rank) ?? throw new FormatException($"'{rank}' is no position.");
+
+    /// <summary>Reads the key from a prefix that <see cref="RedisFailureKeys.Prefix"/> has written.</summary>
     private static string KeyOf(string prefix)
     {
-        var length = prefix.IndexOf('~', StringComparison.Ordinal) + 1;
-        var key = length > 0 ? prefix.IndexOf('~', length) + 1 : 0;
-        return key > 0 && key < prefix.Length ? prefix[key..^1] : throw new FormatException($"'{prefix}' names no key.");
+        // The prefix consists of the subscription, the length of the key and the key, each with a tilde at its end.
+        var lengthStart = prefix.IndexOf('~', StringComparison.Ordinal) + 1;
+        var keyStart = lengthStart > 0 ? prefix.IndexOf('~', lengthStart) + 1 : 0;
+        if (keyStart <= 0 || keyStart >= prefix.Length)
+        {
+            throw new FormatException($"'{prefix}' contains no key.");
+        }
+
+        return prefix[keyStart..^1];
     }
 
     private static string StatusName(FailedEventStatus status) => status switch

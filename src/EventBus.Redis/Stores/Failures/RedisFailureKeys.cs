@@ -6,7 +6,8 @@ namespace EventBus;
 internal sealed class RedisFailureKeys(RedisStoreLink link)
 {
     // RedisFailureLua uses the same order: states, events, bodies, errors, counters, lines, parked, deferred,
-    // positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout and large.
+    // positions, orders, orders_by_age, due, dead, dead_by_age, alerts, starts, attempts_by_age, names; then last_claim
+    // and large.
     private readonly string[] names =
     [
         "failed:state",
@@ -34,7 +35,7 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
 
     public RedisKey Dead => All[12];
 
-    public RedisKey Dying => All[13];
+    public RedisKey DeadByAge => All[13];
 
     public RedisKey Subscriptions => All[17];
 

@@ -3,6 +3,23 @@ namespace EventBus;
 /// <summary>
 /// Contains the Lua code that the scripts of the failure store share. Keys and values are passed only in KEYS and ARGV.
 /// </summary>
+/// <remarks>
+/// <para>
+/// The variable <c>s</c> is the state of an entry, a JSON object. Its fields, with the members of
+/// <see cref="Stores.FailedEvent"/> that they store: <c>status</c>; <c>name</c>: the name of the event; <c>starts</c>:
+/// <c>Attempts</c>; <c>accompanied</c>: <c>Concurrent</c>; <c>replays</c>: <c>ManualRetries</c>; <c>claim</c>: the
+/// number of the last claim; <c>number</c>: <c>Number</c>; <c>due</c>: <c>DueAt</c>; <c>first</c> and <c>last</c>:
+/// <c>FirstFailedAt</c> and <c>LastFailedAt</c>; <c>reason</c>; <c>deadline</c>; <c>alert</c>: true if an alert is
+/// needed.
+/// </para>
+/// <para>
+/// <c>line</c>: the prefix of the members of its line; <c>place</c>: its position in the line, 16 digits; <c>order</c>:
+/// the prefix of the members of its order key; <c>rank</c>: its position among the events of the key, 20 digits;
+/// <c>before</c>: the position before that; <c>held</c>: true while the entry is claimed; <c>interrupted</c>: true if
+/// the claim took over an expired one; <c>broken</c>: true if the state was rebuilt from the indexes; <c>token</c>: the
+/// token of the call that wrote the state.
+/// </para>
+/// </remarks>
 internal static class RedisFailureLua
 {
     public const string All = Types + RedisKeyTypes.Check + Keys + RedisCounters.NextOf + Reading + Lines + Moving;
@@ -17,10 +34,10 @@ internal static class RedisFailureLua
         local call = redis.call
         local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
         local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-        local orders, touched, due, dead, dying, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-        local starts, counted, names, handout, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+        local orders, orders_by_age, due, dead, dead_by_age, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+        local starts, attempts_by_age, names, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
         local PAIRS = 21
-        local mine, graves = KEYS[21], KEYS[22]
+        local due_of_subscription, dead_of_subscription = KEYS[21], KEYS[22]
         """;
 
     private const string Reading = """
@@ -40,7 +57,7 @@ internal static class RedisFailureLua
         end
 
         -- The same checks as in RedisFailureFormat.
-        local function is_good(s)
+        local function is_valid(s)
           return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
             and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied))
             and is_number(s.claim) and is_number(s.number)
@@ -60,7 +77,7 @@ internal static class RedisFailureLua
           for name, value in pairs(s) do
             if value == cjson.null then s[name] = nil end
           end
-          if not is_good(s) then return nil, true end
+          if not is_valid(s) then return nil, true end
           return s, false
         end
 
@@ -124,32 +141,34 @@ internal static class RedisFailureLua
           end
         end
 
-        -- Makes an entry due if it is the head of its line: a parked entry at once, another entry at its own time.
+        -- Lets an entry be claimed if it is the first of its line: a parked entry at once, another entry at its own
+        -- time.
         local function schedule(id, s)
           if s.status == 'dead' or s.held then return end
           if s.line and head(s.line) ~= member(s.line, s.place, id) then return end
           local at = s.status == 'parked' and '0' or s.due
           call('ZADD', due, at, id)
-          call('ZADD', mine, at, id)
+          call('ZADD', due_of_subscription, at, id)
         end
 
-        local function join(id, s)
+        -- Adds an entry to the end of its line.
+        local function join_line(id, s)
           s.place = string.format('%016.0f', next_of('place'))
           call('ZADD', lines, 0, member(s.line, s.place, id))
         end
 
-        -- Removes an entry from its line and makes the next one due.
-        local function part(id, s)
+        -- Removes an entry from its line, and lets the next entry of the line be claimed.
+        local function leave_line(id, s)
           if not s.line then return end
           call('ZREM', lines, member(s.line, s.place, id))
-          local _, heir = head(s.line)
-          if not heir then return end
-          local state = read(heir)
+          local _, next_id = head(s.line)
+          if not next_id then return end
+          local state = read(next_id)
           if state then
-            schedule(heir, state)
-          elseif not call('ZSCORE', dead, heir) then
-            call('ZADD', due, 0, heir)
-            call('ZADD', mine, 0, heir)
+            schedule(next_id, state)
+          elseif not call('ZSCORE', dead, next_id) then
+            call('ZADD', due, 0, next_id)
+            call('ZADD', due_of_subscription, 0, next_id)
           end
         end
 
@@ -158,11 +177,11 @@ internal static class RedisFailureLua
     private const string Moving = """
 
         -- Adds an entry, whose state is written already, to the indexes of its status.
-        local function enter(id, s)
+        local function add_to_indexes(id, s)
           if s.status == 'dead' then
             call('ZADD', dead, s.number, id)
-            call('ZADD', graves, s.number, id)
-            call('ZADD', dying, s.last, id)
+            call('ZADD', dead_of_subscription, s.number, id)
+            call('ZADD', dead_by_age, s.last, id)
             if s.alert then call('ZADD', alerts, s.number, id) end
             if s.reason == 'Unreadable' or s.reason == 'TooLarge' or s.reason == 'UnknownEvent' then
               local size = call('HSTRLEN', bodies, id)
@@ -176,13 +195,14 @@ internal static class RedisFailureLua
           schedule(id, s)
         end
 
-        local function leave(id, s)
+        -- Removes an entry from the indexes of its status.
+        local function remove_from_indexes(id, s)
           call('ZREM', due, id)
-          call('ZREM', mine, id)
+          call('ZREM', due_of_subscription, id)
           if s.status == 'dead' then
             call('ZREM', dead, id)
-            call('ZREM', graves, id)
-            call('ZREM', dying, id)
+            call('ZREM', dead_of_subscription, id)
+            call('ZREM', dead_by_age, id)
             call('ZREM', alerts, id)
             call('HDEL', large, id)
           elseif s.status == 'parked' then
@@ -194,64 +214,66 @@ internal static class RedisFailureLua
 
         -- Returns the state of a dead letter, rebuilt if it cannot be read; nil if there is no such dead letter.
         -- Corrects an index that contains an entry which is not dead.
-        local function dead_one(id)
+        local function dead_letter_of(id)
           if not call('ZSCORE', dead, id) then return nil end
           local s = repaired(id)
           if s and s.status == 'dead' then return s end
-          leave(id, { status = 'dead' })
+          remove_from_indexes(id, { status = 'dead' })
           if s then schedule(id, s) end
           return nil
         end
 
-        local function number(s) s.number = s.status == 'dead' and next_of('number') or 0 end
+        -- Gives a dead letter its number.
+        local function set_number(s) s.number = s.status == 'dead' and next_of('number') or 0 end
 
-        local function hold_position(id, s)
+        -- The positions of all entries of an order key, also of those that are not deferred.
+        local function add_position(id, s)
           if s.order and s.rank then call('ZADD', positions, 0, member(s.order, s.rank, id)) end
         end
 
-        local function drop_position(id, s)
+        local function remove_position(id, s)
           if s.order and s.rank then call('ZREM', positions, member(s.order, s.rank, id)) end
         end
 
         -- Stores a new entry. ARGV[2], [5], [6] and [7] are its subscription, errors, attributes and body.
-        local function keep(id, s)
-          number(s)
-          if s.line then join(id, s) end
+        local function add_entry(id, s)
+          set_number(s)
+          if s.line then join_line(id, s) end
           write(id, s)
           call('HSET', errors, id, ARGV[5])
           call('HSET', events, id, ARGV[6])
           call('HSET', bodies, id, ARGV[7])
           call('SADD', names, ARGV[2])
           call('HDEL', starts, id)
-          call('ZREM', counted, id)
-          hold_position(id, s)
-          enter(id, s)
+          call('ZREM', attempts_by_age, id)
+          add_position(id, s)
+          add_to_indexes(id, s)
         end
 
-        -- Settles a claimed entry. Its event and body stay as they are.
-        local function replace(id, old, new)
-          number(new)
+        -- Settles a claimed entry. Its event and body are not changed.
+        local function replace_entry(id, old, new)
+          set_number(new)
           new.claim = old.claim
           local stays = new.line == old.line
-          if stays then new.place = old.place elseif new.line then join(id, new) end
+          if stays then new.place = old.place elseif new.line then join_line(id, new) end
           write(id, new)
           call('HSET', errors, id, ARGV[5])
-          leave(id, old)
-          drop_position(id, old)
-          hold_position(id, new)
-          if not stays then part(id, old) end
-          enter(id, new)
+          remove_from_indexes(id, old)
+          remove_position(id, old)
+          add_position(id, new)
+          if not stays then leave_line(id, old) end
+          add_to_indexes(id, new)
         end
 
-        -- Removes an entry for good.
-        local function forget(id, s)
-          leave(id, s)
-          drop_position(id, s)
+        -- Removes all parts of an entry.
+        local function remove_entry(id, s)
+          remove_from_indexes(id, s)
+          remove_position(id, s)
           call('HDEL', states, id)
           call('HDEL', events, id)
           call('HDEL', bodies, id)
           call('HDEL', errors, id)
-          part(id, s)
+          leave_line(id, s)
         end
 
         -- Returns the stamp of an order key and the rank of its position.
@@ -260,6 +282,7 @@ internal static class RedisFailureLua
           return tonumber(stamp) or 0, rank ~= '-' and rank or nil
         end
 
+        -- Stores the rank of an order key with a new stamp.
         local function set_order(order, rank)
           call('HSET', orders, order, string.format('%.0f %s', next_of('stamp'), rank or '-'))
         end

@@ -25,11 +25,11 @@ internal static class RedisFailureScripts
         end
         if claim == 0 then
           if broken then return 0 end
-          keep(id, new)
+          add_entry(id, new)
           return 1
         end
         if not old then return 0 end
-        replace(id, old, new)
+        replace_entry(id, old, new)
         return 1
         """;
 
@@ -42,7 +42,7 @@ internal static class RedisFailureScripts
         if not head(new.line) then return 0 end
         if call('HEXISTS', states, id) == 1 then return 1 end
         if call('ZLEXCOUNT', parked, '[' .. new.line, '(' .. new.line .. ':') >= tonumber(ARGV[8]) then return 2 end
-        keep(id, new)
+        add_entry(id, new)
         return 1
         """;
 
@@ -59,7 +59,7 @@ internal static class RedisFailureScripts
         -- A claimed entry that was deferred before is already counted.
         local waits = old and old.status == 'deferred'
         if not waits and call('ZLEXCOUNT', deferred, '[' .. new.order, '(' .. new.order .. ':') >= tonumber(ARGV[8]) then return 2 end
-        if old then replace(id, old, new) else keep(id, new) end
+        if old then replace_entry(id, old, new) else add_entry(id, new) end
         return 0
         """;
 
@@ -71,13 +71,15 @@ internal static class RedisFailureScripts
     public const string Claim = RedisFailureLua.All + """
         local now, lease_end, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
         local FULL = 4 * 1024 * 1024
-        local rows, given, bytes = { false }, {}, 0
+        local rows, claims, bytes = { false }, {}, 0
 
+        -- Claims one entry. at: its due time; k: the position of its subscription's key in KEYS. Returns 1, or 0 for an
+        -- entry that must not be claimed, which is then no longer due.
         local function take(id, at, k)
           local s = repaired(id)
           if not s or s.status == 'dead' or (s.line and head(s.line) ~= member(s.line, s.place, id)) then
             call('ZREM', due, id)
-            call('ZREM', mine, id)
+            call('ZREM', due_of_subscription, id)
             return 0
           end
           if s.status == 'parked' then call('ZREM', parked, member(s.line, s.place, id)) end
@@ -90,20 +92,20 @@ internal static class RedisFailureScripts
           s.claim = next_of('claim')
           write(id, s)
           call('ZADD', due, 'NX', at, id)
-          call('ZADD', mine, lease_end, id)
+          call('ZADD', due_of_subscription, lease_end, id)
           local body = call('HGET', bodies, id)
           bytes = bytes + #(body or '')
           rows[#rows + 1] = { id, s.claim, at, call('HGET', states, id), call('HGET', events, id), body, call('HGET', errors, id) }
-          given[#given + 1] = { id, s.claim, k }
+          claims[#claims + 1] = { id, s.claim, k }
           return 1
         end
 
         for k = PAIRS, #KEYS, 2 do
-          mine, graves = KEYS[k], KEYS[k + 1]
+          due_of_subscription, dead_of_subscription = KEYS[k], KEYS[k + 1]
           local room, dropped = max, 0
           bytes = 0
           repeat
-            local page = call('ZRANGE', mine, '-inf', now, 'BYSCORE', 'LIMIT', 0, room, 'WITHSCORES')
+            local page = call('ZRANGE', due_of_subscription, '-inf', now, 'BYSCORE', 'LIMIT', 0, room, 'WITHSCORES')
             dropped = 0
             for i = 1, #page, 2 do
               local taken = take(page[i], page[i + 1], k)
@@ -115,10 +117,10 @@ internal static class RedisFailureScripts
               if room == 0 then break end
             end
           until room == 0 or dropped == 0
-          local first = call('ZRANGE', mine, 0, 0, 'WITHSCORES')[2]
+          local first = call('ZRANGE', due_of_subscription, 0, 0, 'WITHSCORES')[2]
           if first and (not rows[1] or tonumber(first) < tonumber(rows[1])) then rows[1] = first end
         end
-        if #given > 0 then call('SET', handout, cjson.encode({ token = ARGV[4], given = given }), 'PX', ARGV[5]) end
+        if #claims > 0 then call('SET', last_claim, cjson.encode({ token = ARGV[4], given = claims }), 'PX', ARGV[5]) end
         return rows
         """;
 
@@ -126,8 +128,8 @@ internal static class RedisFailureScripts
     /// Undoes a claim whose reply was lost, so that it does not count as an attempt. ARGV: token of that call. KEYS: as
     /// in that call.
     /// </summary>
-    public const string TakeBack = RedisFailureLua.All + """
-        local ok, last = pcall(cjson.decode, call('GET', handout) or '')
+    public const string UndoClaim = RedisFailureLua.All + """
+        local ok, last = pcall(cjson.decode, call('GET', last_claim) or '')
         if not ok or last.token ~= ARGV[1] then return end
         for _, each in ipairs(last.given) do
           local id = each[1]
@@ -139,7 +141,7 @@ internal static class RedisFailureScripts
             call('ZADD', KEYS[each[3]], call('ZSCORE', due, id) or s.due, id)
           end
         end
-        call('DEL', handout)
+        call('DEL', last_claim)
         """;
 
     /// <summary>
@@ -174,6 +176,6 @@ internal static class RedisFailureScripts
     /// <summary>Removes a claimed entry. ARGV: id, claim.</summary>
     public const string Complete = RedisFailureLua.All + """
         local s = read(ARGV[1])
-        if s and s.held and s.claim == tonumber(ARGV[2]) then forget(ARGV[1], s) end
+        if s and s.held and s.claim == tonumber(ARGV[2]) then remove_entry(ARGV[1], s) end
         """;
 }

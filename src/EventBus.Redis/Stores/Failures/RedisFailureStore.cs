@@ -10,12 +10,12 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 {
     private const int RenewPage = 500;
 
-    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan ClaimTokenRetention = TimeSpan.FromMinutes(10);
 
     private readonly RedisStoreLink link;
     private readonly RedisFailureKeys keys;
     private readonly RedisCallDeduplicator repeats = new();
-    private volatile Handout? unanswered;
+    private volatile UnansweredClaim? unanswered;
 
     public RedisFailureStore(RedisStoreLink link)
     {
@@ -62,7 +62,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             keys.For(subscription),
             [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent],
             cancellationToken));
-        return count is [var starts, var accompanied] ? new AttemptCount(starts, accompanied) : null;
+        return count is [var attempts, var concurrent] ? new AttemptCount(attempts, concurrent) : null;
     }
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
@@ -75,9 +75,12 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
         IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
-        await TakeBackAsync(cancellationToken);
-        var claim = new Handout(Guid.NewGuid().ToString("N"), keys.For(subscriptions));
-        RedisValue[] values = [RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)Remembered.TotalMilliseconds];
+        await UndoUnansweredClaimAsync(cancellationToken);
+        var claim = new UnansweredClaim(Guid.NewGuid().ToString("N"), keys.For(subscriptions));
+        RedisValue[] values =
+        [
+            RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)ClaimTokenRetention.TotalMilliseconds,
+        ];
         RedisResult[] rows;
         try
         {
@@ -109,8 +112,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         foreach (var page in claimed.Chunk(RenewPage))
         {
             List<string> subscriptions = [.. page.Select(entry => entry.Subscription).Distinct(StringComparer.Ordinal)];
-            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, keys.FirstOfSubscriptions
-                + (2 * subscriptions.IndexOf(entry.Subscription)) });
+            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, IndexOfKey(entry.Subscription) });
+            int IndexOfKey(string subscription) => keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(subscription));
+
             lost.AddRange((string[])(await link.RunAsync(
                 RedisFailureScripts.Renew,
                 keys.For(subscriptions),
@@ -173,13 +177,13 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     /// <summary>
     /// Undoes the last claim if its reply was lost: entries that were not received were not attempted.
     /// </summary>
-    public async Task TakeBackAsync(CancellationToken cancellationToken)
+    public async Task UndoUnansweredClaimAsync(CancellationToken cancellationToken)
     {
         if (unanswered is { } lost)
         {
             try
             {
-                await link.RunAsync(RedisFailureScripts.TakeBack, lost.Keys, [lost.Token], cancellationToken);
+                await link.RunAsync(RedisFailureScripts.UndoClaim, lost.Keys, [lost.Token], cancellationToken);
             }
             catch (RedisServerException)
             {
@@ -194,9 +198,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     private async Task<int> KeepAsync(string script, string step, FailedEvent entry, RedisValue[] more, CancellationToken cancellationToken)
     {
         // The event of a claimed entry is stored already, and does not change.
-        var isFresh = entry.Claim == 0;
-        RedisValue attributes = isFresh ? StoreFormat.WriteAttributes(entry.Envelope) : "";
-        RedisValue body = isFresh ? entry.Envelope.Body : "";
+        var isNew = entry.Claim == 0;
+        RedisValue attributes = isNew ? StoreFormat.WriteAttributes(entry.Envelope) : "";
+        RedisValue body = isNew ? entry.Envelope.Body : "";
         return (int)await repeats.RunAsync($"{step} {entry.Id} {entry.Claim} {entry.LastFailedAt.UtcTicks}", token => link.RunAsync(
             script,
             keys.For(entry.Subscription),
@@ -213,12 +217,16 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             cancellationToken));
     }
 
-    private static FailedEvent ReadClaimed(RedisResult row) =>
-        RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6])) is var entry
-            && entry.Status == FailedEventStatus.Dead
+    private static FailedEvent ReadClaimed(RedisResult row)
+    {
+        var entry = RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6]));
+
+        // A placeholder for a state that cannot be read is dead. The entry was claimed, so it is not dead in Redis.
+        return entry.Status == FailedEventStatus.Dead
             ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
             : entry;
+    }
 
     /// <summary>A claim without a reply.</summary>
-    private sealed record Handout(string Token, RedisKey[] Keys);
+    private sealed record UnansweredClaim(string Token, RedisKey[] Keys);
 }

@@ -10,7 +10,7 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisCallDeduplicator
 {
-    private const int Max = 10_000;
+    private const int MaxTokens = 10_000;
 
     private readonly ConcurrentDictionary<string, string> unanswered = new(StringComparer.Ordinal);
 
@@ -21,7 +21,9 @@ internal sealed class RedisCallDeduplicator
     /// <param name="send">Sends the call with a token.</param>
     public async Task<T> RunAsync<T>(string call, Func<string, Task<T>> send)
     {
-        var token = unanswered.ContainsKey(call) && unanswered.TryRemove(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
+        // The lookup takes no lock, and usually finds nothing; TryRemove would take one.
+        var isRepeat = unanswered.ContainsKey(call);
+        var token = isRepeat && unanswered.TryRemove(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
         try
         {
             return await send(token);
@@ -30,7 +32,7 @@ internal sealed class RedisCallDeduplicator
         {
             // A caller that never repeats its call leaves its token behind. When there are too many tokens, all are
             // removed, because the old ones are no longer useful.
-            if (unanswered.Count >= Max)
+            if (unanswered.Count >= MaxTokens)
             {
                 unanswered.Clear();
             }

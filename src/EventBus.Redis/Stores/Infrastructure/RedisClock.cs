@@ -18,7 +18,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     /// KEYS: microseconds by which the common clock is ahead of the server's clock. ARGV: the caller's time, or 0 for
     /// none; the limit. All times are in microseconds since the Unix epoch.
     /// </summary>
-    private const string Look = """
+    private const string CheckScript = """
         local function microseconds() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
 
         -- A value that was damaged by hand counts as missing.
@@ -38,12 +38,12 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
     // A reply that took longer is too inaccurate.
-    private static readonly TimeSpan Timely = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxReplyTime = TimeSpan.FromSeconds(1);
 
     private Anchor? anchor;
-    private long lookedAt;
+    private long checkedAt;
     private long ahead;
-    private int looking;
+    private int isChecking;
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
 
@@ -66,7 +66,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task FollowAsync(RedisStoreLink link, CancellationToken cancellationToken)
     {
-        if (!IsOld() || Interlocked.Exchange(ref looking, 1) == 1)
+        if (!IsOld() || Interlocked.Exchange(ref isChecking, 1) == 1)
         {
             return;
         }
@@ -74,15 +74,15 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         try
         {
             var (before, known) = (inner.GetElapsedTime(0), Volatile.Read(ref anchor));
-            Volatile.Write(ref lookedAt, before.Ticks);
-            Volatile.Write(ref ahead, AheadOf(before));
+            Volatile.Write(ref checkedAt, before.Ticks);
+            Volatile.Write(ref ahead, OffsetOf(before));
             var shown = (long)await link.AskAsync(
-                database => database.ScriptEvaluateAsync(Look, [link.Key("clock")], [
+                database => database.ScriptEvaluateAsync(CheckScript, [link.Key("clock")], [
                     known is null ? 0 : known.At(before) / TimeSpan.TicksPerMicrosecond,
                     (long)Slack.TotalMicroseconds
                 ]), cancellationToken);
             var took = inner.GetElapsedTime(0) - before;
-            if (took < Timely || known is null)
+            if (took < MaxReplyTime || known is null)
             {
                 Volatile.Write(ref anchor, new Anchor(shown * TimeSpan.TicksPerMicrosecond, before + (took / 2)));
             }
@@ -93,18 +93,18 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         }
         finally
         {
-            Volatile.Write(ref looking, 0);
+            Volatile.Write(ref isChecking, 0);
         }
     }
 
     private bool IsOld()
     {
-        var (elapsed, last) = (inner.GetElapsedTime(0), Volatile.Read(ref lookedAt));
-        return last == 0 || elapsed.Ticks - last >= Period.Ticks || Math.Abs(AheadOf(elapsed) - Volatile.Read(ref ahead)) > Slack.Ticks;
+        var (elapsed, last) = (inner.GetElapsedTime(0), Volatile.Read(ref checkedAt));
+        return last == 0 || elapsed.Ticks - last >= Period.Ticks || Math.Abs(OffsetOf(elapsed) - Volatile.Read(ref ahead)) > Slack.Ticks;
     }
 
     /// <summary>Gets the offset of the instance's clock from the monotonic clock, in ticks.</summary>
-    private long AheadOf(TimeSpan elapsed) => inner.GetUtcNow().UtcTicks - elapsed.Ticks;
+    private long OffsetOf(TimeSpan elapsed) => inner.GetUtcNow().UtcTicks - elapsed.Ticks;
 
     /// <summary>The common time, in ticks since the Unix epoch, at a time of the monotonic clock.</summary>
     private sealed record Anchor(long Ticks, TimeSpan Elapsed)

@@ -14,7 +14,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
 {
     // The time that the start waits for the first check of the server's clock. If the server does not reply in time, a
     // later check follows.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstCheckTimeout = TimeSpan.FromSeconds(1);
 
     private IConnectionMultiplexer? connection;
     private RedisClock? clock;
@@ -33,7 +33,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
         if (clock is not null && connection.IsConnected)
         {
-            await clock.FollowAsync(this, cancellationToken).WaitAsync(FirstLook, TimeProvider.System, cancellationToken).Quietly();
+            await clock.FollowAsync(this, cancellationToken).WaitAsync(FirstCheckTimeout, TimeProvider.System, cancellationToken).Quietly();
         }
     }
 
@@ -60,16 +60,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
     /// </exception>
     public async Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
-        var longest = LongestOf(values);
-        if (longest >= RedisArgumentLimit.Smallest
-            && await RedisArgumentLimit.AskAsync(arguments => AskAsync(
-                database => database.ExecuteAsync("CONFIG", arguments),
-                cancellationToken)) is var limit && longest > limit)
-        {
-            throw new StoreRefusedException(
-                StoreScope.Entry,
-                $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
-        }
+        await CheckLengthAsync(LongestOf(values), cancellationToken);
 
         // The check of the clock is sent before the script, and its answer is not awaited.
         clock?.FollowAsync(this, CancellationToken.None).Observed();
@@ -90,10 +81,27 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
             throw new StoreRefusedException(
                 StoreScope.Store,
                 IsFull(exception)
-                    ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove data that is not needed."
-                    : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be "
-                        + "loading, a replica, or without its disk.",
+                    ? "Redis is full (maxmemory), and refused the write. Give it more memory, or remove data that is not needed."
+                    : $"Redis accepts no commands at present ({exception.Message.Split(' ')[0]}). Check its state: it may be loading, a "
+                        + "replica, or unable to write to its disk.",
                 exception);
+        }
+    }
+
+    private async Task CheckLengthAsync(long longest, CancellationToken cancellationToken)
+    {
+        if (longest < RedisArgumentLimit.Smallest)
+        {
+            return;
+        }
+
+        var limit = await RedisArgumentLimit.AskAsync(
+            arguments => AskAsync(database => database.ExecuteAsync("CONFIG", arguments), cancellationToken));
+        if (longest > limit)
+        {
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
     }
 

@@ -9,17 +9,26 @@ namespace EventBus;
 /// </summary>
 internal static class RedisTime
 {
+    private static readonly long MinTicks = -DateTimeOffset.UnixEpoch.UtcTicks;
+    private static readonly long MaxTicks = DateTimeOffset.MaxValue.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks;
+
     public static long Write(DateTimeOffset time) => time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks;
 
     public static string WriteText(DateTimeOffset time) => Write(time).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Reads a time.</summary>
     /// <exception cref="FormatException">The text is not a valid time.</exception>
-    public static DateTimeOffset ReadText(string text) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks)
-        && ticks >= -DateTimeOffset.UnixEpoch.UtcTicks && ticks <= DateTimeOffset.MaxValue.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks
-            ? DateTimeOffset.UnixEpoch.AddTicks(ticks)
-            : throw new FormatException($"'{text}' is no time.");
+    public static DateTimeOffset ReadText(string text)
+    {
+        if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var ticks)
+            || ticks < MinTicks
+            || ticks > MaxTicks)
+        {
+            throw new FormatException($"'{text}' is no time.");
+        }
+
+        return DateTimeOffset.UnixEpoch.AddTicks(ticks);
+    }
 
     /// <summary>Reads a score; never throws. Returns null if there is no time.</summary>
     public static DateTimeOffset? ReadScore(RedisResult score)
@@ -31,8 +40,11 @@ internal static class RedisTime
             return null;
         }
 
-        return ticks <= -DateTimeOffset.UnixEpoch.UtcTicks ? DateTimeOffset.MinValue
-            : ticks >= DateTimeOffset.MaxValue.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks ? DateTimeOffset.MaxValue
-            : DateTimeOffset.UnixEpoch.AddTicks((long)ticks);
+        if (ticks <= MinTicks)
+        {
+            return DateTimeOffset.MinValue;
+        }
+
+        return ticks >= MaxTicks ? DateTimeOffset.MaxValue : DateTimeOffset.UnixEpoch.AddTicks((long)ticks);
     }
 }

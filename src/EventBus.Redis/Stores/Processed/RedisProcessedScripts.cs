@@ -16,10 +16,10 @@ internal static class RedisProcessedScripts
     /// </summary>
     public const string Claim = All + """
         local id, now = ARGV[1], tonumber(ARGV[3])
-        local state, fence, print, at, token = read(id)
-        if state == 'done' then return { 2, 0, print, redis.call('HGET', outbox, id) } end
+        local state, fence, fingerprint, at, token = read(id)
+        if state == 'done' then return { 2, 0, fingerprint, redis.call('HGET', outbox, id) } end
         local repeated, lease_end = state and token == ARGV[6], ARGV[4]
-        if state and not repeated and tonumber(at) > now then return { 1, 0, print, false } end
+        if state and not repeated and tonumber(at) > now then return { 1, 0, fingerprint, false } end
 
         -- The repeat of a call gets a whole lease. If the original call arrives after its repeat, it does not shorten
         -- the lease.
@@ -36,9 +36,9 @@ internal static class RedisProcessedScripts
     /// </summary>
     public const string Renew = All + """
         local id = ARGV[1]
-        local state, fence, print, _, token = read(id)
+        local state, fence, fingerprint, _, token = read(id)
         if state ~= 'claimed' or fence ~= ARGV[2] then return 0 end
-        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, print, ARGV[3], token }, ' '))
+        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, fingerprint, ARGV[3], token }, ' '))
         redis.call('ZADD', claims, ARGV[4], id)
         return 1
         """;
@@ -49,10 +49,10 @@ internal static class RedisProcessedScripts
     /// </summary>
     public const string Complete = All + """
         local id = ARGV[1]
-        local state, fence, print = read(id)
+        local state, fence, fingerprint = read(id)
         if not state or fence ~= ARGV[2] then return 0 end
         if state == 'done' then return 1 end
-        redis.call('HSET', rows, id, table.concat({ 'done', fence, print, ARGV[3] }, ' '))
+        redis.call('HSET', rows, id, table.concat({ 'done', fence, fingerprint, ARGV[3] }, ' '))
         redis.call('ZREM', claims, id)
         if ARGV[4] == '' then
           redis.call('ZADD', ends, ARGV[3], id)
@@ -87,18 +87,18 @@ internal static class RedisProcessedScripts
     /// keys and the number of removed keys.
     /// </summary>
     public const string Sweep = All + """
-        local looked, removed = 0, 0
+        local checked, removed = 0, 0
         local function sweep(index, wanted)
-          local old = redis.call('ZRANGE', index, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[2]) - looked)
+          local old = redis.call('ZRANGE', index, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[2]) - checked)
           for _, id in ipairs(old) do
             redis.call('ZREM', index, id)
             if read(id) == wanted and redis.call('HEXISTS', outbox, id) == 0 then removed = removed + redis.call('HDEL', rows, id) end
           end
-          looked = looked + #old
+          checked = checked + #old
         end
         sweep(ends, 'done')
         sweep(claims, 'claimed')
-        return { looked, removed }
+        return { checked, removed }
         """;
 
     private const string All = """
@@ -110,8 +110,8 @@ internal static class RedisProcessedScripts
         -- than never.
         local function read(id)
           local row = redis.call('HGET', rows, id) or ''
-          local state, fence, print, at, token = string.match(row, '^(%a+) (%d+) (%-?%d+) (%-?%d+) ?(%S*)$')
-          if state == 'claimed' or state == 'done' then return state, fence, print, at, token end
+          local state, fence, fingerprint, at, token = string.match(row, '^(%a+) (%d+) (%-?%d+) (%-?%d+) ?(%S*)$')
+          if state == 'claimed' or state == 'done' then return state, fence, fingerprint, at, token end
         end
         """ + RedisCounters.NextOf;
 }

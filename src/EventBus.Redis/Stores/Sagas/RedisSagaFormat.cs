@@ -96,9 +96,20 @@ internal static class RedisSagaFormat
             ChangedAt = DateTimeOffset.MinValue,
             Content = ReadOnlyMemory<byte>.Empty
         };
-        var defect = ReadPlace(ref entry, place, mark) ? null : "its position is invalid";
-        defect ??= row is not null && ReadRow(ref entry, row) ? null : "its description is invalid";
-        defect ??= content is not null ? null : "its content is missing";
+        string? defect = null;
+        if (!ReadPlace(ref entry, place, mark))
+        {
+            defect = "its place is invalid";
+        }
+        else if (row is null || !ReadRow(ref entry, row))
+        {
+            defect = "its row is invalid";
+        }
+        else if (content is null)
+        {
+            defect = "its content is missing";
+        }
+
         return defect is null ? entry with { Content = content } : entry with { Defect = $"The stored saga cannot be read: {defect}." };
     }
 
@@ -114,7 +125,11 @@ internal static class RedisSagaFormat
         }
 
         // The mark contains the name of the saga, which is needed to process the entry.
-        entry = mark.Split('/') is ["due", var due, ..] ? entry with { Saga = Uri.UnescapeDataString(due) } : entry;
+        if (mark.Split('/') is ["due", var due, ..])
+        {
+            entry = entry with { Saga = Uri.UnescapeDataString(due) };
+        }
+
         return false;
     }
 

@@ -25,8 +25,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>The current end of a stream.</summary>
     public static readonly RedisValue End = "$";
 
-    // The idle time that a release sets on an entry. It is longer than the time after which any instance claims an
-    // entry, so that the entry can be claimed at once.
+    // The idle time that a release sets on an entry. It is longer than the idle time after which instances claim
+    // entries, so that every instance may claim the entry at once.
     private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
 
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
@@ -242,11 +242,12 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         }
 
         // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
-        var flat = reply.Resp3Type == ResultType.Map;
+        var isMap = reply.Resp3Type == ResultType.Map;
         var found = new List<(RedisKey, RedisEntry[])>();
-        for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
+        var step = isMap ? 2 : 1;
+        for (var i = 0; i < reply.Length; i += step)
         {
-            var (stream, read) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            var (stream, read) = isMap ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
             found.Add(((RedisKey)(byte[])stream!, ToEntries(read)));
         }
 

@@ -16,7 +16,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     private readonly ConcurrentDictionary<RedisKey, string> excluded = new();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => excluded.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
+    public string? Problem => excluded.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
 
     /// <summary>The catalog of the streams.</summary>
     public RedisStreamCatalog Catalog => catalog;
@@ -107,7 +107,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         foreach (var stream in group.Streams)
         {
-            if (await EndAsync(stream) is { } end && group.LastRead(stream) is { } read && end < read)
+            var end = await EndAsync(stream);
+            if (end is not null && group.LastRead(stream) is { } read && end < read)
             {
                 log.DataLost(stream!, $"{read}", $"{end}");
                 group.ForgetRead(stream, read);
@@ -119,27 +120,37 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
     private static RedisStreamId? Read(RedisValue recorded)
     {
+        // An opening parenthesis means: the position before this entry.
         var isBefore = recorded.StartsWith("(");
         var text = isBefore ? (RedisValue)((string)recorded!)[1..] : recorded;
-        return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
+        if (!RedisStreamId.TryParse(text, out var id))
+        {
+            return null;
+        }
+
+        return isBefore ? id.Before() : id;
     }
 
     private async Task CreateAllAsync(bool existed, CancellationToken limit)
     {
         var beginning = existed ? RedisGroup.Start : RedisGroup.End;
-        var isEntered = !isOpen || await catalog.IsOpenGroupAsync(group.Name);
+        var isListed = !isOpen || await catalog.IsOpenGroupAsync(group.Name);
         if (isOpen)
         {
-            beginning = isEntered ? RedisGroup.Start : beginning;
+            beginning = isListed ? RedisGroup.Start : beginning;
             group.Add(await catalog.KnownAsync());
             group.Add(await catalog.ScanAsync(limit));
         }
 
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, existed, beginning)));
 
-        // Added last: an instance that finds the group in this set takes a stream without the group for one that was
-        // created later, and reads it from its beginning.
-        await (isEntered ? Task.CompletedTask : catalog.AddOpenGroupAsync(group.Name));
+        // Added last: if an instance finds the group in this set, and a stream without the group, it assumes that the
+        // stream was created later, and reads it from its beginning.
+        if (!isListed)
+        {
+            await catalog.AddOpenGroupAsync(group.Name);
+        }
+
         await catalog.AddAsync(group.Streams);
     }
 
@@ -154,7 +165,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             return true;
         }
         catch (RedisServerException exception)
-            when ((isOpen || excluded.ContainsKey(stream) || (existed && CanExclude)) && RedisErrors.IsOfKey(exception))
+            when (RedisErrors.IsOfKey(exception) && (isOpen || excluded.ContainsKey(stream) || (existed && CanExclude)))
         {
             Exclude(stream, exception);
             return false;
@@ -165,18 +176,21 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         group.Remove(stream);
         var isDenied = RedisErrors.IsKeyDenied(exception);
-        if (excluded.TryAdd(stream, isDenied
+        var problem = isDenied
             ? $"The user has no right to the stream '{stream}': grant it."
-            : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it."))
+            : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it.";
+        if (!excluded.TryAdd(stream, problem))
         {
-            if (isDenied)
-            {
-                log.StreamDenied(stream!, group.Name);
-            }
-            else
-            {
-                log.NotAStream(stream!, group.Name);
-            }
+            return;
+        }
+
+        if (isDenied)
+        {
+            log.StreamDenied(stream!, group.Name);
+        }
+        else
+        {
+            log.NotAStream(stream!, group.Name);
         }
     }
 
@@ -190,12 +204,28 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
 
         var recorded = await catalog.PositionOfAsync(stream, group.Name);
-        var (handled, wasThere) = (Read(recorded), existed || !recorded.IsNull);
-        var end = wasThere ? await EndAsync(stream) : null;
+        var handled = Read(recorded);
+        var wasDeleted = existed || !recorded.IsNull;
+        var end = wasDeleted ? await EndAsync(stream) : null;
         var read = group.LastRead(stream);
-        var last = read is { } seen && seen > handled.GetValueOrDefault() ? seen : handled;
-        var isBehind = last is { } reached && (end is null || end < reached);
-        var position = !wasThere ? beginning : handled is null || isBehind ? RedisGroup.Start : (RedisValue)handled.Value.ToString();
+        var last = read is not null && read > handled.GetValueOrDefault() ? read : handled;
+
+        // True if the stream ends before an entry that the group has read: Redis has lost entries.
+        var hasLostEntries = last is not null && (end is null || end < last);
+        RedisValue position;
+        if (!wasDeleted)
+        {
+            position = beginning;
+        }
+        else if (handled is null || hasLostEntries)
+        {
+            position = RedisGroup.Start;
+        }
+        else
+        {
+            position = handled.Value.ToString();
+        }
+
         try
         {
             await group.Database.StreamCreateConsumerGroupAsync(stream, group.Name, position, createStream: true);
@@ -206,12 +236,12 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             return;
         }
 
-        if (wasThere)
+        if (wasDeleted)
         {
             log.GroupVanished(group.Name, stream!, position!);
         }
 
-        if (isBehind)
+        if (hasLostEntries)
         {
             log.DataLost(stream!, $"{last}", end?.ToString() ?? "nothing");
             group.ForgetRead(stream, read.GetValueOrDefault());

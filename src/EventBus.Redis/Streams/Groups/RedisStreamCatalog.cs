@@ -16,6 +16,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 {
     // Stores the position up to which everything is acknowledged: the position before the oldest pending entry or, if
     // nothing is pending, the last entry that was read. An opening parenthesis means: before this entry.
+    // KEYS: 1 the recorded positions of the groups in the stream, 2 the stream. ARGV: 1 the group.
     private const string RecordScript = """
         local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
         if groups.err then
@@ -27,13 +28,13 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
             info[each[i]] = each[i + 1]
           end
           if info['name'] == ARGV[1] then
-            local place = info['last-delivered-id']
+            local position = info['last-delivered-id']
             if info['pending'] > 0 then
-              place = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
+              position = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
             end
-            -- At its memory limit Redis lets a script continue writing once it has written.
+            -- At its memory limit Redis refuses HSET as the first write of a script, but not as a later one.
             redis.call('HDEL', KEYS[1], ARGV[1])
-            redis.call('HSET', KEYS[1], ARGV[1], place)
+            redis.call('HSET', KEYS[1], ARGV[1], position)
           end
         end
         return false
@@ -44,8 +45,8 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
     public IDatabase Database => database;
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => unusable.Select(each =>
-        $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete it or rename it, or grant the right to it.")
+    public string? Problem => unusable.Select(each =>
+        $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete or rename it, or grant the user the right to it.")
             .FirstOrDefault();
 
     /// <summary>
@@ -63,8 +64,9 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 
     /// <summary>Gets the streams that applications have added, with one fast command.</summary>
     public async Task<RedisKey[]> KnownAsync() =>
-        [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), [])).Select(
-            word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
+        [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), []))
+            .Select(word => names.StreamOfWord((string)word!))
+            .Where(names.IsStream)];
 
     /// <summary>True if a group is in the set of groups that read every stream.</summary>
     public Task<bool> IsOpenGroupAsync(string group) =>

@@ -136,10 +136,18 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     }
 
     /// <summary>Gets the consumer that holds the lease, if it is another one.</summary>
-    public async Task<IReadOnlyCollection<string>> OtherHoldersAsync() =>
-        (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer
-            ? [holder]
-            : [];
+    public async Task<IReadOnlyCollection<string>> OtherHoldersAsync()
+    {
+        var value = (string?)await database.StringGetAsync(Key);
+        if (value is null)
+        {
+            return [];
+        }
+
+        // The value ends with the name of the consumer, which contains no colon.
+        var holder = value[(value.LastIndexOf(':') + 1)..];
+        return holder == consumer ? [] : [holder];
+    }
 
     /// <summary>
     /// Releases the lease for the next instance that requests it, also if the answer to a request of this instance is

@@ -29,16 +29,16 @@ internal sealed class MaintenanceLoop
             $"{name}: {purpose}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.MaintenanceFails(name, purpose, error))
+            (logger, _, error) => logger.MaintenanceFails(name, purpose, error))
         {
             FirstDelay = retryDelay,
             MaxDelay = retryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || reading.Complaint is not null,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || reading.Problem is not null,
         };
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => supervisor.LastError is { } error
+    public string? Problem => supervisor.LastError is { } error
         ? $"The subscription '{consumer.Subscription.Name}' cannot {purpose}: {error.Message}"
         : null;
 

@@ -48,7 +48,7 @@ internal sealed class PendingEntryMaintenance
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => claiming.Complaint ?? renewing.Complaint ?? expiring.Complaint ?? sweeping.Complaint ?? recording.Complaint;
+    public string? Problem => claiming.Problem ?? renewing.Problem ?? expiring.Problem ?? sweeping.Problem ?? recording.Problem;
 
     /// <summary>Takes over entries and removes dead consumers, until the intake stops.</summary>
     public Task RunIntakeAsync(CancellationToken stopIntake) => Task.WhenAll(
@@ -149,7 +149,7 @@ internal sealed class PendingEntryMaintenance
         catch (Exception exception) when (RedisErrors.IsOfKey(exception))
         {
             // The stream or the right to it is gone, and with it the ownership of its entries.
-            settler.Lose(renewed);
+            settler.EndOwnership(renewed);
             throw;
         }
     }
@@ -179,7 +179,7 @@ internal sealed class PendingEntryMaintenance
     /// <summary>Marks entries that could not be renewed as lost, before another instance can take them over.</summary>
     private Task ExpireAsync(CancellationToken stop)
     {
-        settler.Lose(entries.ToArray().Where(entry => consumer.Time.GetElapsedTime(entry.RenewedAt) > consumer.KeepFor));
+        settler.EndOwnership(entries.ToArray().Where(entry => consumer.Time.GetElapsedTime(entry.RenewedAt) > consumer.KeepFor));
         return Task.CompletedTask;
     }
 
@@ -192,6 +192,6 @@ internal sealed class PendingEntryMaintenance
             entry.RenewedAt = now;
         }
 
-        settler.Lose(page.Where(entry => gone.Contains(entry.Id)));
+        settler.EndOwnership(page.Where(entry => gone.Contains(entry.Id)));
     }
 }

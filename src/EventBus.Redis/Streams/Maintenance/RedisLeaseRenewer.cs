@@ -12,7 +12,7 @@ internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease
     private long? renewedAt;
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => loop.Complaint;
+    public string? Problem => loop.Problem;
 
     /// <summary>Renews the lease, and ends the epoch before another instance can begin one.</summary>
     public Task RunAsync(CancellationToken close) => loop.RunAsync(CheckAsync, close);
@@ -32,7 +32,8 @@ internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease
         else if (renewedAt is not { } last || consumer.Time.GetElapsedTime(last) >= consumer.ClaimAfter / 3)
         {
             var now = consumer.Time.GetTimestamp();
-            if (!await consumer.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, consumer.Time, close))
+            var isRenewed = await consumer.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, consumer.Time, close);
+            if (!isRenewed)
             {
                 settler.LoseLease(token);
             }

@@ -58,7 +58,7 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog cat
         var consumers = await database.StreamConsumerInfoAsync(stream, group.Name);
         if (consumers.Any(consumer => TimeSpan.FromMilliseconds(consumer.IdleTimeInMilliseconds) < claimAfter))
         {
-            throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were there less "
+            throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were active less "
                 + $"than {claimAfter} ago. Stop the instances that subscribe to '{subscription}' first.");
         }
 

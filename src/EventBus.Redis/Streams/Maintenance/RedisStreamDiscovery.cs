@@ -30,7 +30,7 @@ internal sealed class RedisStreamDiscovery
             $"{name}: {Purpose}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.MaintenanceFails(name, Purpose, error))
+            (logger, _, error) => logger.MaintenanceFails(name, Purpose, error))
         {
             FirstDelay = AskPeriod,
             MaxDelay = AskPeriod,
@@ -41,7 +41,7 @@ internal sealed class RedisStreamDiscovery
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => supervisor.LastError is { } error
+    public string? Problem => supervisor.LastError is { } error
         ? $"The subscription '{consumer.Subscription.Name}' cannot {Purpose}: {error.Message}"
         : null;
 

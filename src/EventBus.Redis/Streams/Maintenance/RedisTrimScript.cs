@@ -40,18 +40,18 @@ internal static class RedisTrimScript
           redis.call('DEL', KEYS[2])
           redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
         end
-        local active = not holder or holder == ARGV[1]
+        local is_trimmer = not holder or holder == ARGV[1]
 
-        -- For each group: the last delivered entry (last), the oldest entry that it still needs (hold), the first
-        -- unhandled entry (first), and the time since one of its consumers was last active (silent).
+        -- For each group: the last delivered entry (last), the oldest entry that it still needs (needed), the first
+        -- unhandled entry (first), and the time since one of its consumers was last active (idle_time).
         local groups, names = {}, {}
-        local function add(name, last, pending, silent)
+        local function add(name, last, pending, idle_time)
           local first = pending
           if not first then
             local next = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)
             first = next[1] and next[1][1]
           end
-          groups[#groups + 1] = {name = name, last = last, hold = pending or last, first = first, silent = silent}
+          groups[#groups + 1] = {name = name, last = last, needed = pending or last, first = first, idle_time = idle_time}
           names[name] = true
         end
 
@@ -60,24 +60,24 @@ internal static class RedisTrimScript
           for i = 1, #each, 2 do
             info[each[i]] = each[i + 1]
           end
-          local silent
+          local idle_time
           for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, info['name'])) do
             for i = 1, #consumer, 2 do
-              if consumer[i] == 'idle' and (not silent or consumer[i + 1] < silent) then
-                silent = consumer[i + 1]
+              if consumer[i] == 'idle' and (not idle_time or consumer[i + 1] < idle_time) then
+                idle_time = consumer[i + 1]
               end
             end
           end
           local pending = info['pending'] > 0 and redis.call('XPENDING', stream, info['name'])[2]
-          add(info['name'], info['last-delivered-id'], pending, silent)
+          add(info['name'], info['last-delivered-id'], pending, idle_time)
         end
 
         -- A group that was destroyed, but not retired, is created again at its recorded position. A group that reads
         -- every stream and has no recorded position in this stream is created at the beginning of the stream.
-        local places = redis.call('HGETALL', KEYS[3])
-        for i = 1, #places, 2 do
-          if not names[places[i]] then
-            add(places[i], string.match(places[i + 1], '%d+%-%d+') or '0-0', string.match(places[i + 1], '%((.*)'))
+        local recorded = redis.call('HGETALL', KEYS[3])
+        for i = 1, #recorded, 2 do
+          if not names[recorded[i]] then
+            add(recorded[i], string.match(recorded[i + 1], '%d+%-%d+') or '0-0', string.match(recorded[i + 1], '%((.*)'))
           end
         end
         for _, name in ipairs(redis.call('SMEMBERS', KEYS[4])) do
@@ -86,29 +86,29 @@ internal static class RedisTrimScript
           end
         end
 
-        local idle, lost, more, low, gone, unread = {}, {}, 0, nil, {}, {}
+        local idle_groups, lost, more, lowest, inactive, unread_state = {}, {}, 0, nil, {}, {}
         for _, group in ipairs(groups) do
-          if not group.silent or group.silent > tonumber(ARGV[7]) then
-            gone[#gone + 1] = group.name
+          if not group.idle_time or group.idle_time > tonumber(ARGV[7]) then
+            inactive[#inactive + 1] = group.name
           end
           if group.first and now - tonumber(string.match(group.first, '%d+')) > tonumber(ARGV[3])
-            and (not group.silent or group.silent > tonumber(ARGV[3])) then
-            idle[#idle + 1] = group.name
+            and (not group.idle_time or group.idle_time > tonumber(ARGV[3])) then
+            idle_groups[#idle_groups + 1] = group.name
           end
-          if not low or less(group.hold, low) then
-            low = group.hold
+          if not lowest or less(group.needed, lowest) then
+            lowest = group.needed
           end
         end
 
         -- Redis removes a limited number of entries for each call. If it has removed any, there may be more to remove.
-        if active and ARGV[4] == '1' and low and redis.call('XTRIM', stream, 'MINID', '~', low) > 0 then
+        if is_trimmer and ARGV[4] == '1' and lowest and redis.call('XTRIM', stream, 'MINID', '~', lowest) > 0 then
           more = 1
         end
 
         -- No group reads the stream, and no group has a recorded position in it.
         if #groups == 0 and ARGV[4] == '1' and ARGV[6] ~= '0' then
           local cut = 0
-          if active and redis.call('XLEN', stream) > tonumber(ARGV[6]) then
+          if is_trimmer and redis.call('XLEN', stream) > tonumber(ARGV[6]) then
             -- First whole nodes of the stream, a limited number for each call. Then the rest, which is less than a
             -- node.
             cut = redis.call('XTRIM', stream, 'MAXLEN', '~', ARGV[6])
@@ -122,13 +122,13 @@ internal static class RedisTrimScript
             redis.call('INCRBY', KEYS[5], cut)
             redis.call('PEXPIRE', KEYS[5], ARGV[8])
           end
-          unread = {redis.call('XLEN', stream), tonumber(redis.call('GET', KEYS[5]) or 0)}
-        elseif active and #groups > 0 then
+          unread_state = {redis.call('XLEN', stream), tonumber(redis.call('GET', KEYS[5]) or 0)}
+        elseif is_trimmer and #groups > 0 then
           redis.call('DEL', KEYS[5])
         end
 
         local excess = redis.call('XLEN', stream) - tonumber(ARGV[5])
-        if active and tonumber(ARGV[5]) > 0 and excess > 0 then
+        if is_trimmer and tonumber(ARGV[5]) > 0 and excess > 0 then
           -- At most 100 entries for each call, because the script loads them into memory.
           local cut = math.min(excess, 100)
           local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', cut + 1)
@@ -147,6 +147,6 @@ internal static class RedisTrimScript
           redis.call('XTRIM', stream, 'MINID', '=', entries[cut + 1][1])
           more = excess > cut and 1 or more
         end
-        return {idle, lost, more, gone, unread}
+        return {idle_groups, lost, more, inactive, unread_state}
         """;
 }

@@ -32,6 +32,9 @@ internal sealed class RedisTrimmer(
 
     private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
 
+    // The maximum number of streams or groups that one text of the health check names.
+    private const int MaxReported = 3;
+
     private readonly string self = RedisTopology.NewConsumer();
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
@@ -58,30 +61,55 @@ internal sealed class RedisTrimmer(
             $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
 
-    private TimeSpan CutFor => options.TrimPeriod * CutRounds is var rounds && rounds > CutMemory ? rounds : CutMemory;
+    private TimeSpan CutFor
+    {
+        get
+        {
+            var rounds = options.TrimPeriod * CutRounds;
+            return rounds > CutMemory ? rounds : CutMemory;
+        }
+    }
 
-    private string? UnreadComplaint => unread.Where(each => each.Value.Cut > 0)
+    private string? UnreadProblem => unread.Where(each => each.Value.Cut > 0)
         .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond "
             + $"{options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop "
             + "publishing them.")
         .FirstOrDefault();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint =>
-        failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}"))
-            : findings.Count == 0 ? UnreadComplaint
-            : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
+    public string? Problem
+    {
+        get
+        {
+            if (failures.Count > 0)
             {
-                { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group "
-                    + $"'{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
-                _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has not read its events for more than "
-                    + $"{options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: "
-                    + $"{names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
-            }));
+                var failed = failures.Take(MaxReported).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}");
+                return string.Join(" ", failed);
+            }
+
+            if (findings.Count == 0)
+            {
+                return UnreadProblem;
+            }
+
+            var found = findings.OrderBy(each => each.Key).Take(MaxReported);
+            return string.Join(" ", found.Select(each => ProblemOf(each.Key.Stream, each.Key.Group, each.Value)));
+        }
+    }
+
+    private string ProblemOf(string stream, string group, Finding finding) => finding.Lost > 0
+        ? $"The maximum length of the stream '{stream}' cost the consumer group '{group}' {finding.Lost} events. Handle them faster, or "
+            + $"raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}."
+        : $"The consumer group '{group}' of the stream '{stream}' has not read its events for more than {options.IdleGroupAfter} and "
+            + $"holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(group, stream)}.";
 
     public Task RunAsync(CancellationToken stop)
     {
-        var supervisor = new SupervisedLoop("trimming", names.Time, log, (full, _, error) => full.CannotTrimAny(options.TrimPeriod, error))
+        var supervisor = new SupervisedLoop(
+            "trimming",
+            names.Time,
+            log,
+            (logger, _, error) => logger.CannotTrimAny(options.TrimPeriod, error))
         {
             FirstDelay = options.TrimPeriod,
             MaxDelay = options.TrimPeriod,
@@ -125,15 +153,18 @@ internal sealed class RedisTrimmer(
             {
                 // A stream that is long or still grows gets at most the time of one round; the next round continues.
                 var begunAt = names.Time.GetTimestamp();
-                while (await TrimAsync(stream, found, unreadNow, goneNow, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
+                bool hasMore;
+                do
                 {
+                    hasMore = await TrimAsync(stream, found, unreadNow, goneNow, stop);
                 }
+                while (hasMore && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod);
             }
             catch (Exception exception) when (exception is not (RedisConnectionException or TimeoutException or OperationCanceledException))
             {
                 // The other streams are still trimmed.
                 failed[stream!] = exception.Message;
-                log.Failing(TrimmingOf(stream!), exception, full => full.CannotTrim(stream!, options.TrimPeriod, exception));
+                log.Failing(TrimmingOf(stream!), exception, logger => logger.CannotTrim(stream!, options.TrimPeriod, exception));
             }
         }
 
@@ -200,6 +231,8 @@ internal sealed class RedisTrimmer(
             (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds,
             (long)CutFor.TotalMilliseconds
         ];
+        // The places of the answer: 0 idle groups, 1 lost events, 2 if there is more, 3 inactive groups, 4 unread
+        // stream.
         var answer = await catalog.Database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values)
             .WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var group in (string[])answer[0]!)

@@ -27,9 +27,16 @@ internal sealed class RedisListPublisher(RedisPublisher publisher, IDatabase dat
             if (order.IsHeldBack(envelope.Key))
             {
                 outcomes.Span[i] = KeyOrder.NotSent;
+                continue;
             }
-            else if ((publisher.TryWrite(envelope, out var fields)
-                ?? (publisher.IsTooLarge(envelope) ? await limit.CheckAsync(envelope, deadline) : null)) is { } problem)
+
+            var problem = publisher.TryWrite(envelope, out var fields);
+            if (problem is null && publisher.IsTooLarge(envelope))
+            {
+                problem = await limit.CheckAsync(envelope, deadline);
+            }
+
+            if (problem is not null)
             {
                 outcomes.Span[i] = PublishOutcome.Rejected(problem);
                 order.HoldBack(envelope.Key);
@@ -53,9 +60,13 @@ internal sealed class RedisListPublisher(RedisPublisher publisher, IDatabase dat
                 if (outcome.Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcome.Error))
                 {
                     var stream = entries[position].Item1;
-                    outcome = refusals.TryGetValue(stream, out var known)
-                        ? known
-                        : refusals[stream] = await WhyDiscardedAsync(stream, outcome, deadline);
+                    if (!refusals.TryGetValue(stream, out var refusal))
+                    {
+                        refusal = await WhyDiscardedAsync(stream, outcome, deadline);
+                        refusals.Add(stream, refusal);
+                    }
+
+                    outcome = refusal;
                 }
 
                 outcomes.Span[indexes[position]] = outcome;

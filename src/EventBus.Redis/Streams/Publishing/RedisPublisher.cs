@@ -42,7 +42,12 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     public async ValueTask PublishAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var problem = TryWrite(envelope, out var fields);
-        if (problem is not null || (IsTooLarge(envelope) && (problem = await limit.CheckAsync(envelope, deadline)) is not null))
+        if (problem is null && IsTooLarge(envelope))
+        {
+            problem = await limit.CheckAsync(envelope, deadline);
+        }
+
+        if (problem is not null)
         {
             outcomes.Span[0] = PublishOutcome.Rejected(problem);
             return;
@@ -80,7 +85,8 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     {
         if (!streams.TryGetValue(envelope.Name, out var stream))
         {
-            streams[envelope.Name] = stream = names.StreamOf(envelope.Name);
+            stream = names.StreamOf(envelope.Name);
+            streams[envelope.Name] = stream;
 
             // Done once, without waiting: a subscription that misses it finds the stream by a scan of the keys.
             _ = database.SetAddAsync(names.KnownWords, names.WordOf(stream), CommandFlags.FireAndForget);
@@ -105,19 +111,20 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     /// <returns>The batch that contains the entry, and its position there.</returns>
     private (RedisWriteBatch Write, int Position) Add(RedisKey stream, NameValueEntry[] fields, CancellationToken deadline)
     {
-        (RedisWriteBatch, int) place;
+        (RedisWriteBatch, int) added;
         lock (gate)
         {
             if (open is null || open.Deadline != deadline || open.Count == MaxEntries)
             {
-                waiting.Enqueue(open = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), together: false, deadline));
+                open = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), together: false, deadline);
+                waiting.Enqueue(open);
             }
 
-            place = (open, open.Add(stream, fields));
+            added = (open, open.Add(stream, fields));
         }
 
         SendDue();
-        return place;
+        return added;
     }
 
     /// <summary>
@@ -125,30 +132,42 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     /// </summary>
     private void SendDue()
     {
-        for (var write = NextDue(continues: false); write is not null; write = NextDue(continues: true))
+        var write = NextDue(isSender: false);
+        while (write is not null)
         {
             write.Send(database);
+
+            // Not awaited: it sends the batches that are due when this one is answered.
             _ = ContinueAfterAsync(write);
+            write = NextDue(isSender: true);
         }
     }
 
-    private RedisWriteBatch? NextDue(bool continues)
+    /// <summary>Takes the next batch that is due; null if there is none, or if another caller sends.</summary>
+    /// <param name="isSender">True if the caller has sent the previous batch.</param>
+    private RedisWriteBatch? NextDue(bool isSender)
     {
         lock (gate)
         {
-            if (isSending && !continues)
+            if (isSending && !isSender)
             {
                 return null;
             }
 
-            isSending = waiting.Count > 1 || (waiting.Count == 1 && (open is null || open.Count * Part >= unanswered));
+            // A batch to which no entries can be added is due. The last one is also due when it is large enough.
+            var isDue = waiting.Count > 1 || (waiting.Count == 1 && (open is null || open.Count * Part >= unanswered));
+            isSending = isDue;
             if (!isSending)
             {
                 return null;
             }
 
             var next = waiting.Dequeue();
-            open = open == next ? null : open;
+            if (open == next)
+            {
+                open = null;
+            }
+
             unanswered += next.Count;
             return next;
         }

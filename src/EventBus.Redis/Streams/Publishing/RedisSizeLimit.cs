@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Knows the maximum length of one argument, as the server last reported it, so that longer events are refused before
+/// Stores the maximum length of one argument, as the server last reported it, so that longer events are refused before
 /// they are sent. Thread-safe.
 /// </summary>
 internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
@@ -33,10 +33,11 @@ internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
     public async Task<EventBusException?> CheckAsync(Envelope envelope, CancellationToken deadline)
     {
         await AskAsync(deadline);
-        return envelope.Body.Length is var length && Volatile.Read(ref known) is var limit && length > limit
+        var (length, limit) = (envelope.Body.Length, Volatile.Read(ref known));
+        return length > limit
             ? new EventBusException(
                 $"The event has {length:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len). "
-                + "Make it smaller, or raise the limit of the server.")
+                    + "Make it smaller, or raise the limit of the server.")
             : null;
     }
 

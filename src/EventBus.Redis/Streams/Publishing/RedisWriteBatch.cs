@@ -69,9 +69,15 @@ internal sealed class RedisWriteBatch
         }
 
         var answer = all is null ? null : Volatile.Read(ref all[position]);
-        return answer is { IsCompletedSuccessfully: true } ? OutcomeOf(await answer)
-            : (answer?.Exception?.InnerException ?? error) is { } problem ? RedisErrors.OutcomeOf(problem)
-            : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+        if (answer is { IsCompletedSuccessfully: true })
+        {
+            return OutcomeOf(await answer);
+        }
+
+        var problem = answer?.Exception?.InnerException ?? error;
+        return problem is null
+            ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
+            : RedisErrors.OutcomeOf(problem);
     }
 
     /// <summary>
@@ -81,7 +87,7 @@ internal sealed class RedisWriteBatch
     internal static PublishOutcome OutcomeOf(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
         ? PublishOutcome.Accepted
         : PublishOutcome.InDoubt(new EventBusException(
-            "Redis, or a proxy before it, answered the publish with a text that is no id of a stream entry. "
+            "Redis, or a proxy before it, answered the publish with a text that is not the id of a stream entry. "
             + "Publish again under the same id."));
 
     private async Task SendAsync(IDatabase database)

@@ -42,7 +42,8 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
     public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, CancellationToken stop)
     {
         var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
-        for (var done = 0; done < unseen.Count;)
+        var done = 0;
+        while (done < unseen.Count)
         {
             using var request = Requests.BeginFetch(unseen.Count - done);
             var bulk = await consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
@@ -69,8 +70,9 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
     public (List<UnackedEntry> Own, RedisValue[] Others) Convert(
         RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
     {
-        // The server delivered them at most one blocking wait after the request, however long the answer took.
-        var deliveredAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
+        // The server delivered the entries at most one blocking wait after the request, however long the answer took.
+        var latestDelivery = askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency);
+        var deliveredAt = Math.Min(time.GetTimestamp(), latestDelivery);
         var (own, others) = (new List<UnackedEntry>(), new List<RedisValue>());
         var last = RedisValue.Null;
         var late = 0;
@@ -109,9 +111,10 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
 
     private void ReportMisplaced(RedisKey stream, Envelope envelope)
     {
-        if (consumer.Names.StreamOf(envelope.Name) is var home && home != stream && misplaced.TryAdd(stream, true))
+        var rightStream = consumer.Names.StreamOf(envelope.Name);
+        if (rightStream != stream && misplaced.TryAdd(stream, true))
         {
-            consumer.Log.Misplaced(stream!, envelope.Name, home!, consumer.Subscription.Name);
+            consumer.Log.Misplaced(stream!, envelope.Name, rightStream!, consumer.Subscription.Name);
         }
     }
 }

@@ -110,7 +110,8 @@ internal sealed class RedisOrderedReadLoop(
 
             // Entries that are held already are left out: they were delivered before the connection failed, or their
             // acknowledgement is in transit.
-            if (!await DeliverAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), request.At, stop))
+            var unseen = page.Entries.Where(each => !held.Contains(each.Entry.Id));
+            if (!await DeliverAsync(token, stream, unseen, request.At, stop))
             {
                 return false;
             }
@@ -122,7 +123,7 @@ internal sealed class RedisOrderedReadLoop(
     /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
     private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
     {
-        var (room, over) = (await RoomAsync(stop), settler.Ended);
+        var (room, epochEnd) = (await RoomAsync(stop), settler.Ended);
         using (var request = Dispatcher.Requests.Begin(room))
         {
             var (bulk, streams) = (await OpenBulkAsync(stop), Consumer.Group.Streams);
@@ -145,9 +146,14 @@ internal sealed class RedisOrderedReadLoop(
         }
 
         // A wait that is still in progress is used again, because any new entry ends it.
-        var isOver = signal.IsCompletedSuccessfully || signal.IsFaulted;
-        signal = isOver ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
-        await (await Task.WhenAny(signal, over).WaitAsync(stop));
+        if (signal.IsCompletedSuccessfully || signal.IsFaulted)
+        {
+            signal = RedisGroup.WaitForNewAsync(blocking, positions).Observed();
+        }
+
+        // Awaits the task that ended first, so that its error is thrown.
+        var first = await Task.WhenAny(signal, epochEnd).WaitAsync(stop);
+        await first;
     }
 
     /// <summary>
@@ -161,7 +167,8 @@ internal sealed class RedisOrderedReadLoop(
         while (true)
         {
             var removal = Entries.NextRemoval();
-            if (Consumer.Capacity - Entries.Count is > 0 and var room)
+            var room = Consumer.Capacity - Entries.Count;
+            if (room > 0)
             {
                 return room;
             }

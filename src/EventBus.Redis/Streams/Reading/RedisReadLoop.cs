@@ -18,10 +18,10 @@ internal abstract class RedisReadLoop
     protected RedisReadLoop(RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler)
     {
         (Consumer, Entries, Dispatcher, Settler) = (consumer, entries, dispatcher, settler);
-        supervisor = new SupervisedLoop($"reading for {consumer.Subscription.Name}", consumer.Time, consumer.Log, (full, _, error) =>
+        supervisor = new SupervisedLoop($"reading for {consumer.Subscription.Name}", consumer.Time, consumer.Log, (logger, _, error) =>
         {
             isFailureLogged = true;
-            full.CannotRead(consumer.Subscription.Name, error);
+            logger.CannotRead(consumer.Subscription.Name, error);
         })
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
@@ -29,7 +29,7 @@ internal abstract class RedisReadLoop
     }
 
     /// <summary>The reason why no entries are received; null if there is no problem.</summary>
-    public string? Complaint => supervisor.LastError?.Message ?? (exists ? null : "Its consumer group is not there yet.");
+    public string? Problem => supervisor.LastError?.Message ?? (exists ? null : "Its consumer group was not created yet.");
 
     protected RedisConsumer Consumer { get; }
 
@@ -40,14 +40,14 @@ internal abstract class RedisReadLoop
     protected EntrySettler Settler { get; }
 
     /// <summary>Reads until the loop is stopped.</summary>
-    /// <param name="live">
+    /// <param name="groupExists">
     /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
     /// after that.
     /// </param>
     /// <param name="stop">Ends the loop.</param>
-    public Task RunAsync(bool live, CancellationToken stop)
+    public Task RunAsync(bool groupExists, CancellationToken stop)
     {
-        exists = live;
+        exists = groupExists;
         return supervisor.RepeatAsync(PrepareAsync, ReadAsync, stop);
     }
 
@@ -68,7 +68,11 @@ internal abstract class RedisReadLoop
     private async Task<IDatabase> PrepareAsync(CancellationToken stop)
     {
         var failure = supervisor.LastError;
-        await (failure is null ? Task.CompletedTask : RepairAsync(failure, stop));
+        if (failure is not null)
+        {
+            await RepairAsync(failure, stop);
+        }
+
         if (!exists)
         {
             await Consumer.Positions.CreateAsync(existed: false, stop);
@@ -84,7 +88,7 @@ internal abstract class RedisReadLoop
         var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
         if (isFailureLogged)
         {
-            // The complaint ends before the log says so.
+            // The problem ends before the log says so.
             isFailureLogged = false;
             supervisor.Succeeded();
             Consumer.Log.BackInReach(Consumer.Subscription.Name);

@@ -22,13 +22,13 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     private bool areAcksComplete;
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint
+    public string? Problem
     {
         get
         {
             lock (acksGate)
             {
-                return acks.Values.Select(each => each.Queue.Complaint).FirstOrDefault(each => each is not null);
+                return acks.Values.Select(each => each.Queue.Problem).FirstOrDefault(each => each is not null);
             }
         }
     }
@@ -58,7 +58,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
             if (!acks.TryGetValue(entry.Stream, out var ack))
             {
                 var queue = new RedisAckQueue(entry.Stream, consumer, entries);
-                acks.Add(entry.Stream, ack = (queue, queue.RunAsync(close)));
+                ack = (queue, queue.RunAsync(close));
+                acks.Add(entry.Stream, ack);
             }
 
             ack.Queue.Add(entry);
@@ -85,7 +86,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     public abstract ValueTask ReleaseAsync(UnackedEntry entry);
 
     /// <summary>Ends the ownership of entries that another consumer owns or may own, or that no longer exist.</summary>
-    public virtual void Lose(IEnumerable<UnackedEntry> lost) => LoseUnsettled(lost);
+    public virtual void EndOwnership(IEnumerable<UnackedEntry> lost) => LoseUnsettled(lost);
 
     /// <summary>Handles that the groups were created again: no consumer owns the entries of before.</summary>
     public virtual void GroupsRecreated()
@@ -131,7 +132,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     /// Removes and returns the entries whose deliveries the bus has not read from the channel. These deliveries do not
     /// count for the next owner.
     /// </summary>
-    protected UnackedEntry[] TakeBackUnstarted()
+    protected UnackedEntry[] RemoveUnstarted()
     {
         var buffered = entries.Drain();
         UnackedEntry[] unstarted = [.. entries.ToArray().Where(entry => buffered.Contains(entry.Envelope))];
@@ -151,7 +152,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         foreach (var entry in lost)
         {
             // False for an entry whose acknowledgement is in transit: it is handled, and not lost.
-            if (entry.Lose())
+            if (entry.EndOwnership())
             {
                 unsettled++;
                 entries.Remove(entry);

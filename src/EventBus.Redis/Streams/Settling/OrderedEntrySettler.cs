@@ -93,7 +93,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     /// </summary>
     public override void Acknowledge(UnackedEntry entry)
     {
-        if (lease is { Token: { } token } && lease.Remaining <= TimeSpan.Zero)
+        if (lease.Token is { } token && lease.Remaining <= TimeSpan.Zero)
         {
             LoseLease(token);
         }
@@ -116,7 +116,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
                 return ValueTask.CompletedTask;
             }
 
-            var next = entry.Again();
+            var next = entry.NextDelivery();
             next.MayHaveStarted = false;
             if (Entries.TryReplace(entry, next))
             {
@@ -132,7 +132,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     /// Marks entries as lost that a consumer has taken without the lease, and ends the epoch, so that delivery
     /// restarts.
     /// </summary>
-    public override void Lose(IEnumerable<UnackedEntry> lost)
+    public override void EndOwnership(IEnumerable<UnackedEntry> lost)
     {
         lock (gate)
         {
@@ -172,7 +172,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     /// </summary>
     public override Task StopAsync()
     {
-        TakeBackUnstarted();
+        RemoveUnstarted();
         return Task.CompletedTask;
     }
 

@@ -13,8 +13,8 @@ internal sealed class RedisAckQueue
 {
     private const int Batch = 256;
 
-    // The number of consecutive failures from which on they are reported.
-    private const int Few = 3;
+    // The number of consecutive failures after which they are logged.
+    private const int FailuresBeforeLog = 3;
 
     private readonly RedisKey stream;
     private readonly RedisConsumer consumer;
@@ -34,16 +34,16 @@ internal sealed class RedisAckQueue
             $"{consumer.Subscription.Name}: acknowledging of {stream}",
             consumer.Time,
             consumer.Log,
-            (full, _, error) => full.MaintenanceFails(consumer.Subscription.Name, $"acknowledge what it has handled of {stream}", error))
+            (logger, _, error) => logger.MaintenanceFails(consumer.Subscription.Name, $"acknowledge handled events of {stream}", error))
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < Few,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < FailuresBeforeLog,
         };
     }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => supervisor.LastError is { } error
-        ? $"The subscription '{consumer.Subscription.Name}' cannot acknowledge what it has handled of '{stream}': {error.Message}"
+    public string? Problem => supervisor.LastError is { } error
+        ? $"The subscription '{consumer.Subscription.Name}' cannot acknowledge handled events of '{stream}': {error.Message}"
         : null;
 
     /// <summary>Adds a handled entry. After <see cref="Complete"/> the entry stays pending.</summary>

@@ -11,7 +11,7 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
     /// </summary>
     public override async ValueTask ReleaseAsync(UnackedEntry entry)
     {
-        var next = entry.Again();
+        var next = entry.NextDelivery();
         if (Entries.TryReplace(entry, next) && !Entries.TryDeliver(next))
         {
             // The bus never received this delivery, so it does not count as an attempt.
@@ -22,13 +22,13 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
 
     /// <summary>Releases the entries whose deliveries the bus has not read from the channel.</summary>
     public override async Task StopAsync() =>
-        await ReleaseUnstartedAsync(TakeBackUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
+        await ReleaseUnstartedAsync(RemoveUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
 
     private async Task ReleaseUnstartedAsync(UnackedEntry[] unstarted)
     {
         // Comes first: it releases every pending entry that this instance does not hold. The next line ends the holding
         // of the buffered entries, which would then be taken for unseen ones.
         await ReleaseUnseenAsync();
-        await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.Lose())]);
+        await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.EndOwnership())]);
     }
 }

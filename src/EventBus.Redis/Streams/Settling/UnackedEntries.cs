@@ -11,7 +11,7 @@ namespace EventBus;
 internal sealed class UnackedEntries
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<Place, UnackedEntry> entries = [];
+    private readonly Dictionary<EntryKey, UnackedEntry> entries = [];
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
 
     // The signal for the read loop, which is the only waiter. Null while it does not wait.
@@ -60,7 +60,7 @@ internal sealed class UnackedEntries
     {
         lock (gate)
         {
-            if (!entries.TryAdd(PlaceOf(entry), entry))
+            if (!entries.TryAdd(KeyOf(entry), entry))
             {
                 return;
             }
@@ -98,12 +98,12 @@ internal sealed class UnackedEntries
     {
         lock (gate)
         {
-            if (!entries.TryGetValue(PlaceOf(before), out var current) || current != before)
+            if (!entries.TryGetValue(KeyOf(before), out var current) || current != before)
             {
                 return false;
             }
 
-            entries[PlaceOf(before)] = next;
+            entries[KeyOf(before)] = next;
             return true;
         }
     }
@@ -115,9 +115,9 @@ internal sealed class UnackedEntries
         {
             foreach (var entry in gone)
             {
-                if (entries.TryGetValue(PlaceOf(entry), out var current) && current == entry)
+                if (entries.TryGetValue(KeyOf(entry), out var current) && current == entry)
                 {
-                    entries.Remove(PlaceOf(entry));
+                    entries.Remove(KeyOf(entry));
                 }
             }
 
@@ -135,9 +135,9 @@ internal sealed class UnackedEntries
         }
     }
 
-    private static Place PlaceOf(UnackedEntry entry) => new(entry.Stream, entry.Position);
+    private static EntryKey KeyOf(UnackedEntry entry) => new(entry.Stream, entry.Position);
 
-    private readonly record struct Place(RedisKey Stream, RedisStreamId Id)
+    private readonly record struct EntryKey(RedisKey Stream, RedisStreamId Id)
     {
         // Two streams rarely have the same id.
         public override int GetHashCode() => Id.GetHashCode();

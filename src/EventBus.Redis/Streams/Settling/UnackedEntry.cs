@@ -36,7 +36,7 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
     public required long RenewedAt { get; set; }
 
     /// <summary>Creates the next delivery of a released entry.</summary>
-    public UnackedEntry Again() => new(settler, stream, id, envelope, earlierDeliveries + 1) { RenewedAt = RenewedAt };
+    public UnackedEntry NextDelivery() => new(settler, stream, id, envelope, earlierDeliveries + 1) { RenewedAt = RenewedAt };
 
     public Delivery ToDelivery() => new(envelope, this, earlierDeliveries: earlierDeliveries, lost: lost.Token);
 
@@ -53,7 +53,7 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
 
     /// <summary>Ends the ownership. The delivery can no longer be settled.</summary>
     /// <returns>True if it was not settled before.</returns>
-    public bool Lose()
+    public bool EndOwnership()
     {
         var wasUnsettled = TrySettle();
         if (wasUnsettled)

@@ -8,8 +8,10 @@ namespace EventBus;
 /// <summary>Stores delayed events in a database.</summary>
 internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelayStore
 {
-    private const int MostNamed = 10;
+    private const int MaxNamedRows = 10;
 
+    // Columns: turn is the time at which the event is due, or at which the lease of its claim ends; claimed is 1 if an
+    // instance has claimed the event, and 0 or 2 if not (see SqlClock).
     private readonly string add =
         $"""
         INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body)
@@ -19,7 +21,7 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
 
     private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND "
         + "turn <= @now ORDER BY turn, seq LIMIT @max";
-    private readonly string dueSeqs =
+    private readonly string selectDueRows =
         $"SELECT seq FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
     private readonly string one =
         $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND seq = @seq";
@@ -29,19 +31,19 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     private readonly string cancel = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event AND claimed = 0";
     private readonly string list = $"SELECT event_id, event_name, turn, attributes FROM {database.Prefix}delays WHERE app = @app AND "
         + "claimed = 0 ORDER BY turn, seq LIMIT @max";
-    private readonly string listBare =
+    private readonly string listWithoutAttributes =
         $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
     private readonly string count = $"SELECT n FROM {database.Prefix}delay_counts WHERE app = @app";
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
 
-    // The damaged rows that the last claim found.
+    // The row numbers of the damaged rows that the last claim found.
     private volatile IReadOnlySet<long> damaged = new HashSet<long>();
 
     /// <summary>Gets the problems of the file; empty if there are none.</summary>
     public IReadOnlyCollection<string> Problems => damaged is { Count: > 0 } found
-        ? [$"The SQLite database is damaged where {found.Count} delayed events are kept (table {database.Prefix}delays, seq "
-            + $"{string.Join(", ", found.Take(MostNamed))}): they are not published. Restore it from a backup, or recover what is left "
+        ? [$"The SQLite database is damaged where {found.Count} delayed events are stored (table {database.Prefix}delays, seq "
+            + $"{string.Join(", ", found.Take(MaxNamedRows))}): they are not published. Restore it from a backup, or recover what is left "
             + "with '.recover' of the sqlite3 program."]
         : [];
 
@@ -111,15 +113,20 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     {
         var claimed = new List<Envelope>();
         var found = new HashSet<long>();
-        foreach (var seq in await database.ReadAsync(
-            session => session.Prepare(dueSeqs).Set("@now", now).Set("@max", int.MaxValue).ListAsync(static reader => reader.GetInt64(0)),
-            cancellationToken))
+        var due = await database.ReadAsync(
+            session => session.Prepare(selectDueRows)
+                .Set("@now", now)
+                .Set("@max", int.MaxValue)
+                .ListAsync(static reader => reader.GetInt64(0)),
+            cancellationToken);
+        foreach (var seq in due)
         {
             try
             {
-                claimed.AddRange((await database.WriteAsync(
+                var batch = await database.WriteAsync(
                     session => ClaimAsync(session, () => session.Prepare(one).Set("@seq", seq).ListAsync(Read), now.Plus(lease)),
-                    cancellationToken)).Entries);
+                    cancellationToken);
+                claimed.AddRange(batch.Entries);
             }
             catch (Exception exception) when (database.IsDamage(exception))
             {
@@ -169,7 +176,9 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         catch (Exception exception) when (database.IsDamage(exception))
         {
             // The events are listed without their attributes, which may lie in a damaged part of the file.
-            return await database.ReadAsync(session => session.Prepare(listBare).Set("@max", max).ListAsync(ReadEntry), cancellationToken);
+            return await database.ReadAsync(
+                session => session.Prepare(listWithoutAttributes).Set("@max", max).ListAsync(ReadEntry),
+                cancellationToken);
         }
     }
 

@@ -7,6 +7,10 @@ namespace EventBus;
 /// Counts the attempts of events that are not stored as entries. Each method runs inside an operation that the writer
 /// or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
+/// <remarks>
+/// The column <c>starts</c> stores <see cref="AttemptCount.Attempts"/>, and <c>accompanied</c> stores
+/// <see cref="AttemptCount.Concurrent"/>.
+/// </remarks>
 internal sealed class AttemptTable(string prefix)
 {
     private readonly string find =
@@ -35,14 +39,14 @@ internal sealed class AttemptTable(string prefix)
         AttemptCount added,
         DateTimeOffset now)
     {
-        var kept = await session.Prepare(find)
+        var stored = await session.Prepare(find)
             .Set("@subscription", subscription)
             .Set("@event", eventId)
             .FirstAsync<AttemptCount?>(reader => Read(reader));
 
-        // The first attempt is not written to the table.
-        var before = kept ?? new AttemptCount(1, 0);
-        if (added == default || (kept is null && added.Attempts == 0))
+        // The first attempt is not written to the table, so an event without a row has had one attempt.
+        var before = stored ?? new AttemptCount(1, 0);
+        if (added == default || (stored is null && added.Attempts == 0))
         {
             return before;
         }
@@ -67,6 +71,6 @@ internal sealed class AttemptTable(string prefix)
     private static AttemptCount Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
-        return new AttemptCount(row.Count(), row.Count());
+        return new AttemptCount(row.NonNegativeInt(), row.NonNegativeInt());
     }
 }

@@ -5,6 +5,7 @@ namespace EventBus;
 /// <summary>
 /// Runs the SQL statements that list, count and sweep the dead letters among the failed events, and claim their alerts.
 /// Each method runs inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
+/// <see cref="FailureTable"/> lists the meanings of the columns.
 /// </summary>
 internal sealed class DeadLetterTable(string prefix)
 {
@@ -27,8 +28,9 @@ internal sealed class DeadLetterTable(string prefix)
 
     private readonly string selectCountOfEvent = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
 
-    // The unary plus prevents SQLite from using the index by time and then sorting all alerts: few alerts are leased,
-    // and the oldest are read first.
+    // alert_at is the time at which an alert may be sent, or at which its lease ends. The unary plus prevents SQLite
+    // from using the index by alert_at, after which it would have to sort all alerts. Few alerts are leased, so reading
+    // them by number until @max are found is faster.
     private readonly string selectAlerts =
         $"""
         SELECT event_id, number, subscription, event_name FROM {prefix}failures
@@ -113,13 +115,16 @@ internal sealed class DeadLetterTable(string prefix)
     public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
         await session.Prepare(settleAlert)
             .Set("@subscription", alert.Subscription)
-            .Set("@event", alert.Id[(alert.Subscription.Length + 1)..])
+            .Set("@event", EventIdOf(alert))
             .Set("@number", alert.Number)
             .ExecuteAsync();
 
     /// <summary>Lists dead letters whose last failure is before a time, the oldest first.</summary>
     public ValueTask<List<FailureRow>> ListOldAsync(SqlSession session, DateTimeOffset before, int max) =>
         session.Prepare(selectOld).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
+
+    // The id of a dead letter is the name of its subscription, a separator and the id of its event.
+    private static string EventIdOf(PendingAlert alert) => alert.Id[(alert.Subscription.Length + 1)..];
 
     private static SqlStatement Filtered(SqlStatement statement, DeadLetterFilter filter) =>
         statement.Set("@subscription", filter.Subscription)

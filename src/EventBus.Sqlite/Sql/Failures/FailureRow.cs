@@ -24,11 +24,24 @@ internal sealed record FailureRow(
             row.Number(),
             row.Text(),
             row.Text(),
-            row.Choice(FailedEventStatus.Waiting),
+            row.EnumOr(FailedEventStatus.Waiting),
             row.Number(),
             row.TextOrNull(),
             row.TextOrNull(),
             row.NumberOrNull(),
-            row.Choice(DeadLetterReason.Unreadable));
+            row.EnumOr(DeadLetterReason.Unreadable));
+    }
+
+    /// <summary>Gets the time at which an entry that is the first of its line may be claimed.</summary>
+    public static long? TurnOf(FailedEvent entry)
+    {
+        if (entry.Status == FailedEventStatus.Dead)
+        {
+            return null;
+        }
+
+        // A parked entry waits only for the entries before it.
+        var isParked = entry.Status == FailedEventStatus.Parked && entry.LineKey is not null;
+        return isParked ? 0 : entry.DueAt.UtcTicks;
     }
 }

@@ -3,8 +3,22 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Stores the failed events of all applications in a database, and their lines. Each method is part of a step.
+/// Stores the failed events of all applications in a database, and keeps the order of each line: a failed event of a
+/// key, and the later events of the key that are parked behind it. Each method runs inside an operation that the writer
+/// or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
+/// <remarks>
+/// The columns of the table, with the members of <see cref="FailedEvent"/> that they store:
+/// <c>seq</c>: the number of the row; the entries of a line are in this order.
+/// <c>app</c>: the number of the application; <see cref="SqlSession.Prepare"/> sets <c>@app</c> in every statement.
+/// <c>turn</c>: the time at which the entry may be claimed, or at which the lease of its claim ends, in UTC ticks;
+/// 0 for at once; NULL if it must not be claimed, because it is dead or behind another entry of its line.
+/// <c>claim</c>: <c>Claim</c>, the number of the current claim; 0 if it is not claimed.
+/// <c>number</c>: <c>Number</c>, which numbers the dead letters in their order; 0 if the entry is not dead.
+/// <c>position</c>: <c>Position</c>, the sequence number of the event among the events of its order key.
+/// <c>starts</c>: <c>Attempts</c>. <c>accompanied</c>: <c>Concurrent</c>. <c>replays</c>: <c>ManualRetries</c>.
+/// <c>alert_at</c>: the time at which the alert may be sent; 0 for at once; NULL if none is needed (<c>NeedsAlert</c>).
+/// </remarks>
 internal sealed class FailureTable(string prefix)
 {
     private const int Waiting = (int)FailedEventStatus.Waiting, Parked = (int)FailedEventStatus.Parked, Dead = (int)FailedEventStatus.Dead;
@@ -53,8 +67,8 @@ internal sealed class FailureTable(string prefix)
 
     private readonly string removeContents = $"DELETE FROM {prefix}failure_contents WHERE seq = @seq";
 
-    // Makes the head of a line due: a parked entry at once, a waiting entry at its own time. A dead head is not
-    // changed: it needs an operator. A head that has a turn is due already.
+    // Lets the first entry of a line be claimed: a parked entry at once, a waiting entry at its own time. An entry that
+    // is dead is not changed, because it needs an operator. An entry that has a turn can be claimed already.
     private readonly string promote =
         $"""
         UPDATE {prefix}failures SET turn = CASE WHEN status = {Parked} THEN 0 ELSE due_at END
@@ -62,19 +76,22 @@ internal sealed class FailureTable(string prefix)
             ORDER BY seq LIMIT 1) AND turn IS NULL AND status <> {Dead}
         """;
 
-    private readonly string lineOf =
+    private readonly string selectLine =
         $"SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line LIMIT 1";
 
-    private readonly string parked =
+    private readonly string countParked =
         $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line "
             + $"AND status = {Parked} LIMIT @limit) AS found";
 
-    private readonly string due = KeptFailure.Select(prefix, Due);
+    private readonly string selectDue = KeptFailure.Select(prefix, IsDue);
 
-    private readonly string dueBare = KeptFailure.SelectBare(prefix, Due);
+    private readonly string selectDueWithoutContents = KeptFailure.SelectWithoutContents(prefix, IsDue);
 
-    private readonly SqlRows one = KeptFailure.Rows(prefix, "f.seq = @seq");
+    private readonly SqlRows selectOne = KeptFailure.Rows(prefix, "f.seq = @seq");
 
+    // A claim counts an attempt, but not if it takes over an expired claim: its attempt was counted and was
+    // interrupted. A parked entry that is claimed is the first of its line, so it waits for nothing any longer but its
+    // own attempts.
     private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, "
         + "claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
 
@@ -97,28 +114,31 @@ internal sealed class FailureTable(string prefix)
         WHERE seq = @seq
         """;
 
-    private static string Due => "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
+    private static string IsDue => "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
 
     public ValueTask<FailureRow?> FindAsync(SqlSession session, string subscription, string eventId) =>
         session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<FailureRow?>(FailureRow.Read);
 
     /// <summary>
-    /// Stores an entry, and replaces the row that was stored for it before. A claim of the entry ends.
+    /// Stores an entry, and replaces the row that was stored for it before. The stored entry is not claimed: this ends
+    /// the claim of the caller.
     /// </summary>
     /// <param name="session">The session.</param>
     /// <param name="kept">The row that is stored for the entry; null if there is none.</param>
     /// <param name="entry">
-    /// The entry. If <paramref name="contents"/> is null, it must be in the same line as <paramref name="kept"/>.
+    /// The entry. If <paramref name="contents"/> is null, it must be in the same line as <paramref name="kept"/>: an
+    /// entry that changes its line is inserted again, which needs the contents.
     /// </param>
     /// <param name="contents">The large parts of the entry; null to leave the stored ones unchanged.</param>
     public async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         if (kept is not null && kept.LineKey == entry.LineKey)
         {
-            await (await FillAsync(session, update, entry)).Set("@seq", kept.Seq).ExecuteAsync();
+            var updateEntry = await PrepareAsync(session, update, entry);
+            await updateEntry.Set("@seq", kept.Seq).ExecuteAsync();
             if (contents is { } changed)
             {
-                await FillContents(session, updateContents, kept.Seq, entry, changed).ExecuteAsync();
+                await PrepareContents(session, updateContents, kept.Seq, entry, changed).ExecuteAsync();
             }
 
             return;
@@ -130,8 +150,9 @@ internal sealed class FailureTable(string prefix)
             await RemoveAsync(session, kept);
         }
 
-        var seq = await (await FillAsync(session, insert, entry)).NumberAsync();
-        await FillContents(session, insertContents, seq!.Value, entry, contents!.Value).ExecuteAsync();
+        var insertEntry = await PrepareAsync(session, insert, entry);
+        var seq = await insertEntry.NumberAsync();
+        await PrepareContents(session, insertContents, seq!.Value, entry, contents!.Value).ExecuteAsync();
     }
 
     /// <summary>Removes an entry. The next entry of its line becomes due.</summary>
@@ -146,21 +167,32 @@ internal sealed class FailureTable(string prefix)
     }
 
     public async ValueTask<bool> HasLineAsync(SqlSession session, string subscription, string line) =>
-        await OfLine(session, lineOf, subscription, line).NumberAsync() is not null;
+        await OfLine(session, selectLine, subscription, line).NumberAsync() is not null;
 
     /// <summary>Counts the parked entries of a line, up to a limit.</summary>
     public async ValueTask<long> CountParkedAsync(SqlSession session, string subscription, string line, int limit) =>
-        await OfLine(session, parked, subscription, line).Set("@limit", limit).NumberAsync() ?? 0;
+        await OfLine(session, countParked, subscription, line).Set("@limit", limit).NumberAsync() ?? 0;
 
+    /// <summary>
+    /// Claims the due entries of a subscription, each with a new number and a lease until <paramref name="until"/>.
+    /// </summary>
+    /// <param name="session">The session.</param>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="until">The end of the lease.</param>
+    /// <param name="max">The maximum number of entries.</param>
+    /// <param name="skipContents">
+    /// True to read the entries without their large parts, because a part of the file is damaged.
+    /// </param>
     public async ValueTask<List<KeptFailure>> ClaimAsync(
         SqlSession session,
         string subscription,
         DateTimeOffset now,
         DateTimeOffset until,
         int max,
-        bool bare)
+        bool skipContents)
     {
-        var found = await session.Prepare(bare ? dueBare : due)
+        var found = await session.Prepare(skipContents ? selectDueWithoutContents : selectDue)
             .Set("@subscription", subscription)
             .Set("@now", now)
             .Set("@max", max)
@@ -168,14 +200,14 @@ internal sealed class FailureTable(string prefix)
         for (var i = 0; i < found.Count; i++)
         {
             var (seq, turn, kept) = found[i];
-            var number = await counters.NextAsync(session, SqlSchema.ClaimNumber);
-            await session.Prepare(claim).Set("@seq", seq).Set("@claim", number).Set("@until", until).ExecuteAsync();
+            var claimNumber = await counters.NextAsync(session, SqlSchema.ClaimNumber);
+            await session.Prepare(claim).Set("@seq", seq).Set("@claim", claimNumber).Set("@until", until).ExecuteAsync();
             found[i] = new KeptFailure(seq, turn, kept with
             {
                 Status = kept.Status == FailedEventStatus.Parked ? FailedEventStatus.Waiting : kept.Status,
                 Attempts = kept.Claim == 0 ? kept.Attempts + 1 : kept.Attempts,
                 WasInterrupted = kept.Claim != 0,
-                Claim = number,
+                Claim = claimNumber,
             });
         }
 
@@ -183,20 +215,15 @@ internal sealed class FailureTable(string prefix)
     }
 
     /// <summary>
-    /// Adds the large parts to an entry that was read without them. If they are damaged, the entry stays a placeholder.
+    /// Adds the large parts to an entry that was read without them. If they are damaged, the event of the entry remains
+    /// a placeholder with a defect.
     /// </summary>
-    public async ValueTask<KeptFailure> FillAsync(SqlSession session, KeptFailure bare)
+    public async ValueTask<KeptFailure> AddContentsAsync(SqlSession session, KeptFailure entry)
     {
-        var whole = (await one.ListAsync(session, statement => statement.Set("@seq", bare.Seq), KeptFailure.Read)).FirstOrDefault(bare);
-        return bare with
-        {
-            Event = bare.Event with
-            {
-                Envelope = whole.Event.Envelope,
-                History = whole.Event.History,
-                ErrorDetails = whole.Event.ErrorDetails
-            }
-        };
+        var rows = await selectOne.ListAsync(session, statement => statement.Set("@seq", entry.Seq), KeptFailure.Read);
+        var complete = rows.FirstOrDefault(entry).Event;
+        var merged = entry.Event with { Envelope = complete.Envelope, History = complete.History, ErrorDetails = complete.ErrorDetails };
+        return entry with { Event = merged };
     }
 
     /// <summary>Updates the attempt counts of a claimed entry. Returns false if the claim was lost.</summary>
@@ -236,7 +263,7 @@ internal sealed class FailureTable(string prefix)
     private static SqlStatement OfLine(SqlSession session, string sql, string subscription, string line) =>
         session.Prepare(sql).Set("@subscription", subscription).Set("@line", line);
 
-    private static SqlStatement FillContents(SqlSession session, string sql, long seq, FailedEvent entry, FailureContents contents) =>
+    private static SqlStatement PrepareContents(SqlSession session, string sql, long seq, FailedEvent entry, FailureContents contents) =>
         session.Prepare(sql)
             .Set("@seq", seq)
             .Set("@attributes", contents.Attributes)
@@ -244,20 +271,22 @@ internal sealed class FailureTable(string prefix)
             .Set("@history", contents.History)
             .Set("@details", entry.ErrorDetails);
 
-    private async ValueTask<SqlStatement> FillAsync(SqlSession session, string sql, FailedEvent entry)
+    /// <summary>Prepares a statement that writes the columns of an entry.</summary>
+    private async ValueTask<SqlStatement> PrepareAsync(SqlSession session, string sql, FailedEvent entry)
     {
         var isDead = entry.Status == FailedEventStatus.Dead;
-        long? turn = isDead ? null : entry.Status == FailedEventStatus.Parked && entry.LineKey is not null ? 0 : entry.DueAt.UtcTicks;
-        var number = isDead ? await counters.NextAsync(session, SqlSchema.DeadNumber) : 0;
+        var deadNumber = isDead ? await counters.NextAsync(session, SqlSchema.DeadNumber) : 0;
+        long? alertAt = isDead && entry.NeedsAlert ? 0 : null;
         return session.Prepare(sql)
             .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@name", entry.Envelope.Name)
-            .Set("@status", (long)entry.Status).Set("@turn", turn).Set("@due", entry.DueAt).Set("@deadline", entry.Deadline)
+            .Set("@status", (long)entry.Status).Set("@turn", FailureRow.TurnOf(entry)).Set("@due", entry.DueAt)
+            .Set("@deadline", entry.Deadline)
             .Set("@line", entry.LineKey).Set("@order", entry.OrderKey).Set("@position", entry.Position)
             .Set("@starts", entry.Attempts)
             .Set("@accompanied", entry.Concurrent)
             .Set("@replays", entry.ManualRetries)
             .Set("@reason", (long)entry.Reason)
-            .Set("@number", number).Set("@alert", isDead && entry.NeedsAlert ? 0 : null)
+            .Set("@number", deadNumber).Set("@alert", alertAt)
             .Set("@first", entry.FirstFailedAt).Set("@last", entry.LastFailedAt).Set("@error", entry.Error);
     }
 }

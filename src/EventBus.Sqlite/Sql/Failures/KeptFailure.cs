@@ -16,22 +16,23 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
     /// <summary>
     /// Returns the statement that selects entries by a condition. The condition ends with the order and the limit.
     /// </summary>
-    public static string Select(string prefix, string which) =>
-        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {which}";
+    public static string Select(string prefix, string condition) =>
+        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {condition}";
 
     /// <summary>
-    /// Returns the same statement without the columns of the contents table, which take up most pages of the file.
+    /// Returns the same statement without the columns of the contents table, which take up most pages of the file: the
+    /// join finds no row, so these columns are NULL.
     /// </summary>
-    public static string SelectBare(string prefix, string which) =>
-        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {which}";
+    public static string SelectWithoutContents(string prefix, string condition) =>
+        $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {condition}";
 
     /// <summary>Returns the statements that select entries by a condition even if some rows are damaged.</summary>
-    public static SqlRows Rows(string prefix, string which) =>
+    public static SqlRows Rows(string prefix, string condition) =>
         new(
-            Select(prefix, which),
-            $"SELECT f.seq FROM {prefix}failures f WHERE {which}",
+            Select(prefix, condition),
+            $"SELECT f.seq FROM {prefix}failures f WHERE {condition}",
             Select(prefix, "f.seq = @row"),
-            SelectBare(prefix, "f.seq = @row"));
+            SelectWithoutContents(prefix, "f.seq = @row"));
 
     /// <summary>Reads an entry; returns a placeholder if it cannot be read.</summary>
     public static KeptFailure Read(DbDataReader reader)
@@ -41,22 +42,22 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         var (attributes, body, history) = (row.Bytes(), row.Bytes(), row.Bytes());
         var (id, name) = (row.Text(), row.Text());
 
-        // Columns are read in their order. The envelope is last, because only then is it known if every column could be
-        // read.
+        // The initializers read the columns in the order of Columns. The envelope is created last, because only then is
+        // it known if every column could be read.
         return new KeptFailure(seq, turn, new FailedEvent
         {
             Subscription = row.Text(),
-            Status = row.Choice(FailedEventStatus.Waiting),
+            Status = row.EnumOr(FailedEventStatus.Waiting),
             Claim = row.Number(),
             DueAt = row.Time(),
             Deadline = row.TimeOrNull(),
             LineKey = row.TextOrNull(),
             OrderKey = row.TextOrNull(),
             Position = row.NumberOrNull(),
-            Attempts = row.Count(),
-            Concurrent = row.Count(),
-            ManualRetries = row.Count(),
-            Reason = row.Choice(DeadLetterReason.Unreadable),
+            Attempts = row.NonNegativeInt(),
+            Concurrent = row.NonNegativeInt(),
+            ManualRetries = row.NonNegativeInt(),
+            Reason = row.EnumOr(DeadLetterReason.Unreadable),
             Number = row.Number(),
             NeedsAlert = row.NumberOrNull() is not null,
             FirstFailedAt = row.Time(),

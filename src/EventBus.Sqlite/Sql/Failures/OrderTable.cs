@@ -6,11 +6,15 @@ namespace EventBus;
 /// Stores the state of the order guards for each order key, and finds the deferred entries of a key. Each method runs
 /// inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
+/// <remarks>
+/// The column <c>stamp</c> counts the settled events of a key, and <c>position</c> stores the highest sequence number
+/// among them, NULL for events without a number. <see cref="FailureTable"/> lists the columns of the failed events.
+/// </remarks>
 internal sealed class OrderTable(string prefix)
 {
     private const int Deferred = (int)FailedEventStatus.Deferred;
 
-    private readonly string state =
+    private readonly string selectState =
         $"SELECT stamp, position FROM {prefix}order_keys WHERE app = @app AND subscription = @subscription AND order_key = @order";
 
     private readonly string raise =
@@ -23,18 +27,18 @@ internal sealed class OrderTable(string prefix)
                 THEN {prefix}order_keys.position ELSE excluded.position END
         """;
 
-    private readonly string deferred =
+    private readonly string countDeferred =
         $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND order_key = @order "
             + $"AND status = {Deferred} LIMIT @limit) AS found";
 
-    private readonly string lower =
+    private readonly string selectLower =
         $"""
         SELECT 1 FROM {prefix}failures
         WHERE app = @app AND subscription = @subscription AND order_key = @order AND status IN (0, 1, 2, 3) AND position < @position LIMIT 1
         """;
 
-    // Selects the entries without a position, and of the others the one with the lowest position. A claimed entry is
-    // being processed already.
+    // Makes the deferred entries without a position due, and of the others the one with the lowest position. A claimed
+    // entry is not changed, because it is being processed.
     private readonly string wake =
         $"""
         UPDATE {prefix}failures SET
@@ -45,7 +49,7 @@ internal sealed class OrderTable(string prefix)
                 ORDER BY position, seq LIMIT 1) AS lowest)
         """;
 
-    // Order keys with deferred entries stay.
+    // Order keys with deferred entries are not removed.
     private readonly string sweep =
         $"""
         DELETE FROM {prefix}order_keys WHERE app = @app AND (subscription, order_key) IN (
@@ -59,7 +63,7 @@ internal sealed class OrderTable(string prefix)
         $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
 
     public ValueTask<(long Stamp, long? Position)> StateAsync(SqlSession session, string subscription, string orderKey) =>
-        OfKey(session, state, subscription, orderKey).FirstAsync(static reader =>
+        OfKey(session, selectState, subscription, orderKey).FirstAsync(static reader =>
         {
             var row = new SqlRow(reader);
             return (row.Number(), row.NumberOrNull());
@@ -73,11 +77,11 @@ internal sealed class OrderTable(string prefix)
 
     /// <summary>Counts the deferred events of a key, up to a limit.</summary>
     public async ValueTask<long> CountDeferredAsync(SqlSession session, string subscription, string orderKey, int limit) =>
-        await OfKey(session, deferred, subscription, orderKey).Set("@limit", limit).NumberAsync() ?? 0;
+        await OfKey(session, countDeferred, subscription, orderKey).Set("@limit", limit).NumberAsync() ?? 0;
 
     /// <summary>Returns true if an entry of the key has a lower position.</summary>
     public async ValueTask<bool> HasLowerAsync(SqlSession session, string subscription, string orderKey, long position) =>
-        await OfKey(session, lower, subscription, orderKey).Set("@position", position).NumberAsync() is not null;
+        await OfKey(session, selectLower, subscription, orderKey).Set("@position", position).NumberAsync() is not null;
 
     /// <summary>Makes deferred entries of a key due.</summary>
     public async ValueTask<bool> WakeAsync(SqlSession session, string subscription, string orderKey, DateTimeOffset now) =>

@@ -71,7 +71,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }
     }
 
-    /// <summary>Runs a step that removes an entry.</summary>
+    /// <summary>Runs a step that changes or removes an entry.</summary>
     /// <exception cref="StoreRefusedException">A part of the entry is damaged, so it cannot be removed.</exception>
     public async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
     {
@@ -89,23 +89,37 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }
     }
 
-    private static (string Subscription, string EventId)? Split(string id) =>
-        id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
+    private static (string Subscription, string EventId)? Split(string id)
+    {
+        var separator = id.IndexOf('~', StringComparison.Ordinal);
+        return separator >= 0 ? (id[..separator], id[(separator + 1)..]) : null;
+    }
 
+    /// <summary>Changes a dead letter. Returns false if there is none with the id.</summary>
     private async ValueTask<bool> ChangeAsync(
         string id,
         Func<SqlSession, FailureRow, ValueTask> change,
-        CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
-        && await RemovingAsync(id, async session =>
+        CancellationToken cancellationToken)
+    {
+        if (Split(id) is not var (subscription, eventId))
         {
-            if (await table.FindAsync(session, subscription, eventId) is not { Status: FailedEventStatus.Dead } kept)
+            return false;
+        }
+
+        return await RemovingAsync(id, ChangeIfDeadAsync, cancellationToken);
+
+        async ValueTask<bool> ChangeIfDeadAsync(SqlSession session)
+        {
+            var kept = await table.FindAsync(session, subscription, eventId);
+            if (kept is not { Status: FailedEventStatus.Dead })
             {
                 return false;
             }
 
             await change(session, kept);
             return true;
-        }, cancellationToken);
+        }
+    }
 
     /// <summary>Removes old dead letters one by one, and leaves the damaged ones.</summary>
     private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
@@ -115,7 +129,10 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         {
             try
             {
-                removed += await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken) ? 1 : 0;
+                if (await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken))
+                {
+                    removed++;
+                }
             }
             catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
             {

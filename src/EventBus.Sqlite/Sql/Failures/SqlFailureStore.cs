@@ -8,7 +8,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     private readonly SqlDatabase database;
     private readonly FailureTable table;
     private readonly OrderTable orders;
-    private readonly AttemptTable starts;
+    private readonly AttemptTable attempts;
     private readonly SqlDeadLetterStore dead;
     private readonly string count;
     private readonly string countDue;
@@ -19,7 +19,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         this.database = database;
         table = new FailureTable(database.Prefix);
         orders = new OrderTable(database.Prefix);
-        starts = new AttemptTable(database.Prefix);
+        attempts = new AttemptTable(database.Prefix);
         dead = new SqlDeadLetterStore(database, table, orders);
         count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
 
@@ -51,8 +51,15 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         ValueTask<bool> RecordAsync(FailureContents? contents) => database.WriteAsync(async session =>
         {
             var kept = await FindAsync(session, entry);
-            return IsUnsettled(kept, entry)
-                && await KeepAsync(session, kept, contents is null ? entry with { LineKey = kept!.LineKey } : entry, contents);
+            if (!IsUnsettled(kept, entry))
+            {
+                return false;
+            }
+
+            // Without its contents the entry cannot change its line.
+            var changed = contents is null ? entry with { LineKey = kept!.LineKey } : entry;
+            await KeepAsync(session, kept, changed, contents);
+            return true;
         }, cancellationToken);
     }
 
@@ -62,12 +69,16 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         AttemptCount added,
         DateTimeOffset now,
         CancellationToken cancellationToken) => database.WriteAsync<AttemptCount?>(
-        async session => await table.FindAsync(session, subscription, eventId) is null
-            ? await starts.CountAsync(session, subscription, eventId, added, now)
-            : null, cancellationToken);
+        async session =>
+        {
+            // The attempts of an event that is stored as an entry are counted in the entry.
+            var isStored = await table.FindAsync(session, subscription, eventId) is not null;
+            return isStored ? null : await attempts.CountAsync(session, subscription, eventId, added, now);
+        },
+        cancellationToken);
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => starts.ForgetAsync(session, subscription, eventId), cancellationToken);
+        await database.WriteAsync(session => attempts.ForgetAsync(session, subscription, eventId), cancellationToken);
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken)
     {
@@ -80,13 +91,17 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             }
 
             // A second copy of an event that is in the line already, or is being processed, changes nothing.
-            var kept = await FindAsync(session, entry);
-            if (kept is null && await table.CountParkedAsync(session, entry.Subscription, entry.LineKey!, limit) >= limit)
+            if (await FindAsync(session, entry) is not null)
+            {
+                return ParkOutcome.Parked;
+            }
+
+            if (await table.CountParkedAsync(session, entry.Subscription, entry.LineKey!, limit) >= limit)
             {
                 return ParkOutcome.LineFull;
             }
 
-            _ = kept is not null || await KeepAsync(session, kept, entry, contents);
+            await KeepAsync(session, null, entry, contents);
             return ParkOutcome.Parked;
         }, cancellationToken);
     }
@@ -100,11 +115,11 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     {
         try
         {
-            return await ClaimDueAsync(subscriptions, now, lease, max, bare: false, cancellationToken);
+            return await ClaimDueAsync(subscriptions, now, lease, max, skipContents: false, cancellationToken);
         }
         catch (Exception exception) when (database.IsDamage(exception))
         {
-            return await ClaimDueAsync(subscriptions, now, lease, max, bare: true, cancellationToken);
+            return await ClaimDueAsync(subscriptions, now, lease, max, skipContents: true, cancellationToken);
         }
     }
 
@@ -113,7 +128,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         DateTimeOffset now,
         TimeSpan lease,
         int max,
-        bool bare,
+        bool skipContents,
         CancellationToken cancellationToken)
     {
         var (due, next) = await database.WriteAsync(async session =>
@@ -122,15 +137,23 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             long? next = null;
             foreach (var subscription in subscriptions)
             {
-                due.AddRange(await table.ClaimAsync(session, subscription, now, now.Plus(lease), max, bare));
-                next = await table.NextTurnAsync(session, subscription) is { } turn && !(turn >= next) ? turn : next;
+                due.AddRange(await table.ClaimAsync(session, subscription, now, now.Plus(lease), max, skipContents));
+                var turn = await table.NextTurnAsync(session, subscription);
+                if (next is null || turn < next)
+                {
+                    next = turn;
+                }
             }
 
             return (due, next);
         }, cancellationToken);
-        for (var i = 0; bare && i < due.Count; i++)
+        if (skipContents)
         {
-            due[i] = await database.ReadAsync(session => table.FillAsync(session, due[i]), cancellationToken);
+            for (var i = 0; i < due.Count; i++)
+            {
+                var entry = due[i];
+                due[i] = await database.ReadAsync(session => table.AddContentsAsync(session, entry), cancellationToken);
+            }
         }
 
         due.Sort((a, b) => (a.Turn, a.Seq).CompareTo((b.Turn, b.Seq)));
@@ -164,13 +187,13 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
     {
         var kept = await FindAsync(session, entry);
-        var holds = kept is not null && IsUnsettled(kept, entry);
-        if (holds)
+        if (kept is null || !IsUnsettled(kept, entry))
         {
-            await table.RemoveAsync(session, kept!);
+            return false;
         }
 
-        return holds;
+        await table.RemoveAsync(session, kept);
+        return true;
     }
 
     public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
@@ -224,7 +247,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         int max,
         CancellationToken cancellationToken)
     {
-        await database.SweepAsync((session, size) => starts.SweepAsync(session, attemptsBefore, size), max, cancellationToken);
+        await database.SweepAsync((session, size) => attempts.SweepAsync(session, attemptsBefore, size), max, cancellationToken);
         await database.SweepAsync((session, size) => orders.SweepAsync(session, orderBefore, size), max, cancellationToken);
     }
 
@@ -238,19 +261,21 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     /// <summary>
     /// Returns true if the caller may still change the entry: it is not stored yet, or the caller holds its claim.
     /// </summary>
-    private static bool IsUnsettled(FailureRow? kept, FailedEvent entry) => entry.Claim == 0 ? kept is null : kept?.Claim == entry.Claim;
+    private static bool IsUnsettled(FailureRow? kept, FailedEvent entry)
+    {
+        var isNew = entry.Claim == 0;
+        return isNew ? kept is null : kept?.Claim == entry.Claim;
+    }
 
     private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) =>
         table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
 
-    private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
+    private async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         await table.KeepAsync(session, kept, entry, contents);
         if (entry.Claim == 0)
         {
-            await starts.ForgetAsync(session, entry.Subscription, entry.Envelope.Id);
+            await attempts.ForgetAsync(session, entry.Subscription, entry.Envelope.Id);
         }
-
-        return true;
     }
 }

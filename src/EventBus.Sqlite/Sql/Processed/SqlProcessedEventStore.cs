@@ -9,13 +9,15 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEventStore
 {
-    private const int SweepBatch = 500;
-
     // A claim whose lease ended this long ago belongs to an event that is not redelivered, because its attempts ended
     // the process too often.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly SqlCounters counters = new(database.Prefix);
+
+    // Columns: fence is the fencing token of the last claim; done is 1 if the event was handled; until is the end of
+    // the lease of a claim, or of the retention of a handled event; outbox holds the follow-up events that are not sent
+    // yet.
     private readonly string find = $"SELECT fence, fingerprint, done, until, outbox FROM {database.Prefix}processed WHERE app = @app AND "
         + "subscription = @subscription AND event_key = @key";
 
@@ -51,14 +53,14 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
         CancellationToken cancellationToken) =>
         database.WriteAsync(async session =>
         {
-            var kept = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
-            if (kept is { IsDone: true } || kept?.Until > now.UtcTicks)
+            var stored = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
+            if (stored is not null && (stored.IsDone || stored.Until > now.UtcTicks))
             {
                 return new ProcessedClaim(
-                    kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
+                    stored.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
                     0,
-                    kept.Fingerprint,
-                    kept.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
+                    stored.Fingerprint,
+                    stored.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
             }
 
             var fencingToken = await counters.NextAsync(session, SqlSchema.FenceNumber);
@@ -85,11 +87,12 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
         var outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : null;
         return database.WriteAsync(async session =>
         {
-            if (await OfKey(session, complete, key)
+            var completed = await OfKey(session, complete, key)
                 .Set("@fence", fencingToken)
                 .Set("@until", completion.KeepUntil)
                 .Set("@outbox", outbox)
-                .ExecuteAsync() > 0)
+                .ExecuteAsync();
+            if (completed > 0)
             {
                 if (completion.Effects.Count > 0)
                 {
@@ -101,8 +104,8 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
             // The call may be a repeat: the first call succeeded, but its answer was lost. The repeat gets the same
             // answer.
-            return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept
-                && kept.FencingToken == fencingToken;
+            var stored = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
+            return stored is { IsDone: true } && stored.FencingToken == fencingToken;
         }, cancellationToken);
     }
 
@@ -114,48 +117,42 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
-        var swept = await SweepAsync(sweepDone, now, max, cancellationToken);
-        return swept + await SweepAsync(sweepAbandoned, now - Abandoned, max - swept, cancellationToken);
+        var removed = await SweepAsync(sweepDone, now, max, cancellationToken);
+        return removed + await SweepAsync(sweepAbandoned, now - Abandoned, max - removed, cancellationToken);
     }
 
-    private async ValueTask<int> SweepAsync(string statement, DateTimeOffset before, int max, CancellationToken cancellationToken)
-    {
-        // Small steps, so that other writes never wait long.
-        for (var swept = 0; ;)
-        {
-            var size = Math.Min(max - swept, SweepBatch);
-            var removed = size > 0 ? await database.WriteAsync(
-                session => session.Prepare(statement).Set("@before", before).Set("@max", size).ExecuteAsync(),
-                cancellationToken) : 0;
-            swept += removed;
-            if (removed < SweepBatch)
-            {
-                return swept;
-            }
-        }
-    }
+    private ValueTask<int> SweepAsync(string statement, DateTimeOffset before, int max, CancellationToken cancellationToken) =>
+        database.SweepAsync(
+            (session, size) => session.Prepare(statement).Set("@before", before).Set("@max", size).ExecuteAsync(),
+            max,
+            cancellationToken);
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
 
-    private static string Sweep(string prefix, string which) =>
+    private static string Sweep(string prefix, string condition) =>
         $"""
         DELETE FROM {prefix}processed WHERE app = @app AND (subscription, event_key) IN (
-            SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {which} AND until <= @before
+            SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {condition} AND until <= @before
                 ORDER BY until LIMIT @max)
         """;
 
     private static SqlStatement OfKey(SqlSession session, string sql, ProcessedKey key) =>
         session.Prepare(sql).Set("@subscription", key.Subscription).Set("@key", key.Key);
 
-    private static Kept Read(DbDataReader reader, ProcessedKey key)
+    private static StoredKey Read(DbDataReader reader, ProcessedKey key)
     {
         var row = new SqlRow(reader);
-        var kept = new Kept(row.Number(), row.Number(), row.Number() != 0, row.Number(), row.BytesOrNull());
-        return row.Defect is null ? kept : throw new StoreRefusedException(
-            StoreScope.Entry,
-            $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be read. {row.Defect}");
+        var stored = new StoredKey(row.Number(), row.Number(), row.Number() != 0, row.Number(), row.BytesOrNull());
+        if (row.Defect is not null)
+        {
+            throw new StoreRefusedException(
+                StoreScope.Entry,
+                $"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be read. {row.Defect}");
+        }
+
+        return stored;
     }
 
-    private sealed record Kept(long FencingToken, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
+    private sealed record StoredKey(long FencingToken, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
 }

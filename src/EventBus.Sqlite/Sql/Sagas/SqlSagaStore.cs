@@ -8,12 +8,11 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 {
     private const string Columns =
         "id, saga, status, version, number, claim, due_at, alert_at, wait_key, started_at, changed_at, keep_until";
-    private const int SweepBatch = 200;
 
     private readonly SqlCounters counters = new(database.Prefix);
     private readonly string table = $"{database.Prefix}sagas";
     private readonly SqlRows find = Rows($"{database.Prefix}sagas", "content", "app = @app AND id = @id");
-    private readonly string taken = $"SELECT 1 FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
+    private readonly string selectId = $"SELECT 1 FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
 
     private readonly string create =
         $"""
@@ -21,7 +20,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         VALUES (@app, @id, @saga, @status, 1, @number, @claim, @due, @alert, @wait, @started, @changed, @keep, @content)
         """;
 
-    // If the entry could not be read, its stored content is left unchanged.
+    // @content is NULL if the entry could not be read; then its stored content is left unchanged.
     private readonly string saveWithIndexes =
         $"""
         UPDATE {database.Prefix}sagas SET
@@ -30,8 +29,9 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         WHERE app = @app AND id = @id AND version = @version
         """;
 
-    // Most saves change no column of the other indexes. An UPDATE that names these columns would still write their
-    // indexes: that doubles the writes to the log, and takes half as much processor time again.
+    // Used first, for most saves: it changes no column of the indexes by status, alert, wait key and retention, and
+    // updates no row if one of these columns must change. An UPDATE that names these columns would write their indexes
+    // even for equal values: that doubles the writes to the log, and takes half as much processor time again.
     private readonly string saveKeepingIndexes =
         $"""
         UPDATE {database.Prefix}sagas SET version = version + 1, claim = @claim, due_at = @due, changed_at = @changed,
@@ -52,7 +52,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         var content = entry.Content.ToArray();
         return database.WriteOrWithdrawAsync(async session =>
         {
-            if (await session.Prepare(taken).Set("@id", entry.Id).NumberAsync() is not null)
+            if (await session.Prepare(selectId).Set("@id", entry.Id).NumberAsync() is not null)
             {
                 return false;
             }
@@ -98,14 +98,25 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         // The inner query uses the index, which returns the due sagas of one name and the next one. The outer query
         // takes the first of all names. Instances poll often, so this query must be fast.
         var firsts = names.SelectMany((_, i) => (string[])[FirstOf(i, "<= @now", "@max"), FirstOf(i, "> @now", "1")]);
-        var which = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max)";
+        var condition = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number "
+            + "LIMIT @max)";
         return BatchAsync(
-            First("due_at", which),
-            statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)),
+            SelectFirst("due_at", condition),
+            SetNames,
             entry => entry.DueAt,
             now,
             max,
             cancellationToken);
+
+        SqlStatement SetNames(SqlStatement statement)
+        {
+            for (var i = 0; i < names.Count; i++)
+            {
+                statement.Set($"@saga{i}", names[i]);
+            }
+
+            return statement;
+        }
 
         string FirstOf(int name, string time, string count) =>
             $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{name} AND due_at {time} ORDER BY "
@@ -114,7 +125,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 
     public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
         BatchAsync(
-            First("alert_at", "app = @app AND alert_at IS NOT NULL"),
+            SelectFirst("alert_at", "app = @app AND alert_at IS NOT NULL"),
             static statement => statement,
             entry => entry.AlertAt,
             now,
@@ -141,30 +152,19 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             session.Prepare($"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}"),
             filter).NumberAsync() ?? 0, cancellationToken);
 
-    public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
-    {
-        // Small steps, so that other writes never wait long.
-        for (var swept = 0; ;)
-        {
-            var size = Math.Min(max - swept, SweepBatch);
-            var removed = size > 0 ? await database.WriteAsync(
-                session => session.Prepare(sweep).Set("@now", now).Set("@max", size).ExecuteAsync(),
-                cancellationToken) : 0;
-            swept += removed;
-            if (removed < SweepBatch)
-            {
-                return swept;
-            }
-        }
-    }
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        database.SweepAsync(
+            (session, size) => session.Prepare(sweep).Set("@now", now).Set("@max", size).ExecuteAsync(),
+            max,
+            cancellationToken);
 
-    // The saga that is due next is read without its content.
-    private SqlRows First(string time, string which) =>
-        Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{which} ORDER BY {time}, number LIMIT @max");
+    // Selects the sagas with the earliest times. A saga whose time has not come is read without its content.
+    private SqlRows SelectFirst(string time, string condition) =>
+        Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{condition} ORDER BY {time}, number LIMIT @max");
 
-    private static SqlRows Rows(string table, string content, string which) => new(
-        $"SELECT {Columns}, {content} FROM {table} WHERE {which}",
-        $"SELECT number FROM {table} WHERE {which}",
+    private static SqlRows Rows(string table, string content, string condition) => new(
+        $"SELECT {Columns}, {content} FROM {table} WHERE {condition}",
+        $"SELECT number FROM {table} WHERE {condition}",
         $"SELECT {Columns}, content FROM {table} WHERE number = @row",
         $"SELECT {Columns}, NULL AS content FROM {table} WHERE number = @row");
 
@@ -206,7 +206,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         {
             Id = row.Text(),
             Saga = row.Text(),
-            Status = row.Choice(SagaStatus.NeedsAttention),
+            Status = row.EnumOr(SagaStatus.NeedsAttention),
             Version = row.Number(),
             Number = row.Number(),
             Claim = row.Number(),

@@ -2,8 +2,8 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The dead letters of a <see cref="PickyStore"/>.</summary>
-internal sealed class PickyDeadLetterStore(DeadLetterStore inner, Action<string, string> before) : DelegatingDeadLetterStore(inner)
+/// <summary>The dead letters of a <see cref="FaultyStore"/>.</summary>
+internal sealed class FaultyDeadLetterStore(DeadLetterStore inner, Action<string, string> before) : DelegatingDeadLetterStore(inner)
 {
     public override ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken)
     {

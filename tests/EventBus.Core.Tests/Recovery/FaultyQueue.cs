@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>A store that finds nothing by id or key, like the queues of a broker.</summary>
-internal sealed class PickyQueue(PickyStore inner) : RetryStore
+internal sealed class FaultyQueue(FaultyStore inner) : RetryStore
 {
     public override TimeSpan PollInterval => inner.PollInterval;
 

@@ -2,35 +2,35 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The in-memory store, which throws where a test wants it to.</summary>
-internal sealed class PickyStore : DelegatingFailureStore
+/// <summary>The in-memory store, which throws in the steps that a test chooses.</summary>
+internal sealed class FaultyStore : DelegatingFailureStore
 {
     private readonly InMemoryFailureStore inner;
 
-    public PickyStore()
+    public FaultyStore()
         : this(new InMemoryFailureStore(1_000))
     {
     }
 
-    private PickyStore(InMemoryFailureStore inner)
+    private FaultyStore(InMemoryFailureStore inner)
         : base(inner)
     {
         this.inner = inner;
-        DeadLetters = new PickyDeadLetterStore(inner.DeadLetters, (step, id) => Before(step, id));
+        DeadLetters = new FaultyDeadLetterStore(inner.DeadLetters, (step, id) => Before(step, id));
     }
 
     public override DeadLetterStore DeadLetters { get; }
 
     /// <summary>
-    /// Called with the step and the id of each entry that it concerns, before the step. What it throws is what the step
-    /// throws.
+    /// Called before a step with its name and the id of each entry that it concerns. An exception becomes the failure
+    /// of the step.
     /// </summary>
     public Action<string, string> Before { get; set; } = (_, _) => { };
 
-    /// <summary>Called with what is to be kept, before the step.</summary>
-    public Action<FailedEvent> BeforeKeeping { get; set; } = _ => { };
+    /// <summary>Called with an entry before it is stored.</summary>
+    public Action<FailedEvent> BeforeRecording { get; set; } = _ => { };
 
-    /// <summary>Answers in place of the store what is to be kept; null for none.</summary>
+    /// <summary>Answers in place of the store when an entry is to be stored. Default null.</summary>
     public Func<FailedEvent, ValueTask<bool>>? Keep { get; set; }
 
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
@@ -139,6 +139,6 @@ internal sealed class PickyStore : DelegatingFailureStore
     private void Keeping(string step, FailedEvent entry)
     {
         Before(step, entry.Id);
-        BeforeKeeping(entry);
+        BeforeRecording(entry);
     }
 }

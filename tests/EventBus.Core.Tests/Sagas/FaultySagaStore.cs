@@ -3,10 +3,10 @@ using EventBus.Stores;
 
 namespace EventBus.Sagas;
 
-/// <summary>A store of sagas that does not take what a test says.</summary>
-internal sealed class PickySagaStore(SagaStore inner, ConcurrentDictionary<string, ReadOnlyMemory<byte>> kept) : DelegatingSagaStore(inner)
+/// <summary>A saga store that refuses the writes that a test chooses.</summary>
+internal sealed class FaultySagaStore(SagaStore inner, ConcurrentDictionary<string, ReadOnlyMemory<byte>> kept) : DelegatingSagaStore(inner)
 {
-    /// <summary>Called with what is to be saved. What it throws is what the store throws.</summary>
+    /// <summary>Called with an entry before it is saved. An exception becomes the failure of the store.</summary>
     public Action<SagaEntry> Before { get; set; } = _ => { };
 
     public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)

@@ -3,8 +3,8 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A transport that delivers what a test hands it, and refuses the first event that is published.</summary>
-internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
+/// <summary>A transport that delivers the messages of a test, and refuses the first published event.</summary>
+internal sealed class FollowUpRefusingTransport : ScriptedTransport, IDeliverySettler
 {
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> sent = [];
@@ -26,7 +26,7 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
         }
     }
 
-    /// <summary>Publishes an event in the usual way: it is delivered, and not sent.</summary>
+    /// <summary>Publishes an event through the bus: the transport delivers it instead of sending it.</summary>
     public Task DeliverAsync(RunningBus running, OrderPlaced @event) =>
         running.Bus.PublishAsync(@event, TestContext.Current.CancellationToken);
 
@@ -34,7 +34,7 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
     public Task DeliverBytesAsync(string id, string json, bool idIsDerived = false)
     {
         settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        receiver!.HandOut(new Delivery(new Envelope(
+        receiver!.Deliver(new Delivery(new Envelope(
             new EnvelopeAttributes { Id = id, Name = "order.placed", IdIsDerived = idIsDerived },
             Encoding.UTF8.GetBytes(json)), this));
         return settled.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
@@ -48,12 +48,12 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
             outcomes.Span[i] = PublishOutcome.Accepted;
             if (envelope.Name == "order.placed")
             {
-                receiver!.HandOut(new Delivery(envelope, this));
+                receiver!.Deliver(new Delivery(envelope, this));
             }
             else if (FirstRefused is null)
             {
                 FirstRefused = envelope.Id;
-                outcomes.Span[i] = PublishOutcome.Failed(new IOException("the broker is away"));
+                outcomes.Span[i] = PublishOutcome.Failed(new IOException("the broker is unreachable"));
                 refused.SetResult();
             }
             else
@@ -79,7 +79,7 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
 
     public ValueTask ReleaseAsync(in Delivery delivery)
     {
-        receiver!.HandOut(new Delivery(delivery.Envelope, this, earlierDeliveries: 1));
+        receiver!.Deliver(new Delivery(delivery.Envelope, this, earlierDeliveries: 1));
         return ValueTask.CompletedTask;
     }
 }

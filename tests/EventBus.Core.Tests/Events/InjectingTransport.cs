@@ -3,10 +3,8 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>
-/// A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.
-/// </summary>
-internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
+/// <summary>A transport that delivers any message of a test, valid or not, and counts how each was settled.</summary>
+internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
 {
     private readonly ConcurrentQueue<BrokerDeadLetter> brokerDeadLetters = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
@@ -44,7 +42,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         open = messages.Count;
         foreach (var (attributes, body) in messages)
         {
-            receiver!.HandOut(new Delivery(new Envelope(attributes, body), this, earlierDeliveries: EarlierDeliveries));
+            receiver!.Deliver(new Delivery(new Envelope(attributes, body), this, earlierDeliveries: EarlierDeliveries));
         }
 
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
@@ -67,7 +65,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         return acknowledged;
     }
 
-    /// <summary>Completes when so many more are acknowledged.</summary>
+    /// <summary>Completes when <paramref name="count"/> more events are acknowledged.</summary>
     public Task WhenAcknowledgedAsync(int count)
     {
         all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
