@@ -1,0 +1,78 @@
+using System.Text.RegularExpressions;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>Checks that docs/choose.md agrees with the benchmarks and with samples/compose.yaml.</summary>
+public sealed class ChoosePageTests
+{
+    private static readonly Regex Setting = new(@"--(?<name>\S+) (?<value>\S+)");
+    private static readonly Regex SettingOfThePage = new(@"^redis-cli config set (?<name>\S+) (?<value>\S+)$", RegexOptions.Multiline);
+
+    private static string Page => Repository.Read("docs/choose.md").ReplaceLineEndings("\n");
+
+    [Fact]
+    public void Rates_OfTheBackends_EqualTheBenchmarks()
+    {
+        var measured = Rates(Table(Repository.Read("docs/benchmarks.md"), "begin: transports"), "throughput, 64 publishers");
+        Rule.NoOffenders(
+            from rate in Rates(Table(Page, "backends"), "measured, events a second")
+            where measured.GetValueOrDefault(rate.Key) != rate.Value
+            select $"{rate.Key}: {rate.Value} instead of {measured.GetValueOrDefault(rate.Key, "a column of that name")}",
+            "These figures of docs/choose.md are not those of the first table of docs/benchmarks.md, 64 publishers. Copy them:");
+    }
+
+    [Fact]
+    public void Servers_OfTheComposeFile_EqualThePage()
+    {
+        var file = ComposeFile.Parse(Repository.Read("samples/compose.yaml"));
+        var servers =
+            from ports in file
+            let path = ports.Key.Split('/')
+            where path is ["services", _, "ports"]
+            from port in ports
+            select $"{path[1]} | `{file[$"services/{path[1]}/image"].Single()}` | {PortOf(port)}";
+        Assert.Equal(
+            servers.Order(StringComparer.Ordinal),
+            Table(Page, "servers").Skip(2).Select(row => string.Join(" | ", row[..3])).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Settings_OfTheComposeFile_EqualThePage()
+    {
+        var command = ComposeFile.Parse(Repository.Read("samples/compose.yaml"))["services/redis/command"].Single();
+        var settings = Settings(Setting.Matches(command));
+        Assert.Equal(settings, Settings(SettingOfThePage.Matches(Page)));
+        Assert.Equal([("appendonly", "yes"), ("maxmemory-policy", "noeviction")], settings);
+    }
+
+    [Fact]
+    public void Compose_LineThatCannotBeRead_Throws() =>
+        Assert.Throws<FormatException>(() => ComposeFile.Parse("services:\n   redis:\n"));
+
+    /// <summary>Returns the port of a mapping such as 127.0.0.1:6379:6379.</summary>
+    private static string PortOf(string mapping)
+    {
+        var parts = mapping.Split(':');
+        Assert.Equal("127.0.0.1", parts[0]); // the servers have no password
+        Assert.Equal(parts[1], parts[2]);
+        return parts[1];
+    }
+
+    private static (string Name, string Value)[] Settings(MatchCollection matches) =>
+        [.. matches.Select(match => (match.Groups["name"].Value, match.Groups["value"].Value))];
+
+    /// <summary>Returns the cells of the rows of the first table after a comment that begins with a text.</summary>
+    private static string[][] Table(string document, string comment) =>
+        [.. document.ReplaceLineEndings("\n").Split('\n')
+            .SkipWhile(line => !line.StartsWith($"<!-- {comment}", StringComparison.Ordinal))
+            .SkipWhile(line => !line.StartsWith('|'))
+            .TakeWhile(line => line.StartsWith('|'))
+            .Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
+
+    /// <summary>Returns the cells of a row by the heads of their columns.</summary>
+    private static Dictionary<string, string> Rates(string[][] table, string row)
+    {
+        var cells = table.Single(cells => cells[0].Contains(row, StringComparison.Ordinal));
+        return table[0].Zip(cells).Skip(1).ToDictionary(column => column.First, column => column.Second, StringComparer.Ordinal);
+    }
+}
