@@ -75,7 +75,8 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             // The exception may be of any type, because the constructors and setters of the event type run here.
             return new Rejection(
                 DeadLetterReason.Unreadable,
-                $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
+                $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}"
+                    + $"{(exception is JsonException ? descriptor.Members?.NameMissing(json.ToUtf8(envelope.Body).Span) : null)}.");
         }
     }
 

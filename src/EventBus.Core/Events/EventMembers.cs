@@ -17,11 +17,13 @@ internal sealed class EventMembers
     private readonly JsonTypeInfo info;
     private readonly List<(string Name, byte[] Utf8)> known;
     private readonly List<string> metadata;
+    private readonly List<string> required;
     private readonly JsonReaderOptions reading;
 
     private EventMembers(JsonTypeInfo info, IEnumerable<string> names, List<string> metadata)
     {
         (this.info, this.metadata) = (info, metadata);
+        required = [.. info.Properties.Where(property => property.IsRequired).Select(property => property.Name)];
         known = [.. names.Distinct(StringComparer.Ordinal).Select(name => (name, Encoding.UTF8.GetBytes(name)))];
         var options = info.Options;
         reading = new JsonReaderOptions
@@ -108,6 +110,39 @@ internal sealed class EventMembers
         {
             Foreign = $"{Rejection.ForeignMembers}{List(found, count)}.",
         };
+    }
+
+    /// <summary>
+    /// Names the required members of the type that a body does not have, for the error text of a body that could not be
+    /// read. They are names of the type and no content.
+    /// </summary>
+    /// <returns>The end of a sentence; empty if none is missing, or if the body is not a valid object.</returns>
+    public string NameMissing(ReadOnlySpan<byte> body)
+    {
+        var missing = new List<string>(required);
+        try
+        {
+            var reader = new Utf8JsonReader(body, reading);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                return "";
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = NameOf(ref reader);
+                missing.RemoveAll(member => member.Equals(
+                    name,
+                    info.Options.PropertyNameCaseInsensitive ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal));
+                reader.Skip();
+            }
+        }
+        catch (JsonException)
+        {
+            return "";
+        }
+
+        return missing.Count == 0 ? "" : $"; required and missing: {List(missing.Take(MaxNames).Select(Cut), missing.Count)}";
     }
 
     private static bool TryAdd(JsonTypeInfo info, List<string> names)

@@ -96,6 +96,19 @@ public sealed class EventMembersTests : IAsyncDisposable
     public void Check_NoJsonObject_IsLeftToTheReader(string body) =>
         Assert.Null(EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!.Check(Encoding.UTF8.GetBytes(body)));
 
+    [Theory]
+    [InlineData("""{"total":1}""", "; required and missing: orderId")]
+    [InlineData("{}", "; required and missing: orderId")]
+    [InlineData("""{"orderId":"1"}""", "")]
+    [InlineData("""{"total":1,""", "")]
+    [InlineData("[1]", "")]
+    public void NameMissing_BodyWithoutARequiredMember_NamesIt(string body, string expected)
+    {
+        var info = new EventJson([], 32).Find(typeof(OrderImported))!;
+
+        Assert.Equal(expected, EventMembers.For(info)!.NameMissing(Encoding.UTF8.GetBytes(body)));
+    }
+
     [Fact]
     public async Task Envelope_OfAnotherBus_IsADeadLetterWhoseErrorNamesTheMembersAndWhoseLogDoesNot()
     {
@@ -176,6 +189,8 @@ public sealed class EventMembersTests : IAsyncDisposable
         [JsonIgnore]
         public int Ignored { get; init; }
     }
+
+    internal sealed record OrderImported([property: JsonRequired] string OrderId, decimal Total);
 
     internal sealed record NothingSaid;
 
