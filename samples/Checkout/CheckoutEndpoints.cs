@@ -2,8 +2,11 @@ using EventBus;
 
 namespace Checkout;
 
+/// <summary>A number of pieces of one product.</summary>
+public sealed record CartItem(string ProductId, int Quantity);
+
 /// <summary>The request of a customer.</summary>
-public sealed record Cart(string UserId, decimal Total);
+public sealed record Cart(string UserId, IReadOnlyList<CartItem> Items);
 
 /// <summary>The answer to the customer.</summary>
 public sealed record CheckoutReply(string OrderId);
@@ -29,17 +32,20 @@ public static class CheckoutEndpoints
         RecommendationService recommendations,
         CancellationToken cancellationToken)
     {
-        var orderId = await orders.CreateAsync(cart, cancellationToken);
-        await payments.ChargeAsync(orderId, cart.Total, cancellationToken);
-        await email.SendReceiptAsync(orderId, cart.UserId, cancellationToken);
-        await stock.ReserveAsync(orderId, cancellationToken);
-        await analytics.RecordSaleAsync(orderId, cart.Total, cancellationToken);
-        await loyalty.AddPointsAsync(orderId, cart.UserId, orderId, cancellationToken);
-        await recommendations.RefreshAsync(orderId, cart.UserId, cancellationToken);
-        return new CheckoutReply(orderId);
+        var order = await orders.CreateAsync(cart, cancellationToken);
+        await payments.ChargeAsync(order, cancellationToken);
+        orders.Confirm(order);
+        await email.SendReceiptAsync(order.OrderId, order.UserId, cancellationToken);
+        await stock.ReserveAsync(order, cancellationToken);
+        await analytics.RecordSaleAsync(order.OrderId, order.Total, cancellationToken);
+        await loyalty.AddPointsAsync(order.OrderId, order.UserId, order.OrderId, cancellationToken);
+        await recommendations.RefreshAsync(order.OrderId, order.UserId, cancellationToken);
+        return new CheckoutReply(order.OrderId);
     }
 
-    /// <summary>Waits only for the order and the payment. Other services receive an event.</summary>
+    /// <summary>
+    /// Waits only for the order and the payment, which may be refused. Other services receive an event.
+    /// </summary>
     private static async Task<CheckoutReply> EventDrivenAsync(
         Cart cart,
         OrderService orders,
@@ -47,11 +53,12 @@ public static class CheckoutEndpoints
         IEventBus bus,
         CancellationToken cancellationToken)
     {
-        var orderId = await orders.CreateAsync(cart, cancellationToken);
-        await payments.ChargeAsync(orderId, cart.Total, cancellationToken);
+        var order = await orders.CreateAsync(cart, cancellationToken); // 409: an item is not in stock
+        await payments.ChargeAsync(order, cancellationToken); // 402: the card is declined
+        orders.Confirm(order);
 
         // Without the request's token: the card is charged, so a customer who closes the browser must not stop this.
-        await bus.PublishAsync(new OrderPlaced(orderId, cart.UserId, cart.Total), CancellationToken.None);
-        return new CheckoutReply(orderId);
+        await bus.PublishAsync(new OrderPlaced(order.OrderId, order.UserId, order.Total, order.PlacedAt), CancellationToken.None);
+        return new CheckoutReply(order.OrderId);
     }
 }

@@ -8,6 +8,8 @@ public abstract class RemoteService(string work, TimeSpan takes, TimeProvider ti
     private volatile bool isDown;
     private int done;
 
+    protected TimeProvider Time => time;
+
     public string Work => work;
 
     public TimeSpan Takes => takes;

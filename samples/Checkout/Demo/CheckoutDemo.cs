@@ -7,6 +7,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
 {
     private const string Blocking = "/checkout/blocking";
     private const string EventDriven = "/checkout";
+    private const int Handlers = 7;
 
     private static readonly TimeSpan PageLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan SlowEnough = TimeSpan.FromSeconds(6);
@@ -15,9 +16,14 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
     private readonly TimeProvider time = services.GetRequiredService<TimeProvider>();
     private readonly Quiet quiet = services.GetRequiredService<Quiet>();
     private readonly EmailService email = services.GetRequiredService<EmailService>();
+    private readonly PaymentService payments = services.GetRequiredService<PaymentService>();
+    private readonly OrderBook book = services.GetRequiredService<OrderBook>();
     private readonly DemoPager pager = services.GetRequiredService<DemoPager>();
     private readonly Journal journal = services.GetRequiredService<Journal>();
     private readonly Tally tally = new(services);
+
+    /// <summary>The time of the blocking request and that of the event-driven one, when everything works.</summary>
+    public (TimeSpan Blocking, TimeSpan EventDriven) Times { get; private set; }
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -28,6 +34,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         Screen.Text("", $"It is up on a free port, and GET /health says {health}.");
 
         await EverythingWorksAsync(cancellationToken);
+        await RefusalsAsync(cancellationToken);
         var order = await EmailIsDownAsync(cancellationToken);
         await EmailIsBackAsync(order, cancellationToken);
     }
@@ -39,24 +46,42 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         Screen.Answer(blocking, "waited for all seven");
         var answer = await shop.CheckoutAsync(EventDriven, cancellationToken);
         Screen.Answer(answer, "waited for the order and the payment");
+        Times = (blocking.Elapsed, answer.Elapsed);
         Screen.Text(
             "",
-            "The second one published order.placed, and five handlers did the rest, in parallel",
+            "The second one published order.placed, and seven handlers did the rest, in parallel",
             "(times since the request):",
             "");
 
-        await quiet.UntilAsync(() => RunsOf(answer).Count == 5, "the work of the five handlers", cancellationToken);
+        await quiet.UntilAsync(() => RunsOf(answer).Count == Handlers, "the work of the seven handlers", cancellationToken);
         var runs = RunsOf(answer);
         new Timeline(time, answer.Sent).Draw(answer.Elapsed, runs);
 
         promises.Add("the blocking checkout takes 6 s or more", blocking.Elapsed, blocking.Succeeded && blocking.Elapsed >= SlowEnough);
         promises.Add("the event-driven checkout answers within 2 s", answer.Elapsed, answer.Succeeded && answer.Elapsed <= FastEnough);
-        promises.Add("five handlers do the rest, each once", runs.Count(run => run.Error is null), 5);
+        promises.Add("seven handlers do the rest, each once", runs.Count(run => run.Error is null), Handlers);
+    }
+
+    private async Task RefusalsAsync(CancellationToken cancellationToken)
+    {
+        Screen.Title("2  What must block, blocks");
+        var before = book.Count;
+        var soldOut = await shop.CheckoutAsync(EventDriven, ShopClient.SoldOut, cancellationToken);
+        Screen.Answer(soldOut, $"\"{soldOut.Problem}\"");
+        payments.DeclinesCards = true;
+        var declined = await shop.CheckoutAsync(EventDriven, cancellationToken);
+        payments.DeclinesCards = false;
+        Screen.Answer(declined, $"\"{declined.Problem}\"");
+        Screen.Text("", "Both customers know at once, no order stands, and no event was published.");
+
+        promises.Add("an item that is not in stock is refused with 409", (int)soldOut.Status, 409);
+        promises.Add("a declined card is refused with 402", (int)declined.Status, 402);
+        promises.Add("  and no order stands", book.Count - before, 0);
     }
 
     private async Task<Answer> EmailIsDownAsync(CancellationToken cancellationToken)
     {
-        Screen.Title("2  The e-mail service is down");
+        Screen.Title("3  The e-mail service is down");
         email.IsDown = true;
         tally.Start();
         var blocking = await shop.CheckoutAsync(Blocking, cancellationToken);
@@ -97,10 +122,10 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
 
     private async Task EmailIsBackAsync(Answer order, CancellationToken cancellationToken)
     {
-        Screen.Title("3  The e-mail service is back");
+        Screen.Title("4  The e-mail service is back");
         await quiet.UntilAsync(
-            () => RunsOf(order).Count(run => run.Error is null) == 4,
-            "the work of the other four handlers",
+            () => RunsOf(order).Count(run => run.Error is null) == Handlers - 1,
+            "the work of the other handlers",
             cancellationToken);
         tally.Note("event bus");
         email.IsDown = false;
@@ -124,7 +149,10 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         promises.Add("  it is kept as one dead letter", letters.Count, 1);
         promises.Add("  operators are alerted once", pager.Count, 1);
         promises.Add("after the manual retry the receipt is sent, once", done[2], 1);
-        promises.Add("  and the four other handlers ran once, not again", RunsOf(order).Count(run => run.Subscription != "receipt"), 4);
+        promises.Add(
+            "  and the six other handlers ran once, not again",
+            RunsOf(order).Count(run => run.Subscription != "receipt"),
+            Handlers - 1);
         promises.Add("  and no dead letter is left", (await shop.DeadLettersAsync(cancellationToken)).Count, 0);
     }
 

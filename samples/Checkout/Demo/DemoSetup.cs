@@ -22,13 +22,16 @@ internal static class DemoSetup
         var folder = Directory.CreateTempSubdirectory("checkout-");
         var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
         var promises = new Promises();
+        var times = (Blocking: TimeSpan.Zero, EventDriven: TimeSpan.Zero);
         try
         {
             await using (var app = build(file, prefix, builder => Add(builder, settings)))
             {
                 await RunAsync(app, async (shop, stop) =>
                 {
-                    await new CheckoutDemo(app.Services, shop, promises).RunAsync(stop);
+                    var checkout = new CheckoutDemo(app.Services, shop, promises);
+                    await checkout.RunAsync(stop);
+                    times = checkout.Times;
                     await new DeliveryDemo(app.Services, promises).RunAsync(stop);
                 });
             }
@@ -38,8 +41,10 @@ internal static class DemoSetup
                 await RunAsync(again, (_, stop) => new RestartDemo(again.Services, settings.Store, promises).RunAsync(stop));
             }
 
-            Screen.Title("7  Promised and measured");
-            return promises.Print() ? 0 : 1;
+            Screen.Title("8  Promised and measured");
+            var kept = promises.Print();
+            Screen.Change(times.Blocking, times.EventDriven);
+            return kept ? 0 : 1;
         }
         catch (Exception exception)
         {

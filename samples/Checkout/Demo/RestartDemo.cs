@@ -10,8 +10,8 @@ internal sealed class RestartDemo(IServiceProvider services, string store, Promi
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        Screen.Title("6  The shop is started again");
-        var (order, options) = DeliveryDemo.PartnerOrder(1);
+        Screen.Title("7  The shop is started again");
+        var (order, options) = DeliveryDemo.PartnerOrder(1, services.GetRequiredService<OrderBook>());
         await bus.PublishAsync(order, options, cancellationToken);
         await services.GetRequiredService<Quiet>().UntilAsync(
             () => Runs("recommendations") == 1 && (store != "memory" || Runs("loyalty") == 1),

@@ -6,15 +6,21 @@ namespace Checkout.Demo;
 /// <summary>Acts as the customer, and later as an operator, through HTTP.</summary>
 internal sealed class ShopClient(HttpClient http, TimeProvider time)
 {
-    private static readonly Cart Cart = new("ada", 59.90m);
+    /// <summary>A cart whose items are in stock.</summary>
+    public static readonly Cart Cart = new("ada", [new CartItem("book", 1), new CartItem("lamp", 1)]);
+
+    /// <summary>A cart with an item that is not in stock.</summary>
+    public static readonly Cart SoldOut = new("ada", [new CartItem("globe", 1)]);
 
     /// <summary>Requests the health, which also warms up the web server before the measurements.</summary>
     public Task<string> HealthAsync(CancellationToken cancellationToken) => http.GetStringAsync("/health", cancellationToken);
 
-    public async Task<Answer> CheckoutAsync(string path, CancellationToken cancellationToken)
+    public Task<Answer> CheckoutAsync(string path, CancellationToken cancellationToken) => CheckoutAsync(path, Cart, cancellationToken);
+
+    public async Task<Answer> CheckoutAsync(string path, Cart cart, CancellationToken cancellationToken)
     {
         var sent = time.GetTimestamp();
-        using var response = await http.PostAsJsonAsync(path, Cart, AppJson.Default.Cart, cancellationToken);
+        using var response = await http.PostAsJsonAsync(path, cart, AppJson.Default.Cart, cancellationToken);
         var elapsed = time.GetElapsedTime(sent);
         if (response.IsSuccessStatusCode)
         {

@@ -2,8 +2,9 @@ using EventBus;
 
 namespace Checkout;
 
-public sealed class ReserveStock(StockService stock) : IEventHandler<OrderPlaced>
+/// <summary>Reserves the items, which are not in the event.</summary>
+public sealed class ReserveStock(StockService stock, OrderBook orders) : IEventHandler<OrderPlaced>
 {
     public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken) =>
-        stock.ReserveAsync(order.OrderId, cancellationToken);
+        stock.ReserveAsync(orders.Get(order.OrderId), cancellationToken);
 }

@@ -6,7 +6,7 @@ namespace Checkout;
 public interface IPointsLedger
 {
     /// <summary>Writes a line for an order: in the handler's commit if there is one, otherwise at once.</summary>
-    void Credit(OrderPlaced order, EventContext context);
+    void Credit(string orderId, string userId, int points, EventContext context);
 
     /// <summary>Returns the number of lines for an order.</summary>
     Task<int> CountAsync(string orderId, CancellationToken cancellationToken);

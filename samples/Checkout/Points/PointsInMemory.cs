@@ -8,7 +8,7 @@ public sealed class PointsInMemory : IPointsLedger
 {
     private readonly ConcurrentQueue<string> lines = [];
 
-    public void Credit(OrderPlaced order, EventContext context) => lines.Enqueue(order.OrderId);
+    public void Credit(string orderId, string userId, int points, EventContext context) => lines.Enqueue(orderId);
 
     public Task<int> CountAsync(string orderId, CancellationToken cancellationToken) =>
         Task.FromResult(lines.Count(line => line == orderId));

@@ -23,8 +23,8 @@ public sealed class PointsInSqlite : IPointsLedger
         create.ExecuteNonQuery();
     }
 
-    public void Credit(OrderPlaced order, EventContext context) =>
-        context.OnCommit((transaction, cancellationToken) => InsertAsync(transaction, order, cancellationToken));
+    public void Credit(string orderId, string userId, int points, EventContext context) =>
+        context.OnCommit((transaction, cancellationToken) => InsertAsync(transaction, (orderId, userId, points), cancellationToken));
 
     public async Task<int> CountAsync(string orderId, CancellationToken cancellationToken)
     {
@@ -36,15 +36,18 @@ public sealed class PointsInSqlite : IPointsLedger
         return Convert.ToInt32(await count.ExecuteScalarAsync(cancellationToken), null);
     }
 
-    private static async Task InsertAsync(DbTransaction transaction, OrderPlaced order, CancellationToken cancellationToken)
+    private static async Task InsertAsync(
+        DbTransaction transaction,
+        (string OrderId, string UserId, int Points) line,
+        CancellationToken cancellationToken)
     {
         var sqlite = (SqliteTransaction)transaction;
         await using var insert = sqlite.Connection!.CreateCommand();
         insert.Transaction = sqlite;
         insert.CommandText = "INSERT INTO points (order_id, user_id, points) VALUES (@order, @user, @points)";
-        insert.Parameters.AddWithValue("@order", order.OrderId);
-        insert.Parameters.AddWithValue("@user", order.UserId);
-        insert.Parameters.AddWithValue("@points", (int)order.Total);
+        insert.Parameters.AddWithValue("@order", line.OrderId);
+        insert.Parameters.AddWithValue("@user", line.UserId);
+        insert.Parameters.AddWithValue("@points", line.Points);
         await insert.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -1,0 +1,35 @@
+namespace Checkout;
+
+/// <summary>The prices and the stock of the shop. Prices are never taken from the request.</summary>
+public sealed class Catalog
+{
+    private readonly Dictionary<string, (decimal Price, int InStock)> products = new()
+    {
+        ["book"] = (19.90m, 1_000),
+        ["lamp"] = (40.00m, 1_000),
+        ["globe"] = (120.00m, 0),
+    };
+
+    /// <summary>Returns the sum of the prices.</summary>
+    /// <exception cref="RefusedException">The cart is empty, or an item is not in stock.</exception>
+    public decimal TotalOf(IReadOnlyList<CartItem>? items)
+    {
+        if (items is null or [])
+        {
+            throw new RefusedException(StatusCodes.Status400BadRequest, "the cart is empty");
+        }
+
+        var total = 0m;
+        foreach (var item in items)
+        {
+            if (!products.TryGetValue(item.ProductId, out var product) || item.Quantity < 1 || item.Quantity > product.InStock)
+            {
+                throw new RefusedException(StatusCodes.Status409Conflict, $"{item.ProductId} is not in stock");
+            }
+
+            total += item.Quantity * product.Price;
+        }
+
+        return total;
+    }
+}
