@@ -4,12 +4,14 @@ using EventBus.Load;
 const string Usage = """
     Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--peers] [--short] [--save]
            dotnet run -c Release --project benchmarks/EventBus.Load -- render [--check]
+           dotnet run -c Release --project benchmarks/EventBus.Load -- against FILE [memory] [fan-out] [redis] [rabbitmq] [ROUNDS] [--short]
 
     Suites: transports (the default: all transports in one table), memory, rabbitmq, redis, redis-pubsub, curves, hello, order, sagas; all.
     --peers   other libraries take part where they can
     --short   shows that everything runs; its figures decide nothing
     --save    keeps what was found under benchmarks/results, from which render makes the tables and plots of docs/benchmarks.md
     --check   says whether they are up to date instead
+    against   compares the bus with that of another build, whose EventBus.Load.dll is given (15 rounds by default)
     """;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -29,6 +31,12 @@ var asked = args.Where(arg => !options.Contains(arg)).ToList();
 if (asked is ["render"])
 {
     return Documents.Render(args.Contains("--check"));
+}
+
+if (asked is ["against", var file, .. var which])
+{
+    var rounds = which is [.., var last] && int.TryParse(last, out var given) ? given : 15;
+    return await new SuiteRunner(args.Contains("--short"), peers: false, save: false).CompareAsync(Path.GetFullPath(file), which, rounds);
 }
 
 if (args.Contains("--short") && args.Contains("--save"))

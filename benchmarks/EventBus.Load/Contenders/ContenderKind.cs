@@ -17,6 +17,9 @@ internal sealed record ContenderKind(
     public const string Raw = "raw";
     public const string Idempotent = "bus-idempotent";
 
+    /// <summary>The bus of another build of this program. It has no entry in <see cref="All"/>.</summary>
+    public const string OtherBuild = "bus-other-build";
+
     /// <summary>True for another library.</summary>
     public bool IsPeer => Name is not (Bus or Idempotent) && !Name.StartsWith(Raw, StringComparison.Ordinal);
 

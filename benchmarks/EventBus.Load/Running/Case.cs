@@ -9,4 +9,7 @@ internal sealed record Case(Arena Arena, IReadOnlyList<Mode> Modes, IReadOnlyLis
 {
     /// <summary>The number of events of a round; null for as many as take the time of a round.</summary>
     public int? Events { get; init; }
+
+    /// <summary>The other build of this program, for the contender <see cref="ContenderKind.OtherBuild"/>.</summary>
+    public OtherBuild? OtherBuild { get; init; }
 }

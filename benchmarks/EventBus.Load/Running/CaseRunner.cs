@@ -25,7 +25,9 @@ internal sealed class CaseRunner(bool isShort)
             foreach (var contender in what.Contenders)
             {
                 progress.Show($"starting {contender}");
-                workers.Add((contender, await WorkerProcess.StartAsync(contender, what.Arena)));
+                workers.Add((contender, contender == ContenderKind.OtherBuild
+                    ? await WorkerProcess.StartAsync(what.OtherBuild!, what.Arena)
+                    : await WorkerProcess.StartAsync(contender, what.Arena)));
             }
 
             var found = new List<Series>();

@@ -45,6 +45,31 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
         return problems == 0 && (held || isShort) ? 0 : 1;
     }
 
+    /// <summary>Compares the bus of another build with the bus of this one, in the same rounds.</summary>
+    /// <param name="path">The file <c>EventBus.Load.dll</c> of the other build.</param>
+    /// <param name="which">The names of the cases (<see cref="Suites.Builds"/>); all cases if it contains none.</param>
+    /// <param name="rounds">The number of measurements of each.</param>
+    public async Task<int> CompareAsync(string path, IReadOnlyList<string> which, int rounds)
+    {
+        Console.WriteLine($"{Machine.Current()}. Ratios of this build to {path}.");
+        var (failed, runner) = (false, new CaseRunner(isShort));
+        var cases = Suites.Builds(rounds);
+        var chosen = cases.Where(each => which.Contains(each.Name)).ToList();
+        foreach (var (_, what) in chosen.Count > 0 ? chosen : cases)
+        {
+            await using var server = await Server.StartAsync(what.Arena.Transport);
+            await using var other = await Server.StartAsync(what.Arena.Transport);
+            var series = await runner.RunAsync(what with
+            {
+                Arena = what.Arena with { Address = server.Address },
+                OtherBuild = new OtherBuild(path, other.Address),
+            });
+            failed |= series.Exists(each => each.Problem is not null);
+        }
+
+        return failed ? 1 : 0;
+    }
+
     private async Task<ResultFile> RunAsync(string suite)
     {
         var (found, versions) = (new List<Series>(), new Dictionary<string, string>());

@@ -34,6 +34,20 @@ internal static class Suites
         _ => 5_000,
     };
 
+    /// <summary>Returns the cases that compare the bus of another build with the bus of this one.</summary>
+    /// <param name="rounds">The number of measurements of each.</param>
+    public static IReadOnlyList<(string Name, Case Case)> Builds(int rounds)
+    {
+        string[] both = [ContenderKind.OtherBuild, ContenderKind.Bus];
+        return
+        [
+            ("memory", new Case(new Arena(Transport.Memory), [Mode.OneByOne, Mode.OneInFlight], both, rounds)),
+            ("fan-out", new Case(new Arena(Transport.Memory, Subscriptions: 5), [Mode.OneByOne], both, rounds)),
+            ("redis", new Case(new Arena(Transport.RedisStreams), [Mode.InFlight64, Mode.OneInFlight], both, rounds)),
+            ("rabbitmq", new Case(new Arena(Transport.RabbitMq), [Mode.InFlight64, Mode.OneInFlight], both, rounds)),
+        ];
+    }
+
     private static IEnumerable<Case> Transports() =>
         Enum.GetValues<Transport>().Select(transport => new Case(
             new Arena(transport),

@@ -14,12 +14,20 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     private WorkerProcess(Process process) => this.process = process;
 
-    public static async Task<WorkerProcess> StartAsync(string contender, Arena arena)
+    public static Task<WorkerProcess> StartAsync(string contender, Arena arena) =>
+        StartAsync(Environment.ProcessPath!, [.. Itself(), Worker.Command], contender, arena);
+
+    /// <summary>Starts the bus of another build.</summary>
+    public static Task<WorkerProcess> StartAsync(OtherBuild build, Arena arena) =>
+        StartAsync("dotnet", [build.Path, Worker.Command], ContenderKind.Bus, arena with { Address = build.Address });
+
+    private static async Task<WorkerProcess> StartAsync(string program, IEnumerable<string> arguments, string contender, Arena arena)
     {
-        var process = Process.Start(new ProcessStartInfo(
-            Environment.ProcessPath!,
-            [.. Itself(), Worker.Command])
-        { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
         var worker = new WorkerProcess(process);
         try
         {
