@@ -44,7 +44,13 @@ internal sealed class CurvesProof : Proof
             small,
             large,
             side => side.ClaimAndRecordAsync());
-        await CompareAsync($"list, {smallDead:N0} and {largeDead:N0} dead", findings, (rounds, batch), small, large, side => side.ListAsync());
+        await CompareAsync(
+            $"list, {smallDead:N0} and {largeDead:N0} dead",
+            findings,
+            (rounds, batch),
+            small,
+            large,
+            side => side.ListAsync());
         await small.FillDoneAsync(smallDone, stage.Random);
         await large.FillDoneAsync(largeDone, stage.Random);
         await CompareAsync(
