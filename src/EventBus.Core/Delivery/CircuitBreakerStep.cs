@@ -4,9 +4,9 @@ namespace EventBus;
 /// <remarks>The workers ask the circuit breaker before they take a delivery.</remarks>
 internal sealed class CircuitBreakerStep(SubscriptionCircuitBreaker breaker, DeliveryStep next) : DeliveryStep
 {
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        var running = next.InvokeAsync(context, cancellationToken);
+        var running = next.InvokeAsync(context, now, cancellationToken);
         return running.IsCompletedSuccessfully
             ? new(Report(running.Result, cancellationToken))
             : ReportAsync(running, cancellationToken);

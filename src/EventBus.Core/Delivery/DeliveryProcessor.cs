@@ -21,7 +21,8 @@ internal sealed class DeliveryProcessor(
 
     /// <summary>Handles a new delivery.</summary>
     /// <param name="delivery">The delivery; settled when the returned task completes.</param>
-    public ValueTask HandleAsync(in Delivery delivery)
+    /// <param name="now">The current time, as a timestamp of the clock of the bus.</param>
+    public ValueTask HandleAsync(in Delivery delivery, long now)
     {
         var context = new DeliveryContext(delivery.Envelope, subscription);
         if (delivery.EarlierDeliveries > 0 || delivery.Lost.IsCancellationRequested)
@@ -29,7 +30,7 @@ internal sealed class DeliveryProcessor(
             return new ValueTask(GuardAsync(delivery, HandleAgainAsync(delivery, context)));
         }
 
-        var running = pipeline.InvokeAsync(context, delivery.Lost);
+        var running = pipeline.InvokeAsync(context, now, delivery.Lost);
         if (!running.IsCompletedSuccessfully)
         {
             return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, running, 1)));
@@ -73,7 +74,7 @@ internal sealed class DeliveryProcessor(
         var state = context.EnsureState();
         (state.Attempt, state.ManualRetries, state.IsKept) = (entry.Attempts, entry.ManualRetries, true);
         state.MayBePassed = subscription.Failure.ContinueWhenBlocked;
-        while (!await settler.TrySettleAsync(entry, await pipeline.InvokeAsync(context, lost), lost))
+        while (!await settler.TrySettleAsync(entry, await RunAsync(context, lost), lost))
         {
             // The state of the key has changed, so the steps run again, and with them the guard.
         }
@@ -100,7 +101,7 @@ internal sealed class DeliveryProcessor(
         if (await redeliveries.TryBeginAsync(delivery, attempt))
         {
             context.EnsureState().Attempt = attempt.Number;
-            await SettleAsync(delivery, context, pipeline.InvokeAsync(context, delivery.Lost), attempt.Counted);
+            await SettleAsync(delivery, context, RunAsync(context, delivery.Lost), attempt.Counted);
         }
     }
 
@@ -110,9 +111,12 @@ internal sealed class DeliveryProcessor(
         while (!await settler.TrySettleAsync(delivery, await running, attempts))
         {
             // The state of the key has changed, so the steps run again, and with them the guard.
-            running = pipeline.InvokeAsync(context, delivery.Lost);
+            running = RunAsync(context, delivery.Lost);
         }
     }
+
+    private ValueTask<DeliveryOutcome> RunAsync(DeliveryContext context, CancellationToken lost) =>
+        pipeline.InvokeAsync(context, services.StoreTime.GetTimestamp(), lost);
 
     private async Task GuardAsync(Delivery delivery, Task settling)
     {

@@ -7,9 +7,9 @@ namespace EventBus;
 /// </remarks>
 internal sealed class ExceptionStep(BusServices services, DeliveryStep next) : DeliveryStep
 {
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        var running = next.InvokeAsync(context, cancellationToken);
+        var running = next.InvokeAsync(context, now, cancellationToken);
         return running.IsCompletedSuccessfully ? running : CatchAsync(running);
     }
 

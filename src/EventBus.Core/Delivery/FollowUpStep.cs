@@ -11,9 +11,9 @@ namespace EventBus;
 /// </remarks>
 internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices services, DeliveryStep next) : DeliveryStep
 {
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        var running = next.InvokeAsync(context, cancellationToken);
+        var running = next.InvokeAsync(context, now, cancellationToken);
         return running.IsCompletedSuccessfully && context.State is null ? running : EndAsync(context, running);
     }
 

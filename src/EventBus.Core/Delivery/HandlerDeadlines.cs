@@ -10,7 +10,11 @@ internal sealed class HandlerDeadlines(TimeSpan timeout, BusServices services)
 
     public TimeSpan Timeout => timeout;
 
-    /// <summary>Gets the token of a handler, or of a wait, that begins now.</summary>
+    /// <summary>Gets the token of a handler that begins at a time.</summary>
+    /// <param name="now">The current time, as a timestamp of the clock of the bus.</param>
+    public CancellationToken From(long now) => tokens.Token(now);
+
+    /// <summary>Gets the token of a wait that begins now.</summary>
     public CancellationToken FromNow() => tokens.Token(services.StoreTime.GetTimestamp());
 
     /// <summary>Creates the failure of a handler that did not end in time.</summary>

@@ -10,7 +10,7 @@ internal sealed class IdempotencyStep(
     SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
         : DeliveryStep
 {
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
         if (!claims.TryClaim(context.Envelope, out var fencingToken))
         {
@@ -18,7 +18,7 @@ internal sealed class IdempotencyStep(
         }
 
         // The claim is in a local store, which needs no lease and has no transactions.
-        var running = next.InvokeAsync(context, cancellationToken);
+        var running = next.InvokeAsync(context, now, cancellationToken);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
             return CompleteAsync(context, fencingToken, running);
@@ -96,7 +96,7 @@ internal sealed class IdempotencyStep(
     {
         using var lease = claims.Renew(claim);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(lost, lease.Lost);
-        var outcome = await next.InvokeAsync(context, linked.Token);
+        var outcome = await next.InvokeAsync(context, services.StoreTime.GetTimestamp(), linked.Token);
         if (outcome.Status == DeliveryStatus.Handled)
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(linked.Token, state.Deadline);

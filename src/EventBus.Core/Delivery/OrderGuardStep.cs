@@ -13,7 +13,7 @@ internal sealed class OrderGuardStep(
 
     private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
 
-    public override async ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override async ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
         long? position = null;
         DeliveryOutcome outcome;
@@ -26,7 +26,7 @@ internal sealed class OrderGuardStep(
                 OrderDecision.Defer => DeliveryOutcome.Deferred(
                     evaluation.Waiting! with { EarliestDeadline = EarliestDeadline(evaluation.Waiting) }),
                 OrderDecision.Skip => DeliveryOutcome.Skipped,
-                _ => await next.InvokeAsync(context, cancellationToken),
+                _ => await next.InvokeAsync(context, services.StoreTime.GetTimestamp(), cancellationToken),
             };
             if (outcome.Status is DeliveryStatus.Handled or DeliveryStatus.Skipped)
             {

@@ -169,7 +169,7 @@ internal sealed class OrderedWorker(
             }
             else
             {
-                await Processor.HandleAsync(delivery);
+                await Processor.HandleAsync(delivery, Services.Time.GetTimestamp());
             }
         }
         catch (Exception) when (Services.Abort.IsCancellationRequested)

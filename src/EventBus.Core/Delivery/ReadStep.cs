@@ -8,8 +8,8 @@ internal sealed class ReadStep(SubscriptionRuntime subscription, EventReader rea
     // Most subscriptions handle one type, and an event in memory has it: then there is nothing to read.
     private readonly Type? onlyType = subscription.EventTypes.Count == 1 ? subscription.EventTypes.First() : null;
 
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken) =>
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken) =>
         (onlyType is null || context.Envelope.Payload?.GetType() != onlyType) && reader.Read(context) is { } rejection
             ? new(DeliveryOutcome.Rejected(rejection))
-            : next.InvokeAsync(context, cancellationToken);
+            : next.InvokeAsync(context, now, cancellationToken);
 }

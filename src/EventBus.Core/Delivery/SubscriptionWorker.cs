@@ -190,7 +190,9 @@ internal class SubscriptionWorker(
                     services.Runner.Observe(services.Runner.Start($"{Name} helper", TakeWaitingAsync));
                 }
 
-                var handling = probe == 0 ? processor.HandleAsync(delivery) : new ValueTask(ProbeAsync(delivery, probe));
+                var handling = probe == 0
+                    ? processor.HandleAsync(delivery, startedAt)
+                    : new ValueTask(ProbeAsync(delivery, startedAt, probe));
                 var returnedAt = time.GetTimestamp();
                 blocks = returnedAt - startedAt > blockingStamps;
                 startedAt = returnedAt;
@@ -235,11 +237,11 @@ internal class SubscriptionWorker(
         return taken;
     }
 
-    private async Task ProbeAsync(Delivery delivery, long probe)
+    private async Task ProbeAsync(Delivery delivery, long now, long probe)
     {
         try
         {
-            await processor.HandleAsync(delivery);
+            await processor.HandleAsync(delivery, now);
         }
         finally
         {

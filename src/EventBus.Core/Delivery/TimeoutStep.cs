@@ -12,9 +12,9 @@ internal sealed class TimeoutStep(
 
     private readonly ILogger log = services.Log;
 
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        var deadline = deadlines.FromNow();
+        var deadline = deadlines.From(now);
         if (context.State is { } state)
         {
             state.Deadline = deadline;

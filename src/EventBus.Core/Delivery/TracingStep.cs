@@ -5,16 +5,15 @@ internal sealed class TracingStep(BusServices services, DeliveryStep next) : Del
 {
     private readonly BusDiagnostics diagnostics = services.Diagnostics;
 
-    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken) =>
-        diagnostics.ObservesProcess ? TraceAsync(context, cancellationToken) : next.InvokeAsync(context, cancellationToken);
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken) =>
+        diagnostics.ObservesProcess ? TraceAsync(context, now, cancellationToken) : next.InvokeAsync(context, now, cancellationToken);
 
-    private async ValueTask<DeliveryOutcome> TraceAsync(DeliveryContext context, CancellationToken cancellationToken)
+    private async ValueTask<DeliveryOutcome> TraceAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        var startedAt = services.StoreTime.GetTimestamp();
         var handled = new ProcessedEvent(context.EventName, context.EventId, context.CorrelationId, context.Subscription, context.Attempt);
         using var activity = diagnostics.StartProcess(handled, context.Envelope.TraceParent, context.Envelope.TraceState);
-        var outcome = await next.InvokeAsync(context, cancellationToken);
-        diagnostics.Processed(activity, handled, startedAt, (outcome.Failure as Threw)?.Exception);
+        var outcome = await next.InvokeAsync(context, now, cancellationToken);
+        diagnostics.Processed(activity, handled, now, (outcome.Failure as Threw)?.Exception);
         return outcome;
     }
 }

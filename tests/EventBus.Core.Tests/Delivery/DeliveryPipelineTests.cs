@@ -43,7 +43,7 @@ public sealed class DeliveryPipelineTests : IDisposable
 
         Assert.Equal(
             DeliveryOutcome.Handled,
-            await Compose(async (_, _) => await Task.Yield()).InvokeAsync(context, CancellationToken.None));
+            await Compose(async (_, _) => await Task.Yield()).InvokeAsync(context, Now, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(() => context.PublishAsync(new OrderPlaced("2"), Token));
     }
 
@@ -52,7 +52,7 @@ public sealed class DeliveryPipelineTests : IDisposable
     {
         var error = new FormatException();
 
-        var outcome = await Compose((_, _) => throw error).InvokeAsync(NewContext(), CancellationToken.None);
+        var outcome = await Compose((_, _) => throw error).InvokeAsync(NewContext(), Now, CancellationToken.None);
 
         Assert.Equal((DeliveryStatus.Failed, error), (outcome.Status, (outcome.Failure as Threw)?.Exception));
     }
@@ -64,7 +64,7 @@ public sealed class DeliveryPipelineTests : IDisposable
             new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Defect = "broken" }, []),
             NewSubscription());
 
-        var outcome = await Compose((_, _) => throw new FormatException()).InvokeAsync(context, CancellationToken.None);
+        var outcome = await Compose((_, _) => throw new FormatException()).InvokeAsync(context, Now, CancellationToken.None);
 
         Assert.Equal(
             (DeliveryStatus.Rejected, DeadLetterReason.Unreadable),
@@ -74,7 +74,7 @@ public sealed class DeliveryPipelineTests : IDisposable
     [Fact]
     public async Task InvokeAsync_BusAborts_IsInterrupted()
     {
-        var running = Compose((_, token) => Task.Delay(Timeout.Infinite, token)).InvokeAsync(NewContext(), CancellationToken.None);
+        var running = Compose((_, token) => Task.Delay(Timeout.Infinite, token)).InvokeAsync(NewContext(), Now, CancellationToken.None);
         await abort.CancelAsync();
 
         Assert.Equal(DeliveryOutcome.Interrupted, await running);
@@ -84,7 +84,7 @@ public sealed class DeliveryPipelineTests : IDisposable
     public async Task InvokeAsync_DeliveryIsLost_CancelsTheHandler()
     {
         using var lost = new CancellationTokenSource();
-        var running = Compose((_, token) => Task.Delay(Timeout.Infinite, token)).InvokeAsync(NewContext(), lost.Token);
+        var running = Compose((_, token) => Task.Delay(Timeout.Infinite, token)).InvokeAsync(NewContext(), Now, lost.Token);
         await lost.CancelAsync();
 
         Assert.Equal(DeliveryStatus.Failed, (await running).Status);
@@ -94,9 +94,11 @@ public sealed class DeliveryPipelineTests : IDisposable
 
     private static bool IsHandledSynchronously(DeliveryStep pipeline, DeliveryContext context)
     {
-        var running = pipeline.InvokeAsync(context, CancellationToken.None);
+        var running = pipeline.InvokeAsync(context, Now, CancellationToken.None);
         return running.IsCompletedSuccessfully && running.Result.Status == DeliveryStatus.Handled;
     }
+
+    private static long Now => TimeProvider.System.GetTimestamp();
 
     private static SubscriptionRuntime NewSubscription() => new()
     {
