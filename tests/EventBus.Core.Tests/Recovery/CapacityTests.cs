@@ -111,15 +111,15 @@ public sealed class CapacityTests : IDisposable
         await PublishAsync(running, 1, 7);
         await running.WhenIdleAsync();
         Assert.Equal(HealthStatus.Healthy, (await ReportAsync(running)).Status);
-        Assert.DoesNotContain(logs.At(LogLevel.Warning), text => text.StartsWith("The in-memory store keeps", StringComparison.Ordinal));
+        Assert.DoesNotContain(logs.At(LogLevel.Warning), text => text.StartsWith("The in-memory store holds", StringComparison.Ordinal));
 
         await PublishAsync(running, 8, 9);
         await running.WhenIdleAsync();
         Assert.Equal(
-            $"The in-memory store keeps 8 {what} of mail, and has room for 10.",
+            $"The in-memory store holds 8 {what} of mail, and has room for 10.",
             Assert.Single(logs.At(LogLevel.Warning), text => text.StartsWith(
-                "The in-memory store keeps",
-                StringComparison.Ordinal))[..($"The in-memory store keeps 8 {what} of mail, and has room for 10.".Length)]);
+                "The in-memory store holds",
+                StringComparison.Ordinal))[..($"The in-memory store holds 8 {what} of mail, and has room for 10.".Length)]);
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", what));
     }
 

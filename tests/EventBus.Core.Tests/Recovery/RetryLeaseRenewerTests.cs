@@ -67,7 +67,9 @@ public sealed class RetryLeaseRenewerTests : IAsyncDisposable
         await LostAsync(claims[2]);
         Assert.All(claims[..2], claim => Assert.Equal(time.GetUtcNow() + Duration, claim.LeaseEnd));
         Assert.All(claims[..2], claim => Assert.False(claim.Lost.IsCancellationRequested));
-        Assert.Contains(log.At(LogLevel.Warning), text => text.StartsWith("1 failed events", StringComparison.Ordinal));
+        Assert.Contains(
+            log.At(LogLevel.Warning),
+            text => text.StartsWith("Another instance took over 1 failed events", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -102,7 +104,9 @@ public sealed class RetryLeaseRenewerTests : IAsyncDisposable
         await time.PassAsync(Duration / 3);
 
         await Task.WhenAll(claims.Select(LostAsync));
-        Assert.Contains(log.At(LogLevel.Warning), text => text.StartsWith("5 failed events", StringComparison.Ordinal));
+        Assert.Contains(
+            log.At(LogLevel.Warning),
+            text => text.StartsWith("Another instance took over 5 failed events", StringComparison.Ordinal));
     }
 
     private static async Task LostAsync(RetryLease claim)

@@ -109,18 +109,9 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
                     return entry with { Version = 1 };
                 }
 
-                var known = await AskAsync(token => parts.Store.FindAsync(entry.Id, token));
-                if (known is not null && known.Saga != entry.Saga)
+                if (await AskAsync(token => parts.Store.FindAsync(entry.Id, token)) is { } known)
                 {
-                    throw new ArgumentException(
-                        $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
-                }
-
-                if (known is not null)
-                {
-                    // The same content in the first version may be the saga that a repeated call has created.
-                    var isSame = known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
-                    return isSame ? known with { Number = 0 } : null;
+                    return CreatedBefore(entry, known);
                 }
 
                 // The saga was removed between the two calls, because its retention has just ended. Otherwise the
@@ -160,5 +151,19 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
 
         Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) =>
             StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
+    }
+
+    /// <summary>Returns the stored saga if a repeated call may have created it; otherwise null.</summary>
+    /// <exception cref="ArgumentException">The id belongs to a saga of another name.</exception>
+    private static SagaEntry? CreatedBefore(SagaEntry entry, SagaEntry known)
+    {
+        if (known.Saga != entry.Saga)
+        {
+            throw new ArgumentException(
+                $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
+        }
+
+        var isSame = known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
+        return isSame ? known with { Number = 0 } : null;
     }
 }

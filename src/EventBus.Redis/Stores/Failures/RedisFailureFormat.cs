@@ -188,13 +188,7 @@ internal static class RedisFailureFormat
                 Position = Text("rank") is { } rank ? PositionOf(rank) : null,
             };
             var hasPlace = entry.LineKey is null || Text("place")?.Length == PlaceLength;
-            var hasKey = entry.Status switch
-            {
-                FailedEventStatus.Parked => entry.LineKey is not null,
-                FailedEventStatus.Deferred => entry.OrderKey is not null,
-                _ => true,
-            };
-            if (!hasPlace || !hasKey)
+            if (!hasPlace || !HasKey(entry))
             {
                 throw new FormatException("it does not contain the line or the order key of the entry");
             }
@@ -212,6 +206,14 @@ internal static class RedisFailureFormat
             return null;
         }
     }
+
+    /// <summary>True if an entry has the key that its status requires.</summary>
+    private static bool HasKey(FailedEvent entry) => entry.Status switch
+    {
+        FailedEventStatus.Parked => entry.LineKey is not null,
+        FailedEventStatus.Deferred => entry.OrderKey is not null,
+        _ => true,
+    };
 
     private static FailedEvent Placeholder { get; } = new()
     {
