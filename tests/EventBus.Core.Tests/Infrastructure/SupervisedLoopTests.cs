@@ -232,6 +232,7 @@ public sealed class SupervisedLoopTests : IDisposable
             stop.Token);
 
         await NextWaitAsync();
+        await supervised.Failed.WaitAsync(Patience, TimeProvider.System, Token);
         Assert.Equal([1, 1, 1], passes);
         Assert.IsType<IOException>(supervised.LastError);
         time.Advance(TimeSpan.FromSeconds(1));
