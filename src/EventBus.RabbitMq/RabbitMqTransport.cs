@@ -41,7 +41,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         (time, failFast) = (topology.TimeProvider, topology.FailFast);
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
-        connector.Share(topology.ServiceName, time);
+        connector.Acquire(topology.ServiceName, time);
         holdsConnector = true;
         brokerDeadLetters = new RabbitMqBrokerDeadLetters(
             connector,
@@ -91,7 +91,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             throw new EventBusException(
-                $"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
+                $"RabbitMQ at {connector.Address} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
                     + "again.",
                 exception);
         }
@@ -120,7 +120,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             throw new EventBusException(
-                $"RabbitMQ at {connector.Place} did not report whether the subscription '{subscription}' of the service '{service}' has "
+                $"RabbitMQ at {connector.Address} did not report whether the subscription '{subscription}' of the service '{service}' has "
                     + $"a queue: {exception.Message}",
                 exception);
         }
@@ -160,7 +160,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return brokerDeadLetters?.Problem is { } problem
-            ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
+            ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Address}: {problem}")
             : HealthCheckResult.Healthy();
     }
 
@@ -192,7 +192,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         if (publisher is not { IsOpen: true })
         {
             var cause = RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting";
-            return $"RabbitMQ at {connector.Place} cannot be published to: {cause}";
+            return $"RabbitMQ at {connector.Address} cannot be published to: {cause}";
         }
 
         RabbitMqReceiver? disconnected;
@@ -205,17 +205,17 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
         if (unreadable is not null)
         {
-            return $"RabbitMQ at {connector.Place}: {unreadable} Take the message out with the tools of the broker.";
+            return $"RabbitMQ at {connector.Address}: {unreadable} Take the message out with the tools of the broker.";
         }
 
         if (disconnected is not null)
         {
             var cause = RabbitMqErrors.CauseOf(disconnected.LastError) is { } known ? $" {known}" : "";
-            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being "
+            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Address}; its consumer is being "
                 + $"rebuilt.{cause}";
         }
 
-        return monitor?.Problem is { } missing ? $"RabbitMQ at {connector.Place}: {missing}" : null;
+        return monitor?.Problem is { } missing ? $"RabbitMQ at {connector.Address}: {missing}" : null;
     }
 
     /// <summary>
@@ -232,7 +232,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            log.StartedDegraded(connector.Place);
+            log.StartedDegraded(connector.Address);
         }
     }
 
@@ -264,7 +264,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
         var error = lastError();
         var state = RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}";
-        var text = $"RabbitMQ at {connector.Place} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
+        var text = $"RabbitMQ at {connector.Address} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
             + "and the user, the password and the virtual host in the connection string.";
         if (failFast || RabbitMqErrors.IsRefusal(error))
         {
@@ -274,7 +274,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         if (!startedDegraded)
         {
             startedDegraded = true;
-            log.StartedDegraded(connector.Place);
+            log.StartedDegraded(connector.Address);
         }
     }
 

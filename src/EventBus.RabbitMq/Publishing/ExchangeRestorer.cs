@@ -30,7 +30,7 @@ internal sealed class ExchangeRestorer(RabbitMqTopology topology, RabbitMqOption
             if (!isRefusalLogged)
             {
                 isRefusalLogged = true;
-                log.ExchangeUnchecked(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
+                log.ExchangeNotDeclared(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
             }
 
             return false;

@@ -180,7 +180,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
-            opened.TrySetException(RabbitMqErrors.Of($"the exchange '{topology.Exchange}'", exception));
+            opened.TrySetException(RabbitMqErrors.Refused($"the exchange '{topology.Exchange}'", exception));
 
             // Observes the exception: after a degraded start, nothing awaits this task.
             _ = opened.Task.Exception;

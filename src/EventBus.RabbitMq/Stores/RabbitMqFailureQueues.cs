@@ -25,7 +25,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     public async ValueTask OpenAsync(StoreSetup opened, CancellationToken cancellationToken)
     {
         (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
-        connector.Share(opened.ServiceName, opened.TimeProvider);
+        connector.Acquire(opened.ServiceName, opened.TimeProvider);
         connector.KeepsFailures = true;
         try
         {
@@ -52,7 +52,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
             throw new EventBusException(
-                $"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: "
+                $"RabbitMQ at {connector.Address} was not ready within {connector.Options.CallTimeout}: "
                 + $"{RabbitMqErrors.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password "
                 + "and the virtual host.",
                 exception);

@@ -120,7 +120,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     {
         await queues.PrepareAsync(cancellationToken);
         var sum = 0L;
-        foreach (var queue in connector.Options.WaitSteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
+        foreach (var queue in connector.Options.EffectiveRetrySteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
         {
             sum += await queues.CountAsync(queue, cancellationToken);
         }
@@ -231,7 +231,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
     {
         // The default exchange, whose name is empty, sends an entry that is due directly to the retry queue.
-        var exchange = delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "";
+        var exchange = delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.EffectiveRetrySteps)) : "";
         await queues.SendAsync(exchange, Names.RetryQueueOf(entry.Subscription), entry, cancellationToken);
     }
 

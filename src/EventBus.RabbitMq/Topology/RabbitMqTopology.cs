@@ -127,7 +127,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             yield return Queue(RetryQueueOf(subscription), quorum: true, BrokerDeadLetter());
         }
 
-        foreach (var step in options.WaitSteps.Distinct())
+        foreach (var step in options.EffectiveRetrySteps.Distinct())
         {
             // The queue and its exchange have the same name.
             var name = WaitQueueOf(step);

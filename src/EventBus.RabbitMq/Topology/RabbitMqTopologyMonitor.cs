@@ -88,7 +88,7 @@ internal sealed class RabbitMqTopologyMonitor(
                 // The broker cancels the consumer, and its receiver creates the queue and reports its own errors.
                 next++;
             }
-            catch (OperationInterruptedException exception) when (RabbitMqErrors.IsAnswer(exception))
+            catch (OperationInterruptedException exception) when (RabbitMqErrors.IsChannelError(exception))
             {
                 var state = RabbitMqErrors.IsMissing(exception) ? "is missing" : "cannot be created or checked";
                 found ??= $"{entities[next].Title} {state}: {RabbitMqErrors.CauseOf(exception)}";
