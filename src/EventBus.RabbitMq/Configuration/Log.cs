@@ -27,8 +27,8 @@ internal static partial class Log
     [LoggerMessage(
         3,
         LogLevel.Warning,
-        "RabbitMQ: the broker blocks the {Link} connection, because the broker is short of memory or disk ({Reason}). Until it unblocks the "
-            + "connection, publish calls wait, and fail at their deadline")]
+        "RabbitMQ: the broker blocks the {Link} connection, because the broker is short of memory or disk ({Reason}). Until it unblocks "
+            + "the connection, publish calls wait, and fail at their deadline")]
     public static partial void Blocked(this ILogger log, string link, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "RabbitMQ: the channel of {Owner} ended; the next attempt is in {Delay}: {Error}")]

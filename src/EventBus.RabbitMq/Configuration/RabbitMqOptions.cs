@@ -43,8 +43,8 @@ public sealed class RabbitMqOptions
     /// The number of times that a quorum queue redelivers an event that is not acknowledged. After that the broker
     /// moves the event to <c>{service}.given-up</c>, from where the bus stores it as a dead letter. This stops the
     /// redelivery of an event that ends the process or the connection at each delivery. A lost connection uses up one
-    /// redelivery of each unacknowledged event that was sent over it. Default 200; 1 to 1,000,000. An existing queue keeps its
-    /// limit: delete it before you change this setting. Classic queues have no limit.
+    /// redelivery of each unacknowledged event that was sent over it. Default 200; 1 to 1,000,000. An existing queue
+    /// keeps its limit: delete it before you change this setting. Classic queues have no limit.
     /// </summary>
     [AllowedRange(1, 1_000_000)]
     public int DeliveryLimit { get; set; } = 200;

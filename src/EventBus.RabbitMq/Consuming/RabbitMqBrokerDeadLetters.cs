@@ -106,8 +106,8 @@ internal sealed class RabbitMqBrokerDeadLetters(
     }
 
     /// <summary>
-    /// Takes a message from a queue; null if the queue is empty or missing. Creates a missing queue, or reports it if the
-    /// bus may not create it.
+    /// Takes a message from a queue; null if the queue is empty or missing. Creates a missing queue, or reports it if
+    /// the bus may not create it.
     /// </summary>
     private async Task<PulledMessage?> GetAsync(Source source, CancellationToken cancellationToken)
     {

@@ -30,7 +30,8 @@ internal sealed class RabbitMqConsumer(
     private long received;
 
     /// <summary>
-    /// The callback for an event without an id, whose id was computed from the content. Its argument is the routing key.
+    /// The callback for an event without an id, whose id was computed from the content. Its argument is the routing
+    /// key.
     /// </summary>
     public required Action<string> OnIdComputed { get; init; }
 

@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>Finds and deletes the queues of subscriptions.</summary>
-internal sealed class SubscriptionQueues(RabbitMqTopology names)
+internal sealed class SubscriptionQueues(RabbitMqTopology topology)
 {
     private const ushort NotFound = 404;
 
@@ -14,7 +14,7 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
     /// </exception>
     public async Task RetireAsync(ConnectionSession session, string subscription, bool discardWaiting)
     {
-        string[] queues = [names.QueueOf(subscription), names.RetryQueueOf(subscription)];
+        string[] queues = [topology.QueueOf(subscription), topology.RetryQueueOf(subscription)];
         foreach (var queue in queues)
         {
             await CheckUnusedAsync(session, subscription, queue, discardWaiting);
@@ -29,7 +29,7 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
 
     /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
     public Task<QueueDeclareOk?> FindAsync(ConnectionSession session, string subscription) =>
-        FindQueueAsync(session, names.QueueOf(subscription));
+        FindQueueAsync(session, topology.QueueOf(subscription));
 
     private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession session, string queue)
     {
