@@ -68,7 +68,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
-    /// <summary>Completes when events can be sent for the first time; fails if the broker refuses the exchange.</summary>
+    /// <summary>Completes when events can be sent for the first time; fails if the exchange is refused.</summary>
     public Task Opened => opened.Task;
 
     /// <summary>Completes when the first attempt to open has failed.</summary>

@@ -135,8 +135,8 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     }
 
     /// <summary>
-    /// Counts the dead letters. After a listing, the broker needs a moment to return the listed entries to the queue, so
-    /// an empty queue is counted several times within half a second.
+    /// Counts the dead letters. After a listing, the broker needs a moment to return the listed entries to the queue,
+    /// so an empty queue is counted several times within half a second.
     /// </summary>
     private async Task<long> CountReturnedAsync(RabbitMqQueueReader reader, CancellationToken cancellationToken)
     {

@@ -197,8 +197,8 @@ internal static class RabbitMqFailureFormat
     }
 
     /// <summary>
-    /// Gets the order in which headers are removed: 0 for headers of the user and the error details, 1 for attributes, 2
-    /// for the error and the defect, 3 for the type and the id. The subscription and the counts are never removed,
+    /// Gets the order in which headers are removed: 0 for headers of the user and the error details, 1 for attributes,
+    /// 2 for the error and the defect, 3 for the type and the id. The subscription and the counts are never removed,
     /// because the message would be useless without them.
     /// </summary>
     private static int RemovalRank(string header)

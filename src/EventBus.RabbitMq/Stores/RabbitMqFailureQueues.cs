@@ -109,8 +109,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
             var isRetryQueue = queue == Topology.RetryQueueOf(entry.Subscription);
             throw new StoreRefusedException(
                 isRetryQueue && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store,
-                $"RabbitMQ did not accept the message sent to the queue '{queue}', because the queue is full, unavailable or deleted. Check "
-                    + "the state and the length limit of the queue.",
+                $"RabbitMQ did not accept the message sent to the queue '{queue}', because the queue is full, unavailable or deleted. "
+                    + "Check the state and the length limit of the queue.",
                 exception);
         }
         catch (OperationInterruptedException)
@@ -130,8 +130,8 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
         cancellationToken);
 
     /// <summary>
-    /// Awaits a call that uses a queue. If the queue is missing, the broker closes the channel, and the queue is created
-    /// again before the next call.
+    /// Awaits a call that uses a queue. If the queue is missing, the broker closes the channel, and the queue is
+    /// created again before the next call.
     /// </summary>
     public async Task<T> AwaitAsync<T>(Task<T> call)
     {

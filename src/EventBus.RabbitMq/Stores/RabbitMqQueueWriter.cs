@@ -21,7 +21,9 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
     /// <exception cref="StoreRefusedException">
     /// The message cannot be written or does not fit into a frame, or the broker blocks the connection.
     /// </exception>
-    /// <exception cref="RabbitMQ.Client.Exceptions.PublishException">The broker refused the message (nack), or no queue receives it.</exception>
+    /// <exception cref="RabbitMQ.Client.Exceptions.PublishException">
+    /// The broker refused the message (nack), or no queue receives it.
+    /// </exception>
     /// <exception cref="TimeoutException">The broker did not confirm the message in time.</exception>
     public async Task SendAsync(
         string exchange,

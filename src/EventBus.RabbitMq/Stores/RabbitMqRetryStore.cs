@@ -129,7 +129,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     {
         await queues.PrepareAsync(cancellationToken);
         var sum = 0L;
-        foreach (var queue in connector.Options.EffectiveRetrySteps.Distinct().Select(Topology.WaitQueueOf).Append(Topology.DeadLetterQueue))
+        var waitQueues = connector.Options.EffectiveRetrySteps.Distinct().Select(Topology.WaitQueueOf);
+        foreach (var queue in waitQueues.Append(Topology.DeadLetterQueue))
         {
             sum += await queues.CountAsync(queue, cancellationToken);
         }
@@ -153,7 +154,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     }
 
     /// <summary>Gets the configured delay that is nearest to the requested one, by their ratio.</summary>
-    internal static TimeSpan NearestStep(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
+    internal static TimeSpan NearestStep(TimeSpan delay, IEnumerable<TimeSpan> steps) =>
+        steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
@@ -181,8 +183,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
                 interruptedClaims[subscription] = claim;
             }
 
-            // Each earlier delivery that was not settled was an attempt. The attempt that follows is counted here, except
-            // after an interruption: then the broker counts it if it ends with the process.
+            // Each earlier delivery that was not settled was an attempt. The attempt that follows is counted here,
+            // except after an interruption: then the broker counts it if it ends with the process.
             return entry with
             {
                 Claim = claim,

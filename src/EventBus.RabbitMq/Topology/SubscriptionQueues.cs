@@ -6,8 +6,6 @@ namespace EventBus;
 /// <summary>Finds and deletes the queues of subscriptions.</summary>
 internal sealed class SubscriptionQueues(RabbitMqTopology topology)
 {
-    private const ushort NotFound = 404;
-
     /// <summary>Deletes the queues of a subscription that is no longer used.</summary>
     /// <exception cref="EventBusException">
     /// The queues have consumers, or they contain events and <paramref name="discardWaiting"/> is false.
@@ -38,7 +36,7 @@ internal sealed class SubscriptionQueues(RabbitMqTopology topology)
             // Uses its own channel, because a refusal closes it.
             return await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
-        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsMissing(exception))
         {
             return null;
         }
