@@ -26,5 +26,5 @@ internal readonly struct FailureHeaders(IDictionary<string, object?>? headers)
         DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
 
     private object? Value(string name) =>
-        headers?.TryGetValue(RabbitMqHeaderNames.Bus + name, out var value) == true ? value : null;
+        headers?.TryGetValue(RabbitMqHeaderNames.BusPrefix + name, out var value) == true ? value : null;
 }

@@ -11,7 +11,7 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqFailureFormat
 {
-    private const string Prefix = RabbitMqHeaderNames.Bus;
+    private const string Prefix = RabbitMqHeaderNames.BusPrefix;
 
     // The headers of a failed event, after the prefix. The names are kept, because messages in queues have them.
     private const string Subscription = "subscription";

@@ -166,7 +166,10 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             queues.Setup.Subscriptions,
             FailedEventStatus.Waiting) with
         { Subscription = subscription };
-        var interruptions = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
+        var interruptions = RabbitMqWireFormat.EarlierDeliveries(
+            pulled.Message.BasicProperties,
+            pulled.Message.Redelivered,
+            countsDeliveries: true);
         var wasInterrupted = entry.WasInterrupted || interruptions > 0;
 
         // Only attempts of an entry that was already interrupted can be concurrent. A held message cannot store whether

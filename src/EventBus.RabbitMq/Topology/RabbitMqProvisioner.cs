@@ -29,8 +29,8 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     }
 
     /// <summary>
-    /// Declares the entities again, each on its own channel, if the bus may create them. Ignores refusals of the broker:
-    /// the component that needs the entity reports them.
+    /// Declares the entities again, each on its own channel, if the bus may create them. Ignores refusals of the
+    /// broker: the component that needs the entity reports them.
     /// </summary>
     public async Task RestoreAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
     {
