@@ -22,8 +22,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private readonly SupervisedLoop supervisor;
     private readonly CancellationTokenSource stop = new();
 
-    // Callers wait for this connection. It completes when the connection is open, and is replaced when it is lost.
-    private volatile TaskCompletionSource<ConnectionSession> current = CreateSource();
+    // Callers wait for this connection. The task completes when it is open, and is replaced when it is lost.
+    private volatile TaskCompletionSource<ConnectionSession> sessionSource = CreateSource();
     private volatile ConnectionSession? openSession;
     private Task loop = Task.CompletedTask;
     private Task closing = Task.CompletedTask;
@@ -49,7 +49,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     /// <summary>Completes when the first connection is lost or could not be opened.</summary>
     public Task Failed => supervisor.Failed;
 
-    public bool IsOpen => current.Task.IsCompletedSuccessfully;
+    public bool IsOpen => sessionSource.Task.IsCompletedSuccessfully;
 
     /// <summary>True while the broker blocks this connection.</summary>
     public bool IsBlocked => openSession?.IsBlocked == true;
@@ -57,7 +57,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     public void Start() => loop = supervisor.RunAsync(UseConnectionAsync, stop.Token);
 
     /// <summary>Waits for the open connection and returns it.</summary>
-    public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => current.Task.WaitAsync(cancellationToken);
+    public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => sessionSource.Task.WaitAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -85,7 +85,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             }
 
             openSession = session;
-            current.TrySetResult(session);
+            sessionSource.TrySetResult(session);
             await new ConnectionProbe(session, options.SilenceTimeout, time).RunAsync(probe, stopped);
             throw await session.Ended;
         }
@@ -95,9 +95,9 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
             // If this connection was never open, callers still wait for the same task, which the next connection
             // completes.
-            if (current.Task.IsCompleted)
+            if (sessionSource.Task.IsCompleted)
             {
-                current = CreateSource();
+                sessionSource = CreateSource();
             }
 
             session.Abandon(new InvalidOperationException("The connection was closed by this side."));

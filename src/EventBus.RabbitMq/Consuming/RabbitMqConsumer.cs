@@ -76,7 +76,8 @@ internal sealed class RabbitMqConsumer(
     /// <summary>Cancels the consumer, so that the broker delivers no more events.</summary>
     public async Task CancelAsync()
     {
-        if (Interlocked.Exchange(ref consumerTag, null) is { } tag)
+        var tag = Interlocked.Exchange(ref consumerTag, null);
+        if (tag is not null)
         {
             await CallOrEndAsync(() => Channel.BasicCancelAsync(tag, noWait: false, CancellationToken.None));
         }

@@ -45,7 +45,7 @@ internal sealed class RabbitMqReceiver : Receiver
     private readonly Channel<Delivery> buffer;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile RabbitMqConsumer? current;
+    private volatile RabbitMqConsumer? currentConsumer;
     private volatile bool intakeStopped;
     private UnreadableReport? lastUnreadable;
     private int isCountRefusalLogged;
@@ -72,7 +72,7 @@ internal sealed class RabbitMqReceiver : Receiver
     public string Name => subscription.Name;
 
     /// <summary>True while a channel consumes the queue.</summary>
-    public bool IsLive => current is not null;
+    public bool IsLive => currentConsumer is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
@@ -136,11 +136,11 @@ internal sealed class RabbitMqReceiver : Receiver
         intakeStopped = true;
         buffer.Writer.TryComplete();
 
-        var consumer = current;
+        var consumer = currentConsumer;
         if (subscription.Ordered || consumer is null)
         {
             // An ordered subscription releases nothing before the events in progress are settled: another instance
-            // would become active and overtake them.
+            // would become active and overtake them. Without a consumer, the broker has already released the events.
             while (buffer.Reader.TryRead(out _))
             {
                 // The event stays unsettled, and is released when the channel closes.
@@ -219,7 +219,7 @@ internal sealed class RabbitMqReceiver : Receiver
             // While an idle channel is replaced, the receiver still counts as consuming.
             if (!isIdle)
             {
-                current = null;
+                currentConsumer = null;
             }
 
             await stopsWaiting.CancelAsync();
@@ -240,7 +240,7 @@ internal sealed class RabbitMqReceiver : Receiver
             await new RabbitMqProvisioner(options).RestoreAsync(session, channel, topology.EntitiesOf(subscription));
             await session.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
             await session.CallAsync(consumer.ConsumeAsync(queue));
-            current = consumer;
+            currentConsumer = consumer;
             if (intakeStopped)
             {
                 await consumer.CancelAsync();
@@ -284,7 +284,7 @@ internal sealed class RabbitMqReceiver : Receiver
             return;
         }
 
-        logger.ChannelLost(subscription.Name, delay, error.Message, error);
+        logger.ChannelLost(subscription.Name, delay, RabbitMqErrors.CauseOf(error)!, error);
     }
 
     private void LogComputedId(string eventName)

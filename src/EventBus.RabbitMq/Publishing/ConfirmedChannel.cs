@@ -29,7 +29,8 @@ internal sealed class ConfirmedChannel : IDisposable
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? drained;
 
-    // The broker and this class number the events on the channel from 1 (the delivery tag of a confirm).
+    // The broker and this class number the events of the channel from 1. A confirm contains the number of its event as
+    // the delivery tag.
     private ulong lastNumber;
     private ulong oldestUnconfirmed = 1;
     private long lastConfirmAt;
@@ -56,9 +57,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <summary>Completes when the broker refuses an event for the first time (nack).</summary>
     public Task Refused => refused.Task;
 
-    /// <summary>
-    /// Completes when no sent event is unconfirmed. No event may be sent in the meantime.
-    /// </summary>
+    /// <summary>Completes when no sent event is unconfirmed. No event may be sent in the meantime.</summary>
     public Task Drained
     {
         get
@@ -95,7 +94,8 @@ internal sealed class ConfirmedChannel : IDisposable
     public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool wasSentBefore)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
-        if (RabbitMqFrameLimit.Problem(properties, session.MaxFrame) is { } problem)
+        var problem = RabbitMqFrameLimit.FindProblem(properties, session.MaxFrame);
+        if (problem is not null)
         {
             // Sending the event would close the connection, and leave other unconfirmed events in doubt.
             batch.Conclude(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));

@@ -52,7 +52,8 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
                 return null;
             }
 
-            if (RabbitMqWireFormat.Problem(envelope) is { } problem)
+            var problem = RabbitMqWireFormat.FindProblem(envelope);
+            if (problem is not null)
             {
                 ConcludeLocked(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
                 return null;

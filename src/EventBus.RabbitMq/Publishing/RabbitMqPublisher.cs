@@ -55,7 +55,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             "the channel of the publisher",
             time,
             log,
-            (logger, delay, error) => logger.ChannelLost("the publisher", delay, error.Message, error));
+            (logger, delay, error) => logger.ChannelLost("the publisher", delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     /// <summary>
@@ -228,8 +228,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 return await CauseOfAsync(first, channel, stopped);
             }
 
-            // Waits for unconfirmed events first, so that the next channel cannot overtake them. A queue may have no
-            // leader for a while; its events should not become in doubt because of that.
+            // Waits for unconfirmed events first, so that the next channel cannot overtake them. If they belong to a
+            // queue that has no leader for a while, they should not become in doubt: the channel then sends further
+            // events, and the next wait follows.
             await ((Task)Task.WhenAny(channel.Drained, channel.Ended, session.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
             if (channel.Drained.IsCompleted)
             {
@@ -240,8 +241,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         return null;
     }
 
-    // Gets the reason why a channel has ended, from the task that ended first: the writing, the channel or the
-    // connection.
+    // Gets the reason why a channel has ended. The first task to end was the writing, the channel or the connection.
     private static async Task<Exception> CauseOfAsync(Task first, ConfirmedChannel channel, CancellationToken stopped)
     {
         if (channel.Ended.IsCompleted)

@@ -56,6 +56,8 @@ internal static class RabbitMqFailureFormat
         }
 
         var headers = properties.Headers!;
+
+        // The name of a header is an AMQP short string, too.
         foreach (var name in headers.Keys.Where(name => !RabbitMqWireFormat.IsShort(name)).ToList())
         {
             headers.Remove(name);

@@ -41,7 +41,8 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
 
         var properties = CreateProperties(write, channel.Session.MaxFrame);
-        if (RabbitMqFrameLimit.Problem(properties, channel.Session.MaxFrame) is { } problem)
+        var problem = RabbitMqFrameLimit.FindProblem(properties, channel.Session.MaxFrame);
+        if (problem is not null)
         {
             throw new StoreRefusedException(StoreScope.Entry, problem);
         }

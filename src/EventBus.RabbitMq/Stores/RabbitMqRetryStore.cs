@@ -239,9 +239,13 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private void ForgetLocked(long claim)
     {
         claims.Remove(claim);
-        if (interruptedClaims.FirstOrDefault(pair => pair.Value == claim).Key is { } subscription)
+        foreach (var (subscription, interruptedClaim) in interruptedClaims)
         {
-            interruptedClaims.Remove(subscription);
+            if (interruptedClaim == claim)
+            {
+                interruptedClaims.Remove(subscription);
+                return;
+            }
         }
     }
 

@@ -57,7 +57,8 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         var problems = new List<string>();
         foreach (var entity in Distinct(entities))
         {
-            if (await FindProblemAsync(session, entity) is { } problem)
+            var problem = await FindProblemAsync(session, entity);
+            if (problem is not null)
             {
                 problems.Add(problem);
             }

@@ -126,9 +126,9 @@ internal ref struct RabbitMqAttributes
                 Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does "
                     + "not exist in .NET.";
             }
-            else if (!RabbitMqHeaderNames.IsReserved(name) && RabbitMqValue.Text(value) is { } text)
+            else if (!RabbitMqHeaderNames.IsReserved(name))
             {
-                (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
+                AddUserHeader(name, RabbitMqValue.Text(value));
             }
 
             return;
@@ -165,6 +165,16 @@ internal ref struct RabbitMqAttributes
             default:
                 SetOptional(attribute, Text(value, null, attribute));
                 break;
+        }
+    }
+
+    private void AddUserHeader(string name, string? text)
+    {
+        // A header that is not text is left out.
+        if (text is not null)
+        {
+            UserHeaders ??= new Dictionary<string, string>(StringComparer.Ordinal);
+            UserHeaders[name] = text;
         }
     }
 

@@ -28,7 +28,7 @@ internal static class RabbitMqFrameLimit
     /// <summary>Gets the reason why a message cannot be sent over a connection; null if it can.</summary>
     /// <param name="properties">The properties and headers of the message.</param>
     /// <param name="maxFrame">The largest negotiated frame size in bytes; 0 for no limit.</param>
-    public static string? Problem(BasicProperties properties, uint maxFrame)
+    public static string? FindProblem(BasicProperties properties, uint maxFrame)
     {
         var size = Overhead + ClientHeaderBytes() + SizeOf(properties);
         return maxFrame == 0 || size <= maxFrame

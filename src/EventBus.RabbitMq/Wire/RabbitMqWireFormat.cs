@@ -21,7 +21,7 @@ internal static class RabbitMqWireFormat
         ["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"];
 
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
-    public static string? Problem(Envelope envelope)
+    public static string? FindProblem(Envelope envelope)
     {
         if (!IsShort(envelope.Id))
         {
