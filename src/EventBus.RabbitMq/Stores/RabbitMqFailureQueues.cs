@@ -86,7 +86,20 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
 
     /// <summary>Sends an entry to an exchange. Completes when the broker has confirmed it.</summary>
     /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
-    public async Task SendAsync(string exchange, string routingKey, FailedEvent entry, CancellationToken cancellationToken)
+    public Task SendAsync(string exchange, string routingKey, FailedEvent entry, CancellationToken cancellationToken) =>
+        SendAsync(exchange, routingKey, entry, entry.Envelope.Body, cancellationToken);
+
+    /// <summary>Sends an entry, without its body and details, to the queue of alerts.</summary>
+    /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
+    public Task SendAlertAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        SendAsync("", Topology.AlertQueue, entry with { ErrorDetails = null }, ReadOnlyMemory<byte>.Empty, cancellationToken);
+
+    private async Task SendAsync(
+        string exchange,
+        string routingKey,
+        FailedEvent entry,
+        ReadOnlyMemory<byte> body,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -94,7 +107,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
                 exchange,
                 routingKey,
                 maxFrame => RabbitMqFailureFormat.Write(entry, Topology.ServiceName, maxFrame),
-                entry.Envelope.Body,
+                body,
                 cancellationToken);
         }
         catch (RabbitMqPublishException exception)
@@ -120,14 +133,6 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
             throw;
         }
     }
-
-    /// <summary>Sends an entry, without its body and details, to the queue of alerts.</summary>
-    public Task SendAlertAsync(FailedEvent entry, CancellationToken cancellationToken) => sender.SendAsync(
-        "",
-        Topology.AlertQueue,
-        maxFrame => RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Topology.ServiceName, maxFrame),
-        ReadOnlyMemory<byte>.Empty,
-        cancellationToken);
 
     /// <summary>
     /// Awaits a call that uses a queue. If the queue is missing, the broker closes the channel, and the queue is

@@ -22,7 +22,7 @@ internal static class RabbitMqFieldValue
         }
 
         // The types of AMQP 0-9-1 as RabbitMQ uses them. S is a text, x are bytes, F is a table, A is a list.
-        var length = 1L + (char)value[0] switch
+        var contentLength = (char)value[0] switch
         {
             'V' => 0,
             't' or 'B' or 'b' => 1,
@@ -32,9 +32,9 @@ internal static class RabbitMqFieldValue
             'l' or 'd' or 'T' => 8,
             'S' or 'x' or 'F' or 'A' when value.Length > LengthOfTable =>
                 LengthOfTable + (long)BinaryPrimitives.ReadUInt32BigEndian(value[1..]),
-            _ => long.MinValue,
+            _ => -1,
         };
-        return length > 0 && length <= value.Length ? (int)length : -1;
+        return contentLength >= 0 && contentLength < value.Length ? 1 + (int)contentLength : -1;
     }
 
     /// <summary>True if the client can read a value and all nested values.</summary>
