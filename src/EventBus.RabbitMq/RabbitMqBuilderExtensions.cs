@@ -69,9 +69,9 @@ public static class RabbitMqBuilderExtensions
     }
 
     internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
-        new(RabbitMqConnectionSource.Of(connectionString, options), options, LogOf(logs, null));
+        new(RabbitMqConnectionSource.Of(connectionString, options), options, CreateLog(logs, null));
 
-    private static RabbitMqConnectionSource Locate(RabbitMqOptions options, IServiceProvider services)
+    private static RabbitMqConnectionSource CreateSource(RabbitMqOptions options, IServiceProvider services)
     {
         if (options.ConnectionString is { } connectionString)
         {
@@ -102,16 +102,16 @@ public static class RabbitMqBuilderExtensions
         {
             var settings = options.Get(services);
             return new RabbitMqConnector(
-                Locate(settings, services),
+                CreateSource(settings, services),
                 settings,
-                LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
+                CreateLog(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
         });
         return bus
             .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
             .UseDefaultStores(services => new RabbitMqStores(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
     }
 
-    private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
+    private static ILogger CreateLog(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
 
     private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus)
     {

@@ -21,7 +21,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private RabbitMqTopologyMonitor? monitor;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
-    private bool startedDegraded;
+    private bool isDegradedStartLogged;
     private bool holdsConnector;
 
     public override TransportFeatures Features { get; } = new()
@@ -34,14 +34,17 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         SharesSubscriptions = true,
         ReportsUnrouted = true,
         DropsEvents = true,
+
+        // The largest message that RabbitMQ accepts by default (max_message_size).
         MaxBodyBytes = 134_217_728,
     };
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        (time, failFast) = (topology.TimeProvider, topology.FailFast);
+        time = topology.TimeProvider;
+        failFast = topology.FailFast;
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
-        connector.Share(topology.ServiceName, time);
+        connector.Acquire(topology.ServiceName, time);
         holdsConnector = true;
         brokerDeadLetters = new RabbitMqBrokerDeadLetters(
             connector,
@@ -51,7 +54,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         RabbitMqEntity[] entities = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
         publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = entities };
         publisher.Start();
-        await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
+        await WaitUntilReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
         if (publisher.IsOpen)
         {
             await PrepareAsync(entities, cancellationToken);
@@ -75,7 +78,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         receiver.Start();
-        await ReadyAsync(receiver.Opened, receiver.Failed, () => receiver.LastError, cancellationToken);
+        await WaitUntilReadyAsync(receiver.Opened, receiver.Failed, () => receiver.LastError, cancellationToken);
         return receiver;
     }
 
@@ -91,7 +94,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             throw new EventBusException(
-                $"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
+                $"RabbitMQ at {connector.Address} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
                     + "again.",
                 exception);
         }
@@ -120,7 +123,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             throw new EventBusException(
-                $"RabbitMQ at {connector.Place} did not report whether the subscription '{subscription}' of the service '{service}' has "
+                $"RabbitMQ at {connector.Address} did not report whether the subscription '{subscription}' of the service '{service}' has "
                     + $"a queue: {exception.Message}",
                 exception);
         }
@@ -147,7 +150,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
     private HealthCheckResult CheckHealth()
     {
-        if (FindFailure() is { } failure)
+        var failure = FindFailure();
+        if (failure is not null)
         {
             return new HealthCheckResult(HealthStatus.Unhealthy, failure);
         }
@@ -159,9 +163,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
                 "RabbitMQ is short of memory or disk, and accepts no events at present.");
         }
 
-        return brokerDeadLetters?.Problem is { } problem
-            ? new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
-            : HealthCheckResult.Healthy();
+        var problem = brokerDeadLetters?.Problem;
+        return problem is null
+            ? HealthCheckResult.Healthy()
+            : new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Address}: {problem}");
     }
 
     public override async ValueTask DisposeAsync()
@@ -191,31 +196,31 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         if (publisher is not { IsOpen: true })
         {
-            var cause = RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting";
-            return $"RabbitMQ at {connector.Place} cannot be published to: {cause}";
+            var cause = RabbitMqErrors.CauseOf(publisher?.LastError) ?? "The connection is being opened.";
+            return $"Events cannot be published to RabbitMQ at {connector.Address}: {cause}";
         }
 
         RabbitMqReceiver? disconnected;
-        string? unreadable;
+        string? unreadableMessage;
         lock (receivers)
         {
             disconnected = receivers.Find(receiver => !receiver.IsLive);
-            unreadable = receivers.Select(receiver => receiver.UnreadableMessage).FirstOrDefault(found => found is not null);
+            unreadableMessage = receivers.Select(receiver => receiver.UnreadableMessage).FirstOrDefault(found => found is not null);
         }
 
-        if (unreadable is not null)
+        if (unreadableMessage is not null)
         {
-            return $"RabbitMQ at {connector.Place}: {unreadable} Take the message out with the tools of the broker.";
+            return $"RabbitMQ at {connector.Address}: {unreadableMessage} Take the message out with the tools of the broker.";
         }
 
         if (disconnected is not null)
         {
-            var cause = RabbitMqErrors.CauseOf(disconnected.LastError) is { } known ? $" {known}" : "";
-            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being "
-                + $"rebuilt.{cause}";
+            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Address}; its consumer is being "
+                + $"opened again. {RabbitMqErrors.CauseOf(disconnected.LastError)}".TrimEnd();
         }
 
-        return monitor?.Problem is { } missing ? $"RabbitMQ at {connector.Place}: {missing}" : null;
+        var problem = monitor?.Problem;
+        return problem is null ? null : $"RabbitMQ at {connector.Address}: {problem}";
     }
 
     /// <summary>
@@ -232,7 +237,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            log.StartedDegraded(connector.Place);
+            LogDegradedStart();
         }
     }
 
@@ -240,12 +245,18 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     /// Waits until the publisher or a receiver is open, at most for the call timeout. Throws if the broker refuses this
     /// application. If the broker is unreachable, throws only with fail-fast; otherwise logs a warning and returns.
     /// </summary>
-    private async Task ReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
+    /// <param name="ready">Completes when the publisher or receiver is open; fails if the broker refuses it.</param>
+    /// <param name="failed">Completes when its first attempt to open has failed.</param>
+    /// <param name="lastError">Gets the error of its last attempt; null for none.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    private async Task WaitUntilReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
     {
         try
         {
             using var limit = cancellationToken.WithTimeout(options.CallTimeout, time);
             await Task.WhenAny(ready, failed).WaitAsync(limit.Token);
+
+            // After a failure, a further attempt may succeed within the timeout, but not after a refusal.
             if (failFast && !RabbitMqErrors.IsRefusal(lastError()))
             {
                 await ready.WaitAsync(limit.Token);
@@ -264,17 +275,22 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
         var error = lastError();
         var state = RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}";
-        var text = $"RabbitMQ at {connector.Place} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
+        var text = $"RabbitMQ at {connector.Address} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
             + "and the user, the password and the virtual host in the connection string.";
         if (failFast || RabbitMqErrors.IsRefusal(error))
         {
             throw new EventBusException(text, error);
         }
 
-        if (!startedDegraded)
+        LogDegradedStart();
+    }
+
+    private void LogDegradedStart()
+    {
+        if (!isDegradedStartLogged)
         {
-            startedDegraded = true;
-            log.StartedDegraded(connector.Place);
+            isDegradedStartLogged = true;
+            log.StartedDegraded(connector.Address);
         }
     }
 

@@ -22,8 +22,8 @@ public sealed class ConnectionSessionTests
         var session = Session();
         var call = session.CallAsync(new TaskCompletionSource().Task);
         session.RecordActivity();
-        session.Answered();
-        session.Answered();
+        session.RecordProbeAnswer();
+        session.RecordProbeAnswer();
 
         time.Advance(Timeout);
 
@@ -39,7 +39,7 @@ public sealed class ConnectionSessionTests
         var answer = new TaskCompletionSource();
         var call = session.CallAsync(answer.Task);
         session.RecordActivity();
-        session.Answered();
+        session.RecordProbeAnswer();
 
         time.Advance(Timeout);
         Assert.False(call.IsCompleted);
@@ -53,7 +53,7 @@ public sealed class ConnectionSessionTests
         1,
         Timeout,
         time)
-    { Blocked = _ => { }, Traffic = new ConnectionTraffic() };
+    { OnBlocked = _ => { }, Traffic = new ConnectionTraffic() };
 
     /// <summary>A connection of the client of which these tests use no member.</summary>
     public class SilentConnection : DispatchProxy

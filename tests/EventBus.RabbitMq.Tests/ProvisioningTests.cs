@@ -244,7 +244,7 @@ public sealed class ProvisioningTests
     [InlineData("amqp://user:secret@one,two:5673,[::1]:5674/shop", "one:5672,two:5673,[::1]:5674")]
     [InlineData("amqps://user:a,b@one, two", "one:5671,two:5671")]
     public void ConnectionString_AsHostingToolsWriteIt_IsParsedAndNotShown(string text, string place) =>
-        Assert.Equal(place, RabbitMqConnectionSource.Of(text, new RabbitMqOptions()).Place);
+        Assert.Equal(place, RabbitMqConnectionSource.Of(text, new RabbitMqOptions()).Address);
 
     [Theory]
     [InlineData("broker;password=kX9-canary")]

@@ -133,7 +133,7 @@ public sealed class StartTests
             async () => (broken = await transport.CheckHealthAsync(Cancel)).Status != HealthStatus.Healthy,
             Cancel);
         var health = $"{healthy.Description} {broken.Description} {broken.Exception}";
-        object[] shown = [health, transport, transport.Features, source, source.Place, new RabbitMqOptions()];
+        object[] shown = [health, transport, transport.Features, source, source.Address, new RabbitMqOptions()];
 
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }

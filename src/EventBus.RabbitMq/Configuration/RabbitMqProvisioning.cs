@@ -10,8 +10,8 @@ public enum RabbitMqProvisioning
     Create,
 
     /// <summary>
-    /// Creates nothing. At startup, an entity that is missing or has other arguments is an error. Bindings are not
-    /// checked, because AMQP cannot list them.
+    /// Creates nothing. At startup, an entity that is missing or has other arguments is an error. Arguments are checked
+    /// only if the user may configure the entity. Bindings are not checked, because AMQP cannot list them.
     /// </summary>
     Validate,
 

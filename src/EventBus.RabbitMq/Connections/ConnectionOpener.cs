@@ -5,7 +5,7 @@ namespace EventBus;
 
 /// <summary>Opens the connections of one supervised connection, each within a timeout. Not thread-safe.</summary>
 /// <remarks>
-/// If the network drops all packets, an attempt is abandoned as soon as an open connection would be. The timeout
+/// The first timeout is that of an open connection without data (<see cref="RabbitMqOptions.SilenceTimeout"/>). It
 /// doubles after each attempt that times out, so that a slow broker is reached eventually.
 /// </remarks>
 /// <param name="source">The broker.</param>
@@ -26,26 +26,29 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
     /// has no answer for a while, a second attempt runs in parallel, and the first open connection is used.
     /// </remarks>
     /// <param name="stopped">Cancels the wait.</param>
-    public async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenAsync(CancellationToken stopped)
+    public async Task<OpenedConnection> OpenAsync(CancellationToken stopped)
     {
-        var firstAlone = timeout < SecondAttemptDelay * 2 ? timeout / 2 : SecondAttemptDelay;
-        var begun = time.GetTimestamp();
-        List<Task<(IConnection Connection, ConnectionTraffic Traffic)>> openings = [OpenOneAsync()];
-        Task<(IConnection Connection, ConnectionTraffic Traffic)>? taken = null;
+        var secondAttemptDelay = timeout < SecondAttemptDelay * 2 ? timeout / 2 : SecondAttemptDelay;
+        var startedAt = time.GetTimestamp();
+        List<Task<OpenedConnection>> attempts = [OpenOneAsync()];
+        Task<OpenedConnection>? used = null;
         try
         {
-            await ((Task)openings[0]).WaitAsync(firstAlone, time, stopped).Quietly();
+            await ((Task)attempts[0]).WaitAsync(secondAttemptDelay, time, stopped).Quietly();
             stopped.ThrowIfCancellationRequested();
-            if (!openings[0].IsCompleted)
+            if (!attempts[0].IsCompleted)
             {
-                openings.Add(OpenOneAsync());
+                attempts.Add(OpenOneAsync());
             }
 
-            // If the first attempt that ends has failed, the other attempt may still succeed.
-            var first = await Task.WhenAny(openings).WaitAsync(Remaining(), time, stopped);
-            var usesFirst = first.IsCompletedSuccessfully || openings.Count == 1;
-            taken = usesFirst ? first : openings.Single(opening => opening != first);
-            return await taken.WaitAsync(Remaining(), time, stopped);
+            used = await Task.WhenAny(attempts).WaitAsync(Remaining(), time, stopped);
+            if (!used.IsCompletedSuccessfully && attempts.Count == 2)
+            {
+                // The attempt that ended first has failed. The other one may still succeed.
+                used = used == attempts[0] ? attempts[1] : attempts[0];
+            }
+
+            return await used.WaitAsync(Remaining(), time, stopped);
         }
         catch (TimeoutException)
         {
@@ -54,16 +57,20 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
         }
         finally
         {
-            foreach (var opening in openings)
+            foreach (var attempt in attempts)
             {
-                if (opening != taken || !opening.IsCompletedSuccessfully)
+                if (attempt != used || !attempt.IsCompletedSuccessfully)
                 {
-                    _ = DiscardWhenOpenAsync(opening);
+                    _ = DiscardWhenOpenAsync(attempt);
                 }
             }
         }
 
-        TimeSpan Remaining() => TimeSpan.FromTicks(Math.Max(0, (timeout - time.GetElapsedTime(begun)).Ticks));
+        TimeSpan Remaining()
+        {
+            var remaining = timeout - time.GetElapsedTime(startedAt);
+            return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+        }
     }
 
     /// <summary>
@@ -88,8 +95,8 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
     }
 
     /// <summary>
-    /// Closes a connection gracefully, within a timeout. An unresponsive connection is disposed without waiting. A
-    /// connection of the application stays open. Never throws.
+    /// Closes a connection gracefully within a timeout, and then disposes it without waiting. A connection of the
+    /// application stays open. Never throws.
     /// </summary>
     public async Task DiscardAsync(IConnection connection)
     {
@@ -115,17 +122,19 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
 
     private void ExtendTimeout() => timeout = timeout * 2 < options.CallTimeout ? timeout * 2 : options.CallTimeout;
 
-    private async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenOneAsync()
+    private async Task<OpenedConnection> OpenOneAsync()
     {
         var traffic = new ConnectionTraffic();
-        return (await source.OpenAsync(clientName, traffic, hosts), traffic);
+        var client = await source.OpenAsync(clientName, traffic, hosts);
+        return new OpenedConnection(client, traffic);
     }
 
-    private async Task DiscardWhenOpenAsync(Task<(IConnection Connection, ConnectionTraffic Traffic)> opening)
+    private async Task DiscardWhenOpenAsync(Task<OpenedConnection> attempt)
     {
         try
         {
-            await DiscardAsync((await opening).Connection);
+            var opened = await attempt;
+            await DiscardAsync(opened.Client);
         }
         catch (Exception)
         {

@@ -4,8 +4,8 @@ using RabbitMQ.Client;
 namespace EventBus;
 
 /// <summary>
-/// Sends requests over a connection until it has ended. If the network drops all packets, no error is reported, and
-/// heartbeats take long to detect it.
+/// Sends a request over a connection every second until it has ended, and abandons it if nothing is received for too
+/// long. If the network drops all packets, no error is reported, and heartbeats take long to detect it.
 /// </summary>
 /// <param name="session">The connection.</param>
 /// <param name="silenceTimeout">The maximum time without received data after a request.</param>
@@ -13,11 +13,14 @@ namespace EventBus;
 internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenceTimeout, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan GraceAfterPause = TimeSpan.FromMilliseconds(100);
 
-    // The client can stop reading after the broker has closed channels. Then nothing is received, and the connection is
-    // replaced sooner than one that has no other sign of a failure.
-    private readonly TimeSpan silenceAfterClose = silenceTimeout / 3;
+    // After a suspension of the process, the answer and the timeout arrive at the same time. So the answer gets this
+    // last short wait.
+    private static readonly TimeSpan GraceAfterSuspension = TimeSpan.FromMilliseconds(100);
+
+    // The timeout after the broker has closed the channel of the requests. The client may then have stopped reading, so
+    // the connection is replaced sooner than one that has no other sign of a failure.
+    private readonly TimeSpan silenceTimeoutAfterClose = silenceTimeout / 3;
 
     /// <summary>Probes the connection until it has ended.</summary>
     /// <param name="probe">The channel of the requests. It is closed and replaced by this call.</param>
@@ -39,7 +42,9 @@ internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenc
                     probe = await ReopenAsync(stopped);
                 }
 
-                await ListenAsync(probe.BasicQosAsync(0, 1, global: false, CancellationToken.None), silenceTimeout, stopped);
+                // A request that has no effect on this channel, and that the broker always answers.
+                var request = probe.BasicQosAsync(0, 1, global: false, CancellationToken.None);
+                await AwaitAnswerAsync(request, silenceTimeout, stopped);
             }
         }
         finally
@@ -48,53 +53,57 @@ internal sealed class ConnectionProbe(ConnectionSession session, TimeSpan silenc
         }
     }
 
-    // The connection may have failed by now, so the wait for this answer has the same limit as for any other request.
     private async Task<IChannel> ReopenAsync(CancellationToken stopped)
     {
         var opening = session.OpenChannelAsync();
-        await ListenAsync(opening, silenceAfterClose, stopped);
+        await AwaitAnswerAsync(opening, silenceTimeoutAfterClose, stopped);
         return await opening;
     }
 
-    /// <summary>Waits for an answer, and abandons the connection if nothing is received for too long.</summary>
+    /// <summary>
+    /// Waits for the answer to a request, and abandons the connection if nothing is received for too long.
+    /// </summary>
     /// <remarks>
     /// On a slow connection the answer waits behind events. Other received data also shows that the broker is alive.
     /// Silence is measured from the last received byte and not from the request: a byte received just before the
     /// network fails must not add another full timeout.
     /// </remarks>
-    private async Task ListenAsync(Task answer, TimeSpan maxSilence, CancellationToken stopped)
+    private async Task AwaitAnswerAsync(Task request, TimeSpan maxSilence, CancellationToken stopped)
     {
         var step = maxSilence / 10;
 
-        // An exception of the request is ignored: the caller checks the state of the channel.
-        _ = answer.Observed();
-        var (lastCount, activeAt) = (session.ActivityCount, time.GetTimestamp());
+        // A failed request is not handled here: the caller checks the state of the channel.
+        _ = request.Observed();
+        var lastActivity = session.ActivityCount;
+        var lastActivityAt = time.GetTimestamp();
         var remaining = maxSilence;
-        while (!answer.IsCompleted && !session.Ended.IsCompleted && remaining > TimeSpan.Zero)
+        while (!request.IsCompleted && !session.Ended.IsCompleted && remaining > TimeSpan.Zero)
         {
-            await Task.WhenAny(answer, IsAliveAfterAsync(remaining < step ? remaining : step, stopped));
-            var count = session.ActivityCount;
-            if (count != lastCount)
+            await Task.WhenAny(request, IsAliveAfterAsync(remaining < step ? remaining : step, stopped));
+            var activity = session.ActivityCount;
+            if (activity != lastActivity)
             {
-                (lastCount, activeAt) = (count, time.GetTimestamp());
+                lastActivity = activity;
+                lastActivityAt = time.GetTimestamp();
             }
 
-            remaining = maxSilence - time.GetElapsedTime(activeAt);
+            remaining = maxSilence - time.GetElapsedTime(lastActivityAt);
         }
 
-        if (answer.IsCompletedSuccessfully)
+        if (request.IsCompletedSuccessfully)
         {
-            session.Answered();
+            session.RecordProbeAnswer();
             return;
         }
 
-        // After a suspension of the process, the answer and the timeout arrive at the same time. So the answer gets a
-        // last short wait.
-        if (!answer.IsCompleted
-            && await IsAliveAfterAsync(GraceAfterPause, stopped)
-            && !answer.IsCompleted
-            && lastCount == session.ActivityCount
-            && !session.IsBlocked)
+        if (request.IsCompleted)
+        {
+            return;
+        }
+
+        var isAlive = await IsAliveAfterAsync(GraceAfterSuspension, stopped);
+        var isSilent = !request.IsCompleted && session.ActivityCount == lastActivity;
+        if (isAlive && isSilent && !session.IsBlocked)
         {
             session.Abandon(new TimeoutException($"RabbitMQ sent no data for {maxSilence}."));
         }

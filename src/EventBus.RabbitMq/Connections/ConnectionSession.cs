@@ -5,22 +5,25 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Wraps an open connection and applies a deadline to each call on it.</summary>
+/// <summary>Wraps an open connection, and applies a timeout to each call on it. Thread-safe.</summary>
 internal sealed class ConnectionSession
 {
-    /// <summary>The number of deadlines that a call may take while data is received from the broker.</summary>
-    public const int MaxDeadlines = 6;
+    /// <summary>The number of timeouts that a call may take while data is received from the broker.</summary>
+    public const int MaxTimeouts = 6;
 
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
     private volatile TaskCompletionSource? blocked;
     private long activityCount;
-    private int answers;
+    private int probeAnswers;
 
     public ConnectionSession(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
     {
-        (Client, Epoch, this.timeout, this.time) = (client, epoch, timeout, time);
+        Client = client;
+        Epoch = epoch;
+        this.timeout = timeout;
+        this.time = time;
         client.ConnectionShutdownAsync += OnShutdownAsync;
         client.ConnectionBlockedAsync += OnBlockedAsync;
         client.ConnectionUnblockedAsync += OnUnblockedAsync;
@@ -31,7 +34,7 @@ internal sealed class ConnectionSession
     }
 
     /// <summary>The callback that receives the broker's reason when the broker blocks this connection.</summary>
-    public required Action<string> Blocked { get; init; }
+    public required Action<string> OnBlocked { get; init; }
 
     /// <summary>The counter of received bytes; stays at 0 on a connection of the application.</summary>
     public required ConnectionTraffic Traffic { get; init; }
@@ -49,6 +52,9 @@ internal sealed class ConnectionSession
 
     public IConnection Client { get; }
 
+    /// <summary>
+    /// The number of this connection, counted from 1: it increases with each connection that replaces a lost one.
+    /// </summary>
     public long Epoch { get; }
 
     /// <summary>The largest negotiated frame size in bytes; 0 for no limit.</summary>
@@ -62,10 +68,16 @@ internal sealed class ConnectionSession
     {
         get
         {
-            object? value = null;
-            Client.ServerProperties?.TryGetValue("version", out value);
-            var text = value is byte[] bytes ? Encoding.ASCII.GetString(bytes).Split('-', '+')[0] : null;
-            return !Version.TryParse(text, out var version) || version.Major < 4;
+            if (Client.ServerProperties is not { } properties
+                || !properties.TryGetValue("version", out var value)
+                || value is not byte[] text)
+            {
+                return true;
+            }
+
+            // Removes a label after the numbers, as in 4.1.0-rc.1 or 3.13.7+2.
+            var numbers = Encoding.ASCII.GetString(text).Split('-', '+')[0];
+            return !Version.TryParse(numbers, out var version) || version.Major < 4;
         }
     }
 
@@ -82,13 +94,14 @@ internal sealed class ConnectionSession
     public void RecordActivity() => Volatile.Write(ref activityCount, activityCount + 1);
 
     /// <summary>
-    /// Records that the broker has answered a probe on another channel. <see cref="CallAsync(Task)"/> uses the number
-    /// of answers: the broker answers in order, unless one of its channels is stuck.
+    /// Records that the broker has answered a probe (<see cref="ConnectionProbe"/>), which uses its own channel. The
+    /// number of answers shows <see cref="CallAsync(Task)"/> whether the channel of a call is stuck: otherwise the
+    /// broker answers in order.
     /// </summary>
-    public void Answered() => Interlocked.Increment(ref answers);
+    public void RecordProbeAnswer() => Interlocked.Increment(ref probeAnswers);
 
     /// <summary>
-    /// Opens a channel within the deadline. Closes a channel that opens too late: on a connection of the application it
+    /// Opens a channel within the timeout. Closes a channel that opens too late: on a connection of the application it
     /// would stay open.
     /// </summary>
     public async Task<IChannel> OpenChannelAsync(CreateChannelOptions? options = null)
@@ -133,7 +146,8 @@ internal sealed class ConnectionSession
     }
 
     /// <summary>
-    /// Runs an action on its own channel. Used for calls that may cause the broker to close the channel.
+    /// Runs an action on a channel of its own, and returns its result. Used for calls that may cause the broker to
+    /// close the channel.
     /// </summary>
     public async Task<T> OnChannelAsync<T>(Func<IChannel, Task<T>> action)
     {
@@ -148,9 +162,16 @@ internal sealed class ConnectionSession
         }
     }
 
+    /// <summary>Runs an action without a result on a channel of its own.</summary>
+    public Task OnChannelAsync(Func<IChannel, Task> action) => OnChannelAsync(async channel =>
+    {
+        await action(channel);
+        return true;
+    });
+
     /// <summary>
-    /// Waits until an event is written. The wait has no limit while the broker blocks the connection because it is
-    /// short of memory or disk.
+    /// Waits until an event is written. The wait ends without the write only when the connection has ended: there is no
+    /// limit while the broker blocks the connection or data is received.
     /// </summary>
     public async Task WriteAsync(Task writing)
     {
@@ -169,11 +190,12 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException) when (!ended.Task.IsCompleted)
             {
-                // The connection is blocked, or data is still received: the wait continues.
+                // The broker blocks the connection, or data is still received: the wait continues.
             }
         }
     }
 
+    /// <summary>Waits for a call like <see cref="CallAsync(Task)"/>, and returns its result.</summary>
     public async Task<T> CallAsync<T>(Task<T> call)
     {
         await CallAsync((Task)call);
@@ -181,21 +203,23 @@ internal sealed class ConnectionSession
     }
 
     /// <summary>
-    /// Waits for a call to the broker. If no data is received before the deadline, the connection is abandoned, unless
+    /// Waits for a call to the broker. If no data is received during the timeout, the connection is abandoned, unless
     /// the broker blocks it.
     /// </summary>
     /// <remarks>
     /// On a slow connection the answer waits behind events. While data is received, the wait continues for up to
-    /// <see cref="MaxDeadlines"/> deadlines. Then only the call fails, and its channel must no longer be used.
+    /// <see cref="MaxTimeouts"/> timeouts. Then only the call fails, and its channel must no longer be used.
     /// </remarks>
+    /// <exception cref="TimeoutException">The call was not answered in time.</exception>
+    /// <exception cref="InvalidOperationException">The connection has ended.</exception>
     public async Task CallAsync(Task call)
     {
-        var answersBefore = Volatile.Read(ref answers);
-        var deadlines = 0;
+        var probeAnswersBefore = Volatile.Read(ref probeAnswers);
+        var timeouts = 0;
         while (true)
         {
-            deadlines++;
-            var before = ActivityCount;
+            timeouts++;
+            var activityBefore = ActivityCount;
             try
             {
                 var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
@@ -210,10 +234,10 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException exception)
             {
-                // At least one of two answers belongs to a probe that was sent after the call. So the connection is not
-                // slow, but the channel of the call is stuck.
-                var isStuck = Volatile.Read(ref answers) - answersBefore >= 2;
-                var isActive = before != ActivityCount;
+                // Of two answered probes, at least one was sent after the call. So the connection is not slow, but the
+                // channel of the call is stuck.
+                var isStuck = Volatile.Read(ref probeAnswers) - probeAnswersBefore >= 2;
+                var isActive = ActivityCount != activityBefore;
                 if (IsBlocked)
                 {
                     throw;
@@ -225,7 +249,8 @@ internal sealed class ConnectionSession
                     throw;
                 }
 
-                if (call.IsCompleted || isStuck || deadlines == MaxDeadlines)
+                // If the call is completed, it has thrown the exception itself.
+                if (call.IsCompleted || isStuck || timeouts == MaxTimeouts)
                 {
                     throw;
                 }
@@ -259,7 +284,7 @@ internal sealed class ConnectionSession
     private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs args)
     {
         blocked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Blocked(args.Reason);
+        OnBlocked(args.Reason);
         return Task.CompletedTask;
     }
 

@@ -18,17 +18,22 @@ internal sealed class RabbitMqConnectionSource
     private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
     private RabbitMqConnectionSource(
-        string place,
+        string address,
         IConnectionFactory? factory,
         IConnection? sharedConnection,
-        IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
-        (Place, Factory, this.sharedConnection, this.endpoints) = (place, factory, sharedConnection, endpoints);
+        IReadOnlyList<AmqpTcpEndpoint> endpoints)
+    {
+        Address = address;
+        Factory = factory;
+        this.sharedConnection = sharedConnection;
+        this.endpoints = endpoints;
+    }
 
     /// <summary>The factory of connections; null if the application provides the connection.</summary>
     public IConnectionFactory? Factory { get; }
 
-    /// <summary>The host and port of the broker, for log and error messages.</summary>
-    public string Place { get; }
+    /// <summary>The hosts and ports of the broker, for log and error messages. Contains no secrets.</summary>
+    public string Address { get; }
 
     /// <summary>
     /// True if the connection belongs to the application. It is used but never closed, and recovers automatically.
@@ -46,23 +51,23 @@ internal sealed class RabbitMqConnectionSource
         {
             if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
             {
-                throw NotAnAddress();
+                throw InvalidConnectionString();
             }
 
             try
             {
-                hosts.Add(Create(uri, options));
+                hosts.Add(CreateFactory(uri, options));
             }
             catch (Exception)
             {
                 // The message of this exception contains parts of the text.
-                throw NotAnAddress();
+                throw InvalidConnectionString();
             }
         }
 
         foreach (var host in hosts)
         {
-            // By default the client accepts a valid certificate of any host for an amqps:// address, so that an
+            // For an amqps:// address, the client by default accepts a valid certificate of any other host, so that an
             // attacker on the network path could read all traffic.
             host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
@@ -73,10 +78,10 @@ internal sealed class RabbitMqConnectionSource
             null,
             [.. hosts.Select(host => host.Endpoint)]);
 
-        static ArgumentException NotAnAddress() => new(
+        static ArgumentException InvalidConnectionString() => new(
             "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
                 + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
-                    nameof(connectionString));
+            nameof(connectionString));
     }
 
     /// <summary>
@@ -102,13 +107,16 @@ internal sealed class RabbitMqConnectionSource
 
     /// <summary>Opens a connection, or returns the connection of the application.</summary>
     /// <param name="name">The connection name that operators see.</param>
-    /// <param name="traffic">Counts the received bytes, if the library reads them itself.</param>
+    /// <param name="traffic">
+    /// Counts the received bytes. Stays at 0 if the connection comes from the application, or from a factory of a type
+    /// that the application has defined.
+    /// </param>
     /// <param name="hosts">The nodes of a connection string; null if there is none.</param>
     public Task<IConnection> OpenAsync(string name, ConnectionTraffic traffic, RabbitMqHosts? hosts = null)
     {
         if (Factory is ConnectionFactory known)
         {
-            return OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
+            return OpenGuardedAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
         }
 
         if (sharedConnection is null)
@@ -124,10 +132,10 @@ internal sealed class RabbitMqConnectionSource
     }
 
     /// <summary>
-    /// Opens a connection that unreadable messages do not close. Like the factory, uses the first endpoint that accepts
-    /// it.
+    /// Opens a connection that unreadable messages do not close (<see cref="RabbitMqGuardedStream"/>). Like the
+    /// factory, uses the first endpoint that accepts the connection.
     /// </summary>
-    private static async Task<IConnection> OpenAsync(
+    private static async Task<IConnection> OpenGuardedAsync(
         ConnectionFactory factory,
         IEndpointResolver resolver,
         string name,
@@ -138,14 +146,14 @@ internal sealed class RabbitMqConnectionSource
         {
             try
             {
-                var plain = new AmqpTcpEndpoint(
-                    endpoint.HostName,
-                    endpoint.Port,
-                    new SslOption(),
-                    MaxBodyBytes)
-                { AddressFamily = endpoint.AddressFamily };
-                var tls = endpoint.Ssl is { Enabled: true } enabled ? enabled : null;
-                return await Guarded(factory, tls, traffic).CreateConnectionAsync([plain], name, CancellationToken.None);
+                // RabbitMqGuardedClient establishes TLS, so the endpoint that the client gets has none.
+                var endpointWithoutTls = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes)
+                {
+                    AddressFamily = endpoint.AddressFamily,
+                };
+                var tls = endpoint.Ssl is { Enabled: true } ? endpoint.Ssl : null;
+                return await CreateGuardedCopy(factory, tls, traffic)
+                    .CreateConnectionAsync([endpointWithoutTls], name, CancellationToken.None);
             }
             catch (Exception exception)
             {
@@ -153,14 +161,14 @@ internal sealed class RabbitMqConnectionSource
             }
         }
 
-        throw errors is [var error] ? error : new BrokerUnreachableException(new AggregateException(errors));
+        throw errors.Count == 1 ? errors[0] : new BrokerUnreachableException(new AggregateException(errors));
     }
 
     /// <summary>
-    /// Copies a factory, so that the application's factory is not changed. Recovery is off, because the bus replaces
-    /// lost connections.
+    /// Copies a factory, so that the application's factory is not changed. The connections of the copy read through
+    /// <see cref="RabbitMqGuardedStream"/>. Recovery is off, because the bus replaces lost connections.
     /// </summary>
-    internal static ConnectionFactory Guarded(ConnectionFactory factory, SslOption? tls, ConnectionTraffic traffic) => new()
+    internal static ConnectionFactory CreateGuardedCopy(ConnectionFactory factory, SslOption? tls, ConnectionTraffic traffic) => new()
     {
         AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
         AuthMechanisms = factory.AuthMechanisms,
@@ -193,7 +201,7 @@ internal sealed class RabbitMqConnectionSource
             && uri.AbsolutePath.Count(c => c == '/') <= 1
             && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
 
-    private static ConnectionFactory Create(Uri uri, RabbitMqOptions options) => new()
+    private static ConnectionFactory CreateFactory(Uri uri, RabbitMqOptions options) => new()
     {
         Uri = uri,
         AutomaticRecoveryEnabled = false,
@@ -202,7 +210,8 @@ internal sealed class RabbitMqConnectionSource
         RequestedConnectionTimeout = options.CallTimeout,
         HandshakeContinuationTimeout = options.CallTimeout,
 
-        // The bus has its own deadlines: on a slow connection an answer may take several of them.
-        ContinuationTimeout = options.CallTimeout * (ConnectionSession.MaxDeadlines + 1),
+        // ConnectionSession applies the timeouts of calls. On a slow connection it waits for several of them, so the
+        // client must wait longer.
+        ContinuationTimeout = options.CallTimeout * (ConnectionSession.MaxTimeouts + 1),
     };
 }

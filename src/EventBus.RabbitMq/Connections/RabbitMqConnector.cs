@@ -22,30 +22,31 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
     /// <summary>True if the queues of the broker keep failures, because no store is configured in addition.</summary>
     public bool KeepsFailures { get; set; }
 
-    /// <summary>The host and port of the broker, for log and error messages.</summary>
-    public string Place => source.Place;
+    /// <summary>The hosts and ports of the broker, for log and error messages. Contains no secrets.</summary>
+    public string Address => source.Address;
 
-    public SupervisedConnection Publishing => Started("publishing", ref publishing);
+    public SupervisedConnection Publishing => GetOrStart("publishing", ref publishing);
 
-    public SupervisedConnection Consuming => Started("consuming", ref consuming);
+    public SupervisedConnection Consuming => GetOrStart("consuming", ref consuming);
 
     /// <summary>
     /// Adds a user of the connections, each of which opens on its first use. Each call requires one
     /// <see cref="ReleaseAsync"/>.
     /// </summary>
-    public void Share(string serviceName, TimeProvider clock)
+    public void Acquire(string serviceName, TimeProvider clock)
     {
         lock (gate)
         {
             users++;
-            (service, time) = (serviceName, clock);
+            service = serviceName;
+            time = clock;
         }
     }
 
     /// <summary>Removes a user, and closes both connections after the last one. Never throws.</summary>
     public async Task ReleaseAsync()
     {
-        SupervisedConnection?[] last;
+        SupervisedConnection?[] links;
         lock (gate)
         {
             users--;
@@ -54,14 +55,16 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
                 return;
             }
 
-            last = [publishing, consuming];
-            (publishing, consuming) = (null, null);
+            links = [publishing, consuming];
+            publishing = null;
+            consuming = null;
         }
 
-        await Task.WhenAll(last.OfType<SupervisedConnection>().Select(link => link.DisposeAsync().AsTask()));
+        // OfType skips the connections that were never used.
+        await Task.WhenAll(links.OfType<SupervisedConnection>().Select(link => link.DisposeAsync().AsTask()));
     }
 
-    private SupervisedConnection Started(string name, ref SupervisedConnection? link)
+    private SupervisedConnection GetOrStart(string name, ref SupervisedConnection? link)
     {
         lock (gate)
         {
@@ -69,7 +72,7 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
             {
                 if (users == 0)
                 {
-                    throw new InvalidOperationException("The transport was not started.");
+                    throw new InvalidOperationException("The transport and the stores are not started, or are already closed.");
                 }
 
                 var opener = new ConnectionOpener(source, $"eventbus {service} {name}", options, time!);

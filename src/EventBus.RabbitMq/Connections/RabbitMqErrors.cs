@@ -9,8 +9,11 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqErrors
 {
-    // Reply codes of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (no such virtual
-    // host).
+    /// <summary>True for a refusal, by its reply code.</summary>
+    /// <remarks>
+    /// The reply codes of AMQP 0-9-1: 403 access refused, 405 resource locked, 406 precondition failed, 530 not allowed
+    /// (for instance, no such virtual host).
+    /// </remarks>
     public static bool IsRefusal(OperationInterruptedException exception) =>
         exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
 
@@ -22,6 +25,7 @@ internal static class RabbitMqErrors
     /// True if the broker closed the channel because of a published message. The broker does not identify the message:
     /// it is one of those that it has not answered.
     /// </summary>
+    /// <remarks>The class 60 and the method 40 of AMQP 0-9-1 are <c>basic.publish</c>.</remarks>
     public static bool IsOfPublish(Exception cause) =>
         cause is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ClassId: 60, MethodId: 40 } };
 
@@ -33,14 +37,16 @@ internal static class RabbitMqErrors
         cause is OperationInterruptedException { ShutdownReason: { ReplyCode: 403 or 404 } reason }
             && !reason.ReplyText.Contains("access to topic '", StringComparison.Ordinal);
 
-    /// <summary>True if the broker answered with an error. The connection was not lost.</summary>
-    public static bool IsAnswer(OperationInterruptedException exception) =>
+    /// <summary>
+    /// True if the broker closed only the channel, because of an error that concerns an exchange or a queue.
+    /// </summary>
+    public static bool IsChannelError(OperationInterruptedException exception) =>
         exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
 
     /// <summary>True if an exchange or a queue is missing.</summary>
     public static bool IsMissing(Exception cause) => cause is OperationInterruptedException { ShutdownReason.ReplyCode: 404 };
 
-    /// <summary>True if the broker refuses access to this user, or if an inner error is a refusal.</summary>
+    /// <summary>True if the error or an inner error is a refusal or a failed authentication.</summary>
     public static bool IsRefusal(Exception? error) => error switch
     {
         null => false,
@@ -54,8 +60,8 @@ internal static class RabbitMqErrors
     public static bool IsUnreadable(Exception? error) => error is ProtocolException or { InnerException: ProtocolException };
 
     /// <summary>
-    /// Gets the underlying cause of an error as a sentence. The client wraps the cause, and reports only that no
-    /// endpoint could be reached.
+    /// Gets the underlying cause of an error as a sentence; null for no error. The client wraps the cause in an error
+    /// that reports only that no endpoint could be reached.
     /// </summary>
     public static string? CauseOf(Exception? error) => error switch
     {
@@ -65,8 +71,11 @@ internal static class RabbitMqErrors
         _ => error.Message.EndsWith('.') ? error.Message : error.Message + ".",
     };
 
-    public static EventBusException Of(string what, OperationInterruptedException exception) => new(
-        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it is missing, create it; if it exists with other arguments, "
-            + "empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.",
-                exception);
+    /// <summary>Creates the exception for an exchange or a queue that the broker refuses.</summary>
+    /// <param name="entity">The exchange or queue, for instance <c>the queue 'a'</c>.</param>
+    /// <param name="exception">The error of the broker.</param>
+    public static EventBusException Refused(string entity, OperationInterruptedException exception) => new(
+        $"RabbitMQ refused {entity}: {CauseOf(exception)} If it is missing, create it; if it exists with other arguments, empty and "
+            + "delete it, or choose another name; if access was refused, give the user configure, write and read permissions.",
+        exception);
 }

@@ -34,7 +34,7 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
     }
 
     public NetworkStream GetStream() =>
-        new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."), traffic);
+        new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("ConnectAsync was not called."), traffic);
 
     public void Close() => inner.Close();
 
@@ -43,10 +43,10 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
     /// <summary>Establishes TLS in the same way as the client.</summary>
     private async Task<Stream> SecureAsync(SslOption options, CancellationToken cancellationToken)
     {
-        var secure = new SslStream(inner.GetStream(), leaveInnerStreamOpen: false);
+        var tlsStream = new SslStream(inner.GetStream(), leaveInnerStreamOpen: false);
         try
         {
-            await secure.AuthenticateAsClientAsync(
+            await tlsStream.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
                     TargetHost = options.ServerName,
@@ -58,24 +58,28 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
                         : X509RevocationMode.NoCheck,
                     RemoteCertificateValidationCallback = options.CertificateValidationCallback
                         ?? ((_, _, _, errors) => (errors & ~options.AcceptablePolicyErrors) == SslPolicyErrors.None),
-                    LocalCertificateSelectionCallback = options.CertificateSelectionCallback ?? Select,
+                    LocalCertificateSelectionCallback = options.CertificateSelectionCallback ?? SelectCertificate,
                 },
                 cancellationToken);
-            return secure;
+            return tlsStream;
         }
         catch (Exception)
         {
-            await secure.DisposeAsync();
+            await tlsStream.DisposeAsync();
             throw;
         }
     }
 
-    private static X509Certificate Select(
+    /// <summary>
+    /// Selects the certificate like the client: one whose issuer the broker accepts, otherwise the first; null for
+    /// none.
+    /// </summary>
+    private static X509Certificate SelectCertificate(
         object sender,
         string targetHost,
         X509CertificateCollection certificates,
-        X509Certificate? remote,
-        string[] issuers) =>
-        certificates.Cast<X509Certificate>().FirstOrDefault(certificate => issuers.Contains(certificate.Issuer))
+        X509Certificate? remoteCertificate,
+        string[] acceptableIssuers) =>
+        certificates.Cast<X509Certificate>().FirstOrDefault(certificate => acceptableIssuers.Contains(certificate.Issuer))
             ?? (certificates.Count > 0 ? certificates[0] : null!);
 }

@@ -4,28 +4,35 @@ using System.Net.Sockets;
 namespace EventBus;
 
 /// <summary>
-/// Filters the data that the broker sends: removes header fields that would make the client fail. Only content headers
-/// are checked; all other data passes unchanged.
+/// Filters the data that the broker sends: replaces header fields that would make the client fail by a marker
+/// (<see cref="RabbitMqHeaderCheck"/>). Only content headers are checked; all other data passes unchanged.
 /// </summary>
 internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic)
     : NetworkStream(socket, ownsSocket: false)
 {
-    // A frame has a type, a channel and a length before its payload, and an end marker after it.
-    private const int BeforePayload = 7;
-    private const int AroundPayload = BeforePayload + 1;
-    private const int LengthAt = 3;
+    // A frame of AMQP 0-9-1: a type (1 byte), a channel (2 bytes) and the length of the payload (4 bytes), the payload,
+    // and an end marker (1 byte).
+    private const int LengthOffset = 3;
+    private const int PayloadOffset = 7;
+    private const int FrameOverhead = PayloadOffset + 1;
+
+    // The types of frames.
+    private const byte MethodFrame = 1;
     private const byte HeaderFrame = 2;
+    private const byte BodyFrame = 3;
     private const byte HeartbeatFrame = 8;
 
     // A header frame is buffered until it is complete. The client rejects larger frames.
     private const uint MaxHeaderFrame = 134_217_728;
 
-    private byte[] buffer = new byte[65_536];
+    // Received data that the client has not read: checked data from start to checkedEnd, then unchecked data up to end.
+    private byte[] received = new byte[65_536];
     private int start;
-    private int checkedTo;
+    private int checkedEnd;
     private int end;
-    // The number of bytes of the current frame that pass unchecked.
-    private long passing;
+
+    // The number of following bytes that belong to a frame without headers, and need no check.
+    private long uncheckedFrameBytes;
 
     // True if all further data passes unchecked, because it is not AMQP (an answer of the broker to another protocol
     // version) or because the stream has ended.
@@ -41,24 +48,24 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         while (true)
         {
             Check();
-            if (checkedTo > start)
+            if (checkedEnd > start)
             {
-                return Take(buffer.Span);
+                return TakeChecked(buffer.Span);
             }
 
             MakeRoom();
-            var count = await inner.ReadAsync(this.buffer.AsMemory(end), cancellationToken);
+            var count = await inner.ReadAsync(received.AsMemory(end), cancellationToken);
             if (count == 0)
             {
                 // The stream has ended, possibly in the middle of a frame.
                 passesUnchecked = true;
                 Check();
-                return checkedTo > start ? Take(buffer.Span) : 0;
+                return checkedEnd > start ? TakeChecked(buffer.Span) : 0;
             }
 
             // A heartbeat alone shows that the broker is alive, but not that this side can still reach it.
-            var isAtFrame = checkedTo == end && passing == 0 && !passesUnchecked;
-            var isHeartbeat = isAtFrame && count == AroundPayload && this.buffer[end] == HeartbeatFrame;
+            var beginsFrame = checkedEnd == end && uncheckedFrameBytes == 0 && !passesUnchecked;
+            var isHeartbeat = beginsFrame && count == FrameOverhead && received[end] == HeartbeatFrame;
             if (!isHeartbeat)
             {
                 traffic.Add(count);
@@ -99,97 +106,111 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         base.Dispose(disposing);
     }
 
-    private int Take(Span<byte> target)
+    private int TakeChecked(Span<byte> target)
     {
-        var count = Math.Min(target.Length, checkedTo - start);
-        buffer.AsSpan(start, count).CopyTo(target);
+        var count = Math.Min(target.Length, checkedEnd - start);
+        received.AsSpan(start, count).CopyTo(target);
         start += count;
         if (start == end)
         {
-            (start, checkedTo, end) = (0, 0, 0);
+            start = 0;
+            checkedEnd = 0;
+            end = 0;
         }
 
         return count;
     }
 
+    /// <summary>Moves the data to the beginning of the buffer if the buffer is full, or enlarges the buffer.</summary>
     private void MakeRoom()
     {
-        if (end < buffer.Length)
+        if (end < received.Length)
         {
             return;
         }
 
-        var larger = start == 0 ? new byte[buffer.Length * 2] : buffer;
-        buffer.AsSpan(start, end - start).CopyTo(larger);
-        (buffer, checkedTo, end, start) = (larger, checkedTo - start, end - start, 0);
+        var target = start == 0 ? new byte[received.Length * 2] : received;
+        received.AsSpan(start, end - start).CopyTo(target);
+        received = target;
+        checkedEnd -= start;
+        end -= start;
+        start = 0;
     }
 
-    /// <summary>Checks the received data as far as possible.</summary>
+    /// <summary>Checks the received data up to the first incomplete header frame.</summary>
     private void Check()
     {
-        while (checkedTo < end)
+        while (checkedEnd < end)
         {
-            var rest = end - checkedTo;
-            if (passesUnchecked || passing > 0)
+            if (passesUnchecked)
             {
-                var step = passesUnchecked ? rest : (int)Math.Min(passing, rest);
-                checkedTo += step;
-                passing = Math.Max(0, passing - step);
+                checkedEnd = end;
+                return;
+            }
+
+            var available = end - checkedEnd;
+            if (uncheckedFrameBytes > 0)
+            {
+                var passed = (int)Math.Min(uncheckedFrameBytes, available);
+                checkedEnd += passed;
+                uncheckedFrameBytes -= passed;
                 continue;
             }
 
-            if (rest < BeforePayload)
+            if (available < PayloadOffset)
             {
                 return;
             }
 
-            var type = buffer[checkedTo];
-            if (type is not (1 or HeaderFrame or 3 or 8))
+            var type = received[checkedEnd];
+            if (type is not (MethodFrame or HeaderFrame or BodyFrame or HeartbeatFrame))
             {
                 passesUnchecked = true;
                 continue;
             }
 
-            var length = BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt));
+            var length = BinaryPrimitives.ReadUInt32BigEndian(received.AsSpan(checkedEnd + LengthOffset));
             if (type != HeaderFrame || length > MaxHeaderFrame)
             {
-                passing = AroundPayload + (long)length;
+                uncheckedFrameBytes = FrameOverhead + (long)length;
+                continue;
             }
-            else if (rest < AroundPayload + (int)length)
+
+            if (available < FrameOverhead + (int)length)
             {
                 return;
             }
-            else
-            {
-                checkedTo += AroundPayload + Repair((int)length);
-            }
+
+            checkedEnd += FrameOverhead + Repair((int)length);
         }
     }
 
-    /// <summary>Checks the header frame at the current position, and replaces it if necessary.</summary>
+    /// <summary>Checks the header frame that begins at the current position, and replaces it if necessary.</summary>
+    /// <param name="length">The length of its payload.</param>
     /// <returns>The length of its payload afterwards.</returns>
     private int Repair(int length)
     {
-        var payloadAt = checkedTo + BeforePayload;
-        if (RabbitMqHeaderCheck.Repair(buffer.AsSpan(payloadAt, length)) is not { } repaired)
+        var payloadStart = checkedEnd + PayloadOffset;
+        var repaired = RabbitMqHeaderCheck.Repair(received.AsSpan(payloadStart, length));
+        if (repaired is null)
         {
             return length;
         }
 
         // The marker of the removed field may be longer than the field itself.
-        var more = repaired.Length - length;
-        var behind = buffer.AsSpan(payloadAt + length, end - payloadAt - length);
-        var target = end + more > buffer.Length ? new byte[end + more] : buffer;
-        behind.CopyTo(target.AsSpan(payloadAt + repaired.Length));
-        if (target != buffer)
+        var growth = repaired.Length - length;
+        var afterPayload = received.AsSpan(payloadStart + length, end - payloadStart - length);
+        var target = end + growth > received.Length ? new byte[end + growth] : received;
+        afterPayload.CopyTo(target.AsSpan(payloadStart + repaired.Length));
+        if (target != received)
         {
-            buffer.AsSpan(0, payloadAt).CopyTo(target);
-            buffer = target;
+            received.AsSpan(0, payloadStart).CopyTo(target);
+            received = target;
         }
 
-        repaired.CopyTo(buffer, payloadAt);
-        BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt), repaired.Length);
-        end += more;
+        repaired.CopyTo(received, payloadStart);
+        BinaryPrimitives.WriteInt32BigEndian(received.AsSpan(checkedEnd + LengthOffset), repaired.Length);
+        end += growth;
         return repaired.Length;
     }
 }

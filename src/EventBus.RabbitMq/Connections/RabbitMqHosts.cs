@@ -14,11 +14,12 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
 {
     private const string SchemeEnd = "://";
 
-    private uint openings = (uint)Random.Shared.Next(endpoints.Count);
+    // Increases with each attempt. Modulo the number of nodes, it is the index of the first node of the attempt.
+    private uint attempts = (uint)Random.Shared.Next(endpoints.Count);
 
     public IEnumerable<AmqpTcpEndpoint> All()
     {
-        var first = (int)((Interlocked.Increment(ref openings) - 1) % (uint)endpoints.Count);
+        var first = (int)((Interlocked.Increment(ref attempts) - 1) % (uint)endpoints.Count);
         return endpoints.Skip(first).Concat(endpoints.Take(first));
     }
 
@@ -27,18 +28,22 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
     /// </summary>
     public static IEnumerable<string> Split(string connectionString)
     {
-        var begin = connectionString.IndexOf(SchemeEnd, StringComparison.Ordinal) + SchemeEnd.Length;
-        if (begin < SchemeEnd.Length)
+        var schemeEnd = connectionString.IndexOf(SchemeEnd, StringComparison.Ordinal);
+        if (schemeEnd < 0)
         {
             return [connectionString];
         }
 
-        // A user or a password may contain a comma; a host cannot.
-        var length = connectionString.AsSpan(begin).IndexOfAny("/?#");
-        var end = length >= 0 ? begin + length : connectionString.Length;
-        var at = connectionString.AsSpan(begin, end - begin).LastIndexOf('@');
-        var hosts = at >= 0 ? begin + at + 1 : begin;
-        var (before, after) = (connectionString[..hosts], connectionString[end..]);
-        return connectionString[hosts..end].Split(',').Select(host => $"{before}{host.Trim()}{after}");
+        // The authority of the URI: user:password@host1,host2.
+        var authorityStart = schemeEnd + SchemeEnd.Length;
+        var authorityLength = connectionString.AsSpan(authorityStart).IndexOfAny("/?#");
+        var authorityEnd = authorityLength >= 0 ? authorityStart + authorityLength : connectionString.Length;
+
+        // A user or a password may contain a comma, so only the part after the @ is split.
+        var atSign = connectionString.AsSpan(authorityStart, authorityEnd - authorityStart).LastIndexOf('@');
+        var hostsStart = atSign >= 0 ? authorityStart + atSign + 1 : authorityStart;
+        var beforeHosts = connectionString[..hostsStart];
+        var afterHosts = connectionString[authorityEnd..];
+        return connectionString[hostsStart..authorityEnd].Split(',').Select(host => $"{beforeHosts}{host.Trim()}{afterHosts}");
     }
 }

@@ -21,8 +21,10 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private readonly ILogger log;
     private readonly SupervisedLoop supervisor;
     private readonly CancellationTokenSource stop = new();
-    private volatile TaskCompletionSource<ConnectionSession> current = NewCurrent();
-    private volatile ConnectionSession? latest;
+
+    // Callers wait for this connection. The task completes when it is open, and is replaced when it is lost.
+    private volatile TaskCompletionSource<ConnectionSession> sessionSource = CreateSource();
+    private volatile ConnectionSession? openSession;
     private Task loop = Task.CompletedTask;
     private Task closing = Task.CompletedTask;
     private long epoch;
@@ -30,7 +32,11 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
     public SupervisedConnection(string name, ConnectionOpener opener, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.name, this.opener, this.options, this.time, this.log) = (name, opener, options, time, log);
+        this.name = name;
+        this.opener = opener;
+        this.options = options;
+        this.time = time;
+        this.log = log;
         supervisor = new SupervisedLoop(
             $"the {name} connection",
             time,
@@ -43,15 +49,15 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     /// <summary>Completes when the first connection is lost or could not be opened.</summary>
     public Task Failed => supervisor.Failed;
 
-    public bool IsOpen => current.Task.IsCompletedSuccessfully;
+    public bool IsOpen => sessionSource.Task.IsCompletedSuccessfully;
 
     /// <summary>True while the broker blocks this connection.</summary>
-    public bool IsBlocked => latest?.IsBlocked == true;
+    public bool IsBlocked => openSession?.IsBlocked == true;
 
     public void Start() => loop = supervisor.RunAsync(UseConnectionAsync, stop.Token);
 
     /// <summary>Waits for the open connection and returns it.</summary>
-    public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => current.Task.WaitAsync(cancellationToken);
+    public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => sessionSource.Task.WaitAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -61,12 +67,12 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
-        var (connection, traffic) = await opener.OpenAsync(stopped);
+        var opened = await opener.OpenAsync(stopped);
         epoch++;
-        var session = new ConnectionSession(connection, epoch, options.CallTimeout, time)
+        var session = new ConnectionSession(opened.Client, epoch, options.CallTimeout, time)
         {
-            Blocked = reason => log.Blocked(name, reason),
-            Traffic = traffic,
+            OnBlocked = reason => log.Blocked(name, reason),
+            Traffic = opened.Traffic,
         };
         try
         {
@@ -78,19 +84,20 @@ internal sealed class SupervisedConnection : IAsyncDisposable
                 log.Connected(name, session.Epoch);
             }
 
-            latest = session;
-            current.TrySetResult(session);
+            openSession = session;
+            sessionSource.TrySetResult(session);
             await new ConnectionProbe(session, options.SilenceTimeout, time).RunAsync(probe, stopped);
             throw await session.Ended;
         }
         finally
         {
-            latest = null;
-            if (current.Task.IsCompleted)
+            openSession = null;
+
+            // If this connection was never open, callers still wait for the same task, which the next connection
+            // completes.
+            if (sessionSource.Task.IsCompleted)
             {
-                // If the connection was never ready, callers still wait on this task, which then returns the next
-                // connection.
-                current = NewCurrent();
+                sessionSource = CreateSource();
             }
 
             session.Abandon(new InvalidOperationException("The connection was closed by this side."));
@@ -99,7 +106,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             // The next connection does not wait until this one is closed: an unresponsive connection closes only after
             // the timeout.
             await closing;
-            closing = opener.DiscardAsync(connection);
+            closing = opener.DiscardAsync(opened.Client);
             if (stopped.IsCancellationRequested)
             {
                 await closing;
@@ -107,5 +114,5 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
     }
 
-    private static TaskCompletionSource<ConnectionSession> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private static TaskCompletionSource<ConnectionSession> CreateSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

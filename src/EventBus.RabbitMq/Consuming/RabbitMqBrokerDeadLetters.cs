@@ -9,23 +9,22 @@ namespace EventBus;
 /// broker.
 /// </summary>
 /// <remarks>
-/// These queues have no dead-letter queue of their own, so no message may loop here. On connections that the bus
-/// creates, every message can be read. On a connection that the application shares, a message that the client cannot
-/// read closes the connection; its queue is then not read for 10 minutes.
+/// The broker does not remove a message from these queues, however often it is delivered, so a message that closes the
+/// connection must not be read again and again. On connections that the bus creates, every message can be read. On a
+/// connection that the application shares, a message that the client cannot read closes the connection; its queue is
+/// then not read for 10 minutes.
 /// </remarks>
 /// <param name="connector">The connections.</param>
-/// <param name="names">The names of the queues.</param>
+/// <param name="topology">The names of the queues.</param>
 /// <param name="subscriptions">The subscriptions of this application.</param>
 /// <param name="time">The clock.</param>
 internal sealed class RabbitMqBrokerDeadLetters(
     RabbitMqConnector connector,
-    RabbitMqTopology names,
+    RabbitMqTopology topology,
     IReadOnlyList<string> subscriptions,
     TimeProvider time) : IAsyncDisposable
 {
-    private const ushort NotFound = 404;
-
-    // The subscription of a message that neither the broker nor the bus has put into the queue.
+    // The subscription of a message that another program has put into the queue.
     private const string Unknown = "unknown";
 
     private static readonly TimeSpan RefusalPause = TimeSpan.FromSeconds(30);
@@ -34,10 +33,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
     private readonly RabbitMqQueueReader reader = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
 
-    // If a store is configured in addition to the broker, messages in the dead-letter queue move to the store as well.
-    private readonly QueueState[] sources = connector.KeepsFailures
-        ? [new(names.BrokerDeadLetterQueue)]
-        : [new(names.BrokerDeadLetterQueue), new(names.DeadLetterQueue)];
+    private readonly Source[] sources = CreateSources(connector, topology);
 
     /// <summary>The reason why a queue cannot be read; null if no problem is known.</summary>
     public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
@@ -49,36 +45,31 @@ internal sealed class RabbitMqBrokerDeadLetters(
             return null;
         }
 
-        foreach (var source in sources.Where(source => time.GetElapsedTime(source.RefusedAt) >= source.Pause))
+        foreach (var source in sources.Where(source => time.GetElapsedTime(source.PausedAt) >= source.Pause))
         {
             try
             {
-                var pulled = await reader.GetAsync(source.Queue, cancellationToken);
-                source.Problem = null;
+                var pulled = await GetAsync(source, cancellationToken);
                 if (pulled is not null)
                 {
-                    return Read(pulled);
+                    return ToBrokerDeadLetter(pulled);
                 }
-            }
-            catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
-            {
-                await RestoreAsync(source, cancellationToken);
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception))
             {
                 Report(
                     source,
-                    $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not "
-                        + $"kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.",
+                    $"The queue '{source.Queue}' cannot be read: {RabbitMqErrors.CauseOf(exception)} {source.IfUnread} Grant this user "
+                        + "the permission to read it.",
                     RefusalPause);
             }
             catch (Exception exception) when (RabbitMqErrors.IsUnreadable(exception))
             {
                 Report(
                     source,
-                    "The connection was closed by a message that the client cannot read, perhaps in the queue "
-                        + $"'{source.Queue}', which is not read for {UnreadablePause.TotalMinutes:0} minutes. Take it out with the tools "
-                        + $"of the broker: {RabbitMqErrors.CauseOf(exception)}",
+                    $"The connection was closed: {RabbitMqErrors.CauseOf(exception)} Perhaps the client cannot read a message in the "
+                        + $"queue '{source.Queue}'. The queue is not read for {UnreadablePause.TotalMinutes:0} minutes. Take the message "
+                        + "out with the tools of the broker.",
                     UnreadablePause);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
@@ -92,45 +83,87 @@ internal sealed class RabbitMqBrokerDeadLetters(
 
     public ValueTask DisposeAsync() => reader.DisposeAsync();
 
-    private BrokerDeadLetter Read(PulledMessage pulled)
+    private static Source[] CreateSources(RabbitMqConnector connector, RabbitMqTopology topology)
     {
-        var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
+        var brokerQueue = new Source(topology.BrokerDeadLetterQueue)
+        {
+            IfUnread = "Events that RabbitMQ itself dead-letters stay in it, and are not kept as dead letters.",
+            IfMissing = "Events that RabbitMQ itself dead-letters are lost.",
+        };
+        if (connector.KeepsFailures)
+        {
+            // No store is configured: the queue of dead letters is itself where dead letters are kept.
+            return [brokerQueue];
+        }
+
+        // Dead letters that were kept in the queue before a store was configured move to the store.
+        var deadLetterQueue = new Source(topology.DeadLetterQueue)
+        {
+            IfUnread = "Dead letters that were kept in it before a store was configured do not move to the store.",
+            IfMissing = "The bus moves the dead letters that it contains to the store, so it needs the queue even if it is empty.",
+        };
+        return [brokerQueue, deadLetterQueue];
+    }
+
+    /// <summary>
+    /// Takes a message from a queue; null if the queue is empty or missing. Creates a missing queue, or reports it if
+    /// the bus may not create it.
+    /// </summary>
+    private async Task<PulledMessage?> GetAsync(Source source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var pulled = await reader.GetAsync(source.Queue, cancellationToken);
+            source.Problem = null;
+            return pulled;
+        }
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsMissing(exception))
+        {
+            if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
+            {
+                Report(source, $"The queue '{source.Queue}' is missing. {source.IfMissing} Create it.", RefusalPause);
+                return null;
+            }
+
+            var session = await connector.Consuming.ConnectionAsync(cancellationToken);
+            await provisioner.RestoreAsync(session, topology.BrokerDeadLetterEntities);
+            return null;
+        }
+    }
+
+    private BrokerDeadLetter ToBrokerDeadLetter(PulledMessage pulled)
+    {
+        var entry = RabbitMqFailureFormat.Read(pulled.Message, topology, subscriptions, FailedEventStatus.Dead);
         return new BrokerDeadLetter(
             entry.Subscription.Length > 0 ? entry.Subscription : Unknown,
             entry.Reason,
-            entry.Error ?? "It was found in the queue of dead letters.",
+            entry.Error ?? "The message was in a queue of dead letters, and describes no error.",
             new Delivery(entry.Envelope, new Settler(pulled)));
     }
 
-    private async Task RestoreAsync(QueueState source, CancellationToken cancellationToken)
+    private void Report(Source source, string problem, TimeSpan pause)
     {
-        var session = await connector.Consuming.ConnectionAsync(cancellationToken);
-        await provisioner.RestoreAsync(session, names.BrokerDeadLetterEntities);
-        if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
+        source.PausedAt = time.GetTimestamp();
+        source.Pause = pause;
+        if (source.Problem != problem)
         {
-            Report(
-                source,
-                $"The queue '{source.Queue}' is missing, so that events that RabbitMQ itself dead-letters are lost. Create it.",
-                RefusalPause);
+            source.Problem = problem;
+            connector.Log.BrokerDeadLettersUnreadable(problem);
         }
     }
 
-    private void Report(QueueState source, string text, TimeSpan pause)
-    {
-        (source.RefusedAt, source.Pause) = (time.GetTimestamp(), pause);
-        if (source.Problem != text)
-        {
-            source.Problem = text;
-            connector.Log.BrokerDeadLettersUnreadable(text);
-        }
-    }
-
-    /// <summary>Holds the state of a queue that is read.</summary>
-    private sealed class QueueState(string queue)
+    /// <summary>Holds the state of a queue from which messages are taken.</summary>
+    private sealed class Source(string queue)
     {
         private volatile string? problem;
 
         public string Queue => queue;
+
+        /// <summary>The sentence for operators about what follows if the queue cannot be read.</summary>
+        public required string IfUnread { get; init; }
+
+        /// <summary>The sentence for operators about what follows if the queue is missing.</summary>
+        public required string IfMissing { get; init; }
 
         /// <summary>The reason why the queue cannot be read; null if no problem is known.</summary>
         public string? Problem
@@ -140,7 +173,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
         }
 
         /// <summary>The timestamp at which the problem was found.</summary>
-        public long RefusedAt { get; set; }
+        public long PausedAt { get; set; }
 
         /// <summary>The time for which the queue is not read after a problem.</summary>
         public TimeSpan Pause { get; set; }

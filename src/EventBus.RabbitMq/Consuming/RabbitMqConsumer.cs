@@ -10,6 +10,11 @@ namespace EventBus;
 /// Consumes the events of one subscription on one channel. Settles only its own deliveries, each once, and none after
 /// the channel is lost.
 /// </summary>
+/// <param name="channel">The channel.</param>
+/// <param name="session">The connection of the channel.</param>
+/// <param name="buffer">The buffer of the subscription's receiver, which outlives the channel.</param>
+/// <param name="ordered">True if the subscription is ordered.</param>
+/// <param name="countsDeliveries">True if the queue counts the deliveries of a message (a quorum queue).</param>
 internal sealed class RabbitMqConsumer(
     IChannel channel,
     ConnectionSession session,
@@ -24,7 +29,11 @@ internal sealed class RabbitMqConsumer(
     private string? consumerTag;
     private long received;
 
-    public required Action<string> IdMade { get; init; }
+    /// <summary>
+    /// The callback for an event without an id, whose id was computed from the content. Its argument is the routing
+    /// key.
+    /// </summary>
+    public required Action<string> OnIdComputed { get; init; }
 
     /// <summary>Completes with the cause when this channel delivers no more events.</summary>
     public Task<Exception> Ended => ended.Task;
@@ -67,9 +76,10 @@ internal sealed class RabbitMqConsumer(
     /// <summary>Cancels the consumer, so that the broker delivers no more events.</summary>
     public async Task CancelAsync()
     {
-        if (Interlocked.Exchange(ref consumerTag, null) is { } tag)
+        var tag = Interlocked.Exchange(ref consumerTag, null);
+        if (tag is not null)
         {
-            await CallAsync(() => Channel.BasicCancelAsync(tag, noWait: false, CancellationToken.None));
+            await CallOrEndAsync(() => Channel.BasicCancelAsync(tag, noWait: false, CancellationToken.None));
         }
     }
 
@@ -88,6 +98,10 @@ internal sealed class RabbitMqConsumer(
         return SettleAsync(delivery.Token, ack: false);
     }
 
+    /// <summary>
+    /// Ends the consumer: drops its buffered deliveries, and cancels the tokens of all its deliveries. Does nothing if
+    /// it has already ended.
+    /// </summary>
     public void End(Exception cause)
     {
         lock (gate)
@@ -99,17 +113,18 @@ internal sealed class RabbitMqConsumer(
 
             unsettled.Clear();
 
-            // Callbacks that handlers registered do not run on the client's loop. The token is cancelled immediately.
+            // Cancels the token at once. The callbacks that handlers registered run on the thread pool, because this
+            // thread may be the one that reads for the client.
             _ = lost.CancelAsync().Observed();
             while (buffer.Reader.TryRead(out _))
             {
-                // The write has failed, because the channel is lost. The next channel delivers the event again.
+                // The event is dropped here, because it can no longer be settled. The next channel delivers it again.
             }
         }
     }
 
     /// <summary>
-    /// Releases the resources. Call it after <see cref="End"/>: the tokens of lost deliveries remain readable.
+    /// Releases the resources. Call it after <see cref="End"/>. The tokens of lost deliveries remain usable.
     /// </summary>
     public void Dispose()
     {
@@ -135,10 +150,10 @@ internal sealed class RabbitMqConsumer(
         try
         {
             // Copied, because the client owns the body and it is valid only during this call.
-            var envelope = RabbitMqWireFormat.ReadAny(routingKey, properties, body.ToArray(), out var idWasMade);
-            if (idWasMade)
+            var envelope = RabbitMqWireFormat.ReadAny(routingKey, properties, body.ToArray(), out var idIsComputed);
+            if (idIsComputed)
             {
-                IdMade(routingKey);
+                OnIdComputed(routingKey);
             }
 
             var delivery = new Delivery(
@@ -147,7 +162,7 @@ internal sealed class RabbitMqConsumer(
                 (long)deliveryTag,
                 RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries),
                 lost.Token);
-            bool taken;
+            bool isBuffered;
             lock (gate)
             {
                 if (ended.Task.IsCompleted)
@@ -157,10 +172,11 @@ internal sealed class RabbitMqConsumer(
 
                 received++;
                 unsettled.Add(delivery.Token);
-                taken = buffer.Writer.TryWrite(delivery);
+                isBuffered = buffer.Writer.TryWrite(delivery);
             }
 
-            if (!taken && !ordered)
+            // The intake has stopped. An ordered subscription releases events only when the channel closes.
+            if (!isBuffered && !ordered)
             {
                 await delivery.ReleaseAsync();
             }
@@ -185,12 +201,12 @@ internal sealed class RabbitMqConsumer(
         return Task.CompletedTask;
     }
 
-    private ValueTask SettleAsync(long token, bool ack)
+    private ValueTask SettleAsync(long deliveryTag, bool ack)
     {
         lock (gate)
         {
             // An unknown delivery tag closes the channel and, because of a client bug, the whole connection.
-            if (!unsettled.Remove(token))
+            if (!unsettled.Remove(deliveryTag))
             {
                 return ValueTask.CompletedTask;
             }
@@ -200,8 +216,8 @@ internal sealed class RabbitMqConsumer(
         try
         {
             writing = ack
-                ? Channel.BasicAckAsync((ulong)token, multiple: false, CancellationToken.None)
-                : Channel.BasicNackAsync((ulong)token, multiple: false, requeue: true, CancellationToken.None);
+                ? Channel.BasicAckAsync((ulong)deliveryTag, multiple: false, CancellationToken.None)
+                : Channel.BasicNackAsync((ulong)deliveryTag, multiple: false, requeue: true, CancellationToken.None);
         }
         catch (Exception exception)
         {
@@ -209,11 +225,11 @@ internal sealed class RabbitMqConsumer(
             return ValueTask.CompletedTask;
         }
 
-        // The write usually completes synchronously. Then no deadline is needed.
-        return writing.IsCompletedSuccessfully ? ValueTask.CompletedTask : new ValueTask(CallAsync(writing.AsTask));
+        // The write usually completes synchronously. Then no timeout is needed.
+        return writing.IsCompletedSuccessfully ? ValueTask.CompletedTask : new ValueTask(CallOrEndAsync(writing.AsTask));
     }
 
-    private async Task CallAsync(Func<Task> call)
+    private async Task CallOrEndAsync(Func<Task> call)
     {
         try
         {

@@ -17,12 +17,13 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RabbitMqReceiver : Receiver
 {
-    // A quorum queue delivers the next event only after a majority has written an acknowledgement. With one event per
-    // handler, handlers would mostly wait for it.
-    private const int FetchedPerHandler = 4;
+    // The number of unsettled events that the broker delivers per slot of the subscription. A quorum queue delivers the
+    // next event only after a majority has written an acknowledgement; with one event per slot, handlers would mostly
+    // wait for that.
+    private const int PrefetchPerSlot = 4;
 
-    // The broker checks a connection once per heartbeat interval, and closes a silent one at the second check without
-    // new data.
+    // The time in heartbeat intervals for which a consumer whose process has ended may still be counted: the broker
+    // checks a connection once per interval, and closes a silent one at the second check without new data.
     private const int HeartbeatsUntilDead = 3;
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -32,7 +33,7 @@ internal sealed class RabbitMqReceiver : Receiver
 
     // The time for which the health check reports a message that closed the connection. If the message is still in the
     // queue, it is redelivered within seconds.
-    private static readonly TimeSpan ReportTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan UnreadableReportTime = TimeSpan.FromSeconds(30);
 
     private readonly Subscription subscription;
     private readonly SupervisedConnection link;
@@ -44,21 +45,25 @@ internal sealed class RabbitMqReceiver : Receiver
     private readonly Channel<Delivery> buffer;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile RabbitMqConsumer? current;
+    private volatile RabbitMqConsumer? currentConsumer;
     private volatile bool intakeStopped;
-    private int isCountRefusalLogged;
-    private Task loop = Task.CompletedTask;
     private UnreadableReport? lastUnreadable;
-    private int isIdMadeLogged;
+    private int isCountRefusalLogged;
+    private int isComputedIdLogged;
+    private Task loop = Task.CompletedTask;
 
     public RabbitMqReceiver(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology, TimeProvider time)
     {
-        (this.subscription, this.topology, this.time) = (subscription, topology, time);
-        (link, options, log) = (connector.Consuming, connector.Options, connector.Log);
-        supervisor = new SupervisedLoop($"the channel of {subscription.Name}", time, log, Ended);
+        this.subscription = subscription;
+        this.topology = topology;
+        this.time = time;
+        link = connector.Consuming;
+        options = connector.Options;
+        log = connector.Log;
+        supervisor = new SupervisedLoop($"the channel of {subscription.Name}", time, log, LogFailure);
 
-        // The prefetch limits the number of deliveries: the broker sends no more unsettled events, and events of a lost
-        // channel are removed.
+        // The buffer is never full: the broker sends no more unsettled events than the prefetch, and the events of a
+        // lost channel are removed from the buffer.
         buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
     }
 
@@ -66,7 +71,8 @@ internal sealed class RabbitMqReceiver : Receiver
 
     public string Name => subscription.Name;
 
-    public bool IsLive => current is not null;
+    /// <summary>True while a channel consumes the queue.</summary>
+    public bool IsLive => currentConsumer is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
@@ -78,9 +84,9 @@ internal sealed class RabbitMqReceiver : Receiver
         get
         {
             var last = Volatile.Read(ref lastUnreadable);
-            return last is not null && time.GetElapsedTime(last.At) < ReportTime
-                ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the "
-                    + $"client cannot read and that closes the connection each time: {last.Cause}"
+            return last is not null && time.GetElapsedTime(last.ReportedAt) < UnreadableReportTime
+                ? $"a message in the queue '{topology.QueueOf(subscription.Name)}', or in another queue that is consumed over the same "
+                    + $"connection, cannot be read by the client and closes the connection at each delivery: {last.Cause}"
                 : null;
         }
     }
@@ -91,13 +97,13 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>Completes when the first attempt to open has failed.</summary>
     public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
 
-    private ushort Prefetch => (ushort)Math.Clamp(FetchedPerHandler * subscription.Concurrency, 1, ushort.MaxValue);
+    private ushort Prefetch => (ushort)Math.Clamp(PrefetchPerSlot * subscription.Concurrency, 1, ushort.MaxValue);
 
     public void Start() => loop = supervisor.RunAsync(ReceiveAsync, stop.Token);
 
     /// <summary>
     /// Counts the other consumers of the queue; null while this receiver does not consume, or if the broker does not
-    /// report the number.
+    /// report the number. A consumer whose process has ended may be counted for up to <c>ExpiresAfter</c>.
     /// </summary>
     public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
     {
@@ -118,7 +124,7 @@ internal sealed class RabbitMqReceiver : Receiver
         {
             if (exception is OperationInterruptedException && Interlocked.Exchange(ref isCountRefusalLogged, 1) == 0)
             {
-                log.CannotCountConsumers(topology.QueueOf(subscription.Name), exception.Message);
+                log.CannotCountConsumers(topology.QueueOf(subscription.Name), RabbitMqErrors.CauseOf(exception)!);
             }
 
             return null;
@@ -130,23 +136,24 @@ internal sealed class RabbitMqReceiver : Receiver
         intakeStopped = true;
         buffer.Writer.TryComplete();
 
-        // An ordered subscription releases nothing before the events in progress are settled: another instance would
-        // become active and overtake them. Closing the channel releases the rest.
-        if (!subscription.Ordered && current is { } consumer)
+        var consumer = currentConsumer;
+        if (subscription.Ordered || consumer is null)
         {
-            // Stopping does not wait for an unresponsive broker. Events that still arrive are released.
-            await consumer.CancelAsync().WaitAsync(CloseTimeout, time).Quietly();
-            while (buffer.Reader.TryRead(out var delivery))
-            {
-                await delivery.ReleaseAsync();
-            }
-        }
-        else
-        {
+            // An ordered subscription releases nothing before the events in progress are settled: another instance
+            // would become active and overtake them. Without a consumer, the broker has already released the events.
             while (buffer.Reader.TryRead(out _))
             {
                 // The event stays unsettled, and is released when the channel closes.
             }
+
+            return;
+        }
+
+        // Stopping does not wait for an unresponsive broker. The consumer releases events that still arrive.
+        await consumer.CancelAsync().WaitAsync(CloseTimeout, time).Quietly();
+        while (buffer.Reader.TryRead(out var delivery))
+        {
+            await delivery.ReleaseAsync();
         }
     }
 
@@ -171,7 +178,7 @@ internal sealed class RabbitMqReceiver : Receiver
         var session = await link.ConnectionAsync(stopped);
         if (intakeStopped)
         {
-            // No channel is needed any longer: waits until the receiver is closed.
+            // No channel is needed any longer. Waits until the receiver is closed.
             await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
         }
 
@@ -180,7 +187,7 @@ internal sealed class RabbitMqReceiver : Receiver
                 publisherConfirmationsEnabled: false,
                 publisherConfirmationTrackingEnabled: false,
                 consumerDispatchConcurrency: 1));
-        var replaces = false;
+        var isIdle = false;
         using var stopsWaiting = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         using var consumer = new RabbitMqConsumer(
             channel,
@@ -188,27 +195,33 @@ internal sealed class RabbitMqReceiver : Receiver
             buffer,
             subscription.Ordered,
             options.QueueType == RabbitMqQueueType.Quorum)
-        { IdMade = IdMade };
+        { OnIdComputed = LogComputedId };
         try
         {
             await ConsumeAsync(consumer, channel, session);
             var ended = Task.WhenAny(consumer.Ended, session.Ended);
-            var idle = session.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum
-                ? WhenIdleAsync(consumer, stopsWaiting.Token)
-                : ended;
-            replaces = await Task.WhenAny(ended, idle).WaitAsync(stopped) != ended;
-            if (replaces)
+            if (session.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum)
             {
-                return;
+                var idle = WhenIdleAsync(consumer, stopsWaiting.Token);
+                isIdle = await Task.WhenAny(ended, idle).WaitAsync(stopped) == idle;
+                if (isIdle)
+                {
+                    // Replaces the channel, because its consumer may be lost (see the remarks of the class).
+                    return;
+                }
             }
 
-            var endedFirst = await ended;
-            throw await endedFirst;
+            var firstEnded = await ended.WaitAsync(stopped);
+            throw await firstEnded;
         }
         finally
         {
             // While an idle channel is replaced, the receiver still counts as consuming.
-            current = replaces ? current : null;
+            if (!isIdle)
+            {
+                currentConsumer = null;
+            }
+
             await stopsWaiting.CancelAsync();
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
@@ -227,7 +240,7 @@ internal sealed class RabbitMqReceiver : Receiver
             await new RabbitMqProvisioner(options).RestoreAsync(session, channel, topology.EntitiesOf(subscription));
             await session.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
             await session.CallAsync(consumer.ConsumeAsync(queue));
-            current = consumer;
+            currentConsumer = consumer;
             if (intakeStopped)
             {
                 await consumer.CancelAsync();
@@ -238,7 +251,7 @@ internal sealed class RabbitMqReceiver : Receiver
         }
         catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
-            opened.TrySetException(RabbitMqErrors.Of($"the queue '{queue}'", exception));
+            opened.TrySetException(RabbitMqErrors.Refused($"the queue '{queue}'", exception));
 
             // Observes the exception: after a degraded start, nothing awaits this task.
             _ = opened.Task.Exception;
@@ -261,25 +274,26 @@ internal sealed class RabbitMqReceiver : Receiver
         while (!cancellationToken.IsCancellationRequested && (consumer.Received != before || !consumer.IsSettled));
     }
 
-    private void Ended(ILogger logger, TimeSpan delay, Exception error)
+    private void LogFailure(ILogger logger, TimeSpan delay, Exception error)
     {
         if (RabbitMqErrors.IsUnreadable(error))
         {
-            Volatile.Write(ref lastUnreadable, new UnreadableReport(time.GetTimestamp(), error.Message));
-            logger.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
+            var cause = RabbitMqErrors.CauseOf(error)!;
+            Volatile.Write(ref lastUnreadable, new UnreadableReport(time.GetTimestamp(), cause));
+            logger.UnreadableMessage(topology.QueueOf(subscription.Name), delay, cause, error);
             return;
         }
 
-        logger.ChannelLost(subscription.Name, delay, error.Message, error);
+        logger.ChannelLost(subscription.Name, delay, RabbitMqErrors.CauseOf(error)!, error);
     }
 
-    private void IdMade(string eventName)
+    private void LogComputedId(string eventName)
     {
-        if (Interlocked.Exchange(ref isIdMadeLogged, 1) == 0)
+        if (Interlocked.Exchange(ref isComputedIdLogged, 1) == 0)
         {
-            log.IdMadeFromContent(subscription.Name, eventName);
+            log.IdComputedFromContent(subscription.Name, eventName);
         }
     }
 
-    private sealed record UnreadableReport(long At, string Cause);
+    private sealed record UnreadableReport(long ReportedAt, string Cause);
 }

@@ -20,23 +20,29 @@ internal sealed class ConfirmedChannel : IDisposable
     private readonly IChannel channel;
     private readonly ConnectionSession session;
     private readonly TimeProvider time;
-    private readonly SemaphoreSlim window;
+
+    // Each unconfirmed event takes one of these places.
+    private readonly SemaphoreSlim places;
     private readonly Lock gate = new();
     private readonly Dictionary<ulong, Pending> pending = [];
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? drained;
-    // The number of the last written event, and of the oldest event without a confirm.
-    private ulong last;
-    private ulong oldest = 1;
-    private long settledAt;
+
+    // The broker and this class number the events of the channel from 1. A confirm contains the number of its event as
+    // the delivery tag.
+    private ulong lastNumber;
+    private ulong oldestUnconfirmed = 1;
+    private long lastConfirmAt;
 
     public ConfirmedChannel(IChannel channel, ConnectionSession session, int maxUnconfirmed, TimeProvider time)
     {
-        (this.channel, this.session, this.time) = (channel, session, time);
-        window = new SemaphoreSlim(maxUnconfirmed);
-        channel.BasicAcksAsync += (_, ack) => Settle(ack.DeliveryTag, ack.Multiple, accepted: true);
-        channel.BasicNacksAsync += (_, nack) => Settle(nack.DeliveryTag, nack.Multiple, accepted: false);
+        this.channel = channel;
+        this.session = session;
+        this.time = time;
+        places = new SemaphoreSlim(maxUnconfirmed);
+        channel.BasicAcksAsync += (_, ack) => RecordConfirm(ack.DeliveryTag, ack.Multiple, accepted: true);
+        channel.BasicNacksAsync += (_, nack) => RecordConfirm(nack.DeliveryTag, nack.Multiple, accepted: false);
         channel.BasicReturnAsync += MarkReturned;
         channel.ChannelShutdownAsync += (_, reason) =>
         {
@@ -51,9 +57,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <summary>Completes when the broker refuses an event for the first time (nack).</summary>
     public Task Refused => refused.Task;
 
-    /// <summary>
-    /// Completes when the broker has confirmed every sent event. No event may be sent in the meantime.
-    /// </summary>
+    /// <summary>Completes when no sent event is unconfirmed. No event may be sent in the meantime.</summary>
     public Task Drained
     {
         get
@@ -67,10 +71,14 @@ internal sealed class ConfirmedChannel : IDisposable
         }
     }
 
-    /// <summary>Waits until the number of unconfirmed events is below its limit.</summary>
-    public Task EnterAsync(CancellationToken cancellationToken) => window.WaitAsync(cancellationToken);
+    /// <summary>
+    /// Takes a place for an event: waits until the number of unconfirmed events is below its limit. Call it before
+    /// <see cref="SendAsync"/>.
+    /// </summary>
+    public Task EnterAsync(CancellationToken cancellationToken) => places.WaitAsync(cancellationToken);
 
-    public void Leave() => window.Release();
+    /// <summary>Returns the place of an event that is not sent.</summary>
+    public void Leave() => places.Release();
 
     /// <summary>Completes when the broker accepts events: immediately, unless it is short of memory or disk.</summary>
     public Task Unblocked => session.Unblocked;
@@ -80,22 +88,25 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <param name="index">The index of the event in the batch.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="topology">The names of the exchange and of the service.</param>
-    /// <param name="again">True if the event was sent before and may have been accepted.</param>
-    public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool again)
+    /// <param name="wasSentBefore">
+    /// True if the event was also sent over an earlier channel, and may have been accepted.
+    /// </param>
+    public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool wasSentBefore)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
-        if (RabbitMqFrameLimit.Problem(properties, session.MaxFrame) is { } problem)
+        var problem = RabbitMqFrameLimit.FindProblem(properties, session.MaxFrame);
+        if (problem is not null)
         {
-            // Sending it would close the connection, and leave other unconfirmed events in doubt.
+            // Sending the event would close the connection, and leave other unconfirmed events in doubt.
             batch.Conclude(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
-            window.Release();
+            Leave();
             return;
         }
 
         lock (gate)
         {
-            last++;
-            pending.Add(last, new Pending(batch, index, envelope.Id, time.GetTimestamp(), again));
+            lastNumber++;
+            pending.Add(lastNumber, new Pending(batch, index, envelope.Id, time.GetTimestamp(), wasSentBefore));
         }
 
         try
@@ -114,25 +125,30 @@ internal sealed class ConfirmedChannel : IDisposable
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
-            // Nothing was written. The broker numbers the messages that it receives, so the number of this event is
-            // used for the next one.
-            Reject(exception);
+            // Nothing was written. The broker numbers only the messages that it receives, so the next event gets the
+            // number of this one.
+            RejectLast(exception);
         }
-        catch (AlreadyClosedException) when (!again)
+        catch (AlreadyClosedException) when (!wasSentBefore)
         {
-            // Nothing was written. The next channel sends the event. Its place in the window stays reserved until the
-            // channel ends.
-            PutBack();
+            // Nothing was written. The next channel sends the event. Its place is not returned, because this channel
+            // has ended.
+            PutBackLast();
             throw;
         }
     }
 
-    /// <summary>Gets the time for which events have waited without a confirm of any of them.</summary>
-    public TimeSpan Silence()
+    /// <summary>
+    /// Gets the time since the last confirm, or since the oldest unconfirmed event was written if that was later; zero
+    /// if no event is unconfirmed.
+    /// </summary>
+    public TimeSpan TimeWithoutConfirm()
     {
         lock (gate)
         {
-            return pending.TryGetValue(oldest, out var first) ? time.GetElapsedTime(Math.Max(first.SentAt, settledAt)) : TimeSpan.Zero;
+            return pending.TryGetValue(oldestUnconfirmed, out var oldest)
+                ? time.GetElapsedTime(Math.Max(oldest.SentAt, lastConfirmAt))
+                : TimeSpan.Zero;
         }
     }
 
@@ -140,76 +156,71 @@ internal sealed class ConfirmedChannel : IDisposable
     /// Removes and returns the events without an answer, in the order in which they were sent. Called after the channel
     /// has ended.
     /// </summary>
-    public IReadOnlyList<Unanswered> TakeRest()
+    public IReadOnlyList<Unanswered> TakeUnanswered()
     {
         lock (gate)
         {
-            Unanswered[] rest = [.. pending.OrderBy(publish => publish.Key)
-                .Select(publish => new Unanswered(publish.Value.Batch, publish.Value.Index, publish.Value.WasSentBefore))];
+            Unanswered[] unanswered = [.. pending.OrderBy(entry => entry.Key)
+                .Select(entry => new Unanswered(entry.Value.Batch, entry.Value.Index, entry.Value.WasSentBefore))];
             pending.Clear();
-            return rest;
+            return unanswered;
         }
     }
 
-    public void Dispose() => window.Dispose();
+    public void Dispose() => places.Dispose();
 
-    private void Reject(Exception cause)
+    private void RejectLast(Exception cause)
     {
         lock (gate)
         {
-            if (pending.Remove(last, out var publish))
+            if (pending.Remove(lastNumber, out var rejected))
             {
-                last--;
-                publish.Batch.Conclude(publish.Index, PublishOutcome.Rejected(
+                lastNumber--;
+                rejected.Batch.Conclude(rejected.Index, PublishOutcome.Rejected(
                     new InvalidOperationException($"The event cannot be written as an AMQP message: {cause.Message}", cause)));
-                window.Release();
-                if (pending.Count == 0)
-                {
-                    drained?.TrySetResult();
-                    drained = null;
-                }
+                Leave();
+                CompleteDrainedLocked();
             }
         }
     }
 
-    private void PutBack()
+    private void PutBackLast()
     {
         lock (gate)
         {
-            if (pending.Remove(last, out var publish))
+            if (pending.Remove(lastNumber, out var unsent))
             {
-                publish.Batch.PutBack(publish.Index);
+                unsent.Batch.PutBack(unsent.Index);
             }
         }
     }
 
-    private Task Settle(ulong tag, bool multiple, bool accepted)
+    /// <summary>Handles a confirm of the broker.</summary>
+    /// <param name="number">The number of the event.</param>
+    /// <param name="multiple">True if the confirm covers all events up to this number.</param>
+    /// <param name="accepted">True if the broker accepted the events; false if it refused them (nack).</param>
+    private Task RecordConfirm(ulong number, bool multiple, bool accepted)
     {
         session.RecordActivity();
         lock (gate)
         {
-            settledAt = time.GetTimestamp();
-            // A confirm of several events covers all up to its number.
-            var first = multiple ? oldest : tag;
-            for (var next = first; next <= tag; next++)
+            lastConfirmAt = time.GetTimestamp();
+            var first = multiple ? oldestUnconfirmed : number;
+            for (var current = first; current <= number; current++)
             {
-                if (pending.Remove(next, out var publish))
+                if (pending.Remove(current, out var confirmed))
                 {
-                    publish.Batch.Conclude(publish.Index, OutcomeOf(publish, accepted));
-                    window.Release();
+                    confirmed.Batch.Conclude(confirmed.Index, OutcomeOf(confirmed, accepted));
+                    Leave();
                 }
             }
 
-            while (oldest <= last && !pending.ContainsKey(oldest))
+            while (oldestUnconfirmed <= lastNumber && !pending.ContainsKey(oldestUnconfirmed))
             {
-                oldest++;
+                oldestUnconfirmed++;
             }
 
-            if (pending.Count == 0)
-            {
-                drained?.TrySetResult();
-                drained = null;
-            }
+            CompleteDrainedLocked();
         }
 
         if (!accepted)
@@ -220,7 +231,16 @@ internal sealed class ConfirmedChannel : IDisposable
         return Task.CompletedTask;
     }
 
-    private static PublishOutcome OutcomeOf(Pending publish, bool accepted)
+    private void CompleteDrainedLocked()
+    {
+        if (pending.Count == 0)
+        {
+            drained?.TrySetResult();
+            drained = null;
+        }
+    }
+
+    private static PublishOutcome OutcomeOf(Pending confirmed, bool accepted)
     {
         if (!accepted)
         {
@@ -228,24 +248,25 @@ internal sealed class ConfirmedChannel : IDisposable
                 "RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Other queues may have it."));
         }
 
-        return publish.Returned ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
+        return confirmed.IsReturned ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
     }
 
     /// <summary>
-    /// Marks an event as returned; its confirm follows immediately. The broker identifies it only by its properties. If
-    /// two events have the same id, the older one was returned first.
+    /// Marks an event as returned, because no queue receives it. Its confirm follows immediately. The broker identifies
+    /// the event only by its properties. If two events have the same id, the older one was returned first.
     /// </summary>
     private Task MarkReturned(object sender, BasicReturnEventArgs returned)
     {
         session.RecordActivity();
         lock (gate)
         {
-            for (var tag = oldest; tag <= last; tag++)
+            for (var number = oldestUnconfirmed; number <= lastNumber; number++)
             {
-                ref var publish = ref CollectionsMarshal.GetValueRefOrNullRef(pending, tag);
-                if (!Unsafe.IsNullRef(ref publish) && !publish.Returned && publish.Id == returned.BasicProperties.MessageId)
+                // A reference to the value in the dictionary, because the value is a struct.
+                ref var entry = ref CollectionsMarshal.GetValueRefOrNullRef(pending, number);
+                if (!Unsafe.IsNullRef(ref entry) && !entry.IsReturned && entry.Id == returned.BasicProperties.MessageId)
                 {
-                    publish.Returned = true;
+                    entry.IsReturned = true;
                     break;
                 }
             }
@@ -264,6 +285,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// </param>
     private record struct Pending(PublishBatch Batch, int Index, string Id, long SentAt, bool WasSentBefore)
     {
-        public bool Returned { get; set; }
+        /// <summary>True if the broker has returned the event, because no queue receives it.</summary>
+        public bool IsReturned { get; set; }
     }
 }

@@ -12,17 +12,14 @@ internal sealed class ExchangeRestorer(RabbitMqTopology topology, RabbitMqOption
 
     /// <summary>Restores the exchange if it is missing.</summary>
     /// <returns>
-    /// False if the bus may not create it. Then the exchange exists, or published events are refused.
+    /// True if the exchange now exists. False if the bus may not create it; if it is missing, the broker refuses
+    /// published events.
     /// </returns>
     public async Task<bool> RestoreAsync(RabbitMqProvisioner provisioner, ConnectionSession session)
     {
         try
         {
-            await session.OnChannelAsync(async channel =>
-            {
-                await provisioner.RestoreAsync(session, channel, [topology.EventExchange]);
-                return true;
-            });
+            await session.OnChannelAsync(channel => provisioner.RestoreAsync(session, channel, [topology.EventExchange]));
             return options.Provisioning == RabbitMqProvisioning.Create;
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == AccessRefused)
@@ -30,7 +27,7 @@ internal sealed class ExchangeRestorer(RabbitMqTopology topology, RabbitMqOption
             if (!isRefusalLogged)
             {
                 isRefusalLogged = true;
-                log.ExchangeUnchecked(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
+                log.ExchangeNotDeclared(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
             }
 
             return false;

@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Tracks the events of one publish call. Each event gets one outcome, from the first of these that happens: a confirm,
-/// the loss of the channel, or the deadline.
+/// the loss of the channel, the deadline, or the stop of the bus. Thread-safe.
 /// </summary>
 internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes)
 {
@@ -12,8 +12,12 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     private readonly State[] states = new State[batch.Length];
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private KeyOrder order;
+
+    // The event whose outcome a caller awaits (WhenConcluded); null for none.
     private TaskCompletionSource? awaited;
     private int awaitedIndex;
+
+    // The number of events without an outcome.
     private int remaining = batch.Length;
 
     private enum State : byte
@@ -48,7 +52,8 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
                 return null;
             }
 
-            if (RabbitMqWireFormat.Problem(envelope) is { } problem)
+            var problem = RabbitMqWireFormat.FindProblem(envelope);
+            if (problem is not null)
             {
                 ConcludeLocked(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
                 return null;
@@ -90,7 +95,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     }
 
     /// <summary>Completes when the outcome of one event is known. Only one event can be awaited at a time.</summary>
-    public Task Concluded(int index)
+    public Task WhenConcluded(int index)
     {
         lock (gate)
         {
@@ -99,11 +104,13 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
                 return Task.CompletedTask;
             }
 
-            (awaited, awaitedIndex) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), index);
+            awaitedIndex = index;
+            awaited = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return awaited.Task;
         }
     }
 
+    /// <summary>Sets the outcome of an event. Does nothing if it is already set.</summary>
     public void Conclude(int index, PublishOutcome outcome)
     {
         lock (gate)
@@ -112,15 +119,29 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
+    /// <summary>Sets the remaining outcomes after the deadline.</summary>
+    public void CloseAtDeadline() => Close(static wasSent => new TimeoutException(wasSent
+        ? "RabbitMQ did not confirm the event in time."
+        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is too slow for the "
+            + "number of events."));
+
+    /// <summary>Sets the remaining outcomes when the bus stops.</summary>
+    public void CloseAtStop() => Close(static wasSent => new InvalidOperationException(wasSent
+        ? "The bus stopped before RabbitMQ had confirmed the event."
+        : "The bus stopped before the event was sent."));
+
     /// <summary>Sets the remaining outcomes: events that were not sent have failed, the others are in doubt.</summary>
-    public void Close(Func<bool, Exception> because)
+    /// <param name="createError">
+    /// Creates the error of an outcome. Its argument is true if the event was sent.
+    /// </param>
+    private void Close(Func<bool, Exception> createError)
     {
         lock (gate)
         {
             for (var i = 0; i < states.Length; i++)
             {
                 var wasSent = states[i] == State.Sent;
-                var error = because(wasSent);
+                var error = createError(wasSent);
                 ConcludeLocked(i, wasSent ? PublishOutcome.InDoubt(error) : PublishOutcome.Failed(error));
             }
         }

@@ -12,8 +12,10 @@ internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
 
     private readonly Channel<PublishBatch> waiting =
         Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
-    private PublishBatch? head;
-    private int next;
+
+    // The call whose events are being sent, and the index of its next event.
+    private PublishBatch? current;
+    private int nextIndex;
 
     /// <summary>Adds the events of one call. Calls that wait for room are added in their order.</summary>
     /// <param name="batch">The events of the call.</param>
@@ -26,31 +28,39 @@ internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
     public void Complete() => waiting.Writer.TryComplete();
 
     /// <summary>Sends waiting events until the channel ends. The next channel continues an unfinished call.</summary>
+    /// <param name="channel">The channel.</param>
+    /// <param name="end">Ends the call when the channel ends or is to be replaced.</param>
     public async Task SendAsync(ConfirmedChannel channel, CancellationToken end)
     {
         while (true)
         {
-            head ??= await NextCallAsync(end);
-            while (next < head.Count)
+            if (current is null)
+            {
+                current = await NextCallAsync(end);
+                nextIndex = 0;
+            }
+
+            while (nextIndex < current.Count)
             {
                 await channel.EnterAsync(end);
 
-                // An event that is written while the broker blocks the connection would be in doubt later. An event
-                // that was not written has certainly failed.
+                // At its deadline, an event that was written while the broker blocks the connection would be in doubt.
+                // An event that was not written has certainly failed.
                 await channel.Unblocked.WaitAsync(end);
-                if (head.Take(next) is { } envelope)
-                {
-                    await channel.SendAsync(head, next, envelope, topology, again: false);
-                }
-                else
+                var envelope = current.Take(nextIndex);
+                if (envelope is null)
                 {
                     channel.Leave();
                 }
+                else
+                {
+                    await channel.SendAsync(current, nextIndex, envelope, topology, wasSentBefore: false);
+                }
 
-                next++;
+                nextIndex++;
             }
 
-            head = null;
+            current = null;
         }
     }
 
@@ -66,7 +76,6 @@ internal sealed class PublishQueue(RabbitMqTopology topology, TimeProvider time)
             }
         }
 
-        next = 0;
         return call;
     }
 }

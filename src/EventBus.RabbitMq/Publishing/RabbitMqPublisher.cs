@@ -9,16 +9,17 @@ namespace EventBus;
 /// <summary>Publishes events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
-    // The number of times that the replacement of a channel waits for its unanswered events. Then the channel is
-    // replaced anyway.
+    // The number of times that the replacement of a channel waits for its unconfirmed events, each time for
+    // ReplaceTime. Then the channel is replaced anyway.
     private const int MaxDrains = 10;
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
-    // The minimum lifetime of a channel, and the timeout for the unanswered events on it, if the broker refuses events.
+    // If the broker refuses events (nack): the minimum lifetime of a channel, and the timeout of one wait for its
+    // unconfirmed events.
     private static readonly TimeSpan ReplaceTime = TimeSpan.FromSeconds(1);
 
-    // The minimum interval between opening channels, if the broker closes them because it refuses events.
+    // The pause before the next channel, if the broker has closed a channel because of an event.
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(50);
 
     private readonly SupervisedConnection link;
@@ -29,41 +30,45 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile ConfirmedChannel? current;
-    private ConnectionSession? connection;
     private readonly PublishQueue queue;
     private readonly UnansweredEvents unanswered;
-    private readonly ExchangeRestorer exchange;
-    private bool mayCreate;
-    private int calls = 1;
+    private readonly ExchangeRestorer exchangeRestorer;
+    private volatile ConfirmedChannel? currentChannel;
+    private ConnectionSession? currentSession;
+    private bool mayCreateExchange;
+
+    // The number of publish calls in progress, plus 1 until the publisher is disposed.
+    private int users = 1;
     private int disposed;
     private Task loop = Task.CompletedTask;
 
     public RabbitMqPublisher(SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
-        (queue, unanswered) = (new PublishQueue(topology, time), new UnansweredEvents(topology));
-        exchange = new ExchangeRestorer(topology, options, log);
+        this.link = link;
+        this.topology = topology;
+        this.options = options;
+        this.time = time;
+        queue = new PublishQueue(topology, time);
+        unanswered = new UnansweredEvents(topology);
+        exchangeRestorer = new ExchangeRestorer(topology, options, log);
         supervisor = new SupervisedLoop(
             "the channel of the publisher",
             time,
             log,
-            (logger, delay, error) => logger.ChannelLost("the publisher", delay, error.Message, error));
+            (logger, delay, error) => logger.ChannelLost("the publisher", delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     /// <summary>
-    /// The entities to which the events of this application go. They exist before events are sent, so that no event is
-    /// reported as unrouted by mistake.
+    /// The entities that the subscriptions of this application need. Missing ones are created before events are sent,
+    /// so that no event is reported as unrouted by mistake.
     /// </summary>
     public required IReadOnlyCollection<RabbitMqEntity> Targets { get; init; }
 
-    public bool IsOpen => current is not null;
+    public bool IsOpen => currentChannel is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
-    /// <summary>
-    /// Completes when events can be sent for the first time; fails if the broker refuses the exchange.
-    /// </summary>
+    /// <summary>Completes when events can be sent for the first time; fails if the exchange is refused.</summary>
     public Task Opened => opened.Task;
 
     /// <summary>Completes when the first attempt to open has failed.</summary>
@@ -78,28 +83,33 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             return;
         }
 
-        var work = new PublishBatch(batch, outcomes);
-        Interlocked.Increment(ref calls);
+        var call = new PublishBatch(batch, outcomes);
+        Interlocked.Increment(ref users);
         try
         {
-            using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).Close(TooLate), work);
-            using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).Close(Stopped), work);
+            using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).CloseAtDeadline(), call);
+            using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).CloseAtStop(), call);
 
-            await queue.AddAsync(work, deadline);
-            await work.Done;
+            await queue.AddAsync(call, deadline);
+            await call.Done;
         }
-        catch (Exception exception) when (exception is OperationCanceledException or ChannelClosedException)
+        catch (OperationCanceledException)
         {
-            work.Close(exception is ChannelClosedException ? Stopped : TooLate);
+            call.CloseAtDeadline();
+        }
+        catch (ChannelClosedException)
+        {
+            call.CloseAtStop();
         }
         finally
         {
             Leave();
         }
 
-        if (deadline.IsCancellationRequested && !link.IsBlocked && current?.Silence() >= options.CallTimeout)
+        // The broker may still send other data. Without confirms, the connection is of no use for publishing.
+        if (deadline.IsCancellationRequested && !link.IsBlocked && currentChannel?.TimeWithoutConfirm() >= options.CallTimeout)
         {
-            connection?.Abandon(new TimeoutException($"RabbitMQ confirmed nothing for {options.CallTimeout}."));
+            currentSession?.Abandon(new TimeoutException($"RabbitMQ confirmed nothing for {options.CallTimeout}."));
         }
     }
 
@@ -118,7 +128,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     private void Leave()
     {
-        if (Interlocked.Decrement(ref calls) == 0)
+        if (Interlocked.Decrement(ref users) == 0)
         {
             flushed.TrySetResult();
         }
@@ -127,29 +137,30 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private async Task UseConnectionAsync(CancellationToken stopped)
     {
         var session = await link.ConnectionAsync(stopped);
-        connection = session;
+        currentSession = session;
         try
         {
-            var restores = true;
+            // The loop ends with an exception when the connection is lost.
+            var restoresEntities = true;
             while (true)
             {
-                // Ends with an exception when the connection is lost.
-                restores = await UseChannelAsync(session, restores, stopped);
+                restoresEntities = await UseChannelAsync(session, restoresEntities, stopped);
             }
         }
         finally
         {
-            current = null;
+            currentChannel = null;
         }
     }
 
     /// <summary>
-    /// Sends events over one channel until the broker refuses an event on it. A channel caches the leaders of queues:
-    /// after a leader is lost, the channel can refuse all events until it is closed.
+    /// Sends events over one channel until the broker refuses an event on it: by a nack, or by closing the channel.
+    /// After a nack the channel is replaced, because it caches the leaders of queues: after a leader is lost, the
+    /// channel can refuse all events until it is closed.
     /// </summary>
     /// <returns>True if missing entities must be restored before the next channel is used.</returns>
-    /// <exception cref="Exception">The channel has ended.</exception>
-    private async Task<bool> UseChannelAsync(ConnectionSession session, bool restores, CancellationToken stopped)
+    /// <exception cref="Exception">The channel has ended for another reason.</exception>
+    private async Task<bool> UseChannelAsync(ConnectionSession session, bool restoresEntities, CancellationToken stopped)
     {
         var channel = await session.OpenChannelAsync(
             new CreateChannelOptions(
@@ -157,20 +168,23 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 publisherConfirmationTrackingEnabled: false,
                 consumerDispatchConcurrency: 1));
         using var confirmed = new ConfirmedChannel(channel, session, options.MaxUnconfirmed, time);
+
+        // The reason why unconfirmed events have no answer. This value applies if the publisher is stopped.
         Exception cause = new OperationCanceledException(stopped);
         try
         {
-            if (restores)
+            if (restoresEntities)
             {
                 var provisioner = new RabbitMqProvisioner(options);
-                mayCreate = await exchange.RestoreAsync(provisioner, session);
+                mayCreateExchange = await exchangeRestorer.RestoreAsync(provisioner, session);
                 await provisioner.RestoreAsync(session, Targets);
                 supervisor.Succeeded();
             }
 
-            current = confirmed;
+            currentChannel = confirmed;
             opened.TrySetResult();
-            if (await SendAsync(confirmed, session, stopped) is not { } ended)
+            var ended = await SendAsync(confirmed, session, stopped);
+            if (ended is null)
             {
                 cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
                 return false;
@@ -180,7 +194,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
-            opened.TrySetException(RabbitMqErrors.Of($"the exchange '{topology.Exchange}'", exception));
+            opened.TrySetException(RabbitMqErrors.Refused($"the exchange '{topology.Exchange}'", exception));
 
             // Observes the exception: after a degraded start, nothing awaits this task.
             _ = opened.Task.Exception;
@@ -188,7 +202,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         finally
         {
-            unanswered.Settle(confirmed.TakeRest(), cause, mayCreate);
+            unanswered.Settle(confirmed.TakeUnanswered(), cause, mayCreateExchange);
             _ = channel.DiscardAsync();
         }
 
@@ -197,15 +211,13 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             throw cause;
         }
 
-        // The refused event was reported to its caller. The other events wait only for a short time.
+        // The broker has closed only the channel, because of one event. The other events wait only for this pause.
         await Task.Delay(RefusalPause, time, stopped);
         return RabbitMqErrors.IsMissing(cause);
     }
 
     /// <summary>Sends events until the channel has ended or is to be replaced.</summary>
-    /// <returns>
-    /// The reason for the end; null if the broker has refused an event, so that the channel is replaced.
-    /// </returns>
+    /// <returns>The reason for the end; null if the channel is to be replaced after a refused event.</returns>
     private async Task<Exception?> SendAsync(ConfirmedChannel channel, ConnectionSession session, CancellationToken stopped)
     {
         for (var drains = 0; drains < MaxDrains; drains++)
@@ -216,8 +228,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 return await CauseOfAsync(first, channel, stopped);
             }
 
-            // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
-            // events may have no leader for a while; these events should not become in doubt because of that.
+            // Waits for unconfirmed events first, so that the next channel cannot overtake them. If they belong to a
+            // queue that has no leader for a while, they should not become in doubt: the channel then sends further
+            // events, and the next wait follows.
             await ((Task)Task.WhenAny(channel.Drained, channel.Ended, session.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
             if (channel.Drained.IsCompleted)
             {
@@ -228,10 +241,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Gets the reason why a channel has ended.</summary>
-    /// <param name="first">The task that ended first: the writing, the channel or the connection.</param>
-    /// <param name="channel">The channel.</param>
-    /// <param name="stopped">The token that stops the publisher.</param>
+    // Gets the reason why a channel has ended. The first task to end was the writing, the channel or the connection.
     private static async Task<Exception> CauseOfAsync(Task first, ConfirmedChannel channel, CancellationToken stopped)
     {
         if (channel.Ended.IsCompleted)
@@ -257,10 +267,10 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var writing = WriteAsync(channel, end.Token);
         try
         {
-            var refused = ReplaceableAsync(channel, end.Token);
-            var first = await Task.WhenAny(writing, channel.Ended, session.Ended, refused).WaitAsync(stopped);
+            var replaceable = WhenReplaceableAsync(channel, end.Token);
+            var first = await Task.WhenAny(writing, channel.Ended, session.Ended, replaceable).WaitAsync(stopped);
             stopped.ThrowIfCancellationRequested();
-            return first == refused ? null : first;
+            return first == replaceable ? null : first;
         }
         finally
         {
@@ -272,25 +282,19 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     /// <summary>
     /// Completes after the broker has refused an event, but not before a minimum time: a full queue refuses all events.
     /// </summary>
-    private async Task ReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
+    private async Task WhenReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
     {
-        var pause = Task.Delay(ReplaceTime, time, end);
+        var minimumTime = Task.Delay(ReplaceTime, time, end);
         await channel.Refused.WaitAsync(end).Quietly();
-        await pause.Quietly();
+        await minimumTime.Quietly();
     }
 
-    /// <summary>Sends the events without an answer, and then those that wait, until the channel ends.</summary>
+    /// <summary>
+    /// Sends the unanswered events of earlier channels, and then those that wait, until the channel ends.
+    /// </summary>
     private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
     {
         await unanswered.SendAsync(channel, end);
         await queue.SendAsync(channel, end);
     }
-
-    private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent
-        ? "RabbitMQ did not confirm the event in time."
-        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is too slow for the "
-            + "number of events.");
-
-    private static Exception Stopped(bool wasSent) => new InvalidOperationException(
-        wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");
 }

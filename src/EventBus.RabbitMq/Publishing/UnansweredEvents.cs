@@ -9,10 +9,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class UnansweredEvents(RabbitMqTopology topology)
 {
-    private readonly List<Unanswered> again = [];
+    private readonly List<Unanswered> toSend = [];
 
-    // The number of consecutive events for which the broker has refused the exchange.
-    private int refusals;
+    // The number of consecutive events that the broker refused because of the exchange.
+    private int exchangeRefusals;
 
     /// <summary>
     /// Sets the outcome of the events without an answer, or sends them again, after the channel has ended.
@@ -22,67 +22,75 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
     /// answer, it is that event. If there are several, earlier ones may have been accepted: they are sent again one at
     /// a time, unless the exchange itself is refused twice in a row.
     /// </remarks>
-    /// <param name="rest">The events, in the order in which they were sent.</param>
+    /// <param name="unanswered">The events, in the order in which they were sent.</param>
     /// <param name="cause">The reason why the channel has ended.</param>
     /// <param name="mayCreate">True if the bus may create a missing exchange.</param>
-    public void Settle(IReadOnlyList<Unanswered> rest, Exception cause, bool mayCreate)
+    public void Settle(IReadOnlyList<Unanswered> unanswered, Exception cause, bool mayCreate)
     {
-        if (!RabbitMqErrors.IsOfPublish(cause) || rest.Count == 0)
+        if (!RabbitMqErrors.IsOfPublish(cause) || unanswered.Count == 0)
         {
-            foreach (var publish in rest)
+            foreach (var sent in unanswered)
             {
-                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(
+                sent.Batch.Conclude(sent.Index, PublishOutcome.InDoubt(
                     new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
             }
 
             return;
         }
 
-        // The bus creates a missing exchange again before the next channel is used.
-        var isRestored = mayCreate && RabbitMqErrors.IsMissing(cause);
-        if (rest is not [var only])
+        if (unanswered.Count > 1)
         {
-            again.InsertRange(0, rest.Select(publish => publish with { WasSentBefore = true }));
+            toSend.InsertRange(0, unanswered.Select(sent => sent with { WasSentBefore = true }));
+            return;
         }
-        else if (isRestored)
+
+        var refused = unanswered[0];
+        var isExchangeRestored = mayCreate && RabbitMqErrors.IsMissing(cause);
+        if (isExchangeRestored)
         {
-            if (!only.WasSentBefore)
+            // The exchange is created again before the next channel is used, so the event is sent again.
+            if (!refused.WasSentBefore)
             {
-                only.Batch.PutBack(only.Index);
+                refused.Batch.PutBack(refused.Index);
             }
 
-            again.Insert(0, only);
+            toSend.Insert(0, refused);
         }
-        else if (only.WasSentBefore)
+        else if (refused.WasSentBefore)
         {
-            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException(
-                "RabbitMQ refused one of several unconfirmed events, and then this event when it was sent again: "
-                    + $"{RabbitMqErrors.CauseOf(cause)} It may have been accepted the first time.",
-                cause)));
-            if (RabbitMqErrors.IsOfExchange(cause))
-            {
-                refusals++;
-                if (refusals > 1)
-                {
-                    ConcludeRest(cause);
-                }
-            }
+            ConcludeSentBefore(refused, cause);
         }
         else
         {
             var advice = RabbitMqErrors.IsMissing(cause)
                 ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it."
                 : "";
-            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(
+            refused.Batch.Conclude(refused.Index, PublishOutcome.Rejected(
                 new InvalidOperationException($"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{advice}", cause)));
         }
     }
 
-    private void ConcludeRest(Exception cause)
+    private void ConcludeSentBefore(Unanswered refused, Exception cause)
     {
-        foreach (var publish in again)
+        refused.Batch.Conclude(refused.Index, PublishOutcome.InDoubt(new InvalidOperationException(
+            "RabbitMQ refused one of several unconfirmed events, and then this event when it was sent again: "
+                + $"{RabbitMqErrors.CauseOf(cause)} It may have been accepted the first time.",
+            cause)));
+        if (RabbitMqErrors.IsOfExchange(cause))
         {
-            publish.Batch.Conclude(publish.Index, publish.WasSentBefore
+            exchangeRefusals++;
+            if (exchangeRefusals > 1)
+            {
+                ConcludeAll(cause);
+            }
+        }
+    }
+
+    private void ConcludeAll(Exception cause)
+    {
+        foreach (var sent in toSend)
+        {
+            sent.Batch.Conclude(sent.Index, sent.WasSentBefore
                 ? PublishOutcome.InDoubt(new InvalidOperationException(
                     $"RabbitMQ refused some of the unconfirmed events, and did not report which: {RabbitMqErrors.CauseOf(cause)}",
                     cause))
@@ -90,8 +98,8 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
                     new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
         }
 
-        again.Clear();
-        refusals = 0;
+        toSend.Clear();
+        exchangeRefusals = 0;
     }
 
     /// <summary>
@@ -99,12 +107,13 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
     /// </summary>
     public async Task SendAsync(ConfirmedChannel channel, CancellationToken end)
     {
-        while (again is [var publish, ..])
+        while (toSend.Count > 0)
         {
             await channel.EnterAsync(end);
             await channel.Unblocked.WaitAsync(end);
-            again.RemoveAt(0);
-            var envelope = publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index);
+            var next = toSend[0];
+            toSend.RemoveAt(0);
+            var envelope = next.WasSentBefore ? next.Batch.TakeAgain(next.Index) : next.Batch.Take(next.Index);
             if (envelope is null)
             {
                 channel.Leave();
@@ -113,19 +122,19 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
 
             try
             {
-                await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
+                await channel.SendAsync(next.Batch, next.Index, envelope, topology, next.WasSentBefore);
             }
-            catch (AlreadyClosedException) when (!publish.WasSentBefore)
+            catch (AlreadyClosedException) when (!next.WasSentBefore)
             {
                 // Nothing was written, and the event waits again. The next channel sends it before all others.
-                again.Insert(0, publish);
+                toSend.Insert(0, next);
                 throw;
             }
 
             // The outcome comes from the broker or from the deadline. A queue without a majority does not answer, and
             // must not block other events after the deadline.
-            await publish.Batch.Concluded(publish.Index).WaitAsync(end);
-            refusals = 0;
+            await next.Batch.WhenConcluded(next.Index).WaitAsync(end);
+            exchangeRefusals = 0;
         }
     }
 }

@@ -10,7 +10,7 @@ namespace EventBus;
 /// <param name="RoutingKey">The routing key with which the message was published; empty if it is unknown.</param>
 internal readonly record struct BrokerDeath(string Queue, string Reason, string RoutingKey)
 {
-    public bool IsOfLimit => Reason == "delivery_limit";
+    public bool ExceedsDeliveryLimit => Reason == "delivery_limit";
 
     /// <summary>The description for operators.</summary>
     public string Text => $"RabbitMQ itself dead-lettered the event in the queue '{Queue}' ({Reason}): " + Reason switch
@@ -28,17 +28,21 @@ internal readonly record struct BrokerDeath(string Queue, string Reason, string 
     /// </summary>
     public static BrokerDeath Last(IDictionary<string, object?>? headers)
     {
-        if (FirstOf(headers, "x-death") is not IDictionary<string, object?> death)
+        if (FirstItem(headers, "x-death") is not IDictionary<string, object?> death)
         {
             return new BrokerDeath("", "", "");
         }
 
         death.TryGetValue("queue", out var queue);
         death.TryGetValue("reason", out var reason);
-        return new BrokerDeath(ToText(queue), ToText(reason), ToText(FirstOf(death, "routing-keys")));
+        return new BrokerDeath(ToText(queue), ToText(reason), ToText(FirstItem(death, "routing-keys")));
 
-        static object? FirstOf(IDictionary<string, object?>? fields, string name) =>
-            fields?.TryGetValue(name, out var value) == true && value is IList<object?> { Count: > 0 } items ? items[0] : null;
+        static object? FirstItem(IDictionary<string, object?>? fields, string name)
+        {
+            object? value = null;
+            fields?.TryGetValue(name, out value);
+            return value is IList<object?> { Count: > 0 } list ? list[0] : null;
+        }
 
         static string ToText(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";
     }

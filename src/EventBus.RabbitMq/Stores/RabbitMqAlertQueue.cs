@@ -16,7 +16,7 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
     /// both messages belong to the same held alert.
     /// </summary>
     public async Task<IReadOnlyList<PendingAlert>> TakeAsync(
-        RabbitMqTopology names,
+        RabbitMqTopology topology,
         IReadOnlyCollection<string> subscriptions,
         int max,
         CancellationToken cancellationToken)
@@ -24,19 +24,19 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         var taken = new List<PendingAlert>();
         while (taken.Count < max)
         {
-            var pulled = await reader.GetAsync(names.AlertQueue, cancellationToken);
+            var pulled = await reader.GetAsync(topology.AlertQueue, cancellationToken);
             if (pulled is null)
             {
                 break;
             }
 
-            var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, topology, subscriptions, FailedEventStatus.Dead);
             var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.Name);
             lock (gate)
             {
-                if (held.TryGetValue(alert, out var known))
+                if (held.TryGetValue(alert, out var heldAlert))
                 {
-                    known.Messages.Add(pulled);
+                    heldAlert.Messages.Add(pulled);
                 }
                 else
                 {
@@ -50,14 +50,16 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         return taken;
     }
 
+    /// <summary>Finds the dead letter of a held alert; null if the alert is not held.</summary>
     public FailedEvent? Find(PendingAlert alert)
     {
         lock (gate)
         {
-            return held.TryGetValue(alert, out var known) ? known.Entry : null;
+            return held.TryGetValue(alert, out var heldAlert) ? heldAlert.Entry : null;
         }
     }
 
+    /// <summary>Acknowledges the messages of alerts that were sent.</summary>
     public async ValueTask SettleAsync(IReadOnlyCollection<PendingAlert> sent)
     {
         foreach (var alert in sent)
@@ -65,7 +67,7 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
             List<PulledMessage> messages;
             lock (gate)
             {
-                messages = held.TryGetValue(alert, out var known) ? known.Messages : [];
+                messages = held.TryGetValue(alert, out var heldAlert) ? heldAlert.Messages : [];
             }
 
             foreach (var message in messages)

@@ -8,7 +8,9 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, RabbitMqFailureQueues queues) : DeadLetterQueue, IAsyncDisposable
 {
+    // Before a retry of all dead letters, an empty queue is counted this many times, at this interval.
     private const int MaxCounts = 5;
+    private static readonly TimeSpan CountInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly RabbitMqAlertQueue alerts = new(connector);
 
@@ -17,15 +19,16 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     /// <summary>Adds a dead letter, and its alert if it needs one.</summary>
     public async Task AddAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
-        entry = entry with { Number = queues.Setup.TimeProvider.GetUtcNow().UtcTicks, WasInterrupted = false };
-        if (entry.NeedsAlert)
+        // A queue cannot assign numbers that increase. The time is almost always such a number.
+        var dead = entry with { Number = queues.Setup.TimeProvider.GetUtcNow().UtcTicks, WasInterrupted = false };
+        if (dead.NeedsAlert)
         {
             // The alert is sent first: if the process ends between the two calls, an alert arrives before its dead
             // letter, instead of a dead letter without any alert.
-            await queues.SendAlertAsync(entry, cancellationToken);
+            await queues.SendAlertAsync(dead, cancellationToken);
         }
 
-        await queues.SendAsync(queues.Names.DeadLetterQueue, entry, cancellationToken);
+        await queues.SendAsync(queues.Topology.DeadLetterQueue, dead, cancellationToken);
     }
 
     /// <summary>
@@ -39,13 +42,13 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
         await using var reader = new RabbitMqQueueReader(connector);
         while (found.Count < max)
         {
-            var pulled = await queues.ReadAsync(reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken));
+            var pulled = await queues.AwaitAsync(reader.GetAsync(queues.Topology.DeadLetterQueue, cancellationToken));
             if (pulled is null)
             {
                 break;
             }
 
-            found.Add(RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Dead));
+            found.Add(RabbitMqFailureFormat.Read(pulled.Message, queues.Topology, queues.Setup.Subscriptions, FailedEventStatus.Dead));
         }
 
         return found;
@@ -54,25 +57,26 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
-        return await queues.CountAsync(queues.Names.DeadLetterQueue, cancellationToken);
+        return await queues.CountAsync(queues.Topology.DeadLetterQueue, cancellationToken);
     }
 
     public override async ValueTask<int> RetryAllAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
         await using var reader = new RabbitMqQueueReader(connector);
+
         // Only the dead letters that are there now: those that are returned to the queue would be read again.
-        var all = await CountReturnedAsync(reader, cancellationToken);
+        var present = await CountReturnedAsync(reader, cancellationToken);
         var retried = 0;
-        for (var i = 0L; i < all; i++)
+        for (var i = 0L; i < present; i++)
         {
-            var pulled = await reader.GetAsync(queues.Names.DeadLetterQueue, cancellationToken);
+            var pulled = await reader.GetAsync(queues.Topology.DeadLetterQueue, cancellationToken);
             if (pulled is null)
             {
                 break;
             }
 
-            var entry = RabbitMqFailureFormat.Read(pulled.Message, queues.Names, queues.Setup.Subscriptions, FailedEventStatus.Waiting);
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, queues.Topology, queues.Setup.Subscriptions, FailedEventStatus.Waiting);
             try
             {
                 if (await TryRetryAsync(entry, cancellationToken))
@@ -99,7 +103,7 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
     {
         await queues.PrepareAsync(cancellationToken);
         return new DueBatch<PendingAlert>(
-            await queues.ReadAsync(alerts.TakeAsync(queues.Names, queues.Setup.Subscriptions, max, cancellationToken)),
+            await queues.AwaitAsync(alerts.TakeAsync(queues.Topology, queues.Setup.Subscriptions, max, cancellationToken)),
             null);
     }
 
@@ -118,28 +122,28 @@ internal sealed class RabbitMqDeadLetterQueue(RabbitMqConnector connector, Rabbi
         try
         {
             await queues.SendAsync(
-                queues.Names.RetryQueueOf(entry.Subscription),
+                queues.Topology.RetryQueueOf(entry.Subscription),
                 entry with { Attempts = 0, ManualRetries = entry.ManualRetries + 1, Number = 0 },
                 cancellationToken);
             return true;
         }
         catch (StoreRefusedException exception) when (exception.InnerException is RabbitMqPublishException { IsReturn: true })
         {
-            await queues.SendAsync(queues.Names.DeadLetterQueue, entry with { Status = FailedEventStatus.Dead }, cancellationToken);
+            await queues.SendAsync(queues.Topology.DeadLetterQueue, entry with { Status = FailedEventStatus.Dead }, cancellationToken);
             return false;
         }
     }
 
     /// <summary>
-    /// Counts the dead letters. The broker puts back the entries that a listing has read a moment after the listing, so
-    /// an empty queue is counted several times within half a second.
+    /// Counts the dead letters. After a listing, the broker needs a moment to return the listed entries to the queue,
+    /// so an empty queue is counted several times within half a second.
     /// </summary>
     private async Task<long> CountReturnedAsync(RabbitMqQueueReader reader, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        using var timer = new PeriodicTimer(CountInterval, TimeProvider.System);
         for (var attempt = 0; attempt < MaxCounts; attempt++)
         {
-            var count = await queues.ReadAsync(reader.CountAsync(queues.Names.DeadLetterQueue, cancellationToken));
+            var count = await queues.AwaitAsync(reader.CountAsync(queues.Topology.DeadLetterQueue, cancellationToken));
             if (count > 0)
             {
                 return count;

@@ -7,20 +7,20 @@ namespace EventBus;
 /// Takes messages from queues one at a time, and settles each on the channel through which it was taken. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Does not use a consumer: no message is prefetched, so that the broker's delivery count is the number of attempts.
+/// Does not use a consumer. So no message is prefetched, and the broker's delivery count is the number of attempts.
 /// </remarks>
 internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim opening = new(1);
-    private PullChannel? current;
+    private StoreChannel? current;
 
     /// <summary>Takes the first message of a queue; null if the queue is empty.</summary>
     public async Task<PulledMessage?> GetAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
-        var message = await CallAsync(channel, channel.Client.BasicGetAsync(queue, autoAck: false, CancellationToken.None));
+        var message = await CallAsync(channel, channel.Channel.BasicGetAsync(queue, autoAck: false, CancellationToken.None));
         return message is null ? null : new PulledMessage(message, channel);
     }
 
@@ -28,7 +28,8 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
     public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
-        return (await CallAsync(channel, channel.Client.QueueDeclarePassiveAsync(queue, CancellationToken.None))).MessageCount;
+        var state = await CallAsync(channel, channel.Channel.QueueDeclarePassiveAsync(queue, CancellationToken.None));
+        return state.MessageCount;
     }
 
     /// <summary>Closes the channel. Unsettled messages return to the head of their queue, in their order.</summary>
@@ -37,11 +38,11 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         if (current is { } channel)
         {
             current = null;
-            await channel.Client.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
+            await channel.Channel.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         }
     }
 
-    private async Task<T> CallAsync<T>(PullChannel channel, Task<T> call)
+    private async Task<T> CallAsync<T>(StoreChannel channel, Task<T> call)
     {
         try
         {
@@ -49,14 +50,14 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            // The answer may still arrive, and would be read as the answer to the next request.
+            // The answer may still arrive, and the client would take it for the answer to the next request.
             Interlocked.CompareExchange(ref current, null, channel);
-            _ = channel.Client.DiscardAsync();
+            _ = channel.Channel.DiscardAsync();
             throw;
         }
     }
 
-    private async Task<PullChannel> OpenAsync(CancellationToken cancellationToken)
+    private async Task<StoreChannel> OpenAsync(CancellationToken cancellationToken)
     {
         await opening.WaitAsync(cancellationToken);
         try
@@ -69,14 +70,15 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
             if (current is { } ended)
             {
                 current = null;
-                _ = ended.Client.DiscardAsync();
+                _ = ended.Channel.DiscardAsync();
             }
 
             var session = await connector.Consuming.ConnectionAsync(cancellationToken)
                 .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
             var channel = await session.OpenChannelAsync(
                 new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false));
-            return current = new PullChannel(channel, session);
+            current = new StoreChannel(channel, session);
+            return current;
         }
         finally
         {

@@ -8,12 +8,9 @@ namespace EventBus;
 internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncDisposable
 {
     private readonly SemaphoreSlim opening = new(1);
-    private PullChannel? current;
+    private StoreChannel? current;
 
-    /// <summary>
-    /// Sends a message, and completes when the broker has confirmed it. Throws if the broker does not confirm it in
-    /// time, if the queue does not exist, or if the message does not fit into a frame.
-    /// </summary>
+    /// <summary>Sends a message, and completes when the broker has confirmed it.</summary>
     /// <param name="exchange">The exchange; empty for the default exchange.</param>
     /// <param name="routingKey">The routing key: the name of the queue that receives the message.</param>
     /// <param name="write">
@@ -21,6 +18,13 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
     /// </param>
     /// <param name="body">The body.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="StoreRefusedException">
+    /// The message cannot be written or does not fit into a frame, or the broker blocks the connection.
+    /// </exception>
+    /// <exception cref="RabbitMQ.Client.Exceptions.PublishException">
+    /// The broker refused the message (nack), or no queue receives it.
+    /// </exception>
+    /// <exception cref="TimeoutException">The broker did not confirm the message in time.</exception>
     public async Task SendAsync(
         string exchange,
         string routingKey,
@@ -36,21 +40,22 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
                 "RabbitMQ is short of memory or disk, and accepts no messages at present.");
         }
 
-        var properties = Properties(write, channel.Session.MaxFrame);
-        if (RabbitMqFrameLimit.Problem(properties, channel.Session.MaxFrame) is { } problem)
+        var properties = CreateProperties(write, channel.Session.MaxFrame);
+        var problem = RabbitMqFrameLimit.FindProblem(properties, channel.Session.MaxFrame);
+        if (problem is not null)
         {
             throw new StoreRefusedException(StoreScope.Entry, problem);
         }
 
         try
         {
-            await channel.Client.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None)
+            await channel.Channel.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None)
                 .AsTask()
                 .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
-            // Nothing was written: the message cannot be encoded.
+            // Nothing was written, because the message cannot be encoded.
             throw new StoreRefusedException(
                 StoreScope.Entry,
                 $"The event cannot be written as an AMQP message: {exception.GetType().Name}.",
@@ -74,7 +79,7 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         return ValueTask.CompletedTask;
     }
 
-    private static BasicProperties Properties(Func<uint, BasicProperties> write, uint maxFrame)
+    private static BasicProperties CreateProperties(Func<uint, BasicProperties> write, uint maxFrame)
     {
         try
         {
@@ -89,7 +94,7 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
     }
 
-    private async Task<PullChannel> OpenAsync(CancellationToken cancellationToken)
+    private async Task<StoreChannel> OpenAsync(CancellationToken cancellationToken)
     {
         await opening.WaitAsync(cancellationToken);
         try
@@ -108,7 +113,8 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
                 .WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
             var channel = await session.OpenChannelAsync(
                 new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
-            return current = new PullChannel(channel, session);
+            current = new StoreChannel(channel, session);
+            return current;
         }
         finally
         {
@@ -116,9 +122,9 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
     }
 
-    private void Forget(PullChannel channel)
+    private void Forget(StoreChannel channel)
     {
         Interlocked.CompareExchange(ref current, null, channel);
-        _ = channel.Client.DiscardAsync();
+        _ = channel.Channel.DiscardAsync();
     }
 }

@@ -8,33 +8,38 @@ namespace EventBus;
 /// queue of their subscription.
 /// </summary>
 /// <remarks>
-/// A claim is an unacknowledged message: it ends with its channel, and the broker counts its deliveries. A queue cannot
-/// find entries by id: an entry is stored twice if the process ends between the record and the acknowledgement.
+/// A claim is an unacknowledged message: it ends when its channel ends, and the broker counts the deliveries of the
+/// message. A queue cannot find entries by id: an entry is stored twice if the process ends after the new message is
+/// sent and before the claimed one is acknowledged.
 /// </remarks>
 internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFailureQueues queues, RabbitMqDeadLetterQueue deadLetters)
     : RetryStore, IAsyncDisposable
 {
-    private readonly RabbitMqQueueReader retries = new(connector);
-    private readonly RabbitMqQueueReader counting = new(connector);
+    private readonly RabbitMqQueueReader claimReader = new(connector);
+    private readonly RabbitMqQueueReader countReader = new(connector);
     private readonly Lock gate = new();
-    private readonly Dictionary<long, PulledMessage> claimed = [];
+
+    // The messages of the claims, by the number of the claim.
+    private readonly Dictionary<long, PulledMessage> claims = [];
+
+    // The subscriptions of which an interrupted entry is claimed, with the number of that claim.
     private readonly Dictionary<string, long> interruptedClaims = new(StringComparer.Ordinal);
     private long lastClaim;
 
     public override DeadLetterQueue DeadLetters => deadLetters;
 
-    private RabbitMqTopology Names => queues.Names;
+    private RabbitMqTopology Topology => queues.Topology;
 
     public async ValueTask DisposeAsync()
     {
-        await retries.DisposeAsync();
-        await counting.DisposeAsync();
+        await claimReader.DisposeAsync();
+        await countReader.DisposeAsync();
     }
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         var isNew = entry.Claim == 0;
-        var held = isNew ? null : Held(entry);
+        var held = isNew ? null : FindHeld(entry);
         if (!isNew && held is null)
         {
             return false;
@@ -47,7 +52,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         }
         else
         {
-            await WaitAsync(entry with { WasInterrupted = false }, entry.DueAt - queues.Setup.TimeProvider.GetUtcNow(), cancellationToken);
+            var delay = entry.DueAt - queues.Setup.TimeProvider.GetUtcNow();
+            await SendToWaitAsync(entry with { WasInterrupted = false }, delay, cancellationToken);
         }
 
         await SettleAsync(entry.Claim, held);
@@ -57,7 +63,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     public override async ValueTask<bool> TryTakeRedeliveredAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
-        await queues.SendAsync(Names.RetryQueueOf(entry.Subscription), entry with { WasInterrupted = true }, cancellationToken);
+        await queues.SendAsync(Topology.RetryQueueOf(entry.Subscription), entry with { WasInterrupted = true }, cancellationToken);
         return true;
     }
 
@@ -74,11 +80,11 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         {
             var waiting = await CountRetriesAsync(subscription, cancellationToken);
 
-            // While the subscription has a redelivered event in progress that may end the process, no other event is
-            // taken: the end of the process must not count as an attempt of the others.
+            // While an interrupted entry is claimed, no other entry of the subscription is: the interrupted one may end
+            // the process, which must not count as an attempt of the others.
             for (var i = 0; i < Math.Min(max, waiting) && !HoldsInterrupted(subscription); i++)
             {
-                var pulled = await queues.ReadAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken));
+                var pulled = await queues.AwaitAsync(claimReader.GetAsync(Topology.RetryQueueOf(subscription), cancellationToken));
                 if (pulled is null)
                 {
                     break;
@@ -91,36 +97,40 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         return new DueBatch<FailedEvent>(found, null);
     }
 
+    // Nothing is stored: if the attempt ends with the process, the broker counts one more delivery.
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Held(entry) is not null);
+        ValueTask.FromResult(FindHeld(entry) is not null);
 
     /// <summary>
-    /// Returns an event unchanged to its queue. The event is sent again instead of rejected: the broker would count a
-    /// rejection as a delivery, and so as an attempt.
+    /// Returns an event unchanged to its queue. The event is sent again instead of rejected: a rejected message is
+    /// redelivered, and a redelivery counts as an attempt.
     /// </summary>
     public override async ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
-        if (Held(entry) is { } held)
+        var held = FindHeld(entry);
+        if (held is not null)
         {
-            await queues.SendAsync(Names.RetryQueueOf(entry.Subscription), entry, cancellationToken);
+            await queues.SendAsync(Topology.RetryQueueOf(entry.Subscription), entry, cancellationToken);
             await SettleAsync(entry.Claim, held);
         }
     }
 
+    // Nothing is renewed, because a claim lasts as long as its channel.
     public override ValueTask<IReadOnlyList<string>> RenewAsync(
         IReadOnlyCollection<FailedEvent> claimed,
         DateTimeOffset until,
         CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => Held(entry) is null).Select(entry => entry.Id)]);
+        ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => FindHeld(entry) is null).Select(entry => entry.Id)]);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await SettleAsync(entry.Claim, Held(entry));
+        await SettleAsync(entry.Claim, FindHeld(entry));
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
         var sum = 0L;
-        foreach (var queue in connector.Options.WaitSteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
+        var waitQueues = connector.Options.EffectiveRetrySteps.Distinct().Select(Topology.WaitQueueOf);
+        foreach (var queue in waitQueues.Append(Topology.DeadLetterQueue))
         {
             sum += await queues.CountAsync(queue, cancellationToken);
         }
@@ -134,52 +144,56 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         var sum = 0L;
         foreach (var subscription in queues.Setup.Subscriptions)
         {
-            sum += await queues.CountAsync(Names.RetryQueueOf(subscription), cancellationToken);
+            sum += await queues.CountAsync(Topology.RetryQueueOf(subscription), cancellationToken);
         }
 
         lock (gate)
         {
-            return sum + claimed.Values.Count(pulled => pulled.IsHeld);
+            return sum + claims.Values.Count(pulled => pulled.IsHeld);
         }
     }
 
     /// <summary>Gets the configured delay that is nearest to the requested one, by their ratio.</summary>
-    internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
+    internal static TimeSpan NearestStep(TimeSpan delay, IEnumerable<TimeSpan> steps) =>
+        steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
         // The queue defines the subscription, whatever the message contains.
         var entry = RabbitMqFailureFormat.Read(
             pulled.Message,
-            Names,
+            Topology,
             queues.Setup.Subscriptions,
             FailedEventStatus.Waiting) with
         { Subscription = subscription };
-        var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
-        var interrupted = entry.WasInterrupted || deaths > 0;
+        var interruptions = RabbitMqWireFormat.EarlierDeliveries(
+            pulled.Message.BasicProperties,
+            pulled.Message.Redelivered,
+            countsDeliveries: true);
+        var wasInterrupted = entry.WasInterrupted || interruptions > 0;
 
-        // A held message cannot be changed when a concurrent attempt starts. Therefore the first end of the process
-        // during an attempt of this redelivered event counts as if another such event had been running.
-        var deathsAlone = entry.WasInterrupted ? 0 : 1;
-        var concurrent = entry.Concurrent > 0 || deaths > deathsAlone ? 1 : 0;
+        // Only attempts of an entry that was already interrupted can be concurrent. A held message cannot store whether
+        // another redelivered event was running, so each interruption of such an attempt counts as concurrent.
+        var interruptionsOfFirstAttempt = entry.WasInterrupted ? 0 : 1;
+        var isConcurrent = entry.Concurrent > 0 || interruptions > interruptionsOfFirstAttempt;
         lock (gate)
         {
             lastClaim++;
             var claim = lastClaim;
-            claimed.Add(claim, pulled);
-            if (interrupted)
+            claims.Add(claim, pulled);
+            if (wasInterrupted)
             {
                 interruptedClaims[subscription] = claim;
             }
 
-            // Each earlier delivery that was not settled was an attempt. The next attempt is counted now, or when it
-            // begins if the previous attempt was interrupted.
+            // Each earlier delivery that was not settled was an attempt. The attempt that follows is counted here,
+            // except after an interruption: then the broker counts it if it ends with the process.
             return entry with
             {
                 Claim = claim,
-                WasInterrupted = interrupted,
-                Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1),
-                Concurrent = concurrent
+                WasInterrupted = wasInterrupted,
+                Attempts = entry.Attempts + interruptions + (wasInterrupted ? 0 : 1),
+                Concurrent = isConcurrent ? 1 : 0,
             };
         }
     }
@@ -192,16 +206,19 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         }
     }
 
-    private PulledMessage? Held(FailedEvent entry)
+    /// <summary>
+    /// Gets the message of a claimed entry. If the claim was lost, forgets it and returns null.
+    /// </summary>
+    private PulledMessage? FindHeld(FailedEvent entry)
     {
         lock (gate)
         {
-            if (claimed.TryGetValue(entry.Claim, out var pulled) && pulled.IsHeld)
+            if (claims.TryGetValue(entry.Claim, out var pulled) && pulled.IsHeld)
             {
                 return pulled;
             }
 
-            Forget(entry.Claim);
+            ForgetLocked(entry.Claim);
             return null;
         }
     }
@@ -215,35 +232,40 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
         lock (gate)
         {
-            Forget(claim);
+            ForgetLocked(claim);
         }
     }
 
-    private void Forget(long claim)
+    private void ForgetLocked(long claim)
     {
-        claimed.Remove(claim);
-        if (interruptedClaims.FirstOrDefault(pair => pair.Value == claim).Key is { } subscription)
+        claims.Remove(claim);
+        foreach (var (subscription, interruptedClaim) in interruptedClaims)
         {
-            interruptedClaims.Remove(subscription);
+            if (interruptedClaim == claim)
+            {
+                interruptedClaims.Remove(subscription);
+                return;
+            }
         }
     }
 
-    private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
+    /// <summary>Sends an entry to the waiting queue of its delay, or to the retry queue if it is due.</summary>
+    private async Task SendToWaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
     {
-        // The default exchange, whose name is empty, sends an entry that is due directly to the retry queue.
-        var exchange = delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "";
-        await queues.SendAsync(exchange, Names.RetryQueueOf(entry.Subscription), entry, cancellationToken);
+        // The name of the default exchange is empty. It routes a message to the queue that the routing key names.
+        var exchange = delay > TimeSpan.Zero ? Topology.WaitQueueOf(NearestStep(delay, connector.Options.EffectiveRetrySteps)) : "";
+        await queues.SendAsync(exchange, Topology.RetryQueueOf(entry.Subscription), entry, cancellationToken);
     }
 
     /// <summary>
-    /// Counts the due retries. Uses another channel than the claims: a missing queue closes the channel, and with it
-    /// all messages that were taken through it.
+    /// Counts the due retries of a subscription; 0 if their queue is missing. Uses another channel than the claims: if
+    /// the queue is missing, the broker closes the channel, and releases all messages that were taken through it.
     /// </summary>
     private async Task<long> CountRetriesAsync(string subscription, CancellationToken cancellationToken)
     {
         try
         {
-            return await queues.ReadAsync(counting.CountAsync(Names.RetryQueueOf(subscription), cancellationToken));
+            return await queues.AwaitAsync(countReader.CountAsync(Topology.RetryQueueOf(subscription), cancellationToken));
         }
         catch (OperationInterruptedException)
         {

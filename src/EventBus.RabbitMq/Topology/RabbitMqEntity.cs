@@ -7,11 +7,13 @@ namespace EventBus;
 /// <param name="ExchangeType">The type of an exchange; null for a queue.</param>
 internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
 {
+    /// <summary>The arguments of a queue. An exchange has none.</summary>
     public IReadOnlyDictionary<string, object?> Arguments { get; init; } = new Dictionary<string, object?>();
 
     /// <summary>The exchanges and routing keys with which a queue is bound.</summary>
     public IReadOnlyList<(string Exchange, string RoutingKey)> Bindings { get; init; } = [];
 
+    /// <summary>The kind and the name, for error messages.</summary>
     public string Title => ExchangeType is null ? $"the queue '{Name}'" : $"the exchange '{Name}'";
 
     /// <summary>
@@ -56,6 +58,9 @@ internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
         return $"a durable queue '{Name}'{List(" with ", arguments)}{List(", bound to ", bindings)}";
     }
 
-    private static string List(string before, IEnumerable<string> items) =>
-        string.Join(", ", items) is { Length: > 0 } text ? before + text : "";
+    private static string List(string before, IEnumerable<string> items)
+    {
+        var text = string.Join(", ", items);
+        return text.Length > 0 ? before + text : "";
+    }
 }

@@ -29,8 +29,8 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     }
 
     /// <summary>
-    /// Declares the entities again, each on its own channel. Ignores refusals of the broker: the component that needs
-    /// the entity reports them.
+    /// Declares the entities again, each on its own channel, if the bus may create them. Ignores refusals of the
+    /// broker: the component that needs the entity reports them.
     /// </summary>
     public async Task RestoreAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
     {
@@ -57,7 +57,8 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         var problems = new List<string>();
         foreach (var entity in Distinct(entities))
         {
-            if (await ProblemAsync(session, entity) is { } problem)
+            var problem = await FindProblemAsync(session, entity);
+            if (problem is not null)
             {
                 problems.Add(problem);
             }
@@ -74,51 +75,53 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> entities) =>
         entities.DistinctBy(entity => (entity.Name, entity.ExchangeType));
 
-    /// <summary>
-    /// Finds the problem with an entity. Each attempt uses its own channel, because a refusal closes it.
-    /// </summary>
-    private async Task<string?> ProblemAsync(ConnectionSession session, RabbitMqEntity entity)
+    /// <summary>Creates or checks an entity.</summary>
+    /// <returns>The problem, for operators; null if there is none.</returns>
+    private Task<string?> FindProblemAsync(ConnectionSession session, RabbitMqEntity entity) =>
+        options.Provisioning == RabbitMqProvisioning.Create ? CreateAsync(session, entity) : ValidateAsync(session, entity);
+
+    private static async Task<string?> CreateAsync(ConnectionSession session, RabbitMqEntity entity)
     {
-        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(session, entity.FindAsync) is { } absent)
-        {
-            return absent.ReplyCode == NotFound
-                ? $"{entity.Title} is missing. Create {entity}; or let the bus do it with "
-                    + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
-                : Text(entity, absent);
-        }
-
-        // Declaring an existing entity compares it. A user without the configure permission cannot compare.
-        var compared = options.Provisioning == RabbitMqProvisioning.Validate ? entity with { Bindings = [] } : entity;
-        var refused = await TryAsync(session, compared.DeclareAsync);
-        if (refused is null)
-        {
-            return null;
-        }
-
-        var mayIgnore = options.Provisioning != RabbitMqProvisioning.Create && refused.ReplyCode == AccessRefused;
-        return mayIgnore ? null : Text(entity, refused);
+        var refusal = await TryAsync(session, entity.DeclareAsync);
+        return refusal is null ? null : Describe(entity, refusal);
     }
 
-    private static string Text(RabbitMqEntity entity, ShutdownEventArgs refused) => refused.ReplyCode switch
+    private static async Task<string?> ValidateAsync(ConnectionSession session, RabbitMqEntity entity)
     {
-        PreconditionFailed => $"{entity.Title} exists with other arguments: {refused.ReplyText}. The bus declares {entity}. Empty and "
-            + "delete it, so that it is created anew; or give the bus another name, or "
+        var refusal = await TryAsync(session, entity.FindAsync);
+        if (refusal is not null)
+        {
+            return refusal.ReplyCode == NotFound
+                ? $"{entity.Title} is missing. Create {entity}; or let the bus do it with "
+                    + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
+                : Describe(entity, refusal);
+        }
+
+        // The declaration of an existing entity creates nothing: the broker compares the arguments. A user without the
+        // configure permission cannot compare them.
+        var withoutBindings = entity with { Bindings = [] };
+        refusal = await TryAsync(session, withoutBindings.DeclareAsync);
+        return refusal is null || refusal.ReplyCode == AccessRefused ? null : Describe(entity, refusal);
+    }
+
+    private static string Describe(RabbitMqEntity entity, ShutdownEventArgs refusal) => refusal.ReplyCode switch
+    {
+        PreconditionFailed => $"{entity.Title} exists with other arguments: {refusal.ReplyText}. The bus declares {entity}. Empty and "
+            + "delete it, so that it is created again; or give the bus another name, or "
             + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
-        AccessRefused => $"{entity.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; "
+        AccessRefused => $"{entity.Title} is refused to this user: {refusal.ReplyText}. Grant the permissions configure, write and read; "
             + $"or create {entity}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = "
             + $"{nameof(RabbitMqProvisioning.Validate)}.",
-        _ => $"{entity.Title}: {refused.ReplyCode} {refused.ReplyText}",
+        _ => $"{entity.Title} cannot be created or checked: {refusal.ReplyCode} {refusal.ReplyText}.",
     };
 
+    /// <summary>Runs an action on its own channel, because a refusal closes the channel.</summary>
+    /// <returns>The refusal of the broker; null if there is none.</returns>
     private static async Task<ShutdownEventArgs?> TryAsync(ConnectionSession session, Func<IChannel, Task> action)
     {
         try
         {
-            await session.OnChannelAsync(async channel =>
-            {
-                await action(channel);
-                return true;
-            });
+            await session.OnChannelAsync(action);
             return null;
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason is { } reason)

@@ -8,8 +8,8 @@ namespace EventBus;
 
 /// <summary>Defines the names and arguments of the entities that this backend needs on the broker.</summary>
 /// <remarks>
-/// The queues of a subscription separate their parts with a colon, which no part may contain. The queues of the service
-/// itself use a dot. Names therefore never collide, whatever the services and subscriptions are called.
+/// The name of a subscription's queue separates its parts with a colon, which no part may contain. The names of the
+/// service's own queues use a dot. So two names are never equal, whatever the services and subscriptions are called.
 /// </remarks>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
@@ -35,13 +35,13 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// The queue of events that failed permanently. Used if the bus has no store. A plain queue, which other tools can
     /// read.
     /// </summary>
-    public string DeadLetterQueue => OwnQueue("dead-letters");
+    public string DeadLetterQueue => ServiceQueue("dead-letters");
 
     /// <summary>
     /// The queue of events that the broker dead-lettered by itself, for instance after too many deliveries. They stay
     /// in it until the bus has stored them as dead letters.
     /// </summary>
-    public string BrokerDeadLetterQueue => OwnQueue("given-up");
+    public string BrokerDeadLetterQueue => ServiceQueue("given-up");
 
     /// <summary>
     /// The queue of events that the broker dead-lettered, and the queue of events that failed permanently.
@@ -50,18 +50,18 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         [Queue(BrokerDeadLetterQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
     /// <summary>The queue of alerts to send. Used if the bus has no store.</summary>
-    public string AlertQueue => OwnQueue("alerts");
+    public string AlertQueue => ServiceQueue("alerts");
 
-    public string QueueOf(string subscription) => Join(subscription);
+    public string QueueOf(string subscription) => SubscriptionQueue(subscription);
 
     /// <summary>Gets the queue of events that are due for a retry. Used if the bus has no store.</summary>
-    public string RetryQueueOf(string subscription) => Join(subscription, Retries);
+    public string RetryQueueOf(string subscription) => SubscriptionQueue(subscription, Retries);
 
     /// <summary>
     /// Gets the name of the queue, and of its exchange, in which events wait for a retry delay. The routing key of an
     /// event is the queue to which the event moves afterwards.
     /// </summary>
-    public string WaitQueueOf(TimeSpan step) => OwnQueue($"wait-{step.TotalMilliseconds:0}ms");
+    public string WaitQueueOf(TimeSpan step) => ServiceQueue($"wait-{step.TotalMilliseconds:0}ms");
 
     /// <summary>Gets the subscription of a queue; null for any other queue, including a retry queue.</summary>
     /// <param name="queue">The name of the queue.</param>
@@ -92,11 +92,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         }
 
         var isQuorum = options.QueueType == RabbitMqQueueType.Quorum;
-        var arguments = isQuorum ? BrokerDeadLetter() : new()
-        {
-            ["x-dead-letter-exchange"] = "",
-            ["x-dead-letter-routing-key"] = BrokerDeadLetterQueue,
-        };
+        var arguments = isQuorum ? DeliveryLimitArguments() : ClassicDeadLetterArguments();
         if (subscription.Ordered)
         {
             arguments["x-single-active-consumer"] = true;
@@ -124,10 +120,10 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         yield return Queue(AlertQueue, quorum: true);
         foreach (var subscription in subscriptions)
         {
-            yield return Queue(RetryQueueOf(subscription), quorum: true, BrokerDeadLetter());
+            yield return Queue(RetryQueueOf(subscription), quorum: true, DeliveryLimitArguments());
         }
 
-        foreach (var step in options.WaitSteps.Distinct())
+        foreach (var step in options.EffectiveRetrySteps.Distinct())
         {
             // The queue and its exchange have the same name.
             var name = WaitQueueOf(step);
@@ -155,18 +151,19 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
     private static RabbitMqEntity Queue(string name, bool quorum, Dictionary<string, object?>? arguments = null)
     {
-        Dictionary<string, object?> all = new() { ["x-queue-type"] = quorum ? "quorum" : "classic" };
+        Dictionary<string, object?> allArguments = new() { ["x-queue-type"] = quorum ? "quorum" : "classic" };
         foreach (var (key, value) in arguments ?? [])
         {
-            all.Add(key, value);
+            allArguments.Add(key, value);
         }
 
         if (quorum)
         {
-            all.TryAdd("x-delivery-limit", UnreachableLimit);
+            // Has no effect if the arguments contain a limit.
+            allArguments.TryAdd("x-delivery-limit", UnreachableLimit);
         }
 
-        return new RabbitMqEntity(name, null) { Arguments = all };
+        return new RabbitMqEntity(name, null) { Arguments = allArguments };
     }
 
     /// <summary>
@@ -174,7 +171,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// delivery moves to the given-up queue. At-least-once dead-lettering requires that a full queue rejects messages
     /// instead of dropping them.
     /// </summary>
-    private Dictionary<string, object?> BrokerDeadLetter() => new()
+    private Dictionary<string, object?> DeliveryLimitArguments() => new()
     {
         ["x-delivery-limit"] = options.DeliveryLimit,
         ["x-dead-letter-exchange"] = "",
@@ -183,31 +180,37 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         ["x-overflow"] = "reject-publish",
     };
 
-    private string OwnQueue(string kind)
+    // Classic queues have no delivery limit, but may drop events for other reasons.
+    private Dictionary<string, object?> ClassicDeadLetterArguments() => new()
+    {
+        ["x-dead-letter-exchange"] = "",
+        ["x-dead-letter-routing-key"] = BrokerDeadLetterQueue,
+    };
+
+    /// <summary>Gets the name of a queue of the service itself.</summary>
+    private string ServiceQueue(string kind)
     {
         var name = $"{serviceName}.{kind}";
-        return IsPlain(serviceName) && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, kind], own: true);
+        return IsPlain(serviceName) && name.Length <= MaxNameBytes ? name : Hashed(name, "own", [serviceName, kind]);
     }
 
-    private string Join(params ReadOnlySpan<string> rest)
+    /// <summary>Gets the name of a queue of a subscription.</summary>
+    private string SubscriptionQueue(string subscription, string? kind = null)
     {
-        var name = $"{serviceName}{Separator}{string.Join(Separator, rest!)}";
-        var plain = IsPlain(serviceName);
-        foreach (var part in rest)
-        {
-            plain &= IsPlain(part);
-        }
-
-        return plain && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, .. rest], own: false);
+        string[] parts = kind is null ? [serviceName, subscription] : [serviceName, subscription, kind];
+        var name = string.Join(Separator, parts);
+        return parts.All(IsPlain) && name.Length <= MaxNameBytes ? name : Hashed(name, "subscription", parts);
     }
 
     // A bus accepts only names of plain characters. Other names occur only if the transport is used without a bus.
     private static bool IsPlain(string part) => !part.AsSpan().ContainsAnyExcept(PlainCharacters);
 
-    /// <summary>Shortens a name to the available length and appends a hash of its parts.</summary>
-    private static string Hashed(string name, IReadOnlyList<string> parts, bool own)
+    /// <summary>
+    /// Shortens a name to the available length, without its special characters, and appends a hash of its parts.
+    /// </summary>
+    private static string Hashed(string name, string owner, IReadOnlyList<string> parts)
     {
-        var text = new StringBuilder(own ? "own" : "subscription");
+        var text = new StringBuilder(owner);
         foreach (var part in parts)
         {
             text.Append('\0').Append(part.Length).Append('\0').Append(part);

@@ -10,8 +10,8 @@ namespace EventBus;
 /// <remarks>
 /// <para>Deleting a binding does not cancel a consumer, and AMQP cannot list bindings. They are declared again each
 /// time.</para>
-/// <para>A queue that this bus consumes is only bound and never created: its receiver creates it. If the queue were
-/// created before the broker has cancelled the consumer of the deleted one, the receiver might not notice
+/// <para>A queue that this bus consumes is only bound and never created here: its receiver creates it. If a deleted
+/// queue were created again before the broker has cancelled its consumer, the receiver might not notice that
 /// (<see cref="RabbitMqReceiver"/>).</para>
 /// </remarks>
 /// <param name="link">The connection.</param>
@@ -33,7 +33,9 @@ internal sealed class RabbitMqTopologyMonitor(
     private volatile string? problem;
     private Task loop = Task.CompletedTask;
 
-    /// <summary>The description of a missing entity that cannot be created; null if there is none.</summary>
+    /// <summary>
+    /// The description of an entity that is missing, or that cannot be created or checked; null if there is none.
+    /// </summary>
     public string? Problem => problem;
 
     public void Start()
@@ -61,7 +63,7 @@ internal sealed class RabbitMqTopologyMonitor(
             }
             catch (Exception)
             {
-                // The connection is lost; other components report it.
+                // The monitor is stopped, or the connection is lost; other components report the loss.
             }
         }
     }
@@ -83,12 +85,12 @@ internal sealed class RabbitMqTopologyMonitor(
                     next++;
                 }
             }
-            catch (OperationInterruptedException exception) when (IsBeingCreated(entities[next], exception))
+            catch (OperationInterruptedException exception) when (IsCreatedByReceiver(entities[next], exception))
             {
                 // The broker cancels the consumer, and its receiver creates the queue and reports its own errors.
                 next++;
             }
-            catch (OperationInterruptedException exception) when (RabbitMqErrors.IsAnswer(exception))
+            catch (OperationInterruptedException exception) when (RabbitMqErrors.IsChannelError(exception))
             {
                 var state = RabbitMqErrors.IsMissing(exception) ? "is missing" : "cannot be created or checked";
                 found ??= $"{entities[next].Title} {state}: {RabbitMqErrors.CauseOf(exception)}";
@@ -110,7 +112,7 @@ internal sealed class RabbitMqTopologyMonitor(
         _ => entity.FindAsync(channel),
     };
 
-    private bool IsBeingCreated(RabbitMqEntity entity, OperationInterruptedException exception) =>
+    private bool IsCreatedByReceiver(RabbitMqEntity entity, OperationInterruptedException exception) =>
         options.Provisioning == RabbitMqProvisioning.Create && IsConsumed(entity) && RabbitMqErrors.IsMissing(exception);
 
     private bool IsConsumed(RabbitMqEntity entity) => entity.ExchangeType is null && consumed.Contains(entity.Name);

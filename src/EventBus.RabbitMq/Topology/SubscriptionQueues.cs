@@ -4,17 +4,15 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>Finds and deletes the queues of subscriptions.</summary>
-internal sealed class SubscriptionQueues(RabbitMqTopology names)
+internal sealed class SubscriptionQueues(RabbitMqTopology topology)
 {
-    private const ushort NotFound = 404;
-
     /// <summary>Deletes the queues of a subscription that is no longer used.</summary>
     /// <exception cref="EventBusException">
     /// The queues have consumers, or they contain events and <paramref name="discardWaiting"/> is false.
     /// </exception>
     public async Task RetireAsync(ConnectionSession session, string subscription, bool discardWaiting)
     {
-        string[] queues = [names.QueueOf(subscription), names.RetryQueueOf(subscription)];
+        string[] queues = [topology.QueueOf(subscription), topology.RetryQueueOf(subscription)];
         foreach (var queue in queues)
         {
             await CheckUnusedAsync(session, subscription, queue, discardWaiting);
@@ -29,7 +27,7 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
 
     /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
     public Task<QueueDeclareOk?> FindAsync(ConnectionSession session, string subscription) =>
-        FindQueueAsync(session, names.QueueOf(subscription));
+        FindQueueAsync(session, topology.QueueOf(subscription));
 
     private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession session, string queue)
     {
@@ -38,7 +36,7 @@ internal sealed class SubscriptionQueues(RabbitMqTopology names)
             // Uses its own channel, because a refusal closes it.
             return await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
-        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsMissing(exception))
         {
             return null;
         }

@@ -11,6 +11,7 @@ namespace EventBus;
 /// </summary>
 internal ref struct RabbitMqAttributes
 {
+    // The maximum length of a header name in the description of a defect.
     private const int MaxPrintable = 64;
 
     private object? time;
@@ -93,25 +94,27 @@ internal ref struct RabbitMqAttributes
             return true;
         }
 
-        // The format that the bus writes is parsed without creating a string. Other time formats are accepted too.
-        return (time is byte[] { Length: > 0 } bytes
-            && bytes[^1] is (byte)'Z'
-            && Utf8Parser.TryParse(bytes, out published, out var length, 'O')
-            && length == bytes.Length)
-            || DateTimeOffset.TryParse(
-                RabbitMqValue.Text(time),
-                CultureInfo.InvariantCulture,
-                DateTimeStyles.AssumeUniversal,
-                out published)
-            || IsNumber(RabbitMqValue.Text(time), out published);
+        // The format that the bus writes is parsed without creating a string.
+        if (time is byte[] bytes && bytes.AsSpan().EndsWith("Z"u8))
+        {
+            var isRoundTrip = Utf8Parser.TryParse(bytes, out DateTimeOffset parsed, out var length, 'O');
+            if (isRoundTrip && length == bytes.Length)
+            {
+                published = parsed;
+                return true;
+            }
+        }
+
+        var text = RabbitMqValue.Text(time);
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published))
+        {
+            return true;
+        }
 
         // Some clients write the number of seconds or milliseconds.
-        static bool IsNumber(string? text, out DateTimeOffset published)
-        {
-            var isNumber = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
-            published = RabbitMqValue.FromUnix(number);
-            return isNumber;
-        }
+        var isNumber = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+        published = RabbitMqValue.FromUnix(number);
+        return isNumber;
     }
 
     private void Set(string name, object? value, IReadOnlyBasicProperties properties, string routingKey)
@@ -123,9 +126,9 @@ internal ref struct RabbitMqAttributes
                 Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does "
                     + "not exist in .NET.";
             }
-            else if (!RabbitMqHeaderNames.IsReserved(name) && RabbitMqValue.Text(value) is { } text)
+            else if (!RabbitMqHeaderNames.IsReserved(name))
             {
-                (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
+                AddUserHeader(name, RabbitMqValue.Text(value));
             }
 
             return;
@@ -157,11 +160,21 @@ internal ref struct RabbitMqAttributes
                 Key = Text(value, null, attribute);
                 break;
             case CloudEventAttributes.SpecVersion:
-                CheckSpecification(value, attribute);
+                CheckSpecVersion(value, attribute);
                 break;
             default:
-                SetRare(attribute, Text(value, null, attribute));
+                SetOptional(attribute, Text(value, null, attribute));
                 break;
+        }
+    }
+
+    private void AddUserHeader(string name, string? text)
+    {
+        // A header that is not text is left out.
+        if (text is not null)
+        {
+            UserHeaders ??= new Dictionary<string, string>(StringComparer.Ordinal);
+            UserHeaders[name] = text;
         }
     }
 
@@ -169,7 +182,8 @@ internal ref struct RabbitMqAttributes
     private static string Printable(object? name) =>
         string.Concat((RabbitMqValue.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
-    private void SetRare(ReadOnlySpan<char> attribute, string? text)
+    // Sets an attribute that most events do not have.
+    private void SetOptional(ReadOnlySpan<char> attribute, string? text)
     {
         switch (attribute)
         {
@@ -197,34 +211,37 @@ internal ref struct RabbitMqAttributes
         }
     }
 
-    private void CheckSpecification(object? value, ReadOnlySpan<char> attribute)
+    private void CheckSpecVersion(object? value, ReadOnlySpan<char> attribute)
     {
         if (value is byte[] bytes && bytes.AsSpan().SequenceEqual("1.0"u8))
         {
             return;
         }
 
-        if (Text(value, null, attribute) is { } specification && specification is not (CloudEventAttributes.Version or "1"))
+        var version = Text(value, null, attribute);
+        if (version is not (null or CloudEventAttributes.Version or "1"))
         {
-            Defect ??= "The message claims a version of CloudEvents other than 1.0.";
+            Defect ??= "The attribute 'specversion' names a version of CloudEvents other than 1.0.";
         }
     }
 
-    /// <summary>Converts a header to text.</summary>
-    /// <param name="value">The header.</param>
-    /// <param name="likely">The expected text, returned without allocating a second string if it matches.</param>
+    /// <summary>Converts the value of an attribute to text. If that is not possible, sets the defect.</summary>
+    /// <param name="value">The value.</param>
+    /// <param name="expected">
+    /// The expected text, returned without allocating a second string if it matches; null if none is expected.
+    /// </param>
     /// <param name="attribute">The name of the attribute.</param>
-    private string? Text(object? value, string? likely, ReadOnlySpan<char> attribute)
+    private string? Text(object? value, string? expected, ReadOnlySpan<char> attribute)
     {
-        if (likely is not null && value is byte[] bytes && Ascii.Equals(bytes, likely))
+        if (expected is not null && value is byte[] bytes && Ascii.Equals(bytes, expected))
         {
-            return likely;
+            return expected;
         }
 
         var text = RabbitMqValue.Text(value);
         if (text is null)
         {
-            Defect ??= $"The attribute '{attribute}' is no text.";
+            Defect ??= $"The attribute '{attribute}' is not text.";
         }
 
         return text;

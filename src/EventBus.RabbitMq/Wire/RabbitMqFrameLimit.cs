@@ -10,8 +10,9 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqFrameLimit
 {
-    // The type, channel and length before a frame, and its end marker; the class, weight, body size and property flags
-    // in it; and the header that the client adds: the number of a publish.
+    // Bytes: the type, channel and length before the payload (7), and the end marker (1); the class, weight, body size
+    // and property flags in the payload (2 + 2 + 8 + 2); and the number of the publish, a header that the client may
+    // add (64).
     private const int Overhead = 7 + 1 + 2 + 2 + 8 + 2 + 64;
 
     // The headers that the client adds if its traces are collected: the trace, and the baggage, which the .NET
@@ -27,9 +28,9 @@ internal static class RabbitMqFrameLimit
     /// <summary>Gets the reason why a message cannot be sent over a connection; null if it can.</summary>
     /// <param name="properties">The properties and headers of the message.</param>
     /// <param name="maxFrame">The largest negotiated frame size in bytes; 0 for no limit.</param>
-    public static string? Problem(BasicProperties properties, uint maxFrame)
+    public static string? FindProblem(BasicProperties properties, uint maxFrame)
     {
-        var size = Overhead + Added() + SizeOf(properties);
+        var size = Overhead + ClientHeaderBytes() + SizeOf(properties);
         return maxFrame == 0 || size <= maxFrame
             ? null
             : $"The attributes and headers of the event take {size:N0} bytes, and RabbitMQ carries them in one frame, of at most "
@@ -37,10 +38,18 @@ internal static class RabbitMqFrameLimit
     }
 
     /// <summary>Gets the number of bytes that the headers of a message may take on a connection.</summary>
+    /// <param name="properties">The properties of the message, which take a part of the frame.</param>
+    /// <param name="maxFrame">The largest negotiated frame size in bytes; 0 for no limit.</param>
     public static int RoomForHeaders(BasicProperties properties, uint maxFrame)
     {
+        if (maxFrame is 0 or > int.MaxValue)
+        {
+            return int.MaxValue;
+        }
+
         var headers = properties.Headers?.Sum(SizeOf) ?? 0;
-        return maxFrame is 0 or > int.MaxValue ? int.MaxValue : (int)maxFrame - Overhead - Added() - (SizeOf(properties) - headers);
+        var otherProperties = SizeOf(properties) - headers;
+        return (int)maxFrame - Overhead - ClientHeaderBytes() - otherProperties;
     }
 
     /// <summary>Gets the number of bytes that a header takes.</summary>
@@ -65,8 +74,8 @@ internal static class RabbitMqFrameLimit
         return size + 1 + sizeof(ulong);
     }
 
-    /// <summary>Gets the maximum size of the headers that the client adds.</summary>
-    private static int Added()
+    /// <summary>Gets the maximum size of the headers that the client adds for traces.</summary>
+    private static int ClientHeaderBytes()
     {
         if (!ClientTraces.HasListeners())
         {

@@ -5,14 +5,15 @@ namespace EventBus;
 
 /// <summary>
 /// Removes unreadable fields from a content header: fields nested so deeply that the client's reader overflows the
-/// stack, and fields of an unknown type or value, for which the client closes the connection.
+/// stack, and fields of an unknown type or value, for which the client closes the connection. Adds a marker with the
+/// name of the first such field (<see cref="RabbitMqHeaderNames.Unreadable"/>).
 /// </summary>
-/// <remarks>Not recursive. Does not allocate memory if all fields are readable.</remarks>
+/// <remarks>
+/// Also removes a marker that a publisher has written, and repetitions of headers that the broker writes. Does not
+/// allocate memory if all fields are readable.
+/// </remarks>
 internal static class RabbitMqHeaderCheck
 {
-    // The client's reader calls itself once or twice per level. A few thousand levels would overflow the stack.
-    private const int MaxDepth = 100;
-
     // The index of x-death among the broker's header names.
     private const int DeathIndex = 2;
 
@@ -21,11 +22,11 @@ internal static class RabbitMqHeaderCheck
     // The bytes of RabbitMqHeaderNames.Unreadable.
     private static ReadOnlySpan<byte> MarkerName => "eventbus-unreadable"u8;
 
-    private enum Field
+    private enum FieldState
     {
         Good,
 
-        // The client cannot read the field, and it can be removed.
+        // The field must be removed: the client cannot read it, or it is a repetition or a marker of a publisher.
         Bad,
 
         // The field is incomplete, so that the fields after it cannot be found.
@@ -35,157 +36,162 @@ internal static class RabbitMqHeaderCheck
     /// <summary>Returns a readable payload of a header frame; null if the payload needs no change.</summary>
     public static byte[]? Repair(ReadOnlySpan<byte> payload)
     {
-        if (!RabbitMqHeaderTable.TryFind(payload, out var tableAt, out var length))
+        if (!RabbitMqHeaderTable.TryFind(payload, out var tableOffset, out var length))
         {
             return null;
         }
 
-        var table = payload.Slice(tableAt + LengthOfTable, length);
-        var seen = 0;
-        var at = 0;
-        while (at < table.Length)
+        var table = payload.Slice(tableOffset + LengthOfTable, length);
+        var seenBrokerHeaders = 0;
+        var offset = 0;
+        while (offset < table.Length)
         {
-            if (Read(table[at..], ref seen, out var size) != Field.Good)
+            if (ReadField(table[offset..], ref seenBrokerHeaders, out var size) != FieldState.Good)
             {
-                return Repair(payload, tableAt, table);
+                return CreateRepaired(payload, tableOffset, table);
             }
 
-            at += size;
+            offset += size;
         }
 
         return null;
     }
 
     /// <summary>Creates the payload again with the readable fields of the table and, if needed, the marker.</summary>
-    private static byte[] Repair(ReadOnlySpan<byte> payload, int tableAt, ReadOnlySpan<byte> table)
+    private static byte[] CreateRepaired(ReadOnlySpan<byte> payload, int tableOffset, ReadOnlySpan<byte> table)
     {
-        var good = new ArrayBufferWriter<byte>(table.Length);
-        var (seen, bad) = (0, default(byte[]));
-        var at = 0;
-        while (at < table.Length)
+        var kept = new ArrayBufferWriter<byte>(table.Length);
+        byte[]? reportedName = null;
+        var seenBrokerHeaders = 0;
+        var offset = 0;
+        while (offset < table.Length)
         {
-            var before = seen;
-            var field = Read(table[at..], ref seen, out var size);
-            var entry = table.Slice(at, field == Field.Torn ? table.Length - at : size);
-            var name = entry.Slice(1, Math.Min(entry[0], entry.Length - 1));
-            if (field == Field.Good)
+            var seenBefore = seenBrokerHeaders;
+            var state = ReadField(table[offset..], ref seenBrokerHeaders, out var size);
+            var field = table.Slice(offset, state == FieldState.Torn ? table.Length - offset : size);
+            var name = field.Slice(1, Math.Min(field[0], field.Length - 1));
+            var isFirstOfBroker = seenBrokerHeaders != seenBefore;
+            if (state == FieldState.Good)
             {
-                good.Write(entry);
+                kept.Write(field);
             }
-            else if (IsReported(field, name, isFirst: before != seen, entry, good))
+            else if (isFirstOfBroker && IndexOfBrokerHeader(name) == DeathIndex)
             {
-                bad ??= name.ToArray();
+                if (!TryKeepBeginning(field, name, kept))
+                {
+                    reportedName ??= name.ToArray();
+                }
+            }
+            else if (MustReport(state, name))
+            {
+                reportedName ??= name.ToArray();
             }
 
-            at += entry.Length;
+            offset += field.Length;
         }
 
-        if (bad is not null)
+        if (reportedName is not null)
         {
-            good.Write<byte>([(byte)MarkerName.Length, .. MarkerName, (byte)'S', 0, 0, 0, (byte)bad.Length, .. bad]);
+            // A field of the type S, a text, whose length has four bytes.
+            kept.Write<byte>(
+                [(byte)MarkerName.Length, .. MarkerName, (byte)'S', 0, 0, 0, (byte)reportedName.Length, .. reportedName]);
         }
 
-        var repaired = new byte[tableAt + LengthOfTable + good.WrittenCount + (payload.Length - tableAt - LengthOfTable - table.Length)];
-        payload[..tableAt].CopyTo(repaired);
-        BinaryPrimitives.WriteUInt32BigEndian(repaired.AsSpan(tableAt), (uint)good.WrittenCount);
-        good.WrittenSpan.CopyTo(repaired.AsSpan(tableAt + LengthOfTable));
-        payload[(tableAt + LengthOfTable + table.Length)..].CopyTo(repaired.AsSpan(tableAt + LengthOfTable + good.WrittenCount));
+        var entriesOffset = tableOffset + LengthOfTable;
+        var afterTable = payload[(entriesOffset + table.Length)..];
+        var repaired = new byte[entriesOffset + kept.WrittenCount + afterTable.Length];
+        payload[..tableOffset].CopyTo(repaired);
+        BinaryPrimitives.WriteUInt32BigEndian(repaired.AsSpan(tableOffset), (uint)kept.WrittenCount);
+        kept.WrittenSpan.CopyTo(repaired.AsSpan(entriesOffset));
+        afterTable.CopyTo(repaired.AsSpan(entriesOffset + kept.WrittenCount));
         return repaired;
     }
 
     /// <summary>
-    /// Returns true if the removal of a field must be reported by the marker. The marker of a publisher and the
-    /// repeated headers of the broker are removed silently. Keeps the readable beginning of the first x-death list.
+    /// Returns true if the marker must report the removal of a field. A marker of a publisher and headers of the broker
+    /// are removed silently.
     /// </summary>
-    private static bool IsReported(
-        Field field,
-        ReadOnlySpan<byte> name,
-        bool isFirst,
-        ReadOnlySpan<byte> entry,
-        ArrayBufferWriter<byte> good)
-    {
-        if (name.SequenceEqual(MarkerName))
-        {
-            return false;
-        }
-
-        var index = IndexOfBrokerHeader(name);
-        if (field == Field.Torn || index < 0)
-        {
-            return true;
-        }
-
-        return index == DeathIndex && isFirst && !TryKeepBeginning(entry, name, good);
-    }
+    private static bool MustReport(FieldState state, ReadOnlySpan<byte> name) =>
+        !name.SequenceEqual(MarkerName) && (state == FieldState.Torn || IndexOfBrokerHeader(name) < 0);
 
     /// <summary>
-    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher.
+    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher. Returns
+    /// false if there is no readable entry.
     /// </summary>
-    private static bool TryKeepBeginning(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> good)
+    private static bool TryKeepBeginning(ReadOnlySpan<byte> field, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> kept)
     {
-        var value = entry[(1 + name.Length)..];
+        var valueOffset = 1 + name.Length;
+        var value = field[valueOffset..];
         if ((char)value[0] != 'A')
         {
             return false;
         }
 
         var items = value[(1 + LengthOfTable)..];
-        var kept = 0;
-        while (kept < items.Length)
+        var keptLength = 0;
+        while (keptLength < items.Length)
         {
-            var length = LengthOf(items[kept..]);
-            if (length <= 0 || !IsReadable(items.Slice(kept, length)))
+            var length = RabbitMqFieldValue.LengthOf(items[keptLength..]);
+            if (length <= 0 || !RabbitMqFieldValue.IsReadable(items.Slice(keptLength, length)))
             {
                 break;
             }
 
-            kept += length;
+            keptLength += length;
         }
 
-        if (kept == 0)
+        if (keptLength == 0)
         {
             return false;
         }
 
-        good.Write(entry[..(2 + name.Length)]);
-        BinaryPrimitives.WriteInt32BigEndian(good.GetSpan(LengthOfTable), kept);
-        good.Advance(LengthOfTable);
-        good.Write(items[..kept]);
+        kept.Write(field[..(valueOffset + 1)]);
+        BinaryPrimitives.WriteInt32BigEndian(kept.GetSpan(LengthOfTable), keptLength);
+        kept.Advance(LengthOfTable);
+        kept.Write(items[..keptLength]);
         return true;
     }
 
-    /// <summary>Reads one entry of the outermost table.</summary>
-    /// <param name="entries">The entry and the data after it.</param>
-    /// <param name="seen">Bit flags of the broker's header names that were already found.</param>
-    /// <param name="size">The length of the entry in bytes; 0 if it is torn.</param>
-    private static Field Read(ReadOnlySpan<byte> entries, ref int seen, out int size)
+    /// <summary>Reads one field of the outermost table: its name, and its value with its type.</summary>
+    /// <param name="data">The field and the data after it.</param>
+    /// <param name="seenBrokerHeaders">Bit flags of the broker's header names that were already found.</param>
+    /// <param name="size">The length of the field in bytes; 0 if it is torn.</param>
+    private static FieldState ReadField(ReadOnlySpan<byte> data, ref int seenBrokerHeaders, out int size)
     {
         size = 0;
-        if (entries.Length < 2 + entries[0])
+        if (data.Length < 2 + data[0])
         {
-            return Field.Torn;
+            return FieldState.Torn;
         }
 
-        var name = entries.Slice(1, entries[0]);
-        var valueAt = 1 + name.Length;
-        var value = entries[valueAt..];
-        var length = LengthOf(value);
+        var name = data.Slice(1, data[0]);
+        var valueOffset = 1 + name.Length;
+        var value = data[valueOffset..];
+        var length = RabbitMqFieldValue.LengthOf(value);
         if (length < 0)
         {
-            return Field.Torn;
+            return FieldState.Torn;
         }
 
-        size = valueAt + length;
-        return IsReserved(name, ref seen) || !IsReadable(value[..length]) ? Field.Bad : Field.Good;
+        size = valueOffset + length;
+        var isRepetition = IsRepetition(name, ref seenBrokerHeaders);
+        var isGood = !isRepetition && !name.SequenceEqual(MarkerName) && RabbitMqFieldValue.IsReadable(value[..length]);
+        return isGood ? FieldState.Good : FieldState.Bad;
     }
 
-    private static bool IsReserved(ReadOnlySpan<byte> name, ref int seen)
+    /// <summary>Returns true for a header of the broker that was already found, and records its name.</summary>
+    private static bool IsRepetition(ReadOnlySpan<byte> name, ref int seenBrokerHeaders)
     {
         var index = IndexOfBrokerHeader(name);
-        var flag = index >= 0 ? 1 << index : 0;
-        var isRepeated = (seen & flag) != 0;
-        seen |= flag;
-        return isRepeated || name.SequenceEqual(MarkerName);
+        if (index < 0)
+        {
+            return false;
+        }
+
+        var flag = 1 << index;
+        var isRepetition = (seenBrokerHeaders & flag) != 0;
+        seenBrokerHeaders |= flag;
+        return isRepetition;
     }
 
     // The headers that the broker writes itself. The broker replaces the first header of a name, but the client would
@@ -204,90 +210,4 @@ internal static class RabbitMqHeaderCheck
 
         return name.SequenceEqual("x-death"u8) ? DeathIndex : -1;
     }
-
-    /// <summary>
-    /// Gets the length of a field with its type, in bytes; -1 if it is unknown or the field is incomplete.
-    /// </summary>
-    private static int LengthOf(ReadOnlySpan<byte> field)
-    {
-        if (field.IsEmpty)
-        {
-            return -1;
-        }
-
-        var length = 1L + (char)field[0] switch
-        {
-            'V' => 0,
-            't' or 'B' or 'b' => 1,
-            's' or 'u' => 2,
-            'I' or 'i' or 'f' => 4,
-            'D' => 5,
-            'l' or 'd' or 'T' => 8,
-            'S' or 'x' or 'F' or 'A' when field.Length > LengthOfTable =>
-                LengthOfTable + (long)BinaryPrimitives.ReadUInt32BigEndian(field[1..]),
-            _ => long.MinValue,
-        };
-        return length > 0 && length <= field.Length ? (int)length : -1;
-    }
-
-    /// <summary>True if the client can read a field and all nested fields.</summary>
-    private static bool IsReadable(ReadOnlySpan<byte> field)
-    {
-        if ((char)field[0] is not ('F' or 'A'))
-        {
-            return IsValid(field);
-        }
-
-        Span<(int End, bool Named)> open = stackalloc (int, bool)[MaxDepth];
-        open[0] = (field.Length, (char)field[0] == 'F');
-        var depth = 0;
-        var at = 1 + LengthOfTable;
-        while (depth >= 0)
-        {
-            var (end, named) = open[depth];
-            if (at == end)
-            {
-                depth--;
-                continue;
-            }
-
-            if (named)
-            {
-                at += 1 + field[at];
-            }
-
-            var length = at < end ? LengthOf(field[at..end]) : -1;
-            if (length < 0)
-            {
-                return false;
-            }
-
-            var inner = field.Slice(at, length);
-            if ((char)inner[0] is not ('F' or 'A'))
-            {
-                if (!IsValid(inner))
-                {
-                    return false;
-                }
-
-                at += length;
-            }
-            else
-            {
-                depth++;
-                if (depth == MaxDepth)
-                {
-                    return false;
-                }
-
-                open[depth] = (at + length, (char)inner[0] == 'F');
-                at += 1 + LengthOfTable;
-            }
-        }
-
-        return true;
-    }
-
-    // A decimal of the client has at most 28 decimal places.
-    private static bool IsValid(ReadOnlySpan<byte> field) => (char)field[0] != 'D' || field[1] <= 28;
 }

@@ -5,40 +5,49 @@ namespace EventBus;
 /// <summary>Finds the table of headers in the payload of a header frame.</summary>
 internal static class RabbitMqHeaderTable
 {
-    /// <summary>The number of bytes of the length that precedes a table.</summary>
+    /// <summary>The number of bytes of the length with which a table, a list or a long text begins.</summary>
     public const int LengthOfTable = 4;
 
-    // The class, the weight and the size of the body, followed by the property flags and the properties.
-    private const int FlagsAt = 12;
-    private const int PropertiesAt = FlagsAt + 2;
-    private const int ContentType = 0x8000;
-    private const int ContentEncoding = 0x4000;
-    private const int Headers = 0x2000;
+    // The payload: the class, the weight and the size of the body (12 bytes), the property flags (2 bytes), and then
+    // the properties whose flags are set, in the order of the flags.
+    private const int FlagsOffset = 12;
+    private const int PropertiesOffset = FlagsOffset + 2;
+    private const int ContentTypeFlag = 0x8000;
+    private const int ContentEncodingFlag = 0x4000;
+    private const int HeadersFlag = 0x2000;
 
-    /// <summary>Gets the start of the table and the length of its entries. Returns false if there is none.</summary>
-    public static bool TryFind(ReadOnlySpan<byte> payload, out int tableAt, out int length)
+    /// <summary>Finds the table of headers.</summary>
+    /// <param name="payload">The payload of the header frame.</param>
+    /// <param name="tableOffset">The offset of the table, which begins with its length.</param>
+    /// <param name="length">The number of bytes of the entries, at most up to the end of the payload.</param>
+    /// <returns>False if there is no table.</returns>
+    public static bool TryFind(ReadOnlySpan<byte> payload, out int tableOffset, out int length)
     {
-        (tableAt, length) = (PropertiesAt, 0);
-        if (payload.Length < PropertiesAt)
+        tableOffset = PropertiesOffset;
+        length = 0;
+        if (payload.Length < PropertiesOffset)
         {
             return false;
         }
 
-        var flags = BinaryPrimitives.ReadUInt16BigEndian(payload[FlagsAt..]);
-        foreach (var text in (ReadOnlySpan<int>)[ContentType, ContentEncoding])
+        // The content type and the content encoding are short strings: one byte of length, and the text.
+        var flags = BinaryPrimitives.ReadUInt16BigEndian(payload[FlagsOffset..]);
+        foreach (var flag in (ReadOnlySpan<int>)[ContentTypeFlag, ContentEncodingFlag])
         {
-            if ((flags & text) != 0 && tableAt < payload.Length)
+            if ((flags & flag) != 0 && tableOffset < payload.Length)
             {
-                tableAt += 1 + payload[tableAt];
+                tableOffset += 1 + payload[tableOffset];
             }
         }
 
-        if ((flags & Headers) == 0 || tableAt + LengthOfTable > payload.Length)
+        if ((flags & HeadersFlag) == 0 || tableOffset + LengthOfTable > payload.Length)
         {
             return false;
         }
 
-        length = (int)Math.Min(BinaryPrimitives.ReadUInt32BigEndian(payload[tableAt..]), (uint)(payload.Length - tableAt - LengthOfTable));
+        var declaredLength = BinaryPrimitives.ReadUInt32BigEndian(payload[tableOffset..]);
+        var available = (uint)(payload.Length - tableOffset - LengthOfTable);
+        length = (int)Math.Min(declaredLength, available);
         return true;
     }
 }

@@ -11,13 +11,17 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqWireFormat
 {
-    private const string Prefix = RabbitMqHeaderNames.Attribute;
+    private const string Prefix = RabbitMqHeaderNames.AttributePrefix;
 
     // The maximum size of an AMQP short string, such as the message id.
     private const int MaxShortBytes = 255;
 
+    // The content encodings that other clients write for a body that is not encoded.
+    private static readonly string[] PlainEncodings =
+        ["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"];
+
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
-    public static string? Problem(Envelope envelope)
+    public static string? FindProblem(Envelope envelope)
     {
         if (!IsShort(envelope.Id))
         {
@@ -95,16 +99,16 @@ internal static class RabbitMqWireFormat
     /// <param name="routingKey">The event name if no header contains one.</param>
     /// <param name="properties">The properties of the message.</param>
     /// <param name="body">The body, which the envelope owns from now on.</param>
-    /// <param name="idWasMade">True if the publisher gave no usable id.</param>
-    public static Envelope ReadAny(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
+    /// <param name="idIsComputed">True if the publisher gave no usable id, so that the id was computed.</param>
+    public static Envelope ReadAny(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idIsComputed)
     {
         try
         {
-            return Read(routingKey, properties, body, out idWasMade);
+            return Read(routingKey, properties, body, out idIsComputed);
         }
         catch (Exception exception)
         {
-            return Unreadable(routingKey, body, $"The message cannot be read ({exception.GetType().Name}).", out idWasMade);
+            return Unreadable(routingKey, body, $"The message cannot be read ({exception.GetType().Name}).", out idIsComputed);
         }
     }
 
@@ -112,37 +116,39 @@ internal static class RabbitMqWireFormat
     /// <param name="routingKey">The event name if no header contains one.</param>
     /// <param name="properties">The properties of the message.</param>
     /// <param name="body">The body, which the envelope owns from now on.</param>
-    /// <param name="idWasMade">True if the publisher gave no usable id.</param>
-    public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
+    /// <param name="idIsComputed">True if the publisher gave no usable id, so that the id was computed.</param>
+    public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idIsComputed)
     {
         var attributes = RabbitMqAttributes.Read(properties, routingKey);
         var defect = attributes.Defect;
         if (!attributes.TryGetVersion(out var version))
         {
-            (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
+            version = 1;
+            defect ??= "The attribute 'eventversion' is not a number above zero.";
         }
 
         if (!attributes.TryGetTime(properties, out var time))
         {
-            (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
+            time = DateTimeOffset.UnixEpoch;
+            defect ??= "The attribute 'time' is not a time.";
         }
 
-        var contentType = properties.ContentType is { Length: > 0 } given ? given : "application/json";
+        var contentType = string.IsNullOrEmpty(properties.ContentType) ? "application/json" : properties.ContentType;
         if (contentType.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase))
         {
             defect ??= "The message is in the structured mode of CloudEvents; only the binary mode with a plain body is read.";
         }
         else if (!IsPlain(properties.ContentEncoding))
         {
-            defect ??= "The content encoding of the message is not UTF-8 as it is: a compressed body is not read.";
+            defect ??= "The content encoding of the message is not plain UTF-8; a compressed or otherwise encoded body is not read.";
         }
 
-        var id = attributes.Id is { Length: > 0 } own ? own : UsableOrNull(properties.MessageId);
-        idWasMade = string.IsNullOrEmpty(id);
-        if (idWasMade)
+        var id = string.IsNullOrEmpty(attributes.Id) ? UsableOrNull(properties.MessageId) : attributes.Id;
+        idIsComputed = string.IsNullOrEmpty(id);
+        if (idIsComputed)
         {
-            // An unusable message id still distinguishes messages with the same content.
-            var seed = properties.MessageId is { Length: > 0 } unusable ? $"{routingKey}\0{unusable}" : routingKey;
+            // A message id that is not usable as text still distinguishes messages with the same content.
+            var seed = string.IsNullOrEmpty(properties.MessageId) ? routingKey : $"{routingKey}\0{properties.MessageId}";
             id = CloudEventAttributes.IdFromContent(seed, body);
         }
 
@@ -150,7 +156,7 @@ internal static class RabbitMqWireFormat
             new EnvelopeAttributes
             {
                 Id = id!,
-                Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
+                Name = string.IsNullOrEmpty(attributes.Type) ? routingKey : attributes.Type,
                 Version = version,
                 Key = attributes.Key,
                 Time = time,
@@ -168,9 +174,9 @@ internal static class RabbitMqWireFormat
     }
 
     /// <summary>Creates an envelope with only the body and the routing key of a message.</summary>
-    public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idWasMade)
+    public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idIsComputed)
     {
-        idWasMade = true;
+        idIsComputed = true;
         return new Envelope(
             new EnvelopeAttributes { Id = CloudEventAttributes.IdFromContent(routingKey, body), Name = routingKey, Defect = defect },
             body);
@@ -209,26 +215,33 @@ internal static class RabbitMqWireFormat
     /// The broker's redelivered flag. If it is false, the count comes from the publisher: a broker writes the count
     /// from the second delivery on.
     /// </param>
-    /// <param name="counts">
+    /// <param name="countsDeliveries">
     /// True if the queue counts deliveries (a quorum queue). Other queues do not change what the publisher wrote.
     /// </param>
-    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts)
+    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool countsDeliveries)
     {
         if (!redelivered)
         {
             return 0;
         }
 
-        if (!counts || properties.Headers?.TryGetValue("x-delivery-count", out var count) != true)
+        if (!countsDeliveries || properties.Headers?.TryGetValue("x-delivery-count", out var value) != true)
         {
             return 1;
         }
 
-        return (int)Math.Clamp(count as long? ?? count as int? ?? 1, 1, int.MaxValue);
+        var count = value switch
+        {
+            long number => number,
+            int number => number,
+            _ => 1,
+        };
+        return (int)Math.Clamp(count, 1, int.MaxValue);
     }
 
     /// <summary>
-    /// True if a text fits into an AMQP short string. One UTF-16 code unit takes at most three bytes in UTF-8.
+    /// True if a text fits into an AMQP short string. The bytes of a short text are not counted: one UTF-16 code unit
+    /// takes at most three bytes in UTF-8.
     /// </summary>
     public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
 
@@ -240,30 +253,27 @@ internal static class RabbitMqWireFormat
     {
         foreach (var part in encoding.AsSpan().Split(','))
         {
-            var token = encoding.AsSpan()[part].Trim();
-            var plain = token.IsEmpty;
-            foreach (var known in (ReadOnlySpan<string>)[
-                "utf-8",
-                "utf8",
-                "us-ascii",
-                "ascii",
-                "identity",
-                "none",
-                "8bit",
-                "7bit",
-                "binary"
-            ])
-            {
-                plain |= token.Equals(known, StringComparison.OrdinalIgnoreCase);
-            }
-
-            if (!plain)
+            var name = encoding.AsSpan()[part].Trim();
+            if (!name.IsEmpty && !IsPlainName(name))
             {
                 return false;
             }
         }
 
         return true;
+    }
+
+    private static bool IsPlainName(ReadOnlySpan<char> name)
+    {
+        foreach (var plain in PlainEncodings)
+        {
+            if (name.Equals(plain, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>

@@ -158,6 +158,24 @@ public sealed partial class FailureQueueTests
         Assert.Equal("mail", Assert.Single((await ClaimAsync(stores, "mail")).Entries).Subscription);
     }
 
+    [Fact]
+    public async Task Record_AlertQueueIsDeleted_IsRefusedOnceAndThenCreatesTheQueueAgain()
+    {
+        await using var stores = await OpenStoresAsync("mail");
+        var dead = Failed("mail", "dead") with { Status = FailedEventStatus.Dead, NeedsAlert = true };
+        await using (var connection = await ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.QueueDeleteAsync($"{name}.alerts", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+        }
+
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(() => stores.Failures.RecordAsync(dead, Cancel).AsTask());
+
+        Assert.Contains($"'{name}.alerts'", refused.Message, StringComparison.Ordinal);
+        Assert.True(await stores.Failures.RecordAsync(dead, Cancel));
+        Assert.Equal(1, await stores.Failures.CountAsync(Cancel));
+    }
+
     private static FailedEvent Failed(string subscription, string id) => new()
     {
         Subscription = subscription,

@@ -224,7 +224,9 @@ public sealed partial class FailureQueueTests
     [InlineData(0.001, 5)]
     [InlineData(1e6, 3600)]
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
-        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().WaitSteps));
+        Assert.Equal(
+            TimeSpan.FromSeconds(step),
+            RabbitMqRetryStore.NearestStep(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().EffectiveRetrySteps));
 
     private static async Task<IConnection> ConnectAsync() =>
         await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
