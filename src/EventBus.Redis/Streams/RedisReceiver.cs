@@ -107,7 +107,7 @@ internal sealed class RedisReceiver : Receiver
         var expiresAfter = (consumer.ClaimAfter / 3) + StandbyActivityPeriod;
         try
         {
-            var others = await consumer.Connector.AnswerAsync(consumer.Group.OthersAsync(expiresAfter), cancellationToken);
+            var others = await consumer.Connector.AnswerAsync(consumer.Group.OtherConsumersAsync(expiresAfter), cancellationToken);
             if (lease is not null)
             {
                 others.UnionWith(await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));

@@ -65,10 +65,7 @@ internal static class RedisWireFormat
         }
     }
 
-    /// <summary>
-    /// Reads an entry; never throws. An entry with only <c>type</c> and <c>data</c> is valid; other fields have
-    /// defaults.
-    /// </summary>
+    /// <summary>Reads an entry; never throws. All fields but <c>type</c> and <c>data</c> have defaults.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="stream">The stream of the entry.</param>
     /// <param name="names">Creates the id or the event name of an entry that has none.</param>

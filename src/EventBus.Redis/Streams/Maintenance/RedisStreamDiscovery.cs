@@ -61,7 +61,7 @@ internal sealed class RedisStreamDiscovery
         while (true)
         {
             var known = IsOpen
-                ? await consumer.Connector.AnswerAsync(consumer.Positions.Catalog.KnownAsync(), stop)
+                ? await consumer.Connector.AnswerAsync(consumer.Positions.Catalog.KnownStreamsAsync(), stop)
                 : [.. consumer.Positions.Excluded];
             await AddAsync(known, stop);
             var isScanDue = IsOpen && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;

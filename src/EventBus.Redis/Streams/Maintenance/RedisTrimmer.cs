@@ -146,7 +146,7 @@ internal sealed class RedisTrimmer(
         var failed = new Dictionary<string, string>(StringComparer.Ordinal);
         var (unreadNow, goneNow) = (new Dictionary<string, (long, long)>(StringComparer.Ordinal), new HashSet<(string, string)>());
         await catalog.AddAsync(publisher.Streams).WaitAsync(RedisConnector.Answer, names.Time, stop);
-        var known = await catalog.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
+        var known = await catalog.KnownStreamsAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var stream in known.Union(publisher.Streams))
         {
             try

@@ -81,7 +81,7 @@ internal abstract class RedisReadLoop
 
         if (failure is not null)
         {
-            await Consumer.Connector.AnswerAsync(Consumer.Positions.CheckAsync(), stop);
+            await Consumer.Connector.AnswerAsync(Consumer.Positions.DetectDataLossAsync(), stop);
             await ResumeAsync(stop);
         }
 
