@@ -27,9 +27,9 @@ internal sealed class RedisWriteBatch
     /// <summary>Creates a batch, which waits until it is sent.</summary>
     /// <param name="entries">The first entries. The batch owns the list after the call.</param>
     /// <param name="isTransaction">
-    /// True to send the entries as one transaction, without other commands in between. Otherwise as single commands.
+    /// True to send the entries as one transaction, without other commands in between. Otherwise as separate commands.
     /// </param>
-    /// <param name="deadline">Prevents the sending of a batch that still waits, and ends the wait for the answers.</param>
+    /// <param name="deadline">Cancels a batch that still waits to be sent, and the wait for the answers.</param>
     public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool isTransaction, CancellationToken deadline)
     {
         this.entries = entries;

@@ -123,7 +123,7 @@ internal sealed class RedisOrderedReadLoop(
     /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
     private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
     {
-        var (room, epochEnd) = (await RoomAsync(stop), settler.Ended);
+        var (room, epochEnd) = (await RoomAsync(stop), settler.EpochEnded);
         using (var request = Dispatcher.Requests.Begin(room))
         {
             var (bulk, streams) = (await OpenBulkAsync(stop), Consumer.Group.Streams);
