@@ -81,7 +81,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         var read = streams;
         object[] arguments =
         [
-            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
             .. read.Select(stream => (object)stream), .. read.Select(_ => (object)">"),
         ];
 
@@ -97,7 +97,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     {
         object[] arguments =
         [
-            "COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            "COUNT", 1, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
             .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id),
         ];
         return blocking.ExecuteAsync("XREAD", arguments);

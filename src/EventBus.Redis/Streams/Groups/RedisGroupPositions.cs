@@ -38,7 +38,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     public async Task CreateAsync(bool existed, CancellationToken cancellationToken)
     {
         // A scan of the keys gets more time than single commands.
-        using var timeout = cancellationToken.WithTimeout(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
+        using var timeout = cancellationToken.WithTimeout(isOpen ? ScanTimeout : RedisConnector.CommandTimeout, names.Time);
         try
         {
             await CreateAllAsync(existed, timeout.Token).WaitAsync(timeout.Token);

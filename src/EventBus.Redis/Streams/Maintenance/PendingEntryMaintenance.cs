@@ -78,7 +78,7 @@ internal sealed class PendingEntryMaintenance
     /// entries that it holds.
     /// </summary>
     private Task SweepAsync(CancellationToken stop) =>
-        consumer.Connector.AnswerAsync(group.SweepAsync((consumer.ClaimAfter * RemoveAfter) + (RedisConnector.Block * 3)), stop);
+        consumer.Connector.AnswerAsync(group.SweepAsync((consumer.ClaimAfter * RemoveAfter) + (RedisConnector.BlockTime * 3)), stop);
 
     private Task ClaimAllAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimStreamAsync(stream, stop));
 

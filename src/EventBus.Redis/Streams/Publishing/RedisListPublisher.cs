@@ -97,7 +97,7 @@ internal sealed class RedisListPublisher(RedisPublisher publisher, IDatabase dat
         try
         {
             await database.ExecuteAsync("XADD", [stream, "NOMKSTREAM", "0-0", "type", "none"])
-                .WaitAsync(RedisConnector.Answer, time, deadline);
+                .WaitAsync(RedisConnector.CommandTimeout, time, deadline);
         }
         catch (RedisServerException exception) when (RedisErrors.IsPermanent(exception))
         {

@@ -52,7 +52,7 @@ internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
         {
             Volatile.Write(ref askedAt, time.GetTimestamp());
             var limit = await RedisArgumentLimit.AskAsync(arguments => database.ExecuteAsync("CONFIG", arguments))
-                .WaitAsync(RedisConnector.Answer, time, cancellationToken);
+                .WaitAsync(RedisConnector.CommandTimeout, time, cancellationToken);
             Volatile.Write(ref lastKnown, limit);
         }
         catch (Exception)

@@ -72,7 +72,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long requestedAt)
     {
         // The server delivered the entries at most one blocking wait after the request, however long the answer took.
-        var latestDelivery = requestedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency);
+        var latestDelivery = requestedAt + (long)(RedisConnector.BlockTime.TotalSeconds * time.TimestampFrequency);
         var deliveredAt = Math.Min(time.GetTimestamp(), latestDelivery);
         var subscribed = new List<UnackedEntry>();
         var unsubscribed = new List<RedisValue>();

@@ -66,7 +66,7 @@ internal abstract class RedisReadLoop
     protected abstract Task ReadAsync(IDatabase blocking, CancellationToken stop);
 
     /// <summary>Waits for a while, because no stream is known yet.</summary>
-    protected Task WaitForStreamAsync(CancellationToken stop) => Task.Delay(RedisConnector.Block, Consumer.Time, stop);
+    protected Task WaitForStreamAsync(CancellationToken stop) => Task.Delay(RedisConnector.BlockTime, Consumer.Time, stop);
 
     private async Task<IDatabase> PrepareAsync(CancellationToken stop)
     {
