@@ -27,8 +27,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     // BlockTime in addition.
     private static readonly TimeSpan MaxSilence = TimeSpan.FromSeconds(3);
 
-    // The client's own timeout. It measures complete answers, so it must be longer than any answer that the watchdog,
-    // which counts bytes, lets arrive.
+    // The client's own timeout. It measures complete answers and not bytes, so it is so long that it never applies
+    // before the watchdog.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -235,7 +235,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     }
 
     /// <summary>Checks that the server answers, and that its version is supported.</summary>
-    /// <exception cref="EventBusException">The server is too old.</exception>
+    /// <exception cref="EventBusException">
+    /// The server is too old. With the application's connection that is only logged.
+    /// </exception>
     private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {
         await PingAsync(connection).WaitAsync(CommandTimeout, TimeProvider.System);

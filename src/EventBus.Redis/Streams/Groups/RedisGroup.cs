@@ -24,12 +24,12 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>The position after the last entry that a stream has now.</summary>
     public static readonly RedisValue End = "$";
 
-    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it as the request for
-    // new entries.
+    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it like ">", the request
+    // for new entries.
     private static readonly RedisValue AfterAllEntries = "9223372036854775807-0";
 
-    // The idle time that a release sets on an entry. It is longer than the idle time after which instances claim
-    // entries, so that every instance may claim the entry at once.
+    // The idle time that a release sets on an entry. It is longer than any RedisOptions.ClaimAfter, so that every
+    // instance may claim the entry at once.
     private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
 
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; RedisStreamDiscovery adds that

@@ -31,7 +31,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>
     /// A new group begins with the entries that are added from now on. A group that was destroyed continues at its
-    /// position. An open group that is known begins at the start of the streams that were created since.
+    /// position. An open group that exists begins at the first entry of the streams that were created since.
     /// </remarks>
     /// <param name="existed">True if the group existed in all its streams, so that a missing one was destroyed.</param>
     /// <param name="cancellationToken">Cancels the call, which also has a timeout.</param>

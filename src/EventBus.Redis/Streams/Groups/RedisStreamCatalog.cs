@@ -26,7 +26,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
     private const string RecordScript = """
         local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
         if groups.err then
-          -- There is no stream.
+          -- There is no stream, or its key cannot be used.
           return false
         end
         for _, each in ipairs(groups) do

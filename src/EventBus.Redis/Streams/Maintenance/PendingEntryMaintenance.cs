@@ -87,8 +87,8 @@ internal sealed class PendingEntryMaintenance
         var cursor = RedisGroup.Start;
         do
         {
-            // Claims may exceed the capacity of reads, which is at least one entry of each stream, by the number of
-            // handlers. So a flood of new events does not delay the entries of dead consumers.
+            // Reads hold at most Capacity entries, and one more of each stream. Claims may exceed that by the number of
+            // handlers, so that a flood of new events does not delay the entries of dead consumers.
             var room = Math.Min(PageSize, consumer.Capacity + group.Streams.Count + consumer.Subscription.Concurrency - entries.Count);
             if (room <= 0)
             {

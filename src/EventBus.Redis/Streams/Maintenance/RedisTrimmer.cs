@@ -39,7 +39,7 @@ internal sealed class RedisTrimmer(
     private readonly string trimmerId = RedisTopology.NewConsumer();
 
     // The results of the last round. Written by one loop and read by other threads.
-    private volatile Results last = new();
+    private volatile Results lastResults = new();
 
     // The streams and groups that were logged. Each is logged once, and again if the condition ended in between.
     private readonly HashSet<string> loggedStreams = [];
@@ -49,12 +49,12 @@ internal sealed class RedisTrimmer(
     /// <summary>
     /// The data of the health check about streams and groups that are not used, by the name of stream or group.
     /// </summary>
-    public IReadOnlyDictionary<string, object> Data => last.UnreadStreams
+    public IReadOnlyDictionary<string, object> Data => lastResults.UnreadStreams
         .Select(each => KeyValuePair.Create<string, object>(
             each.Key,
             $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are "
                 + $"kept; {each.Value.CutOff} older ones were deleted recently."))
-        .Concat(last.InactiveGroups.Select(each => KeyValuePair.Create<string, object>(
+        .Concat(lastResults.InactiveGroups.Select(each => KeyValuePair.Create<string, object>(
             $"{each.Stream} {each.Group}",
             $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
@@ -69,7 +69,7 @@ internal sealed class RedisTrimmer(
         }
     }
 
-    private string? UnreadProblem => last.UnreadStreams.Where(each => each.Value.CutOff > 0)
+    private string? UnreadProblem => lastResults.UnreadStreams.Where(each => each.Value.CutOff > 0)
         .Select(each => $"No consumer group reads the stream '{each.Key}': only its latest {options.MaxUnreadLength} events are kept "
             + $"({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}), and {each.Value.CutOff} older ones were deleted recently. "
             + "Subscribe to these events, or stop publishing them.")
@@ -80,7 +80,7 @@ internal sealed class RedisTrimmer(
     {
         get
         {
-            var results = last;
+            var results = lastResults;
             if (results.Failures.Count > 0)
             {
                 var failures = results.Failures.Take(MaxReported);
@@ -166,8 +166,8 @@ internal sealed class RedisTrimmer(
             }
         }
 
-        LogChanges(last, results);
-        last = results;
+        LogChanges(lastResults, results);
+        lastResults = results;
     }
 
     private void LogChanges(Results before, Results now)

@@ -80,7 +80,8 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     }
 
     /// <summary>
-    /// True if an event is longer than the last known limit of Redis. Ask for the limit again before it is rejected.
+    /// True if an event is longer than the last known limit of Redis. The limit may have been raised: call
+    /// <see cref="RedisSizeLimit.CheckAsync"/> before the event is rejected.
     /// </summary>
     public bool IsTooLarge(Envelope envelope) =>
         envelope.Body.Length >= RedisArgumentLimit.Smallest && limit.IsExceededBy(envelope);

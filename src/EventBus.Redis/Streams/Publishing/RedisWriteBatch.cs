@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Collects entries that are sent to Redis in one write and share a deadline. <see cref="RedisPublisher"/> fills and
-/// sends it.
+/// Represents a batch of entries that are sent to Redis in one write and share a deadline.
+/// <see cref="RedisPublisher"/> fills and sends it.
 /// </summary>
 internal sealed class RedisWriteBatch
 {

@@ -106,7 +106,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
             consumer.Log.DeliveriesLost(late, consumer.Subscription.Name);
         }
 
-        // The entries arrive in stream order.
+        // The entries arrive in stream order, so this is the newest one.
         consumer.Group.RecordRead(stream, last);
         return (subscribed, [.. unsubscribed]);
     }

@@ -23,7 +23,7 @@ internal sealed class RedisOrderedReadLoop(
     private readonly OrderedEntrySettler settler = settler;
     private readonly FencedCommands commands = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
 
-    // The last entry that was delivered of each stream whose pending entries were taken over.
+    // The last delivered entry of each stream whose pending entries were taken over.
     private readonly Dictionary<RedisKey, RedisValue> positions = [];
 
     // The delay between two requests for the lease while another instance holds it.
@@ -77,7 +77,7 @@ internal sealed class RedisOrderedReadLoop(
 
     private async Task<bool> TryTakeLeaseAsync(CancellationToken stop)
     {
-        // Pending entries are taken over after each request, because some may be of an answer that was lost.
+        // All pending entries are taken over again, because some may be of an answer that was lost.
         positions.Clear();
         var taken = await Consumer.Connector.AnswerAsync(lease.TryTakeAsync(), stop);
         if (!settler.TryBegin(taken))

@@ -18,7 +18,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     /// <summary>The timeout of each step of closing a receiver.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    private const int MaxPending = 10_000;
+    // The maximum number of pending entries of a stream that are searched for unseen ones.
+    private const int MaxSearched = 10_000;
 
     // One queue for each stream, so that a stream whose entries cannot be acknowledged does not delay others.
     private readonly Dictionary<RedisKey, (RedisAckQueue Queue, Task Running)> ackQueues = [];
@@ -70,8 +71,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         }
     }
 
-    /// <summary>Acknowledges no further entries.</summary>
-    /// <returns>Completes when all handled entries are acknowledged.</returns>
+    /// <summary>Takes no further entries for acknowledgement.</summary>
+    /// <returns>A task that completes when all handled entries are acknowledged.</returns>
     public Task CompleteAcksAsync()
     {
         lock (acksGate)
@@ -183,7 +184,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         try
         {
             var held = entries.IdsOf(stream);
-            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxPending);
+            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxSearched);
 
             // The delivery in the lost answer does not count.
             var unseen = pending
