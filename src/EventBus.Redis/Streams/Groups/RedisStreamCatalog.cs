@@ -10,8 +10,8 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// <para>
-/// An open group is the group of a subscription with a leading wildcard: it reads every stream, also those that are
-/// created later.
+/// An open group is the group of a subscription with a leading wildcard (<see cref="RedisTopology.IsOpen"/>): it reads
+/// every stream, also those that are created later.
 /// </para>
 /// <para>
 /// Reading a stream does not need this data. A key with another type, or without access for the user, counts as empty:

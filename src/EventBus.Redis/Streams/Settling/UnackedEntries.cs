@@ -13,7 +13,7 @@ internal sealed class UnackedEntries
     private readonly Lock gate = new();
     private readonly Dictionary<EntryKey, UnackedEntry> entries = [];
 
-    // Needs no bound: the read loops limit the number of entries that are held (RedisConsumer.Capacity).
+    // Needs no bound, because the number of entries that are held is limited (RedisConsumer.Capacity).
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
 
     // The next removal, for which only the read loop waits. Null while it does not wait.
