@@ -19,7 +19,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private volatile RedisReceiver[] receivers = [];
     private readonly CancellationTokenSource stop = new();
 
-    // Set by the start; null before it.
+    // Set by StartAsync.
     private IConnectionMultiplexer? connection;
     private RedisStreamCatalog? catalog;
     private RedisTrimmer? trimmer;
