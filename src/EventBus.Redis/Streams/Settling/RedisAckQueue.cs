@@ -14,8 +14,8 @@ internal sealed class RedisAckQueue
 {
     private const int MaxBatchEntries = 256;
 
-    // The number of consecutive failures from which on they are reported.
-    private const int FailuresBeforeReport = 3;
+    // The first failures in a row are not reported, because a retry usually succeeds.
+    private const int FirstReportedFailure = 3;
 
     private readonly RedisKey stream;
     private readonly RedisConsumer consumer;
@@ -29,7 +29,9 @@ internal sealed class RedisAckQueue
 
     public RedisAckQueue(RedisKey stream, RedisConsumer consumer, UnackedEntries entries)
     {
-        (this.stream, this.consumer, this.entries) = (stream, consumer, entries);
+        this.stream = stream;
+        this.consumer = consumer;
+        this.entries = entries;
         supervisor = new SupervisedLoop(
             $"{consumer.Subscription.Name}: acknowledging of {stream}",
             consumer.Time,
@@ -37,7 +39,7 @@ internal sealed class RedisAckQueue
             (logger, _, error) => logger.MaintenanceFails(consumer.Subscription.Name, $"acknowledge handled events of {stream}", error))
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < FailuresBeforeReport,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < FirstReportedFailure,
         };
     }
 
