@@ -14,11 +14,11 @@ public sealed class FencedCommandsTests
         await redis.Database.StreamAddAsync(redis.ParcelStream, "type", "parcel.sent");
         var fence = new FencedCommands(lease, "app:parcels", "me");
 
-        Assert.True(FencedCommands.IsRefusal(
+        Assert.True(FencedCommands.IsFenced(
             await Assert.ThrowsAsync<RedisServerException>(() => fence.ReadNewAsync(redis.Database, "mine", [redis.ParcelStream], 10))));
         Assert.Equal(0, await redis.PendingAsync());
         await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "they", ">", 1);
-        Assert.True(FencedCommands.IsRefusal(await Assert.ThrowsAsync<RedisServerException>(
+        Assert.True(FencedCommands.IsFenced(await Assert.ThrowsAsync<RedisServerException>(
             () => fence.TakeOverAsync(redis.Database, "mine", redis.ParcelStream, RedisGroup.Start, 10))));
         Assert.Equal(
             "they",

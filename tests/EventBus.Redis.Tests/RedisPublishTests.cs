@@ -70,7 +70,7 @@ public sealed class RedisPublishTests
         configuration.BacklogPolicy = BacklogPolicy.FailFast;
         await using var nowhere = await ConnectionMultiplexer.ConnectAsync(configuration);
         using var deadline = new CancellationTokenSource(TestRedis.Patience);
-        var write = new RedisWriteBatch([("stream", [new("id", "1")]), ("stream", [new("id", "2")])], together: false, deadline.Token);
+        var write = new RedisWriteBatch([("stream", [new("id", "1")]), ("stream", [new("id", "2")])], isTransaction: false, deadline.Token);
 
         write.Send(nowhere.GetDatabase());
         await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);

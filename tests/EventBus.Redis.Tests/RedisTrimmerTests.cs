@@ -149,7 +149,7 @@ public sealed partial class RedisTrimmerTests
 
         health = await TestRedis.HealthAsync(transport, HealthStatus.Degraded);
         Assert.Contains(stream!, health.Description, StringComparison.Ordinal);
-        Assert.Contains("cut off", (string)health.Data[stream!], StringComparison.Ordinal);
+        Assert.Contains("deleted recently", (string)health.Data[stream!], StringComparison.Ordinal);
         Assert.Equal(Limit, await LengthAsync(redis, length => length == Limit, stream));
         Assert.Equal(
             $"p-{Count}",

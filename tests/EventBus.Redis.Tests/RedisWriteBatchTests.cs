@@ -26,7 +26,7 @@ public sealed class RedisWriteBatchTests
         using var deadline = new CancellationTokenSource();
         var database = DispatchProxy.Create<IDatabase, SilentDatabase>();
         var entries = new WatchedEntries();
-        var write = new RedisWriteBatch(entries, together: false, deadline.Token);
+        var write = new RedisWriteBatch(entries, isTransaction: false, deadline.Token);
         var outcomeAtMoment = default(Task<PublishOutcome>);
         entries.Counted = () => Pass(Moment.WhileRoomForItsAnswersIsMade);
         ((SilentDatabase)(object)database).Asked = () => Pass(Moment.WhileItIsHandedOver);

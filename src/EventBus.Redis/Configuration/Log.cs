@@ -161,7 +161,7 @@ internal static partial class Log
             + "the stream was deleted, the key is not a stream, or the user has no right to access it")]
     public static partial void NotAcknowledged(this ILogger log, int count, string stream, string subscription, Exception exception);
 
-    [LoggerMessage(219, LogLevel.Error, "Redis was reached after the start, but cannot be used: {Reason}")]
+    [LoggerMessage(219, LogLevel.Error, "Redis was reached, but the bus cannot work with it: {Reason}")]
     public static partial void ServerRejected(this ILogger log, string reason);
 
     [LoggerMessage(

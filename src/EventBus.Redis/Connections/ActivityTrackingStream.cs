@@ -3,33 +3,35 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Wraps one connection and tracks its last activity.</summary>
+/// <summary>Wraps the stream of one connection and tracks its last activity.</summary>
+/// <param name="inner">The stream.</param>
+/// <param name="socket">The socket of the connection; null if it has none.</param>
+/// <param name="type">The kind of commands that the connection carries.</param>
+/// <param name="closed">Called when the stream is disposed.</param>
 internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, ConnectionType type, Action<ActivityTrackingStream> closed)
     : Stream
 {
-    // A long write is split, so that its progress counts as activity.
+    // A longer write is split, so that its progress counts as activity.
     private const int MaxWriteBytes = 64 * 1024;
 
-    // A write that takes longer has waited for the other side. A faster one only shows that a local buffer had room.
+    // A write that takes longer has waited for the server. A faster one only shows that a local buffer had room.
     private static readonly TimeSpan LongWrite = TimeSpan.FromMilliseconds(5);
 
     private long activeAt = TimeProvider.System.GetTimestamp();
 
     // The start of the first write after the last received byte; 0 for none.
-    private long requestedAt;
+    private long unansweredSince;
 
     public ConnectionType Type => type;
 
     public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref activeAt));
 
-    /// <summary>
-    /// The time for which sent data has had no answer, not a single byte; zero if everything was answered.
-    /// </summary>
+    /// <summary>The time since the first write after the last received byte; zero if there was no such write.</summary>
     public TimeSpan Unanswered
     {
         get
         {
-            var since = Volatile.Read(ref requestedAt);
+            var since = Volatile.Read(ref unansweredSince);
             return since == 0 ? TimeSpan.Zero : TimeProvider.System.GetElapsedTime(since);
         }
     }
@@ -48,7 +50,7 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Shuts the connection down, as if the other side had closed it.</summary>
+    /// <summary>Shuts the connection down, as if the server had closed it.</summary>
     public void Shutdown()
     {
         try
@@ -61,12 +63,12 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         }
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => Received(inner.Read(buffer, offset, count));
+    public override int Read(byte[] buffer, int offset, int count) => RecordRead(inner.Read(buffer, offset, count));
 
-    public override int Read(Span<byte> buffer) => Received(inner.Read(buffer));
+    public override int Read(Span<byte> buffer) => RecordRead(inner.Read(buffer));
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        Received(await inner.ReadAsync(buffer, cancellationToken));
+        RecordRead(await inner.ReadAsync(buffer, cancellationToken));
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
@@ -75,26 +77,26 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
-        RequestSent();
+        RecordWriteBegun();
         while (buffer.Length > 0)
         {
             var piece = buffer[..Math.Min(buffer.Length, MaxWriteBytes)];
             var begunAt = TimeProvider.System.GetTimestamp();
             inner.Write(piece);
-            PieceSent(begunAt);
+            RecordPiece(begunAt);
             buffer = buffer[piece.Length..];
         }
     }
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        RequestSent();
+        RecordWriteBegun();
         while (buffer.Length > 0)
         {
             var piece = buffer[..Math.Min(buffer.Length, MaxWriteBytes)];
             var begunAt = TimeProvider.System.GetTimestamp();
             await inner.WriteAsync(piece, cancellationToken);
-            PieceSent(begunAt);
+            RecordPiece(begunAt);
             buffer = buffer[piece.Length..];
         }
     }
@@ -121,20 +123,20 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         base.Dispose(disposing);
     }
 
-    private int Received(int count)
+    private int RecordRead(int count)
     {
         if (count > 0)
         {
-            Volatile.Write(ref requestedAt, 0);
+            Volatile.Write(ref unansweredSince, 0);
             Volatile.Write(ref activeAt, TimeProvider.System.GetTimestamp());
         }
 
         return count;
     }
 
-    private void RequestSent() => Interlocked.CompareExchange(ref requestedAt, TimeProvider.System.GetTimestamp(), 0);
+    private void RecordWriteBegun() => Interlocked.CompareExchange(ref unansweredSince, TimeProvider.System.GetTimestamp(), 0);
 
-    private void PieceSent(long begunAt)
+    private void RecordPiece(long begunAt)
     {
         var now = TimeProvider.System.GetTimestamp();
         if (TimeProvider.System.GetElapsedTime(begunAt, now) > LongWrite)

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Determines the maximum length of one argument. If an argument is longer, Redis closes the connection, and all other
-/// commands on it fail too.
+/// Determines the maximum length of one argument of a command. If an argument is longer, Redis closes the connection,
+/// and all other commands on it fail too.
 /// </summary>
 internal static class RedisArgumentLimit
 {
@@ -14,7 +14,7 @@ internal static class RedisArgumentLimit
     public const long Usual = 512 * 1024 * 1024;
 
     /// <summary>
-    /// The smallest limit that Redis allows (proto-max-bulk-len). Only an argument of this length or more has to be
+    /// The smallest value to which the limit (proto-max-bulk-len) can be set. A shorter argument does not have to be
     /// compared with the limit.
     /// </summary>
     public const long Smallest = 1024 * 1024;

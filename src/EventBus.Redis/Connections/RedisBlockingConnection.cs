@@ -18,37 +18,39 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
     /// </exception>
     public async Task<IDatabase> OpenAsync()
     {
-        Task<ConnectionMultiplexer> current;
+        Task<ConnectionMultiplexer> connection;
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isClosed, this);
-            if (opening is null or { IsFaulted: true })
+            if (opening is null || opening.IsFaulted)
             {
                 opening = connector.OpenBlockingAsync();
             }
 
-            current = opening;
+            connection = opening;
         }
 
-        return (await current).GetDatabase();
+        return (await connection).GetDatabase();
     }
 
     /// <summary>
-    /// Cancels commands that wait at the server, now or as soon as the connection is open. Never throws.
+    /// Closes the connection and cancels its commands. A connection that is being opened is closed as soon as it is
+    /// open. Never throws.
     /// </summary>
     public async Task CloseAsync()
     {
-        Task<ConnectionMultiplexer>? current;
+        Task<ConnectionMultiplexer>? opened;
         lock (gate)
         {
-            (current, isClosed) = (opening, true);
+            opened = opening;
+            isClosed = true;
         }
 
         try
         {
-            if (current is not null)
+            if (opened is not null)
             {
-                await using var connection = await current;
+                await using var connection = await opened;
                 await connection.CloseAsync(allowCommandsToComplete: false);
             }
         }

@@ -20,23 +20,27 @@ internal static class RedisConnectionSource
         var log = Log.Create(services);
         if (configuration is not null)
         {
-            return new RedisConnector(Checked(Parse(configuration, call), call), $"{call}(...)", log);
+            var parsed = Parse(configuration, call);
+            RequireSslHost(parsed, call);
+            return new RedisConnector(parsed, $"{call}(...)", log);
         }
 
         var registered = services.GetService<IConnectionMultiplexer>()
             ?? throw new InvalidOperationException(
                 $"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register "
                     + "one, or pass a connection string: localhost:6379,password=...");
-        return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { ApplicationConnection = registered };
+        var options = OptionsOf(registered, call);
+        RequireSslHost(options, call);
+        return new RedisConnector(options, $"{call}()", log) { ApplicationConnection = registered };
     }
 
     /// <summary>
-    /// Requires an SSL host for TLS with sentinels: the client does not know the host name whose certificate it
-    /// verifies.
+    /// Requires an SSL host for TLS with sentinels: they name addresses, and the client cannot verify a certificate
+    /// without a host name.
     /// </summary>
-    private static ConfigurationOptions Checked(ConfigurationOptions options, string call)
+    private static void RequireSslHost(ConfigurationOptions options, string call)
     {
-        // SslHost falls back to the host of the endpoints; without endpoints only an explicit value is left.
+        // SslHost defaults to the host of the endpoints. In a copy without endpoints it is only the configured value.
         var own = options.Clone();
         own.EndPoints.Clear();
         var needsHost = options.ServiceName is not null && options.Ssl;
@@ -45,8 +49,6 @@ internal static class RedisConnectionSource
             throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a "
                 + "name that the certificates of all servers and sentinels contain.");
         }
-
-        return options;
     }
 
     private static ConfigurationOptions Parse(string configuration, string call)

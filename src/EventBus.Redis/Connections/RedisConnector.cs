@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Opens connections: one that is shared, and separate ones for each receiver, because a blocking read delays all
-/// commands behind it. Thread-safe.
+/// Opens connections: one that the transport and the stores share, and separate ones for each receiver, because a
+/// blocking read delays all commands behind it. Thread-safe.
 /// </summary>
 /// <param name="configuration">The configuration of the connections.</param>
 /// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
@@ -15,30 +15,31 @@ namespace EventBus;
 internal sealed class RedisConnector(ConfigurationOptions configuration, string call, ILogger log)
 {
     /// <summary>The time for which a read waits at the server for new entries.</summary>
-    public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan BlockTime = TimeSpan.FromSeconds(1);
 
     /// <summary>The delay after the first failure of a loop, for <see cref="SupervisedLoop.FirstDelay"/>.</summary>
     public static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The timeout of all answers over the application's connection, and of short answers.</summary>
-    public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
+    /// <summary>The timeout of commands over the application's connection, and of those with a short answer.</summary>
+    public static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(5);
 
-    // The maximum time without activity, in addition to the time for which the server was asked to wait.
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+    // The time without activity after which the watchdog closes a connection. A connection for blocking reads gets
+    // BlockTime in addition.
+    private static readonly TimeSpan MaxSilence = TimeSpan.FromSeconds(3);
 
-    // The client's own timeout. It measures complete answers, so it must not end before the watchdog, which counts
-    // bytes.
+    // The client's own timeout. It measures complete answers and not bytes, so it is so long that it never applies
+    // before the watchdog.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    // A placeholder. No connection uses it, because the sentinels name the endpoint.
-    private const int PrimaryPort = 6379;
+    // A placeholder: with sentinels, RedisConnectionActivity replaces the endpoint by the one that they name.
+    private const int PlaceholderPort = 6379;
 
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
 
-    // Exists while the shared connection has users.
+    // Created when the shared connection gets its first user, and closed when the last one has released it.
     private RedisSentinels? sentinels;
     private int users;
 
@@ -49,10 +50,10 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     public IConnectionMultiplexer? ApplicationConnection { get; init; }
 
     /// <summary>
-    /// The timeout of an answer over the shared connection. None while the connection is active, because the watchdog
-    /// closes an inactive one. The application's connection has no watchdog, but a timeout.
+    /// The timeout of an answer over the shared connection. Infinite for a connection that the bus has opened, because
+    /// its watchdog closes it if it is inactive. The application's connection has no watchdog.
     /// </summary>
-    public TimeSpan AnswerTimeout => ApplicationConnection is null ? Timeout.InfiniteTimeSpan : Answer;
+    public TimeSpan AnswerTimeout => ApplicationConnection is null ? Timeout.InfiniteTimeSpan : CommandTimeout;
 
     /// <summary>
     /// Returns the connection that the transport and the stores share. Each successful call requires one call of
@@ -101,21 +102,23 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>Closes the shared connection when its last user has released it. Never throws.</summary>
     public async Task ReleaseAsync()
     {
-        Task<IConnectionMultiplexer>? last = null;
-        RedisSentinels? asked = null;
+        Task<IConnectionMultiplexer>? unused = null;
+        RedisSentinels? unusedSentinels = null;
         lock (gate)
         {
             users--;
             if (users == 0)
             {
-                (last, shared, asked) = (shared, null, sentinels);
+                unused = shared;
+                unusedSentinels = sentinels;
+                shared = null;
             }
         }
 
-        if (last is not null)
+        if (unused is not null)
         {
-            var closing = ApplicationConnection is null ? CloseAsync(last) : Task.CompletedTask;
-            var closingSentinels = asked?.CloseAsync() ?? Task.CompletedTask;
+            var closing = ApplicationConnection is null ? CloseAsync(unused) : Task.CompletedTask;
+            var closingSentinels = unusedSentinels?.CloseAsync() ?? Task.CompletedTask;
             await Task.WhenAll(closing, closingSentinels)
                 .WaitAsync(CloseTimeout, TimeProvider.System)
                 .Quietly();
@@ -126,12 +129,13 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <exception cref="EventBusException">Redis refuses a connection with the application's settings.</exception>
     public async Task<ConnectionMultiplexer> OpenBlockingAsync()
     {
-        var connection = await OpenAsync(Block + Silence);
+        var connection = await OpenAsync(BlockTime + MaxSilence);
         try
         {
             if (ApplicationConnection is not null)
             {
-                await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
+                // Its configuration was read from a text, so it may be incomplete.
+                await connection.GetDatabase().PingAsync().WaitAsync(CommandTimeout, TimeProvider.System);
             }
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
@@ -145,6 +149,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
                         + "code. Pass a connection string instead.",
                     exception);
             }
+
+            // Redis cannot be reached now: the client connects later.
         }
 
         return connection;
@@ -171,13 +177,13 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
     {
-        var connection = ApplicationConnection ?? await OpenAsync(Silence);
+        var connection = ApplicationConnection ?? await OpenAsync(MaxSilence);
         try
         {
             await CheckServerAsync(connection);
             return connection;
         }
-        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisErrors.IsRefusal(exception))
+        catch (Exception exception) when (!failFast && IsTemporary(exception))
         {
             log.StartedDegraded();
             connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
@@ -209,6 +215,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
+    private static bool IsTemporary(Exception exception) =>
+        (exception is RedisException or TimeoutException) && !RedisErrors.IsRefusal(exception);
+
     private async Task TryCheckServerAsync(IConnectionMultiplexer connection)
     {
         try
@@ -221,79 +230,60 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
-            // A failure of this check is ignored, because the check only produces warnings.
+            // The server could not be checked. Nothing depends on that: the check only logs.
         }
     }
 
     /// <summary>Checks that the server answers, and that its version is supported.</summary>
-    /// <exception cref="EventBusException">The server is too old.</exception>
+    /// <exception cref="EventBusException">
+    /// The server is too old. With the application's connection that is only logged.
+    /// </exception>
     private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {
+        await PingAsync(connection).WaitAsync(CommandTimeout, TimeProvider.System);
         if (ApplicationConnection == connection)
         {
-            // The application's connection may not allow admin commands.
-            await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
-            await using var own = await OpenAsync(Silence);
+            // The application's connection may not allow admin commands, so a separate one checks the server.
+            await using var own = await OpenAsync(MaxSilence);
             await TryCheckServerAsync(own);
             return;
         }
 
-        await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
         await new RedisServerCheck(connection, call, log).RunAsync();
     }
 
-    /// <summary>
-    /// Queries the roles when a server refuses a write because it is no longer the primary. The client itself queries
-    /// them only once a minute.
-    /// </summary>
-    private void RefreshPrimary(ConnectionMultiplexer connection, RedisConnectionActivity activity, RedisErrorEventArgs error)
-    {
-        if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
-        {
-            return;
-        }
-
-        if (sentinels is not null)
-        {
-            activity.CloseConnections(error.EndPoint);
-        }
-        else
-        {
-            _ = RedisWatchdog.RefreshPrimaryAsync(connection);
-        }
-    }
-
-    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan silence)
+    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan maxSilence)
     {
         var own = configuration.Clone();
-        var asked = sentinels;
-        var activity = new RedisConnectionActivity(own.Tunnel, asked);
+        var currentSentinels = sentinels;
+        var activity = new RedisConnectionActivity(own.Tunnel, currentSentinels);
         own.Tunnel = activity;
-        if (asked is not null)
+        if (currentSentinels is not null)
         {
-            // A single endpoint, resolved by the tunnel when it connects.
+            // A single endpoint, which the tunnel replaces by the primary when it connects.
             own.EndPoints.Clear();
-            own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PrimaryPort));
-            (own.ServiceName, own.ResolveDns) = (null, false);
+            own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PlaceholderPort));
+            own.ServiceName = null;
+            own.ResolveDns = false;
         }
 
         own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
 
-        // The client treats INFO as an admin command. It reports whether Redis persists accepted data.
+        // For INFO, which the client treats as an admin command. See RedisServerCheck.
         own.AllowAdmin = true;
 
-        // The client reconnects by itself. A command that cannot be sent now fails now, and is not sent later and out
-        // of order.
+        // The client reconnects by itself. A command that cannot be sent now fails at once; otherwise it would be sent
+        // later and out of order.
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
 
-        // After the connection is open, this limits how long the client waits for unreachable servers before it asks
-        // the others which server is the primary.
+        // The client reads this value again at each later query of the roles: it limits the wait for unreachable
+        // servers.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
-        connection.ErrorMessage += (_, error) => RefreshPrimary(connection, activity, error);
-        _ = new RedisWatchdog(activity, silence).RunAsync(connection);
+        connection.ErrorMessage += (_, error) => activity.FindPrimaryAfter(error, connection);
+        _ = new RedisWatchdog(activity, maxSilence).RunAsync(connection);
         return connection;
     }
 }

@@ -3,14 +3,14 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Classifies the errors with which Redis refuses a command.</summary>
+/// <summary>Classifies the errors of Redis and of its client.</summary>
 internal static class RedisErrors
 {
     /// <summary>True if a key holds a different type than the command needs.</summary>
     public static bool IsWrongType(Exception exception) =>
         exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
-    /// <summary>True if a group or its stream does not exist. The read loop creates both again.</summary>
+    /// <summary>True if a consumer group or its stream does not exist. The read loop creates both again.</summary>
     public static bool IsGone(Exception exception) =>
         exception is RedisServerException && (exception.Message.Contains("NOGROUP", StringComparison.Ordinal)
             || exception.Message.Contains("no such key", StringComparison.Ordinal));
@@ -24,8 +24,8 @@ internal static class RedisErrors
         exception is RedisServerException && exception.Message.Contains("NOPERM", StringComparison.Ordinal);
 
     /// <summary>
-    /// True if Redis answers and denies access to this user, so that a retry cannot help. Other errors may be
-    /// temporary: Redis is loading, busy, a replica, or short of memory.
+    /// True if Redis denies this user access (the login, a command or a key), so that a retry cannot help. Inner
+    /// exceptions count too.
     /// </summary>
     public static bool IsRefusal(Exception? exception) => exception switch
     {
@@ -53,14 +53,18 @@ internal static class RedisErrors
         exception is RedisServerException && exception.Message.StartsWith("EXECABORT", StringComparison.Ordinal);
 
     /// <summary>
-    /// True if the start or the end of a transaction was refused. Its commands may have been executed nevertheless.
+    /// True if the start (MULTI) or the end (EXEC) of a transaction was refused. Its commands may have been executed
+    /// nevertheless.
     /// </summary>
     public static bool IsOfTransaction(Exception exception) =>
         exception is RedisServerException && (exception.Message.Contains("'exec'", StringComparison.OrdinalIgnoreCase)
             || exception.Message.Contains("'multi'", StringComparison.OrdinalIgnoreCase)
             || exception.Message.Contains("EXEC without MULTI", StringComparison.Ordinal));
 
-    /// <summary>True if the error concerns one key, and lasts until the key or the rights to it change.</summary>
+    /// <summary>
+    /// True if the error concerns one key: it has the wrong type, or the user has no right to it. The error lasts until
+    /// the key or the right changes.
+    /// </summary>
     public static bool IsOfKey(Exception exception) => IsWrongType(exception) || IsKeyDenied(exception);
 
     /// <summary>
@@ -70,8 +74,8 @@ internal static class RedisErrors
         exception is RedisConnectionException or TimeoutException or OperationCanceledException or ObjectDisposedException;
 
     /// <summary>
-    /// Returns failed or rejected only if the event was certainly not stored: Redis refused it, or it was not sent.
-    /// Rejected means that a retry cannot help.
+    /// Gets the outcome of a publish that ended with an error: failed or rejected only if the event was certainly not
+    /// stored. Rejected means that a retry cannot help.
     /// </summary>
     public static PublishOutcome OutcomeOf(Exception exception)
     {

@@ -7,9 +7,10 @@ namespace EventBus;
 
 /// <summary>Asks sentinels which server is the primary. Thread-safe.</summary>
 /// <remarks>
-/// Each new connection of the bus asks all sentinels and connects to the server that most of them name. The client's
-/// own sentinel support accepts any server that reports itself as a primary. After a failover, a former primary that
-/// returns still reports itself as one until a sentinel reconfigures it. Data that it accepts in the meantime is lost.
+/// Before each new connection, the bus asks all sentinels, and connects to the server that most of them name. The
+/// client's own support of sentinels accepts any server that reports itself as a primary. After a failover, a former
+/// primary that returns still reports itself as one until a sentinel reconfigures it. Data that it accepts in the
+/// meantime is lost.
 /// </remarks>
 /// <param name="configuration">The application's configuration, with the name of the service.</param>
 /// <param name="log">
@@ -17,12 +18,13 @@ namespace EventBus;
 /// </param>
 internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger log)
 {
-    private const string Finding = "finding the primary";
+    // The name of the search in the log.
+    private const string Activity = "finding the primary";
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
-    private Task<ConnectionMultiplexer>? connecting;
+    private Task<ConnectionMultiplexer>? opening;
     private volatile string? problem;
     private bool isClosed;
 
@@ -38,13 +40,13 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         {
             var primary = await AskAsync();
             problem = null;
-            log.Working(Finding);
+            log.Working(Activity);
             return primary;
         }
         catch (Exception exception) when (exception is not ObjectDisposedException)
         {
             problem = exception.Message;
-            log.Failing(Finding, exception, logger => logger.NoPrimary(configuration.ServiceName!, exception));
+            log.Failing(Activity, exception, logger => logger.NoPrimary(configuration.ServiceName!, exception));
             throw;
         }
     }
@@ -52,17 +54,19 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
     /// <summary>Closes the connections to the sentinels. They are not opened again. Never throws.</summary>
     public async Task CloseAsync()
     {
-        Task<ConnectionMultiplexer>? last;
+        Task<ConnectionMultiplexer>? opened;
         lock (gate)
         {
-            (last, connecting, isClosed) = (connecting, null, true);
+            opened = opening;
+            opening = null;
+            isClosed = true;
         }
 
         try
         {
-            if (last is not null)
+            if (opened is not null)
             {
-                await using var connection = await last;
+                await using var connection = await opened;
             }
         }
         catch (Exception)
@@ -75,6 +79,8 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
     {
         var connection = await ConnectAsync();
         var answers = await Task.WhenAll(connection.GetServers().Select(AskOneAsync));
+
+        // The answer that most sentinels gave.
         return answers.OfType<EndPoint>().GroupBy(answer => answer).MaxBy(group => group.Count())?.Key
             ?? throw new RedisConnectionException(
                 ConnectionFailureType.UnableToConnect,
@@ -90,7 +96,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
             }
             catch (Exception)
             {
-                // Other sentinels answer.
+                // A sentinel without an answer does not count.
                 return null;
             }
         }
@@ -101,12 +107,12 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isClosed, this);
-            if (connecting is null or { IsFaulted: true })
+            if (opening is null || opening.IsFaulted)
             {
-                connecting = OpenAsync();
+                opening = OpenAsync();
             }
 
-            return connecting;
+            return opening;
         }
     }
 
@@ -116,7 +122,8 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
-        (own.User, own.Password) = (configuration.SentinelUser, configuration.SentinelPassword);
+        own.User = configuration.SentinelUser;
+        own.Password = configuration.SentinelPassword;
 
         // The client waits up to this time for a sentinel that is unreachable.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)AnswerTimeout.TotalMilliseconds);

@@ -4,30 +4,31 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Checks the version and the persistence of a server. A check that only informs does not prevent the start: the user
-/// may lack the right to it.
+/// Checks the version and the persistence of a server. Only a version that is too old is an error. A server without
+/// persistence, and a check for which the user has no rights, are logged.
 /// </summary>
 /// <param name="connection">A connection that may run admin commands.</param>
 /// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
 /// <param name="log">The log for warnings.</param>
 internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string call, ILogger log)
 {
-    // Required for XAUTOCLAIM and trimming by id.
-    private static readonly Version Oldest = new(6, 2);
+    // The first version with XAUTOCLAIM and trimming by id.
+    private static readonly Version MinVersion = new(6, 2);
 
     /// <summary>Runs the check.</summary>
     /// <exception cref="EventBusException">The server is too old.</exception>
     public async Task RunAsync()
     {
         var server = await InfoAsync("server");
-        var reported = server?.GetValueOrDefault("redis_version") ?? await GreetingAsync();
+        var reported = server?.GetValueOrDefault("redis_version") ?? await HelloVersionAsync();
         if (!Version.TryParse(reported, out var version))
         {
-            log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
+            log.NotChecked($"whether the version of Redis is {MinVersion} or later", "INFO and HELLO");
         }
-        else if (version < Oldest)
+        else if (version < MinVersion)
         {
-            throw new EventBusException($"The Redis at the address given to {call} has version {version}; at least {Oldest} is needed.");
+            throw new EventBusException(
+                $"The Redis at the address given to {call} has version {version}; at least {MinVersion} is needed.");
         }
 
         var persistence = await InfoAsync("persistence");
@@ -57,12 +58,17 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
     /// <summary>
     /// Gets the version from the answer to HELLO, which alternates names and values; null if there is none.
     /// </summary>
-    private async Task<string?> GreetingAsync()
+    private async Task<string?> HelloVersionAsync()
     {
         var answer = await AskAsync("HELLO");
-        for (var i = 0; i + 1 < (answer?.Length ?? 0); i += 2)
+        if (answer is null)
         {
-            if ((string?)answer![i] == "version")
+            return null;
+        }
+
+        for (var i = 0; i + 1 < answer.Length; i += 2)
+        {
+            if ((string?)answer[i] == "version")
             {
                 return (string?)answer[i + 1];
             }
@@ -71,11 +77,13 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
         return null;
     }
 
+    /// <summary>Runs a command; null if the user has no right to it, or the server does not support it.</summary>
     private async Task<RedisResult?> AskAsync(string command, params object[] arguments)
     {
         try
         {
-            return await connection.GetDatabase().ExecuteAsync(command, arguments).WaitAsync(RedisConnector.Answer, TimeProvider.System);
+            return await connection.GetDatabase().ExecuteAsync(command, arguments)
+                .WaitAsync(RedisConnector.CommandTimeout, TimeProvider.System);
         }
         catch (Exception exception) when (exception is RedisCommandException || RedisErrors.IsDenied(exception)
             || (exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal)))

@@ -8,15 +8,17 @@ namespace EventBus;
 /// of a server that neither answers nor shows other activity.
 /// </summary>
 /// <remarks>
-/// The connection for Pub/Sub can fail alone. It is pinged and closed separately: it is silent while no message is
-/// published, so that only the answer to a ping shows that it works. The watchdog measures a real network, so it uses
-/// the system clock.
+/// The connection for Pub/Sub can fail alone, so it is pinged and closed separately. It receives nothing while no
+/// message is published, so that only the answer to a ping shows that it works. The watchdog measures a real network,
+/// so it uses the system clock.
 /// </remarks>
 /// <param name="activity">Tracks the activity of the connections.</param>
-/// <param name="patience">The maximum time without activity.</param>
-internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan patience)
+/// <param name="maxSilence">The maximum time without activity.</param>
+internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan maxSilence)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    // After a pause of the whole process, a timeout may be over before an answer that has arrived is read.
     private static readonly TimeSpan GraceAfterPause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Watches until this process closes the multiplexer. Never throws.</summary>
@@ -41,7 +43,7 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
                 }
                 else
                 {
-                    // There is nothing to watch. The ping fails, and its error shows if the multiplexer was closed.
+                    // There is nothing to watch. The ping throws ObjectDisposedException if the multiplexer was closed.
                     await connection.GetDatabase().PingAsync();
                 }
             }
@@ -57,8 +59,7 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
     }
 
     /// <summary>
-    /// Makes the client query again which server is the primary. Does nothing while a query is in progress. Never
-    /// throws.
+    /// Makes the client query again which server is the primary, unless such a query is in progress. Never throws.
     /// </summary>
     public static async Task RefreshPrimaryAsync(ConnectionMultiplexer connection)
     {
@@ -75,19 +76,17 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
     private async Task WatchAsync(IServer server)
     {
         var answer = server.PingAsync();
-        var remaining = patience;
+        var remaining = maxSilence;
         while (!answer.IsCompleted && remaining > TimeSpan.Zero)
         {
             await WaitAsync(answer, remaining);
-
-            // After a pause of the whole process, the timeout may be over before the received answer is read.
             await WaitAsync(answer, GraceAfterPause);
-            remaining = patience - activity.SilenceOf(server.EndPoint);
+            remaining = maxSilence - activity.SilenceOf(server.EndPoint);
         }
 
         if (answer.IsCompleted)
         {
-            // Throws the error of a failed ping, which ends the loop if the multiplexer was closed.
+            // Throws ObjectDisposedException if the multiplexer was closed, which ends the loop.
             await answer;
         }
         else
@@ -104,10 +103,10 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
         }
 
         var answer = connection.GetSubscriber().PingAsync();
-        if (activity.PubSubWait >= patience)
+        if (activity.PubSubWait >= maxSilence)
         {
             await WaitAsync(answer, GraceAfterPause);
-            activity.ClosePubSubConnections(patience);
+            activity.ClosePubSubConnections(maxSilence);
         }
         else
         {

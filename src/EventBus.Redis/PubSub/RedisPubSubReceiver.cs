@@ -107,7 +107,7 @@ internal sealed class RedisPubSubReceiver(
     {
         try
         {
-            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.Answer, names.Time, cancellationToken);
+            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.CommandTimeout, names.Time, cancellationToken);
             return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
         }
         catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)

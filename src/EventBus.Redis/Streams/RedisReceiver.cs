@@ -6,7 +6,7 @@ namespace EventBus;
 
 /// <summary>
 /// Receives the events of one subscription: creates the parts of the receive path, and starts and stops their loops.
-/// The parts do not know the receiver.
+/// The parts have no reference to the receiver.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -24,7 +24,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisReceiver : Receiver
 {
-    // A standby instance is active only when the bus counts the other consumers, every 5 s.
+    // An instance that stands by is active only when the bus counts the other consumers, every 5 s. One call may be
+    // late.
     private static readonly TimeSpan StandbyActivityPeriod = TimeSpan.FromSeconds(10);
 
     private readonly RedisConsumer consumer;
@@ -41,7 +42,7 @@ internal sealed class RedisReceiver : Receiver
 
     private Task readingEnded = Task.CompletedTask;
     private Task intakeEnded = Task.CompletedTask;
-    private Task ended = Task.CompletedTask;
+    private Task maintenanceEnded = Task.CompletedTask;
     private Task? stopping;
     private Task? closing;
 
@@ -93,21 +94,22 @@ internal sealed class RedisReceiver : Receiver
     /// </param>
     public void Start(bool groupExists)
     {
+        // A subscription with a single stream never excludes it, and so has nothing to discover.
         var needsDiscovery = RedisTopology.IsOpen(consumer.Subscription) || consumer.Group.Streams.Count > 1;
         readingEnded = reading.RunAsync(groupExists, stopIntake.Token);
-        var discovered = needsDiscovery ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
-        intakeEnded = Task.WhenAll(readingEnded, maintenance.RunIntakeAsync(stopIntake.Token), discovered);
-        ended = Task.WhenAll(maintenance.RunAsync(close.Token), leaseRenewer?.RunAsync(close.Token) ?? Task.CompletedTask);
+        var discoveryEnded = needsDiscovery ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
+        intakeEnded = Task.WhenAll(readingEnded, maintenance.RunIntakeAsync(stopIntake.Token), discoveryEnded);
+        maintenanceEnded = Task.WhenAll(maintenance.RunAsync(close.Token), leaseRenewer?.RunAsync(close.Token) ?? Task.CompletedTask);
     }
 
-    /// <summary>Counts the other consumers of the group; null if the number is unknown at present.</summary>
+    /// <summary>Counts the other active consumers of the group; null if the number is unknown at present.</summary>
     public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
     {
-        // An active consumer reads every second, or renews what it holds.
+        // An active consumer reads every second, or renews its entries every third of ClaimAfter.
         var expiresAfter = (consumer.ClaimAfter / 3) + StandbyActivityPeriod;
         try
         {
-            var others = await consumer.Connector.AnswerAsync(consumer.Group.OthersAsync(expiresAfter), cancellationToken);
+            var others = await consumer.Connector.AnswerAsync(consumer.Group.OtherConsumersAsync(expiresAfter), cancellationToken);
             if (lease is not null)
             {
                 others.UnionWith(await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
@@ -154,13 +156,14 @@ internal sealed class RedisReceiver : Receiver
 
     private async Task CloseAsync()
     {
-        var (timeout, time) = (EntrySettler.CloseTimeout, consumer.Time);
+        var timeout = EntrySettler.CloseTimeout;
+        var time = consumer.Time;
         try
         {
             await StopIntakeAsync();
             await settler.CompleteAcksAsync().WaitAsync(timeout, time);
 
-            // In a shared subscription this runs a second time: the answer to a read may have arrived after the intake
+            // In a shared subscription for the second time: the answer to a read may have arrived after the intake had
             // stopped.
             await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
             await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
@@ -178,7 +181,7 @@ internal sealed class RedisReceiver : Receiver
         finally
         {
             await close.CancelAsync();
-            await Task.WhenAll(settler.CompleteAcksAsync(), ended).WaitAsync(timeout, time).Quietly();
+            await Task.WhenAll(settler.CompleteAcksAsync(), maintenanceEnded).WaitAsync(timeout, time).Quietly();
             stopIntake.Dispose();
             close.Dispose();
         }

@@ -17,8 +17,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private readonly Lock gate = new();
     private volatile RedisReceiver[] receivers = [];
-    private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
+
+    // Set by StartAsync.
+    private IConnectionMultiplexer? connection;
     private RedisStreamCatalog? catalog;
     private RedisTrimmer? trimmer;
     private Task trimming = Task.CompletedTask;
@@ -36,8 +38,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Redelivers = true,
         SharesSubscriptions = true,
 
-        // Far below the limit of Redis for one value (512 MB): a whole batch must be transferred within the timeout of
-        // one answer.
+        // Far below the limit of Redis for one value (512 MB), because a whole batch must be transferred within the
+        // timeout of one answer.
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 
@@ -49,7 +51,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
+        names = new RedisTopology(options, topology);
+        failFast = topology.FailFast;
         connection = await connector.ShareAsync(failFast, cancellationToken);
         var database = connection.GetDatabase();
         limit = new RedisSizeLimit(database, names.Time);
@@ -97,8 +100,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         bool groupExists;
         try
         {
-            // The connection opens while the group is created. If Redis is unreachable, the receiver opens the
-            // connection later.
+            // The connection opens while the group is created. If Redis is unreachable, the read loop opens it later.
             var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
             groupExists = await TryCreateAsync(group, positions, cancellationToken);
             if (groupExists)
@@ -193,7 +195,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         if (!failFast && !Connection.IsConnected)
         {
-            // The application's connection may queue a command that it cannot send.
+            // Without a connection the command would fail or, over the application's connection, wait in a queue.
             return false;
         }
 
@@ -202,23 +204,23 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             await positions.CreateAsync(existed: false, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException
-            && !RedisErrors.IsRefusal(exception) && !RedisErrors.IsWrongType(exception))
-        {
-            return false;
-        }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            var fix = FixOf(exception);
+            var isPermanent = RedisErrors.IsRefusal(exception) || RedisErrors.IsWrongType(exception);
+            if (!failFast && !isPermanent)
+            {
+                return false;
+            }
+
             var streams = string.Join(", ", group.Streams.Select(stream => $"'{stream}'"));
             throw new EventBusException(
-                $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{fix}",
+                $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{AdviceOn(exception)}",
                 exception);
         }
     }
 
-    /// <summary>Gets the advice for an operator if a group cannot be created; empty if there is none.</summary>
-    private string FixOf(Exception exception)
+    /// <summary>Gets the advice for an operator after a group could not be created; empty if there is none.</summary>
+    private string AdviceOn(Exception exception)
     {
         if (RedisErrors.IsWrongType(exception))
         {

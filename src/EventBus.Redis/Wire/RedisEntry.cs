@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Represents an entry of a stream, as part of an answer of Redis.</summary>
+/// <summary>Represents an entry of a stream, as it is in an answer of Redis.</summary>
 /// <param name="Id">The id in the stream.</param>
 /// <param name="Fields">The alternating names and values of the fields. They are not copied.</param>
 internal readonly record struct RedisEntry(RedisValue Id, RedisResult Fields)

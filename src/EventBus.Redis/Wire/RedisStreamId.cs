@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Represents the id of a stream entry: milliseconds and a sequence number, compared in that order.</summary>
+/// <summary>
+/// Represents the id of a stream entry: milliseconds, and a number that distinguishes entries of the same millisecond.
+/// Compared in that order.
+/// </summary>
 internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) : IComparable<RedisStreamId>
 {
     public static bool operator >(RedisStreamId left, RedisStreamId right) => left.CompareTo(right) > 0;
@@ -27,9 +30,9 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
     }
 
     public static RedisStreamId Parse(RedisValue value) =>
-        TryParse(value, out var id) ? id : throw new FormatException($"'{value}' is no id of a stream entry.");
+        TryParse(value, out var id) ? id : throw new FormatException($"'{value}' is not the id of a stream entry.");
 
-    /// <summary>Gets the greatest id that is smaller than this one; 0-0 for 0-0.</summary>
+    /// <summary>Returns the greatest id that is smaller than this one; 0-0 for 0-0.</summary>
     public RedisStreamId Before() => (Milliseconds, Number) switch
     {
         (0, 0) => this,

@@ -7,40 +7,49 @@ namespace EventBus;
 /// Caches strings that nearly all entries have in common: event names and sources. Thread-safe; keeps at most 64
 /// strings of at most 200 bytes each.
 /// </summary>
+/// <remarks>A string with a character that is not ASCII is correct, but is created again at each call.</remarks>
 internal sealed class RedisStringCache
 {
-    private const int Slots = 64;
-    private const int MaxLength = 200;
+    private const int SlotCount = 64;
+    private const int MaxBytes = 200;
 
-    private readonly Known?[] known = new Known?[Slots];
+    private readonly CachedString?[] slots = new CachedString?[SlotCount];
 
     /// <summary>Returns the string of some UTF-8 bytes, without creating a new string if it is cached.</summary>
     public string Get(ReadOnlySpan<byte> utf8) => Find(utf8).Text;
 
-    /// <summary>Gets the string of UTF-8 bytes if it is an event name; otherwise null.</summary>
-    public string? GetEventName(ReadOnlySpan<byte> utf8) => Find(utf8) is { IsEventName: true, Text: var text } ? text : null;
+    /// <summary>Returns the string of some UTF-8 bytes if it is an event name; otherwise null.</summary>
+    public string? GetEventName(ReadOnlySpan<byte> utf8)
+    {
+        var found = Find(utf8);
+        return found.IsEventName ? found.Text : null;
+    }
 
     public static bool IsEventName(string text) =>
         text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;
 
-    private Known Find(ReadOnlySpan<byte> utf8)
+    private CachedString Find(ReadOnlySpan<byte> utf8)
     {
-        if (utf8.IsEmpty || utf8.Length > MaxLength)
+        if (utf8.IsEmpty || utf8.Length > MaxBytes)
         {
-            return new Known(Encoding.UTF8.GetString(utf8));
+            return new CachedString(Encoding.UTF8.GetString(utf8));
         }
 
         // A fast hash of the length and two bytes. A collision replaces the cached string.
-        ref var slot = ref known[(utf8.Length + (31 * utf8[^1]) + utf8[utf8.Length / 2]) & (Slots - 1)];
-        if (slot is { } cached && Ascii.Equals(utf8, cached.Text))
+        var hash = utf8.Length + (31 * utf8[^1]) + utf8[utf8.Length / 2];
+        ref var slot = ref slots[hash & (SlotCount - 1)];
+        var cached = slot;
+        if (cached is not null && Ascii.Equals(utf8, cached.Text))
         {
             return cached;
         }
 
-        return slot = new Known(Encoding.UTF8.GetString(utf8));
+        var created = new CachedString(Encoding.UTF8.GetString(utf8));
+        slot = created;
+        return created;
     }
 
-    private sealed class Known(string text)
+    private sealed class CachedString(string text)
     {
         public string Text => text;
 

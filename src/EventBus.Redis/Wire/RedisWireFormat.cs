@@ -18,16 +18,21 @@ internal static class RedisWireFormat
     private const string HeaderPrefix = "header:";
     private const int MaxTypeLength = 200;
 
+    // The attributes that every entry has, from specversion to correlationid, and the body.
+    private const int RequiredFields = 9;
+
     private static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
 
+    /// <summary>Converts an event to the fields of an entry. An event without a source gets the given one.</summary>
+    /// <exception cref="EventBusException">The event cannot be serialized.</exception>
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
-        var fields = new NameValueEntry[9
-            + Given(envelope.Key)
-            + Given(envelope.CausationId)
+        var fields = new NameValueEntry[RequiredFields
+            + CountOf(envelope.Key)
+            + CountOf(envelope.CausationId)
             + (envelope.IdIsDerived ? 1 : 0)
-            + Given(envelope.TraceParent)
-            + Given(envelope.TraceState)
+            + CountOf(envelope.TraceParent)
+            + CountOf(envelope.TraceState)
             + envelope.Headers.Count];
         fields[0] = new(CloudEventAttributes.SpecVersion, CloudEventAttributes.Version);
         fields[1] = new(CloudEventAttributes.Id, envelope.Id);
@@ -45,8 +50,7 @@ internal static class RedisWireFormat
         Add(CloudEventAttributes.TraceState, envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
-            fields[next] = new(HeaderPrefix + name, value);
-            next++;
+            fields[next++] = new(HeaderPrefix + name, value);
         }
 
         fields[next] = new(Data, envelope.Body);
@@ -56,25 +60,21 @@ internal static class RedisWireFormat
         {
             if (value is not null)
             {
-                fields[next] = new(name, value);
-                next++;
+                fields[next++] = new(name, value);
             }
         }
     }
 
-    /// <summary>
-    /// Reads an entry; never throws. An entry with only <c>type</c> and <c>data</c> is valid; other fields have
-    /// defaults.
-    /// </summary>
+    /// <summary>Reads an entry; never throws. All fields but <c>type</c> and <c>data</c> have defaults.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="stream">The stream of the entry.</param>
-    /// <param name="names">The names that replace missing ones.</param>
-    /// <param name="texts">Caches strings that most entries have in common.</param>
-    public static Envelope Read(in RedisEntry entry, RedisKey stream, RedisTopology names, RedisStringCache texts)
+    /// <param name="names">Creates the id or the event name of an entry that has none.</param>
+    /// <param name="cache">Caches strings that most entries have in common.</param>
+    public static Envelope Read(in RedisEntry entry, RedisKey stream, RedisTopology names, RedisStringCache cache)
     {
         var fields = FieldsOf(entry);
         var defect = fields.Defect;
-        var name = fields.Type.IsNull ? null : texts.GetEventName(BytesOf(fields.Type));
+        var name = fields.Type.IsNull ? null : cache.GetEventName(BytesOf(fields.Type));
         if (name is null)
         {
             defect ??= TypeDefect(fields.Type);
@@ -83,24 +83,24 @@ internal static class RedisWireFormat
 
         if (!TryReadTime(fields.Time, out var time))
         {
-            defect ??= "The field 'time' is no time.";
+            defect ??= "The field 'time' is not a valid time.";
         }
 
         if (!TryReadVersion(fields.Version, out var version))
         {
-            (defect, version) = (defect ?? "The field 'eventversion' is no positive number.", 1);
+            defect ??= "The field 'eventversion' is not a positive number.";
+            version = 1;
         }
 
+        // An entry may have no id, but not an empty one.
         var id = fields.Id.IsNull ? names.EntryIdOf(stream, entry.Id) : (string)fields.Id!;
         if (id.Length == 0)
         {
-            (defect, id) = (defect ?? "The field 'id' is empty.", names.EntryIdOf(stream, entry.Id));
+            defect ??= "The field 'id' is empty.";
+            id = names.EntryIdOf(stream, entry.Id);
         }
 
-        if (fields.Body is null)
-        {
-            defect ??= "The entry has no field 'data'.";
-        }
+        defect ??= fields.Body is null ? "The entry has no field 'data'." : null;
 
         return new Envelope(
             new EnvelopeAttributes
@@ -112,13 +112,13 @@ internal static class RedisWireFormat
                 Time = time,
                 Headers = fields.Headers,
 
-                // An id that is equal to the event's own id is left out.
+                // Null means the event's own id. Events that begin a process have it as their correlation id.
                 CorrelationId = BytesOf(fields.CorrelationId).SequenceEqual(BytesOf(fields.Id)) ? null : (string?)fields.CorrelationId,
                 CausationId = fields.CausationId,
                 IdIsDerived = fields.IdIsDerived,
                 TraceParent = fields.TraceParent,
                 TraceState = fields.TraceState,
-                Source = fields.Source.IsNull ? null : texts.Get(BytesOf(fields.Source)),
+                Source = fields.Source.IsNull ? null : cache.Get(BytesOf(fields.Source)),
                 ContentType = fields.ContentType ?? "application/json",
                 Defect = defect,
             },
@@ -129,7 +129,7 @@ internal static class RedisWireFormat
     private static Fields FieldsOf(in RedisEntry entry)
     {
         var fields = default(Fields);
-        Span<char> text = stackalloc char[CloudEventAttributes.MaxLength];
+        Span<char> nameBuffer = stackalloc char[CloudEventAttributes.MaxLength];
         for (var i = 0; i + 1 < entry.Fields.Length; i += 2)
         {
             // The names are compared without allocating strings.
@@ -140,23 +140,29 @@ internal static class RedisWireFormat
                 var header = Encoding.UTF8.GetString(name[HeaderPrefixBytes.Length..]);
                 (fields.Headers ??= new(StringComparer.Ordinal))[header] = (string)value!;
             }
-            else if (name.Length <= text.Length && Ascii.ToUtf16(name, text, out var length) == OperationStatus.Done)
+            else if (name.Length <= nameBuffer.Length && Ascii.ToUtf16(name, nameBuffer, out var length) == OperationStatus.Done)
             {
-                fields.Set(text[..length], value);
+                fields.Set(nameBuffer[..length], value);
             }
         }
 
         return fields;
     }
 
-    private static string TypeDefect(RedisValue type) => type.IsNull ? "The entry has no field 'type'."
-        : Encoding.UTF8.GetCharCount(BytesOf(type)) is > MaxTypeLength and var length
-            ? $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read."
-        : "The field 'type' is no event name.";
+    private static string TypeDefect(RedisValue type)
+    {
+        if (type.IsNull)
+        {
+            return "The entry has no field 'type'.";
+        }
 
-    /// <summary>
-    /// Reads the time of publication; false if the field is not a valid time. The Unix epoch if there is no such field.
-    /// </summary>
+        var length = Encoding.UTF8.GetCharCount(BytesOf(type));
+        return length > MaxTypeLength
+            ? $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read."
+            : "The field 'type' is not an event name.";
+    }
+
+    /// <summary>Reads the time; the Unix epoch if there is no such field. False if it is not a valid time.</summary>
     private static bool TryReadTime(RedisValue time, out DateTimeOffset published)
     {
         published = DateTimeOffset.UnixEpoch;
@@ -174,9 +180,7 @@ internal static class RedisWireFormat
             || DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
     }
 
-    /// <summary>
-    /// Reads the version of the event; false if the field is not a positive number. 1 if there is no such field.
-    /// </summary>
+    /// <summary>Reads the version; 1 if there is no such field. False if it is not a positive number.</summary>
     private static bool TryReadVersion(RedisValue version, out int number)
     {
         number = 1;
@@ -186,7 +190,7 @@ internal static class RedisWireFormat
 
     private static ReadOnlySpan<byte> BytesOf(RedisValue value) => ((ReadOnlyMemory<byte>)value).Span;
 
-    private static int Given(string? value) => value is null ? 0 : 1;
+    private static int CountOf(string? optional) => optional is null ? 0 : 1;
 
     /// <summary>Holds the fields of an entry that the bus uses.</summary>
     private struct Fields
@@ -215,7 +219,7 @@ internal static class RedisWireFormat
 
         public string? TraceState { get; private set; }
 
-        /// <summary>The media type; null if it is missing or JSON.</summary>
+        /// <summary>The media type; null if it is missing or <c>application/json</c>.</summary>
         public string? ContentType { get; private set; }
 
         public byte[]? Body { get; private set; }
@@ -234,7 +238,7 @@ internal static class RedisWireFormat
                     Body = value;
                     break;
                 case CloudEventAttributes.Id:
-                    Id = Checked(value, CloudEventAttributes.Id);
+                    Id = ValidText(value, CloudEventAttributes.Id);
                     break;
                 case CloudEventAttributes.Type:
                     Type = value;
@@ -250,19 +254,19 @@ internal static class RedisWireFormat
                     break;
                 case CloudEventAttributes.DataContentType:
                     var isJson = BytesOf(value).SequenceEqual("application/json"u8);
-                    ContentType = isJson ? null : (string?)Checked(value, CloudEventAttributes.DataContentType);
+                    ContentType = isJson ? null : (string?)ValidText(value, CloudEventAttributes.DataContentType);
                     break;
                 case CloudEventAttributes.CorrelationId:
-                    CorrelationId = Checked(value, CloudEventAttributes.CorrelationId);
+                    CorrelationId = ValidText(value, CloudEventAttributes.CorrelationId);
                     break;
                 case CloudEventAttributes.PartitionKey:
-                    Key = Checked(value, CloudEventAttributes.PartitionKey);
+                    Key = ValidText(value, CloudEventAttributes.PartitionKey);
                     break;
                 case CloudEventAttributes.Subject:
-                    Subject = Checked(value, CloudEventAttributes.Subject);
+                    Subject = ValidText(value, CloudEventAttributes.Subject);
                     break;
                 case CloudEventAttributes.CausationId:
-                    CausationId = Checked(value, CloudEventAttributes.CausationId);
+                    CausationId = ValidText(value, CloudEventAttributes.CausationId);
                     break;
                 case CloudEventAttributes.DerivedId:
                     IdIsDerived = BytesOf(value).SequenceEqual("true"u8);
@@ -279,17 +283,17 @@ internal static class RedisWireFormat
         }
 
         /// <summary>
-        /// Returns the value if it is valid UTF-8. Invalid bytes would all be read as the replacement character, and
-        /// different ids would become equal.
+        /// Returns the value if it is valid UTF-8; otherwise null, and sets the defect. Invalid bytes would all be read
+        /// as the replacement character, and different ids would become equal.
         /// </summary>
-        private RedisValue Checked(RedisValue value, string attribute)
+        private RedisValue ValidText(RedisValue value, string attribute)
         {
             if (Utf8.IsValid(BytesOf(value)))
             {
                 return value;
             }
 
-            Defect ??= $"The attribute '{attribute}' is no text.";
+            Defect ??= $"The attribute '{attribute}' is not valid UTF-8.";
             return RedisValue.Null;
         }
     }

@@ -73,7 +73,7 @@ internal static class FuzzMistakes
         Array.ForEach([0L, 1, 2], number => ledger.Sent(Message(number), FuzzKind.Plain));
         ledger.Take(new Entry(0, 0, Kind.End, 0));
         ledger.Take(new Entry(0, 0, Kind.FollowUp, 0));
-        ledger.AddDeadLetter(1, DeadLetterReason.Unreadable, "The field 'type' is no event name.");
+        ledger.AddDeadLetter(1, DeadLetterReason.Unreadable, "The field 'type' is not an event name.");
         ledger.AddDeadLetter(2, DeadLetterReason.HandlerFailed, "planned");
         Tick(ledger, TimeSpan.FromSeconds(0.5));
         mistake?.Invoke(ledger);
@@ -102,7 +102,7 @@ internal static class FuzzMistakes
     private static void AddDeadLetter(FuzzLedger ledger, long number)
     {
         ledger.Sent(Message(number), FuzzKind.Plain);
-        ledger.AddDeadLetter(number, DeadLetterReason.Unreadable, "The field 'type' is no event name.");
+        ledger.AddDeadLetter(number, DeadLetterReason.Unreadable, "The field 'type' is not an event name.");
     }
 
     private static void Tick(FuzzLedger ledger, TimeSpan wait)

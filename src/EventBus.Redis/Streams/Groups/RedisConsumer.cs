@@ -3,10 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Represents one consumer of a subscription's group, and holds what its parts share.</summary>
+/// <summary>Represents one consumer of a subscription's group: what the parts of its receiver share.</summary>
 /// <param name="Subscription">The subscription.</param>
-/// <param name="Group">The commands.</param>
-/// <param name="Names">The names, and the clock.</param>
+/// <param name="Group">The commands of the group.</param>
+/// <param name="Names">The names of the keys, and the clock.</param>
 /// <param name="ClaimAfter">The time without activity after which the consumer counts as dead.</param>
 /// <param name="Log">The log.</param>
 internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group, RedisTopology Names, TimeSpan ClaimAfter, ILogger Log)
@@ -25,11 +25,11 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
 
     /// <summary>
     /// The time after a renewal for which this instance may act on what it owns. Shorter than <see cref="ClaimAfter"/>,
-    /// so that it stops before another instance begins.
+    /// so that this instance stops before another one begins.
     /// </summary>
     public TimeSpan KeepFor => ClaimAfter * 5 / 6;
 
-    /// <summary>Gets the number of entries to read from each stream; at least 1.</summary>
+    /// <summary>Divides a number of entries by the number of streams that are read at once; at least 1.</summary>
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
     /// <summary>The connector that waits for answers over the shared connection.</summary>
@@ -39,8 +39,8 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     public required RedisBlockingConnection Blocking { get; init; }
 
     /// <summary>
-    /// The connection for large answers. Short answers do not wait behind them, and they do not wait behind a blocking
-    /// command.
+    /// The connection for large answers. It is separate, so that short answers do not wait behind large ones, and large
+    /// ones not behind a blocking command.
     /// </summary>
     public required RedisBlockingConnection Bulk { get; init; }
 

@@ -5,35 +5,38 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Runs the commands of one consumer of one consumer group, and knows the streams that it reads. Thread-safe; every
-/// failure is thrown.
+/// Runs the commands of one consumer of one consumer group, and has the list of the streams that it reads. Thread-safe;
+/// every failure is thrown.
 /// </summary>
 /// <param name="database">The shared connection.</param>
 /// <param name="group">The name of the group.</param>
 /// <param name="consumer">The name of the consumer.</param>
-/// <param name="streams">The streams that are read from the start.</param>
+/// <param name="initialStreams">The streams that are read from the start.</param>
 /// <param name="answerTimeout">The timeout of an acknowledgement (<see cref="RedisConnector.AnswerTimeout"/>).</param>
-internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams, TimeSpan answerTimeout)
+internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] initialStreams, TimeSpan answerTimeout)
 {
-    /// <summary>The start of every cursor, and the cursor with which XAUTOCLAIM ends.</summary>
+    /// <summary>
+    /// The position before the first entry of a stream. Also the first cursor of XAUTOCLAIM, and the one with which it
+    /// ends.
+    /// </summary>
     public static readonly RedisValue Start = "0-0";
 
-    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it as the request for
-    // new entries.
-    private static readonly RedisValue BehindAll = "9223372036854775807-0";
-
-    /// <summary>The current end of a stream.</summary>
+    /// <summary>The position after the last entry that a stream has now.</summary>
     public static readonly RedisValue End = "$";
 
-    // The idle time that a release sets on an entry. It is longer than the idle time after which instances claim
-    // entries, so that every instance may claim the entry at once.
+    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it like ">", the request
+    // for new entries.
+    private static readonly RedisValue AfterAllEntries = "9223372036854775807-0";
+
+    // The idle time that a release sets on an entry. It is longer than any RedisOptions.ClaimAfter, so that every
+    // instance may claim the entry at once.
     private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
 
-    // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
-    // again.
-    private volatile RedisKey[] known = streams;
+    // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; RedisStreamDiscovery adds that
+    // stream again.
+    private volatile RedisKey[] streams = initialStreams;
 
-    // The last entry of each stream that was read here.
+    // The last entry of each stream that this instance has read.
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> lastRead = new();
 
     public IDatabase Database => database;
@@ -42,18 +45,18 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
     public string Consumer => consumer;
 
-    public IReadOnlyList<RedisKey> Streams => known;
+    public IReadOnlyList<RedisKey> Streams => streams;
 
     /// <summary>Adds streams to the following reads.</summary>
-    public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
+    public void Add(IEnumerable<RedisKey> more) => streams = [.. streams, .. more.Except(streams)];
 
     /// <summary>Removes a stream from the following reads.</summary>
-    public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
+    public void Remove(RedisKey stream) => streams = [.. streams.Where(each => each != stream)];
 
-    /// <summary>Gets the last entry of a stream that was read here; null if there is none.</summary>
+    /// <summary>Gets the last entry of a stream that this instance has read; null if there is none.</summary>
     public RedisStreamId? LastRead(RedisKey stream) => lastRead.TryGetValue(stream, out var id) ? id : null;
 
-    /// <summary>Records that an entry was read.</summary>
+    /// <summary>Records that this instance has read an entry.</summary>
     public void RecordRead(RedisKey stream, RedisValue id)
     {
         if (RedisStreamId.TryParse(id, out var read))
@@ -66,7 +69,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public void ForgetRead(RedisKey stream, RedisStreamId lost) => lastRead.TryRemove(new(stream, lost));
 
     /// <summary>
-    /// Waits for new entries of any stream. Uses the raw command, because the client has no blocking read.
+    /// Reads new entries of all streams, and waits for some if there are none. Uses the raw command, because the client
+    /// has no blocking read.
     /// </summary>
     /// <param name="blocking">A connection for commands that wait at the server.</param>
     /// <param name="count">The maximum number of entries of each stream.</param>
@@ -74,11 +78,11 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(
         IDatabase blocking, int count, CancellationToken stop)
     {
-        var streams = known;
+        var read = streams;
         object[] arguments =
         [
-            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
-            .. streams.Select(stream => (object)stream), .. streams.Select(_ => (object)">"),
+            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
+            .. read.Select(stream => (object)stream), .. read.Select(_ => (object)">"),
         ];
 
         // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
@@ -93,7 +97,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     {
         object[] arguments =
         [
-            "COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            "COUNT", 1, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
             .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id),
         ];
         return blocking.ExecuteAsync("XREAD", arguments);
@@ -114,7 +118,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         }
         catch (RedisServerException exception) when (exception.Message.Contains("no such key", StringComparison.Ordinal))
         {
-            // The stream does not exist either.
+            // There is no stream, and so no group.
         }
 
         return null;
@@ -125,9 +129,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// </summary>
     /// <returns>
     /// The entries that it still owns, the number of entries that were no longer in the stream, and the number of ids
-    /// that are processed.
+    /// that were processed: the others need another call.
     /// </returns>
-    public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(
+    public async Task<(RedisEntry[] Entries, int Deleted, int Processed)> FetchAsync(
         IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
     {
         var answer = await reading.ScriptEvaluateAsync(RedisGroupScripts.Fetch, [stream], [group, consumer, .. ids]);
@@ -187,19 +191,20 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
 
     /// <summary>
-    /// Gets the other consumers of the group that were active recently. The call also shows this consumer's activity.
+    /// Gets the other consumers of the group that were active recently. The call also counts as activity of this
+    /// consumer.
     /// </summary>
     /// <param name="within">The maximum time since their last activity.</param>
-    public async Task<HashSet<string>> OthersAsync(TimeSpan within)
+    public async Task<HashSet<string>> OtherConsumersAsync(TimeSpan within)
     {
         var others = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var stream in known)
+        foreach (var stream in streams)
         {
             try
             {
-                // A standby instance sends no other command to the group. It asks for its own pending entries after
-                // every possible id: there are none, so nothing changes.
-                await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
+                // The activity of this consumer: an instance that stands by sends no other command to the group. It
+                // asks for its own pending entries after every possible id, so that nothing is read.
+                await database.StreamReadGroupAsync(stream, group, consumer, AfterAllEntries, count: 1);
                 others.UnionWith((await database.StreamConsumerInfoAsync(stream, group))
                     .Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds)
                     .Select(each => each.Name));
@@ -215,10 +220,12 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
     /// <summary>Removes this consumer from the group, unless entries are still pending for it.</summary>
     public Task LeaveAsync() =>
-        Task.WhenAll(known.Select(stream => database.ScriptEvaluateAsync(RedisGroupScripts.Leave, [stream], [group, consumer])));
+        Task.WhenAll(streams.Select(stream => database.ScriptEvaluateAsync(RedisGroupScripts.Leave, [stream], [group, consumer])));
 
-    /// <summary>Removes consumers that have ended without leaving the group and have no pending entries.</summary>
-    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream =>
+    /// <summary>
+    /// Removes the other consumers that were idle for longer than the given time and have no pending entries.
+    /// </summary>
+    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(streams.Select(stream =>
         database.ScriptEvaluateAsync(RedisGroupScripts.Sweep, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
     /// <summary>Converts a list of an answer to entries.</summary>
@@ -241,7 +248,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             return [];
         }
 
-        // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
+        // With RESP3 the answer is a map, a list of alternating streams and entries; with RESP2 it is a list of pairs.
         var isMap = reply.Resp3Type == ResultType.Map;
         var found = new List<(RedisKey, RedisEntry[])>();
         var step = isMap ? 2 : 1;

@@ -6,13 +6,20 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Records the position of a subscription's group in its streams, in keys next to the streams, so that a destroyed
-/// group is created again at its position. Thread-safe; every failure is thrown.
+/// Creates a subscription's group in its streams, and records its position in keys next to the streams, so that a
+/// destroyed group is created again at its position. Excludes streams whose keys cannot be used. Thread-safe; every
+/// other failure is thrown.
 /// </summary>
+/// <param name="group">The group.</param>
+/// <param name="isOpen">True if the group reads every stream (see <see cref="RedisStreamCatalog"/>).</param>
+/// <param name="catalog">The catalog of the streams.</param>
+/// <param name="names">The names of the keys, and the clock.</param>
+/// <param name="log">The log for errors.</param>
 internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisStreamCatalog catalog, RedisTopology names, ILogger log)
 {
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
+    // The streams that are not read because their keys cannot be used, each with the text for the health check.
     private readonly ConcurrentDictionary<RedisKey, string> excluded = new();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
@@ -23,18 +30,18 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>
-    /// A new group begins with the entries that are added from now on. A group that reads every stream and existed
-    /// before begins at the start of the streams that have appeared since.
+    /// A new group begins with the entries that are added from now on. A group that was destroyed continues at its
+    /// position. An open group that exists begins at the first entry of the streams that were created since.
     /// </remarks>
-    /// <param name="existed">True if the group existed in all its streams.</param>
+    /// <param name="existed">True if the group existed in all its streams, so that a missing one was destroyed.</param>
     /// <param name="cancellationToken">Cancels the call, which also has a timeout.</param>
     public async Task CreateAsync(bool existed, CancellationToken cancellationToken)
     {
         // A scan of the keys gets more time than single commands.
-        using var limit = cancellationToken.WithTimeout(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
+        using var timeout = cancellationToken.WithTimeout(isOpen ? ScanTimeout : RedisConnector.CommandTimeout, names.Time);
         try
         {
-            await CreateAllAsync(existed, limit.Token).WaitAsync(limit.Token);
+            await CreateAllAsync(existed, timeout.Token).WaitAsync(timeout.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -42,7 +49,9 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>Adds a stream that was created after the start, and reads it from its beginning.</summary>
+    /// <summary>
+    /// Adds a stream that was created after the start, or that was excluded. A new group begins at its first entry.
+    /// </summary>
     public async Task AddStreamAsync(RedisKey stream)
     {
         if (await TryCreateAsync(stream, existed: false, RedisGroup.Start))
@@ -52,17 +61,15 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>The keys that are excluded.</summary>
+    /// <summary>The streams that are excluded.</summary>
     public IEnumerable<RedisKey> Excluded => excluded.Keys;
 
     /// <summary>
-    /// Excludes the keys that are not streams or that the user may not access, if other streams remain. They are
-    /// included again when they can be read.
+    /// Excludes the keys that are not streams or that the user may not access, if other streams remain.
+    /// <see cref="AddStreamAsync"/> includes them again.
     /// </summary>
-    /// <returns>True if a key was excluded.</returns>
-    public async Task<bool> ExcludeUnusableKeysAsync()
+    public async Task ExcludeUnusableKeysAsync()
     {
-        var before = excluded.Count;
         foreach (var stream in group.Streams)
         {
             try
@@ -76,22 +83,20 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
                 Exclude(stream, exception);
             }
         }
-
-        return excluded.Count > before;
     }
 
-    // If no stream would remain, none is excluded: the read loop then reports the error.
+    // The last stream is not excluded: the read loop then reports the error. An open group may find other streams.
     private bool CanExclude => isOpen || group.Streams.Count > 1;
 
-    /// <summary>Writes the position of the group to the catalog.</summary>
+    /// <summary>Records the position of the group in each stream, and repairs the other keys of the catalog.</summary>
     public async Task RecordAsync()
     {
         var streams = group.Streams;
         await Task.WhenAll(streams.Select(stream => catalog.RecordPositionAsync(stream, group.Name)));
 
-        // The keys of the catalog are written again, because another program may have deleted them. Without them, other
-        // applications do not find the streams, and a group that reads every stream would miss the first entries of
-        // streams that are created while none of its instances runs.
+        // Another program may have deleted the other keys of the catalog. Without them, other applications do not find
+        // the streams, and an open group would miss the first entries of streams that are created while none of its
+        // instances runs.
         await catalog.AddAsync(streams);
         if (isOpen && !await catalog.IsOpenGroupAsync(group.Name))
         {
@@ -101,24 +106,25 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
     /// <summary>
     /// Detects that Redis has lost entries that this instance has read, because Redis was restarted with an older copy
-    /// of its data. The consumer groups in Redis then have their older state too.
+    /// of its data. The groups then have their older positions too, so that nothing has to be corrected.
     /// </summary>
-    public async Task CheckAsync()
+    public async Task DetectDataLossAsync()
     {
         foreach (var stream in group.Streams)
         {
             var end = await EndAsync(stream);
-            if (end is not null && group.LastRead(stream) is { } read && end < read)
+            var lastRead = group.LastRead(stream);
+            if (end is not null && lastRead is not null && end < lastRead)
             {
-                log.DataLost(stream!, $"{read}", $"{end}");
-                group.ForgetRead(stream, read);
+                log.DataLost(stream!, $"{lastRead}", $"{end}");
+                group.ForgetRead(stream, lastRead.Value);
             }
         }
     }
 
-    /// <summary>Reads a recorded position.</summary>
+    /// <summary>Converts a recorded position.</summary>
     /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
-    private static RedisStreamId? Read(RedisValue recorded)
+    private static RedisStreamId? ToLastHandled(RedisValue recorded)
     {
         // An opening parenthesis means: the position before this entry.
         var isBefore = recorded.StartsWith("(");
@@ -131,22 +137,21 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         return isBefore ? id.Before() : id;
     }
 
-    private async Task CreateAllAsync(bool existed, CancellationToken limit)
+    private async Task CreateAllAsync(bool existed, CancellationToken timeout)
     {
-        var beginning = existed ? RedisGroup.Start : RedisGroup.End;
-        var isListed = !isOpen || await catalog.IsOpenGroupAsync(group.Name);
+        // A group is added to the set of open groups when it exists in all streams. A stream without it was then
+        // created later, and is read from its beginning.
+        var isKnownOpenGroup = isOpen && await catalog.IsOpenGroupAsync(group.Name);
+        var beginning = isKnownOpenGroup ? RedisGroup.Start : RedisGroup.End;
         if (isOpen)
         {
-            beginning = isListed ? RedisGroup.Start : beginning;
-            group.Add(await catalog.KnownAsync());
-            group.Add(await catalog.ScanAsync(limit));
+            group.Add(await catalog.KnownStreamsAsync());
+            group.Add(await catalog.ScanAsync(timeout));
         }
 
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, existed, beginning)));
 
-        // Added last: if an instance finds the group in this set, and a stream without the group, it assumes that the
-        // stream was created later, and reads it from its beginning.
-        if (!isListed)
+        if (isOpen && !isKnownOpenGroup)
         {
             await catalog.AddOpenGroupAsync(group.Name);
         }
@@ -155,12 +160,15 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     }
 
     /// <summary>Creates the group in one stream, or excludes the stream if its key cannot be used.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="existed">True if the group existed, so that it was destroyed if it is missing.</param>
+    /// <param name="beginning">The position of a group that is new in the stream.</param>
     /// <returns>True if the stream is read.</returns>
     private async Task<bool> TryCreateAsync(RedisKey stream, bool existed, RedisValue beginning)
     {
         try
         {
-            await CreateAsync(stream, existed, beginning);
+            await CreateInStreamAsync(stream, existed, beginning);
             excluded.TryRemove(stream, out _);
             return true;
         }
@@ -177,8 +185,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         group.Remove(stream);
         var isDenied = RedisErrors.IsKeyDenied(exception);
         var problem = isDenied
-            ? $"The user has no right to the stream '{stream}': grant it."
-            : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it.";
+            ? $"The user has no right to access the stream '{stream}'. Grant the user the right to this key."
+            : $"The key '{stream}' has the name of a stream of events, but is not a stream. Rename it, or delete it.";
         if (!excluded.TryAdd(stream, problem))
         {
             return;
@@ -194,36 +202,36 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    private async Task CreateAsync(RedisKey stream, bool existed, RedisValue beginning)
+    private async Task CreateInStreamAsync(RedisKey stream, bool existed, RedisValue beginning)
     {
         if (await group.LastDeliveredAsync(stream) is not null)
         {
-            // The group existed before and keeps its position. Creating it is not tried, because Redis at its memory
-            // limit refuses that.
+            // The group exists and keeps its position. Creating it is not tried, because Redis at its memory limit
+            // refuses that.
             return;
         }
 
         var recorded = await catalog.PositionOfAsync(stream, group.Name);
-        var handled = Read(recorded);
-        var wasDeleted = existed || !recorded.IsNull;
-        var end = wasDeleted ? await EndAsync(stream) : null;
-        var read = group.LastRead(stream);
-        var last = read is not null && read > handled.GetValueOrDefault() ? read : handled;
+        var wasDestroyed = existed || !recorded.IsNull;
+        var lastHandled = ToLastHandled(recorded);
+        var lastRead = group.LastRead(stream);
+        var lastSeen = lastRead is not null && lastRead > lastHandled.GetValueOrDefault() ? lastRead : lastHandled;
+        var end = wasDestroyed ? await EndAsync(stream) : null;
 
         // True if the stream ends before an entry that the group has read: Redis has lost entries.
-        var hasLostEntries = last is not null && (end is null || end < last);
+        var hasLostEntries = lastSeen is not null && (end is null || end < lastSeen);
         RedisValue position;
-        if (!wasDeleted)
+        if (!wasDestroyed)
         {
             position = beginning;
         }
-        else if (handled is null || hasLostEntries)
+        else if (lastHandled is null || hasLostEntries)
         {
             position = RedisGroup.Start;
         }
         else
         {
-            position = handled.Value.ToString();
+            position = lastHandled.Value.ToString();
         }
 
         try
@@ -236,15 +244,15 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             return;
         }
 
-        if (wasDeleted)
+        if (wasDestroyed)
         {
             log.GroupVanished(group.Name, stream!, position!);
         }
 
         if (hasLostEntries)
         {
-            log.DataLost(stream!, $"{last}", end?.ToString() ?? "nothing");
-            group.ForgetRead(stream, read.GetValueOrDefault());
+            log.DataLost(stream!, $"{lastSeen}", end?.ToString() ?? "nothing");
+            group.ForgetRead(stream, lastRead.GetValueOrDefault());
         }
 
         await catalog.RecordPositionAsync(stream, group.Name);

@@ -5,21 +5,28 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Stores data about the streams in keys next to them: the known streams, the groups that read all of them, and the
-/// position of each group. Finds streams of other programs by a scan of the keys. Thread-safe.
+/// Stores data about the streams in keys next to them: the known streams, the open groups, and the position of each
+/// group. Finds streams of other programs by a scan of the keys. Thread-safe.
 /// </summary>
 /// <remarks>
+/// <para>
+/// An open group is the group of a subscription with a leading wildcard (<see cref="RedisTopology.IsOpen"/>): it reads
+/// every stream, also those that are created later.
+/// </para>
+/// <para>
 /// Reading a stream does not need this data. A key with another type, or without access for the user, counts as empty:
 /// that is logged once, and reported by the health check until the key can be used. Every other failure is thrown.
+/// </para>
 /// </remarks>
 internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names, ILogger log)
 {
-    // Stores the position up to which everything is acknowledged: the position before the oldest pending entry or, if
-    // nothing is pending, the last entry that was read. An opening parenthesis means: before this entry.
     // KEYS: 1 the recorded positions of the groups in the stream, 2 the stream. ARGV: 1 the group.
+    // Records the position up to which everything is acknowledged: the last entry that was read or, if entries are
+    // pending, the position before the oldest of them, written as an opening parenthesis and its id.
     private const string RecordScript = """
         local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
         if groups.err then
+          -- There is no stream, or its key cannot be used.
           return false
         end
         for _, each in ipairs(groups) do
@@ -40,6 +47,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
         return false
         """;
 
+    // The keys that cannot be used, each with the error of Redis.
     private readonly ConcurrentDictionary<RedisKey, string> unusable = new();
 
     public IDatabase Database => database;
@@ -50,12 +58,12 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
             .FirstOrDefault();
 
     /// <summary>
-    /// Adds streams to the set that other applications read. Only missing streams are added, because Redis at its
-    /// memory limit refuses even an addition that changes nothing.
+    /// Adds streams to the known streams, a set that other applications read. Only missing streams are added, because
+    /// Redis at its memory limit refuses even an addition that changes nothing.
     /// </summary>
     public async Task AddAsync(IEnumerable<RedisKey> streams)
     {
-        RedisValue[] missing = [.. streams.Except(await KnownAsync()).Select(stream => (RedisValue)names.WordOf(stream))];
+        RedisValue[] missing = [.. streams.Except(await KnownStreamsAsync()).Select(stream => (RedisValue)names.WordOf(stream))];
         if (missing.Length > 0)
         {
             await UseAsync(names.KnownWords, () => database.SetAddAsync(names.KnownWords, missing), 0);
@@ -63,16 +71,16 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
     }
 
     /// <summary>Gets the streams that applications have added, with one fast command.</summary>
-    public async Task<RedisKey[]> KnownAsync() =>
+    public async Task<RedisKey[]> KnownStreamsAsync() =>
         [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), []))
             .Select(word => names.StreamOfWord((string)word!))
             .Where(names.IsStream)];
 
-    /// <summary>True if a group is in the set of groups that read every stream.</summary>
+    /// <summary>True if a group is in the set of open groups.</summary>
     public Task<bool> IsOpenGroupAsync(string group) =>
         UseAsync(names.OpenGroups, () => database.SetContainsAsync(names.OpenGroups, group), false);
 
-    /// <summary>Adds a group to the set of groups that read every stream.</summary>
+    /// <summary>Adds a group to the set of open groups.</summary>
     public Task AddOpenGroupAsync(string group) =>
         UseAsync(names.OpenGroups, () => database.SetAddAsync(names.OpenGroups, group), false);
 
@@ -120,11 +128,12 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
         }
     }
 
-    private async Task<T> UseAsync<T>(RedisKey key, Func<Task<T>> use, T otherwise)
+    /// <summary>Runs a command on a key; returns the fallback if the key cannot be used.</summary>
+    private async Task<T> UseAsync<T>(RedisKey key, Func<Task<T>> command, T fallback)
     {
         try
         {
-            var answer = await use();
+            var answer = await command();
             unusable.TryRemove(key, out _);
             return answer;
         }
@@ -135,7 +144,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
                 log.KeyUnusable(key!, exception.Message);
             }
 
-            return otherwise;
+            return fallback;
         }
     }
 }

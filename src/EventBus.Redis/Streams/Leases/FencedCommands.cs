@@ -3,19 +3,25 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Runs the commands that only the holder of the lease may use on a consumer group. Each command checks the lease in
-/// the same script. Thread-safe; every failure is thrown.
+/// Runs the commands that only the holder of the lease may use on a consumer group. Each script first checks that the
+/// lease still has the caller's token. Thread-safe; every failure is thrown.
 /// </summary>
 /// <remarks>
-/// Acknowledgements need no fencing: the event was handled, and a late acknowledgement only prevents the next owner
-/// from handling it again.
+/// Acknowledgements need no check: the event was handled, and a late acknowledgement only prevents the next owner from
+/// handling it again.
 /// </remarks>
+/// <param name="lease">The key of the lease.</param>
+/// <param name="group">The name of the group.</param>
+/// <param name="consumer">The name of the consumer.</param>
 internal sealed class FencedCommands(RedisKey lease, string group, string consumer)
 {
-    private const string Refusal = "FENCED";
+    // The first word of the error of a script that finds another token.
+    private const string RefusalCode = "FENCED";
 
-    // Claims in stream order, from all consumers. Entries that are no longer in the stream are removed from the group,
-    // and are missing in the second list.
+    // KEYS: 1 the lease, 2 the stream. ARGV: 1 the group, 2 the consumer, 3 the token, 4 the first id of the page,
+    // 5 its size. Claims the pending entries of all consumers in stream order. Returns what XPENDING returned, {id,
+    // consumer, idle time, number of deliveries} for each entry, and the entries. Entries that are no longer in the
+    // stream are missing in the second list, and are removed from the group.
     private const string TakeOverScript = """
         if redis.call('GET', KEYS[1]) ~= ARGV[3] then
           return redis.error_reply('FENCED another holds the lease of the group')
@@ -30,6 +36,7 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         end
         local entries, present = {}, {}
         for _, entry in ipairs(redis.call('XCLAIM', KEYS[2], ARGV[1], ARGV[2], 0, unpack(ids))) do
+          -- Redis 6.2 returns false for an entry that is no longer in the stream; later versions return nothing.
           if entry then
             entries[#entries + 1] = entry
             present[entry[1]] = true
@@ -43,6 +50,8 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         return {pending, entries}
         """;
 
+    // KEYS: 1 the lease, 2 and following: the streams. ARGV: 1 the group, 2 the consumer, 3 the token, 4 the maximum
+    // number of entries of each stream.
     private const string ReadScript = """
         if redis.call('GET', KEYS[1]) ~= ARGV[3] then
           return redis.error_reply('FENCED another holds the lease of the group')
@@ -58,29 +67,36 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         """;
 
     /// <summary>True if another instance held the lease when the command arrived: nothing was changed.</summary>
-    public static bool IsRefusal(Exception exception) =>
-        exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
+    public static bool IsFenced(Exception exception) =>
+        exception is RedisServerException && exception.Message.StartsWith(RefusalCode, StringComparison.Ordinal);
 
     /// <summary>
-    /// Makes this consumer the owner of the entries that are pending for the whole group, one page at a time.
+    /// Makes this consumer the owner of the entries that are pending for any consumer of the group, one page at a time.
     /// </summary>
+    /// <param name="reading">A connection for large answers.</param>
+    /// <param name="token">The fencing token of the lease.</param>
+    /// <param name="stream">The stream.</param>
+    /// <param name="after">The last id of the previous page; <see cref="RedisGroup.Start"/> for the first page.</param>
+    /// <param name="count">The maximum number of entries.</param>
     public async Task<RedisTakeover> TakeOverAsync(IDatabase reading, string token, RedisKey stream, RedisValue after, int count)
     {
         var answer = await reading.ScriptEvaluateAsync(
             TakeOverScript,
             [lease, stream],
             [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
-        var counts = new Dictionary<RedisValue, int>();
+        var earlierDeliveries = new Dictionary<RedisValue, int>();
         var last = RedisValue.Null;
         for (var i = 0; i < answer[0].Length; i++)
         {
             last = (RedisValue)answer[0][i][0];
-            counts[last] = (int)answer[0][i][3];
+            earlierDeliveries[last] = (int)answer[0][i][3];
         }
 
         var entries = RedisGroup.ToEntries(answer[1]);
         return new RedisTakeover(
-            last, [.. entries.Select(entry => (entry, counts.GetValueOrDefault(entry.Id, 1)))], counts.Count - entries.Length);
+            last,
+            [.. entries.Select(entry => (entry, earlierDeliveries.GetValueOrDefault(entry.Id, 1)))],
+            earlierDeliveries.Count - entries.Length);
     }
 
     /// <summary>Reads new entries without waiting for any.</summary>

@@ -7,15 +7,22 @@ namespace EventBus;
 /// number increases each time the lease is taken. Thread-safe; every failure is thrown.
 /// </summary>
 /// <remarks>
-/// The deadline is measured with the monotonic clock of this process, from before the command was sent. It is a sixth
-/// shorter than the expiry at the server, so that this instance stops before another can begin.
+/// <para>
+/// The value of the key is the token of the holder: <c>number:first number:consumer</c>. The part from the first colon
+/// on is the tenure: it identifies the time for which the holder has had the lease without interruption. The holder may
+/// take the lease again: it gets a higher number in the same tenure, so that its own earlier commands that are still in
+/// transit are refused.
+/// </para>
+/// <para>
+/// This instance acts on the lease for five sixths of its expiry at the server, measured with the monotonic clock of
+/// this process from before the command was sent, so that it stops before another instance can begin.
+/// </para>
 /// </remarks>
 internal sealed class RedisLease(IDatabase database, RedisTopology names, string group, string consumer, TimeSpan claimAfter)
 {
-    // A token consists of a number, the number with which this tenure began, and the unique name of the consumer.
-    // Numbers follow the server's clock, so that they increase even after Redis has lost all data. A consumer that
-    // already holds the lease gets it under a new number, so that its own earlier commands that are still in transit
-    // are refused; the tenure stays the same.
+    // KEYS: 1 the lease, 2 the last number. ARGV: 1 the consumer, 2 the expiry in ms. Returns the number and the
+    // tenure, or false if another consumer holds the lease. Numbers follow the server's clock, so that they increase
+    // even after Redis has lost all data.
     private const string TakeScript = """
         local types = { 'string', 'string' }
         """ + RedisKeyTypes.Check + """
@@ -24,9 +31,13 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
           return false
         end
         local now = redis.call('TIME')
-        local number = math.max((tonumber(redis.call('GET', KEYS[2])) or 0) + 1, now[1] * 1000000 + now[2])
-        number = string.format('%.0f', number)
-        local tenure = holder and string.match(holder, ':.*') or ':' .. number .. ':' .. ARGV[1]
+        local now_in_us = now[1] * 1000000 + now[2]
+        local last_number = tonumber(redis.call('GET', KEYS[2])) or 0
+        local number = string.format('%.0f', math.max(last_number + 1, now_in_us))
+        local tenure = ':' .. number .. ':' .. ARGV[1]
+        if holder then
+          tenure = string.match(holder, ':.*')
+        end
         -- At its memory limit Redis lets a script continue writing once it has written. The new owner frees memory.
         redis.call('DEL', KEYS[1])
         redis.call('SET', KEYS[2], number)
@@ -34,19 +45,28 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         return {number, tenure}
         """;
 
+    // KEYS: 1 the lease. ARGV: 1 the tenure, 2 the expiry in ms. Returns 1 if the lease was renewed.
     private const string RenewScript = """
         local holder = redis.call('GET', KEYS[1])
-        return holder and string.sub(holder, -#ARGV[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2]) or 0
+        if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then
+          return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        end
+        return 0
         """;
 
+    // KEYS: 1 the lease. ARGV: 1 a colon and the consumer, so that the lease is released in any tenure of the consumer.
     private const string ReleaseScript = """
         local holder = redis.call('GET', KEYS[1])
-        return holder and string.sub(holder, -#ARGV[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0
+        if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then
+          redis.call('DEL', KEYS[1])
+        end
         """;
 
     private readonly Lock gate = new();
     private readonly TimeSpan keepFor = claimAfter * 5 / 6;
     private string? token;
+
+    // The tenure of the last token that this instance got.
     private string? tenure;
     private long renewedAt;
 
@@ -62,17 +82,6 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
             lock (gate)
             {
                 return token;
-            }
-        }
-    }
-
-    private string? Tenure
-    {
-        get
-        {
-            lock (gate)
-            {
-                return token is null ? null : tenure;
             }
         }
     }
@@ -96,22 +105,25 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     public async Task<(string Token, bool Continued)?> TryTakeAsync()
     {
         var sentAt = names.Time.GetTimestamp();
-        var before = Token;
+        var previousToken = Token;
         var answer = await database.ScriptEvaluateAsync(
             TakeScript,
             [Key, names.FenceOf(group)],
             [consumer, (long)claimAfter.TotalMilliseconds]);
         if (answer.IsNull)
         {
-            Drop(before);
+            Drop(previousToken);
             return null;
         }
 
         lock (gate)
         {
-            var granted = (string)answer[1]!;
-            var continued = token is not null && granted == tenure;
-            (token, tenure, renewedAt) = ((string)answer[0]! + granted, granted, sentAt);
+            var number = (string)answer[0]!;
+            var newTenure = (string)answer[1]!;
+            var continued = token is not null && newTenure == tenure;
+            token = number + newTenure;
+            tenure = newTenure;
+            renewedAt = sentAt;
             return (token, continued);
         }
     }
@@ -121,21 +133,38 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     public async Task<bool> RenewAsync()
     {
         var sentAt = names.Time.GetTimestamp();
-        if (Tenure is not { } mine)
+        string? heldTenure;
+        lock (gate)
+        {
+            heldTenure = token is null ? null : tenure;
+        }
+
+        if (heldTenure is null)
         {
             return true;
         }
 
-        var renewed = (long)await database.ScriptEvaluateAsync(RenewScript, [Key], [mine, (long)claimAfter.TotalMilliseconds]) == 1;
+        RedisValue[] arguments = [heldTenure, (long)claimAfter.TotalMilliseconds];
+        var isRenewed = (long)await database.ScriptEvaluateAsync(RenewScript, [Key], arguments) == 1;
         lock (gate)
         {
-            var asked = token is not null && tenure == mine;
-            renewedAt = renewed && asked && sentAt > renewedAt ? sentAt : renewedAt;
-            return renewed || !asked;
+            var isSameTenure = token is not null && tenure == heldTenure;
+            if (!isSameTenure)
+            {
+                // The lease was dropped or taken again in the meantime, so the answer has no meaning.
+                return true;
+            }
+
+            if (isRenewed && sentAt > renewedAt)
+            {
+                renewedAt = sentAt;
+            }
+
+            return isRenewed;
         }
     }
 
-    /// <summary>Gets the consumer that holds the lease, if it is another one.</summary>
+    /// <summary>Gets the consumer that holds the lease, if it is not this one.</summary>
     public async Task<IReadOnlyCollection<string>> OtherHoldersAsync()
     {
         var value = (string?)await database.StringGetAsync(Key);
@@ -150,8 +179,8 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     }
 
     /// <summary>
-    /// Releases the lease for the next instance that requests it, also if the answer to a request of this instance is
-    /// still in transit: Redis executes the commands of a connection in order.
+    /// Releases the lease for the next instance that requests it, also a lease that this instance has requested and
+    /// whose answer is still in transit: Redis executes the commands of a connection in order.
     /// </summary>
     public async Task ReleaseAsync()
     {
@@ -166,7 +195,10 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     {
         lock (gate)
         {
-            token = token == lost ? null : token;
+            if (token == lost)
+            {
+                token = null;
+            }
         }
     }
 }

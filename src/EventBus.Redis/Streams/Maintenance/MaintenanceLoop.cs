@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Repeats one action that keeps a subscription in order. The read loop reports outages and other errors that concern
-/// Redis as a whole; the health check reports all other errors until the action succeeds.
+/// Repeats one maintenance action of a subscription, and reports its errors in the log and the health check until the
+/// action succeeds. Errors that the read loop reports too, for instance an outage, are left to it.
 /// </summary>
 internal sealed class MaintenanceLoop
 {
@@ -17,12 +17,14 @@ internal sealed class MaintenanceLoop
 
     /// <summary>Creates the loop of an action.</summary>
     /// <param name="consumer">The consumer.</param>
-    /// <param name="purpose">The purpose of the action, for the log and the health check: "cannot ...".</param>
-    /// <param name="period">The time to wait before the action is repeated. After a failure, at most 2 seconds.</param>
-    /// <param name="reading">The read loop. Failures are not reported while it reports a problem.</param>
+    /// <param name="purpose">The purpose in the texts "cannot ...", for instance "renew its entries".</param>
+    /// <param name="period">The delay before the action is repeated; at most 2 seconds after a failure.</param>
+    /// <param name="reading">The read loop. Errors are not reported while it has a problem.</param>
     public MaintenanceLoop(RedisConsumer consumer, string purpose, TimeSpan period, RedisReadLoop reading)
     {
-        (this.consumer, this.purpose, this.period) = (consumer, purpose, period);
+        this.consumer = consumer;
+        this.purpose = purpose;
+        this.period = period;
         var retryDelay = period < MaxRetryDelay ? period : MaxRetryDelay;
         var name = consumer.Subscription.Name;
         supervisor = new SupervisedLoop(

@@ -9,8 +9,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class PendingEntryMaintenance
 {
-    private const int Page = 100;
-    private const int SweepAfter = 10;
+    private const int PageSize = 100;
+
+    // The multiple of ClaimAfter after which an idle consumer is removed.
+    private const int RemoveAfter = 10;
 
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan MaxRecordPeriod = TimeSpan.FromSeconds(10);
@@ -36,7 +38,11 @@ internal sealed class PendingEntryMaintenance
     public PendingEntryMaintenance(
         RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler, RedisReadLoop reading)
     {
-        (this.consumer, this.entries, this.dispatcher, this.settler, group) = (consumer, entries, dispatcher, settler, consumer.Group);
+        this.consumer = consumer;
+        this.entries = entries;
+        this.dispatcher = dispatcher;
+        this.settler = settler;
+        group = consumer.Group;
         renewPeriod = consumer.ClaimAfter / 3;
         claiming = Loop("take over entries of dead instances", renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod);
         sweeping = Loop("remove the consumers of dead instances", consumer.ClaimAfter);
@@ -54,36 +60,36 @@ internal sealed class PendingEntryMaintenance
     public Task RunIntakeAsync(CancellationToken stopIntake) => Task.WhenAll(
         sweeping.RunAsync(SweepAsync, stopIntake),
 
-        // In an ordered subscription the holder of the lease takes over everything.
-        consumer.Subscription.Ordered ? Task.CompletedTask : claiming.RunAsync(ClaimAsync, stopIntake));
+        // In an ordered subscription the read loop of the holder of the lease takes over the entries.
+        consumer.Subscription.Ordered ? Task.CompletedTask : claiming.RunAsync(ClaimAllAsync, stopIntake));
 
     /// <summary>Renews the entries and records the position of the group, until the receiver is closed.</summary>
     public Task RunAsync(CancellationToken close) => Task.WhenAll(
-        renewing.RunAsync(RenewAsync, close),
+        renewing.RunAsync(RenewAllAsync, close),
 
-        // In an ordered subscription the lease determines what is lost.
+        // In an ordered subscription the ownership of the entries ends with the lease.
         consumer.Subscription.Ordered ? Task.CompletedTask : expiring.RunAsync(ExpireAsync, close),
 
         // A separate loop, because the renewals must not wait for it.
         recording.RunAsync(stop => consumer.Connector.AnswerAsync(consumer.Positions.RecordAsync(), stop), close));
 
     /// <summary>
-    /// Removes dead consumers. An active consumer is never idle for so long: it reads every second, or renews what it
-    /// holds.
+    /// Removes dead consumers. An active consumer is never idle for so long: it reads every second, or renews the
+    /// entries that it holds.
     /// </summary>
     private Task SweepAsync(CancellationToken stop) =>
-        consumer.Connector.AnswerAsync(group.SweepAsync((consumer.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
+        consumer.Connector.AnswerAsync(group.SweepAsync((consumer.ClaimAfter * RemoveAfter) + (RedisConnector.BlockTime * 3)), stop);
 
-    private Task ClaimAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimAsync(stream, stop));
+    private Task ClaimAllAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimStreamAsync(stream, stop));
 
-    private async Task ClaimAsync(RedisKey stream, CancellationToken stop)
+    private async Task ClaimStreamAsync(RedisKey stream, CancellationToken stop)
     {
         var cursor = RedisGroup.Start;
         do
         {
-            // Claims have capacity in addition to that of reads, so that a flood of new events does not delay abandoned
-            // ones.
-            var room = Math.Min(Page, consumer.Capacity + group.Streams.Count + consumer.Subscription.Concurrency - entries.Count);
+            // Reads hold at most Capacity entries, and one more of each stream. Claims may exceed that by the number of
+            // handlers, so that a flood of new events does not delay the entries of dead consumers.
+            var room = Math.Min(PageSize, consumer.Capacity + group.Streams.Count + consumer.Subscription.Concurrency - entries.Count);
             if (room <= 0)
             {
                 return;
@@ -114,48 +120,53 @@ internal sealed class PendingEntryMaintenance
         return next;
     }
 
-    private async Task RenewAsync(CancellationToken stop)
+    private async Task RenewAllAsync(CancellationToken stop)
     {
-        await ForEachAsync(entries.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+        var heldByStream = entries.ToArray().GroupBy(entry => entry.Stream);
+        await ForEachAsync(heldByStream, held => RenewHeldAsync(held.Key, [.. held], stop));
 
         // The entries of an answer that is in transit are owned by this instance, but not held yet. In an ordered
         // subscription the lease covers them.
-        if (!consumer.Subscription.Ordered && dispatcher.Requests.Oldest is { } waited && waited > renewPeriod / 2)
+        var longestWait = dispatcher.Requests.LongestWait;
+        if (!consumer.Subscription.Ordered && longestWait > renewPeriod / 2)
         {
-            await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
+            await ForEachAsync(group.Streams, stream => RenewInTransitAsync(stream, stop));
         }
     }
 
-    private async Task RenewArrivingAsync(RedisKey stream, CancellationToken stop)
+    private async Task RenewInTransitAsync(RedisKey stream, CancellationToken stop)
     {
-        // Renews only entries that were delivered since the request. Entries whose ownership this instance has ended
-        // are left to the next claim.
-        if (dispatcher.Requests.Oldest is { } waited)
+        // Renews only entries that were delivered since the oldest request. Entries whose ownership this instance has
+        // ended are left to the next claim.
+        var longestWait = dispatcher.Requests.LongestWait;
+        if (longestWait is not null)
         {
-            var now = consumer.Time.GetTimestamp();
-            dispatcher.Requests.Renewed(stream, await consumer.Connector.AnswerAsync(group.RenewRecentAsync(stream, waited), stop), now);
+            var sentAt = consumer.Time.GetTimestamp();
+            var renewed = await consumer.Connector.AnswerAsync(group.RenewRecentAsync(stream, longestWait.Value), stop);
+            dispatcher.Requests.RecordRenewal(stream, renewed, sentAt);
         }
     }
 
-    private async Task RenewAsync(RedisKey stream, UnackedEntry[] renewed, CancellationToken stop)
+    private async Task RenewHeldAsync(RedisKey stream, UnackedEntry[] held, CancellationToken stop)
     {
         try
         {
-            foreach (var page in renewed.Chunk(Page))
+            foreach (var page in held.Chunk(PageSize))
             {
                 await consumer.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
             }
         }
         catch (Exception exception) when (RedisErrors.IsOfKey(exception))
         {
-            // The stream or the right to it is gone, and with it the ownership of its entries.
-            settler.EndOwnership(renewed);
+            // The key is not a stream, or the user has lost the right to it: nothing can renew the entries.
+            settler.EndOwnership(held);
             throw;
         }
     }
 
     /// <summary>
-    /// Runs an action for each stream, even if it fails for one. Throws the first failure at the end.
+    /// Runs an action for each stream, even if Redis refuses it for one or the answer is malformed. Throws the first of
+    /// these errors at the end. An outage, which concerns all streams, ends the loop at once.
     /// </summary>
     private static async Task ForEachAsync<T>(IEnumerable<T> streams, Func<T, Task> action)
     {
@@ -185,11 +196,11 @@ internal sealed class PendingEntryMaintenance
 
     private async Task RenewPageAsync(RedisKey stream, UnackedEntry[] page)
     {
-        var now = consumer.Time.GetTimestamp();
+        var sentAt = consumer.Time.GetTimestamp();
         var gone = await group.RenewAsync(stream, page.Select(entry => entry.Id));
         foreach (var entry in page)
         {
-            entry.RenewedAt = now;
+            entry.RenewedAt = sentAt;
         }
 
         settler.EndOwnership(page.Where(entry => gone.Contains(entry.Id)));

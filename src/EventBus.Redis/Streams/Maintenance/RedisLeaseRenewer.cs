@@ -1,15 +1,15 @@
 namespace EventBus;
 
-/// <summary>Renews a lease while this instance holds it, and drops it in time if it cannot be renewed.</summary>
+/// <summary>Renews a lease while this instance holds it, and drops it before it expires at the server.</summary>
 /// <param name="consumer">The consumer.</param>
 /// <param name="lease">The lease.</param>
 /// <param name="settler">Ends the epoch when the lease is lost.</param>
 /// <param name="reading">The read loop, which reports outages.</param>
 internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease, OrderedEntrySettler settler, RedisReadLoop reading)
 {
-    // A check that fails is repeated within the same time.
+    // Checked more often than the lease is renewed, so that the end of the lease is detected in time.
     private readonly MaintenanceLoop loop = new(consumer, "renew its lease", consumer.ClaimAfter / 12, reading);
-    private long? renewedAt;
+    private long? lastRenewal;
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Problem => loop.Problem;
@@ -19,7 +19,8 @@ internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease
 
     private async Task CheckAsync(CancellationToken close)
     {
-        if (lease.Token is not { } token)
+        var token = lease.Token;
+        if (token is null)
         {
             return;
         }
@@ -28,17 +29,20 @@ internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease
         if (remaining <= TimeSpan.Zero)
         {
             settler.LoseLease(token);
+            return;
         }
-        else if (renewedAt is not { } last || consumer.Time.GetElapsedTime(last) >= consumer.ClaimAfter / 3)
+
+        var isDue = lastRenewal is null || consumer.Time.GetElapsedTime(lastRenewal.Value) >= consumer.ClaimAfter / 3;
+        if (isDue)
         {
-            var now = consumer.Time.GetTimestamp();
-            var isRenewed = await consumer.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, consumer.Time, close);
-            if (!isRenewed)
+            var sentAt = consumer.Time.GetTimestamp();
+            var isHeld = await consumer.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, consumer.Time, close);
+            if (!isHeld)
             {
                 settler.LoseLease(token);
             }
 
-            renewedAt = now;
+            lastRenewal = sentAt;
         }
     }
 }

@@ -3,8 +3,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Removes the consumer groups of a subscription that is no longer used. Its streams are no longer known, so all
-/// streams are searched.
+/// Removes the consumer groups of a subscription that is no longer used. The application no longer declares which
+/// streams the subscription read, so all streams are searched.
 /// </summary>
 internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog catalog, RedisTopology names, TimeSpan claimAfter)
 {
@@ -15,32 +15,34 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog cat
     public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
     {
         var group = names.GroupOf(subscription);
-        var streams = new List<RedisKey>();
-        var all = await catalog.ScanAsync(cancellationToken);
-        foreach (var key in all)
+        var streams = await catalog.ScanAsync(cancellationToken);
+        var streamsWithGroup = new List<RedisKey>();
+        foreach (var stream in streams)
         {
-            if (await StateOfAsync(key, group) is { } state)
+            var info = await GroupInfoAsync(stream, group);
+            if (info is not null)
             {
-                await CheckAsync(key, state, subscription, discardWaiting);
-                streams.Add(key);
+                await ThrowIfUsedAsync(stream, info.Value, subscription, discardWaiting);
+                streamsWithGroup.Add(stream);
             }
         }
 
-        // The group leaves this set before the groups are deleted, because a group in the set is created again where it
-        // is missing.
+        // Removed from the set of open groups before it is deleted, because a group in that set is created again where
+        // it is missing.
         await database.SetRemoveAsync(names.OpenGroups, group);
 
         // No group is deleted until all checks have passed.
-        foreach (var stream in streams)
+        foreach (var stream in streamsWithGroup)
         {
             await database.StreamDeleteConsumerGroupAsync(stream, group);
         }
 
-        await Task.WhenAll(all.Select(stream => database.HashDeleteAsync(names.PositionsOf(stream), group)));
+        await Task.WhenAll(streams.Select(stream => database.HashDeleteAsync(names.PositionsOf(stream), group)));
         await database.KeyDeleteAsync([names.LeaseOf(group), names.FenceOf(group)]);
     }
 
-    private async Task<StreamGroupInfo?> StateOfAsync(RedisKey stream, string group)
+    /// <summary>Gets the group in one stream; null if the stream does not have it.</summary>
+    private async Task<StreamGroupInfo?> GroupInfoAsync(RedisKey stream, string group)
     {
         foreach (var each in await database.StreamGroupInfoAsync(stream))
         {
@@ -53,7 +55,7 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog cat
         return null;
     }
 
-    private async Task CheckAsync(RedisKey stream, StreamGroupInfo group, string subscription, bool discardWaiting)
+    private async Task ThrowIfUsedAsync(RedisKey stream, StreamGroupInfo group, string subscription, bool discardWaiting)
     {
         var consumers = await database.StreamConsumerInfoAsync(stream, group.Name);
         if (consumers.Any(consumer => TimeSpan.FromMilliseconds(consumer.IdleTimeInMilliseconds) < claimAfter))
@@ -66,8 +68,8 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog cat
         var next = await database.StreamRangeAsync(stream, $"({group.LastDeliveredId}", count: 1);
         if (!discardWaiting && (group.PendingMessageCount > 0 || next.Length > 0))
         {
-            throw new EventBusException($"Events wait in the consumer group '{group.Name}' of the stream '{stream}'. Let them be "
-                + "handled, or discard them (discardWaiting: true).");
+            throw new EventBusException($"Events wait in the consumer group '{group.Name}' of the stream '{stream}'. Start an instance "
+                + $"that subscribes to '{subscription}' and handles them, or discard them (discardWaiting: true).");
         }
     }
 }

@@ -5,15 +5,16 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Finds streams that are created after the start, for a subscription with a leading wildcard, and reads them from
-/// their first entry. For any subscription, also finds the excluded streams (wrong type of key, no access) that can be
+/// For a subscription with a leading wildcard, finds the streams that are created after the start, and reads them from
+/// their first entry. For any subscription, adds an excluded stream (wrong type of key, no access) as soon as it can be
 /// read again.
 /// </summary>
 internal sealed class RedisStreamDiscovery
 {
-    private const string Purpose = "find streams that appear";
+    // The purpose in the texts "cannot ...".
+    private const string Purpose = "start to read new or previously excluded streams";
 
-    private static readonly TimeSpan AskPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CheckPeriod = TimeSpan.FromSeconds(1);
 
     // A scan of all keys takes the server some time if there are many.
     private static readonly TimeSpan ScanPeriod = TimeSpan.FromSeconds(10);
@@ -32,8 +33,8 @@ internal sealed class RedisStreamDiscovery
             consumer.Log,
             (logger, _, error) => logger.MaintenanceFails(name, Purpose, error))
         {
-            FirstDelay = AskPeriod,
-            MaxDelay = AskPeriod,
+            FirstDelay = CheckPeriod,
+            MaxDelay = CheckPeriod,
 
             // An outage is reported by the read loop.
             IsReportedElsewhere = RedisErrors.IsOutage,
@@ -45,14 +46,15 @@ internal sealed class RedisStreamDiscovery
         ? $"The subscription '{consumer.Subscription.Name}' cannot {Purpose}: {error.Message}"
         : null;
 
-    private bool IsOpen => RedisTopology.IsOpen(consumer.Subscription);
+    // True for a subscription with a leading wildcard.
+    private bool ReadsNewStreams => RedisTopology.IsOpen(consumer.Subscription);
 
     public async Task RunAsync(CancellationToken stop)
     {
         scannedAt = consumer.Time.GetTimestamp();
 
-        // The read loop creates the group in the streams that exist now.
-        await Task.Delay(AskPeriod, consumer.Time, stop).Quietly();
+        // Nothing is new yet: the read loop creates the group in the streams that exist now.
+        await Task.Delay(CheckPeriod, consumer.Time, stop).Quietly();
         await supervisor.RunAsync(DiscoverAsync, stop);
     }
 
@@ -60,23 +62,24 @@ internal sealed class RedisStreamDiscovery
     {
         while (true)
         {
-            var known = IsOpen
-                ? await consumer.Connector.AnswerAsync(consumer.Positions.Catalog.KnownAsync(), stop)
+            var candidates = ReadsNewStreams
+                ? await consumer.Connector.AnswerAsync(consumer.Positions.Catalog.KnownStreamsAsync(), stop)
                 : [.. consumer.Positions.Excluded];
-            await AddAsync(known, stop);
-            var isScanDue = IsOpen && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
+            await AddAsync(candidates, stop);
+            var isScanDue = ReadsNewStreams && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
             if (isScanDue)
             {
                 await ScanAsync(stop);
             }
 
-            // After an error, only a scan shows that the error is over. Without a wildcard there are no scans.
-            if (isScanDue || !IsOpen || supervisor.LastError is null)
+            // An error may concern a stream that only a scan finds. With a wildcard, only a completed scan therefore
+            // ends an error. Without a wildcard there are no scans, and all candidates have just been added.
+            if (isScanDue || !ReadsNewStreams || supervisor.LastError is null)
             {
                 supervisor.Succeeded();
             }
 
-            await Task.Delay(AskPeriod, consumer.Time, stop);
+            await Task.Delay(CheckPeriod, consumer.Time, stop);
         }
     }
 
@@ -87,10 +90,11 @@ internal sealed class RedisStreamDiscovery
         await AddAsync(await consumer.Positions.Catalog.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
     }
 
-    private async Task AddAsync(RedisKey[] found, CancellationToken stop)
+    /// <summary>Adds the streams that are not read yet. Throws the first error at the end.</summary>
+    private async Task AddAsync(RedisKey[] candidates, CancellationToken stop)
     {
         ExceptionDispatchInfo? first = null;
-        foreach (var stream in found.Except(consumer.Group.Streams).Where(consumer.Names.IsStream))
+        foreach (var stream in candidates.Except(consumer.Group.Streams).Where(consumer.Names.IsStream))
         {
             try
             {

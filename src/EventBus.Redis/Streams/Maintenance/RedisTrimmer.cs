@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Removes entries from the streams after every group has handled them, and watches for groups that prevent this. One
-/// instance at a time trims a stream; each instance watches all of them.
+/// Removes entries from the streams after every group has handled them, and reports groups that prevent this. One
+/// instance at a time trims a stream; each instance reports the groups of all streams.
 /// </summary>
 /// <remarks>
 /// A stream that no group reads keeps its latest entries (<see cref="RedisOptions.MaxUnreadLength"/>). A group that is
@@ -23,57 +23,56 @@ namespace EventBus;
 internal sealed class RedisTrimmer(
     RedisStreamCatalog catalog, RedisPublisher publisher, RedisTopology names, RedisOptions options, ILogger log)
 {
-    // The multiple of ClaimAfter after which a consumer counts as gone. An active consumer reads every second.
-    private const int GoneAfter = 10;
+    // The multiple of ClaimAfter after which a consumer counts as inactive. An active consumer reads every second.
+    private const int InactiveAfter = 10;
 
-    // The health check reports entries cut off from a stream that no group reads for 10 minutes, and for at least this
-    // number of rounds.
-    private const int CutRounds = 3;
+    // The health check reports entries that were cut off from a stream that no group reads, for 10 minutes and for at
+    // least this number of rounds.
+    private const int MinCutOffRounds = 3;
 
-    private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MinCutOffPeriod = TimeSpan.FromMinutes(10);
 
     // The maximum number of streams or groups that one text of the health check names.
     private const int MaxReported = 3;
 
-    private readonly string self = RedisTopology.NewConsumer();
-    private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
+    // Identifies this instance in the locks of the streams.
+    private readonly string trimmerId = RedisTopology.NewConsumer();
 
-    // The results of the last round, which are written by one loop and read by other threads.
-    private volatile IReadOnlyDictionary<string, string> failures = new Dictionary<string, string>();
-    private volatile IReadOnlyDictionary<string, (long Length, long Cut)> unread = new Dictionary<string, (long, long)>();
-    private volatile IReadOnlyCollection<(string Stream, string Group)> gone = [];
+    // The results of the last round. Written by one loop and read by other threads.
+    private volatile Results lastResults = new();
 
-    // The findings that were logged. Each is logged once, and again if the condition ended in between. A group without
-    // a subscription is logged only when two rounds find it, because during a deployment a single round may find it.
-    private readonly HashSet<(string Stream, string Group)> logged = [];
-    private bool isRefused;
+    // The streams and groups that were logged. Each is logged once, and again if the condition ended in between.
+    private readonly HashSet<string> loggedStreams = [];
+    private readonly HashSet<(string Stream, string Group)> loggedGroups = [];
+    private bool isRefusalLogged;
 
     /// <summary>
     /// The data of the health check about streams and groups that are not used, by the name of stream or group.
     /// </summary>
-    public IReadOnlyDictionary<string, object> Data => unread
+    public IReadOnlyDictionary<string, object> Data => lastResults.UnreadStreams
         .Select(each => KeyValuePair.Create<string, object>(
             each.Key,
             $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are "
-                + $"kept; {each.Value.Cut} were cut off lately."))
-        .Concat(gone.Select(each => KeyValuePair.Create<string, object>(
+                + $"kept; {each.Value.CutOff} older ones were deleted recently."))
+        .Concat(lastResults.InactiveGroups.Select(each => KeyValuePair.Create<string, object>(
             $"{each.Stream} {each.Group}",
             $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
 
-    private TimeSpan CutFor
+    // The time for which the number of entries that were cut off is kept after the last ones.
+    private TimeSpan CutOffPeriod
     {
         get
         {
-            var rounds = options.TrimPeriod * CutRounds;
-            return rounds > CutMemory ? rounds : CutMemory;
+            var rounds = options.TrimPeriod * MinCutOffRounds;
+            return rounds > MinCutOffPeriod ? rounds : MinCutOffPeriod;
         }
     }
 
-    private string? UnreadProblem => unread.Where(each => each.Value.Cut > 0)
-        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond "
-            + $"{options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop "
-            + "publishing them.")
+    private string? UnreadProblem => lastResults.UnreadStreams.Where(each => each.Value.CutOff > 0)
+        .Select(each => $"No consumer group reads the stream '{each.Key}': only its latest {options.MaxUnreadLength} events are kept "
+            + $"({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}), and {each.Value.CutOff} older ones were deleted recently. "
+            + "Subscribe to these events, or stop publishing them.")
         .FirstOrDefault();
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
@@ -81,27 +80,28 @@ internal sealed class RedisTrimmer(
     {
         get
         {
-            if (failures.Count > 0)
+            var results = lastResults;
+            if (results.Failures.Count > 0)
             {
-                var failed = failures.Take(MaxReported).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}");
-                return string.Join(" ", failed);
+                var failures = results.Failures.Take(MaxReported);
+                return string.Join(" ", failures.Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}"));
             }
 
-            if (findings.Count == 0)
+            if (results.GroupProblems.Count == 0)
             {
                 return UnreadProblem;
             }
 
-            var found = findings.OrderBy(each => each.Key).Take(MaxReported);
-            return string.Join(" ", found.Select(each => ProblemOf(each.Key.Stream, each.Key.Group, each.Value)));
+            var groups = results.GroupProblems.OrderBy(each => each.Key).Take(MaxReported);
+            return string.Join(" ", groups.Select(each => ProblemOf(each.Key.Stream, each.Key.Group, each.Value)));
         }
     }
 
-    private string ProblemOf(string stream, string group, Finding finding) => finding.Lost > 0
-        ? $"The maximum length of the stream '{stream}' cost the consumer group '{group}' {finding.Lost} events. Handle them faster, or "
-            + $"raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}."
-        : $"The consumer group '{group}' of the stream '{stream}' has not read its events for more than {options.IdleGroupAfter} and "
-            + $"holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(group, stream)}.";
+    private string ProblemOf(string stream, string group, long lostEvents) => lostEvents > 0
+        ? $"The stream '{stream}' exceeded its maximum length: {lostEvents} events were deleted that the consumer group '{group}' had not "
+            + $"read. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}."
+        : $"The consumer group '{group}' of the stream '{stream}' has not read its events for more than {options.IdleGroupAfter}, so the "
+            + $"stream cannot be trimmed. Start an instance that uses the group, or remove it: {names.RemovalOf(group, stream)}.";
 
     public Task RunAsync(CancellationToken stop)
     {
@@ -117,12 +117,12 @@ internal sealed class RedisTrimmer(
             // The health check and the receivers report an outage; trimming can wait.
             IsReportedElsewhere = RedisErrors.IsOutage,
         };
-        return supervisor.RepeatAsync(PassAsync, options.TrimPeriod, stop);
+        return supervisor.RepeatAsync(RunRoundAsync, options.TrimPeriod, stop);
     }
 
     private static string TrimmingOf(string stream) => $"trimming of {stream}";
 
-    private async Task PassAsync(CancellationToken stop)
+    private async Task RunRoundAsync(CancellationToken stop)
     {
         try
         {
@@ -131,9 +131,9 @@ internal sealed class RedisTrimmer(
         catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
         {
             // A publisher may lack this right: the services that subscribe trim the streams to which it writes.
-            if (!isRefused)
+            if (!isRefusalLogged)
             {
-                isRefused = true;
+                isRefusalLogged = true;
                 log.NotChecked("whether streams must be trimmed; a stream that no group reads is kept within "
                     + $"{nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
             }
@@ -142,11 +142,9 @@ internal sealed class RedisTrimmer(
 
     private async Task TrimAllAsync(CancellationToken stop)
     {
-        var found = new Dictionary<(string Stream, string Group), Finding>();
-        var failed = new Dictionary<string, string>(StringComparer.Ordinal);
-        var (unreadNow, goneNow) = (new Dictionary<string, (long, long)>(StringComparer.Ordinal), new HashSet<(string, string)>());
-        await catalog.AddAsync(publisher.Streams).WaitAsync(RedisConnector.Answer, names.Time, stop);
-        var known = await catalog.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
+        var results = new Results();
+        await catalog.AddAsync(publisher.Streams).WaitAsync(RedisConnector.CommandTimeout, names.Time, stop);
+        var known = await catalog.KnownStreamsAsync().WaitAsync(RedisConnector.CommandTimeout, names.Time, stop);
         foreach (var stream in known.Union(publisher.Streams))
         {
             try
@@ -156,55 +154,56 @@ internal sealed class RedisTrimmer(
                 bool hasMore;
                 do
                 {
-                    hasMore = await TrimAsync(stream, found, unreadNow, goneNow, stop);
+                    hasMore = await TrimAsync(stream, results, stop);
                 }
                 while (hasMore && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod);
             }
             catch (Exception exception) when (exception is not (RedisConnectionException or TimeoutException or OperationCanceledException))
             {
                 // The other streams are still trimmed.
-                failed[stream!] = exception.Message;
+                results.Failures[stream!] = exception.Message;
                 log.Failing(TrimmingOf(stream!), exception, logger => logger.CannotTrim(stream!, options.TrimPeriod, exception));
             }
         }
 
-        foreach (var stream in failures.Keys.Where(stream => !failed.ContainsKey(stream)))
+        LogChanges(lastResults, results);
+        lastResults = results;
+    }
+
+    private void LogChanges(Results before, Results now)
+    {
+        foreach (var stream in before.Failures.Keys.Where(stream => !now.Failures.ContainsKey(stream)))
         {
             log.Working(TrimmingOf(stream));
         }
 
-        failures = failed;
-        foreach (var ((stream, group), finding) in found)
+        foreach (var ((stream, group), lostEvents) in now.GroupProblems)
         {
-            if (finding.Lost > 0)
+            if (lostEvents > 0)
             {
-                log.LostToMaxLength(group, finding.Lost, stream);
+                log.LostToMaxLength(group, lostEvents, stream);
             }
-            else if (!findings.TryGetValue((stream, group), out var before) || before.Lost > 0)
+            else if (!before.GroupProblems.TryGetValue((stream, group), out var lostBefore) || lostBefore > 0)
             {
                 log.GroupIdle(group, stream, options.IdleGroupAfter, names.RemovalOf(group, stream));
             }
         }
 
-        findings = found;
-        Report(unreadNow, goneNow);
-        (unread, gone) = (unreadNow, goneNow);
-    }
-
-    private void Report(Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow)
-    {
-        logged.RemoveWhere(each => each.Group.Length == 0 ? !unreadNow.ContainsKey(each.Stream) : !goneNow.Contains(each));
-        foreach (var (stream, (_, cut)) in unreadNow.Where(each => each.Value.Cut > 0 || unread.ContainsKey(each.Key)))
+        // A stream or group that is not used is logged when a second round finds it, because during a deployment a
+        // single round may find one. A stream from which entries were cut off is logged at once.
+        loggedStreams.RemoveWhere(stream => !now.UnreadStreams.ContainsKey(stream));
+        foreach (var (stream, (_, cutOff)) in now.UnreadStreams)
         {
-            if (logged.Add((stream, "")))
+            if ((cutOff > 0 || before.UnreadStreams.ContainsKey(stream)) && loggedStreams.Add(stream))
             {
                 log.StreamUnread(stream, options.MaxUnreadLength.GetValueOrDefault());
             }
         }
 
-        foreach (var (stream, group) in goneNow.Where(each => names.IsLeftBehind(each.Group) && gone.Contains(each)))
+        loggedGroups.RemoveWhere(each => !now.InactiveGroups.Contains(each));
+        foreach (var (stream, group) in now.InactiveGroups)
         {
-            if (logged.Add((stream, group)))
+            if (names.IsLeftBehind(group) && before.InactiveGroups.Contains((stream, group)) && loggedGroups.Add((stream, group)))
             {
                 log.GroupLeftBehind(group, stream, names.RemovalOf(group, stream));
             }
@@ -213,56 +212,68 @@ internal sealed class RedisTrimmer(
 
     /// <summary>Inspects one stream, and trims it once.</summary>
     /// <returns>True if there may be more to trim.</returns>
-    private async Task<bool> TrimAsync(
-        RedisKey stream,
-        Dictionary<(string Stream, string Group), Finding> found,
-        Dictionary<string, (long Length, long Cut)> unreadNow,
-        HashSet<(string Stream, string Group)> goneNow,
-        CancellationToken stop)
+    private async Task<bool> TrimAsync(RedisKey stream, Results results, CancellationToken stop)
     {
         RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PositionsOf(stream), names.OpenGroups, names.CutOf(stream)];
         RedisValue[] values = [
-            self,
+            trimmerId,
             (long)options.TrimPeriod.TotalMilliseconds,
             (long)options.IdleGroupAfter.TotalMilliseconds,
             options.Trim ? 1 : 0,
             options.MaxLength ?? 0,
             options.MaxUnreadLength ?? 0,
-            (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds,
-            (long)CutFor.TotalMilliseconds
+            (long)(options.ClaimAfter * InactiveAfter).TotalMilliseconds,
+            (long)CutOffPeriod.TotalMilliseconds,
         ];
-        // The places of the answer: 0 idle groups, 1 lost events, 2 if there is more, 3 inactive groups, 4 unread
-        // stream.
         var answer = await catalog.Database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values)
-            .WaitAsync(RedisConnector.Answer, names.Time, stop);
-        foreach (var group in (string[])answer[0]!)
+            .WaitAsync(RedisConnector.CommandTimeout, names.Time, stop);
+        var idleGroups = (string[])answer[0]!;
+        var lostByGroup = (RedisValue[])answer[1]!;
+        var hasMore = (long)answer[2] == 1;
+        var inactiveGroups = (string[])answer[3]!;
+        var unreadState = answer[4];
+        foreach (var group in idleGroups)
         {
-            found.TryAdd((stream!, group), new Finding(0));
+            results.GroupProblems.TryAdd((stream!, group), 0);
         }
 
-        var lost = (RedisValue[])answer[1]!;
-        for (var i = 0; i < lost.Length; i += 2)
+        for (var i = 0; i < lostByGroup.Length; i += 2)
         {
-            var key = ((string)stream!, (string)lost[i]!);
-            found[key] = new Finding(found.GetValueOrDefault(key, new Finding(0)).Lost + (long)lost[i + 1]);
+            var key = ((string)stream!, (string)lostByGroup[i]!);
+            results.GroupProblems[key] = results.GroupProblems.GetValueOrDefault(key) + (long)lostByGroup[i + 1];
         }
 
-        foreach (var group in ((string[])answer[3]!).Where(group => !names.IsUsed(group)))
+        foreach (var group in inactiveGroups.Where(group => !names.IsUsed(group)))
         {
-            goneNow.Add((stream!, group));
+            results.InactiveGroups.Add((stream!, group));
         }
 
-        if (answer[4].Length == 2 && (long)answer[4][0] > 0 && !names.IsOwn(stream))
+        if (unreadState.Length == 2 && (long)unreadState[0] > 0 && !names.IsOwn(stream))
         {
-            unreadNow[stream!] = ((long)answer[4][0], (long)answer[4][1]);
+            results.UnreadStreams[stream!] = ((long)unreadState[0], (long)unreadState[1]);
         }
 
-        return (long)answer[2] == 1;
+        return hasMore;
     }
 
-    /// <summary>A group that is idle, or that has lost events.</summary>
-    /// <param name="Lost">
-    /// The number of events that were cut off before the group had read them; 0 for a group that is only idle.
-    /// </param>
-    private sealed record Finding(long Lost);
+    /// <summary>Holds the results of one round.</summary>
+    private sealed class Results
+    {
+        /// <summary>The streams that could not be trimmed, each with the error.</summary>
+        public Dictionary<string, string> Failures { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>
+        /// The groups with a problem, each with the number of events that were deleted before the group had read them:
+        /// 0 for a group that is only idle.
+        /// </summary>
+        public Dictionary<(string Stream, string Group), long> GroupProblems { get; } = [];
+
+        /// <summary>
+        /// The streams that no group reads, each with the number of entries that were cut off recently for that reason.
+        /// </summary>
+        public Dictionary<string, (long Length, long CutOff)> UnreadStreams { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>The groups without an active consumer that this instance does not use.</summary>
+        public HashSet<(string Stream, string Group)> InactiveGroups { get; } = [];
+    }
 }

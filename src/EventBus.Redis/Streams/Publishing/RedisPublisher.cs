@@ -11,23 +11,27 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisPublisher(IDatabase database, RedisTopology names, RedisSizeLimit limit)
 {
-    // A write is sent as soon as it has an eighth of the number of unanswered entries. So a single event never waits,
-    // events of a steady stream wait for an eighth of a round trip, and the last event of a burst waits for one round
+    // A batch is sent as soon as it has an eighth of the number of unanswered entries. So a single event never waits,
+    // events of a steady flow wait for an eighth of a round trip, and the last event of a burst waits for one round
     // trip.
-    private const int Part = 8;
-    private const int MaxEntries = 512;
+    private const int MaxUnansweredPerEntry = 8;
+    private const int MaxBatchEntries = 512;
 
     private readonly string source = names.Source;
 
-    // The size is bounded by the number of event names in the application.
+    // The stream of each event name. The size is bounded by the number of event names in the application.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
 
     private readonly Lock gate = new();
     private readonly Queue<RedisWriteBatch> waiting = [];
 
     // The last waiting batch, as long as entries may be added to it.
-    private RedisWriteBatch? open;
+    private RedisWriteBatch? openBatch;
+
+    // The number of entries that were sent and not yet answered.
     private int unanswered;
+
+    // True while a caller sends the batches that are due.
     private bool isSending;
 
     /// <summary>The streams to which this process has written.</summary>
@@ -36,12 +40,12 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     /// <summary>Publishes an event.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="outcomes">Receives the outcome.</param>
-    /// <param name="deadline">Cancels the wait for the turn and for the answer.</param>
-    // Reuses the state of publish calls.
+    /// <param name="deadline">Cancels the wait, before the event is sent and for the answer.</param>
+    // The builder reuses the state of completed calls.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask PublishAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var problem = TryWrite(envelope, out var fields);
+        var problem = Serialize(envelope, out var fields);
         if (problem is null && IsTooLarge(envelope))
         {
             problem = await limit.CheckAsync(envelope, deadline);
@@ -53,15 +57,15 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
             return;
         }
 
-        var (write, position) = Add(StreamOf(envelope), fields, deadline);
-        await write.Ended;
-        var outcome = await write.OutcomeAsync(position);
+        var (batch, position) = Add(StreamOf(envelope), fields, deadline);
+        await batch.Ended;
+        var outcome = await batch.OutcomeAsync(position);
         outcomes.Span[0] = outcome;
     }
 
     /// <summary>Serializes an event as the fields of an entry.</summary>
     /// <returns>The error if the event cannot be serialized; otherwise null.</returns>
-    public EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
+    public EventBusException? Serialize(Envelope envelope, out NameValueEntry[] fields)
     {
         try
         {
@@ -76,11 +80,15 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     }
 
     /// <summary>
-    /// True if an event is longer than the last known limit of Redis, so that the limit has to be asked again.
+    /// True if an event is longer than the last known limit of Redis. The limit may have been raised: call
+    /// <see cref="RedisSizeLimit.CheckAsync"/> before the event is rejected.
     /// </summary>
     public bool IsTooLarge(Envelope envelope) =>
         envelope.Body.Length >= RedisArgumentLimit.Smallest && limit.IsExceededBy(envelope);
 
+    /// <summary>
+    /// Gets the stream of an event. At the first event of a name, also adds the stream to the known streams.
+    /// </summary>
     public RedisKey StreamOf(Envelope envelope)
     {
         if (!streams.TryGetValue(envelope.Name, out var stream))
@@ -88,7 +96,7 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
             stream = names.StreamOf(envelope.Name);
             streams[envelope.Name] = stream;
 
-            // Done once, without waiting: a subscription that misses it finds the stream by a scan of the keys.
+            // Not awaited: if this fails, wildcard subscriptions find the stream by a scan of the keys.
             _ = database.SetAddAsync(names.KnownWords, names.WordOf(stream), CommandFlags.FireAndForget);
         }
 
@@ -96,12 +104,12 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     }
 
     /// <summary>Sends a separate batch, behind the events that were published before.</summary>
-    public void Send(RedisWriteBatch write)
+    public void Send(RedisWriteBatch batch)
     {
         lock (gate)
         {
-            waiting.Enqueue(write);
-            open = null;
+            waiting.Enqueue(batch);
+            openBatch = null;
         }
 
         SendDue();
@@ -109,22 +117,24 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
 
     /// <summary>Sends one entry, together with others.</summary>
     /// <returns>The batch that contains the entry, and its position there.</returns>
-    private (RedisWriteBatch Write, int Position) Add(RedisKey stream, NameValueEntry[] fields, CancellationToken deadline)
+    private (RedisWriteBatch Batch, int Position) Add(RedisKey stream, NameValueEntry[] fields, CancellationToken deadline)
     {
-        (RedisWriteBatch, int) added;
+        RedisWriteBatch batch;
+        int position;
         lock (gate)
         {
-            if (open is null || open.Deadline != deadline || open.Count == MaxEntries)
+            if (openBatch is null || openBatch.Deadline != deadline || openBatch.Count == MaxBatchEntries)
             {
-                open = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), together: false, deadline);
-                waiting.Enqueue(open);
+                openBatch = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), isTransaction: false, deadline);
+                waiting.Enqueue(openBatch);
             }
 
-            added = (open, open.Add(stream, fields));
+            batch = openBatch;
+            position = batch.Add(stream, fields);
         }
 
         SendDue();
-        return added;
+        return (batch, position);
     }
 
     /// <summary>
@@ -132,14 +142,14 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     /// </summary>
     private void SendDue()
     {
-        var write = NextDue(isSender: false);
-        while (write is not null)
+        var batch = NextDue(isSender: false);
+        while (batch is not null)
         {
-            write.Send(database);
+            batch.Send(database);
 
             // Not awaited: it sends the batches that are due when this one is answered.
-            _ = ContinueAfterAsync(write);
-            write = NextDue(isSender: true);
+            _ = ContinueAfterAsync(batch);
+            batch = NextDue(isSender: true);
         }
     }
 
@@ -154,18 +164,18 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
                 return null;
             }
 
-            // A batch to which no entries can be added is due. The last one is also due when it is large enough.
-            var isDue = waiting.Count > 1 || (waiting.Count == 1 && (open is null || open.Count * Part >= unanswered));
-            isSending = isDue;
+            // A batch to which no entries can be added is due. The open one is due when it is large enough.
+            var isOnlyOpenBatch = waiting.Count == 1 && openBatch is not null;
+            isSending = isOnlyOpenBatch ? unanswered <= openBatch!.Count * MaxUnansweredPerEntry : waiting.Count > 0;
             if (!isSending)
             {
                 return null;
             }
 
             var next = waiting.Dequeue();
-            if (open == next)
+            if (openBatch == next)
             {
-                open = null;
+                openBatch = null;
             }
 
             unanswered += next.Count;
@@ -173,12 +183,12 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
         }
     }
 
-    private async Task ContinueAfterAsync(RedisWriteBatch write)
+    private async Task ContinueAfterAsync(RedisWriteBatch batch)
     {
-        await write.Ended;
+        await batch.Ended;
         lock (gate)
         {
-            unanswered -= write.Count;
+            unanswered -= batch.Count;
         }
 
         SendDue();

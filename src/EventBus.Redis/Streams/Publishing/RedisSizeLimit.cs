@@ -4,39 +4,41 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Stores the maximum length of one argument, as the server last reported it, so that longer events are refused before
-/// they are sent. Thread-safe.
+/// Stores the maximum length of one argument of a command, as the server last reported it, so that events with a longer
+/// body are rejected before they are sent. Thread-safe.
 /// </summary>
 internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
+    // The age at which the known limit is queried again.
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(10);
 
-    private long known = RedisArgumentLimit.Usual;
+    private long lastKnown = RedisArgumentLimit.Usual;
     private long askedAt;
 
     /// <summary>
-    /// True if an event is longer than the last known limit of Redis. Does not wait for an answer, because events that
-    /// are published afterwards must not overtake this one.
+    /// True if the body of an event is longer than the last known limit. Does not wait for an answer, because events
+    /// that are published afterwards must not overtake this one.
     /// </summary>
     public bool IsExceededBy(Envelope envelope)
     {
-        if (time.GetElapsedTime(Volatile.Read(ref askedAt)) > Period)
+        if (time.GetElapsedTime(Volatile.Read(ref askedAt)) > MaxAge)
         {
             _ = AskAsync(CancellationToken.None);
         }
 
-        return envelope.Body.Length > Volatile.Read(ref known);
+        return envelope.Body.Length > Volatile.Read(ref lastKnown);
     }
 
-    /// <summary>Asks for the limit again before an event is refused, because it may have been raised.</summary>
+    /// <summary>Asks for the limit again before an event is rejected, because it may have been raised.</summary>
     /// <returns>The error if the event is longer than the limit; otherwise null.</returns>
     public async Task<EventBusException?> CheckAsync(Envelope envelope, CancellationToken deadline)
     {
         await AskAsync(deadline);
-        var (length, limit) = (envelope.Body.Length, Volatile.Read(ref known));
+        var length = envelope.Body.Length;
+        var limit = Volatile.Read(ref lastKnown);
         return length > limit
             ? new EventBusException(
-                $"The event has {length:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len). "
+                $"The body of the event has {length:N0} bytes; Redis accepts {limit:N0} at most (proto-max-bulk-len). "
                     + "Make it smaller, or raise the limit of the server.")
             : null;
     }
@@ -50,12 +52,12 @@ internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
         {
             Volatile.Write(ref askedAt, time.GetTimestamp());
             var limit = await RedisArgumentLimit.AskAsync(arguments => database.ExecuteAsync("CONFIG", arguments))
-                .WaitAsync(RedisConnector.Answer, time, cancellationToken);
-            Volatile.Write(ref known, limit);
+                .WaitAsync(RedisConnector.CommandTimeout, time, cancellationToken);
+            Volatile.Write(ref lastKnown, limit);
         }
         catch (Exception)
         {
-            // The outcome of the event itself reports the problem.
+            // If Redis cannot be reached, the outcome of the next event says so.
         }
     }
 }

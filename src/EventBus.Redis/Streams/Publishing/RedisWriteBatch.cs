@@ -4,36 +4,39 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Collects entries that are sent to Redis in one write and share a deadline. <see cref="RedisPublisher"/> fills and
-/// sends it.
+/// Represents a batch of entries that are sent to Redis in one write and share a deadline.
+/// <see cref="RedisPublisher"/> fills and sends it.
 /// </summary>
 internal sealed class RedisWriteBatch
 {
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly IList<(RedisKey Stream, NameValueEntry[] Fields)> entries;
-    private readonly CancellationTokenRegistration limit;
+    private readonly bool isTransaction;
+    private readonly CancellationTokenRegistration expiry;
+
+    // The error of the whole batch. It applies to the entries that have no answer of their own.
     private Exception? error;
 
-    // Null while the batch waits. One exchange decides: either the batch is sent and this array receives the answers,
-    // or it has expired and is never sent.
+    // Null while the batch waits. A single exchange decides: either the batch is sent and this array receives the
+    // answers, or it has expired and is never sent.
     private Task<RedisValue>?[]? answers;
 
-    // The array that marks an expired batch. The array of the answers is never this one, because it is never empty.
+    // Marks an expired batch. An array of answers is never equal to it, because it is never empty.
     private static Task<RedisValue>?[] Expired => Array.Empty<Task<RedisValue>?>();
 
     /// <summary>Creates a batch, which waits until it is sent.</summary>
     /// <param name="entries">The first entries. The batch owns the list after the call.</param>
-    /// <param name="together">
-    /// True for a transaction: all or none of the entries. Otherwise each can fail alone.
+    /// <param name="isTransaction">
+    /// True to send the entries as one transaction, without other commands in between. Otherwise as separate commands.
     /// </param>
-    /// <param name="deadline">Cancels the wait for the turn and for the answers.</param>
-    public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
+    /// <param name="deadline">Cancels a batch that still waits to be sent, and the wait for the answers.</param>
+    public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool isTransaction, CancellationToken deadline)
     {
-        (this.entries, Together, Deadline) = (entries, together, deadline);
-        limit = deadline.UnsafeRegister(static state => ((RedisWriteBatch)state!).Expire(), this);
+        this.entries = entries;
+        this.isTransaction = isTransaction;
+        Deadline = deadline;
+        expiry = deadline.UnsafeRegister(static state => ((RedisWriteBatch)state!).Expire(), this);
     }
-
-    public bool Together { get; }
 
     public CancellationToken Deadline { get; }
 
@@ -62,13 +65,13 @@ internal sealed class RedisWriteBatch
     /// <summary>Gets the outcome of an entry. Call it only after the batch has ended.</summary>
     public async ValueTask<PublishOutcome> OutcomeAsync(int position)
     {
-        var all = Volatile.Read(ref answers);
-        if (all == Expired)
+        var sent = Volatile.Read(ref answers);
+        if (sent == Expired)
         {
             return PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent."));
         }
 
-        var answer = all is null ? null : Volatile.Read(ref all[position]);
+        var answer = sent is null ? null : Volatile.Read(ref sent[position]);
         if (answer is { IsCompletedSuccessfully: true })
         {
             return OutcomeOf(await answer);
@@ -81,8 +84,8 @@ internal sealed class RedisWriteBatch
     }
 
     /// <summary>
-    /// Returns accepted only if the answer is the id of an entry. Any other answer belongs to another call, so the
-    /// outcome is in doubt.
+    /// Returns accepted only if the answer is the id of an entry. After any other answer the outcome is in doubt,
+    /// because it may belong to another command.
     /// </summary>
     internal static PublishOutcome OutcomeOf(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
         ? PublishOutcome.Accepted
@@ -98,15 +101,14 @@ internal sealed class RedisWriteBatch
         }
         catch (Exception exception)
         {
-            // Applies to entries without an answer of their own.
             error = exception;
         }
 
-        limit.Unregister();
+        expiry.Unregister();
         ended.TrySetResult();
     }
 
-    /// <returns>Completes when the answers have arrived.</returns>
+    /// <summary>Passes the entries to the client. The task completes when the answers have arrived.</summary>
     private Task ExecuteAsync(IDatabase database)
     {
         if (Count == 1)
@@ -114,7 +116,7 @@ internal sealed class RedisWriteBatch
             return SendEntry(database, 0);
         }
 
-        var transaction = Together ? database.CreateTransaction() : null;
+        var transaction = isTransaction ? database.CreateTransaction() : null;
         var batch = transaction ?? database.CreateBatch();
         for (var i = 0; i < Count; i++)
         {
@@ -149,6 +151,7 @@ internal sealed class RedisWriteBatch
         }
     }
 
+    /// <summary>Ends the wait. A batch that was not sent until now is never sent.</summary>
     private void Expire()
     {
         Interlocked.CompareExchange(ref answers, Expired, null);

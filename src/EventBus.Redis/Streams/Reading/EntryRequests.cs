@@ -3,14 +3,14 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Determines the size of the requests for entries, and tracks the requested entries that are not yet delivered to the
-/// bus. Thread-safe.
+/// Determines the size of the requests for entries, and tracks the unfinished requests, whose entries are not yet
+/// delivered to the bus. Thread-safe.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A request is for about 1 MB, at least one entry. The size starts small, is halved after a failure, and at most
-/// doubles with each answer. The duration is not a usable measure: a late answer may be a small one over a connection
-/// with high latency.
+/// A request is for about 1 MB, at least one entry. The number of entries starts small, is halved after a failure, and
+/// at most doubles with each answer. It does not depend on the duration of a request: a late answer may be a small one
+/// over a connection with high latency.
 /// </para>
 /// <para>
 /// An answer may take longer than the ownership of its entries lasts; therefore they are renewed at the server while
@@ -19,24 +19,30 @@ namespace EventBus;
 /// </remarks>
 internal sealed class EntryRequests(TimeProvider time)
 {
-    private const int First = 4;
-    private const int Most = 1_024;
-    private const double Bytes = 1024 * 1024;
+    private const int InitialEntries = 4;
+    private const int MaxEntries = 1_024;
+    private const double RequestBytes = 1024 * 1024;
 
     private readonly Lock gate = new();
-    private readonly List<long> asked = [];
-    private readonly Dictionary<(RedisKey Stream, RedisValue Id), long> renewed = [];
-    private int size = First;
-    private double average;
 
-    /// <summary>The time since the oldest unfinished request; null if there is none.</summary>
-    public TimeSpan? Oldest
+    // The times at which the unfinished requests began.
+    private readonly List<long> begunAt = [];
+
+    // The times at which entries in transit were renewed. Cleared when there is no unfinished request.
+    private readonly Dictionary<(RedisKey Stream, RedisValue Id), long> renewedAt = [];
+
+    // The number of entries of the next request, if there is room for so many.
+    private int nextCount = InitialEntries;
+    private double averageEntryBytes;
+
+    /// <summary>The time since the oldest unfinished request began; null if there is none.</summary>
+    public TimeSpan? LongestWait
     {
         get
         {
             lock (gate)
             {
-                return asked.Count == 0 ? null : time.GetElapsedTime(asked.Min());
+                return begunAt.Count == 0 ? null : time.GetElapsedTime(begunAt.Min());
             }
         }
     }
@@ -47,12 +53,12 @@ internal sealed class EntryRequests(TimeProvider time)
     {
         lock (gate)
         {
-            return Add(Math.Min(size, room), isMeasured: true);
+            return Add(Math.Min(nextCount, room), isMeasured: true);
         }
     }
 
     /// <summary>
-    /// Begins a request for the content of given entries, which does not change the size of other requests. Dispose the
+    /// Begins a request for the content of given entries. It does not change the size of later requests. Dispose the
     /// result after the entries are delivered.
     /// </summary>
     public Request BeginFetch(int count)
@@ -63,19 +69,19 @@ internal sealed class EntryRequests(TimeProvider time)
         }
     }
 
-    /// <summary>Records that this instance still owned some entries of a stream at a time.</summary>
+    /// <summary>Records that entries of a stream were renewed while they were in transit.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="ids">The entries.</param>
-    /// <param name="at">The time before the server was asked.</param>
-    public void Renewed(RedisKey stream, IEnumerable<RedisValue> ids, long at)
+    /// <param name="sentAt">The time before the command was sent: this instance owned the entries then.</param>
+    public void RecordRenewal(RedisKey stream, IEnumerable<RedisValue> ids, long sentAt)
     {
         lock (gate)
         {
-            if (asked.Count > 0)
+            if (begunAt.Count > 0)
             {
                 foreach (var id in ids)
                 {
-                    renewed[(stream, id)] = at;
+                    renewedAt[(stream, id)] = sentAt;
                 }
             }
         }
@@ -86,18 +92,21 @@ internal sealed class EntryRequests(TimeProvider time)
     {
         lock (gate)
         {
-            return renewed.Count > 0 && renewed.TryGetValue((stream, id), out var at) ? Math.Max(at, deliveredAt) : deliveredAt;
+            // The count is checked first, because it is usually 0.
+            return renewedAt.Count > 0 && renewedAt.TryGetValue((stream, id), out var renewal)
+                ? Math.Max(renewal, deliveredAt)
+                : deliveredAt;
         }
     }
 
     private Request Add(int count, bool isMeasured)
     {
         var now = time.GetTimestamp();
-        asked.Add(now);
+        begunAt.Add(now);
         return new Request(this, count, now, isMeasured);
     }
 
-    private void Answered(int entries, long bytes)
+    private void Measure(int entries, long bytes)
     {
         if (entries == 0)
         {
@@ -108,21 +117,25 @@ internal sealed class EntryRequests(TimeProvider time)
         {
             // The average rises immediately and falls slowly: an answer that is too large costs more than one that is
             // too small.
-            var latest = Math.Max(1, (double)bytes / entries);
-            average = Math.Max(latest, (average + latest) / 2);
-            size = (int)Math.Clamp(Bytes / average, 1, Math.Min(Most, size * 2));
+            var entryBytes = Math.Max(1, (double)bytes / entries);
+            averageEntryBytes = Math.Max(entryBytes, (averageEntryBytes + entryBytes) / 2);
+            nextCount = (int)Math.Clamp(RequestBytes / averageEntryBytes, 1, Math.Min(MaxEntries, nextCount * 2));
         }
     }
 
-    private void End(long at, bool hasFailed)
+    private void End(long requestBegunAt, bool hasFailed)
     {
         lock (gate)
         {
-            size = hasFailed ? Math.Max(1, size / 2) : size;
-            asked.Remove(at);
-            if (asked.Count == 0)
+            if (hasFailed)
             {
-                renewed.Clear();
+                nextCount = Math.Max(1, nextCount / 2);
+            }
+
+            begunAt.Remove(requestBegunAt);
+            if (begunAt.Count == 0)
+            {
+                renewedAt.Clear();
             }
         }
     }
@@ -131,26 +144,33 @@ internal sealed class EntryRequests(TimeProvider time)
     public sealed class Request : IDisposable
     {
         private readonly EntryRequests owner;
-        private bool awaitsMeasure;
 
-        internal Request(EntryRequests owner, int count, long at, bool isMeasured) =>
-            (this.owner, Count, At, awaitsMeasure) = (owner, count, at, isMeasured);
+        // True while a request that is measured has no answer.
+        private bool awaitsAnswer;
+
+        internal Request(EntryRequests owner, int count, long begunAt, bool isMeasured)
+        {
+            this.owner = owner;
+            Count = count;
+            BegunAt = begunAt;
+            awaitsAnswer = isMeasured;
+        }
 
         /// <summary>The number of entries to request.</summary>
         public int Count { get; }
 
-        /// <summary>The time of the request.</summary>
-        public long At { get; }
+        /// <summary>The time at which the request began.</summary>
+        public long BegunAt { get; }
 
-        /// <summary>Records the answer. A request for new entries that ends without one counts as failed.</summary>
+        /// <summary>Records the answer. A request for new entries that ends without this call has failed.</summary>
         /// <param name="entries">The number of entries in the answer.</param>
         /// <param name="bytes">The total size of the entries in bytes.</param>
-        public void Answered(int entries, long bytes)
+        public void RecordAnswer(int entries, long bytes)
         {
-            awaitsMeasure = false;
-            owner.Answered(entries, bytes);
+            awaitsAnswer = false;
+            owner.Measure(entries, bytes);
         }
 
-        public void Dispose() => owner.End(At, awaitsMeasure);
+        public void Dispose() => owner.End(BegunAt, hasFailed: awaitsAnswer);
     }
 }

@@ -9,27 +9,32 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// Each command that changes the group checks the lease in the same script, so that an instance that was paused takes
-/// nothing from its successor. A blocking read of the group cannot do that. Therefore a plain read waits at the server,
-/// which changes nothing and only signals that there are new entries.
+/// nothing from its successor. A script cannot wait. Therefore the loop waits with a plain read (XREAD), which changes
+/// nothing and only signals that there are new entries.
 /// </remarks>
 internal sealed class RedisOrderedReadLoop(
     RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, OrderedEntrySettler settler, RedisLease lease)
     : RedisReadLoop(consumer, entries, dispatcher, settler)
 {
-    private const int Page = 100;
+    private const int PageSize = 100;
 
-    private static readonly TimeSpan MaxPoll = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan MaxStandbyDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly OrderedEntrySettler settler = settler;
-    private readonly FencedCommands fence = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
-    private readonly Dictionary<RedisKey, RedisValue> positions = [];
-    private readonly TimeSpan poll = consumer.ClaimAfter / 3 < MaxPoll ? consumer.ClaimAfter / 3 : MaxPoll;
+    private readonly FencedCommands commands = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
 
-    private Task signal = Task.CompletedTask;
+    // The last delivered entry of each stream whose pending entries were taken over.
+    private readonly Dictionary<RedisKey, RedisValue> positions = [];
+
+    // The delay between two requests for the lease while another instance holds it.
+    private readonly TimeSpan standbyDelay = consumer.ClaimAfter / 3 < MaxStandbyDelay ? consumer.ClaimAfter / 3 : MaxStandbyDelay;
+
+    // The current wait for new entries.
+    private Task newEntries = Task.CompletedTask;
 
     /// <summary>
-    /// Takes the lease again under a new number, which refuses the commands that were in transit when the connection
-    /// failed. Delivered entries stay valid if no other instance has held the lease in between.
+    /// Takes the lease again under a new number, so that commands that were in transit when the connection failed are
+    /// refused. Delivered entries stay valid if no other instance has held the lease in between.
     /// </summary>
     protected override Task ResumeAsync(CancellationToken stop) => TryTakeLeaseAsync(stop);
 
@@ -41,11 +46,12 @@ internal sealed class RedisOrderedReadLoop(
             return;
         }
 
-        if (settler.Epoch is not { } token)
+        var token = settler.Epoch;
+        if (token is null)
         {
             if (!await TryTakeLeaseAsync(stop))
             {
-                await Task.Delay(poll, Consumer.Time, stop);
+                await Task.Delay(standbyDelay, Consumer.Time, stop);
             }
 
             return;
@@ -63,7 +69,7 @@ internal sealed class RedisOrderedReadLoop(
 
             await ReadNewAsync(blocking, token, stop);
         }
-        catch (RedisServerException exception) when (FencedCommands.IsRefusal(exception))
+        catch (RedisServerException exception) when (FencedCommands.IsFenced(exception))
         {
             settler.LoseLease(token);
         }
@@ -71,6 +77,7 @@ internal sealed class RedisOrderedReadLoop(
 
     private async Task<bool> TryTakeLeaseAsync(CancellationToken stop)
     {
+        // All pending entries are taken over again, because some may be of an answer that was lost.
         positions.Clear();
         var taken = await Consumer.Connector.AnswerAsync(lease.TryTakeAsync(), stop);
         if (!settler.TryBegin(taken))
@@ -86,17 +93,17 @@ internal sealed class RedisOrderedReadLoop(
     /// <returns>True if all of them were delivered.</returns>
     private async Task<bool> TakeOverAsync(string token, RedisKey stream, CancellationToken stop)
     {
-        // Queried before the first page: newer entries are read as new ones, and are not pending.
+        // Entries after this position are not pending, but new.
         var position = await Consumer.Connector.AnswerAsync(Consumer.Group.LastDeliveredAsync(stream), stop) ?? RedisGroup.Start;
         var after = RedisGroup.Start;
         while (true)
         {
-            var room = await RoomAsync(stop);
+            var room = await WaitForRoomAsync(stop);
             var held = Entries.IdsOf(stream);
-            using var request = Dispatcher.Requests.Begin(Math.Min(Page, room));
+            using var request = Dispatcher.Requests.Begin(Math.Min(PageSize, room));
             var bulk = await OpenBulkAsync(stop);
-            var page = await fence.TakeOverAsync(bulk, token, stream, after, request.Count).Observed().WaitAsync(stop);
-            request.Answered(page.Entries.Count, page.Entries.Sum(each => each.Entry.Bytes));
+            var page = await commands.TakeOverAsync(bulk, token, stream, after, request.Count).Observed().WaitAsync(stop);
+            request.RecordAnswer(page.Entries.Count, page.Entries.Sum(each => each.Entry.Bytes));
             if (page.Deleted > 0)
             {
                 Consumer.Log.EntriesDeleted(page.Deleted, stream!, Consumer.Group.Name);
@@ -111,7 +118,7 @@ internal sealed class RedisOrderedReadLoop(
             // Entries that are held already are left out: they were delivered before the connection failed, or their
             // acknowledgement is in transit.
             var unseen = page.Entries.Where(each => !held.Contains(each.Entry.Id));
-            if (!await DeliverAsync(token, stream, unseen, request.At, stop))
+            if (!await TryDeliverAsync(token, stream, unseen, request.BegunAt, stop))
             {
                 return false;
             }
@@ -123,15 +130,17 @@ internal sealed class RedisOrderedReadLoop(
     /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
     private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
     {
-        var (room, epochEnd) = (await RoomAsync(stop), settler.Ended);
+        var room = await WaitForRoomAsync(stop);
+        var epochEnded = settler.EpochEnded;
         using (var request = Dispatcher.Requests.Begin(room))
         {
-            var (bulk, streams) = (await OpenBulkAsync(stop), Consumer.Group.Streams);
-            var found = await fence.ReadNewAsync(bulk, token, streams, Consumer.ShareOf(request.Count)).Observed().WaitAsync(stop);
-            request.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+            var bulk = await OpenBulkAsync(stop);
+            var count = Consumer.ShareOf(request.Count);
+            var found = await commands.ReadNewAsync(bulk, token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
+            request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
             foreach (var (stream, read) in found)
             {
-                if (!await DeliverAsync(token, stream, read.Select(entry => (entry, 0)), request.At, stop))
+                if (!await TryDeliverAsync(token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
                 {
                     return;
                 }
@@ -146,13 +155,13 @@ internal sealed class RedisOrderedReadLoop(
         }
 
         // A wait that is still in progress is used again, because any new entry ends it.
-        if (signal.IsCompletedSuccessfully || signal.IsFaulted)
+        if (newEntries.IsCompleted)
         {
-            signal = RedisGroup.WaitForNewAsync(blocking, positions).Observed();
+            newEntries = RedisGroup.WaitForNewAsync(blocking, positions).Observed();
         }
 
-        // Awaits the task that ended first, so that its error is thrown.
-        var first = await Task.WhenAny(signal, epochEnd).WaitAsync(stop);
+        // The first task is awaited, so that its error is thrown.
+        var first = await Task.WhenAny(newEntries, epochEnded).WaitAsync(stop);
         await first;
     }
 
@@ -162,7 +171,9 @@ internal sealed class RedisOrderedReadLoop(
     /// </summary>
     private Task<IDatabase> OpenBulkAsync(CancellationToken stop) => Consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
 
-    private async Task<int> RoomAsync(CancellationToken stop)
+    /// <summary>Waits until at least one entry can be read.</summary>
+    /// <returns>The number of entries that can be read.</returns>
+    private async Task<int> WaitForRoomAsync(CancellationToken stop)
     {
         while (true)
         {
@@ -179,16 +190,20 @@ internal sealed class RedisOrderedReadLoop(
 
     /// <summary>Delivers entries that were read under a token, if its epoch continues.</summary>
     /// <returns>True if the epoch continues.</returns>
-    private async Task<bool> DeliverAsync(
-        string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt, CancellationToken stop)
+    private async Task<bool> TryDeliverAsync(
+        string token,
+        RedisKey stream,
+        IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read,
+        long requestedAt,
+        CancellationToken stop)
     {
-        var (own, others) = Dispatcher.Convert(stream, read, askedAt);
-        if (!settler.TryDeliver(token, own))
+        var (subscribed, unsubscribed) = Dispatcher.Convert(stream, read, requestedAt);
+        if (!settler.TryDeliver(token, subscribed))
         {
             return false;
         }
 
-        await Consumer.Group.AckAsync(stream, others, stop);
+        await Consumer.Group.AckAsync(stream, unsubscribed, stop);
         return true;
     }
 }

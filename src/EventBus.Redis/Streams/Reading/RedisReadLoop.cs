@@ -4,20 +4,23 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Repeats the reads of a receiver until its intake stops. Before the first one, and after outages and the loss of a
-/// group, it prepares them: it creates the group where it is missing, and opens the connection.
+/// Repeats the reads of a receiver until its intake stops. Before the first read and after each failure, it creates the
+/// group where it is missing, and opens the connection.
 /// </summary>
 internal abstract class RedisReadLoop
 {
     private readonly SupervisedLoop supervisor;
 
-    // True when the group was created or found.
-    private volatile bool exists;
+    // True as soon as the group was created or found.
+    private volatile bool hasGroup;
     private bool isFailureLogged;
 
     protected RedisReadLoop(RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler)
     {
-        (Consumer, Entries, Dispatcher, Settler) = (consumer, entries, dispatcher, settler);
+        Consumer = consumer;
+        Entries = entries;
+        Dispatcher = dispatcher;
+        Settler = settler;
         supervisor = new SupervisedLoop($"reading for {consumer.Subscription.Name}", consumer.Time, consumer.Log, (logger, _, error) =>
         {
             isFailureLogged = true;
@@ -29,7 +32,7 @@ internal abstract class RedisReadLoop
     }
 
     /// <summary>The reason why no entries are received; null if there is no problem.</summary>
-    public string? Problem => supervisor.LastError?.Message ?? (exists ? null : "Its consumer group was not created yet.");
+    public string? Problem => supervisor.LastError?.Message ?? (hasGroup ? null : "Its consumer group was not created yet.");
 
     protected RedisConsumer Consumer { get; }
 
@@ -47,23 +50,23 @@ internal abstract class RedisReadLoop
     /// <param name="stop">Ends the loop.</param>
     public Task RunAsync(bool groupExists, CancellationToken stop)
     {
-        exists = groupExists;
+        hasGroup = groupExists;
         return supervisor.RepeatAsync(PrepareAsync, ReadAsync, stop);
     }
 
     /// <summary>
-    /// Resumes after a failure. If a reply was lost with its connection, its entries are pending for this instance,
-    /// which has not seen them.
+    /// Resumes after a failure. If an answer was lost with its connection, its entries are pending for this consumer,
+    /// but were not delivered to the bus.
     /// </summary>
     protected abstract Task ResumeAsync(CancellationToken stop);
 
-    /// <summary>Waits for entries and delivers them, once.</summary>
+    /// <summary>Reads once: waits for entries and delivers them.</summary>
     /// <param name="blocking">The connection for commands that wait at the server.</param>
     /// <param name="stop">Cancels the wait.</param>
     protected abstract Task ReadAsync(IDatabase blocking, CancellationToken stop);
 
     /// <summary>Waits for a while, because no stream is known yet.</summary>
-    protected Task WaitForStreamAsync(CancellationToken stop) => Task.Delay(RedisConnector.Block, Consumer.Time, stop);
+    protected Task WaitForStreamAsync(CancellationToken stop) => Task.Delay(RedisConnector.BlockTime, Consumer.Time, stop);
 
     private async Task<IDatabase> PrepareAsync(CancellationToken stop)
     {
@@ -73,22 +76,22 @@ internal abstract class RedisReadLoop
             await RepairAsync(failure, stop);
         }
 
-        if (!exists)
+        if (!hasGroup)
         {
             await Consumer.Positions.CreateAsync(existed: false, stop);
-            exists = true;
+            hasGroup = true;
         }
 
         if (failure is not null)
         {
-            await Consumer.Connector.AnswerAsync(Consumer.Positions.CheckAsync(), stop);
+            await Consumer.Connector.AnswerAsync(Consumer.Positions.DetectDataLossAsync(), stop);
             await ResumeAsync(stop);
         }
 
         var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
         if (isFailureLogged)
         {
-            // The problem ends before the log says so.
+            // The health check reports no problem when the log says that reading works again.
             isFailureLogged = false;
             supervisor.Succeeded();
             Consumer.Log.BackInReach(Consumer.Subscription.Name);
@@ -97,7 +100,7 @@ internal abstract class RedisReadLoop
         return blocking;
     }
 
-    /// <summary>Creates groups that are gone, and excludes streams that cannot be read.</summary>
+    /// <summary>Creates the group where it is missing, or excludes streams that cannot be read.</summary>
     private async Task RepairAsync(Exception failure, CancellationToken stop)
     {
         if (RedisErrors.IsGone(failure))

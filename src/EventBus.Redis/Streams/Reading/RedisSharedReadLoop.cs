@@ -7,30 +7,30 @@ internal sealed class RedisSharedReadLoop(
     RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, SharedEntrySettler settler)
     : RedisReadLoop(consumer, entries, dispatcher, settler)
 {
-    private const int OwnBatch = 256;
+    private const int PageSize = 256;
 
     /// <summary>
-    /// Fetches the entries that Redis delivered in a lost answer. An entry that was taken over from another instance
-    /// may have been attempted there; its delivery count includes that.
+    /// Fetches the entries that Redis delivered in a lost answer. That delivery does not count. Earlier ones do: an
+    /// entry that was taken over from another instance may have been attempted there.
     /// </summary>
     protected override async Task ResumeAsync(CancellationToken stop)
     {
         foreach (var stream in Consumer.Group.Streams)
         {
-            RedisValue? from = null;
+            RedisValue? pageStart = null;
             StreamPendingMessageInfo[] page;
             do
             {
                 var held = Entries.IdsOf(stream);
-                page = await Consumer.Connector.AnswerAsync(Consumer.Group.PendingAsync(stream, from, null, OwnBatch), stop);
+                page = await Consumer.Connector.AnswerAsync(Consumer.Group.PendingAsync(stream, pageStart, null, PageSize), stop);
                 var unseen = page.Where(each => !held.Contains(each.MessageId));
                 await Dispatcher.FetchAsync(
                     stream,
                     [.. unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))],
                     stop);
-                from = page.Length > 0 ? $"({page[^1].MessageId}" : null;
+                pageStart = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
-            while (page.Length == OwnBatch);
+            while (page.Length == PageSize);
         }
     }
 
@@ -52,10 +52,10 @@ internal sealed class RedisSharedReadLoop(
 
         using var request = Dispatcher.Requests.Begin(room);
         var found = await Consumer.Group.ReadNewAsync(blocking, Consumer.ShareOf(request.Count), stop);
-        request.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+        request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
         foreach (var (stream, read) in found)
         {
-            await Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), request.At, stop);
+            await Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), request.BegunAt, stop);
         }
     }
 }

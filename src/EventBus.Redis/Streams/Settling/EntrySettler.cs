@@ -3,21 +3,26 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Settles the entries that a receiver holds: adds handled entries to the queue of their stream, handles releases and
-/// losses, and releases what is left when the receiver closes. Thread-safe.
+/// Settles the entries that a receiver holds: adds handled entries to the acknowledgement queue of their stream,
+/// handles releases and losses, and releases the remaining entries when the receiver closes. Thread-safe.
 /// </summary>
+/// <remarks>
+/// An unseen entry is pending for this consumer, but is not held: Redis delivered it in an answer that was lost or not
+/// processed.
+/// </remarks>
 /// <param name="consumer">The consumer.</param>
 /// <param name="entries">The entries that are held.</param>
-/// <param name="close">Abandons entries that are not yet acknowledged.</param>
+/// <param name="close">Ends the acknowledgements. Entries that are not yet acknowledged stay pending.</param>
 internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entries, CancellationToken close)
 {
     /// <summary>The timeout of each step of closing a receiver.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    private const int MaxUnseen = 10_000;
+    // The maximum number of pending entries of a stream that are searched for unseen ones.
+    private const int MaxSearched = 10_000;
 
-    // One queue for each stream, so that a stream that cannot be acknowledged does not delay others.
-    private readonly Dictionary<RedisKey, (RedisAckQueue Queue, Task Running)> acks = [];
+    // One queue for each stream, so that a stream whose entries cannot be acknowledged does not delay others.
+    private readonly Dictionary<RedisKey, (RedisAckQueue Queue, Task Running)> ackQueues = [];
     private readonly Lock acksGate = new();
     private bool areAcksComplete;
 
@@ -28,7 +33,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         {
             lock (acksGate)
             {
-                return acks.Values.Select(each => each.Queue.Problem).FirstOrDefault(each => each is not null);
+                return ackQueues.Values.Select(each => each.Queue.Problem).FirstOrDefault(each => each is not null);
             }
         }
     }
@@ -55,45 +60,49 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
                 return;
             }
 
-            if (!acks.TryGetValue(entry.Stream, out var ack))
+            if (!ackQueues.TryGetValue(entry.Stream, out var running))
             {
                 var queue = new RedisAckQueue(entry.Stream, consumer, entries);
-                ack = (queue, queue.RunAsync(close));
-                acks.Add(entry.Stream, ack);
+                running = (queue, queue.RunAsync(close));
+                ackQueues.Add(entry.Stream, running);
             }
 
-            ack.Queue.Add(entry);
+            running.Queue.Add(entry);
         }
     }
 
-    /// <summary>Acknowledges no further entries.</summary>
-    /// <returns>Completes when all handled entries are acknowledged.</returns>
+    /// <summary>Takes no further entries for acknowledgement.</summary>
+    /// <returns>A task that completes when all handled entries are acknowledged.</returns>
     public Task CompleteAcksAsync()
     {
         lock (acksGate)
         {
             areAcksComplete = true;
-            foreach (var (queue, _) in acks.Values)
+            foreach (var each in ackQueues.Values)
             {
-                queue.Complete();
+                each.Queue.Complete();
             }
 
-            return Task.WhenAll(acks.Values.Select(ack => ack.Running));
+            return Task.WhenAll(ackQueues.Values.Select(each => each.Running));
         }
     }
 
-    /// <summary>Handles the release of an entry.</summary>
+    /// <summary>Handles the release of an entry by the bus.</summary>
     public abstract ValueTask ReleaseAsync(UnackedEntry entry);
 
     /// <summary>Ends the ownership of entries that another consumer owns or may own, or that no longer exist.</summary>
     public virtual void EndOwnership(IEnumerable<UnackedEntry> lost) => LoseUnsettled(lost);
 
-    /// <summary>Handles that the groups were created again: no consumer owns the entries of before.</summary>
+    /// <summary>
+    /// Handles that missing groups were created again: no consumer owns the entries that were delivered before.
+    /// </summary>
     public virtual void GroupsRecreated()
     {
     }
 
-    /// <summary>Runs before the reading stops: what is released from now on is not delivered here again.</summary>
+    /// <summary>
+    /// Prepares the stop of the reading. An entry that is released from now on is not delivered here again.
+    /// </summary>
     public virtual void StopIntake()
     {
     }
@@ -104,7 +113,10 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     /// </summary>
     public abstract Task StopAsync();
 
-    /// <summary>Releases entries to the next claim of any instance. If that fails, they are claimed later.</summary>
+    /// <summary>
+    /// Releases entries, so that any instance claims them at once. If that fails, they are claimed after
+    /// <see cref="RedisConsumer.ClaimAfter"/>.
+    /// </summary>
     public async Task ReleaseToGroupAsync(IReadOnlyList<UnackedEntry> entriesToRelease)
     {
         foreach (var entry in entriesToRelease)
@@ -125,12 +137,12 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         }
     }
 
-    /// <summary>Releases entries that Redis delivered to a read whose answer was not processed.</summary>
+    /// <summary>Releases the unseen entries.</summary>
     public Task ReleaseUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(ReleaseUnseenAsync));
 
     /// <summary>
-    /// Removes and returns the entries whose deliveries the bus has not read from the channel. These deliveries do not
-    /// count for the next owner.
+    /// Removes the deliveries that the bus has not read from the channel, and returns their entries. These deliveries
+    /// do not count for the next owner.
     /// </summary>
     protected UnackedEntry[] RemoveUnstarted()
     {
@@ -144,14 +156,14 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         return unstarted;
     }
 
-    /// <summary>Ends the ownership of entries, except those whose acknowledgement is in transit.</summary>
-    /// <returns>The number of entries that were not settled before.</returns>
+    /// <summary>Ends the ownership of entries, except of those that are settled.</summary>
+    /// <returns>The number of entries that were not settled.</returns>
     protected int LoseUnsettled(IEnumerable<UnackedEntry> lost)
     {
         var unsettled = 0;
         foreach (var entry in lost)
         {
-            // False for an entry whose acknowledgement is in transit: it is handled, and not lost.
+            // A settled entry stays: it is handled, and its acknowledgement is in transit.
             if (entry.EndOwnership())
             {
                 unsettled++;
@@ -172,7 +184,9 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         try
         {
             var held = entries.IdsOf(stream);
-            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxUnseen);
+            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxSearched);
+
+            // The delivery in the lost answer does not count.
             var unseen = pending
                 .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsReleased(each))
                 .Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1)))

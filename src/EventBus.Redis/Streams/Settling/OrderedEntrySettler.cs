@@ -2,8 +2,8 @@ namespace EventBus;
 
 /// <summary>
 /// Settles the entries of an ordered subscription, which one instance at a time reads under a lease. An epoch is a
-/// period of uninterrupted delivery under one lease; when it ends, all unsettled entries are lost here, and are
-/// delivered again in stream order.
+/// period of uninterrupted delivery under the lease. When it ends, this instance loses all unsettled entries, and they
+/// are delivered again in stream order.
 /// </summary>
 internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisLease lease, CancellationToken close)
     : EntrySettler(consumer, entries, close)
@@ -13,8 +13,8 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     // The token of the current epoch; null between two epochs. Entries that were read under another token are not
     // delivered.
     private string? epoch;
-    private TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private bool stopped;
+    private TaskCompletionSource epochEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool isIntakeStopped;
 
     /// <summary>The fencing token of the current epoch; null between two epochs.</summary>
     public string? Epoch
@@ -29,13 +29,13 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     }
 
     /// <summary>Completes when the current epoch has ended.</summary>
-    public Task Ended
+    public Task EpochEnded
     {
         get
         {
             lock (gate)
             {
-                return ended.Task;
+                return epochEnded.Task;
             }
         }
     }
@@ -44,24 +44,25 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     /// Begins an epoch, or continues it under a new token. Delivered entries stay valid if no other instance has held
     /// the lease in between.
     /// </summary>
-    /// <param name="taken">The result of the request for the lease.</param>
-    /// <returns>False if this instance does not hold the lease, or stops.</returns>
+    /// <param name="taken">The result of <see cref="RedisLease.TryTakeAsync"/>.</param>
+    /// <returns>False if this instance does not hold the lease, or its intake has stopped.</returns>
     public bool TryBegin((string Token, bool Continued)? taken)
     {
         lock (gate)
         {
-            if (taken is not { Continued: true } && epoch is not null)
+            var isContinued = taken is not null && taken.Value.Continued;
+            if (epoch is not null && !isContinued)
             {
-                End();
+                EndEpoch();
             }
 
-            if (taken is null || stopped)
+            if (taken is null || isIntakeStopped)
             {
                 return false;
             }
 
             epoch = taken.Value.Token;
-            ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            epochEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
             return true;
         }
     }
@@ -87,13 +88,15 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
         }
     }
 
-    /// <summary>
-    /// Checks the remaining time of the lease before the next event of a partition begins. After a pause of the
-    /// process, this may be the first check that detects an expired lease.
-    /// </summary>
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Checks the lease first, because the next event of the key begins after this call. After a pause of the process,
+    /// this may be the first check that detects an expired lease.
+    /// </remarks>
     public override void Acknowledge(UnackedEntry entry)
     {
-        if (lease.Token is { } token && lease.Remaining <= TimeSpan.Zero)
+        var token = lease.Token;
+        if (token is not null && lease.Remaining <= TimeSpan.Zero)
         {
             LoseLease(token);
         }
@@ -103,19 +106,20 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
 
     /// <summary>
     /// Ends the epoch, so that delivery restarts at the released entry. After the intake has stopped, only the later
-    /// events of its key are lost with it, because the other events may still complete.
+    /// events of its key are lost, because the other events may still complete.
     /// </summary>
     public override ValueTask ReleaseAsync(UnackedEntry entry)
     {
         lock (gate)
         {
-            if (!stopped)
+            if (!isIntakeStopped)
             {
                 Entries.Remove(entry);
-                End();
+                EndEpoch();
                 return ValueTask.CompletedTask;
             }
 
+            // Held as a delivery that the bus never receives. The receiver releases it to the group when it closes.
             var next = entry.NextDelivery();
             next.MayHaveStarted = false;
             if (Entries.TryReplace(entry, next))
@@ -128,17 +132,15 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>
-    /// Marks entries as lost that a consumer has taken without the lease, and ends the epoch, so that delivery
-    /// restarts.
-    /// </summary>
+    /// <inheritdoc/>
+    /// <remarks>If an unsettled entry is lost, the epoch ends, so that delivery restarts at this entry.</remarks>
     public override void EndOwnership(IEnumerable<UnackedEntry> lost)
     {
         lock (gate)
         {
             if (LoseUnsettled(lost) > 0)
             {
-                End();
+                EndEpoch();
             }
         }
     }
@@ -147,7 +149,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     {
         lock (gate)
         {
-            End();
+            EndEpoch();
         }
     }
 
@@ -159,7 +161,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
             lease.Drop(token);
             if (epoch == token)
             {
-                End();
+                EndEpoch();
             }
         }
 
@@ -167,12 +169,12 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     }
 
     /// <summary>
-    /// Stops the delivery. Nothing is released before the taken events are settled; otherwise another instance would
-    /// overtake them. Until then the lease is kept.
+    /// Removes the deliveries that the bus has not read. Their entries stay held, like the lease, until the bus has
+    /// settled the events that it has read; otherwise another instance would overtake them.
     /// </summary>
     public override Task StopAsync()
     {
-        RemoveUnstarted();
+        _ = RemoveUnstarted();
         return Task.CompletedTask;
     }
 
@@ -181,15 +183,15 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
     {
         lock (gate)
         {
-            stopped = true;
+            isIntakeStopped = true;
         }
     }
 
-    private void End()
+    private void EndEpoch()
     {
         epoch = null;
         LoseUnsettled(Entries.ToArray());
         Entries.Drain();
-        ended.TrySetResult();
+        epochEnded.TrySetResult();
     }
 }

@@ -6,15 +6,16 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Acknowledges the handled entries of one stream in batches. Failures are retried until the receiver closes; permanent
-/// refusals are dropped. Repeated refusals for other reasons are logged and reported by the health check.
+/// Acknowledges the handled entries of one stream in batches. A failed acknowledgement is retried until the receiver
+/// closes; if it fails repeatedly, that is logged and reported by the health check. An acknowledgement that Redis
+/// refuses permanently is logged and dropped.
 /// </summary>
 internal sealed class RedisAckQueue
 {
-    private const int Batch = 256;
+    private const int MaxBatchEntries = 256;
 
-    // The number of consecutive failures after which they are logged.
-    private const int FailuresBeforeLog = 3;
+    // The first failures in a row are not reported, because a retry usually succeeds.
+    private const int FirstReportedFailure = 3;
 
     private readonly RedisKey stream;
     private readonly RedisConsumer consumer;
@@ -23,13 +24,14 @@ internal sealed class RedisAckQueue
     private readonly Channel<UnackedEntry> waiting =
         Channel.CreateUnbounded<UnackedEntry>(new UnboundedChannelOptions { SingleReader = true });
 
-    // The entries of the current batch. They stay in it when an attempt fails, and are acknowledged by the next
-    // attempt.
-    private readonly List<UnackedEntry> batch = new(Batch);
+    // The entries of the current batch. When an attempt fails, they stay in it for the next attempt.
+    private readonly List<UnackedEntry> batch = new(MaxBatchEntries);
 
     public RedisAckQueue(RedisKey stream, RedisConsumer consumer, UnackedEntries entries)
     {
-        (this.stream, this.consumer, this.entries) = (stream, consumer, entries);
+        this.stream = stream;
+        this.consumer = consumer;
+        this.entries = entries;
         supervisor = new SupervisedLoop(
             $"{consumer.Subscription.Name}: acknowledging of {stream}",
             consumer.Time,
@@ -37,7 +39,7 @@ internal sealed class RedisAckQueue
             (logger, _, error) => logger.MaintenanceFails(consumer.Subscription.Name, $"acknowledge handled events of {stream}", error))
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < FailuresBeforeLog,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || supervisor!.Failures < FirstReportedFailure,
         };
     }
 
@@ -58,7 +60,7 @@ internal sealed class RedisAckQueue
     {
         while (batch.Count > 0 || await waiting.Reader.WaitToReadAsync(close))
         {
-            while (batch.Count < Batch && waiting.Reader.TryRead(out var entry))
+            while (batch.Count < MaxBatchEntries && waiting.Reader.TryRead(out var entry))
             {
                 batch.Add(entry);
             }
@@ -69,8 +71,8 @@ internal sealed class RedisAckQueue
             }
             catch (Exception exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsOfKey(exception))
             {
-                // The group no longer exists, or the right to it is missing. A retry would occupy the capacity for
-                // events of other streams.
+                // The group no longer exists, or the key cannot be used. While the entries waited for a retry, they
+                // would occupy the capacity for events of other streams.
                 consumer.Log.NotAcknowledged(batch.Count, stream!, consumer.Subscription.Name, exception);
             }
 

@@ -26,8 +26,8 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
 
     private async Task ReleaseUnstartedAsync(UnackedEntry[] unstarted)
     {
-        // Comes first: it releases every pending entry that this instance does not hold. The next line ends the holding
-        // of the buffered entries, which would then be taken for unseen ones.
+        // The order matters: an entry is unseen if it is pending and not held, and the second call ends the holding of
+        // the unstarted entries.
         await ReleaseUnseenAsync();
         await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.EndOwnership())]);
     }

@@ -6,16 +6,18 @@ namespace EventBus;
 
 /// <summary>
 /// Holds the entries that a receiver owns, from arrival until their acknowledgement has reached Redis, and offers their
-/// deliveries to the bus. Their number bounds all channels. Thread-safe.
+/// deliveries to the bus. Thread-safe.
 /// </summary>
 internal sealed class UnackedEntries
 {
     private readonly Lock gate = new();
     private readonly Dictionary<EntryKey, UnackedEntry> entries = [];
+
+    // Needs no bound, because the number of entries that are held is limited (RedisConsumer.Capacity).
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
 
-    // The signal for the read loop, which is the only waiter. Null while it does not wait.
-    private TaskCompletionSource? changed;
+    // The next removal, for which only the read loop waits. Null while it does not wait.
+    private TaskCompletionSource? nextRemoval;
 
     /// <summary>The deliveries that the bus has not taken yet.</summary>
     public ChannelReader<Delivery> Deliveries => deliveries.Reader;
@@ -36,13 +38,14 @@ internal sealed class UnackedEntries
     {
         lock (gate)
         {
-            return (changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            nextRemoval ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return nextRemoval.Task;
         }
     }
 
     /// <summary>
-    /// Gets the ids owned in a stream. Taken before a request is sent, the set shows which entries of the answer are
-    /// already known: one of them may be acknowledged while the answer is in transit.
+    /// Gets the ids of the entries of a stream that are held. Call it before a request is sent, to know which entries
+    /// of the answer are not new: one of them may be acknowledged and removed while the answer is in transit.
     /// </summary>
     public HashSet<RedisValue> IdsOf(RedisKey stream)
     {
@@ -54,7 +57,7 @@ internal sealed class UnackedEntries
 
     /// <summary>
     /// Adds an entry and offers its delivery, unless the entry is already held. After the intake has stopped, the entry
-    /// is not added: it stays pending, and is released together with the entries that were not seen.
+    /// is not added: it stays pending, and is released with the unseen entries (see <see cref="EntrySettler"/>).
     /// </summary>
     public void AddAndDeliver(UnackedEntry entry)
     {
@@ -93,38 +96,40 @@ internal sealed class UnackedEntries
     /// <summary>Offers no further deliveries.</summary>
     public void StopIntake() => deliveries.Writer.TryComplete();
 
-    /// <summary>Replaces an entry by its next delivery; false if the entry was lost in the meantime.</summary>
-    public bool TryReplace(UnackedEntry before, UnackedEntry next)
+    /// <summary>Replaces an entry by its next delivery; false if the entry is no longer held.</summary>
+    public bool TryReplace(UnackedEntry released, UnackedEntry next)
     {
         lock (gate)
         {
-            if (!entries.TryGetValue(KeyOf(before), out var current) || current != before)
+            if (!entries.TryGetValue(KeyOf(released), out var held) || held != released)
             {
                 return false;
             }
 
-            entries[KeyOf(before)] = next;
+            entries[KeyOf(released)] = next;
             return true;
         }
     }
 
-    public void Remove(params ReadOnlySpan<UnackedEntry> gone)
+    /// <summary>Removes entries, except those that were replaced by their next delivery.</summary>
+    public void Remove(params ReadOnlySpan<UnackedEntry> settled)
     {
-        TaskCompletionSource? waiting;
+        TaskCompletionSource? removal;
         lock (gate)
         {
-            foreach (var entry in gone)
+            foreach (var entry in settled)
             {
-                if (entries.TryGetValue(KeyOf(entry), out var current) && current == entry)
+                if (entries.TryGetValue(KeyOf(entry), out var held) && held == entry)
                 {
                     entries.Remove(KeyOf(entry));
                 }
             }
 
-            (waiting, changed) = (changed, null);
+            removal = nextRemoval;
+            nextRemoval = null;
         }
 
-        waiting?.SetResult();
+        removal?.SetResult();
     }
 
     public UnackedEntry[] ToArray()
@@ -139,7 +144,7 @@ internal sealed class UnackedEntries
 
     private readonly record struct EntryKey(RedisKey Stream, RedisStreamId Id)
     {
-        // Two streams rarely have the same id.
+        // The id alone is enough: two streams rarely contain the same one.
         public override int GetHashCode() => Id.GetHashCode();
     }
 }

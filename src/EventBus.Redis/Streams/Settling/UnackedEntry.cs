@@ -29,10 +29,10 @@ internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisV
     /// <summary>False if the bus has certainly not received this delivery.</summary>
     public bool MayHaveStarted { get; set; } = true;
 
-    /// <summary>The maximum number of deliveries that the bus may have received.</summary>
+    /// <summary>The number of deliveries that the bus may have received, including this one.</summary>
     public long Deliveries => MayHaveStarted ? earlierDeliveries + 1 : earlierDeliveries;
 
-    /// <summary>The time at which this instance was last known to own the entry.</summary>
+    /// <summary>The time (a timestamp of the clock) at which this instance was last known to own the entry.</summary>
     public required long RenewedAt { get; set; }
 
     /// <summary>Creates the next delivery of a released entry.</summary>
