@@ -39,7 +39,7 @@ internal static class DeliveryScenarios
             EverySubscriptionGetsAllAsync),
     ];
 
-    private static async Task PublishSubscribeAsync(ScenarioRun run)
+    private static async Task PublishSubscribeAsync(TransportRun run)
     {
         var handled = new Ledger<(
             ParcelSent Event,
@@ -51,7 +51,7 @@ internal static class DeliveryScenarios
             string Header,
             int Attempt)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
-            handled.NoteAsync((
+            handled.AddAsync((
                 e,
                 context.EventId,
                 context.Key,
@@ -73,8 +73,8 @@ internal static class DeliveryScenarios
             });
         }
 
-        await handled.ReachAsync(Few, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Few, "an event is handled");
+        await node.WhenIdleAsync();
         var after = TimeProvider.System.GetUtcNow();
         Expect.Sequence(Enumerable.Range(0, Few), handled.Items.Select(h => h.Event.Number).Order(), "the list of handled events");
         foreach (var (e, id, key, time, correlation, causation, header, attempt) in handled.Items)
@@ -93,12 +93,12 @@ internal static class DeliveryScenarios
         }
     }
 
-    private static async Task InterfaceAsync(ScenarioRun run)
+    private static async Task InterfaceAsync(TransportRun run)
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus
             .Publishes<ParcelLost>().Publishes<ParcelLostAbroad>().Publishes<InvoicePaid>()
-            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.NoteAsync($"{context.EventName} {e.Number}")));
+            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.AddAsync($"{context.EventName} {e.Number}")));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -107,21 +107,21 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await handled.ReachAsync(40, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(40, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
             Enumerable.Range(0, 20).SelectMany(i => new[] { $"parcel.lost {i}", $"parcel.lost-abroad {i}" }).Order(StringComparer.Ordinal),
             handled.Items.Order(StringComparer.Ordinal),
             "the list of handled events");
     }
 
-    private static async Task SeveralTypesAsync(ScenarioRun run)
+    private static async Task SeveralTypesAsync(TransportRun run)
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus.Subscribe("all", s => s
-            .On<ParcelSent>((e, _, _) => handled.NoteAsync($"sent {e.Number}"))
-            .On<ParcelReturned>((e, _, _) => handled.NoteAsync($"returned {e.Number}"))
-            .On<InvoicePaid>((e, _, _) => handled.NoteAsync($"paid {e.Number}"))));
+            .On<ParcelSent>((e, _, _) => handled.AddAsync($"sent {e.Number}"))
+            .On<ParcelReturned>((e, _, _) => handled.AddAsync($"returned {e.Number}"))
+            .On<InvoicePaid>((e, _, _) => handled.AddAsync($"paid {e.Number}"))));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -130,21 +130,22 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await handled.ReachAsync(60, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(60, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
             Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal),
             handled.Items.Order(StringComparer.Ordinal),
             "the list of handled events");
     }
 
-    private static async Task TopicIsolationAsync(ScenarioRun run)
+    private static async Task TopicIsolationAsync(TransportRun run)
     {
-        var (parcels, invoices) = (new Ledger<string>(), new Ledger<string>());
+        var parcels = new Ledger<string>();
+        var invoices = new Ledger<string>();
         var node = await run.StartAsync(bus =>
         {
-            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.NoteAsync(context.EventName));
-            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.NoteAsync(context.EventName));
+            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.AddAsync(context.EventName));
+            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.AddAsync(context.EventName));
             bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
         });
 
@@ -155,14 +156,14 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await parcels.ReachAsync(10, "a parcel is handled");
-        await invoices.ReachAsync(10, "an invoice is handled");
-        await node.QuietAsync();
-        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events that the subscription of parcel.sent got");
-        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events that the subscription of invoice.paid got");
+        await parcels.WaitForCountAsync(10, "a parcel is handled");
+        await invoices.WaitForCountAsync(10, "an invoice is handled");
+        await node.WhenIdleAsync();
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events that the subscription of parcel.sent received");
+        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events that the subscription of invoice.paid received");
     }
 
-    private static async Task WildcardPatternsAsync(ScenarioRun run)
+    private static async Task WildcardPatternsAsync(TransportRun run)
     {
         string[] names = [
             "order.placed",
@@ -188,15 +189,15 @@ internal static class DeliveryScenarios
             ("order.*.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
             ("#.order.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed", "stock.order.placed"]),
         ];
-        var got = table.Select(_ => new Ledger<string>()).ToArray();
+        var received = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
             // A pattern that begins with a wildcard matches at least the first words that an application declares.
             bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {
-                var ledger = got[i];
-                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.NoteAsync(context.EventName));
+                var ledger = received[i];
+                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.AddAsync(context.EventName));
             }
         });
 
@@ -208,28 +209,28 @@ internal static class DeliveryScenarios
 
         for (var i = 0; i < table.Length; i++)
         {
-            await got[i].ReachAsync(table[i].Matching.Length, $"an event is handled for the pattern {table[i].Pattern}");
+            await received[i].WaitForCountAsync(table[i].Matching.Length, $"an event is handled for the pattern {table[i].Pattern}");
         }
 
-        await node.QuietAsync();
+        await node.WhenIdleAsync();
         for (var i = 0; i < table.Length; i++)
         {
             Expect.Sequence(
                 table[i].Matching.Order(StringComparer.Ordinal),
-                got[i].Items.Order(StringComparer.Ordinal),
+                received[i].Items.Order(StringComparer.Ordinal),
                 $"the list of names that {table[i].Pattern} matches");
         }
     }
 
-    private static async Task EverySubscriptionGetsAllAsync(ScenarioRun run)
+    private static async Task EverySubscriptionGetsAllAsync(TransportRun run)
     {
-        var got = Enumerable.Range(0, 3).Select(_ => new Ledger<int>()).ToArray();
+        var received = Enumerable.Range(0, 3).Select(_ => new Ledger<int>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            for (var i = 0; i < got.Length; i++)
+            for (var i = 0; i < received.Length; i++)
             {
-                var ledger = got[i];
-                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.NoteAsync(e.Number));
+                var ledger = received[i];
+                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.AddAsync(e.Number));
             }
         });
 
@@ -238,15 +239,15 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
-        foreach (var ledger in got)
+        foreach (var ledger in received)
         {
-            await ledger.ReachAsync(Few, "an event is handled");
+            await ledger.WaitForCountAsync(Few, "an event is handled");
         }
 
-        await node.QuietAsync();
-        foreach (var ledger in got)
+        await node.WhenIdleAsync();
+        foreach (var ledger in received)
         {
-            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "the events that one subscription got");
+            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "the events that one subscription received");
         }
     }
 }

@@ -25,7 +25,7 @@ internal static class ExceptionScenarios
             UndescribedAsync),
     ];
 
-    private static async Task PermanentAsync(ScenarioRun run)
+    private static async Task PermanentAsync(TransportRun run)
     {
         var starts = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.DeadLetterOn<ArgumentException>().Subscribe<ParcelSent>("failing", (e, _, _) =>
@@ -34,8 +34,8 @@ internal static class ExceptionScenarios
             throw new ArgumentOutOfRangeException(nameof(e), "The handler fails on purpose.");
         }));
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await node.Alerts.ReachAsync(1, "an alert is raised");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(1, "an alert is raised");
+        await node.WhenIdleAsync();
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(
             (DeadLetterReason.PermanentFailure, 1),
@@ -44,7 +44,7 @@ internal static class ExceptionScenarios
         Expect.Equal(1, starts.Items.Count, "the number of attempts");
     }
 
-    private static async Task TimeoutAsync(ScenarioRun run)
+    private static async Task TimeoutAsync(TransportRun run)
     {
         var starts = new Ledger<int>();
         var node = await run.StartAsync(
@@ -55,8 +55,8 @@ internal static class ExceptionScenarios
                     await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
                 })));
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await node.Alerts.ReachAsync(1, "an alert is raised");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(1, "an alert is raised");
+        await node.WhenIdleAsync();
         Expect.Sequence([1, 2], starts.Items, "the list of attempts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(2, letter.Attempts, "the attempts of the dead letter");
@@ -66,9 +66,10 @@ internal static class ExceptionScenarios
             letter.Error);
     }
 
-    private static async Task UndescribedAsync(ScenarioRun run)
+    private static async Task UndescribedAsync(TransportRun run)
     {
-        var (starts, sibling) = (new Ledger<int>(), new Ledger<int>());
+        var starts = new Ledger<int>();
+        var sibling = new Ledger<int>();
         var huge = new string('x', 20 * 1024 * 1024);
         Func<string?>[] texts = [
             () => throw new InvalidOperationException("It has none."),
@@ -77,7 +78,7 @@ internal static class ExceptionScenarios
             () => "first\r\nforged: second\u001b[2J"
         ];
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 1, delay: TimeSpan.FromMilliseconds(1))
-            .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.NoteAsync(e.Number))
+            .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.AddAsync(e.Number))
             .Subscribe(
                 "failing",
                 s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
@@ -90,10 +91,10 @@ internal static class ExceptionScenarios
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "one" });
         }
 
-        await node.Alerts.ReachAsync(texts.Length, "an alert is raised");
-        await starts.UntilAsync(items => items.Contains(texts.Length), "the event behind those that failed is handled");
-        await sibling.ReachAsync(texts.Length + 1, "the other subscription handles all");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(texts.Length, "an alert is raised");
+        await starts.WaitUntilAsync(items => items.Contains(texts.Length), "the event behind those that failed is handled");
+        await sibling.WaitForCountAsync(texts.Length + 1, "the other subscription handles all");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([0, 0, 1, 1, 2, 2, 3, 3, 4], starts.Items.Order(), "the attempts of the subscription that fails");
         Expect.Sequence([0, 1, 2, 3, 4], sibling.Items.Order(), "the events that the other subscription handled");

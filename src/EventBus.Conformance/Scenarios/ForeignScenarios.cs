@@ -13,7 +13,7 @@ internal static class ForeignScenarios
                 + "not need this library.",
             ForeignAsync)
         {
-            SkipUnless = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
+            SkipUnless = TransportRule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
         new(
             "foreign-attributes",
@@ -21,19 +21,19 @@ internal static class ForeignScenarios
                 + "length, and valid attributes are handled and published again, so that no input breaks a connection, a store or a log.",
             ForeignAttributesAsync)
         {
-            SkipUnless = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
+            SkipUnless = TransportRule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
     ];
 
-    private static async Task ForeignAsync(ScenarioRun run)
+    private static async Task ForeignAsync(TransportRun run)
     {
         var handled = new Ledger<(int Number, string Id, string Name)>();
         var node = await run.StartAsync(
-            bus => bus.Subscribe<ParcelSent>("all", (e, context, _) => handled.NoteAsync((e.Number, context.EventId, context.EventName))));
+            bus => bus.Subscribe<ParcelSent>("all", (e, context, _) => handled.AddAsync((e.Number, context.EventId, context.EventName))));
         await run.Backend.PublishForeignAsync(run.Isolation, Foreign("""{"number":7}"""), CancellationToken.None);
         await run.Backend.PublishForeignAsync(run.Isolation, Foreign("<number>8</number>"), CancellationToken.None);
-        await handled.ReachAsync(1, "plain JSON is handled");
-        await node.Alerts.ReachAsync(1, "an alert is raised for what is no JSON");
+        await handled.WaitForCountAsync(1, "plain JSON is handled");
+        await node.Alerts.WaitForCountAsync(1, "an alert is raised for what is no JSON");
         Expect.Equal((7, ParcelSent.EventName), (handled.Items[0].Number, handled.Items[0].Name), "the content and the name");
         Expect.That(handled.Items[0].Id.Length > 0, "an id for a message that had none");
         Expect.Equal(
@@ -42,12 +42,12 @@ internal static class ForeignScenarios
             "the raw bytes of the dead letter");
     }
 
-    private static async Task ForeignAttributesAsync(ScenarioRun run)
+    private static async Task ForeignAttributesAsync(TransportRun run)
     {
         var handled = new Ledger<(int Number, string CorrelationId)>();
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("all", (e, context, cancel) => context.PublishAsync(new InvoicePaid(e.Number), cancel))
-            .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.NoteAsync((e.Number, context.CorrelationId))));
+            .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.AddAsync((e.Number, context.CorrelationId))));
         var refused = Oversized(run.Isolation).ToList();
         foreach (var (_, message) in refused)
         {
@@ -56,8 +56,8 @@ internal static class ForeignScenarios
 
         var correlation = new string('c', 1_024);
         await run.Backend.PublishForeignAsync(run.Isolation, Largest(run.Isolation, correlation), CancellationToken.None);
-        await handled.ReachAsync(1, "the event at all bounds is handled, and so is what its handler published");
-        await node.Alerts.ReachAsync(refused.Count, "an alert is raised for each of the others");
+        await handled.WaitForCountAsync(1, "the event at all bounds is handled, and so is what its handler published");
+        await node.Alerts.WaitForCountAsync(refused.Count, "an alert is raised for each of the others");
 
         Expect.Sequence([(7, correlation)], handled.Items, "the handled events");
         var letters = await node.DeadLetters.ListAsync();

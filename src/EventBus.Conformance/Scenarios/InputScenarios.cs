@@ -28,11 +28,11 @@ internal static class InputScenarios
             OtherMembersAsync),
     ];
 
-    private static async Task MalformedAsync(ScenarioRun run)
+    private static async Task MalformedAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(options => options.MaxBodyBytes = MaxBody)
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
         var cases = Cases(run.Features).ToList();
         for (var i = 0; i < cases.Count; i++)
         {
@@ -42,9 +42,9 @@ internal static class InputScenarios
 
         await node.SendAsync(
             new Envelope(Plain($"{run.Isolation}-good"), Encoding.UTF8.GetBytes("""{"number":7,"unknown":{"deep":[1]}}""")));
-        await handled.ReachAsync(1, "the good event after them is handled");
-        await node.Alerts.ReachAsync(cases.Count, "an alert is raised");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(1, "the good event after them is handled");
+        await node.Alerts.WaitForCountAsync(cases.Count, "an alert is raised");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([7], handled.Items, "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
@@ -62,13 +62,13 @@ internal static class InputScenarios
         Expect.Equal(cases.Count, letters.Count, "the number of dead letters");
     }
 
-    private static async Task UnreadBodiesAsync(ScenarioRun run)
+    private static async Task UnreadBodiesAsync(TransportRun run)
     {
         const int Beginning = 64 * 1024;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(
             options => (options.MaxBodyBytes, options.MaxUnreadBodyBytes, options.MaxUnreadBytes) = (MaxBody, 100_000, 150_000))
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
 
         // One after the other, because the sum of the bodies that are already stored decides. In this order: stored
         // whole; too large for one body; whole, up to the maximum sum; beyond the maximum sum; always small enough.
@@ -76,12 +76,12 @@ internal static class InputScenarios
         for (var i = 0; i < bodies.Length; i++)
         {
             await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Body(i)));
-            await node.Alerts.ReachAsync(i + 1, "an alert is raised");
+            await node.Alerts.WaitForCountAsync(i + 1, "an alert is raised");
         }
 
         await ExpectAsync(manualRetries: 0);
         Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of retried dead letters");
-        await node.Alerts.ReachAsync(2 * bodies.Length, "an alert is raised again");
+        await node.Alerts.WaitForCountAsync(2 * bodies.Length, "an alert is raised again");
         await ExpectAsync(manualRetries: 1);
         Expect.Sequence([], handled.Items, "the events that reached the handler");
 
@@ -115,10 +115,10 @@ internal static class InputScenarios
         }
     }
 
-    private static async Task OtherMembersAsync(ScenarioRun run)
+    private static async Task OtherMembersAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
         string[] others = [
             """{"messageId":"1","message":{"number":5}}""",
             """{"parcel":{"number":5},"specversion":"1.0"}""",
@@ -130,9 +130,9 @@ internal static class InputScenarios
             await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Encoding.UTF8.GetBytes(body)));
         }
 
-        await handled.ReachAsync(own.Length, "those that have a member of the type, and the one that has none, are handled");
-        await node.Alerts.ReachAsync(others.Length, "an alert is raised");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(own.Length, "those that have a member of the type, and the one that has none, are handled");
+        await node.Alerts.WaitForCountAsync(others.Length, "an alert is raised");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([0, 7, 8], handled.Items.Order(), "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).OrderBy(letter => letter.EventId, StringComparer.Ordinal).ToList();

@@ -23,9 +23,10 @@ internal static class LaterPublishScenarios
             DelayedAsync),
     ];
 
-    private static async Task FollowUpsAsync(ScenarioRun run)
+    private static async Task FollowUpsAsync(TransportRun run)
     {
-        var (starts, followUps) = (new Ledger<int>(), new Ledger<(int Number, string Id, string Correlation, string? Causation)>());
+        var starts = new Ledger<int>();
+        var followUps = new Ledger<(int Number, string Id, string Correlation, string? Causation)>();
         void Configure(EventBusBuilder bus) => bus
             .Subscribe<ParcelSent>("parent", async (e, context, token) =>
             {
@@ -39,21 +40,21 @@ internal static class LaterPublishScenarios
             })
             .Subscribe<ParcelReturned>(
                 "child",
-                (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
+                (e, context, _) => followUps.AddAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
 
         // Publishes the same event twice, as at-least-once delivery may do. The second event goes to another instance:
         // after the first has stopped in order, none of its state remains to be written.
         var node = await run.StartAsync(Configure);
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent", CorrelationId = "process" };
         await node.Bus.PublishAsync(new ParcelSent(10), options);
-        await followUps.ReachAsync(2, "a follow-up event is handled");
-        await node.QuietAsync();
+        await followUps.WaitForCountAsync(2, "a follow-up event is handled");
+        await node.WhenIdleAsync();
         Expect.Equal(2, followUps.Items.Count, "the number of follow-up events after two failed attempts and one that succeeded");
         await node.StopAsync();
         node = await run.StartAsync(Configure);
         await node.Bus.PublishAsync(new ParcelSent(10), options);
-        await followUps.ReachAsync(4, "a follow-up event is handled");
-        await node.QuietAsync();
+        await followUps.WaitForCountAsync(4, "a follow-up event is handled");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([1, 2, 3, 1, 2, 3], starts.Items, "the list of attempts");
         Expect.Sequence([10, 10, 11, 11], followUps.Items.Select(item => item.Number).Order(), "the follow-up events");
@@ -67,9 +68,10 @@ internal static class LaterPublishScenarios
             string.Join(", ", followUps.Items));
     }
 
-    private static async Task FollowUpsAgainAsync(ScenarioRun run)
+    private static async Task FollowUpsAgainAsync(TransportRun run)
     {
-        var (parents, children) = (new Ledger<int>(), new Ledger<int>());
+        var parents = new Ledger<int>();
+        var children = new Ledger<int>();
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("parent", async (e, context, token) =>
             {
@@ -80,33 +82,33 @@ internal static class LaterPublishScenarios
                     new PublishOptions { NotBefore = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(100) },
                     token);
             })
-            .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.NoteAsync(e.Number)).Idempotent()));
+            .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.AddAsync(e.Number)).Idempotent()));
 
         // Publishes the same event twice, as at-least-once delivery may do.
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent" };
         await node.Bus.PublishAsync(new ParcelSent(10), options);
-        await children.ReachAsync(2, "a follow-up event is handled");
-        await node.QuietAsync();
+        await children.WaitForCountAsync(2, "a follow-up event is handled");
+        await node.WhenIdleAsync();
         await node.Bus.PublishAsync(new ParcelSent(10), options);
-        await parents.ReachAsync(2, "the event that comes again is handled");
-        await node.QuietAsync();
+        await parents.WaitForCountAsync(2, "the event that comes again is handled");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([10, 11], children.Items.Order(), "the follow-up events that were handled");
         Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters");
     }
 
-    private static async Task DelayedAsync(ScenarioRun run)
+    private static async Task DelayedAsync(TransportRun run)
     {
         var time = TimeProvider.System;
         var handled = new Ledger<(int Number, DateTimeOffset At, string? Key, string Id, string Header)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>(
             "all",
-            (e, context, _) => handled.NoteAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
+            (e, context, _) => handled.AddAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
         var dueAt = time.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         await node.Bus.PublishAsync(new ParcelSent(2), Options(dueAt + TimeSpan.FromMilliseconds(100), 2));
         await node.Bus.PublishAsync(new ParcelSent(1), Options(dueAt, 1));
         await node.Bus.PublishAsync(new ParcelSent(0), Options(time.GetUtcNow() - TimeSpan.FromHours(1), 0));
-        await handled.ReachAsync(3, "an event is handled");
+        await handled.WaitForCountAsync(3, "an event is handled");
 
         foreach (var (number, at, key, id, header) in handled.Items)
         {

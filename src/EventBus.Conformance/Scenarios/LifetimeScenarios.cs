@@ -37,7 +37,7 @@ internal static class LifetimeScenarios
             NoContentInLogsAsync),
     ];
 
-    private static async Task CloseWhilePublishingAsync(ScenarioRun run)
+    private static async Task CloseWhilePublishingAsync(TransportRun run)
     {
         const int Publishers = 8, Before = 300;
         var handled = new Ledger<int>();
@@ -46,7 +46,7 @@ internal static class LifetimeScenarios
         var publishers = Enumerable.Range(0, Publishers)
             .Select(_ => PublishUntilRefusedAsync(node, () => Interlocked.Increment(ref next)))
             .ToArray();
-        await handled.ReachAsync(Before, "an event is handled");
+        await handled.WaitForCountAsync(Before, "an event is handled");
         await Expect.WithinAsync(node.StopAsync(), "the bus stops while it is published to", TimeSpan.FromSeconds(30));
         await Expect.WithinAsync(Task.WhenAll(publishers), "every publish ends");
 
@@ -66,7 +66,7 @@ internal static class LifetimeScenarios
         if (run.Features.Durable || run.Features.SharesSubscriptions)
         {
             _ = await run.StartAsync(Configure);
-            await handled.UntilAsync(items => accepted.IsSubsetOf(items), "the next instance handles what was left");
+            await handled.WaitUntilAsync(items => accepted.IsSubsetOf(items), "the next instance handles what was left");
         }
 
         var lost = accepted.Except(handled.Items).ToList();
@@ -103,20 +103,19 @@ internal static class LifetimeScenarios
         }
     }
 
-    private static async Task DrainAsync(ScenarioRun run)
+    private static async Task DrainAsync(TransportRun run)
     {
         const int Count = 50;
-        var (started, finished, open) = (
-            new Ledger<int>(),
-            new Ledger<int>(),
-            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var started = new Ledger<int>();
+        var finished = new Ledger<int>();
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(Configure);
         for (var i = 0; i < Count; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
-        await started.ReachAsync(4, "a handler is started");
+        await started.WaitForCountAsync(4, "a handler is started");
         var stopping = node.StopAsync();
         Expect.That(!stopping.IsCompleted, "stopping waits for the handlers in flight");
         open.SetResult();
@@ -125,7 +124,7 @@ internal static class LifetimeScenarios
         if (run.Features.Durable)
         {
             _ = await run.StartAsync(Configure);
-            await finished.ReachAsync(Count, "an event is handled, the rest by the next instance");
+            await finished.WaitForCountAsync(Count, "an event is handled, the rest by the next instance");
         }
 
         Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "the handled events");
@@ -139,12 +138,11 @@ internal static class LifetimeScenarios
         }));
     }
 
-    private static async Task BoundedStopAsync(ScenarioRun run)
+    private static async Task BoundedStopAsync(TransportRun run)
     {
-        var (started, cancelled, open) = (
-            new Ledger<int>(),
-            new Ledger<int>(),
-            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var started = new Ledger<int>();
+        var cancelled = new Ledger<int>();
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100))
             .Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
             {
@@ -159,7 +157,7 @@ internal static class LifetimeScenarios
                 await node.Bus.PublishAsync(new ParcelSent(i));
             }
 
-            await started.ReachAsync(2, "a handler is started");
+            await started.WaitForCountAsync(2, "a handler is started");
             await Expect.WithinAsync(node.StopAsync(), "the bus stops although its handlers hang", TimeSpan.FromSeconds(12));
             Expect.Sequence([0, 1], cancelled.Items.Order(), "the handlers whose tokens were cancelled");
             Expect.Equal(2, started.Items.Count, "the number of handlers that were started");
@@ -170,19 +168,19 @@ internal static class LifetimeScenarios
         }
     }
 
-    private static async Task DoubleStopAsync(ScenarioRun run)
+    private static async Task DoubleStopAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await handled.ReachAsync(1, "an event is handled");
+        await handled.WaitForCountAsync(1, "an event is handled");
         await Expect.WithinAsync(Task.WhenAll(node.StopAsync(), node.StopAsync(), node.StopAsync()), "three stops at once end");
         await Expect.WithinAsync(node.DisposeAsync().AsTask(), "a stopped application is disposed");
         await Expect.WithinAsync(node.StopAsync(), "a disposed application stops");
         Expect.Sequence([1], handled.Items, "the handled events");
     }
 
-    private static async Task HealthAsync(ScenarioRun run)
+    private static async Task HealthAsync(TransportRun run)
     {
         var node = await run.StartAsync(bus =>
         {
@@ -200,29 +198,30 @@ internal static class LifetimeScenarios
         Expect.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status, "the health of a stopped bus");
     }
 
-    private static async Task QuietLogsAsync(ScenarioRun run)
+    private static async Task QuietLogsAsync(TransportRun run)
     {
-        var (handled, followUps) = (new Ledger<int>(), new Ledger<int>());
+        var handled = new Ledger<int>();
+        var followUps = new Ledger<int>();
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>(
                 "parallel",
                 (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
-            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
-            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.NoteAsync(e.Number)));
+            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.AddAsync(e.Number)))
+            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.AddAsync(e.Number)));
         for (var i = 0; i < 50; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % 3}" });
         }
 
-        await handled.ReachAsync(50, "an event is handled");
-        await followUps.ReachAsync(50, "a follow-up event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(50, "an event is handled");
+        await followUps.WaitForCountAsync(50, "a follow-up event is handled");
+        await node.WhenIdleAsync();
         await node.StopAsync();
         var loud = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
         Expect.That(loud.Count == 0, "no log entry above information in a clean run", string.Join("; ", loud));
     }
 
-    private static async Task NoContentInLogsAsync(ScenarioRun run)
+    private static async Task NoContentInLogsAsync(TransportRun run)
     {
         const string Canary = "canary-5f1d";
         var handled = new Ledger<int>();
@@ -257,9 +256,9 @@ internal static class LifetimeScenarios
             await node.SendAsync(new EventBus.Transports.Envelope(attributes, System.Text.Encoding.UTF8.GetBytes(malformed[i])));
         }
 
-        await node.Alerts.ReachAsync(1 + malformed.Length, "an alert is raised");
-        await handled.ReachAsync(6, "a handler is started");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(1 + malformed.Length, "an alert is raised");
+        await handled.WaitForCountAsync(6, "a handler is started");
+        await node.WhenIdleAsync();
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");
         await node.StopAsync();

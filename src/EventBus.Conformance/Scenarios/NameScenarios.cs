@@ -9,7 +9,7 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class NameScenarios
 {
-    private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(
+    private static readonly Func<Backend, TransportFeatures, string?> Meets = TransportRule.Needs(
         features => features.SharesSubscriptions,
         "The instances of a service do not share subscriptions on this backend.");
 
@@ -58,7 +58,7 @@ internal static class NameScenarios
             SharedAsync) { SkipUnless = Meets },
     ];
 
-    private static async Task SubscriptionsAsync(ScenarioRun run)
+    private static async Task SubscriptionsAsync(TransportRun run)
     {
         var handled = new Ledger<(string Subscription, int Number)>();
         var node = await run.StartAsync(bus =>
@@ -75,9 +75,9 @@ internal static class NameScenarios
             await node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { EventId = $"{run.Isolation}-{number}" });
         }
 
-        await handled.ReachAsync(Subscriptions.Length * (Subscriptions.Length - 1), "an event is handled");
-        await node.Alerts.ReachAsync(Subscriptions.Length, "an alert is raised");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Subscriptions.Length * (Subscriptions.Length - 1), "an event is handled");
+        await node.Alerts.WaitForCountAsync(Subscriptions.Length, "an alert is raised");
+        await node.WhenIdleAsync();
         var expected = Subscriptions.SelectMany(
             (name, own) => Enumerable.Range(0, Subscriptions.Length).Where(number => number != own).Select(number => $"{name}: {number}"));
         Expect.Sequence(
@@ -97,14 +97,15 @@ internal static class NameScenarios
         Task HandleAsync(string name, int number) =>
             Subscriptions[number] == name
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : handled.NoteAsync((name, number));
+                : handled.AddAsync((name, number));
     }
 
-    private static async Task BusesAsync(ScenarioRun run)
+    private static async Task BusesAsync(TransportRun run)
     {
         const string Subscription = "same-name";
         const int Count = 20;
-        var (first, second) = (new Ledger<(int Number, string EffectKey)>(), new Ledger<(int Number, string EffectKey)>());
+        var first = new Ledger<(int Number, string EffectKey)>();
+        var second = new Ledger<(int Number, string EffectKey)>();
         var node = await run.StartAsync(bus =>
         {
             // Each bus has its own event type, so that the two can only interfere by mistake.
@@ -112,9 +113,8 @@ internal static class NameScenarios
             bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation)
                 .Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
         });
-        var (otherBus, otherLetters) = (
-            node.Services.GetRequiredKeyedService<IEventBus>("second"),
-            node.Services.GetRequiredKeyedService<IDeadLetters>("second"));
+        var otherBus = node.Services.GetRequiredKeyedService<IEventBus>("second");
+        var otherLetters = node.Services.GetRequiredKeyedService<IDeadLetters>("second");
 
         var due = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         for (var number = 0; number < Count; number++)
@@ -124,10 +124,10 @@ internal static class NameScenarios
             await otherBus.PublishAsync(new InvoicePaid(number), options);
         }
 
-        await first.ReachAsync(Count - 1, "the first bus handles an event");
-        await second.ReachAsync(Count - 1, "the second bus handles an event");
-        await node.Alerts.ReachAsync(2, "an alert is raised");
-        await node.QuietAsync();
+        await first.WaitForCountAsync(Count - 1, "the first bus handles an event");
+        await second.WaitForCountAsync(Count - 1, "the second bus handles an event");
+        await node.Alerts.WaitForCountAsync(2, "an alert is raised");
+        await node.WhenIdleAsync();
         foreach (var (ledger, letters, name) in new[]
         {
             (first, node.DeadLetters, ParcelSent.EventName),
@@ -148,7 +148,7 @@ internal static class NameScenarios
             .Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal)
             .Count(), "the number of keys of effects that both have");
         Expect.Equal(1, await otherLetters.RetryAllAsync(new DeadLetterFilter()), "the number of dead letters that the second bus retries");
-        await node.Alerts.ReachAsync(3, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(3, "an alert is raised");
         Expect.Equal(
             (1L, 1L),
             (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()),
@@ -158,10 +158,10 @@ internal static class NameScenarios
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
             number == 0 || (number < 4 && context.Attempt == 1)
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : ledger.NoteAsync((number, context.IdempotencyKey));
+                : ledger.AddAsync((number, context.IdempotencyKey));
     }
 
-    private static async Task SharedAsync(ScenarioRun run)
+    private static async Task SharedAsync(TransportRun run)
     {
         const int Count = 20;
         string[] subscriptions = ["mail", "second.mail", "second"];
@@ -186,7 +186,7 @@ internal static class NameScenarios
                 : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
         }
 
-        await handled.ReachAsync(Count * subscriptions.Length * 7, "an event is handled");
+        await handled.WaitForCountAsync(Count * subscriptions.Length * 7, "an event is handled");
         foreach (var group in handled.Items.GroupBy(item => (item.Bus, item.Subscription), item => item.Number))
         {
             Expect.Sequence(
@@ -199,12 +199,12 @@ internal static class NameScenarios
         {
             foreach (var name in subscriptions)
             {
-                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.NoteAsync((owner, name, e.Number)));
+                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((owner, name, e.Number)));
             }
         }
     }
 
-    private static async Task ServicesAsync(ScenarioRun run)
+    private static async Task ServicesAsync(TransportRun run)
     {
         var service = run.Isolation;
         (string Service, string Subscription)[] pairs =
@@ -226,7 +226,7 @@ internal static class NameScenarios
                 bus.Configure(options => options.ServiceName = application.Key);
                 foreach (var name in application)
                 {
-                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.NoteAsync((application.Key, name, e.Number)));
+                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((application.Key, name, e.Number)));
                 }
             }));
         }
@@ -236,7 +236,7 @@ internal static class NameScenarios
             await nodes[number % nodes.Count].Bus.PublishAsync(new ParcelSent(number));
         }
 
-        await handled.ReachAsync(20 * pairs.Length, "an event is handled");
+        await handled.WaitForCountAsync(20 * pairs.Length, "an event is handled");
         var expected = pairs.SelectMany(pair => Enumerable.Range(0, 20).Select(number => $"{pair.Service} {pair.Subscription}: {number}"));
         Expect.Sequence(
             expected.Order(StringComparer.Ordinal),

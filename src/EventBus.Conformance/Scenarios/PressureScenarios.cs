@@ -3,11 +3,11 @@ namespace EventBus.Conformance;
 /// <summary>Tests backpressure: every queue has a limit, and the limit slows down the publisher.</summary>
 internal static class PressureScenarios
 {
-    private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.All(
-        Rule.Needs(
+    private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = TransportRule.All(
+        TransportRule.Needs(
             features => features.Durable || features.Redelivers,
             "Publishers never wait: a full subscription drops events and logs it."),
-        Rule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own."));
+        TransportRule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own."));
 
     public static IEnumerable<TransportScenario> All { get; } =
     [
@@ -22,10 +22,11 @@ internal static class PressureScenarios
             OwnSubscriptionAsync) { SkipUnless = LimitedQueue },
     ];
 
-    private static async Task BackPressureAsync(ScenarioRun run)
+    private static async Task BackPressureAsync(TransportRun run)
     {
         const int Capacity = 10, Attempts = 40;
-        var (handled, open) = (new Ledger<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var handled = new Ledger<int>();
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(bus => bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(200))
             .Subscribe("slow", s => s.Concurrency(1).On<ParcelSent>(async (e, _, _) =>
             {
@@ -58,8 +59,8 @@ internal static class PressureScenarios
             var possible = certain.Concat(outcomes.Select((outcome, number) => (outcome, number))
                 .Where(item => item.outcome is { Failure: PublishFailure.InDoubt })
                 .Select(item => item.number)).ToList();
-            await handled.UntilAsync(items => certain.All(items.Contains), "every accepted event is handled");
-            await node.QuietAsync();
+            await handled.WaitUntilAsync(items => certain.All(items.Contains), "every accepted event is handled");
+            await node.WhenIdleAsync();
             Expect.That(
                 handled.Items.All(possible.Contains),
                 "nothing is handled whose publish certainly failed",
@@ -71,7 +72,7 @@ internal static class PressureScenarios
         }
     }
 
-    private static async Task OwnSubscriptionAsync(ScenarioRun run)
+    private static async Task OwnSubscriptionAsync(TransportRun run)
     {
         const int Chains = 20, Depth = 10;
         var handled = new Ledger<int>();
@@ -92,8 +93,8 @@ internal static class PressureScenarios
 
         var publishing = Task.WhenAll(Enumerable.Range(0, Chains).Select(chain => node.Bus.PublishAsync(new ParcelSent(chain * Depth))));
         await Expect.WithinAsync(publishing, "publishers that wait for room get through");
-        await handled.ReachAsync(Chains * Depth, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Chains * Depth, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(Enumerable.Range(0, Chains * Depth), handled.Items.Order(), "the handled events");
         Expect.Equal(0, node.Alerts.Items.Count, "the number of alerts");
     }

@@ -87,6 +87,6 @@ internal static class AlertScenarios
         Expect.Equal(
             (Count, Count),
             (ids.Count, ids.Distinct().Count()),
-            "the number of alerts that two instances got, and of different ones");
+            "the number of alerts that two instances received, and of different ones");
     }
 }

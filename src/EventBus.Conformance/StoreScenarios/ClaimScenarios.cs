@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Tests claims: a due entry is returned once, to the holder of its claim.</summary>
+/// <summary>Tests claims: a due entry is returned once, to the owner of its claim.</summary>
 internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -19,7 +19,7 @@ internal static class ClaimScenarios
             SettledClaimAsync) { SkipUnless = StoreRule.Failures },
         new(
             "expired-claim",
-            "An entry whose claim expires is due again with a higher claim number and is marked as interrupted, and the previous holder "
+            "An entry whose claim expires is due again with a higher claim number and is marked as interrupted, and the previous owner "
                 + "can change nothing, so that a crash loses nothing.",
             ExpiredClaimAsync)
         {
@@ -27,7 +27,7 @@ internal static class ClaimScenarios
         },
         new(
             "renewed-claim",
-            "A renewed claim is not passed to another instance, and the holder of a lost claim is informed, so that a long handler keeps "
+            "A renewed claim is not passed to another instance, and the owner of a lost claim is informed, so that a long handler keeps "
                 + "its event.",
             RenewedClaimAsync)
         {
@@ -133,14 +133,14 @@ internal static class ClaimScenarios
 
         Expect.That(
             await other.RecordAsync(second with { DueAt = run.In(200), Concurrent = 0 }, default),
-            "the new holder replaces the entry");
+            "the new owner replaces the entry");
         var last = await run.ClaimOneAsync("1", 200);
         Expect.That(
             !last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim,
             "an entry that is no longer interrupted, because its last claim was settled",
             last);
 
-        // A holder may settle an entry after its lease, as long as no other instance has claimed it.
+        // A owner may settle an entry after its lease, as long as no other instance has claimed it.
         Expect.That(
             await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default),
             "an owner whose lease expired settles an entry that no other instance has claimed");
@@ -176,13 +176,13 @@ internal static class ClaimScenarios
         const int Count = 200;
         KeyedFailureStore[] instances = [run.Failures, await run.OpenSecondFailureStoreAsync()];
         await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Waiting($"{i}", -i, i % 3 == 0 ? $"line {i}" : null))]);
-        var got = new ConcurrentBag<string>();
+        var received = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
 
         Expect.Sequence(
             Enumerable.Range(0, Count),
-            got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
-            "the entries that eight workers on two instances got");
+            received.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
+            "the entries that eight workers on two instances received");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
 
         async Task WorkAsync(KeyedFailureStore store)
@@ -194,7 +194,7 @@ internal static class ClaimScenarios
                 claimed = await store.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 7, default);
                 foreach (var entry in claimed.Entries)
                 {
-                    got.Add(entry.Envelope.Id);
+                    received.Add(entry.Envelope.Id);
                     await store.CompleteAsync(entry, default);
                 }
             }
@@ -202,7 +202,7 @@ internal static class ClaimScenarios
         }
     }
 
-    /// <summary>Expects that the holder of a lost claim cannot change the entry.</summary>
+    /// <summary>Expects that the owner of a lost claim cannot change the entry.</summary>
     private static async Task ExpectNoEffectAsync(StoreRun run, FailedEvent lost)
     {
         var before = await run.Failures.CountAsync(default);

@@ -40,7 +40,7 @@ internal static class CompletionScenarios
     private static async Task CompletedAgainAsync(StoreRun run)
     {
         var claim = await run.ClaimKeyAsync(Key);
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the holder completes");
+        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the owner completes");
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
             "the same call again gets the same answer");
@@ -65,7 +65,7 @@ internal static class CompletionScenarios
         var claim = await run.ClaimKeyAsync(Key);
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
-            "the holder completes");
+            "the owner completes");
         for (var i = 0; i < 2; i++)
         {
             var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
@@ -154,7 +154,7 @@ internal static class CompletionScenarios
         Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
         for (var i = 0; i < 2; i++)
         {
-            Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, With(Insert, Insert), default), "the holder completes");
+            Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, With(Insert, Insert), default), "the owner completes");
             Expect.Equal(2, await CountAsync($"done {i}"), "the number of effects of one completion, also when it is called again");
         }
 

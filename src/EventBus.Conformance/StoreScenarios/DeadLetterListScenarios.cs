@@ -22,7 +22,7 @@ internal static class DeadLetterListScenarios
             "dead-letter-places",
             "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
                 + "memory, each once.",
-            PlacesAsync) { SkipUnless = StoreRule.Failures },
+            ListIdsAsync) { SkipUnless = StoreRule.Failures },
         new(
             "unread-bytes",
             "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
@@ -117,7 +117,7 @@ internal static class DeadLetterListScenarios
             "the dead letters on the pages while some were added and removed");
     }
 
-    private static async Task PlacesAsync(StoreRun run)
+    private static async Task ListIdsAsync(StoreRun run)
     {
         await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0
             ? DeadLetterReason.HandlerFailed

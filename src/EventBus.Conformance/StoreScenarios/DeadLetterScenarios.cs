@@ -29,7 +29,7 @@ internal static class DeadLetterScenarios
         new(
             "attempts-retention",
             "Attempt counts are removed by the time of the last attempt, so that a store does not grow without limit.",
-            SweepStartsAsync) { SkipUnless = StoreRule.Failures },
+            SweepAttemptsAsync) { SkipUnless = StoreRule.Failures },
         new(
             "damaged-entry",
             "An entry that cannot be read is returned as a placeholder and does not hide other entries, so that one damaged record affects "
@@ -95,7 +95,8 @@ internal static class DeadLetterScenarios
                 .Select(n => instances[n % 2].DeadLetters.RetryAsync(letter.Id, run.Now, default).AsTask())
                 .ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DeadLetters.DiscardAsync(letter.Id, default).AsTask()).ToList();
-            var (lives, gone) = ((await Task.WhenAll(retried)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
+            var lives = (await Task.WhenAll(retried)).Count(done => done);
+            var gone = (await Task.WhenAll(discarded)).Count(done => done);
             Expect.Equal(1, lives + gone, "the number that succeeded of four retries and two discards at the same time");
             Expect.Equal(
                 lives,
@@ -127,7 +128,7 @@ internal static class DeadLetterScenarios
         Task<int> SweepAsync(double before, int max) => run.DeadLetters.SweepAsync(run.In(before), max, default).AsTask();
     }
 
-    private static async Task SweepStartsAsync(StoreRun run)
+    private static async Task SweepAttemptsAsync(StoreRun run)
     {
         await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-20), default);

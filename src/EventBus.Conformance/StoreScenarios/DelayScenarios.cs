@@ -41,7 +41,7 @@ internal static class DelayScenarios
             "delayed-cancel-at-once",
             "If an event is cancelled and claimed at the same time, exactly one of the two succeeds, so that no event is both cancelled "
                 + "and published, and none is lost.",
-            AtOnceCancelAsync) { SkipUnless = StoreRule.Delays },
+            CancelAtOnceAsync) { SkipUnless = StoreRule.Delays },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -142,12 +142,12 @@ internal static class DelayScenarios
         DelayStore[] instances = [run.Delays, (await run.OpenSecondInstanceAsync()).Delays!];
         await Task.WhenAll(
             Enumerable.Range(0, Count).Select(i => instances[i % 2].AddAsync(Sample.Event($"{i}"), run.In(-i), default).AsTask()));
-        var got = new ConcurrentBag<string>();
+        var received = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
         Expect.Equal(
             (Count, Count),
-            (got.Count, got.Distinct().Count()),
-            "the number of events that eight workers on two instances got, and of different ones");
+            (received.Count, received.Distinct().Count()),
+            "the number of events that eight workers on two instances received, and of different ones");
         Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events that are left");
 
         async Task WorkAsync(DelayStore store)
@@ -159,7 +159,7 @@ internal static class DelayScenarios
                 claimed = await store.ClaimDueAsync(run.Now, StoreRun.Lease, 7, default);
                 foreach (var envelope in claimed.Entries)
                 {
-                    got.Add(envelope.Id);
+                    received.Add(envelope.Id);
                     await store.RemoveAsync(envelope, default);
                 }
             }
@@ -195,7 +195,7 @@ internal static class DelayScenarios
             Expect.Sequence(ids, (await other.ListAsync(10, default)).Select(found => found.EventId), $"the events that are listed {when}");
     }
 
-    private static async Task AtOnceCancelAsync(StoreRun run)
+    private static async Task CancelAtOnceAsync(StoreRun run)
     {
         const int Count = 100;
         var other = (await run.OpenSecondInstanceAsync()).Delays!;

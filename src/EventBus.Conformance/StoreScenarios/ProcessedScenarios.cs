@@ -23,7 +23,7 @@ internal static class ProcessedScenarios
             ApartAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-take-over",
-            "A claim whose lease has expired is taken over with a higher fencing token, and the previous holder can neither complete, "
+            "A claim whose lease has expired is taken over with a higher fencing token, and the previous owner can neither complete, "
                 + "renew nor release it, so that a late writer changes nothing.",
             TakeOverAsync) { SkipUnless = StoreRule.Processed },
         new(
@@ -44,7 +44,7 @@ internal static class ProcessedScenarios
         Expect.That(first.FencingToken > 0 && first.Outbox.Count == 0, "a claim with a number and nothing to send", first);
         await run.ExpectKeyAsync(ProcessedState.InProgress, 0, other, long.MinValue);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys while one is held");
-        Expect.That(await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done(), default), "the holder completes");
+        Expect.That(await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done(), default), "the owner completes");
         await run.ExpectKeyAsync(ProcessedState.Done, 0, other, long.MinValue);
         await run.ExpectKeyAsync(ProcessedState.Done, 1_000, run.Processed, long.MinValue);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys when one is done");
@@ -115,18 +115,18 @@ internal static class ProcessedScenarios
 
         Expect.That(
             !await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done("lost"), default),
-            "the old holder cannot complete");
-        Expect.That(!await run.Processed.RenewAsync(Key, first.FencingToken, run.In(9_999), default), "the old holder cannot renew");
+            "the old owner cannot complete");
+        Expect.That(!await run.Processed.RenewAsync(Key, first.FencingToken, run.In(9_999), default), "the old owner cannot renew");
         await run.Processed.ReleaseAsync(Key, first.FencingToken, default);
         await run.ExpectKeyAsync(ProcessedState.InProgress, 119, run.Processed, 2);
-        Expect.That(await other.CompleteAsync(Key, second.FencingToken, run.Done("kept"), default), "the new holder completes");
+        Expect.That(await other.CompleteAsync(Key, second.FencingToken, run.Done("kept"), default), "the new owner completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
-        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "the events that the new holder has left to send");
+        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "the events that the new owner has left to send");
         Expect.That(
             !await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done("lost"), default),
-            "the old holder cannot complete what is done");
+            "the old owner cannot complete what is done");
 
-        // A claim whose lease has ended belongs to its holder until another instance claims the key.
+        // A claim whose lease has ended belongs to its owner until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await run.ClaimKeyAsync(late);
         Expect.That(
@@ -138,7 +138,7 @@ internal static class ProcessedScenarios
     private static async Task RenewalAsync(StoreRun run)
     {
         var first = await run.ClaimKeyAsync(Key);
-        Expect.That(await run.Processed.RenewAsync(Key, first.FencingToken, run.In(300), default), "the holder renews");
+        Expect.That(await run.Processed.RenewAsync(Key, first.FencingToken, run.In(300), default), "the owner renews");
         Expect.That(
             !await run.Processed.RenewAsync(new ProcessedKey("mail", "unknown"), 1, run.In(300), default),
             "a claim that never was is not renewed");

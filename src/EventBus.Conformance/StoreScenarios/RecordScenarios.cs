@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Tests the storing of failed events: an entry is stored completely and once, and only the holder of its claim may
+/// Tests the storing of failed events: an entry is stored completely and once, and only the owner of its claim may
 /// change it.
 /// </summary>
 internal static class RecordScenarios
@@ -154,7 +154,7 @@ internal static class RecordScenarios
         await run.RecordAsync(run.Waiting("1"));
         var claimed = await run.ClaimOneAsync("1");
         var again = claimed with { DueAt = run.In(30), Error = "It failed again.", LastFailedAt = run.In(1) };
-        Expect.That(await run.Failures.RecordAsync(again, default), "the holder replaces its entry");
+        Expect.That(await run.Failures.RecordAsync(again, default), "the owner replaces its entry");
         Expect.That(
             !await run.Failures.RecordAsync(again with { Status = FailedEventStatus.Dead }, default),
             "a second record under the same claim is refused");
@@ -167,7 +167,7 @@ internal static class RecordScenarios
             "the entry when it is due again");
         Expect.That(await run.Failures.RecordAsync(
             claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure },
-            default), "the holder gives its entry up");
+            default), "the owner gives its entry up");
         await run.ExpectDueAsync([], "after it died", 1_000);
         var dead = await run.DeadLetters.FindAsync(claimed.Id, default);
         Expect.That(

@@ -32,7 +32,7 @@ internal static class RefusedScenarios
 
     private static async Task OneFailsAsync(StoreRun run)
     {
-        var bad = run.Waiting("bad") with { Envelope = await Unwritable.EnvelopeAsync("bad") };
+        var bad = run.Waiting("bad") with { Envelope = await UnserializableEvent.CreateAsync("bad") };
         await run.RecordAsync(run.Dead("head", "k"));
 
         // A store that keeps objects instead of bytes accepts all of them, once each.
@@ -48,13 +48,13 @@ internal static class RefusedScenarios
 
         var takesAny = kept == 1;
         var parked = await TryAsync(async () => await run.Failures.TryParkAsync(
-            run.Parked("bad-parked", "k") with { Envelope = await Unwritable.EnvelopeAsync("bad-parked") },
+            run.Parked("bad-parked", "k") with { Envelope = await UnserializableEvent.CreateAsync("bad-parked") },
             10,
             default) == ParkOutcome.Parked);
         Expect.Equal(takesAny, parked, "whether it is parked");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("good-parked", "k"));
         var deferred = await TryAsync(async () => await run.Failures.DeferAsync(
-            run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await Unwritable.EnvelopeAsync("bad-deferred") },
+            run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await UnserializableEvent.CreateAsync("bad-deferred") },
             0,
             10,
             default) == DeferOutcome.Deferred);
@@ -75,7 +75,7 @@ internal static class RefusedScenarios
 
     private static async Task OneDelayFailsAsync(StoreRun run)
     {
-        var bad = await Unwritable.EnvelopeAsync("bad");
+        var bad = await UnserializableEvent.CreateAsync("bad");
         var adds = await Task.WhenAll(Enumerable.Range(0, Writes).Select(i => TryAsync(async () =>
         {
             await run.Delays.AddAsync(IsBad(i) ? bad : Sample.Event($"{i}"), run.Now, default);
@@ -95,7 +95,7 @@ internal static class RefusedScenarios
 
     private static async Task OneMarkFailsAsync(StoreRun run)
     {
-        var bad = await Unwritable.EnvelopeAsync("bad");
+        var bad = await UnserializableEvent.CreateAsync("bad");
         var keys = Enumerable.Range(0, Writes).Select(i => new ProcessedKey(Sample.Subscription, $"{i}")).ToArray();
         var claims = await Task.WhenAll(keys.Select(key => run.Processed.ClaimAsync(key, 0, run.Now, StoreRun.Lease, default).AsTask()));
         var marks = await Task.WhenAll(keys.Select((key, i) => TryAsync(() => CompleteAsync(i, IsBad(i) ? bad : Sample.Event("after")))));

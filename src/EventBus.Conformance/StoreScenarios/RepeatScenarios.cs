@@ -158,7 +158,8 @@ internal static class RepeatScenarios
         {
             foreach (var at in Repeats)
             {
-                var (id, name) = ($"{i} {at}", $"trip-{i}-{at}");
+                var id = $"{i} {at}";
+                var name = $"trip-{i}-{at}";
                 await run.Sagas.CreateAsync(run.Saga(id, 0, name), default);
                 var found = (await run.Sagas.FindAsync(id, default))!;
                 await LoseAsync(i, cancellationToken => run.Sagas.SaveAsync(

@@ -120,7 +120,8 @@ internal static class SagaListScenarios
                     $"the number of trips, refunds and all that are {status}");
             }
 
-            var (trips, refunds) = (expected.Sum(count => count.Trip), expected.Sum(count => count.Refund));
+            var trips = expected.Sum(count => count.Trip);
+            var refunds = expected.Sum(count => count.Refund);
             Expect.Equal((trips, refunds, trips + refunds, 0), (
                 await CountAsync("trip", null),
                 await CountAsync("refund", null),

@@ -169,7 +169,7 @@ internal static class StoreLifetimeScenarios
     private static async Task OpenedAtOnceAsync(StoreRun run)
     {
         // The first instance of the run is already open, so a new isolation is used.
-        var isolation = ScenarioRun.NewIsolation();
+        var isolation = ScenarioRunner.NewIsolation();
         var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
         try
         {
