@@ -76,7 +76,7 @@ internal static class Expect
         }
         catch (ConformanceException)
         {
-            // The action did not end in time. No caller expects this exception, also not one that expects any.
+            // The action did not end in time, which fails the scenario also where any exception is expected.
             throw;
         }
         catch (TException exception)

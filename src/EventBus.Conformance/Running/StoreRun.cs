@@ -74,7 +74,7 @@ internal sealed class StoreRun : IAsyncDisposable
         await OpenAsync();
     }
 
-    /// <summary>Returns the time that is a number of seconds after the start of the run; before it if negative.</summary>
+    /// <summary>Returns the time that is a number of seconds after the start of the run.</summary>
     public DateTimeOffset In(double seconds) => Now.AddSeconds(seconds);
 
     /// <summary>Does the same for a time that may be missing: returns null for null.</summary>

@@ -40,7 +40,7 @@ internal sealed class TransportRun : IAsyncDisposable
     /// Starts an instance with fast retries, the suite's event types, and recorders of logs and alerts.
     /// </summary>
     /// <param name="configure">Configures the bus.</param>
-    /// <param name="queueCapacity">The value for <see cref="TransportSetup.QueueCapacity"/>; null for the default.</param>
+    /// <param name="queueCapacity">The limit of each queue of the transport; null for the default.</param>
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
         var node = CreateNode(configure, queueCapacity);
@@ -66,7 +66,7 @@ internal sealed class TransportRun : IAsyncDisposable
         services.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, newTransport => transport = newTransport)));
         var node = new Node(
             services.BuildServiceProvider(),
-            () => transport ?? throw new InvalidOperationException("The application has not started."),
+            () => transport ?? throw new InvalidOperationException("The instance has not started."),
             logs,
             alerts);
         created.Push(node);
@@ -76,7 +76,7 @@ internal sealed class TransportRun : IAsyncDisposable
     /// <summary>Sets the transport, the stores and the suite's settings on a bus.</summary>
     /// <param name="bus">The bus.</param>
     /// <param name="isolation">The isolation of the transport and the stores, and the name of the service.</param>
-    /// <param name="queueCapacity">The value for <see cref="TransportSetup.QueueCapacity"/>; null for the default.</param>
+    /// <param name="queueCapacity">The limit of each queue of the transport; null for the default.</param>
     /// <param name="onCreated">Receives the transport when the bus creates it.</param>
     public EventBusBuilder Prepare(
         EventBusBuilder bus,

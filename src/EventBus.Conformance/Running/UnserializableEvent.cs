@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Creates an event that cannot be serialized as JSON. A bus accepts such an event if its transport passes the object on
-/// (<see cref="TransportFeatures.Serializes"/> is false): only a store that needs the bytes serializes it.
+/// Creates an event that cannot be serialized as JSON. A bus accepts such an event if its transport passes the object
+/// on (<see cref="TransportFeatures.Serializes"/> is false): only a store that needs the bytes serializes it.
 /// </summary>
 internal static class UnserializableEvent
 {

@@ -6,7 +6,7 @@ namespace EventBus.Conformance;
 /// <summary>Tests delivery: an event reaches every matching subscription completely, and no other.</summary>
 internal static class DeliveryScenarios
 {
-    private const int Few = 100;
+    private const int Count = 100;
 
     public static IEnumerable<TransportScenario> All { get; } =
     [
@@ -61,8 +61,9 @@ internal static class DeliveryScenarios
                 context.Headers["x-number"],
                 context.Attempt))));
 
+        // The time of an event may be rounded down to whole milliseconds.
         var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
-        for (var i = 0; i < Few; i++)
+        for (var i = 0; i < Count; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i, $"Päckchen {i} \"📦\""), new PublishOptions
             {
@@ -73,10 +74,10 @@ internal static class DeliveryScenarios
             });
         }
 
-        await handled.WaitForCountAsync(Few, "an event is handled");
+        await handled.WaitForCountAsync(Count, "an event is handled");
         await node.WhenIdleAsync();
         var after = TimeProvider.System.GetUtcNow();
-        Expect.Sequence(Enumerable.Range(0, Few), handled.Items.Select(h => h.Event.Number).Order(), "the list of handled events");
+        Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Select(item => item.Event.Number).Order(), "the list of handled events");
         foreach (var (e, id, key, time, correlation, causation, header, attempt) in handled.Items)
         {
             Expect.Equal($"Päckchen {e.Number} \"📦\"", e.Note, "the content");
@@ -159,8 +160,8 @@ internal static class DeliveryScenarios
         await parcels.WaitForCountAsync(10, "a parcel is handled");
         await invoices.WaitForCountAsync(10, "an invoice is handled");
         await node.WhenIdleAsync();
-        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events that the subscription of parcel.sent received");
-        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events that the subscription of invoice.paid received");
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events of the subscription to parcel.sent");
+        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events of the subscription to invoice.paid");
     }
 
     private static async Task WildcardPatternsAsync(TransportRun run)
@@ -192,7 +193,8 @@ internal static class DeliveryScenarios
         var received = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            // A pattern that begins with a wildcard matches at least the first words that an application declares.
+            // On some backends a pattern that begins with a wildcard matches only the first words of names that the
+            // application publishes or subscribes to.
             bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {
@@ -234,20 +236,20 @@ internal static class DeliveryScenarios
             }
         });
 
-        foreach (var i in Enumerable.Range(0, Few))
+        foreach (var i in Enumerable.Range(0, Count))
         {
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
         foreach (var ledger in received)
         {
-            await ledger.WaitForCountAsync(Few, "an event is handled");
+            await ledger.WaitForCountAsync(Count, "an event is handled");
         }
 
         await node.WhenIdleAsync();
         foreach (var ledger in received)
         {
-            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "the events that one subscription received");
+            Expect.Sequence(Enumerable.Range(0, Count), ledger.Items.Order(), "the events that one subscription received");
         }
     }
 }

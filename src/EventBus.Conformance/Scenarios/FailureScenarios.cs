@@ -55,9 +55,9 @@ internal static class FailureScenarios
 
     private static async Task ThreeRetriesAsync(TransportRun run)
     {
-        var starts = new Ledger<(string Id, int Attempt)>();
+        var attempts = new Ledger<(string Id, int Attempt)>();
         var node = await run.StartAsync(
-            bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => AddAndFail(starts, (context.EventId, context.Attempt))));
+            bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => AddAndFail(attempts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions
         {
@@ -68,7 +68,7 @@ internal static class FailureScenarios
         await node.Alerts.WaitForCountAsync(1, "an alert is raised");
         await node.WhenIdleAsync();
 
-        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), starts.Items, "the list of attempts");
+        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), attempts.Items, "the list of attempts");
         Expect.Equal(1, node.Alerts.Items.Count, "the number of alerts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(node.Alerts.Items[0].Id, letter.Id, "the id of the dead letter");
@@ -87,14 +87,14 @@ internal static class FailureScenarios
 
     private static async Task RetryAsync(TransportRun run)
     {
-        var starts = new Ledger<(string Id, int Attempt)>();
+        var attempts = new Ledger<(string Id, int Attempt)>();
         var sibling = new Ledger<string>();
         var repaired = false;
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.AddAsync(context.EventId))
             .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired)
-                ? starts.AddAsync((context.EventId, context.Attempt))
-                : AddAndFail(starts, (context.EventId, context.Attempt))));
+                ? attempts.AddAsync((context.EventId, context.Attempt))
+                : AddAndFail(attempts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Alerts.WaitForCountAsync(1, "an alert is raised");
@@ -105,20 +105,20 @@ internal static class FailureScenarios
 
         Volatile.Write(ref repaired, true);
         Expect.That(await node.DeadLetters.RetryAsync(id), "a second retry of the dead letter is accepted");
-        await starts.WaitForCountAsync(9, "the failing handler is started");
+        await attempts.WaitForCountAsync(9, "the failing handler is started");
         await node.WhenIdleAsync();
-        Expect.Sequence([1, 2, 3, 4, 1, 2, 3, 4, 1], starts.Items.Select(start => start.Attempt), "the list of attempts");
-        Expect.Equal(1, starts.Items.Select(start => start.Id).Distinct().Count(), "the number of different event ids");
-        Expect.Equal(1, sibling.Items.Count, "the number of runs of the sibling");
+        Expect.Sequence([1, 2, 3, 4, 1, 2, 3, 4, 1], attempts.Items.Select(item => item.Attempt), "the list of attempts");
+        Expect.Equal(1, attempts.Items.Select(item => item.Id).Distinct().Count(), "the number of different event ids");
+        Expect.Equal(1, sibling.Items.Count, "the number of runs of the other subscription");
         Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters in the end");
         Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of an event that is no longer a dead letter is refused");
     }
 
     private static async Task DiscardAsync(TransportRun run)
     {
-        var starts = new Ledger<int>();
+        var attempts = new Ledger<int>();
         var node = await run.StartAsync(
-            bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => AddAndFail(starts, e.Number)));
+            bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => AddAndFail(attempts, e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Bus.PublishAsync(new ParcelSent(2));
         await node.Alerts.WaitForCountAsync(2, "an alert is raised");
@@ -132,7 +132,7 @@ internal static class FailureScenarios
         Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
         await node.WhenIdleAsync();
         Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
-        Expect.Equal(2, starts.Items.Count, "the number of attempts");
+        Expect.Equal(2, attempts.Items.Count, "the number of attempts");
         Expect.That(
             node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)),
             "a log entry with the reason of the discard");
@@ -140,14 +140,12 @@ internal static class FailureScenarios
 
     private static async Task FiltersAsync(TransportRun run)
     {
-        var starts = new Ledger<string>();
+        var attempts = new Ledger<string>();
         var repaired = false;
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).DeadLetterOn<FormatException>()
-            .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
-            .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
-            .Subscribe<InvoicePaid>(
-                "c",
-                (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
+            .Subscribe<ParcelSent>("a", (_, context, _) => HandleAsync(context, new InvalidOperationException("On purpose.")))
+            .Subscribe<ParcelSent>("b", (_, context, _) => HandleAsync(context, new FormatException("On purpose.")))
+            .Subscribe<InvoicePaid>("c", (_, context, _) => HandleAsync(context, new InvalidOperationException("On purpose."))));
         for (var i = 0; i < 3; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}" });
@@ -166,14 +164,14 @@ internal static class FailureScenarios
         await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "unknown" });
         var first = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Take = 1 });
         var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Before = first[0].Number, Take = 1 });
-        Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
+        Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the dead letter before the newest one");
 
         Volatile.Write(ref repaired, true);
         Expect.Equal(
             3,
             await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }),
             "the number of dead letters of a subscription that are retried");
-        await starts.WaitUntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
+        await attempts.WaitUntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
         await node.WhenIdleAsync();
         await ExpectCountAsync(6, null);
         await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "a" });
@@ -184,9 +182,10 @@ internal static class FailureScenarios
             Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter}");
         }
 
-        Task Handle(EventContext context, Exception failure)
+        // Fails until the handlers are repaired.
+        Task HandleAsync(EventContext context, Exception failure)
         {
-            starts.Add(context.Subscription);
+            attempts.Add(context.Subscription);
             return Volatile.Read(ref repaired) ? Task.CompletedTask : Task.FromException(failure);
         }
     }

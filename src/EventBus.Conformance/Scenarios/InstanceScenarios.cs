@@ -14,9 +14,7 @@ internal static class InstanceScenarios
             "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.",
             CompetingAsync)
         {
-            SkipUnless = TransportRule.Needs(
-                features => features.SharesSubscriptions,
-                "The instances of a service do not share subscriptions on this backend."),
+            SkipUnless = TransportRule.SharesSubscriptions,
         },
         new(
             "second-bus",
@@ -74,12 +72,12 @@ internal static class InstanceScenarios
         var nodes = new Node[begun.Length];
         for (var i = 0; i < nodes.Length; i++)
         {
-            var mine = begun[i];
+            var begunHere = begun[i];
             nodes[i] = await run.StartAsync(bus => bus.Subscribe("shared", s => s.Concurrency(2).On<ParcelSent>(async (e, _, _) =>
             {
                 // Blocks the first events until the other instance has one too.
-                mine.TrySetResult();
-                await Expect.WithinAsync(Task.WhenAll(begun.Select(b => b.Task)), "both instances handle events");
+                begunHere.TrySetResult();
+                await Expect.WithinAsync(Task.WhenAll(begun.Select(source => source.Task)), "both instances handle events");
                 handled.Add(e.Number);
             })));
         }

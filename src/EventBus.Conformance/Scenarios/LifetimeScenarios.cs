@@ -39,30 +39,30 @@ internal static class LifetimeScenarios
 
     private static async Task CloseWhilePublishingAsync(TransportRun run)
     {
-        const int Publishers = 8, Before = 300;
+        const int Publishers = 8, HandledBeforeStop = 300;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(Configure);
         var next = 0;
         var publishers = Enumerable.Range(0, Publishers)
             .Select(_ => PublishUntilRefusedAsync(node, () => Interlocked.Increment(ref next)))
             .ToArray();
-        await handled.WaitForCountAsync(Before, "an event is handled");
-        await Expect.WithinAsync(node.StopAsync(), "the bus stops while it is published to", TimeSpan.FromSeconds(30));
+        await handled.WaitForCountAsync(HandledBeforeStop, "an event is handled");
+        await Expect.WithinAsync(node.StopAsync(), "the bus stops during publishes", TimeSpan.FromSeconds(30));
         await Expect.WithinAsync(Task.WhenAll(publishers), "every publish ends");
 
         var accepted = new HashSet<int>();
         foreach (var publisher in publishers)
         {
-            var (taken, refusal) = await publisher;
-            accepted.UnionWith(taken);
+            var (acceptedByPublisher, refusal) = await publisher;
+            accepted.UnionWith(acceptedByPublisher);
             Expect.That(
-                refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt },
+                refusal.Failure is PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt,
                 "a typed refusal",
                 refusal.Failure);
         }
 
-        // A publish in progress may be accepted after the intake of this instance has stopped. Another instance can
-        // then handle the event.
+        // A publish in progress may be accepted after the intake of this instance has stopped. If the backend keeps the
+        // event, another instance handles it.
         if (run.Features.Durable || run.Features.SharesSubscriptions)
         {
             _ = await run.StartAsync(Configure);
@@ -108,7 +108,7 @@ internal static class LifetimeScenarios
         const int Count = 50;
         var started = new Ledger<int>();
         var finished = new Ledger<int>();
-        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(Configure);
         for (var i = 0; i < Count; i++)
         {
@@ -118,13 +118,13 @@ internal static class LifetimeScenarios
         await started.WaitForCountAsync(4, "a handler is started");
         var stopping = node.StopAsync();
         Expect.That(!stopping.IsCompleted, "stopping waits for the handlers in flight");
-        open.SetResult();
+        release.SetResult();
         await Expect.WithinAsync(stopping, "the bus stops");
         Expect.Equal(started.Items.Count, finished.Items.Count, "the number of handlers that finished of those that were started");
         if (run.Features.Durable)
         {
             _ = await run.StartAsync(Configure);
-            await finished.WaitForCountAsync(Count, "an event is handled, the rest by the next instance");
+            await finished.WaitForCountAsync(Count, "an event is handled, if necessary by the next instance");
         }
 
         Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "the handled events");
@@ -133,7 +133,7 @@ internal static class LifetimeScenarios
         void Configure(EventBusBuilder bus) => bus.Subscribe("all", s => s.Concurrency(4).On<ParcelSent>(async (e, _, _) =>
         {
             started.Add(e.Number);
-            await open.Task;
+            await release.Task;
             finished.Add(e.Number);
         }));
     }
@@ -142,13 +142,13 @@ internal static class LifetimeScenarios
     {
         var started = new Ledger<int>();
         var cancelled = new Ledger<int>();
-        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100))
             .Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
             {
-                using var seen = token.Register(() => cancelled.Add(e.Number));
+                using var registration = token.Register(() => cancelled.Add(e.Number));
                 started.Add(e.Number);
-                await open.Task;
+                await release.Task;
             })));
         try
         {
@@ -164,7 +164,7 @@ internal static class LifetimeScenarios
         }
         finally
         {
-            open.TrySetResult();
+            release.TrySetResult();
         }
     }
 
@@ -217,15 +217,20 @@ internal static class LifetimeScenarios
         await followUps.WaitForCountAsync(50, "a follow-up event is handled");
         await node.WhenIdleAsync();
         await node.StopAsync();
-        var loud = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
-        Expect.That(loud.Count == 0, "no log entry above information in a clean run", string.Join("; ", loud));
+        var warnings = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
+        Expect.That(warnings.Count == 0, "no log entry above information in a clean run", string.Join("; ", warnings));
     }
 
     private static async Task NoContentInLogsAsync(TransportRun run)
     {
+        // A text that occurs nowhere else.
         const string Canary = "canary-5f1d";
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (500, 2_000))
+        var node = await run.StartAsync(bus => bus.Configure(options =>
+            {
+                options.WarnBodyBytes = 500;
+                options.MaxBodyBytes = 2_000;
+            })
             .Subscribe<ParcelSent>("all", (e, context, _) =>
             {
                 handled.Add(context.Attempt);
@@ -238,7 +243,8 @@ internal static class LifetimeScenarios
         _ = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 3_000)), options),
             "an oversized event is refused");
-        string[] malformed = [
+        string[] malformed =
+        [
             Canary,
             $$"""{"number":"{{Canary}}"}""",
             $$"""{"number":1,"{{Canary}}":1,"{{Canary}}":2}""",
@@ -262,9 +268,9 @@ internal static class LifetimeScenarios
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");
         await node.StopAsync();
-        var telling = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal))
+        var leaks = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal))
             .Select(entry => entry.Text)
             .ToList();
-        Expect.That(telling.Count == 0, "no log entry with content of an event", string.Join("; ", telling));
+        Expect.That(leaks.Count == 0, "no log entry with content of an event", string.Join("; ", leaks));
     }
 }

@@ -1,4 +1,3 @@
-using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
@@ -9,10 +8,6 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class NameScenarios
 {
-    private static readonly Func<Backend, TransportFeatures, string?> Meets = TransportRule.Needs(
-        features => features.SharesSubscriptions,
-        "The instances of a service do not share subscriptions on this backend.");
-
     // Names that equal internal names of a backend or a store, or parts of them, and names that differ only in a
     // separator.
     private static string[] Subscriptions =>
@@ -48,14 +43,14 @@ internal static class NameScenarios
             "services-apart",
             "Services whose names and subscriptions form the same text when they are joined each get every event, so that a new service "
                 + "takes nothing from another.",
-            ServicesAsync) { SkipUnless = Meets },
+            ServicesAsync) { SkipUnless = TransportRule.SharesSubscriptions },
         new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, "
             + "retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
         new(
             "buses-share",
             "Two buses of one application, and services with similar names, each get every event in subscriptions with equal names, so "
                 + "that each bus is a service of its own.",
-            SharedAsync) { SkipUnless = Meets },
+            SharedAsync) { SkipUnless = TransportRule.SharesSubscriptions },
     ];
 
     private static async Task SubscriptionsAsync(TransportRun run)
@@ -104,8 +99,8 @@ internal static class NameScenarios
     {
         const string Subscription = "same-name";
         const int Count = 20;
-        var first = new Ledger<(int Number, string EffectKey)>();
-        var second = new Ledger<(int Number, string EffectKey)>();
+        var first = new Ledger<(int Number, string IdempotencyKey)>();
+        var second = new Ledger<(int Number, string IdempotencyKey)>();
         var node = await run.StartAsync(bus =>
         {
             // Each bus has its own event type, so that the two can only interfere by mistake.
@@ -114,7 +109,7 @@ internal static class NameScenarios
                 .Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
         });
         var otherBus = node.Services.GetRequiredKeyedService<IEventBus>("second");
-        var otherLetters = node.Services.GetRequiredKeyedService<IDeadLetters>("second");
+        var otherDeadLetters = node.Services.GetRequiredKeyedService<IDeadLetters>("second");
 
         var due = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         for (var number = 0; number < Count; number++)
@@ -131,7 +126,7 @@ internal static class NameScenarios
         foreach (var (ledger, letters, name) in new[]
         {
             (first, node.DeadLetters, ParcelSent.EventName),
-            (second, otherLetters, "invoice.paid")
+            (second, otherDeadLetters, "invoice.paid")
         })
         {
             Expect.Sequence(
@@ -144,14 +139,14 @@ internal static class NameScenarios
                 $"the dead letters of the bus of {name}");
         }
 
-        Expect.Equal(0, first.Items.Select(item => item.EffectKey)
-            .Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal)
-            .Count(), "the number of keys of effects that both have");
-        Expect.Equal(1, await otherLetters.RetryAllAsync(new DeadLetterFilter()), "the number of dead letters that the second bus retries");
+        Expect.Equal(0, first.Items.Select(item => item.IdempotencyKey)
+            .Intersect(second.Items.Select(item => item.IdempotencyKey), StringComparer.Ordinal)
+            .Count(), "the number of idempotency keys that both buses use");
+        Expect.Equal(1, await otherDeadLetters.RetryAllAsync(), "the number of dead letters that the second bus retries");
         await node.Alerts.WaitForCountAsync(3, "an alert is raised");
         Expect.Equal(
             (1L, 1L),
-            (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()),
+            (await node.DeadLetters.CountAsync(), await otherDeadLetters.CountAsync()),
             "the numbers of dead letters in the end");
 
         // Event 0 fails permanently, and the next three fail once.
@@ -165,28 +160,30 @@ internal static class NameScenarios
     {
         const int Count = 20;
         string[] subscriptions = ["mail", "second.mail", "second"];
+        string[] keysOfOtherBuses = ["second", "second.mail", "a key: {x}"];
+        string[] otherServices = [$"{run.Isolation}.second", $"{run.Isolation}-second", $"{run.Isolation}_second"];
         var handled = new Ledger<(string Bus, string Subscription, int Number)>();
         var node = await run.StartAsync(bus =>
         {
             Subscribe(bus, "default");
-            foreach (var key in new[] { "second", "second.mail", "a key: {x}" })
+            foreach (var key in keysOfOtherBuses)
             {
                 bus.Services.AddKeyedEventBus(key, other => Subscribe(run.Prepare(other, run.Isolation), key));
             }
         });
-        foreach (var service in new[] { $"{run.Isolation}.second", $"{run.Isolation}-second", $"{run.Isolation}_second" })
+        foreach (var service in otherServices)
         {
             await run.StartAsync(bus => Subscribe(bus.Configure(options => options.ServiceName = service), service));
         }
 
         for (var number = 0; number < Count; number++)
         {
-            await (number % 2 == 0
-                ? node.Bus
-                : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
+            var publisher = number % 2 == 0 ? node.Bus : node.Services.GetRequiredKeyedService<IEventBus>("second");
+            await publisher.PublishAsync(new ParcelSent(number));
         }
 
-        await handled.WaitForCountAsync(Count * subscriptions.Length * 7, "an event is handled");
+        var buses = 1 + keysOfOtherBuses.Length + otherServices.Length;
+        await handled.WaitForCountAsync(Count * subscriptions.Length * buses, "an event is handled");
         foreach (var group in handled.Items.GroupBy(item => (item.Bus, item.Subscription), item => item.Number))
         {
             Expect.Sequence(

@@ -11,7 +11,7 @@ internal static class PauseScenarios
         new(
             "pause-resume",
             "A paused subscription begins no event while others continue, shows in the health check, and loses nothing, "
-            + "so that an operator can stop a handler without stopping the service.",
+                + "so that an operator can stop a handler without stopping the service.",
             PauseAsync),
     ];
 
@@ -23,7 +23,7 @@ internal static class PauseScenarios
         var node = await run.StartAsync(bus =>
         {
             bus.Services.AddHealthChecks();
-            bus.Subscribe("paused", mail => run.OrderWherePossible(mail).On<ParcelSent>((e, _, _) => paused.AddAsync(e.Number)))
+            bus.Subscribe("paused", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => paused.AddAsync(e.Number)))
                 .Subscribe<ParcelSent>("other", (e, _, _) => other.AddAsync(e.Number));
         });
         var subscriptions = node.Services.GetRequiredService<ISubscriptionManager>();
@@ -62,6 +62,6 @@ internal static class PauseScenarios
             "an error that names the subscriptions",
             unknown.Message);
 
-        Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number, ""), new PublishOptions { Key = $"{number % 3}" });
+        Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { Key = $"{number % 3}" });
     }
 }

@@ -22,7 +22,9 @@ internal static class PublishScenarios
             "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.",
             RequiredSubscriberAsync)
         {
-            SkipUnless = TransportRule.Needs(features => features.ReportsUnrouted, "The backend does not report whether an event has a subscriber."),
+            SkipUnless = TransportRule.Needs(
+                features => features.ReportsUnrouted,
+                "The backend does not report whether an event has a subscriber."),
         },
         new(
             "oversized",
@@ -112,16 +114,20 @@ internal static class PublishScenarios
     {
         const int Warn = 1_000, Limit = 4_000;
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (Warn, Limit))
+        var node = await run.StartAsync(bus => bus.Configure(options =>
+            {
+                options.WarnBodyBytes = Warn;
+                options.MaxBodyBytes = Limit;
+            })
             .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Note!.Length)));
-        var frame = JsonSerializer.SerializeToUtf8Bytes(new ParcelSent(0, ""), ConformanceJson.Default.ParcelSent).Length;
+        var sizeWithoutNote = JsonSerializer.SerializeToUtf8Bytes(new ParcelSent(0, ""), ConformanceJson.Default.ParcelSent).Length;
 
         await node.Bus.PublishAsync(OfSize(Warn));
-        Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings up to the size that is warned of");
+        Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings up to the size above which the bus warns");
         await node.Bus.PublishAsync(OfSize(Warn + 1));
         await node.Bus.PublishAsync(OfSize(Limit - 1));
         await node.Bus.PublishAsync(OfSize(Limit));
-        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings above it");
+        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings above that size: one for each event type");
         var refused = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(OfSize(Limit + 1)),
             "one byte above the limit is refused");
@@ -130,18 +136,18 @@ internal static class PublishScenarios
         await handled.WaitForCountAsync(4, "an event is handled");
         await node.WhenIdleAsync();
         Expect.Sequence(
-            new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - frame),
+            new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - sizeWithoutNote),
             handled.Items.Order(),
-            "the lengths that were handled");
+            "the lengths of the notes that were handled");
 
-        ParcelSent OfSize(int bytes) => new(0, new string('x', bytes - frame));
+        ParcelSent OfSize(int bytes) => new(0, new string('x', bytes - sizeWithoutNote));
     }
 
     private static async Task BadOptionsAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
-        PublishOptions[] bad =
+        PublishOptions[] invalid =
         [
             With("ce-id", "1"),
             With("CE-Type", "1"),
@@ -158,11 +164,11 @@ internal static class PublishScenarios
             new() { CorrelationId = "null\0" },
             new() { Timeout = TimeSpan.Zero },
         ];
-        foreach (var options in bad)
+        foreach (var options in invalid)
         {
             var refused = await Expect.ThrowsAsync<PublishException>(
                 () => node.Bus.PublishAsync(new ParcelSent(1), options),
-                "bad options are refused");
+                "invalid options are refused");
             Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         }
 
@@ -194,10 +200,11 @@ internal static class PublishScenarios
         await handled.WaitForCountAsync(Count, "an event is handled");
         Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "the handled events of a list");
 
+        // Item 3 is oversized. Item 6 has the same key, so it is not sent.
         var mixed = Enumerable.Range(Count, 9).Select(i => new ParcelSent(i, i == Count + 3 ? new string('x', 5_000) : null)).ToList();
         var failure = await Expect.ThrowsAsync<PublishManyException>(
             () => node.Bus.PublishManyAsync(mixed),
-            "a list with a bad item fails");
+            "a list with an oversized item fails");
         Expect.Sequence<PublishFailure?>(
             [null, null, null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null, null],
             failure.Items.Select(item => item?.Failure),
@@ -207,6 +214,6 @@ internal static class PublishScenarios
         Expect.Sequence(
             [0, 1, 2, 4, 5, 7, 8],
             handled.Items.Skip(Count).Select(number => number - Count).Order(),
-            "the handled events of a list whose item 3 was refused");
+            "the handled items of a list whose item 3 was refused");
     }
 }

@@ -253,7 +253,7 @@ internal static class TransportInterfaceScenarios
     {
         await SendAsync(transport, number);
         var delivery = await ReadAsync(receiver);
-        Expect.Equal(number, NumberOf(delivery), "the next delivery, when all before it was settled");
+        Expect.Equal(number, NumberOf(delivery), "the next delivery after all earlier ones were settled");
         await delivery.AckAsync();
     }
 
