@@ -107,6 +107,21 @@ internal sealed class StoreRun : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Counts one attempt of an event, and expects its number; null if the event is stored as an entry. The first
+    /// attempt of an event is not counted when it begins, so the first counted attempt is number 2.
+    /// </summary>
+    public async Task ExpectAttemptAsync(
+        int? expected,
+        string subscription,
+        string eventId,
+        string what,
+        KeyedFailureStore? store = null)
+    {
+        var count = await (store ?? Failures).CountAttemptAsync(subscription, eventId, new AttemptCount(1, 0), Now, default);
+        Expect.Equal(expected, count?.Attempts, what);
+    }
+
     /// <summary>Tries to park an event, and expects an outcome.</summary>
     public async Task ExpectParkAsync(ParkOutcome expected, FailedEvent entry, int limit = 100) =>
         Expect.Equal(

@@ -193,8 +193,7 @@ internal static class DeliveryScenarios
         var received = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            // On some backends a pattern that begins with a wildcard matches only the first words of names that the
-            // application publishes or subscribes to.
+            // On some backends a pattern that begins with a wildcard covers only the first words of declared events.
             bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {

@@ -127,7 +127,7 @@ internal static class PublishScenarios
         await node.Bus.PublishAsync(OfSize(Warn + 1));
         await node.Bus.PublishAsync(OfSize(Limit - 1));
         await node.Bus.PublishAsync(OfSize(Limit));
-        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings above that size: one for each event type");
+        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings after three larger events");
         var refused = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(OfSize(Limit + 1)),
             "one byte above the limit is refused");

@@ -106,14 +106,14 @@ internal static class DelayScenarios
         var other = (await run.OpenSecondInstanceAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
         await other.AddAsync(Sample.Event("1", "order.changed"), run.Now, default);
-        Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of events before the time of the first");
+        Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of due events before the time of the first copy");
         var claimed = await ClaimAsync(run, 10);
         Expect.Sequence(
             ["order.placed 1"],
             claimed.Select(envelope => $"{envelope.Name} {envelope.Id}"),
-            "the entries that are due at the time of the first");
+            "the event that is due at the time of the first copy");
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
-        Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of events after a third copy of what is claimed");
+        Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of due events after a copy of a claimed event was added");
         await run.Delays.RemoveAsync(claimed[0], default);
         await run.Delays.RemoveAsync(claimed[0], default);
         Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events after one was removed twice");
@@ -128,7 +128,7 @@ internal static class DelayScenarios
             0,
             (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count,
             "the number of due events during the lease");
-        Expect.Equal(1, await run.Delays.CountDueAsync(run.Now, default), "the number of due events, claimed ones included");
+        Expect.Equal(1, await run.Delays.CountDueAsync(run.Now, default), "the number of due events, including claimed ones");
         var again = (await other.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["1"], again.Select(envelope => envelope.Id), "the entries that are due after the lease");
         await other.RemoveAsync(again[0], default);
@@ -185,9 +185,9 @@ internal static class DelayScenarios
         Expect.Equal(2, await run.Delays.CountAsync(default), "the number of events after a cancellation");
 
         var claimed = await ClaimAsync(run, 15);
+        Expect.Sequence(["a"], claimed.Select(envelope => envelope.Id), "the events that are due after 15 s");
         Expect.That(!await other.CancelAsync("a", default), "an event that is being published is not cancelled", "the answer was true");
         await ExpectListedAsync(["c"], "while one is being published");
-        Expect.Sequence(["a"], claimed.Select(envelope => envelope.Id), "the entries that are due before the lease ends");
         await run.Delays.RemoveAsync(claimed[0], default);
         Expect.Sequence(["c"], (await ClaimAsync(run, 1_000)).Select(envelope => envelope.Id), "the entries that are due in the end");
 
@@ -214,7 +214,9 @@ internal static class DelayScenarios
             batch = await ClaimAsync(run, 0, 7);
         }
 
-        var cancelled = (await cancelling).Where(each => each.Cancelled).Select(each => each.Id);
+        var cancelled = (await cancelling).Where(result => result.Cancelled).Select(result => result.Id);
+
+        // An event whose cancellation failed must not be missing.
         claimed.AddRange((await ClaimAsync(run, 0, Count)).Select(envelope => envelope.Id));
         Expect.Sequence(
             Enumerable.Range(0, Count).Select(i => $"{i}").Order(StringComparer.Ordinal),
