@@ -88,9 +88,9 @@ internal static class GuardScenarios
 
         // An entry that is already stored does not change, whatever the stamp and the limit are.
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 0), current - 1, 0);
-        await run.ExpectDueAsync([], "before the first is due", 19);
-        await run.ExpectDueAsync(["3"], "when the first is due", 20);
-        await run.ExpectDueAsync(["2"], "when the second is due", 30);
+        await run.ExpectDueAsync([], "before an event is due", 19);
+        await run.ExpectDueAsync(["3"], "when 3 is due", 20);
+        await run.ExpectDueAsync(["2"], "when 2 is due", 30);
 
         async Task ExpectAsync(DeferOutcome expected, FailedEvent entry, long stamp, int limit) =>
             Expect.Equal(

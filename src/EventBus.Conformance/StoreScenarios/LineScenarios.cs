@@ -72,7 +72,7 @@ internal static class LineScenarios
                 // The entry fails, and remains the head of the line.
                 Expect.That(
                     await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default),
-                    "the head fails again");
+                    "the head fails");
                 await run.ExpectDueAsync([], "while the head waits for its retry", 9);
                 head = await run.ClaimOneAsync(id, 10);
             }
