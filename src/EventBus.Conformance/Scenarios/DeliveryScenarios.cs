@@ -166,7 +166,8 @@ internal static class DeliveryScenarios
 
     private static async Task WildcardPatternsAsync(TransportRun run)
     {
-        string[] names = [
+        string[] names =
+        [
             "order.placed",
             "order.paid",
             "order-line.placed",

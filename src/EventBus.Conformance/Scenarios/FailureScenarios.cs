@@ -129,7 +129,7 @@ internal static class FailureScenarios
             "a discard without a reason is refused");
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "a discard is accepted");
         Expect.That(!await node.DeadLetters.DiscardAsync(id, "tried out"), "a second discard is refused");
-        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
+        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of a discarded dead letter is refused");
         await node.WhenIdleAsync();
         Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
         Expect.Equal(2, attempts.Items.Count, "the number of attempts");

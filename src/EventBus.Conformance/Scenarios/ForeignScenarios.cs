@@ -11,7 +11,7 @@ internal static class ForeignScenarios
             "foreign-message",
             "Plain JSON from a program in another language is handled, and invalid messages become dead letters, so that other services do "
                 + "not need this library.",
-            ForeignAsync)
+            PlainJsonAsync)
         {
             SkipUnless = TransportRule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
@@ -25,7 +25,7 @@ internal static class ForeignScenarios
         },
     ];
 
-    private static async Task ForeignAsync(TransportRun run)
+    private static async Task PlainJsonAsync(TransportRun run)
     {
         var handled = new Ledger<(int Number, string Id, string Name)>();
         var node = await run.StartAsync(
@@ -48,7 +48,7 @@ internal static class ForeignScenarios
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("all", (e, context, token) => context.PublishAsync(new InvoicePaid(e.Number), token))
             .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.AddAsync((e.Number, context.CorrelationId))));
-        var refused = Oversized(run.Isolation).ToList();
+        var refused = Invalid(run.Isolation).ToList();
         foreach (var (_, message) in refused)
         {
             await run.Backend.PublishForeignAsync(run.Isolation, message, CancellationToken.None);
@@ -65,11 +65,11 @@ internal static class ForeignScenarios
         foreach (var (expected, message) in refused)
         {
             var letter = letters.SingleOrDefault(
-                letter => letter.Body.Span.SequenceEqual(message.Body.Span) && letter.Reason == DeadLetterReason.Unreadable);
+                found => found.Body.Span.SequenceEqual(message.Body.Span) && found.Reason == DeadLetterReason.Unreadable);
             Expect.That(
                 letter is not null,
                 $"one dead letter for the message whose error contains \"{expected}\"",
-                string.Join("; ", letters.Select(each => each.Error)));
+                string.Join("; ", letters.Select(found => found.Error)));
             Expect.That(
                 letter!.Error!.Contains(expected, StringComparison.Ordinal),
                 $"an error that contains \"{expected}\"",
@@ -85,30 +85,36 @@ internal static class ForeignScenarios
         Expect.That(unescaped is null, "no log entry with a control character", unescaped?.Text);
     }
 
-    /// <summary>Creates messages that exceed one limit each, with the expected error text of the dead letter.</summary>
-    private static IEnumerable<(string Expected, ForeignMessage Message)> Oversized(string isolation)
+    /// <summary>
+    /// Creates messages that exceed a limit or contain a control character, each with a part of the error text of its
+    /// dead letter.
+    /// </summary>
+    private static IEnumerable<(string Expected, ForeignMessage Message)> Invalid(string isolation)
     {
         var number = 100;
-        yield return With("id", new string('i', 1_025));
-        yield return With("id", new string('i', 1_024) + "j");
-        yield return With("correlationid", new string('c', 1_025));
-        yield return With("correlationid", new string('c', 100_000));
-        yield return With("causationid", new string('c', 1_025));
-        yield return With("partitionkey", new string('k', 1_025));
-        yield return With("source", new string('s', 1_025));
-        yield return With("tracestate", new string('t', 513));
-        yield return With("type", $"parcel.{new string('x', 194)}");
+
+        // Two ids whose first 1,024 characters are equal: each message gets a dead letter of its own.
+        yield return WithAttribute("id", new string('i', 1_025));
+        yield return WithAttribute("id", new string('i', 1_024) + "j");
+        yield return WithAttribute("correlationid", new string('c', 1_025));
+        yield return WithAttribute("correlationid", new string('c', 100_000));
+        yield return WithAttribute("causationid", new string('c', 1_025));
+        yield return WithAttribute("partitionkey", new string('k', 1_025));
+        yield return WithAttribute("source", new string('s', 1_025));
+        yield return WithAttribute("tracestate", new string('t', 513));
+        yield return WithAttribute("type", $"parcel.{new string('x', 194)}");
         yield return (
             "65 headers",
             Message() with { Headers = Enumerable.Range(0, 65).ToDictionary(i => $"h{i}", _ => "value", StringComparer.Ordinal) });
         yield return (
             "65,537 bytes",
             Message() with { Headers = new Dictionary<string, string> { ["h"] = new('v', (64 * 1024) - 2), ["i"] = "1" } });
-        yield return With("id", $"{isolation}\r\ncrit: forged", "U+000D");
-        yield return With("correlationid", "\u001b[2Jcleared", "U+001B");
-        yield return With("partitionkey", "a\u2028b", "U+2028");
+        yield return WithAttribute("id", $"{isolation}\r\ncrit: forged", "U+000D");
+        yield return WithAttribute("correlationid", "\u001b[2Jcleared", "U+001B");
+        yield return WithAttribute("partitionkey", "a\u2028b", "U+2028");
 
-        (string, ForeignMessage) With(string attribute, string value, string? expected = null)
+        // Without another text, the error must name the attribute and its length.
+        (string, ForeignMessage) WithAttribute(string attribute, string value, string? expected = null)
         {
             var message = Message();
             return (
@@ -116,15 +122,20 @@ internal static class ForeignScenarios
                 message with { Attributes = new Dictionary<string, string>(message.Attributes) { [attribute] = value } });
         }
 
-        ForeignMessage Message() => new(ParcelSent.EventName, Encoding.UTF8.GetBytes($$"""{"number":{{++number}}}"""))
+        // Each message has another body, by which its dead letter is found.
+        ForeignMessage Message()
         {
-            Attributes = new Dictionary<string, string>
+            number++;
+            return Foreign($$"""{"number":{{number}}}""") with
             {
-                ["id"] = $"{isolation}-{number}",
-                ["type"] = ParcelSent.EventName,
-                ["source"] = "/other"
-            },
-        };
+                Attributes = new Dictionary<string, string>
+                {
+                    ["id"] = $"{isolation}-{number}",
+                    ["type"] = ParcelSent.EventName,
+                    ["source"] = "/other"
+                },
+            };
+        }
     }
 
     /// <summary>

@@ -64,7 +64,8 @@ internal static class InputScenarios
 
     private static async Task UnreadBodiesAsync(TransportRun run)
     {
-        const int Beginning = 64 * 1024;
+        // The number of bytes that a dead letter keeps of a body beyond the limits.
+        const int KeptBytes = 64 * 1024;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus
             .Configure(options =>
@@ -80,8 +81,8 @@ internal static class InputScenarios
             (70_000, true),
             (100_001, false), // Above the limit of one body.
             (80_000, true), // The sum of the bodies that are stored whole is at its limit now.
-            (Beginning + 1, false),
-            (Beginning, true), // No larger than the part that is always kept.
+            (KeptBytes + 1, false), // Above the limit of the sum.
+            (KeptBytes, true), // No larger than the part that is always kept.
         ];
 
         // One after the other, because the sum of the bodies that are already stored decides.
@@ -116,7 +117,7 @@ internal static class InputScenarios
                     letter.FullBodyLength,
                     $"the full length of the body of {length:N0} bytes, where it was cut");
                 Expect.That(
-                    letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : Beginning)),
+                    letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : KeptBytes)),
                     $"the kept bytes of the body of {length:N0} bytes",
                     $"{letter.Body.Length} bytes");
                 Expect.Equal(

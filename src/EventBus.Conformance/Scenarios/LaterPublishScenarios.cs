@@ -90,7 +90,7 @@ internal static class LaterPublishScenarios
         await children.WaitForCountAsync(2, "a follow-up event is handled");
         await node.WhenIdleAsync();
         await node.Bus.PublishAsync(new ParcelSent(10), options);
-        await parents.WaitForCountAsync(2, "the event that comes again is handled");
+        await parents.WaitForCountAsync(2, "both copies of the event are handled");
         await node.WhenIdleAsync();
 
         Expect.Sequence([10, 11], children.Items.Order(), "the follow-up events that were handled");

@@ -1,3 +1,5 @@
+using System.Text;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -225,7 +227,7 @@ internal static class LifetimeScenarios
     {
         // A text that occurs nowhere else.
         const string Canary = "canary-5f1d";
-        var handled = new Ledger<int>();
+        var attempts = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(options =>
             {
                 options.WarnBodyBytes = 500;
@@ -233,7 +235,7 @@ internal static class LifetimeScenarios
             })
             .Subscribe<ParcelSent>("all", (e, context, _) =>
             {
-                handled.Add(context.Attempt);
+                attempts.Add(context.Attempt);
                 return e.Number == 0 ? Task.CompletedTask : throw new InvalidOperationException("The handler fails on purpose.");
             }));
         var options = new PublishOptions { Headers = new Dictionary<string, string> { ["x-canary"] = Canary } };
@@ -253,17 +255,17 @@ internal static class LifetimeScenarios
         ];
         for (var i = 0; i < malformed.Length; i++)
         {
-            var attributes = new EventBus.Transports.EnvelopeAttributes
+            var attributes = new EnvelopeAttributes
             {
                 Id = $"{run.Isolation}-{i}",
                 Name = ParcelSent.EventName,
                 Headers = options.Headers
             };
-            await node.SendAsync(new EventBus.Transports.Envelope(attributes, System.Text.Encoding.UTF8.GetBytes(malformed[i])));
+            await node.SendAsync(new Envelope(attributes, Encoding.UTF8.GetBytes(malformed[i])));
         }
 
         await node.Alerts.WaitForCountAsync(1 + malformed.Length, "an alert is raised");
-        await handled.WaitForCountAsync(6, "a handler is started");
+        await attempts.WaitForCountAsync(6, "a handler is started: once for each of two events, and four times for the one that fails");
         await node.WhenIdleAsync();
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");

@@ -44,8 +44,11 @@ internal static class NameScenarios
             "Services whose names and subscriptions form the same text when they are joined each get every event, so that a new service "
                 + "takes nothing from another.",
             ServicesAsync) { SkipUnless = TransportRule.SharesSubscriptions },
-        new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, "
-            + "retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
+        new(
+            "buses-apart",
+            "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, retries, marks and "
+                + "dead letters apart, so that a second bus takes nothing from the first.",
+            BusesAsync),
         new(
             "buses-share",
             "Two buses of one application, and services with similar names, each get every event in subscriptions with equal names, so "
@@ -139,9 +142,9 @@ internal static class NameScenarios
                 $"the dead letters of the bus of {name}");
         }
 
-        Expect.Equal(0, first.Items.Select(item => item.IdempotencyKey)
-            .Intersect(second.Items.Select(item => item.IdempotencyKey), StringComparer.Ordinal)
-            .Count(), "the number of idempotency keys that both buses use");
+        var keysOfFirst = first.Items.Select(item => item.IdempotencyKey);
+        var keysOfSecond = second.Items.Select(item => item.IdempotencyKey);
+        Expect.Sequence([], keysOfFirst.Intersect(keysOfSecond, StringComparer.Ordinal), "the idempotency keys that both buses use");
         Expect.Equal(1, await otherDeadLetters.RetryAllAsync(), "the number of dead letters that the second bus retries");
         await node.Alerts.WaitForCountAsync(3, "an alert is raised");
         Expect.Equal(
@@ -149,7 +152,7 @@ internal static class NameScenarios
             (await node.DeadLetters.CountAsync(), await otherDeadLetters.CountAsync()),
             "the numbers of dead letters in the end");
 
-        // Event 0 fails permanently, and the next three fail once.
+        // Event 0 always fails, and the next three fail once.
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
             number == 0 || (number < 4 && context.Attempt == 1)
                 ? throw new InvalidOperationException("The handler fails on purpose.")
@@ -216,14 +219,14 @@ internal static class NameScenarios
         ];
         var handled = new Ledger<(string Service, string Subscription, int Number)>();
         var nodes = new List<Node>();
-        foreach (var application in pairs.GroupBy(pair => pair.Service, pair => pair.Subscription))
+        foreach (var group in pairs.GroupBy(pair => pair.Service, pair => pair.Subscription))
         {
             nodes.Add(await run.StartAsync(bus =>
             {
-                bus.Configure(options => options.ServiceName = application.Key);
-                foreach (var name in application)
+                bus.Configure(options => options.ServiceName = group.Key);
+                foreach (var name in group)
                 {
-                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((application.Key, name, e.Number)));
+                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((group.Key, name, e.Number)));
                 }
             }));
         }

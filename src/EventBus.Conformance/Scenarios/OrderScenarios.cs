@@ -38,7 +38,8 @@ internal static class OrderScenarios
         {
             var key = e.Number % Keys;
             Expect.Equal(1, Interlocked.Increment(ref inFlight[key]), $"the number of events of key {key} in a handler");
-            // Handlers of different durations would mix up events that are handled at the same time.
+
+            // The handlers take different times: events that are handled concurrently would end in another order.
             var yields = (e.Number * 7919) % 5;
             for (var i = 0; i < yields; i++)
             {
@@ -204,6 +205,7 @@ internal static class OrderScenarios
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "blocked" });
         }
 
+        // Event 0 becomes a dead letter, 1 to 3 are parked behind it, and 4 and 5 become dead letters.
         await node.Alerts.WaitForCountAsync(3, "an alert is raised");
         await node.WhenIdleAsync();
         Expect.Equal(

@@ -41,7 +41,7 @@ internal static class PressureScenarios
             var outcomes = await Task.WhenAll(Enumerable.Range(0, Attempts).Select(number => OutcomeAsync(node, number)));
             var accepted = outcomes.Count(outcome => outcome is null);
 
-            // A few more than the queue holds: the bus has taken them for the handler, or passes them to the queue.
+            // The bus also holds a few events outside the queue.
             Expect.That(
                 accepted is >= Capacity and <= Capacity + 3,
                 $"{Capacity} to {Capacity + 3} of {Attempts} publishes are accepted while the handler waits",
