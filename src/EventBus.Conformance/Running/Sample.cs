@@ -156,7 +156,7 @@ internal static class Sample
         };
 
     /// <summary>Converts all attributes of an event to text.</summary>
-    public static string Describe(Envelope e) => string.Join(
+    public static string Describe(Envelope? e) => e is null ? "nothing" : string.Join(
         " | ",
         [
             e.Id,
@@ -182,7 +182,7 @@ internal static class Sample
     /// <summary>
     /// Converts all values that the bus sets on an entry to text. Values that the store adds are not included.
     /// </summary>
-    public static string Describe(FailedEvent e) => string.Join(
+    public static string Describe(FailedEvent? e) => e is null ? "nothing" : string.Join(
         " | ",
         [
             e.Subscription,

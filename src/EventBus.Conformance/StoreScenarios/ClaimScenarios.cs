@@ -70,7 +70,7 @@ internal static class ClaimScenarios
         Expect.Equal(
             0,
             (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count,
-            "the entries claimed for no subscription");
+            "the number of entries that are claimed for no subscription");
         Expect.Sequence(
             ["loyalty~g"],
             (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id),
@@ -127,9 +127,8 @@ internal static class ClaimScenarios
         var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
         Expect.That(
             third.WasInterrupted && third.Attempts == second.Attempts + 1 && third.Concurrent == 1,
-            "the attempt that was counted, once, and that it was a concurrent one",
+            "an interrupted entry with one more attempt, which was a concurrent one",
             third);
-
         Expect.That(
             await other.RecordAsync(third with { DueAt = run.In(200), Concurrent = 0 }, default),
             "the new owner replaces the entry");

@@ -96,12 +96,12 @@ internal static class CompletionScenarios
         Expect.Equal(
             0,
             await run.Processed.SweepAsync(run.In(-1), 100, default),
-            "the number of entries that are removed before any retention has ended");
+            "the number of keys that are removed before any retention has ended");
         Expect.Equal(
             2,
             await run.Processed.SweepAsync(run.In(3.5), 2, default),
-            "the number of entries that are removed with a limit of 2");
-        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "the number of entries that are left to remove");
+            "the number of keys that are removed with a limit of 2");
+        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "the number of keys that are left to remove");
         Expect.Equal(4, await run.Processed.CountAsync(default), "the number of keys after the sweep");
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "4"));
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "unsent"));
@@ -111,7 +111,7 @@ internal static class CompletionScenarios
         Expect.Equal(
             1,
             await run.Processed.SweepAsync(run.In(3.5), 100, default),
-            "the number of entries that are removed once all events were sent");
+            "the number of keys that are removed once all events were sent");
 
         // Keys that were removed are new again.
         foreach (var removed in new[] { "0", "unsent" })
@@ -158,8 +158,8 @@ internal static class CompletionScenarios
 
         Expect.That(
             !await run.Processed.CompleteAsync(Key, claim.FencingToken + 1, WithEffects(Insert), default),
-            "an owner without the claim cannot complete");
-        Expect.Equal(0, await CountEffectsAsync("lost"), "the number of effects without the claim");
+            "a caller with another fencing token cannot complete");
+        Expect.Equal(0, await CountEffectsAsync("lost"), "the number of effects after a completion was refused");
         for (var i = 0; i < 2; i++)
         {
             Expect.That(
@@ -185,15 +185,16 @@ internal static class CompletionScenarios
         Task Insert(DbTransaction transaction, CancellationToken cancellationToken) =>
             Execute("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
 
-        // Counts the effects in the transaction of a completion of its own.
+        // Counts the effects by an effect of another key, whose id is given.
         async Task<int> CountEffectsAsync(string id)
         {
             var count = -1;
             var key = new ProcessedKey("mail", id);
-            var counting = await run.ClaimKeyAsync(key);
-            await run.Processed.CompleteAsync(key, counting.FencingToken, WithEffects(Execute(
+            var claimOfCount = await run.ClaimKeyAsync(key);
+            var query = Execute(
                 "SELECT COUNT(*) FROM effects",
-                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
+                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture));
+            await run.Processed.CompleteAsync(key, claimOfCount.FencingToken, WithEffects(query), default);
             return count;
         }
     }

@@ -97,7 +97,7 @@ internal static class RecordScenarios
         foreach (var entry in new[] { full, bare })
         {
             var found = await run.DeadLetters.FindAsync(entry.Id, default);
-            Expect.Equal(Sample.Describe(entry), found is null ? "nothing" : Sample.Describe(found), $"the dead letter {entry.Id}");
+            Expect.Equal(Sample.Describe(entry), Sample.Describe(found), $"the dead letter {entry.Id}");
         }
 
         var claimed = await run.ClaimOneAsync("3");
@@ -181,6 +181,6 @@ internal static class RecordScenarios
     private static void ExpectSame(Envelope expected, Envelope? actual, string what) =>
         Expect.Equal(
             Sample.Describe(expected),
-            actual is null ? "nothing" : Sample.Describe(actual),
+            Sample.Describe(actual),
             $"the event '{expected.Id}' when {what}");
 }
