@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Conformance;
 using EventBus.Stores;
 using EventBus.Transports;
@@ -37,7 +38,7 @@ internal sealed class HangingStoreBackend : StoreBackend
 
     private sealed class HangingDelayStore(HangingStoreBackend backend) : DelayStore
     {
-        private readonly HashSet<string> ids = [];
+        private readonly ConcurrentDictionary<string, DateTimeOffset> dueTimes = new();
 
         public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
         {
@@ -46,10 +47,10 @@ internal sealed class HangingStoreBackend : StoreBackend
                 await current.Task;
             }
 
-            ids.Add(envelope.Id);
+            dueTimes.TryAdd(envelope.Id, dueAt);
         }
 
-        public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult((long)ids.Count);
+        public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => ValueTask.FromResult((long)dueTimes.Count);
 
         public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(
             DateTimeOffset now,

@@ -139,7 +139,7 @@ internal static class GuardProgressScenarios
             (await run.Failures.GetOrderAsync("mail", "another key", default)).Position,
             "the position before the retried entry");
 
-        // Lower entries count whatever their status, and a position never decreases.
+        // An entry of any status prevents that the gap before a higher entry is skipped, and a position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
         Expect.That(await run.DeadLetters.RetryAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");
@@ -147,10 +147,11 @@ internal static class GuardProgressScenarios
             null,
             (await run.Failures.GetOrderAsync("mail", Third, default)).Position,
             "the position of a key whose lowest entry waits");
-        await run.Failures.AdvanceAsync("mail", "fourth", 10, run.Now, default);
-        await run.RecordAsync(Late("5", "fourth", 5));
+        const string Fourth = "fourth";
+        await run.Failures.AdvanceAsync("mail", Fourth, 10, run.Now, default);
+        await run.RecordAsync(Late("5", Fourth, 5));
         Expect.That(await run.DeadLetters.RetryAsync("mail~5", run.Now, default), "an entry below the position is retried");
-        Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", "fourth", default)).Position, "the position, which never falls");
+        Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", Fourth, default)).Position, "the position, which never falls");
 
         FailedEvent Late(string id, string key, long position) =>
             run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };

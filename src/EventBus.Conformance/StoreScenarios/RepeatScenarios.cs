@@ -115,12 +115,13 @@ internal static class RepeatScenarios
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
         for (var i = 0; i < 4; i++)
         {
-            // Each round begins after all claims of the one before have expired.
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of the
+            // repeat with both ways to cancel.
             var from = i * 300;
             await ClaimAndCancelAsync(
                 i,
                 token => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
-            var at = from + RepeatTimes[i % 2];
+            var at = from + RepeatTimes[i / 2];
             var repeated = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.DeadLetters.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
@@ -137,10 +138,11 @@ internal static class RepeatScenarios
         await run.Delays.AddAsync(Sample.Event("2"), run.Now, default);
         for (var i = 0; i < 4; i++)
         {
-            // Each round begins after all claims of the one before have expired.
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of the
+            // repeat with both ways to cancel.
             var from = i * 300;
             await ClaimAndCancelAsync(i, token => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
-            var at = from + RepeatTimes[i % 2];
+            var at = from + RepeatTimes[i / 2];
             var repeated = (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.ClaimDueAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
