@@ -63,7 +63,8 @@ internal sealed class HangingStoreBackend : StoreBackend
         public override ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
-        public override ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public override ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
             throw new NotSupportedException();

@@ -139,7 +139,7 @@ internal static class GuardProgressScenarios
             (await run.Failures.GetOrderAsync("mail", "another key", default)).Position,
             "the position before the retried entry");
 
-        // An entry of any status prevents that the gap before a higher entry is skipped, and a position never decreases.
+        // A gap is skipped only if no entry of any status has a lower number. A position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
         Expect.That(await run.DeadLetters.RetryAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");

@@ -24,7 +24,7 @@ internal static class OutageScenarios
     {
         ProcessedClaim processed = default;
         SagaEntry? saga = null;
-        if (run.Stores.Failures is not null)
+        if (run.Stores.Failures is KeyedFailureStore)
         {
             await run.RecordAsync(run.Waiting("1"), run.Dead("2"));
         }
@@ -65,7 +65,7 @@ internal static class OutageScenarios
     /// </summary>
     private static async Task ContinueAsync(StoreRun run, ProcessedClaim processed, SagaEntry? saga)
     {
-        if (run.Stores.Failures is not null)
+        if (run.Stores.Failures is KeyedFailureStore)
         {
             await RepeatAsync(() => run.Failures.RecordAsync(run.Dead("3"), default).AsTask());
             await run.ExpectDeadAsync(["3", "2"], "after the outage");

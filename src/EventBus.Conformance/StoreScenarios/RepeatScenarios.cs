@@ -115,8 +115,8 @@ internal static class RepeatScenarios
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
         for (var i = 0; i < 4; i++)
         {
-            // Each round begins after all claims of the one before have expired. The four rounds combine both times of the
-            // repeat with both ways to cancel.
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of
+            // the repeat with both ways to cancel.
             var from = i * 300;
             await ClaimAndCancelAsync(
                 i,
@@ -138,8 +138,8 @@ internal static class RepeatScenarios
         await run.Delays.AddAsync(Sample.Event("2"), run.Now, default);
         for (var i = 0; i < 4; i++)
         {
-            // Each round begins after all claims of the one before have expired. The four rounds combine both times of the
-            // repeat with both ways to cancel.
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of
+            // the repeat with both ways to cancel.
             var from = i * 300;
             await ClaimAndCancelAsync(i, token => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
             var at = from + RepeatTimes[i / 2];

@@ -45,7 +45,7 @@ internal static class SagaLifetimeScenarios
         Expect.Equal(0, await run.Sagas.SweepAsync(run.In(10.001), 2, default), "the number of sagas that are left to remove");
 
         Expect.Equal(null, await run.Sagas.FindAsync("a", default), "a saga that was swept");
-        Expect.That(!await run.Sagas.SaveAsync(first, default), "a save of what was swept is refused");
+        Expect.That(!await run.Sagas.SaveAsync(first, default), "a save of a saga that was swept is refused");
         Expect.Sequence(
             ["alive", "later"],
             (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id),
@@ -53,7 +53,7 @@ internal static class SagaLifetimeScenarios
         Expect.Sequence(
             ["alive"],
             (await run.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Select(entry => entry.Id),
-            "the entries that are due after the sweep");
+            "the sagas that are due after the sweep");
         Expect.Sequence(
             ["alive"],
             (await run.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Select(entry => entry.Id),
@@ -97,7 +97,7 @@ internal static class SagaLifetimeScenarios
         var due = await run.Sagas.ListDueAsync(["trip"], run.In(10), 10, default);
         var alerts = await run.Sagas.ListAlertsAsync(run.In(10), 10, default);
         Expect.Sequence(["3", "2", "1"], listed.Select(entry => entry.Id), "the list with a damaged saga");
-        Expect.Sequence(["1", "2", "3"], due.Entries.Select(entry => entry.Id), "the entries that are due with a damaged saga");
+        Expect.Sequence(["1", "2", "3"], due.Entries.Select(entry => entry.Id), "the sagas that are due with a damaged saga");
         Expect.Sequence(["1", "2", "3"], alerts.Entries.Select(entry => entry.Id), "the sagas that need an alert with a damaged saga");
         Expect.Sequence(["1", "2", "3"], await run.Sagas.FindWaitingAsync("k", 10, default), "the sagas that wait with a damaged saga");
         Expect.Equal(3, await run.Sagas.CountAsync(new SagaFilter(), default), "the count with a damaged saga");
@@ -130,7 +130,7 @@ internal static class SagaLifetimeScenarios
         Expect.Sequence(
             ["1", "3"],
             (await run.Sagas.ListDueAsync(["trip"], run.In(10), 10, default)).Entries.Select(entry => entry.Id),
-            "the entries that are due then");
+            "the sagas that are due then");
         Expect.Sequence(
             ["1", "3"],
             (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id),

@@ -52,9 +52,9 @@ internal static class StoreSeparationScenarios
     private static async Task ApartAsync(StoreRun run)
     {
         var other = await run.OpenAsync("another");
-        if (run.Stores.Failures is not null)
+        if (other.Failures is KeyedFailureStore failures)
         {
-            await FailuresApartAsync(run, (KeyedFailureStore)other.Failures!);
+            await FailuresApartAsync(run, failures);
         }
 
         if (run.Stores.Processed is not null)
