@@ -64,7 +64,7 @@ internal sealed class StoreRun : IAsyncDisposable
     /// </summary>
     public async Task<BusStores> OpenSecondInstanceAsync() => Stores.Durable ? await OpenAsync() : Stores;
 
-    /// <summary>The failure store of a second instance on the same data.</summary>
+    /// <summary>Does the same, and returns the failure store of the instance.</summary>
     public async Task<KeyedFailureStore> OpenSecondFailureStoreAsync() => (KeyedFailureStore)(await OpenSecondInstanceAsync()).Failures!;
 
     /// <summary>Closes all instances, and opens a new one.</summary>
