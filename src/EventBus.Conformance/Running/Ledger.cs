@@ -38,7 +38,7 @@ internal sealed class Ledger<T>
     /// <summary>
     /// Adds an item and returns a completed task, so that the call can be the whole body of a handler.
     /// </summary>
-    public Task AddAsync(T item)
+    public Task RecordAsync(T item)
     {
         Add(item);
         return Task.CompletedTask;

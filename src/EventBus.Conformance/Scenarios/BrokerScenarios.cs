@@ -66,7 +66,7 @@ internal static class BrokerScenarios
         await handled.WaitForCountAsync(20, "an event is handled");
         Expect.Sequence(Enumerable.Range(0, 20), handled.Items.Order(), "the events that both instances handled");
 
-        void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number));
+        void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number));
     }
 
     private static async Task PublishThroughARestartAsync(TransportRun run)
@@ -115,8 +115,8 @@ internal static class BrokerScenarios
         var node = await run.StartAsync(bus =>
         {
             bus.Services.AddHealthChecks();
-            bus.Subscribe<ParcelSent>("parallel", (e, _, _) => handled.AddAsync(e.Number));
-            bus.Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => ordered.AddAsync(e.Number)));
+            bus.Subscribe<ParcelSent>("parallel", (e, _, _) => handled.RecordAsync(e.Number));
+            bus.Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => ordered.RecordAsync(e.Number)));
         });
         var publishing = PublishAsync();
         await handled.WaitForCountAsync(Count / 3, "an event is handled", timeout);

@@ -51,7 +51,7 @@ internal static class DeliveryScenarios
             string Header,
             int Attempt)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
-            handled.AddAsync((
+            handled.RecordAsync((
                 e,
                 context.EventId,
                 context.Key,
@@ -99,7 +99,7 @@ internal static class DeliveryScenarios
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus
             .Publishes<ParcelLost>().Publishes<ParcelLostAbroad>().Publishes<InvoicePaid>()
-            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.AddAsync($"{context.EventName} {e.Number}")));
+            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.RecordAsync($"{context.EventName} {e.Number}")));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -120,9 +120,9 @@ internal static class DeliveryScenarios
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus.Subscribe("all", s => s
-            .On<ParcelSent>((e, _, _) => handled.AddAsync($"sent {e.Number}"))
-            .On<ParcelReturned>((e, _, _) => handled.AddAsync($"returned {e.Number}"))
-            .On<InvoicePaid>((e, _, _) => handled.AddAsync($"paid {e.Number}"))));
+            .On<ParcelSent>((e, _, _) => handled.RecordAsync($"sent {e.Number}"))
+            .On<ParcelReturned>((e, _, _) => handled.RecordAsync($"returned {e.Number}"))
+            .On<InvoicePaid>((e, _, _) => handled.RecordAsync($"paid {e.Number}"))));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -145,8 +145,8 @@ internal static class DeliveryScenarios
         var invoices = new Ledger<string>();
         var node = await run.StartAsync(bus =>
         {
-            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.AddAsync(context.EventName));
-            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.AddAsync(context.EventName));
+            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.RecordAsync(context.EventName));
+            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.RecordAsync(context.EventName));
             bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
         });
 
@@ -199,7 +199,7 @@ internal static class DeliveryScenarios
             for (var i = 0; i < table.Length; i++)
             {
                 var ledger = received[i];
-                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.AddAsync(context.EventName));
+                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.RecordAsync(context.EventName));
             }
         });
 
@@ -232,7 +232,7 @@ internal static class DeliveryScenarios
             for (var i = 0; i < received.Length; i++)
             {
                 var ledger = received[i];
-                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.AddAsync(e.Number));
+                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.RecordAsync(e.Number));
             }
         });
 

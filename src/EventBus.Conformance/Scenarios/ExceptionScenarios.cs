@@ -81,7 +81,7 @@ internal static class ExceptionScenarios
             () => "first\r\nforged: second\u001b[2J"
         ];
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 1, delay: TimeSpan.FromMilliseconds(1))
-            .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.AddAsync(e.Number))
+            .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.RecordAsync(e.Number))
             .Subscribe("failing", Configure));
         for (var i = 0; i <= texts.Length; i++)
         {

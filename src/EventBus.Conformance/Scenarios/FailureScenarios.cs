@@ -38,7 +38,7 @@ internal static class FailureScenarios
         var good = new Ledger<string>();
         var bad = new Ledger<string>();
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("good", (_, context, _) => good.AddAsync(context.EventId))
+            .Subscribe<ParcelSent>("good", (_, context, _) => good.RecordAsync(context.EventId))
             .Subscribe<ParcelSent>("bad", (_, context, _) => AddAndFail(bad, context.EventId)));
 
         for (var i = 0; i < 10; i++)
@@ -91,9 +91,9 @@ internal static class FailureScenarios
         var sibling = new Ledger<string>();
         var repaired = false;
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.AddAsync(context.EventId))
+            .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.RecordAsync(context.EventId))
             .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired)
-                ? attempts.AddAsync((context.EventId, context.Attempt))
+                ? attempts.RecordAsync((context.EventId, context.Attempt))
                 : AddAndFail(attempts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1));

@@ -29,7 +29,9 @@ internal static class ForeignScenarios
     {
         var handled = new Ledger<(int Number, string Id, string Name)>();
         var node = await run.StartAsync(
-            bus => bus.Subscribe<ParcelSent>("all", (e, context, _) => handled.AddAsync((e.Number, context.EventId, context.EventName))));
+            bus => bus.Subscribe<ParcelSent>(
+                "all",
+                (e, context, _) => handled.RecordAsync((e.Number, context.EventId, context.EventName))));
         await run.Backend.PublishForeignAsync(run.Isolation, Foreign("""{"number":7}"""), CancellationToken.None);
         await run.Backend.PublishForeignAsync(run.Isolation, Foreign("<number>8</number>"), CancellationToken.None);
         await handled.WaitForCountAsync(1, "plain JSON is handled");
@@ -47,7 +49,7 @@ internal static class ForeignScenarios
         var handled = new Ledger<(int Number, string CorrelationId)>();
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("all", (e, context, token) => context.PublishAsync(new InvoicePaid(e.Number), token))
-            .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.AddAsync((e.Number, context.CorrelationId))));
+            .Subscribe<InvoicePaid>("invoices", (e, context, _) => handled.RecordAsync((e.Number, context.CorrelationId))));
         var refused = Invalid(run.Isolation).ToList();
         foreach (var (_, message) in refused)
         {

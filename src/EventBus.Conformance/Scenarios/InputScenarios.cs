@@ -32,7 +32,7 @@ internal static class InputScenarios
     {
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(options => options.MaxBodyBytes = MaxBody)
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         var cases = Cases(run.Features).ToList();
         for (var i = 0; i < cases.Count; i++)
         {
@@ -74,7 +74,7 @@ internal static class InputScenarios
                 options.MaxUnreadBodyBytes = 100_000;
                 options.MaxUnreadBytes = 150_000;
             })
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
 
         (int Length, bool IsWhole)[] bodies =
         [
@@ -131,7 +131,7 @@ internal static class InputScenarios
     private static async Task OtherMembersAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         string[] foreign =
         [
             """{"messageId":"1","message":{"number":5}}""",

@@ -94,9 +94,9 @@ internal static class InstanceScenarios
         var second = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
-            bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.AddAsync(e.Number));
+            bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.RecordAsync(e.Number));
             bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, $"{run.Isolation}b")
-                .Subscribe<ParcelSent>("same-name", (e, _, _) => second.AddAsync(e.Number)));
+                .Subscribe<ParcelSent>("same-name", (e, _, _) => second.RecordAsync(e.Number)));
         });
 
         await node.Bus.PublishAsync(new ParcelSent(1));

@@ -40,7 +40,7 @@ internal static class LaterPublishScenarios
             })
             .Subscribe<ParcelReturned>(
                 "child",
-                (e, context, _) => followUps.AddAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
+                (e, context, _) => followUps.RecordAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
 
         // Publishes the same event twice, because it may also be delivered twice. The second copy is handled by another
         // instance, after the first one has stopped and has written all that it had to.
@@ -82,7 +82,7 @@ internal static class LaterPublishScenarios
                     new PublishOptions { NotBefore = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(100) },
                     token);
             })
-            .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.AddAsync(e.Number)).Idempotent()));
+            .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.RecordAsync(e.Number)).Idempotent()));
 
         // Publishes the same event twice, because it may also be delivered twice.
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent" };
@@ -103,7 +103,7 @@ internal static class LaterPublishScenarios
         var handled = new Ledger<(int Number, DateTimeOffset HandledAt, string? Key, string Id, string Header)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>(
             "all",
-            (e, context, _) => handled.AddAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
+            (e, context, _) => handled.RecordAsync((e.Number, time.GetUtcNow(), context.Key, context.EventId, context.Headers["x-a"]))));
         var now = time.GetUtcNow();
         foreach (var number in new[] { 2, 1, 0 })
         {

@@ -173,7 +173,7 @@ internal static class LifetimeScenarios
     private static async Task DoubleStopAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await handled.WaitForCountAsync(1, "an event is handled");
         await Expect.WithinAsync(Task.WhenAll(node.StopAsync(), node.StopAsync(), node.StopAsync()), "three stops at once end");
@@ -208,8 +208,8 @@ internal static class LifetimeScenarios
             .Subscribe<ParcelSent>(
                 "parallel",
                 (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
-            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.AddAsync(e.Number)))
-            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.AddAsync(e.Number)));
+            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.RecordAsync(e.Number)))
+            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.RecordAsync(e.Number)));
         for (var i = 0; i < 50; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % 3}" });

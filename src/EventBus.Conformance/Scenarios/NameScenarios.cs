@@ -95,7 +95,7 @@ internal static class NameScenarios
         Task HandleAsync(string name, int number) =>
             Subscriptions[number] == name
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : handled.AddAsync((name, number));
+                : handled.RecordAsync((name, number));
     }
 
     private static async Task BusesAsync(TransportRun run)
@@ -156,7 +156,7 @@ internal static class NameScenarios
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
             number == 0 || (number < 4 && context.Attempt == 1)
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : ledger.AddAsync((number, context.IdempotencyKey));
+                : ledger.RecordAsync((number, context.IdempotencyKey));
     }
 
     private static async Task SharedAsync(TransportRun run)
@@ -199,7 +199,7 @@ internal static class NameScenarios
         {
             foreach (var name in subscriptions)
             {
-                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((owner, name, e.Number)));
+                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.RecordAsync((owner, name, e.Number)));
             }
         }
     }
@@ -226,7 +226,7 @@ internal static class NameScenarios
                 bus.Configure(options => options.ServiceName = group.Key);
                 foreach (var name in group)
                 {
-                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.AddAsync((group.Key, name, e.Number)));
+                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.RecordAsync((group.Key, name, e.Number)));
                 }
             }));
         }

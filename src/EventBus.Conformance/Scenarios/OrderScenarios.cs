@@ -181,7 +181,7 @@ internal static class OrderScenarios
 
                 handled.Add($"{e.Number} ended");
             }))
-            .Subscribe<InvoicePaid>("others", (e, _, _) => others.AddAsync(e.Number));
+            .Subscribe<InvoicePaid>("others", (e, _, _) => others.RecordAsync(e.Number));
     }
 
     private static async Task BlockedKeyAsync(TransportRun run)
@@ -197,7 +197,7 @@ internal static class OrderScenarios
                     throw new InvalidOperationException("The handler fails on purpose.");
                 }
 
-                return handled.AddAsync(e.Number);
+                return handled.RecordAsync(e.Number);
             })));
 
         for (var i = 0; i < 6; i++)

@@ -23,8 +23,8 @@ internal static class PauseScenarios
         var node = await run.StartAsync(bus =>
         {
             bus.Services.AddHealthChecks();
-            bus.Subscribe("paused", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => paused.AddAsync(e.Number)))
-                .Subscribe<ParcelSent>("other", (e, _, _) => other.AddAsync(e.Number));
+            bus.Subscribe("paused", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => paused.RecordAsync(e.Number)))
+                .Subscribe<ParcelSent>("other", (e, _, _) => other.RecordAsync(e.Number));
         });
         var subscriptions = node.Services.GetRequiredService<ISubscriptionManager>();
         await PublishAsync(0);

@@ -46,7 +46,7 @@ internal static class PublishScenarios
     private static async Task OutsideTheRunAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = run.CreateNode(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+        var node = run.CreateNode(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         var early = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelSent(1)),
             "a publish before the start is refused");
@@ -96,7 +96,7 @@ internal static class PublishScenarios
         {
             bus.Event<ParcelForgotten>().RequireSubscriber();
             bus.Event<ParcelSent>().RequireSubscriber();
-            bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number));
+            bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number));
         });
         var alone = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelForgotten(1)),
@@ -119,7 +119,7 @@ internal static class PublishScenarios
                 options.WarnBodyBytes = Warn;
                 options.MaxBodyBytes = Limit;
             })
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Note!.Length)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Note!.Length)));
         var sizeWithoutNote = JsonSerializer.SerializeToUtf8Bytes(new ParcelSent(0, ""), ConformanceJson.Default.ParcelSent).Length;
 
         await node.Bus.PublishAsync(OfSize(Warn));
@@ -146,7 +146,7 @@ internal static class PublishScenarios
     private static async Task BadOptionsAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         PublishOptions[] invalid =
         [
             With("ce-id", "1"),
@@ -192,7 +192,7 @@ internal static class PublishScenarios
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
-            bus.Configure(options => options.MaxBodyBytes = 4_000).Subscribe<ParcelSent>("all", (e, _, _) => handled.AddAsync(e.Number));
+            bus.Configure(options => options.MaxBodyBytes = 4_000).Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number));
             bus.Event<ParcelSent>().KeyedBy(e => $"key-{e.Number % 3}");
         });
 

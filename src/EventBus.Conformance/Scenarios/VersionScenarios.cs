@@ -16,7 +16,7 @@ internal static class VersionScenarios
     {
         var handled = new Ledger<(decimal Kilograms, int Version)>();
         var node = await run.StartAsync(bus => bus.Upcast<ParcelWeighedV1, ParcelWeighedV2>(old => new ParcelWeighedV2(old.Grams / 1000m))
-            .Subscribe<ParcelWeighedV2>("scale", (e, context, _) => handled.AddAsync((e.Kilograms, context.EventVersion))));
+            .Subscribe<ParcelWeighedV2>("scale", (e, context, _) => handled.RecordAsync((e.Kilograms, context.EventVersion))));
         await node.Bus.PublishAsync(new ParcelWeighedV1(1500));
         await node.Bus.PublishAsync(new ParcelWeighedV2(2.5m));
         await handled.WaitForCountAsync(2, "an event is handled");
