@@ -8,13 +8,13 @@ namespace EventBus.Conformance;
 /// </summary>
 public static class ConformanceSuite
 {
-    private static readonly ImmutableArray<TransportScenario> All =
+    private static readonly ImmutableArray<TransportScenario> TransportScenarios =
     [
         .. DeliveryScenarios.All,
         .. InstanceScenarios.All,
         .. PauseScenarios.All,
         .. NameScenarios.All,
-        .. SeamScenarios.All,
+        .. TransportInterfaceScenarios.All,
         .. FailureScenarios.All,
         .. ExceptionScenarios.All,
         .. OrderScenarios.All,
@@ -29,7 +29,7 @@ public static class ConformanceSuite
     ];
 
     /// <summary>The scenarios, in the order of the table.</summary>
-    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. All.Select(scenario => scenario.Scenario)];
+    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. TransportScenarios.Select(scenario => scenario.Scenario)];
 
     /// <summary>
     /// Runs a scenario, or skips it if the backend does not support it. Several scenarios may run at the same time on
@@ -45,18 +45,18 @@ public static class ConformanceSuite
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
-        var found = All.FirstOrDefault(one => one.Scenario.Name == scenario) ?? throw new ArgumentException(
-            $"'{scenario}' is no scenario of transports. Scenarios of stores run with {nameof(StoreSuite)}.",
-            nameof(scenario));
+        var found = TransportScenarios.FirstOrDefault(candidate => candidate.Scenario.Name == scenario)
+            ?? throw new ArgumentException(
+                $"'{scenario}' is no scenario of transports. Scenarios of stores run with {nameof(StoreSuite)}.",
+                nameof(scenario));
 
-        // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
-        // until this call returns.
+        // The context of a test framework may have a single thread, or block until this call returns.
         await BackendTasks.SwitchToThreadPool();
         return await ScenarioRunner.RunAsync(
             found.Scenario,
             backend.Name,
             backend.Gate,
-            () => RunAsync(found, backend, cancellationToken),
+            () => RunOrSkipAsync(found, backend, cancellationToken),
             cancellationToken);
     }
 
@@ -80,16 +80,18 @@ public static class ConformanceSuite
         return new GuaranteesTable("conformance", "scenarios", Scenarios).Update(document, backend.Name, results);
     }
 
-    private static async Task<string?> RunAsync(TransportScenario scenario, Backend backend, CancellationToken cancellationToken)
+    /// <summary>Runs a scenario; returns the reason if the backend does not support it.</summary>
+    private static async Task<string?> RunOrSkipAsync(TransportScenario scenario, Backend backend, CancellationToken cancellationToken)
     {
-        await using var run = await ScenarioRun.CreateAsync(backend);
-        if (scenario.SkipUnless(backend, run.Features) is { } reason)
+        await using var run = await TransportRun.CreateAsync(backend);
+        var skipReason = scenario.SkipUnless(backend, run.Features);
+        if (skipReason is not null)
         {
-            return reason;
+            return skipReason;
         }
 
         await ScenarioRunner.WaitForEndAsync(scenario.Run(run), cancellationToken);
-        run.CheckSecrets();
+        run.ExpectNoSecretInLogs();
         return null;
     }
 }

@@ -9,7 +9,7 @@ namespace EventBus.Conformance;
 /// </summary>
 public static class StoreSuite
 {
-    private static readonly ImmutableArray<StoreScenario> All =
+    private static readonly ImmutableArray<StoreScenario> StoreScenarios =
     [
         .. RecordScenarios.All,
         .. CountScenarios.All,
@@ -37,7 +37,7 @@ public static class StoreSuite
     ];
 
     /// <summary>The scenarios, in the order of the table.</summary>
-    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. All.Select(scenario => scenario.Scenario)];
+    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. StoreScenarios.Select(scenario => scenario.Scenario)];
 
     /// <summary>
     /// Runs a scenario, or skips it if the stores do not support it. Several scenarios may run at the same time on one
@@ -53,18 +53,18 @@ public static class StoreSuite
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
-        var found = All.FirstOrDefault(one => one.Scenario.Name == scenario) ?? throw new ArgumentException(
-            $"'{scenario}' is no scenario of stores. Scenarios of transports run with {nameof(ConformanceSuite)}.",
-            nameof(scenario));
+        var found = StoreScenarios.FirstOrDefault(candidate => candidate.Scenario.Name == scenario)
+            ?? throw new ArgumentException(
+                $"'{scenario}' is no scenario of stores. Scenarios of transports run with {nameof(ConformanceSuite)}.",
+                nameof(scenario));
 
-        // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
-        // until this call returns.
+        // The context of a test framework may have a single thread, or block until this call returns.
         await BackendTasks.SwitchToThreadPool();
         return await ScenarioRunner.RunAsync(
             found.Scenario,
             backend.Name,
             backend.Gate,
-            () => RunAsync(found, backend, cancellationToken),
+            () => RunOrSkipAsync(found, backend, cancellationToken),
             cancellationToken);
     }
 
@@ -88,12 +88,14 @@ public static class StoreSuite
         return new GuaranteesTable("stores", "store-scenarios", Scenarios).Update(document, backend.Name, results);
     }
 
-    private static async Task<string?> RunAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
+    /// <summary>Runs a scenario; returns the reason if the stores do not support it.</summary>
+    private static async Task<string?> RunOrSkipAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
     {
         await using var run = await StoreRun.CreateAsync(backend);
-        if (scenario.SkipUnless(backend, run.Stores) is { } reason)
+        var skipReason = scenario.SkipUnless(backend, run.Stores);
+        if (skipReason is not null)
         {
-            return reason;
+            return skipReason;
         }
 
         await ScenarioRunner.WaitForEndAsync(scenario.Run(run), cancellationToken);

@@ -7,8 +7,9 @@ namespace EventBus.Conformance;
 /// scenarios.
 /// </summary>
 /// <remarks>
-/// Three members are required: the name, a method that creates transports that share one server, and the stores that
-/// the backend is used with. The abilities are optional: each pair of a property and a method enables more scenarios.
+/// Three members are required: the name, a method that creates transports that share one server, and a method that adds
+/// the stores. The others are optional: each <c>Can</c> property that returns true enables more scenarios, which call
+/// the method that the property names, if it names one.
 /// </remarks>
 public abstract class Backend
 {

@@ -7,8 +7,8 @@ namespace EventBus.Conformance;
 /// among all scenarios.
 /// </summary>
 /// <remarks>
-/// Two members are required: the name, and a method that creates stores. The abilities are optional: each pair of a
-/// property and its methods enables more scenarios.
+/// Two members are required: the name, and a method that creates stores. The others are optional: each <c>Can</c>
+/// property that returns true enables more scenarios, which call the methods that the property names.
 /// </remarks>
 public abstract class StoreBackend
 {

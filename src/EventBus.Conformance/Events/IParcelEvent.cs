@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>The common interface of some parcel events.</summary>
+/// <summary>The interface of the events that a subscription to an interface receives.</summary>
 internal interface IParcelEvent
 {
     int Number { get; }

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event of another log.</summary>
+/// <summary>An event whose name begins with another word than those of the parcel events.</summary>
 [EventName("invoice.paid")]
 internal sealed record InvoicePaid(int Number);

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that declares the first word <c>order-line</c>.</summary>
+/// <summary>An event whose name begins with the word <c>order-line</c>.</summary>
 [EventName("order-line.placed")]
 internal sealed record OrderLinePlaced;

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that declares the first word <c>order</c>.</summary>
+/// <summary>An event whose name begins with the word <c>order</c>.</summary>
 [EventName("order.placed")]
 internal sealed record OrderPlaced;

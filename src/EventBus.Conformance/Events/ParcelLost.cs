@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event with a derived event type.</summary>
+/// <summary>An event from which another event derives.</summary>
 [EventName("parcel.lost")]
 internal record ParcelLost(int Number) : IParcelEvent;

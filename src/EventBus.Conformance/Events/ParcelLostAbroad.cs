@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that is also handled as its base type.</summary>
+/// <summary>An event that derives from another event.</summary>
 [EventName("parcel.lost-abroad")]
 internal sealed record ParcelLostAbroad(int Number) : ParcelLost(Number);

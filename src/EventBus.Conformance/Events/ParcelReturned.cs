@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>A second event with the same first word, and therefore in the same log.</summary>
+/// <summary>An event whose name begins with the same word as <c>parcel.sent</c>: both keep one common order.</summary>
 [EventName("parcel.returned")]
 internal sealed record ParcelReturned(int Number, string? Stamp = null);

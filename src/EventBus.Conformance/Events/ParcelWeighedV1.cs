@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>Version 1 of an event whose schema changed.</summary>
+/// <summary>Version 1 of an event whose content changed.</summary>
 [EventName("parcel.weighed", Version = 1)]
 internal sealed record ParcelWeighedV1(int Grams);

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that declares the first word <c>stock</c>.</summary>
+/// <summary>An event whose name begins with the word <c>stock</c>.</summary>
 [EventName("stock.placed")]
 internal sealed record StockPlaced;

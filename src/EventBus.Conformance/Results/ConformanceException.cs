@@ -8,9 +8,15 @@ public sealed class ConformanceException : Exception
     {
     }
 
-    /// <summary>Creates an exception that names the backend and the broken guarantee.</summary>
-    internal static ConformanceException Of(string backend, Scenario scenario, Exception exception) =>
-        new($"{backend} breaks '{scenario.Name}': {scenario.Reason} "
-            + $"{(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}",
-                exception);
+    /// <summary>Creates the exception of a failed scenario, which names the backend and the broken guarantee.</summary>
+    /// <param name="backend">The name of the backend.</param>
+    /// <param name="scenario">The scenario.</param>
+    /// <param name="exception">The exception that ended the scenario.</param>
+    internal static ConformanceException ForGuarantee(string backend, Scenario scenario, Exception exception)
+    {
+        var happened = exception is ConformanceException
+            ? exception.Message
+            : $"Happened: {exception.GetType().Name}: {exception.Message}";
+        return new ConformanceException($"{backend} breaks '{scenario.Name}': {scenario.Reason} {happened}", exception);
+    }
 }

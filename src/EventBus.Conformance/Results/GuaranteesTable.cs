@@ -4,33 +4,55 @@ namespace EventBus.Conformance;
 /// Updates a table of scenarios and backends in a Markdown document between the markers of one part, and the reasons of
 /// the scenarios between those of another.
 /// </summary>
+/// <param name="tablePart">The name in the markers around the table.</param>
+/// <param name="reasonsPart">The name in the markers around the reasons.</param>
+/// <param name="scenarios">The scenarios, which are the rows of the table.</param>
 internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IReadOnlyList<Scenario> scenarios)
 {
-    private const string Unknown = "";
+    // The cell of a scenario that has not run on a backend.
+    private const string NoResult = "";
 
+    /// <summary>Returns the document with the results of one backend and the current reasons.</summary>
     public string Update(string document, string backend, IReadOnlyList<ScenarioResult> results)
     {
-        var columns = Read(Between(document, tablePart));
-        columns[backend] = results.ToDictionary(
-            result => result.Scenario.Name,
-            result => result.SkipReason is { } reason ? $"skip: {reason}" : "pass");
-        var table = new List<string> { Row(["Scenario", .. columns.Keys]), Row(Enumerable.Repeat("---", columns.Count + 1)) };
-        table.AddRange(scenarios.Select(
-            scenario => Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, Unknown))])));
+        var columns = ParseColumns(TextOf(document, tablePart));
+        columns[backend] = results.ToDictionary(result => result.Scenario.Name, CellOf);
+        var table = new List<string>
+        {
+            Row(["Scenario", .. columns.Keys]),
+            Row(Enumerable.Repeat("---", columns.Count + 1)),
+        };
+        foreach (var scenario in scenarios)
+        {
+            table.Add(Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, NoResult))]));
+        }
+
         var reasons = scenarios.Select(scenario => $"* **{scenario.Name}**: {scenario.Reason}");
         return Replace(Replace(document, tablePart, table), reasonsPart, reasons);
     }
 
-    private static OrderedDictionary<string, Dictionary<string, string>> Read(string table)
+    private static string CellOf(ScenarioResult result) => result.Passed ? "pass" : $"skip: {result.SkipReason}";
+
+    /// <summary>
+    /// Returns the columns by the names of their backends. A column contains its cells by the names of the scenarios.
+    /// </summary>
+    private static OrderedDictionary<string, Dictionary<string, string>> ParseColumns(string table)
     {
         var rows = table.Split('\n')
             .Where(line => line.StartsWith('|'))
             .Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())
             .ToList();
         var columns = new OrderedDictionary<string, Dictionary<string, string>>();
-        for (var i = 1; rows.Count > 0 && i < rows[0].Length; i++)
+        if (rows.Count == 0)
         {
-            columns.Add(rows[0][i], rows.Skip(2).Where(row => row.Length > i).ToDictionary(row => row[0], row => row[i]));
+            return columns;
+        }
+
+        // The first row contains the headings, and the second one the separators.
+        var headings = rows[0];
+        for (var i = 1; i < headings.Length; i++)
+        {
+            columns.Add(headings[i], rows.Skip(2).Where(row => row.Length > i).ToDictionary(row => row[0], row => row[i]));
         }
 
         return columns;
@@ -38,25 +60,27 @@ internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IRea
 
     private static string Row(IEnumerable<string> cells) => $"| {string.Join(" | ", cells)} |";
 
-    private static string Between(string document, string part)
+    private static string TextOf(string document, string part)
     {
-        var (from, to) = Find(document, part);
-        return document[from..to];
+        var (start, end) = Find(document, part);
+        return document[start..end];
     }
 
     private static string Replace(string document, string part, IEnumerable<string> lines)
     {
-        var (from, to) = Find(document, part);
-        return $"{document[..from]}\n\n{string.Join('\n', lines)}\n\n{document[to..]}";
+        var (start, end) = Find(document, part);
+        return $"{document[..start]}\n\n{string.Join('\n', lines)}\n\n{document[end..]}";
     }
 
-    private static (int From, int To) Find(string document, string part)
+    /// <summary>Returns where the text between the two markers of a part starts and ends.</summary>
+    private static (int Start, int End) Find(string document, string part)
     {
-        var (begin, end) = ($"<!-- {part} -->", $"<!-- /{part} -->");
-        var from = document.IndexOf(begin, StringComparison.Ordinal);
-        var to = document.IndexOf(end, StringComparison.Ordinal);
-        return from >= 0 && to > from
-            ? (from + begin.Length, to)
-            : throw new FormatException($"The document has no part between '{begin}' and '{end}'.");
+        var startMarker = $"<!-- {part} -->";
+        var endMarker = $"<!-- /{part} -->";
+        var start = document.IndexOf(startMarker, StringComparison.Ordinal);
+        var end = document.IndexOf(endMarker, StringComparison.Ordinal);
+        return start >= 0 && end > start
+            ? (start + startMarker.Length, end)
+            : throw new FormatException($"The document has no part between '{startMarker}' and '{endMarker}'.");
     }
 }

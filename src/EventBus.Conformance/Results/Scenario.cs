@@ -3,7 +3,12 @@ namespace EventBus.Conformance;
 /// <summary>Represents a guarantee of the library, which a suite tests against a backend.</summary>
 public sealed record Scenario
 {
-    internal Scenario(string name, string reason, bool exclusive) => (Name, Reason, Exclusive) = (name, reason, exclusive);
+    internal Scenario(string name, string reason, bool exclusive)
+    {
+        Name = name;
+        Reason = reason;
+        Exclusive = exclusive;
+    }
 
     /// <summary>The name of the scenario in kebab case, stable across versions.</summary>
     public string Name { get; }

@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>Records alerts in a ledger.</summary>
+/// <summary>Records the dead letters of each alert in a ledger.</summary>
 internal sealed class AlertRecorder(Ledger<DeadLetter> alerts) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)

@@ -1,11 +1,18 @@
 namespace EventBus.Conformance;
 
-/// <summary>Compares the expected with the actual result of a scenario, and throws if they differ.</summary>
+/// <summary>
+/// Compares the expected with the actual result of a scenario, and throws a <see cref="ConformanceException"/> if they
+/// differ.
+/// </summary>
 internal static class Expect
 {
     /// <summary>The default timeout for what must happen in a scenario.</summary>
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(15);
 
+    /// <summary>Expects that a condition is true.</summary>
+    /// <param name="condition">The condition.</param>
+    /// <param name="expected">The description of the expected result.</param>
+    /// <param name="actual">The actual result; null if the description says enough.</param>
     public static void That(bool condition, string expected, object? actual = null)
     {
         if (!condition)
@@ -24,10 +31,11 @@ internal static class Expect
 
     public static void Sequence<T>(IEnumerable<T> expected, IEnumerable<T> actual, string what)
     {
-        var (left, right) = (expected.ToList(), actual.ToList());
-        if (!left.SequenceEqual(right))
+        var expectedItems = expected.ToList();
+        var actualItems = actual.ToList();
+        if (!expectedItems.SequenceEqual(actualItems))
         {
-            throw Failure($"{what} is [{Show(left)}]", $"it is [{Show(right)}]");
+            throw Failure($"{what} is [{Show(expectedItems)}]", $"it is [{Show(actualItems)}]");
         }
     }
 
@@ -38,13 +46,14 @@ internal static class Expect
     /// <param name="state">Returns the progress so far, for the failure message.</param>
     public static async Task WithinAsync(Task task, string expected, TimeSpan? timeout = null, Func<string>? state = null)
     {
+        var limit = timeout ?? DefaultTimeout;
         try
         {
-            await task.WaitAsync(timeout ?? DefaultTimeout, TimeProvider.System);
+            await task.WaitAsync(limit, TimeProvider.System);
         }
         catch (TimeoutException) when (!task.IsCompleted)
         {
-            throw Failure($"{expected} within {(timeout ?? DefaultTimeout).TotalSeconds:0.#} s", state?.Invoke() ?? "it did not");
+            throw Failure($"{expected} within {limit.TotalSeconds:0.#} s", state?.Invoke() ?? "it did not");
         }
     }
 
@@ -54,18 +63,27 @@ internal static class Expect
         return await task;
     }
 
+    /// <summary>Expects that an action ends with an exception of a type, within the default timeout.</summary>
+    /// <typeparam name="TException">The type of the exception, or a base class.</typeparam>
+    /// <param name="action">The action.</param>
+    /// <param name="expected">The description of what must happen.</param>
     public static async Task<TException> ThrowsAsync<TException>(Func<Task> action, string expected)
         where TException : Exception
     {
         try
         {
-            await WithinAsync(action(), $"{expected} (an end)");
+            await WithinAsync(action(), expected);
+        }
+        catch (ConformanceException)
+        {
+            // The action did not end in time, which fails the scenario also where any exception is expected.
+            throw;
         }
         catch (TException exception)
         {
             return exception;
         }
-        catch (Exception exception) when (exception is not ConformanceException)
+        catch (Exception exception)
         {
             throw new ConformanceException(
                 $"Expected: {expected}, as {typeof(TException).Name}. Happened: {exception.GetType().Name}: {exception.Message}",

@@ -1,12 +1,13 @@
 namespace EventBus.Conformance;
 
-/// <summary>Records items in order, and can wait until enough of them are recorded. Thread-safe.</summary>
+/// <summary>Records items in order, and can wait until the items satisfy a condition. Thread-safe.</summary>
 internal sealed class Ledger<T>
 {
     private readonly Lock gate = new();
     private readonly List<T> items = [];
-    private readonly List<(Func<IReadOnlyList<T>, bool> Condition, TaskCompletionSource Reached)> waiting = [];
+    private readonly List<(Func<IReadOnlyList<T>, bool> Condition, TaskCompletionSource Satisfied)> waiters = [];
 
+    /// <summary>A copy of the items that are recorded so far.</summary>
     public IReadOnlyList<T> Items
     {
         get
@@ -23,32 +24,40 @@ internal sealed class Ledger<T>
         lock (gate)
         {
             items.Add(item);
-            for (var i = waiting.Count - 1; i >= 0; i--)
+            for (var i = waiters.Count - 1; i >= 0; i--)
             {
-                if (waiting[i].Condition(items))
+                if (waiters[i].Condition(items))
                 {
-                    waiting[i].Reached.TrySetResult();
-                    waiting.RemoveAt(i);
+                    waiters[i].Satisfied.TrySetResult();
+                    waiters.RemoveAt(i);
                 }
             }
         }
     }
 
-    /// <summary>Adds an item. Can be used as a complete handler.</summary>
-    public Task NoteAsync(T item)
+    /// <summary>
+    /// Adds an item and returns a completed task, so that the call can be the whole body of a handler.
+    /// </summary>
+    public Task RecordAsync(T item)
     {
         Add(item);
         return Task.CompletedTask;
     }
 
     /// <summary>Waits until there are at least <paramref name="count"/> items.</summary>
-    public Task ReachAsync(int count, string what, TimeSpan? timeout = null) =>
-        UntilAsync(list => list.Count >= count, $"{count} times: {what}", timeout);
+    /// <param name="count">The number of items.</param>
+    /// <param name="what">The description of what adds one item, for the failure message.</param>
+    /// <param name="timeout">The timeout; null for the default.</param>
+    public Task WaitForCountAsync(int count, string what, TimeSpan? timeout = null) =>
+        WaitUntilAsync(list => list.Count >= count, $"{count} times: {what}", timeout);
 
     /// <summary>Waits until the items satisfy a condition, which is evaluated at each new item.</summary>
-    public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? timeout = null)
+    /// <param name="condition">The condition. It runs under the lock of the ledger.</param>
+    /// <param name="what">The description of what must happen, for the failure message.</param>
+    /// <param name="timeout">The timeout; null for the default.</param>
+    public Task WaitUntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? timeout = null)
     {
-        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var satisfied = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (gate)
         {
             if (condition(items))
@@ -56,11 +65,11 @@ internal sealed class Ledger<T>
                 return Task.CompletedTask;
             }
 
-            waiting.Add((condition, reached));
+            waiters.Add((condition, satisfied));
         }
 
         return Expect.WithinAsync(
-            reached.Task,
+            satisfied.Task,
             what,
             timeout,
             () => $"{Items.Count} entries so far, the last: {string.Join(", ", Items.TakeLast(5))}");

@@ -6,5 +6,5 @@ namespace EventBus.Conformance;
 /// <param name="Level">The level.</param>
 /// <param name="Category">The name of the logger.</param>
 /// <param name="Text">The message text.</param>
-/// <param name="Details">The values and the exception.</param>
+/// <param name="Details">The values of the placeholders in the message, and the exception.</param>
 internal sealed record LogEntry(LogLevel Level, string Category, string Text, string Details);

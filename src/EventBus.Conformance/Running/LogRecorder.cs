@@ -2,18 +2,19 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Records every log entry of one application: the formatted text, the state and the exception.</summary>
+/// <summary>Records every log entry of one instance: the formatted text, the values and the exception.</summary>
 internal sealed class LogRecorder : ILoggerFactory
 {
     public Ledger<LogEntry> Entries { get; } = new();
 
+    /// <summary>Returns the entries that are more severe than a level.</summary>
     public IEnumerable<LogEntry> Above(LogLevel level) => Entries.Items.Where(entry => entry.Level > level);
 
     public ILogger CreateLogger(string categoryName) => new Recorder(this, categoryName);
 
     public void AddProvider(ILoggerProvider provider)
     {
-        // There are no other providers.
+        // The recorder is the only provider.
     }
 
     public void Dispose()

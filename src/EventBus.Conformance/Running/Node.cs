@@ -4,11 +4,11 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Conformance;
 
-/// <summary>Holds one application of a run: its services, its bus, its log entries and its alerts.</summary>
+/// <summary>Represents one instance of a service in a scenario: its bus, log entries and alerts.</summary>
 internal sealed class Node(ServiceProvider services, Func<Transport> transport, LogRecorder logs, Ledger<DeadLetter> alerts)
     : IAsyncDisposable
 {
-    private readonly IReadOnlyList<IHostedService> hosted = [.. services.GetServices<IHostedService>()];
+    private readonly IReadOnlyList<IHostedService> hostedServices = [.. services.GetServices<IHostedService>()];
 
     public IServiceProvider Services => services;
 
@@ -21,11 +21,12 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
 
     public LogRecorder Logs => logs;
 
+    /// <summary>The dead letters for which an alert was raised.</summary>
     public Ledger<DeadLetter> Alerts => alerts;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        foreach (var service in hosted)
+        foreach (var service in hostedServices)
         {
             await service.StartAsync(cancellationToken);
         }
@@ -33,7 +34,7 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
 
     public async Task StopAsync()
     {
-        foreach (var service in hosted.Reverse())
+        foreach (var service in hostedServices.Reverse())
         {
             await service.StopAsync(CancellationToken.None);
         }
@@ -49,9 +50,10 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
     }
 
     /// <summary>
-    /// Waits until no event is in progress or due, if the backend can report it. Nothing more happens afterwards.
+    /// Waits until no event is in progress or due: nothing more happens afterwards. Returns at once if the backend
+    /// cannot report it.
     /// </summary>
-    public async Task QuietAsync()
+    public async Task WhenIdleAsync()
     {
         if (Transport.Features.CountsWork)
         {

@@ -6,12 +6,12 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Provides sample events for the stores.</summary>
+/// <summary>Provides sample events, entries and sagas for the stores, and texts to compare them.</summary>
 internal static class Sample
 {
     public const string Subscription = "mail";
 
-    /// <summary>A number that equals the next one as a floating-point number.</summary>
+    /// <summary>2^53: a store that converts it and the next number to floating point cannot distinguish them.</summary>
     public const long Huge = 9_007_199_254_740_992;
 
     /// <summary>
@@ -86,6 +86,11 @@ internal static class Sample
     public static Envelope Event(string id, string name = "order.placed") =>
         new(new EnvelopeAttributes { Id = id, Name = name }, Encoding.UTF8.GetBytes($"\"{id}\""));
 
+    /// <summary>Creates an entry that failed once and waits for its retry.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="id">The event id.</param>
+    /// <param name="due">The due time, in seconds from the start of the run.</param>
+    /// <param name="line">The key of its line; null for no line.</param>
     public static FailedEvent Waiting(this StoreRun run, string id, double due = 0, string? line = null) => new()
     {
         Subscription = Subscription,
@@ -99,9 +104,11 @@ internal static class Sample
         Error = "It failed.",
     };
 
+    /// <summary>Creates an entry that waits behind another one of its line.</summary>
     public static FailedEvent Parked(this StoreRun run, string id, string line) =>
         run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0, DueAt = default };
 
+    /// <summary>Creates a dead letter after four attempts.</summary>
     public static FailedEvent Dead(
         this StoreRun run,
         string id,
@@ -109,6 +116,12 @@ internal static class Sample
         DeadLetterReason reason = DeadLetterReason.HandlerFailed) =>
         run.Waiting(id, line: line) with { Status = FailedEventStatus.Dead, Reason = reason, Attempts = 4, DueAt = default };
 
+    /// <summary>Creates an entry that an order guard defers.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="id">The event id.</param>
+    /// <param name="key">The order key.</param>
+    /// <param name="position">The number of the event; null for none.</param>
+    /// <param name="due">The due time, in seconds from the start of the run.</param>
     public static FailedEvent Deferred(this StoreRun run, string id, string key, long? position = null, double due = 600) =>
         run.Waiting(id, due) with
         {
@@ -119,6 +132,12 @@ internal static class Sample
             Deadline = run.In(3600),
         };
 
+    /// <summary>Creates a saga that was not stored yet.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="id">The id of the saga.</param>
+    /// <param name="due">The due time, in seconds from the start of the run; null if it is never due.</param>
+    /// <param name="saga">The name of the saga.</param>
+    /// <param name="status">The status.</param>
     public static SagaEntry Saga(
         this StoreRun run,
         string id,
@@ -130,14 +149,14 @@ internal static class Sample
             Saga = saga,
             Status = status,
             Claim = 1,
-            DueAt = due is { } seconds ? run.In(seconds) : null,
+            DueAt = run.In(due),
             StartedAt = run.Now,
             ChangedAt = run.Now,
             Content = Encoding.UTF8.GetBytes($"\"{id}\""),
         };
 
     /// <summary>Converts all attributes of an event to text.</summary>
-    public static string Describe(Envelope e) => string.Join(
+    public static string Describe(Envelope? e) => e is null ? "nothing" : string.Join(
         " | ",
         [
             e.Id,
@@ -148,24 +167,28 @@ internal static class Sample
             e.CorrelationId,
             e.CausationId ?? "no cause",
             e.IdIsDerived ? "derived id" : "own id",
-            e.TraceParent ?? "no trace",
-            e.TraceState ?? "no state", e.Source ?? "no source", e.ContentType, e.Defect ?? "no defect",
+            e.TraceParent ?? "no trace parent",
+            e.TraceState ?? "no trace state",
+            e.Source ?? "no source",
+            e.ContentType,
+            e.Defect ?? "no defect",
             string.Join(
                 ", ",
                 e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
-            $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),
+            $"{e.Body.Length} bytes",
+            Convert.ToHexString(SHA256.HashData(e.Body.Span)),
         ]);
 
     /// <summary>
     /// Converts all values that the bus sets on an entry to text. Values that the store adds are not included.
     /// </summary>
-    public static string Describe(FailedEvent e) => string.Join(
+    public static string Describe(FailedEvent? e) => e is null ? "nothing" : string.Join(
         " | ",
         [
             e.Subscription,
             $"{e.Status}",
-            e.LineKey ?? "no line",
-            e.OrderKey ?? "no order",
+            e.LineKey ?? "no line key",
+            e.OrderKey ?? "no order key",
             $"position {e.Position}",
             $"attempts {e.Attempts}",
             $"manual retries {e.ManualRetries}",
@@ -193,7 +216,7 @@ internal static class Sample
             $"claim {e.Claim}",
             $"due {Time(e.DueAt)}",
             $"alert {Time(e.AlertAt)}",
-            e.WaitKey is { } key ? $"waits for '{key}'" : "waits for nothing",
+            e.WaitKey is null ? "waits for nothing" : $"waits for '{e.WaitKey}'",
             Time(e.StartedAt),
             Time(e.ChangedAt),
             $"kept until {Time(e.KeepUntil)}",

@@ -1,9 +1,23 @@
+using System.Security.Cryptography;
+
 namespace EventBus.Conformance;
 
-/// <summary>Runs a scenario when its backend is free, and reports a failure as a broken guarantee.</summary>
+/// <summary>
+/// Runs the scenarios of both suites: each when its backend is free, with a time limit, and with a failure reported as
+/// a broken guarantee.
+/// </summary>
 internal static class ScenarioRunner
 {
     private static readonly TimeSpan MaxDuration = TimeSpan.FromMinutes(2);
+
+    private static long runs;
+
+    /// <summary>
+    /// Creates a name that is unique among the runs of this process by its counter, and among processes by its random
+    /// part.
+    /// </summary>
+    public static string NewIsolation() =>
+        $"c{RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
 
     /// <summary>
     /// Runs a scenario. Several may run at the same time on one backend, unless one of them is exclusive.
@@ -23,15 +37,15 @@ internal static class ScenarioRunner
         Func<Task<string?>> run,
         CancellationToken cancellationToken)
     {
-        string? skip = null;
+        string? skipReason = null;
         await gate.RunAsync(scenario.Exclusive, RunAndReportAsync, cancellationToken);
-        return new ScenarioResult(scenario, skip);
+        return new ScenarioResult(scenario, skipReason);
 
         async Task RunAndReportAsync()
         {
             try
             {
-                skip = await run();
+                skipReason = await run();
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -39,7 +53,7 @@ internal static class ScenarioRunner
             }
             catch (Exception exception)
             {
-                throw ConformanceException.Of(backend, scenario, exception);
+                throw ConformanceException.ForGuarantee(backend, scenario, exception);
             }
         }
     }

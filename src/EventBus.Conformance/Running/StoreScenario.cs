@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Represents a guarantee of the stores, and the run that tests it.</summary>
+/// <summary>Represents a guarantee of the stores, and the method that tests it.</summary>
 internal sealed class StoreScenario(string name, string reason, Func<StoreRun, Task> run, bool exclusive = false)
 {
     /// <summary>The public description of the scenario.</summary>
@@ -10,6 +10,8 @@ internal sealed class StoreScenario(string name, string reason, Func<StoreRun, T
 
     public Func<StoreRun, Task> Run => run;
 
-    /// <summary>Returns the reason why the stores do not support the scenario; null if they do.</summary>
+    /// <summary>
+    /// Returns the reason to skip the scenario if the stores do not support it; otherwise null. Default: never skipped.
+    /// </summary>
     public Func<StoreBackend, BusStores, string?> SkipUnless { get; init; } = (_, _) => null;
 }

@@ -6,7 +6,7 @@ namespace EventBus.Conformance;
 /// <summary>Tests delivery: an event reaches every matching subscription completely, and no other.</summary>
 internal static class DeliveryScenarios
 {
-    private const int Few = 100;
+    private const int Count = 100;
 
     public static IEnumerable<TransportScenario> All { get; } =
     [
@@ -39,7 +39,7 @@ internal static class DeliveryScenarios
             EverySubscriptionGetsAllAsync),
     ];
 
-    private static async Task PublishSubscribeAsync(ScenarioRun run)
+    private static async Task PublishSubscribeAsync(TransportRun run)
     {
         var handled = new Ledger<(
             ParcelSent Event,
@@ -51,7 +51,7 @@ internal static class DeliveryScenarios
             string Header,
             int Attempt)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
-            handled.NoteAsync((
+            handled.RecordAsync((
                 e,
                 context.EventId,
                 context.Key,
@@ -61,8 +61,9 @@ internal static class DeliveryScenarios
                 context.Headers["x-number"],
                 context.Attempt))));
 
+        // The time of an event may be rounded down to whole milliseconds.
         var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
-        for (var i = 0; i < Few; i++)
+        for (var i = 0; i < Count; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i, $"Päckchen {i} \"📦\""), new PublishOptions
             {
@@ -73,10 +74,10 @@ internal static class DeliveryScenarios
             });
         }
 
-        await handled.ReachAsync(Few, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Count, "an event is handled");
+        await node.WhenIdleAsync();
         var after = TimeProvider.System.GetUtcNow();
-        Expect.Sequence(Enumerable.Range(0, Few), handled.Items.Select(h => h.Event.Number).Order(), "the list of handled events");
+        Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Select(item => item.Event.Number).Order(), "the list of handled events");
         foreach (var (e, id, key, time, correlation, causation, header, attempt) in handled.Items)
         {
             Expect.Equal($"Päckchen {e.Number} \"📦\"", e.Note, "the content");
@@ -93,12 +94,12 @@ internal static class DeliveryScenarios
         }
     }
 
-    private static async Task InterfaceAsync(ScenarioRun run)
+    private static async Task InterfaceAsync(TransportRun run)
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus
             .Publishes<ParcelLost>().Publishes<ParcelLostAbroad>().Publishes<InvoicePaid>()
-            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.NoteAsync($"{context.EventName} {e.Number}")));
+            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.RecordAsync($"{context.EventName} {e.Number}")));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -107,21 +108,21 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await handled.ReachAsync(40, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(40, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
             Enumerable.Range(0, 20).SelectMany(i => new[] { $"parcel.lost {i}", $"parcel.lost-abroad {i}" }).Order(StringComparer.Ordinal),
             handled.Items.Order(StringComparer.Ordinal),
             "the list of handled events");
     }
 
-    private static async Task SeveralTypesAsync(ScenarioRun run)
+    private static async Task SeveralTypesAsync(TransportRun run)
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus.Subscribe("all", s => s
-            .On<ParcelSent>((e, _, _) => handled.NoteAsync($"sent {e.Number}"))
-            .On<ParcelReturned>((e, _, _) => handled.NoteAsync($"returned {e.Number}"))
-            .On<InvoicePaid>((e, _, _) => handled.NoteAsync($"paid {e.Number}"))));
+            .On<ParcelSent>((e, _, _) => handled.RecordAsync($"sent {e.Number}"))
+            .On<ParcelReturned>((e, _, _) => handled.RecordAsync($"returned {e.Number}"))
+            .On<InvoicePaid>((e, _, _) => handled.RecordAsync($"paid {e.Number}"))));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -130,21 +131,22 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await handled.ReachAsync(60, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(60, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
             Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal),
             handled.Items.Order(StringComparer.Ordinal),
             "the list of handled events");
     }
 
-    private static async Task TopicIsolationAsync(ScenarioRun run)
+    private static async Task TopicIsolationAsync(TransportRun run)
     {
-        var (parcels, invoices) = (new Ledger<string>(), new Ledger<string>());
+        var parcels = new Ledger<string>();
+        var invoices = new Ledger<string>();
         var node = await run.StartAsync(bus =>
         {
-            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.NoteAsync(context.EventName));
-            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.NoteAsync(context.EventName));
+            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.RecordAsync(context.EventName));
+            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.RecordAsync(context.EventName));
             bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
         });
 
@@ -155,16 +157,17 @@ internal static class DeliveryScenarios
             await node.Bus.PublishAsync(new InvoicePaid(i));
         }
 
-        await parcels.ReachAsync(10, "a parcel is handled");
-        await invoices.ReachAsync(10, "an invoice is handled");
-        await node.QuietAsync();
-        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events that the subscription of parcel.sent got");
-        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events that the subscription of invoice.paid got");
+        await parcels.WaitForCountAsync(10, "a parcel is handled");
+        await invoices.WaitForCountAsync(10, "an invoice is handled");
+        await node.WhenIdleAsync();
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "the events of the subscription to parcel.sent");
+        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "the events of the subscription to invoice.paid");
     }
 
-    private static async Task WildcardPatternsAsync(ScenarioRun run)
+    private static async Task WildcardPatternsAsync(TransportRun run)
     {
-        string[] names = [
+        string[] names =
+        [
             "order.placed",
             "order.paid",
             "order-line.placed",
@@ -188,15 +191,15 @@ internal static class DeliveryScenarios
             ("order.*.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
             ("#.order.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed", "stock.order.placed"]),
         ];
-        var got = table.Select(_ => new Ledger<string>()).ToArray();
+        var received = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            // A pattern that begins with a wildcard matches at least the first words that an application declares.
+            // On some backends a pattern that begins with a wildcard covers only the first words of declared events.
             bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {
-                var ledger = got[i];
-                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.NoteAsync(context.EventName));
+                var ledger = received[i];
+                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.RecordAsync(context.EventName));
             }
         });
 
@@ -208,45 +211,45 @@ internal static class DeliveryScenarios
 
         for (var i = 0; i < table.Length; i++)
         {
-            await got[i].ReachAsync(table[i].Matching.Length, $"an event is handled for the pattern {table[i].Pattern}");
+            await received[i].WaitForCountAsync(table[i].Matching.Length, $"an event is handled for the pattern {table[i].Pattern}");
         }
 
-        await node.QuietAsync();
+        await node.WhenIdleAsync();
         for (var i = 0; i < table.Length; i++)
         {
             Expect.Sequence(
                 table[i].Matching.Order(StringComparer.Ordinal),
-                got[i].Items.Order(StringComparer.Ordinal),
+                received[i].Items.Order(StringComparer.Ordinal),
                 $"the list of names that {table[i].Pattern} matches");
         }
     }
 
-    private static async Task EverySubscriptionGetsAllAsync(ScenarioRun run)
+    private static async Task EverySubscriptionGetsAllAsync(TransportRun run)
     {
-        var got = Enumerable.Range(0, 3).Select(_ => new Ledger<int>()).ToArray();
+        var received = Enumerable.Range(0, 3).Select(_ => new Ledger<int>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            for (var i = 0; i < got.Length; i++)
+            for (var i = 0; i < received.Length; i++)
             {
-                var ledger = got[i];
-                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.NoteAsync(e.Number));
+                var ledger = received[i];
+                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.RecordAsync(e.Number));
             }
         });
 
-        foreach (var i in Enumerable.Range(0, Few))
+        foreach (var i in Enumerable.Range(0, Count))
         {
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
-        foreach (var ledger in got)
+        foreach (var ledger in received)
         {
-            await ledger.ReachAsync(Few, "an event is handled");
+            await ledger.WaitForCountAsync(Count, "an event is handled");
         }
 
-        await node.QuietAsync();
-        foreach (var ledger in got)
+        await node.WhenIdleAsync();
+        foreach (var ledger in received)
         {
-            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "the events that one subscription got");
+            Expect.Sequence(Enumerable.Range(0, Count), ledger.Items.Order(), "the events that one subscription received");
         }
     }
 }

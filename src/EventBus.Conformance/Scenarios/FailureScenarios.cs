@@ -33,30 +33,31 @@ internal static class FailureScenarios
             FiltersAsync),
     ];
 
-    private static async Task IndependentAsync(ScenarioRun run)
+    private static async Task IndependentAsync(TransportRun run)
     {
-        var (good, bad) = (new Ledger<string>(), new Ledger<string>());
+        var good = new Ledger<string>();
+        var bad = new Ledger<string>();
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("good", (_, context, _) => good.NoteAsync(context.EventId))
-            .Subscribe<ParcelSent>("bad", (_, context, _) => FailAfter(bad, context.EventId)));
+            .Subscribe<ParcelSent>("good", (_, context, _) => good.RecordAsync(context.EventId))
+            .Subscribe<ParcelSent>("bad", (_, context, _) => AddAndFail(bad, context.EventId)));
 
         for (var i = 0; i < 10; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
-        await node.Alerts.ReachAsync(10, "an alert is raised");
-        await good.ReachAsync(10, "the good handler runs");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(10, "an alert is raised");
+        await good.WaitForCountAsync(10, "the good handler runs");
+        await node.WhenIdleAsync();
         Expect.Equal(10, good.Items.Count, "the number of runs of the handler that succeeds");
         Expect.Equal(40, bad.Items.Count, "the number of runs of the handler that fails");
     }
 
-    private static async Task ThreeRetriesAsync(ScenarioRun run)
+    private static async Task ThreeRetriesAsync(TransportRun run)
     {
-        var starts = new Ledger<(string Id, int Attempt)>();
+        var attempts = new Ledger<(string Id, int Attempt)>();
         var node = await run.StartAsync(
-            bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => FailAfter(starts, (context.EventId, context.Attempt))));
+            bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => AddAndFail(attempts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions
         {
@@ -64,10 +65,10 @@ internal static class FailureScenarios
             Key = "one",
             Headers = new Dictionary<string, string> { ["x-from"] = "here" }
         });
-        await node.Alerts.ReachAsync(1, "an alert is raised");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(1, "an alert is raised");
+        await node.WhenIdleAsync();
 
-        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), starts.Items, "the list of attempts");
+        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), attempts.Items, "the list of attempts");
         Expect.Equal(1, node.Alerts.Items.Count, "the number of alerts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(node.Alerts.Items[0].Id, letter.Id, "the id of the dead letter");
@@ -84,41 +85,43 @@ internal static class FailureScenarios
             letter.Error);
     }
 
-    private static async Task RetryAsync(ScenarioRun run)
+    private static async Task RetryAsync(TransportRun run)
     {
-        var (starts, sibling, repaired) = (new Ledger<(string Id, int Attempt)>(), new Ledger<string>(), false);
+        var attempts = new Ledger<(string Id, int Attempt)>();
+        var sibling = new Ledger<string>();
+        var repaired = false;
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.NoteAsync(context.EventId))
+            .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.RecordAsync(context.EventId))
             .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired)
-                ? starts.NoteAsync((context.EventId, context.Attempt))
-                : FailAfter(starts, (context.EventId, context.Attempt))));
+                ? attempts.RecordAsync((context.EventId, context.Attempt))
+                : AddAndFail(attempts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await node.Alerts.ReachAsync(1, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(1, "an alert is raised");
         var id = (await node.DeadLetters.ListAsync()).Single().Id;
         Expect.That(await node.DeadLetters.RetryAsync(id), "a retry of the dead letter is accepted");
-        await node.Alerts.ReachAsync(2, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(2, "an alert is raised");
         Expect.Equal(id, (await node.DeadLetters.ListAsync()).Single().Id, "the id of the dead letter that failed again");
 
         Volatile.Write(ref repaired, true);
         Expect.That(await node.DeadLetters.RetryAsync(id), "a second retry of the dead letter is accepted");
-        await starts.ReachAsync(9, "the failing handler is started");
-        await node.QuietAsync();
-        Expect.Sequence([1, 2, 3, 4, 1, 2, 3, 4, 1], starts.Items.Select(start => start.Attempt), "the list of attempts");
-        Expect.Equal(1, starts.Items.Select(start => start.Id).Distinct().Count(), "the number of different event ids");
-        Expect.Equal(1, sibling.Items.Count, "the number of runs of the sibling");
+        await attempts.WaitForCountAsync(9, "the failing handler is started");
+        await node.WhenIdleAsync();
+        Expect.Sequence([1, 2, 3, 4, 1, 2, 3, 4, 1], attempts.Items.Select(item => item.Attempt), "the list of attempts");
+        Expect.Equal(1, attempts.Items.Select(item => item.Id).Distinct().Count(), "the number of different event ids");
+        Expect.Equal(1, sibling.Items.Count, "the number of runs of the other subscription");
         Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters in the end");
         Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of an event that is no longer a dead letter is refused");
     }
 
-    private static async Task DiscardAsync(ScenarioRun run)
+    private static async Task DiscardAsync(TransportRun run)
     {
-        var starts = new Ledger<int>();
+        var attempts = new Ledger<int>();
         var node = await run.StartAsync(
-            bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
+            bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => AddAndFail(attempts, e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Bus.PublishAsync(new ParcelSent(2));
-        await node.Alerts.ReachAsync(2, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(2, "an alert is raised");
 
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         _ = await Expect.ThrowsAsync<ArgumentException>(
@@ -126,29 +129,28 @@ internal static class FailureScenarios
             "a discard without a reason is refused");
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "a discard is accepted");
         Expect.That(!await node.DeadLetters.DiscardAsync(id, "tried out"), "a second discard is refused");
-        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
-        await node.QuietAsync();
+        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of a discarded dead letter is refused");
+        await node.WhenIdleAsync();
         Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
-        Expect.Equal(2, starts.Items.Count, "the number of attempts");
+        Expect.Equal(2, attempts.Items.Count, "the number of attempts");
         Expect.That(
             node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)),
             "a log entry with the reason of the discard");
     }
 
-    private static async Task FiltersAsync(ScenarioRun run)
+    private static async Task FiltersAsync(TransportRun run)
     {
-        var (starts, repaired) = (new Ledger<string>(), false);
+        var attempts = new Ledger<string>();
+        var repaired = false;
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).DeadLetterOn<FormatException>()
-            .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
-            .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
-            .Subscribe<InvoicePaid>(
-                "c",
-                (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
+            .Subscribe<ParcelSent>("a", (_, context, _) => HandleAsync(context, new InvalidOperationException("On purpose.")))
+            .Subscribe<ParcelSent>("b", (_, context, _) => HandleAsync(context, new FormatException("On purpose.")))
+            .Subscribe<InvoicePaid>("c", (_, context, _) => HandleAsync(context, new InvalidOperationException("On purpose."))));
         for (var i = 0; i < 3; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}" });
             await node.Bus.PublishAsync(new InvoicePaid(i));
-            await node.Alerts.ReachAsync(3 * (i + 1), "an alert is raised");
+            await node.Alerts.WaitForCountAsync(3 * (i + 1), "an alert is raised");
         }
 
         await ExpectCountAsync(9, null);
@@ -162,15 +164,15 @@ internal static class FailureScenarios
         await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "unknown" });
         var first = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Take = 1 });
         var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Before = first[0].Number, Take = 1 });
-        Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
+        Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the dead letter before the newest one");
 
         Volatile.Write(ref repaired, true);
         Expect.Equal(
             3,
             await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }),
             "the number of dead letters of a subscription that are retried");
-        await starts.UntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
-        await node.QuietAsync();
+        await attempts.WaitUntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
+        await node.WhenIdleAsync();
         await ExpectCountAsync(6, null);
         await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "a" });
 
@@ -180,14 +182,15 @@ internal static class FailureScenarios
             Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter}");
         }
 
-        Task Handle(EventContext context, Exception failure)
+        // Fails until the handlers are repaired.
+        Task HandleAsync(EventContext context, Exception failure)
         {
-            starts.Add(context.Subscription);
+            attempts.Add(context.Subscription);
             return Volatile.Read(ref repaired) ? Task.CompletedTask : Task.FromException(failure);
         }
     }
 
-    private static Task FailAfter<T>(Ledger<T> ledger, T item)
+    private static Task AddAndFail<T>(Ledger<T> ledger, T item)
     {
         ledger.Add(item);
         throw new InvalidOperationException("The handler fails on purpose.");

@@ -28,11 +28,11 @@ internal static class InputScenarios
             OtherMembersAsync),
     ];
 
-    private static async Task MalformedAsync(ScenarioRun run)
+    private static async Task MalformedAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(options => options.MaxBodyBytes = MaxBody)
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         var cases = Cases(run.Features).ToList();
         for (var i = 0; i < cases.Count; i++)
         {
@@ -41,10 +41,10 @@ internal static class InputScenarios
         }
 
         await node.SendAsync(
-            new Envelope(Plain($"{run.Isolation}-good"), Encoding.UTF8.GetBytes("""{"number":7,"unknown":{"deep":[1]}}""")));
-        await handled.ReachAsync(1, "the good event after them is handled");
-        await node.Alerts.ReachAsync(cases.Count, "an alert is raised");
-        await node.QuietAsync();
+            new Envelope(Plain($"{run.Isolation}-valid"), Encoding.UTF8.GetBytes("""{"number":7,"unknown":{"deep":[1]}}""")));
+        await handled.WaitForCountAsync(1, "the valid event after them is handled");
+        await node.Alerts.WaitForCountAsync(cases.Count, "an alert is raised");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([7], handled.Items, "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
@@ -62,30 +62,43 @@ internal static class InputScenarios
         Expect.Equal(cases.Count, letters.Count, "the number of dead letters");
     }
 
-    private static async Task UnreadBodiesAsync(ScenarioRun run)
+    private static async Task UnreadBodiesAsync(TransportRun run)
     {
-        const int Beginning = 64 * 1024;
+        // The number of bytes that a dead letter keeps of a body beyond the limits.
+        const int KeptBytes = 64 * 1024;
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(
-            options => (options.MaxBodyBytes, options.MaxUnreadBodyBytes, options.MaxUnreadBytes) = (MaxBody, 100_000, 150_000))
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus
+            .Configure(options =>
+            {
+                options.MaxBodyBytes = MaxBody;
+                options.MaxUnreadBodyBytes = 100_000;
+                options.MaxUnreadBytes = 150_000;
+            })
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
 
-        // One after the other, because the sum of the bodies that are already stored decides. In this order: stored
-        // whole; too large for one body; whole, up to the maximum sum; beyond the maximum sum; always small enough.
-        (int Length, bool IsWhole)[] bodies = [(70_000, true), (100_001, false), (80_000, true), (Beginning + 1, false), (Beginning, true)];
+        (int Length, bool IsWhole)[] bodies =
+        [
+            (70_000, true),
+            (100_001, false), // Above the limit of one body.
+            (80_000, true), // The sum of the bodies that are stored whole is at its limit now.
+            (KeptBytes + 1, false), // Above the limit of the sum.
+            (KeptBytes, true), // No larger than the part that is always kept.
+        ];
+
+        // One after the other, because the sum of the bodies that are already stored decides.
         for (var i = 0; i < bodies.Length; i++)
         {
             await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Body(i)));
-            await node.Alerts.ReachAsync(i + 1, "an alert is raised");
+            await node.Alerts.WaitForCountAsync(i + 1, "an alert is raised");
         }
 
         await ExpectAsync(manualRetries: 0);
         Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of retried dead letters");
-        await node.Alerts.ReachAsync(2 * bodies.Length, "an alert is raised again");
+        await node.Alerts.WaitForCountAsync(2 * bodies.Length, "an alert is raised again");
         await ExpectAsync(manualRetries: 1);
         Expect.Sequence([], handled.Items, "the events that reached the handler");
 
-        // Valid JSON: only the length is invalid.
+        // Valid JSON of the given length: only the length is invalid. The JSON without the note has 22 bytes.
         byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}},"note":"{{new string('x', bodies[i].Length - 22)}}"}""");
 
         async Task ExpectAsync(int manualRetries)
@@ -104,7 +117,7 @@ internal static class InputScenarios
                     letter.FullBodyLength,
                     $"the full length of the body of {length:N0} bytes, where it was cut");
                 Expect.That(
-                    letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : Beginning)),
+                    letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : KeptBytes)),
                     $"the kept bytes of the body of {length:N0} bytes",
                     $"{letter.Body.Length} bytes");
                 Expect.Equal(
@@ -115,37 +128,40 @@ internal static class InputScenarios
         }
     }
 
-    private static async Task OtherMembersAsync(ScenarioRun run)
+    private static async Task OtherMembersAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
-        string[] others = [
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
+        string[] foreign =
+        [
             """{"messageId":"1","message":{"number":5}}""",
             """{"parcel":{"number":5},"specversion":"1.0"}""",
             """{"Nummer":5}"""
         ];
         string[] own = ["""{"other":5,"number":7}""", """{"number":8}""", "{}"];
-        foreach (var (i, body) in others.Concat(own).Index())
+        foreach (var (i, body) in foreign.Concat(own).Index())
         {
             await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Encoding.UTF8.GetBytes(body)));
         }
 
-        await handled.ReachAsync(own.Length, "those that have a member of the type, and the one that has none, are handled");
-        await node.Alerts.ReachAsync(others.Length, "an alert is raised");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(own.Length, "the objects with a member of the event type, and the empty one, are handled");
+        await node.Alerts.WaitForCountAsync(foreign.Length, "an alert is raised");
+        await node.WhenIdleAsync();
 
         Expect.Sequence([0, 7, 8], handled.Items.Order(), "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).OrderBy(letter => letter.EventId, StringComparer.Ordinal).ToList();
-        Expect.Sequence(others, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
+        Expect.Sequence(foreign, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
         foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
         {
             Expect.Equal(
                 (DeadLetterReason.Unreadable, 0),
                 (letter.Reason, letter.Attempts),
                 "the reason and the attempts of a dead letter");
-            Expect.That(letter.Error is { } error && error.Contains("number, note", StringComparison.Ordinal) && error.Contains(
-                found,
-                StringComparison.Ordinal), "an error that names the members expected and those found", letter.Error);
+            var error = letter.Error ?? "";
+            Expect.That(
+                error.Contains("number, note", StringComparison.Ordinal) && error.Contains(found, StringComparison.Ordinal),
+                "an error that names the members expected and those found",
+                letter.Error);
             Expect.That(
                 !node.Logs.Entries.Items.Any(entry => entry.Text.Contains(found, StringComparison.Ordinal)),
                 "no name of a foreign member in a log");
@@ -186,10 +202,12 @@ internal static class InputScenarios
             "{\"number\":1}"u8.ToArray(),
             DeadLetterReason.Unreadable,
             id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, ContentType = "application/xml" });
+
+        // Only such a transport passes on a defect that is set when the event is sent.
         if (!features.Serializes)
         {
             yield return (
-                "the messages in which the transport found a defect",
+                "a message in which the transport found a defect",
                 "{\"number\":1}"u8.ToArray(),
                 DeadLetterReason.Unreadable,
                 id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, Defect = "The header is broken." });

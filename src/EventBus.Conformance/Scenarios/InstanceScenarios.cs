@@ -14,9 +14,7 @@ internal static class InstanceScenarios
             "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.",
             CompetingAsync)
         {
-            SkipUnless = Rule.Needs(
-                features => features.SharesSubscriptions,
-                "The instances of a service do not share subscriptions on this backend."),
+            SkipUnless = TransportRule.SharesSubscriptions,
         },
         new(
             "second-bus",
@@ -25,15 +23,15 @@ internal static class InstanceScenarios
         new("flood", "Many publishers and subscriptions at once lose nothing, so that load is no reason for loss.", FloodAsync),
     ];
 
-    private static async Task FloodAsync(ScenarioRun run)
+    private static async Task FloodAsync(TransportRun run)
     {
         const int Publishers = 20, Each = 50, Subscriptions = 10;
-        var got = Enumerable.Range(0, Subscriptions).Select(_ => new Ledger<int>()).ToArray();
+        var received = Enumerable.Range(0, Subscriptions).Select(_ => new Ledger<int>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
             for (var i = 0; i < Subscriptions; i++)
             {
-                var ledger = got[i];
+                var ledger = received[i];
                 bus.Subscribe<ParcelSent>($"flood-{i}", async (e, _, _) =>
                 {
                     await Task.Yield();
@@ -50,19 +48,19 @@ internal static class InstanceScenarios
                 await node.Bus.PublishAsync(new ParcelSent((publisher * Each) + i));
             }
         })), "all publishers end", TimeSpan.FromSeconds(60));
-        foreach (var ledger in got)
+        foreach (var ledger in received)
         {
-            await ledger.ReachAsync(Publishers * Each, "an event is handled", TimeSpan.FromSeconds(60));
+            await ledger.WaitForCountAsync(Publishers * Each, "an event is handled", TimeSpan.FromSeconds(60));
         }
 
-        await node.QuietAsync();
-        foreach (var ledger in got)
+        await node.WhenIdleAsync();
+        foreach (var ledger in received)
         {
-            Expect.Sequence(Enumerable.Range(0, Publishers * Each), ledger.Items.Order(), "the events that one subscription got");
+            Expect.Sequence(Enumerable.Range(0, Publishers * Each), ledger.Items.Order(), "the events that one subscription received");
         }
     }
 
-    private static async Task CompetingAsync(ScenarioRun run)
+    private static async Task CompetingAsync(TransportRun run)
     {
         const int Count = 200;
         var handled = new Ledger<int>();
@@ -74,37 +72,38 @@ internal static class InstanceScenarios
         var nodes = new Node[begun.Length];
         for (var i = 0; i < nodes.Length; i++)
         {
-            var mine = begun[i];
+            var begunHere = begun[i];
             nodes[i] = await run.StartAsync(bus => bus.Subscribe("shared", s => s.Concurrency(2).On<ParcelSent>(async (e, _, _) =>
             {
                 // Blocks the first events until the other instance has one too.
-                mine.TrySetResult();
-                await Expect.WithinAsync(Task.WhenAll(begun.Select(b => b.Task)), "both instances handle events");
+                begunHere.TrySetResult();
+                await Expect.WithinAsync(Task.WhenAll(begun.Select(source => source.Task)), "both instances handle events");
                 handled.Add(e.Number);
             })));
         }
 
         await nodes[0].Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(i => new ParcelSent(i))]);
-        await handled.ReachAsync(Count, "an event is handled");
+        await handled.WaitForCountAsync(Count, "an event is handled");
         Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "the events that both instances handled");
         Expect.Equal(0, nodes.Sum(node => node.Alerts.Items.Count), "the number of alerts");
     }
 
-    private static async Task SecondBusAsync(ScenarioRun run)
+    private static async Task SecondBusAsync(TransportRun run)
     {
-        var (first, second) = (new Ledger<int>(), new Ledger<int>());
+        var first = new Ledger<int>();
+        var second = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
-            bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.NoteAsync(e.Number));
+            bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.RecordAsync(e.Number));
             bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, $"{run.Isolation}b")
-                .Subscribe<ParcelSent>("same-name", (e, _, _) => second.NoteAsync(e.Number)));
+                .Subscribe<ParcelSent>("same-name", (e, _, _) => second.RecordAsync(e.Number)));
         });
 
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Services.GetRequiredKeyedService<IEventBus>("second").PublishAsync(new ParcelSent(2));
-        await first.ReachAsync(1, "the first bus handles its event");
-        await second.ReachAsync(1, "the second bus handles its event");
-        await node.QuietAsync();
+        await first.WaitForCountAsync(1, "the first bus handles its event");
+        await second.WaitForCountAsync(1, "the second bus handles its event");
+        await node.WhenIdleAsync();
         Expect.Sequence([1], first.Items, "the events that the first bus handled");
         Expect.Sequence([2], second.Items, "the events that the second bus handled");
     }

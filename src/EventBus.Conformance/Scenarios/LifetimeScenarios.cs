@@ -1,3 +1,5 @@
+using System.Text;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -37,36 +39,36 @@ internal static class LifetimeScenarios
             NoContentInLogsAsync),
     ];
 
-    private static async Task CloseWhilePublishingAsync(ScenarioRun run)
+    private static async Task CloseWhilePublishingAsync(TransportRun run)
     {
-        const int Publishers = 8, Before = 300;
+        const int Publishers = 8, HandledBeforeStop = 300;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(Configure);
         var next = 0;
         var publishers = Enumerable.Range(0, Publishers)
             .Select(_ => PublishUntilRefusedAsync(node, () => Interlocked.Increment(ref next)))
             .ToArray();
-        await handled.ReachAsync(Before, "an event is handled");
-        await Expect.WithinAsync(node.StopAsync(), "the bus stops while it is published to", TimeSpan.FromSeconds(30));
+        await handled.WaitForCountAsync(HandledBeforeStop, "an event is handled");
+        await Expect.WithinAsync(node.StopAsync(), "the bus stops during publishes", TimeSpan.FromSeconds(30));
         await Expect.WithinAsync(Task.WhenAll(publishers), "every publish ends");
 
         var accepted = new HashSet<int>();
         foreach (var publisher in publishers)
         {
-            var (taken, refusal) = await publisher;
-            accepted.UnionWith(taken);
+            var (acceptedByPublisher, refusal) = await publisher;
+            accepted.UnionWith(acceptedByPublisher);
             Expect.That(
-                refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt },
+                refusal.Failure is PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt,
                 "a typed refusal",
                 refusal.Failure);
         }
 
-        // A publish in progress may be accepted after the intake of this instance has stopped. Another instance can
-        // then handle the event.
+        // A publish in progress may be accepted after the intake of this instance has stopped. If the backend keeps the
+        // event, another instance handles it.
         if (run.Features.Durable || run.Features.SharesSubscriptions)
         {
             _ = await run.StartAsync(Configure);
-            await handled.UntilAsync(items => accepted.IsSubsetOf(items), "the next instance handles what was left");
+            await handled.WaitUntilAsync(items => accepted.IsSubsetOf(items), "the next instance handles what was left");
         }
 
         var lost = accepted.Except(handled.Items).ToList();
@@ -103,29 +105,28 @@ internal static class LifetimeScenarios
         }
     }
 
-    private static async Task DrainAsync(ScenarioRun run)
+    private static async Task DrainAsync(TransportRun run)
     {
         const int Count = 50;
-        var (started, finished, open) = (
-            new Ledger<int>(),
-            new Ledger<int>(),
-            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var started = new Ledger<int>();
+        var finished = new Ledger<int>();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(Configure);
         for (var i = 0; i < Count; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i));
         }
 
-        await started.ReachAsync(4, "a handler is started");
+        await started.WaitForCountAsync(4, "a handler is started");
         var stopping = node.StopAsync();
         Expect.That(!stopping.IsCompleted, "stopping waits for the handlers in flight");
-        open.SetResult();
+        release.SetResult();
         await Expect.WithinAsync(stopping, "the bus stops");
         Expect.Equal(started.Items.Count, finished.Items.Count, "the number of handlers that finished of those that were started");
         if (run.Features.Durable)
         {
             _ = await run.StartAsync(Configure);
-            await finished.ReachAsync(Count, "an event is handled, the rest by the next instance");
+            await finished.WaitForCountAsync(Count, "an event is handled, if necessary by the next instance");
         }
 
         Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "the handled events");
@@ -134,23 +135,22 @@ internal static class LifetimeScenarios
         void Configure(EventBusBuilder bus) => bus.Subscribe("all", s => s.Concurrency(4).On<ParcelSent>(async (e, _, _) =>
         {
             started.Add(e.Number);
-            await open.Task;
+            await release.Task;
             finished.Add(e.Number);
         }));
     }
 
-    private static async Task BoundedStopAsync(ScenarioRun run)
+    private static async Task BoundedStopAsync(TransportRun run)
     {
-        var (started, cancelled, open) = (
-            new Ledger<int>(),
-            new Ledger<int>(),
-            new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var started = new Ledger<int>();
+        var cancelled = new Ledger<int>();
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100))
             .Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
             {
-                using var seen = token.Register(() => cancelled.Add(e.Number));
+                using var registration = token.Register(() => cancelled.Add(e.Number));
                 started.Add(e.Number);
-                await open.Task;
+                await release.Task;
             })));
         try
         {
@@ -159,30 +159,30 @@ internal static class LifetimeScenarios
                 await node.Bus.PublishAsync(new ParcelSent(i));
             }
 
-            await started.ReachAsync(2, "a handler is started");
+            await started.WaitForCountAsync(2, "a handler is started");
             await Expect.WithinAsync(node.StopAsync(), "the bus stops although its handlers hang", TimeSpan.FromSeconds(12));
             Expect.Sequence([0, 1], cancelled.Items.Order(), "the handlers whose tokens were cancelled");
             Expect.Equal(2, started.Items.Count, "the number of handlers that were started");
         }
         finally
         {
-            open.TrySetResult();
+            release.TrySetResult();
         }
     }
 
-    private static async Task DoubleStopAsync(ScenarioRun run)
+    private static async Task DoubleStopAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await handled.ReachAsync(1, "an event is handled");
+        await handled.WaitForCountAsync(1, "an event is handled");
         await Expect.WithinAsync(Task.WhenAll(node.StopAsync(), node.StopAsync(), node.StopAsync()), "three stops at once end");
         await Expect.WithinAsync(node.DisposeAsync().AsTask(), "a stopped application is disposed");
         await Expect.WithinAsync(node.StopAsync(), "a disposed application stops");
         Expect.Sequence([1], handled.Items, "the handled events");
     }
 
-    private static async Task HealthAsync(ScenarioRun run)
+    private static async Task HealthAsync(TransportRun run)
     {
         var node = await run.StartAsync(bus =>
         {
@@ -200,36 +200,42 @@ internal static class LifetimeScenarios
         Expect.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status, "the health of a stopped bus");
     }
 
-    private static async Task QuietLogsAsync(ScenarioRun run)
+    private static async Task QuietLogsAsync(TransportRun run)
     {
-        var (handled, followUps) = (new Ledger<int>(), new Ledger<int>());
+        var handled = new Ledger<int>();
+        var followUps = new Ledger<int>();
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>(
                 "parallel",
                 (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
-            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
-            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.NoteAsync(e.Number)));
+            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.RecordAsync(e.Number)))
+            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.RecordAsync(e.Number)));
         for (var i = 0; i < 50; i++)
         {
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % 3}" });
         }
 
-        await handled.ReachAsync(50, "an event is handled");
-        await followUps.ReachAsync(50, "a follow-up event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(50, "an event is handled");
+        await followUps.WaitForCountAsync(50, "a follow-up event is handled");
+        await node.WhenIdleAsync();
         await node.StopAsync();
-        var loud = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
-        Expect.That(loud.Count == 0, "no log entry above information in a clean run", string.Join("; ", loud));
+        var warnings = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
+        Expect.That(warnings.Count == 0, "no log entry above information in a clean run", string.Join("; ", warnings));
     }
 
-    private static async Task NoContentInLogsAsync(ScenarioRun run)
+    private static async Task NoContentInLogsAsync(TransportRun run)
     {
+        // A text that occurs nowhere else.
         const string Canary = "canary-5f1d";
-        var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (500, 2_000))
+        var attempts = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Configure(options =>
+            {
+                options.WarnBodyBytes = 500;
+                options.MaxBodyBytes = 2_000;
+            })
             .Subscribe<ParcelSent>("all", (e, context, _) =>
             {
-                handled.Add(context.Attempt);
+                attempts.Add(context.Attempt);
                 return e.Number == 0 ? Task.CompletedTask : throw new InvalidOperationException("The handler fails on purpose.");
             }));
         var options = new PublishOptions { Headers = new Dictionary<string, string> { ["x-canary"] = Canary } };
@@ -239,7 +245,8 @@ internal static class LifetimeScenarios
         _ = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 3_000)), options),
             "an oversized event is refused");
-        string[] malformed = [
+        string[] malformed =
+        [
             Canary,
             $$"""{"number":"{{Canary}}"}""",
             $$"""{"number":1,"{{Canary}}":1,"{{Canary}}":2}""",
@@ -248,24 +255,24 @@ internal static class LifetimeScenarios
         ];
         for (var i = 0; i < malformed.Length; i++)
         {
-            var attributes = new EventBus.Transports.EnvelopeAttributes
+            var attributes = new EnvelopeAttributes
             {
                 Id = $"{run.Isolation}-{i}",
                 Name = ParcelSent.EventName,
                 Headers = options.Headers
             };
-            await node.SendAsync(new EventBus.Transports.Envelope(attributes, System.Text.Encoding.UTF8.GetBytes(malformed[i])));
+            await node.SendAsync(new Envelope(attributes, Encoding.UTF8.GetBytes(malformed[i])));
         }
 
-        await node.Alerts.ReachAsync(1 + malformed.Length, "an alert is raised");
-        await handled.ReachAsync(6, "a handler is started");
-        await node.QuietAsync();
+        await node.Alerts.WaitForCountAsync(1 + malformed.Length, "an alert is raised");
+        await attempts.WaitForCountAsync(6, "a handler is started: once for each of two events, and four times for the one that fails");
+        await node.WhenIdleAsync();
         var id = (await node.DeadLetters.ListAsync())[0].Id;
         Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");
         await node.StopAsync();
-        var telling = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal))
+        var leaks = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal))
             .Select(entry => entry.Text)
             .ToList();
-        Expect.That(telling.Count == 0, "no log entry with content of an event", string.Join("; ", telling));
+        Expect.That(leaks.Count == 0, "no log entry with content of an event", string.Join("; ", leaks));
     }
 }

@@ -1,4 +1,3 @@
-using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
@@ -9,10 +8,6 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class NameScenarios
 {
-    private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(
-        features => features.SharesSubscriptions,
-        "The instances of a service do not share subscriptions on this backend.");
-
     // Names that equal internal names of a backend or a store, or parts of them, and names that differ only in a
     // separator.
     private static string[] Subscriptions =>
@@ -48,17 +43,20 @@ internal static class NameScenarios
             "services-apart",
             "Services whose names and subscriptions form the same text when they are joined each get every event, so that a new service "
                 + "takes nothing from another.",
-            ServicesAsync) { SkipUnless = Meets },
-        new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, "
-            + "retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
+            ServicesAsync) { SkipUnless = TransportRule.SharesSubscriptions },
+        new(
+            "buses-apart",
+            "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, retries, marks and "
+                + "dead letters apart, so that a second bus takes nothing from the first.",
+            BusesAsync),
         new(
             "buses-share",
             "Two buses of one application, and services with similar names, each get every event in subscriptions with equal names, so "
                 + "that each bus is a service of its own.",
-            SharedAsync) { SkipUnless = Meets },
+            SharedAsync) { SkipUnless = TransportRule.SharesSubscriptions },
     ];
 
-    private static async Task SubscriptionsAsync(ScenarioRun run)
+    private static async Task SubscriptionsAsync(TransportRun run)
     {
         var handled = new Ledger<(string Subscription, int Number)>();
         var node = await run.StartAsync(bus =>
@@ -75,9 +73,9 @@ internal static class NameScenarios
             await node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { EventId = $"{run.Isolation}-{number}" });
         }
 
-        await handled.ReachAsync(Subscriptions.Length * (Subscriptions.Length - 1), "an event is handled");
-        await node.Alerts.ReachAsync(Subscriptions.Length, "an alert is raised");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Subscriptions.Length * (Subscriptions.Length - 1), "an event is handled");
+        await node.Alerts.WaitForCountAsync(Subscriptions.Length, "an alert is raised");
+        await node.WhenIdleAsync();
         var expected = Subscriptions.SelectMany(
             (name, own) => Enumerable.Range(0, Subscriptions.Length).Where(number => number != own).Select(number => $"{name}: {number}"));
         Expect.Sequence(
@@ -97,14 +95,15 @@ internal static class NameScenarios
         Task HandleAsync(string name, int number) =>
             Subscriptions[number] == name
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : handled.NoteAsync((name, number));
+                : handled.RecordAsync((name, number));
     }
 
-    private static async Task BusesAsync(ScenarioRun run)
+    private static async Task BusesAsync(TransportRun run)
     {
         const string Subscription = "same-name";
         const int Count = 20;
-        var (first, second) = (new Ledger<(int Number, string EffectKey)>(), new Ledger<(int Number, string EffectKey)>());
+        var first = new Ledger<(int Number, string IdempotencyKey)>();
+        var second = new Ledger<(int Number, string IdempotencyKey)>();
         var node = await run.StartAsync(bus =>
         {
             // Each bus has its own event type, so that the two can only interfere by mistake.
@@ -112,9 +111,8 @@ internal static class NameScenarios
             bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation)
                 .Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
         });
-        var (otherBus, otherLetters) = (
-            node.Services.GetRequiredKeyedService<IEventBus>("second"),
-            node.Services.GetRequiredKeyedService<IDeadLetters>("second"));
+        var otherBus = node.Services.GetRequiredKeyedService<IEventBus>("second");
+        var otherDeadLetters = node.Services.GetRequiredKeyedService<IDeadLetters>("second");
 
         var due = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
         for (var number = 0; number < Count; number++)
@@ -124,14 +122,14 @@ internal static class NameScenarios
             await otherBus.PublishAsync(new InvoicePaid(number), options);
         }
 
-        await first.ReachAsync(Count - 1, "the first bus handles an event");
-        await second.ReachAsync(Count - 1, "the second bus handles an event");
-        await node.Alerts.ReachAsync(2, "an alert is raised");
-        await node.QuietAsync();
+        await first.WaitForCountAsync(Count - 1, "the first bus handles an event");
+        await second.WaitForCountAsync(Count - 1, "the second bus handles an event");
+        await node.Alerts.WaitForCountAsync(2, "an alert is raised");
+        await node.WhenIdleAsync();
         foreach (var (ledger, letters, name) in new[]
         {
             (first, node.DeadLetters, ParcelSent.EventName),
-            (second, otherLetters, "invoice.paid")
+            (second, otherDeadLetters, "invoice.paid")
         })
         {
             Expect.Sequence(
@@ -144,49 +142,51 @@ internal static class NameScenarios
                 $"the dead letters of the bus of {name}");
         }
 
-        Expect.Equal(0, first.Items.Select(item => item.EffectKey)
-            .Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal)
-            .Count(), "the number of keys of effects that both have");
-        Expect.Equal(1, await otherLetters.RetryAllAsync(new DeadLetterFilter()), "the number of dead letters that the second bus retries");
-        await node.Alerts.ReachAsync(3, "an alert is raised");
+        var keysOfFirst = first.Items.Select(item => item.IdempotencyKey);
+        var keysOfSecond = second.Items.Select(item => item.IdempotencyKey);
+        Expect.Sequence([], keysOfFirst.Intersect(keysOfSecond, StringComparer.Ordinal), "the idempotency keys that both buses use");
+        Expect.Equal(1, await otherDeadLetters.RetryAllAsync(), "the number of dead letters that the second bus retries");
+        await node.Alerts.WaitForCountAsync(3, "an alert is raised");
         Expect.Equal(
             (1L, 1L),
-            (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()),
+            (await node.DeadLetters.CountAsync(), await otherDeadLetters.CountAsync()),
             "the numbers of dead letters in the end");
 
-        // Event 0 fails permanently, and the next three fail once.
+        // Event 0 always fails, and the next three fail once.
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
             number == 0 || (number < 4 && context.Attempt == 1)
                 ? throw new InvalidOperationException("The handler fails on purpose.")
-                : ledger.NoteAsync((number, context.IdempotencyKey));
+                : ledger.RecordAsync((number, context.IdempotencyKey));
     }
 
-    private static async Task SharedAsync(ScenarioRun run)
+    private static async Task SharedAsync(TransportRun run)
     {
         const int Count = 20;
         string[] subscriptions = ["mail", "second.mail", "second"];
+        string[] keysOfOtherBuses = ["second", "second.mail", "a key: {x}"];
+        string[] otherServices = [$"{run.Isolation}.second", $"{run.Isolation}-second", $"{run.Isolation}_second"];
         var handled = new Ledger<(string Bus, string Subscription, int Number)>();
         var node = await run.StartAsync(bus =>
         {
             Subscribe(bus, "default");
-            foreach (var key in new[] { "second", "second.mail", "a key: {x}" })
+            foreach (var key in keysOfOtherBuses)
             {
                 bus.Services.AddKeyedEventBus(key, other => Subscribe(run.Prepare(other, run.Isolation), key));
             }
         });
-        foreach (var service in new[] { $"{run.Isolation}.second", $"{run.Isolation}-second", $"{run.Isolation}_second" })
+        foreach (var service in otherServices)
         {
             await run.StartAsync(bus => Subscribe(bus.Configure(options => options.ServiceName = service), service));
         }
 
         for (var number = 0; number < Count; number++)
         {
-            await (number % 2 == 0
-                ? node.Bus
-                : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
+            var publisher = number % 2 == 0 ? node.Bus : node.Services.GetRequiredKeyedService<IEventBus>("second");
+            await publisher.PublishAsync(new ParcelSent(number));
         }
 
-        await handled.ReachAsync(Count * subscriptions.Length * 7, "an event is handled");
+        var buses = 1 + keysOfOtherBuses.Length + otherServices.Length;
+        await handled.WaitForCountAsync(Count * subscriptions.Length * buses, "an event is handled");
         foreach (var group in handled.Items.GroupBy(item => (item.Bus, item.Subscription), item => item.Number))
         {
             Expect.Sequence(
@@ -199,12 +199,12 @@ internal static class NameScenarios
         {
             foreach (var name in subscriptions)
             {
-                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.NoteAsync((owner, name, e.Number)));
+                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.RecordAsync((owner, name, e.Number)));
             }
         }
     }
 
-    private static async Task ServicesAsync(ScenarioRun run)
+    private static async Task ServicesAsync(TransportRun run)
     {
         var service = run.Isolation;
         (string Service, string Subscription)[] pairs =
@@ -219,14 +219,14 @@ internal static class NameScenarios
         ];
         var handled = new Ledger<(string Service, string Subscription, int Number)>();
         var nodes = new List<Node>();
-        foreach (var application in pairs.GroupBy(pair => pair.Service, pair => pair.Subscription))
+        foreach (var group in pairs.GroupBy(pair => pair.Service, pair => pair.Subscription))
         {
             nodes.Add(await run.StartAsync(bus =>
             {
-                bus.Configure(options => options.ServiceName = application.Key);
-                foreach (var name in application)
+                bus.Configure(options => options.ServiceName = group.Key);
+                foreach (var name in group)
                 {
-                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.NoteAsync((application.Key, name, e.Number)));
+                    bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.RecordAsync((group.Key, name, e.Number)));
                 }
             }));
         }
@@ -236,7 +236,7 @@ internal static class NameScenarios
             await nodes[number % nodes.Count].Bus.PublishAsync(new ParcelSent(number));
         }
 
-        await handled.ReachAsync(20 * pairs.Length, "an event is handled");
+        await handled.WaitForCountAsync(20 * pairs.Length, "an event is handled");
         var expected = pairs.SelectMany(pair => Enumerable.Range(0, 20).Select(number => $"{pair.Service} {pair.Subscription}: {number}"));
         Expect.Sequence(
             expected.Order(StringComparer.Ordinal),

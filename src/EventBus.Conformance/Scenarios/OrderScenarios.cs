@@ -9,29 +9,27 @@ internal static class OrderScenarios
             "order-per-key",
             "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state "
                 + "of an entity never goes back.",
-            OrderPerKeyAsync) { SkipUnless = Rule.Ordered },
+            OrderPerKeyAsync) { SkipUnless = TransportRule.Ordered },
         new(
             "order-under-failure",
             "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is "
                 + "discarded, so that failure never reorders.",
-            OrderUnderFailureAsync) { SkipUnless = Rule.Ordered },
+            OrderUnderFailureAsync) { SkipUnless = TransportRule.Ordered },
         new(
             "order-across-a-stop",
             "An instance that stops while it handles keeps its keys until it has finished, and a standby instance continues in order, so "
                 + "that a deployment never overtakes a handler.",
             StopAsync)
         {
-            SkipUnless = Rule.All(Rule.Ordered, Rule.Needs(
-                features => features.SharesSubscriptions,
-                "The instances of a service do not share subscriptions on this backend.")),
+            SkipUnless = TransportRule.All(TransportRule.Ordered, TransportRule.SharesSubscriptions),
         },
         new(
             "blocked-key-is-bounded",
             "Beyond a limit the events behind a failed one join the dead letters in order, so that one blocked key cannot fill the store.",
-            BlockedKeyAsync) { SkipUnless = Rule.Ordered },
+            BlockedKeyAsync) { SkipUnless = TransportRule.Ordered },
     ];
 
-    private static async Task OrderPerKeyAsync(ScenarioRun run)
+    private static async Task OrderPerKeyAsync(TransportRun run)
     {
         const int Keys = 16, Each = 20;
         var handled = new Ledger<(string Key, int Number)>();
@@ -40,7 +38,10 @@ internal static class OrderScenarios
         {
             var key = e.Number % Keys;
             Expect.Equal(1, Interlocked.Increment(ref inFlight[key]), $"the number of events of key {key} in a handler");
-            for (var work = (e.Number * 7919) % 5; work > 0; work--)
+
+            // The handlers take different times: events that are handled concurrently would end in another order.
+            var yields = (e.Number * 7919) % 5;
+            for (var i = 0; i < yields; i++)
             {
                 await Task.Yield();
             }
@@ -54,8 +55,8 @@ internal static class OrderScenarios
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % Keys}" });
         }
 
-        await handled.ReachAsync(Keys * Each, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Keys * Each, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Equal(0, node.Alerts.Items.Count, "the number of alerts");
         foreach (var key in handled.Items.GroupBy(item => item.Key))
         {
@@ -66,9 +67,10 @@ internal static class OrderScenarios
         }
     }
 
-    private static async Task OrderUnderFailureAsync(ScenarioRun run)
+    private static async Task OrderUnderFailureAsync(TransportRun run)
     {
-        var (handled, repaired) = (new Ledger<string>(), false);
+        var handled = new Ledger<string>();
+        var repaired = false;
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 2, delay: TimeSpan.FromMilliseconds(1))
             .Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
             {
@@ -88,12 +90,12 @@ internal static class OrderScenarios
 
         string[] keys = ["retried", "discarded", "recovers", "healthy"];
         await PublishAsync(0, 4);
-        await node.Alerts.ReachAsync(2, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(2, "an alert is raised");
         await PublishAsync(4, 6);
         await Expect.WithinAsync(Task.WhenAll(
-            handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"),
-            handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys continue");
-        await node.QuietAsync();
+            handled.WaitUntilAsync(Contains("healthy 5"), "healthy 5 is handled"),
+            handled.WaitUntilAsync(Contains("recovers 5"), "recovers 5 is handled")), "the other keys continue");
+        await node.WhenIdleAsync();
         ExpectKey(handled, "healthy", "0", "1", "2", "3", "4", "5");
         ExpectKey(handled, "recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");
         ExpectKey(handled, "retried", "0", "1 failed", "1 failed", "1 failed");
@@ -106,11 +108,11 @@ internal static class OrderScenarios
             await node.DeadLetters.DiscardAsync(letters.Single(letter => letter.Key == "discarded").Id, "tried out"),
             "the discard is accepted");
         await Expect.WithinAsync(Task.WhenAll(
-            handled.UntilAsync(Has("retried 5"), "retried 5 is handled"),
-            handled.UntilAsync(Has("discarded 5"), "discarded 5 is handled")), "the held back events follow");
+            handled.WaitUntilAsync(Contains("retried 5"), "retried 5 is handled"),
+            handled.WaitUntilAsync(Contains("discarded 5"), "discarded 5 is handled")), "the events behind the failed ones are handled");
         await PublishAsync(6, 7);
-        await handled.UntilAsync(items => keys.All(key => items.Contains($"{key} 6")), "later events of every key are handled");
-        await node.QuietAsync();
+        await handled.WaitUntilAsync(items => keys.All(key => items.Contains($"{key} 6")), "later events of every key are handled");
+        await node.WhenIdleAsync();
         ExpectKey(handled, "retried", "0", "1 failed", "1 failed", "1 failed", "1", "2", "3", "4", "5", "6");
         ExpectKey(handled, "discarded", "0", "1 failed", "1 failed", "1 failed", "2", "3", "4", "5", "6");
 
@@ -132,14 +134,15 @@ internal static class OrderScenarios
             handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]),
             $"the handled events for the key {key}");
 
-    private static async Task StopAsync(ScenarioRun run)
+    private static async Task StopAsync(TransportRun run)
     {
         const int Events = 5, Others = 100;
-        var (handled, others) = (new Ledger<string>(), new Ledger<int>());
+        var handled = new Ledger<string>();
+        var others = new Ledger<int>();
         var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var first = await run.StartAsync(Configure);
         await first.Bus.PublishAsync(new ParcelSent(0), new PublishOptions { Key = "k" });
-        await handled.ReachAsync(1, "the first event is begun");
+        await handled.WaitForCountAsync(1, "the first event begins");
         var second = await run.StartAsync(Configure);
         for (var i = 1; i < Events; i++)
         {
@@ -148,11 +151,11 @@ internal static class OrderScenarios
 
         var stopping = first.StopAsync();
 
-        // Handling these events takes so long that a standby instance that continues too early would be noticed.
+        // While these events are handled, a standby instance that continues too early would handle event 1.
         for (var i = 0; i < Others; i++)
         {
             await second.Bus.PublishAsync(new InvoicePaid(i));
-            await others.UntilAsync(items => items.Contains(i), $"another subscription handles event {i}");
+            await others.WaitUntilAsync(items => items.Contains(i), $"another subscription handles event {i}");
         }
 
         Expect.Sequence(
@@ -161,7 +164,7 @@ internal static class OrderScenarios
             "the events that were handled for the key while the instance that stops still handles its first event");
         finish.SetResult();
         await Expect.WithinAsync(stopping, "the first instance stops");
-        await handled.ReachAsync(2 * Events, "an event is begun or ended", TimeSpan.FromSeconds(60));
+        await handled.WaitForCountAsync(2 * Events, "an event begins or ends", TimeSpan.FromSeconds(60));
         Expect.Sequence(
             Enumerable.Range(0, Events).SelectMany(i => new[] { $"{i} begun", $"{i} ended" }),
             handled.Items,
@@ -178,12 +181,13 @@ internal static class OrderScenarios
 
                 handled.Add($"{e.Number} ended");
             }))
-            .Subscribe<InvoicePaid>("others", (e, _, _) => others.NoteAsync(e.Number));
+            .Subscribe<InvoicePaid>("others", (e, _, _) => others.RecordAsync(e.Number));
     }
 
-    private static async Task BlockedKeyAsync(ScenarioRun run)
+    private static async Task BlockedKeyAsync(TransportRun run)
     {
-        var (handled, repaired) = (new Ledger<int>(), false);
+        var handled = new Ledger<int>();
+        var repaired = false;
         var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0)
             .Configure(options => options.MaxParkedPerKey = 3)
             .Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
@@ -193,7 +197,7 @@ internal static class OrderScenarios
                     throw new InvalidOperationException("The handler fails on purpose.");
                 }
 
-                return handled.NoteAsync(e.Number);
+                return handled.RecordAsync(e.Number);
             })));
 
         for (var i = 0; i < 6; i++)
@@ -201,8 +205,9 @@ internal static class OrderScenarios
             await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "blocked" });
         }
 
-        await node.Alerts.ReachAsync(3, "an alert is raised");
-        await node.QuietAsync();
+        // Event 0 becomes a dead letter, 1 to 3 are parked behind it, and 4 and 5 become dead letters.
+        await node.Alerts.WaitForCountAsync(3, "an alert is raised");
+        await node.WhenIdleAsync();
         Expect.Equal(
             2,
             await node.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.KeyBlocked }),
@@ -211,10 +216,10 @@ internal static class OrderScenarios
 
         Volatile.Write(ref repaired, true);
         Expect.Equal(3, await node.DeadLetters.RetryAllAsync(), "the number of dead letters that are retried");
-        await handled.ReachAsync(6, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(6, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(Enumerable.Range(0, 6), handled.Items, "the order of the events of the key");
     }
 
-    private static Func<IReadOnlyList<string>, bool> Has(string item) => items => items.Contains(item);
+    private static Func<IReadOnlyList<string>, bool> Contains(string item) => items => items.Contains(item);
 }

@@ -11,23 +11,24 @@ internal static class PauseScenarios
         new(
             "pause-resume",
             "A paused subscription begins no event while others continue, shows in the health check, and loses nothing, "
-            + "so that an operator can stop a handler without stopping the service.",
+                + "so that an operator can stop a handler without stopping the service.",
             PauseAsync),
     ];
 
-    private static async Task PauseAsync(ScenarioRun run)
+    private static async Task PauseAsync(TransportRun run)
     {
         const int Count = 20;
-        var (paused, other) = (new Ledger<int>(), new Ledger<int>());
+        var paused = new Ledger<int>();
+        var other = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
             bus.Services.AddHealthChecks();
-            bus.Subscribe("paused", mail => run.OrderWherePossible(mail).On<ParcelSent>((e, _, _) => paused.NoteAsync(e.Number)))
-                .Subscribe<ParcelSent>("other", (e, _, _) => other.NoteAsync(e.Number));
+            bus.Subscribe("paused", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => paused.RecordAsync(e.Number)))
+                .Subscribe<ParcelSent>("other", (e, _, _) => other.RecordAsync(e.Number));
         });
         var subscriptions = node.Services.GetRequiredService<ISubscriptionManager>();
         await PublishAsync(0);
-        await paused.ReachAsync(1, "the event before the pause is handled");
+        await paused.WaitForCountAsync(1, "the event before the pause is handled");
 
         await subscriptions.PauseAsync("paused");
         await subscriptions.PauseAsync("paused");
@@ -36,7 +37,7 @@ internal static class PauseScenarios
             await PublishAsync(i);
         }
 
-        await other.ReachAsync(Count, "the other subscription handles an event during the pause");
+        await other.WaitForCountAsync(Count, "the other subscription handles an event during the pause");
         Expect.Sequence([0], paused.Items, "the events that a paused subscription handled");
         Expect.Sequence(
             [("other", false), ("paused", true)],
@@ -50,8 +51,8 @@ internal static class PauseScenarios
 
         await subscriptions.ResumeAsync("paused");
         await subscriptions.ResumeAsync("paused");
-        await paused.ReachAsync(Count, "an event is handled after the pause");
-        await node.QuietAsync();
+        await paused.WaitForCountAsync(Count, "an event is handled after the pause");
+        await node.WhenIdleAsync();
         Expect.Sequence(Enumerable.Range(0, Count), paused.Items.Order(), "the events that were handled in the end, each once");
         Expect.That(!(await subscriptions.ListAsync()).Any(info => info.IsPaused), "no subscription is paused in the end", "one is");
         var unknown = await Expect.ThrowsAsync<ArgumentException>(
@@ -61,6 +62,6 @@ internal static class PauseScenarios
             "an error that names the subscriptions",
             unknown.Message);
 
-        Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number, ""), new PublishOptions { Key = $"{number % 3}" });
+        Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { Key = $"{number % 3}" });
     }
 }

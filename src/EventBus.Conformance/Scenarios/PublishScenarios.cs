@@ -22,7 +22,9 @@ internal static class PublishScenarios
             "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.",
             RequiredSubscriberAsync)
         {
-            SkipUnless = Rule.Needs(features => features.ReportsUnrouted, "The backend does not report whether an event has a subscriber."),
+            SkipUnless = TransportRule.Needs(
+                features => features.ReportsUnrouted,
+                "The backend does not report whether an event has a subscriber."),
         },
         new(
             "oversized",
@@ -41,17 +43,17 @@ internal static class PublishScenarios
             PublishManyAsync),
     ];
 
-    private static async Task OutsideTheRunAsync(ScenarioRun run)
+    private static async Task OutsideTheRunAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = run.Make(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        var node = run.CreateNode(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
         var early = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelSent(1)),
             "a publish before the start is refused");
         Expect.Equal(PublishFailure.Rejected, early.Failure, "the kind of failure");
         await node.StartAsync(CancellationToken.None);
         await node.Bus.PublishAsync(new ParcelSent(2));
-        await handled.ReachAsync(1, "an event is handled");
+        await handled.WaitForCountAsync(1, "an event is handled");
         await node.StopAsync();
         foreach (var publish in new Func<Task>[]
         {
@@ -66,7 +68,7 @@ internal static class PublishScenarios
         Expect.Sequence([2], handled.Items, "the handled events");
     }
 
-    private static async Task NoSubscriberAsync(ScenarioRun run)
+    private static async Task NoSubscriberAsync(TransportRun run)
     {
         var node =
             await run.StartAsync(bus => bus.Subscribe<ParcelSent>("other", (_, _, _) => Task.CompletedTask).Publishes<ParcelForgotten>());
@@ -87,14 +89,14 @@ internal static class PublishScenarios
             "a warning that names the event");
     }
 
-    private static async Task RequiredSubscriberAsync(ScenarioRun run)
+    private static async Task RequiredSubscriberAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
             bus.Event<ParcelForgotten>().RequireSubscriber();
             bus.Event<ParcelSent>().RequireSubscriber();
-            bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
+            bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number));
         });
         var alone = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(new ParcelForgotten(1)),
@@ -105,43 +107,47 @@ internal static class PublishScenarios
             "a list published without a subscriber is an error");
         Expect.Equal(PublishFailure.NoSubscriber, many.Items[0]?.Failure, "the kind of failure of the item");
         await node.Bus.PublishAsync(new ParcelSent(1));
-        await handled.ReachAsync(1, "an event with a subscriber is handled");
+        await handled.WaitForCountAsync(1, "an event with a subscriber is handled");
     }
 
-    private static async Task OversizedAsync(ScenarioRun run)
+    private static async Task OversizedAsync(TransportRun run)
     {
         const int Warn = 1_000, Limit = 4_000;
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (Warn, Limit))
-            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Note!.Length)));
-        var frame = JsonSerializer.SerializeToUtf8Bytes(new ParcelSent(0, ""), ConformanceJson.Default.ParcelSent).Length;
+        var node = await run.StartAsync(bus => bus.Configure(options =>
+            {
+                options.WarnBodyBytes = Warn;
+                options.MaxBodyBytes = Limit;
+            })
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Note!.Length)));
+        var sizeWithoutNote = JsonSerializer.SerializeToUtf8Bytes(new ParcelSent(0, ""), ConformanceJson.Default.ParcelSent).Length;
 
         await node.Bus.PublishAsync(OfSize(Warn));
-        Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings up to the size that is warned of");
+        Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings up to the size above which the bus warns");
         await node.Bus.PublishAsync(OfSize(Warn + 1));
         await node.Bus.PublishAsync(OfSize(Limit - 1));
         await node.Bus.PublishAsync(OfSize(Limit));
-        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings above it");
+        Expect.Equal(1, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings after three larger events");
         var refused = await Expect.ThrowsAsync<PublishException>(
             () => node.Bus.PublishAsync(OfSize(Limit + 1)),
             "one byte above the limit is refused");
         Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         Expect.That(refused.Message.Contains("4,000", StringComparison.Ordinal), "a message that names the limit", refused.Message);
-        await handled.ReachAsync(4, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(4, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
-            new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - frame),
+            new[] { Warn, Warn + 1, Limit - 1, Limit }.Select(size => size - sizeWithoutNote),
             handled.Items.Order(),
-            "the lengths that were handled");
+            "the lengths of the notes that were handled");
 
-        ParcelSent OfSize(int bytes) => new(0, new string('x', bytes - frame));
+        ParcelSent OfSize(int bytes) => new(0, new string('x', bytes - sizeWithoutNote));
     }
 
-    private static async Task BadOptionsAsync(ScenarioRun run)
+    private static async Task BadOptionsAsync(TransportRun run)
     {
         var handled = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
-        PublishOptions[] bad =
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
+        PublishOptions[] invalid =
         [
             With("ce-id", "1"),
             With("CE-Type", "1"),
@@ -158,11 +164,11 @@ internal static class PublishScenarios
             new() { CorrelationId = "null\0" },
             new() { Timeout = TimeSpan.Zero },
         ];
-        foreach (var options in bad)
+        foreach (var options in invalid)
         {
             var refused = await Expect.ThrowsAsync<PublishException>(
                 () => node.Bus.PublishAsync(new ParcelSent(1), options),
-                "bad options are refused");
+                "invalid options are refused");
             Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         }
 
@@ -173,40 +179,41 @@ internal static class PublishScenarios
             CorrelationId = new string('c', 128),
             Headers = new Dictionary<string, string> { [new string('x', 64)] = new string('x', 1_024) }
         });
-        await handled.ReachAsync(1, "an event with options of exactly the limits is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(1, "an event with options of exactly the limits is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence([2], handled.Items, "the handled events");
 
         static PublishOptions With(string name, string value) => new() { Headers = new Dictionary<string, string> { [name] = value } };
     }
 
-    private static async Task PublishManyAsync(ScenarioRun run)
+    private static async Task PublishManyAsync(TransportRun run)
     {
         const int Count = 600;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus =>
         {
-            bus.Configure(options => options.MaxBodyBytes = 4_000).Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
+            bus.Configure(options => options.MaxBodyBytes = 4_000).Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number));
             bus.Event<ParcelSent>().KeyedBy(e => $"key-{e.Number % 3}");
         });
 
         await node.Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(i => new ParcelSent(i))]);
-        await handled.ReachAsync(Count, "an event is handled");
+        await handled.WaitForCountAsync(Count, "an event is handled");
         Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "the handled events of a list");
 
+        // Item 3 is oversized. Item 6 has the same key, so it is not sent.
         var mixed = Enumerable.Range(Count, 9).Select(i => new ParcelSent(i, i == Count + 3 ? new string('x', 5_000) : null)).ToList();
         var failure = await Expect.ThrowsAsync<PublishManyException>(
             () => node.Bus.PublishManyAsync(mixed),
-            "a list with a bad item fails");
+            "a list with an oversized item fails");
         Expect.Sequence<PublishFailure?>(
             [null, null, null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null, null],
             failure.Items.Select(item => item?.Failure),
             "the report of the items");
-        await handled.ReachAsync(Count + 7, "an event is handled");
-        await node.QuietAsync();
+        await handled.WaitForCountAsync(Count + 7, "an event is handled");
+        await node.WhenIdleAsync();
         Expect.Sequence(
             [0, 1, 2, 4, 5, 7, 8],
             handled.Items.Skip(Count).Select(number => number - Count).Order(),
-            "the handled events of a list whose item 3 was refused");
+            "the handled items of a list whose item 3 was refused");
     }
 }

@@ -12,17 +12,17 @@ internal static class VersionScenarios
             UpcastingAsync),
     ];
 
-    private static async Task UpcastingAsync(ScenarioRun run)
+    private static async Task UpcastingAsync(TransportRun run)
     {
         var handled = new Ledger<(decimal Kilograms, int Version)>();
         var node = await run.StartAsync(bus => bus.Upcast<ParcelWeighedV1, ParcelWeighedV2>(old => new ParcelWeighedV2(old.Grams / 1000m))
-            .Subscribe<ParcelWeighedV2>("scale", (e, context, _) => handled.NoteAsync((e.Kilograms, context.EventVersion))));
+            .Subscribe<ParcelWeighedV2>("scale", (e, context, _) => handled.RecordAsync((e.Kilograms, context.EventVersion))));
         await node.Bus.PublishAsync(new ParcelWeighedV1(1500));
         await node.Bus.PublishAsync(new ParcelWeighedV2(2.5m));
-        await handled.ReachAsync(2, "an event is handled");
+        await handled.WaitForCountAsync(2, "an event is handled");
         Expect.Sequence(
             [(1.5m, 1), (2.5m, 2)],
             handled.Items.Order(),
-            "the events that the handler of version 2 got, with the version that was published");
+            "the events that the handler of version 2 received, with the version that was published");
     }
 }

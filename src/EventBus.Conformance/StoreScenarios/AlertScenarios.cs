@@ -31,11 +31,12 @@ internal static class AlertScenarios
             run.Dead("3") with { NeedsAlert = true, Envelope = Sample.Event("3", "invoice.paid") },
             run.Dead("4") with { NeedsAlert = true });
         var first = await ClaimAsync(0, 2, "1", "3");
-        var found = await run.DeadLetters.FindAsync("mail~3", default);
-        Expect.Equal(new PendingAlert("mail~3", found!.Number, "mail", "invoice.paid"), first[1], "the alert");
+        var third = await run.DeadLetters.FindAsync("mail~3", default);
+        Expect.Equal(new PendingAlert("mail~3", third!.Number, "mail", "invoice.paid"), first[1], "the alert");
         await ClaimAsync(0, 2, "4");
         await ClaimAsync(59, 2);
 
+        // The alert of 1 is sent. The leases of the others end at 60 s.
         await run.DeadLetters.MarkAlertedAsync([first[0]], default);
         await run.RecordAsync(run.Dead("5") with { NeedsAlert = true });
         var again = await ClaimAsync(61, 10, "3", "4", "5");
@@ -53,7 +54,7 @@ internal static class AlertScenarios
             Expect.Sequence(
                 expected.Select(id => $"mail~{id}"),
                 claimed.Select(alert => alert.Id),
-                $"the alerts to be sent after {at} s, at most {max}");
+                $"the alerts that are claimed after {at} s, at most {max}");
             return claimed;
         }
     }
@@ -87,6 +88,6 @@ internal static class AlertScenarios
         Expect.Equal(
             (Count, Count),
             (ids.Count, ids.Distinct().Count()),
-            "the number of alerts that two instances got, and of different ones");
+            "the number of alerts that two instances received, and of different ones");
     }
 }

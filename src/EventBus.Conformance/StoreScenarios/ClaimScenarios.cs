@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Tests claims: a due entry is returned once, to the holder of its claim.</summary>
+/// <summary>Tests claims: a due entry is returned once, to the owner of its claim.</summary>
 internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -19,7 +19,7 @@ internal static class ClaimScenarios
             SettledClaimAsync) { SkipUnless = StoreRule.Failures },
         new(
             "expired-claim",
-            "An entry whose claim expires is due again with a higher claim number and is marked as interrupted, and the previous holder "
+            "An entry whose claim expires is due again with a higher claim number and is marked as interrupted, and the previous owner "
                 + "can change nothing, so that a crash loses nothing.",
             ExpiredClaimAsync)
         {
@@ -27,7 +27,7 @@ internal static class ClaimScenarios
         },
         new(
             "renewed-claim",
-            "A renewed claim is not passed to another instance, and the holder of a lost claim is informed, so that a long handler keeps "
+            "A renewed claim is not passed to another instance, and the owner of a lost claim is informed, so that a long handler keeps "
                 + "its event.",
             RenewedClaimAsync)
         {
@@ -57,31 +57,31 @@ internal static class ClaimScenarios
             both.Entries.All(entry => entry is { Attempts: 2, Claim: > 0, WasInterrupted: false }),
             "claimed entries with their attempt counted and a claim number",
             string.Join(", ", both.Entries));
-        Expect.That(both.NextDue <= run.Now, "the next time is now, because more is due", both.NextDue);
+        Expect.That(both.NextDue <= run.Now, "the next due time is not later than now, because more is due", both.NextDue);
 
         var rest = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
         Expect.Sequence(["mail~c"], rest.Entries.Select(entry => entry.Id), "the entries that are left to claim");
-        Expect.Equal(run.In(9), rest.NextDue, "the next time");
+        Expect.Equal(run.In(9), rest.NextDue, "the next due time");
         var none = await run.Failures.ClaimDueAsync(["stock", "unknown"], run.Now, StoreRun.Lease, 2, default);
         Expect.That(
-            none.Entries.Count == 0 && !(none.NextDue <= run.Now),
-            "nothing, and no next time because of what is due for others",
-            $"{none.Entries.Count} entries, {none.NextDue}");
+            none.Entries.Count == 0 && (none.NextDue is null || none.NextDue > run.Now),
+            "nothing, and no next due time because of entries that are due for other subscriptions",
+            $"{none.Entries.Count} entries, next due {none.NextDue:O}");
         Expect.Equal(
             0,
             (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count,
-            "the entries claimed for no subscription");
+            "the number of entries that are claimed for no subscription");
         Expect.Sequence(
             ["loyalty~g"],
             (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id),
-            "the entries that were not claimed for another subscription");
+            "the entries of a subscription that was not asked for before");
     }
 
     private static async Task SettledClaimAsync(StoreRun run)
     {
         await run.RecordAsync(run.Waiting("1"), run.Waiting("2"));
         var held = await run.ClaimAsync();
-        Expect.Sequence([], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost while they are held");
+        Expect.Sequence([], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost while all are held");
         var first = held[0];
         await run.Failures.CompleteAsync(first, default);
         Expect.Sequence(
@@ -93,8 +93,8 @@ internal static class ClaimScenarios
         await run.RecordAsync(run.Waiting("1"));
         var second = await run.ClaimOneAsync("1");
         Expect.That(second.Claim > first.Claim, $"a claim number above {first.Claim} for the same event and subscription", second.Claim);
-        await ExpectNoEffectAsync(run, first);
-        Expect.Sequence([], await run.Failures.RenewAsync([second], run.In(60), default), "the claims that are lost while they are held");
+        await ExpectLostClaimHasNoEffectAsync(run, first);
+        Expect.Sequence([], await run.Failures.RenewAsync([second], run.In(60), default), "the claims that are lost while all are held");
         await run.Failures.CompleteAsync(second, default);
         await run.Failures.CompleteAsync(held[1], default);
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
@@ -114,8 +114,8 @@ internal static class ClaimScenarios
             second.WasInterrupted && second.Attempts == first.Attempts && second.Claim > first.Claim,
             $"an interrupted entry with its earlier attempts and a claim above {first.Claim}",
             second);
-        await ExpectNoEffectAsync(run, first);
-        Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while they are held");
+        await ExpectLostClaimHasNoEffectAsync(run, first);
+        Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while all are held");
         Expect.That(!await run.Failures.BeginAsync(first with { Attempts = 9 }, default), "an owner that lost its claim counts no attempt");
         for (var call = 1; call <= 2; call++)
         {
@@ -127,20 +127,18 @@ internal static class ClaimScenarios
         var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
         Expect.That(
             third.WasInterrupted && third.Attempts == second.Attempts + 1 && third.Concurrent == 1,
-            "the attempt that was counted, once, and that it was a concurrent one",
+            "an interrupted entry with one more attempt, which was a concurrent one",
             third);
-        second = third;
-
         Expect.That(
-            await other.RecordAsync(second with { DueAt = run.In(200), Concurrent = 0 }, default),
-            "the new holder replaces the entry");
+            await other.RecordAsync(third with { DueAt = run.In(200), Concurrent = 0 }, default),
+            "the new owner replaces the entry");
         var last = await run.ClaimOneAsync("1", 200);
         Expect.That(
-            !last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim,
+            !last.WasInterrupted && last.Concurrent == 0 && last.Claim > third.Claim,
             "an entry that is no longer interrupted, because its last claim was settled",
             last);
 
-        // A holder may settle an entry after its lease, as long as no other instance has claimed it.
+        // An owner may settle an entry after its lease has ended, as long as no other instance has claimed it.
         Expect.That(
             await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default),
             "an owner whose lease expired settles an entry that no other instance has claimed");
@@ -153,14 +151,14 @@ internal static class ClaimScenarios
         Expect.Sequence(
             [],
             await run.Failures.RenewAsync([held[0], held[1]], run.In(300), default),
-            "the claims that are lost while they are held");
+            "the claims that are lost while all are held");
         var taken = await run.ClaimOneAsync("3", 61);
         Expect.Sequence(
             ["mail~3"],
             await run.Failures.RenewAsync(held, run.In(400), default),
             "the claims that are lost after one was taken over");
         Expect.Sequence([], await run.Failures.RenewAsync([taken], run.In(400), default), "the claims that the new owner has lost");
-        await run.ExpectDueAsync([], "while all are renewed", 399);
+        await run.ExpectDueAsync([], "while all claims are renewed", 399);
         Expect.Sequence(
             ["1", "2", "3"],
             (await run.ClaimAsync(401)).Select(entry => entry.Envelope.Id).Order(),
@@ -176,13 +174,13 @@ internal static class ClaimScenarios
         const int Count = 200;
         KeyedFailureStore[] instances = [run.Failures, await run.OpenSecondFailureStoreAsync()];
         await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Waiting($"{i}", -i, i % 3 == 0 ? $"line {i}" : null))]);
-        var got = new ConcurrentBag<string>();
+        var received = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
 
         Expect.Sequence(
             Enumerable.Range(0, Count),
-            got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
-            "the entries that eight workers on two instances got");
+            received.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
+            "the entries that eight workers on two instances received");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
 
         async Task WorkAsync(KeyedFailureStore store)
@@ -194,7 +192,7 @@ internal static class ClaimScenarios
                 claimed = await store.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 7, default);
                 foreach (var entry in claimed.Entries)
                 {
-                    got.Add(entry.Envelope.Id);
+                    received.Add(entry.Envelope.Id);
                     await store.CompleteAsync(entry, default);
                 }
             }
@@ -202,14 +200,16 @@ internal static class ClaimScenarios
         }
     }
 
-    /// <summary>Expects that the holder of a lost claim cannot change the entry.</summary>
-    private static async Task ExpectNoEffectAsync(StoreRun run, FailedEvent lost)
+    /// <summary>Expects that the owner of a lost claim cannot change the entry.</summary>
+    private static async Task ExpectLostClaimHasNoEffectAsync(StoreRun run, FailedEvent lost)
     {
         var before = await run.Failures.CountAsync(default);
         await run.Failures.CompleteAsync(lost, default);
         Expect.That(
             !await run.Failures.RecordAsync(lost with { Status = FailedEventStatus.Dead }, default),
             "a record under a lost claim is refused");
+
+        // An event that is stored already counts as deferred, but its entry does not change.
         Expect.Equal(
             DeferOutcome.Deferred,
             await run.Failures.DeferAsync(run.Deferred(lost.Envelope.Id, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default),

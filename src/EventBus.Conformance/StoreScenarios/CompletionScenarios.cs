@@ -40,7 +40,7 @@ internal static class CompletionScenarios
     private static async Task CompletedAgainAsync(StoreRun run)
     {
         var claim = await run.ClaimKeyAsync(Key);
-        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the holder completes");
+        Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default), "the owner completes");
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, run.Done("a"), default),
             "the same call again gets the same answer");
@@ -65,10 +65,12 @@ internal static class CompletionScenarios
         var claim = await run.ClaimKeyAsync(Key);
         Expect.That(
             await run.Processed.CompleteAsync(Key, claim.FencingToken, new Completion(Sample.Envelopes, [], run.In(3_600)), default),
-            "the holder completes");
-        for (var i = 0; i < 2; i++)
+            "the owner completes");
+
+        // The second time is after the lease of the claim.
+        foreach (var at in new[] { 0, 100 })
         {
-            var again = await other.ClaimAsync(Key, 0, run.In(i * 100), StoreRun.Lease, default);
+            var again = await other.ClaimAsync(Key, 0, run.In(at), StoreRun.Lease, default);
             Expect.Equal((ProcessedState.Done, 0L), (again.State, again.FencingToken), "the answer to a redelivery");
             Expect.Equal(Sample.Envelopes.Count, again.Outbox.Count, "the number of events that are left to send");
             foreach (var (expected, actual) in Sample.Envelopes.Zip(again.Outbox))
@@ -94,12 +96,12 @@ internal static class CompletionScenarios
         Expect.Equal(
             0,
             await run.Processed.SweepAsync(run.In(-1), 100, default),
-            "the number of entries that are removed before any retention has ended");
+            "the number of keys that are removed before any retention has ended");
         Expect.Equal(
             2,
             await run.Processed.SweepAsync(run.In(3.5), 2, default),
-            "the number of entries that are removed with a limit of 2");
-        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "the number of entries that are left to remove");
+            "the number of keys that are removed with a limit of 2");
+        Expect.Equal(2, await run.Processed.SweepAsync(run.In(3.5), 100, default), "the number of keys that are left to remove");
         Expect.Equal(4, await run.Processed.CountAsync(default), "the number of keys after the sweep");
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "4"));
         await run.ExpectKeyAsync(ProcessedState.Done, key: new ProcessedKey("mail", "unsent"));
@@ -109,14 +111,17 @@ internal static class CompletionScenarios
         Expect.Equal(
             1,
             await run.Processed.SweepAsync(run.In(3.5), 100, default),
-            "the number of entries that are removed once all events were sent");
-        foreach (var forgotten in new[] { "0", "unsent" })
+            "the number of keys that are removed once all events were sent");
+
+        // Keys that were removed are new again.
+        foreach (var removed in new[] { "0", "unsent" })
         {
-            await run.ClaimKeyAsync(new ProcessedKey("mail", forgotten));
+            await run.ClaimKeyAsync(new ProcessedKey("mail", removed));
         }
 
-        await run.Processed.SweepAsync(run.In(2 * 24 * 3_600), 100, default);
-        Expect.Equal(0, await run.Processed.CountAsync(default), "the number of keys after a sweep long after the last lease has ended");
+        const int TwoDays = 2 * 24 * 3_600;
+        await run.Processed.SweepAsync(run.In(TwoDays), 100, default);
+        Expect.Equal(0, await run.Processed.CountAsync(default), "the number of keys after a sweep a day after the last lease has ended");
 
         async Task CompleteAsync(string id, double keep, string[] outbox)
         {
@@ -131,57 +136,65 @@ internal static class CompletionScenarios
     private static async Task TransactionAsync(StoreRun run)
     {
         var claim = await run.ClaimKeyAsync(Key);
-        var created = await run.ClaimKeyAsync(new ProcessedKey("mail", "table"));
-        Expect.That(await run.Processed.CompleteAsync(
-            new ProcessedKey("mail", "table"),
-            created.FencingToken,
-            With(Sql("CREATE TABLE effects (id INTEGER)")),
-            default), "an effect makes a table");
+        var tableKey = new ProcessedKey("mail", "table");
+        var tableClaim = await run.ClaimKeyAsync(tableKey);
+        Expect.That(
+            await run.Processed.CompleteAsync(
+                tableKey,
+                tableClaim.FencingToken,
+                WithEffects(Execute("CREATE TABLE effects (id INTEGER)")),
+                default),
+            "an effect creates a table");
 
         var broken = await Expect.ThrowsAsync<EffectException>(
             () => run.Processed.CompleteAsync(
                 Key,
                 claim.FencingToken,
-                With(Insert, (_, _) => throw new InvalidOperationException("on purpose")),
-                default).AsTask(), "an effect that fails ends the commit");
+                WithEffects(Insert, (_, _) => throw new InvalidOperationException("on purpose")),
+                default).AsTask(), "an effect that fails prevents the commit");
         Expect.Equal("on purpose", broken.InnerException?.Message, "the cause of the exception");
-        Expect.Equal(0, await CountAsync("broken"), "the number of effects after one failed");
+        Expect.Equal(0, await CountEffectsAsync("broken"), "the number of effects after one failed");
         await run.ExpectKeyAsync(ProcessedState.InProgress, 0);
 
         Expect.That(
-            !await run.Processed.CompleteAsync(Key, claim.FencingToken + 1, With(Insert), default),
-            "an owner without the claim cannot complete");
-        Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
+            !await run.Processed.CompleteAsync(Key, claim.FencingToken + 1, WithEffects(Insert), default),
+            "a caller with another fencing token cannot complete");
+        Expect.Equal(0, await CountEffectsAsync("lost"), "the number of effects after a completion was refused");
         for (var i = 0; i < 2; i++)
         {
-            Expect.That(await run.Processed.CompleteAsync(Key, claim.FencingToken, With(Insert, Insert), default), "the holder completes");
-            Expect.Equal(2, await CountAsync($"done {i}"), "the number of effects of one completion, also when it is called again");
+            Expect.That(
+                await run.Processed.CompleteAsync(Key, claim.FencingToken, WithEffects(Insert, Insert), default),
+                "the owner completes");
+            Expect.Equal(2, await CountEffectsAsync($"done {i}"), "the number of effects of one completion, also when it is called again");
         }
 
         await run.ExpectKeyAsync(ProcessedState.Done, 0);
 
-        Completion With(params Func<DbTransaction, CancellationToken, Task>[] effects) => run.Done() with { Effects = effects };
+        Completion WithEffects(params Func<DbTransaction, CancellationToken, Task>[] effects) => run.Done() with { Effects = effects };
 
-        Func<DbTransaction, CancellationToken, Task> Sql(string text, Action<object?>? result = null) =>
+        Func<DbTransaction, CancellationToken, Task> Execute(string text, Action<object?>? result = null) =>
             async (transaction, cancellationToken) =>
             {
                 await using var command = transaction.Connection!.CreateCommand();
-                (command.Transaction, command.CommandText) = (transaction, text);
+                command.Transaction = transaction;
+                command.CommandText = text;
                 var value = await command.ExecuteScalarAsync(cancellationToken);
                 result?.Invoke(value);
             };
 
         Task Insert(DbTransaction transaction, CancellationToken cancellationToken) =>
-            Sql("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
+            Execute("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
 
-        async Task<int> CountAsync(string id)
+        // Counts the effects by an effect of another key, whose id is given.
+        async Task<int> CountEffectsAsync(string id)
         {
             var count = -1;
             var key = new ProcessedKey("mail", id);
-            var counting = await run.ClaimKeyAsync(key);
-            await run.Processed.CompleteAsync(key, counting.FencingToken, With(Sql(
+            var claimOfCount = await run.ClaimKeyAsync(key);
+            var query = Execute(
                 "SELECT COUNT(*) FROM effects",
-                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture))), default);
+                value => count = Convert.ToInt32(value, System.Globalization.CultureInfo.InvariantCulture));
+            await run.Processed.CompleteAsync(key, claimOfCount.FencingToken, WithEffects(query), default);
             return count;
         }
     }

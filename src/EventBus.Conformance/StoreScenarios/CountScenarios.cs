@@ -27,55 +27,28 @@ internal static class CountScenarios
     private static async Task CountedAttemptsAsync(StoreRun run)
     {
         var other = await run.OpenSecondFailureStoreAsync();
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first attempt that is counted");
-        Expect.Equal<int?>(
-            3,
-            (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts,
-            "the next one, on another instance");
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one of another subscription");
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one of another event");
+        await run.ExpectAttemptAsync(2, "mail", "1", "the first attempt that is counted");
+        await run.ExpectAttemptAsync(3, "mail", "1", "the next one, on another instance", other);
+        await run.ExpectAttemptAsync(2, "stock", "1", "the first one of another subscription");
+        await run.ExpectAttemptAsync(2, "mail", "2", "the first one of another event");
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         await run.Failures.ForgetAttemptsAsync("mail", "never counted", default);
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first one after the event was handled");
-        Expect.Equal<int?>(
-            3,
-            (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the second one of the other subscription");
+        await run.ExpectAttemptAsync(2, "mail", "1", "the first one after the event was handled");
+        await run.ExpectAttemptAsync(3, "stock", "1", "the second one of the other subscription");
 
         await run.RecordAsync(run.Dead("1"));
-        Expect.Equal<int?>(
-            null,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the attempt of an event that is kept");
+        await run.ExpectAttemptAsync(null, "mail", "1", "the attempt of an event that is stored as an entry");
         await run.DeadLetters.DiscardAsync("mail~1", default);
-        Expect.Equal<int?>(
-            2,
-            (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
+        await run.ExpectAttemptAsync(2, "mail", "1", "the first one after the entry was discarded, because recording removed the count");
 
-        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync(
-            "mail",
-            "at once",
-            new AttemptCount(1, 0),
-            run.Now,
-            default).AsTask()));
+        KeyedFailureStore[] instances = [run.Failures, other];
+        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i =>
+            instances[i % 2].CountAttemptAsync("mail", "at once", new AttemptCount(1, 0), run.Now, default).AsTask()));
         Expect.Sequence(
             Enumerable.Range(2, 20),
             counted.Select(count => count?.Attempts ?? 0).Order(),
-            "the count after 20 attempts at once");
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted attempts are none");
+            "the numbers of 20 attempts at once");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted attempts are not entries");
     }
 
     private static async Task ConcurrentAttemptsAsync(StoreRun run)
@@ -98,7 +71,7 @@ internal static class CountScenarios
             await CountAsync(other, new AttemptCount(0, 1)),
             "the count after that attempt became a concurrent one");
         Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "a concurrent attempt");
-        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
+        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count that another instance reads");
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
 
@@ -123,9 +96,10 @@ internal static class CountScenarios
         await run.Failures.CompleteAsync(claimed, default);
         await ExpectAsync(6, 1, 2, 3, 4);
 
-        async Task ExpectAsync(long held, params long[] due)
+        // Expects the number of all entries, and of those that are due after 0, 10, 30 and 40 s.
+        async Task ExpectAsync(long all, params long[] due)
         {
-            Expect.Equal(held, await run.Failures.CountAsync(default), "the number of entries");
+            Expect.Equal(all, await run.Failures.CountAsync(default), "the number of entries");
             foreach (var (seconds, expected) in new[] { 0, 10, 30, 40 }.Zip(due))
             {
                 Expect.Equal(

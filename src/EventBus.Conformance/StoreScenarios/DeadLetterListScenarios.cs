@@ -22,7 +22,7 @@ internal static class DeadLetterListScenarios
             "dead-letter-places",
             "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
                 + "memory, each once.",
-            PlacesAsync) { SkipUnless = StoreRule.Failures },
+            ListIdsAsync) { SkipUnless = StoreRule.Failures },
         new(
             "unread-bytes",
             "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
@@ -45,7 +45,7 @@ internal static class DeadLetterListScenarios
                 run.Dead($"paid-{i}", reason: DeadLetterReason.KeyBlocked) with { Envelope = Sample.Event($"paid-{i}", "invoice.paid") });
         }
 
-        await run.RecordAsync(run.Waiting("alive"), run.Waiting("1") with { Subscription = "mail.b" });
+        await run.RecordAsync(run.Waiting("waiting"), run.Waiting("1") with { Subscription = "mail.b" });
         await ExpectAsync(
             ["mail~paid-2", "stock~2", "mail~2", "mail~paid-1", "stock~1", "mail~1", "mail~paid-0", "stock~0", "mail~0"],
             new DeadLetterFilter());
@@ -100,8 +100,8 @@ internal static class DeadLetterListScenarios
                 break;
             }
 
-            // Discards a dead letter of this page, lets another one fail again, discards the one at which the next page
-            // starts, and adds a new one.
+            // Discards a dead letter of this page, lets another one fail again, discards the one before which the next
+            // page starts, and adds a new one.
             filter = filter with { Before = letters[^1].Number };
             await run.DeadLetters.DiscardAsync(letters[0].Id, default);
             await run.DeadLetters.RetryAsync(letters[1].Id, run.Now, default);
@@ -117,11 +117,14 @@ internal static class DeadLetterListScenarios
             "the dead letters on the pages while some were added and removed");
     }
 
-    private static async Task PlacesAsync(StoreRun run)
+    private static async Task ListIdsAsync(StoreRun run)
     {
-        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0
-            ? DeadLetterReason.HandlerFailed
-            : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
+        for (var i = 0; i < 6; i++)
+        {
+            await run.RecordAsync(run.Dead($"{i}", reason: i % 2 == 0 ? DeadLetterReason.HandlerFailed : DeadLetterReason.Unreadable));
+        }
+
+        await run.RecordAsync(run.Dead("0") with { Subscription = "stock" }, run.Waiting("waiting"));
         var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse()
             .Select(dead => (dead.Id, dead.Number))
             .ToList();
@@ -156,46 +159,44 @@ internal static class DeadLetterListScenarios
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
             Expect.Sequence(
                 expected,
-                (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id),
+                (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(found => found.Id),
                 $"the ids for {filter}");
     }
 
     private static async Task UnreadAsync(StoreRun run)
     {
-        const int Above = 64 * 1024;
+        const int Threshold = 64 * 1024;
         await run.RecordAsync(
-            Large("1", Above + 1, DeadLetterReason.Unreadable),
-            Large("2", Above + 2, DeadLetterReason.TooLarge),
-            Large("3", Above + 3, DeadLetterReason.UnknownEvent),
-            Large("small", Above, DeadLetterReason.Unreadable),
-            Large("read", Above + 100, DeadLetterReason.HandlerFailed),
-            Large("1", Above + 1_000, DeadLetterReason.Unreadable) with { Subscription = "mail.b" },
-            Large("alive", Above + 100, DeadLetterReason.Unreadable) with { Status = FailedEventStatus.Waiting, DueAt = run.In(100) });
-        await ExpectAsync((3 * Above) + 6, "mail", "at first");
-        await ExpectAsync(Above + 1_000, "mail.b", "at first");
+            Large("1", Threshold + 1, DeadLetterReason.Unreadable),
+            Large("2", Threshold + 2, DeadLetterReason.TooLarge),
+            Large("3", Threshold + 3, DeadLetterReason.UnknownEvent),
+            Large("small", Threshold, DeadLetterReason.Unreadable),
+            Large("read", Threshold + 100, DeadLetterReason.HandlerFailed),
+            Large("1", Threshold + 1_000, DeadLetterReason.Unreadable) with { Subscription = "mail.b" },
+            Large("waiting", Threshold + 1, DeadLetterReason.Unreadable) with { Status = FailedEventStatus.Waiting, DueAt = run.In(100) });
+        await ExpectAsync((3 * Threshold) + 6, "mail", "at first");
+        await ExpectAsync(Threshold + 1_000, "mail.b", "at first");
         await ExpectAsync(0, "stock", "at first");
 
         await run.DeadLetters.DiscardAsync("mail~1", default);
         await run.DeadLetters.RetryAsync("mail~2", run.Now, default);
-        await ExpectAsync(Above + 3, "mail", "after one was discarded and one retried");
+        await ExpectAsync(Threshold + 3, "mail", "after one was discarded and one retried");
         await run.Failures.RecordAsync(
             await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge },
             default);
-        await ExpectAsync((2 * Above) + 5, "mail", "after one became a dead letter again");
+        await ExpectAsync((2 * Threshold) + 5, "mail", "after one became a dead letter again");
 
         FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
             run.Dead(id, reason: reason) with
             {
-                Envelope = new Envelope(
-                new EnvelopeAttributes { Id = id, Name = "order.placed" },
-                new byte[bytes])
+                Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed" }, new byte[bytes])
             };
 
         async Task ExpectAsync(long expected, string subscription, string when) =>
             Expect.Equal(
                 expected,
-                await run.DeadLetters.MeasureUnreadableAsync(subscription, Above, default),
-                $"the bytes of unread bodies of {subscription} {when}");
+                await run.DeadLetters.MeasureUnreadableAsync(subscription, Threshold, default),
+                $"the total bytes of the large unread bodies of {subscription} {when}");
     }
 
     private static async Task FindAsync(StoreRun run)

@@ -29,11 +29,13 @@ internal static class GuardScenarios
     private static async Task StateAsync(StoreRun run)
     {
         var other = await run.OpenSecondFailureStoreAsync();
-        await ExpectAsync(0, null);
+        Expect.Equal(default, await run.Failures.GetOrderAsync("mail", Key, default), "the state of a key before an event was settled");
         await run.Failures.AdvanceAsync("mail", Key, null, run.Now, default);
         var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
         Expect.That(stamp > 0, "a stamp above 0 after an event was settled", stamp);
-        foreach (var (next, position) in new (long, long)[]
+
+        // The number of a settled event, and the position of the key after it.
+        foreach (var (number, position) in new (long, long)[]
         {
             (5, 5),
             (3, 5),
@@ -44,7 +46,7 @@ internal static class GuardScenarios
             (long.MaxValue - 1, long.MaxValue - 1)
         })
         {
-            await other.AdvanceAsync("mail", Key, next, run.Now, default);
+            await other.AdvanceAsync("mail", Key, number, run.Now, default);
             stamp = await ExpectAsync(stamp + 1, position);
         }
 
@@ -57,14 +59,11 @@ internal static class GuardScenarios
             Expect.Equal(-7, (await run.Failures.GetOrderAsync(subscription, key, default)).Position, $"the position of the key '{key}'");
         }
 
-        async Task<long> ExpectAsync(long atLeast, long? position)
+        async Task<long> ExpectAsync(long minStamp, long? position)
         {
             var state = await run.Failures.GetOrderAsync("mail", Key, default);
             Expect.Equal(position, state.Position, "the position of the key");
-            Expect.That(
-                atLeast == 0 ? state.Stamp == 0 : state.Stamp >= atLeast,
-                $"a stamp of {(atLeast == 0 ? "0" : $"{atLeast} or more")}",
-                state.Stamp);
+            Expect.That(state.Stamp >= minStamp, $"a stamp of {minStamp} or more", state.Stamp);
             return state.Stamp;
         }
     }
@@ -74,33 +73,30 @@ internal static class GuardScenarios
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("1", Key, due: 30), 0, 2);
         await run.Failures.AdvanceAsync("mail", Key, 1, run.Now, default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("1"), default);
-        var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
+        var current = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
         await ExpectAsync(DeferOutcome.Changed, run.Deferred("2", Key, due: 30), 0, 2);
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a deferral with an old stamp");
 
         await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default);
-        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
-        Expect.Equal<int?>(
-            null,
-            (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the attempt of an event that waits");
-        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), stamp, 2);
-        await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), stamp, 2);
+        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), current, 2);
+        await run.ExpectAttemptAsync(null, "mail", "2", "the attempt of an event that is deferred");
+        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), current, 2);
+        await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), current, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", "another key"), 0, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", Key) with { Subscription = "stock" }, 0, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("5", ""), 0, 2);
 
-        // An entry that is already stored does not change, whatever has happened since.
-        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 0), stamp - 1, 0);
-        await run.ExpectDueAsync([], "before the first is due", 19);
-        await run.ExpectDueAsync(["3"], "when the first is due", 20);
-        await run.ExpectDueAsync(["2"], "when the second is due", 30);
+        // An entry that is already stored does not change, whatever the stamp and the limit are.
+        await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 0), current - 1, 0);
+        await run.ExpectDueAsync([], "before an event is due", 19);
+        await run.ExpectDueAsync(["3"], "when 3 is due", 20);
+        await run.ExpectDueAsync(["2"], "when 2 is due", 30);
 
-        async Task ExpectAsync(DeferOutcome expected, FailedEvent entry, long seen, int limit) =>
+        async Task ExpectAsync(DeferOutcome expected, FailedEvent entry, long stamp, int limit) =>
             Expect.Equal(
                 expected,
-                await run.Failures.DeferAsync(entry, seen, limit, default),
-                $"the answer to deferring {entry.Id} with the stamp {seen} and a limit of {limit}");
+                await run.Failures.DeferAsync(entry, stamp, limit, default),
+                $"the answer to deferring {entry.Id} with the stamp {stamp} and a limit of {limit}");
     }
 
     private static async Task DeferAgainAsync(StoreRun run)

@@ -58,7 +58,9 @@ internal static class LineScenarios
         foreach (var id in new[] { "1", "2", "3", "4", "behind 1", "behind 2" })
         {
             var head = await run.ClaimOneAsync(id);
-            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Attempts, $"the attempts of '{id}': a parked event had none");
+
+            // Claiming counts an attempt. Events 1 and 3 had one before, and a parked event had none.
+            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Attempts, $"the attempts of '{id}'");
             await run.ExpectDueAsync([], $"while '{id}' runs at the head of the line", 30);
             if (id is "1" or "2")
             {
@@ -67,10 +69,10 @@ internal static class LineScenarios
 
             if (id == "2")
             {
-                // The entry fails once more, and keeps its place in the line.
+                // The entry fails, and remains the head of the line.
                 Expect.That(
                     await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default),
-                    "the head fails again");
+                    "the head fails");
                 await run.ExpectDueAsync([], "while the head waits for its retry", 9);
                 head = await run.ClaimOneAsync(id, 10);
             }
@@ -184,7 +186,8 @@ internal static class LineScenarios
     private static async Task ApartAsync(StoreRun run)
     {
         // The pairs differ, but some are equal if subscription and key are joined without care.
-        (string Subscription, string Key)[] lines = [
+        (string Subscription, string Key)[] lines =
+        [
             .. Sample.UnusualKeys.Select(key => ("mail", key)),
             ("mail.a", "b"),
             ("mail", "a.b"),
@@ -193,17 +196,17 @@ internal static class LineScenarios
             ("mail", ""),
             ("stock", "a")
         ];
-        var all = lines.Select(line => line.Subscription).Distinct().ToList();
+        var subscriptions = lines.Select(line => line.Subscription).Distinct().ToList();
         foreach (var (subscription, key) in lines)
         {
-            await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("-", key) with { Subscription = subscription });
+            await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("early", key) with { Subscription = subscription });
             await run.RecordAsync(Head(subscription, key));
             await run.ExpectParkAsync(
                 ParkOutcome.Parked,
-                run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked {Uri.EscapeDataString(key)}") });
+                run.Parked($"parked {Uri.EscapeDataString(key)}", key) with { Subscription = subscription });
         }
 
-        var heads = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
+        var heads = (await run.Failures.ClaimDueAsync(subscriptions, run.Now, StoreRun.Lease, 100, default)).Entries;
         Expect.Sequence(
             lines.Select(line => Head(line.Subscription, line.Key).Id).Order(StringComparer.Ordinal),
             heads.Select(head => head.Id).Order(StringComparer.Ordinal),
@@ -211,7 +214,7 @@ internal static class LineScenarios
         for (var i = 0; i < heads.Count; i++)
         {
             await run.Failures.CompleteAsync(heads[i], default);
-            var next = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
+            var next = (await run.Failures.ClaimDueAsync(subscriptions, run.Now, StoreRun.Lease, 100, default)).Entries;
             Expect.Sequence(
                 [$"{heads[i].Subscription}~parked {Uri.EscapeDataString(heads[i].LineKey!)}"],
                 next.Select(entry => entry.Id),
@@ -229,19 +232,12 @@ internal static class LineScenarios
         {
             await run.RecordAsync(run.Waiting($"head {round}", line: Key));
             var head = await run.ClaimOneAsync($"head {round}");
-            var complete = run.Failures.CompleteAsync(head, default).AsTask();
+            var completion = run.Failures.CompleteAsync(head, default).AsTask();
             var parking = Enumerable.Range(0, 2)
                 .Select(i => other.TryParkAsync(run.Parked($"parked {round} {i}", Key), 10, default).AsTask())
                 .ToList();
-            await complete;
-            var parked = 0;
-            foreach (var park in parking)
-            {
-                if (await park == ParkOutcome.Parked)
-                {
-                    parked++;
-                }
-            }
+            await completion;
+            var parked = (await Task.WhenAll(parking)).Count(outcome => outcome == ParkOutcome.Parked);
 
             for (var i = 0; i < parked; i++)
             {

@@ -22,9 +22,9 @@ internal static class OutageScenarios
 
     private static async Task DownAsync(StoreRun run)
     {
-        var processed = new ProcessedClaim();
+        ProcessedClaim processed = default;
         SagaEntry? saga = null;
-        if (run.Stores.Failures is not null)
+        if (run.Stores.Failures is KeyedFailureStore)
         {
             await run.RecordAsync(run.Waiting("1"), run.Dead("2"));
         }
@@ -37,7 +37,8 @@ internal static class OutageScenarios
         if (run.Stores.Sagas is not null)
         {
             await run.Sagas.CreateAsync(run.Saga("1"), default);
-            saga = await run.Sagas.FindAsync("1", default) is { } kept ? kept with { Claim = 7 } : null;
+            var created = (await run.Sagas.FindAsync("1", default))!;
+            saga = created with { Claim = 7 };
         }
 
         await run.Backend.BreakAsync(run.Isolation, default);
@@ -59,12 +60,12 @@ internal static class OutageScenarios
     }
 
     /// <summary>
-    /// Continues after the outage. The failed writes may or may not have been executed: like the bus, the scenario
-    /// tries them again.
+    /// Continues after the outage. The store may have executed the failed writes: like the bus, the scenario repeats
+    /// them.
     /// </summary>
     private static async Task ContinueAsync(StoreRun run, ProcessedClaim processed, SagaEntry? saga)
     {
-        if (run.Stores.Failures is not null)
+        if (run.Stores.Failures is KeyedFailureStore)
         {
             await RepeatAsync(() => run.Failures.RecordAsync(run.Dead("3"), default).AsTask());
             await run.ExpectDeadAsync(["3", "2"], "after the outage");
@@ -91,8 +92,8 @@ internal static class OutageScenarios
         if (run.Stores.Sagas is not null)
         {
             await RepeatAsync(() => run.Sagas.SaveAsync(saga!, default).AsTask());
-            var now = await run.Sagas.FindAsync("1", default);
-            Expect.Equal((2, 7), (now?.Version, now?.Claim), "version and claim of a saga that was saved");
+            var saved = await run.Sagas.FindAsync("1", default);
+            Expect.Equal((2, 7), (saved?.Version, saved?.Claim), "version and claim of a saga that was saved");
         }
     }
 
@@ -105,7 +106,7 @@ internal static class OutageScenarios
         }
     }
 
-    /// <summary>Retries until the write succeeds, like the bus: a client may need some time to reconnect.</summary>
+    /// <summary>Repeats a write until it succeeds, like the bus: a client may need some time to reconnect.</summary>
     private static async Task RepeatAsync(Func<Task> write)
     {
         using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);

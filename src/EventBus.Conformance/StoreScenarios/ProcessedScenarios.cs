@@ -23,7 +23,7 @@ internal static class ProcessedScenarios
             ApartAsync) { SkipUnless = StoreRule.Processed },
         new(
             "handled-take-over",
-            "A claim whose lease has expired is taken over with a higher fencing token, and the previous holder can neither complete, "
+            "A claim whose lease has expired is taken over with a higher fencing token, and the previous owner can neither complete, "
                 + "renew nor release it, so that a late writer changes nothing.",
             TakeOverAsync) { SkipUnless = StoreRule.Processed },
         new(
@@ -40,20 +40,21 @@ internal static class ProcessedScenarios
     private static async Task HandledOnceAsync(StoreRun run)
     {
         var other = (await run.OpenSecondInstanceAsync()).Processed!;
-        var first = await run.ClaimKeyAsync(Key, long.MinValue);
-        Expect.That(first.FencingToken > 0 && first.Outbox.Count == 0, "a claim with a number and nothing to send", first);
-        await run.ExpectKeyAsync(ProcessedState.InProgress, 0, other, long.MinValue);
+        const long Fingerprint = long.MinValue;
+        var first = await run.ClaimKeyAsync(Key, Fingerprint);
+        Expect.That(first.FencingToken > 0 && first.Outbox.Count == 0, "a claim with a fencing token and nothing to send", first);
+        await run.ExpectKeyAsync(ProcessedState.InProgress, 0, other, Fingerprint);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys while one is held");
-        Expect.That(await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done(), default), "the holder completes");
-        await run.ExpectKeyAsync(ProcessedState.Done, 0, other, long.MinValue);
-        await run.ExpectKeyAsync(ProcessedState.Done, 1_000, run.Processed, long.MinValue);
+        Expect.That(await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done(), default), "the owner completes");
+        await run.ExpectKeyAsync(ProcessedState.Done, 0, other, Fingerprint);
+        await run.ExpectKeyAsync(ProcessedState.Done, 1_000, run.Processed, Fingerprint);
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys when one is done");
 
         await run.Processed.ReleaseAsync(Key, first.FencingToken, default);
         Expect.That(
             !await run.Processed.RenewAsync(Key, first.FencingToken, run.In(600), default),
-            "a done key is no longer held, and not renewed");
-        await run.ExpectKeyAsync(ProcessedState.Done, 1_000, run.Processed, long.MinValue);
+            "a done key has no claim that could be renewed");
+        await run.ExpectKeyAsync(ProcessedState.Done, 1_000, run.Processed, Fingerprint);
     }
 
     private static async Task AtOnceAsync(StoreRun run)
@@ -78,7 +79,8 @@ internal static class ProcessedScenarios
 
     private static async Task ApartAsync(StoreRun run)
     {
-        ProcessedKey[] keys = [
+        ProcessedKey[] keys =
+        [
             .. Sample.UnusualKeys.Select(key => new ProcessedKey("mail", key)),
             new("mail.a", "b"),
             new("mail", "a.b"),
@@ -110,38 +112,38 @@ internal static class ProcessedScenarios
         var second = await other.ClaimAsync(Key, 2, run.In(61), StoreRun.Lease, default);
         Expect.That(
             second.State == ProcessedState.New && second.FencingToken > first.FencingToken,
-            $"a new claim above {first.FencingToken} after the lease",
+            $"a new claim with a fencing token above {first.FencingToken} after the lease",
             second);
 
         Expect.That(
             !await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done("lost"), default),
-            "the old holder cannot complete");
-        Expect.That(!await run.Processed.RenewAsync(Key, first.FencingToken, run.In(9_999), default), "the old holder cannot renew");
+            "the previous owner cannot complete");
+        Expect.That(!await run.Processed.RenewAsync(Key, first.FencingToken, run.In(9_999), default), "the previous owner cannot renew");
         await run.Processed.ReleaseAsync(Key, first.FencingToken, default);
         await run.ExpectKeyAsync(ProcessedState.InProgress, 119, run.Processed, 2);
-        Expect.That(await other.CompleteAsync(Key, second.FencingToken, run.Done("kept"), default), "the new holder completes");
+        Expect.That(await other.CompleteAsync(Key, second.FencingToken, run.Done("kept"), default), "the new owner completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
-        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "the events that the new holder has left to send");
+        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "the events that the new owner has left to send");
         Expect.That(
             !await run.Processed.CompleteAsync(Key, first.FencingToken, run.Done("lost"), default),
-            "the old holder cannot complete what is done");
+            "the previous owner cannot complete what is done");
 
-        // A claim whose lease has ended belongs to its holder until another instance claims the key.
+        // A claim whose lease has ended belongs to its owner until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await run.ClaimKeyAsync(late);
         Expect.That(
             await run.Processed.RenewAsync(late, claim.FencingToken, run.In(600), default),
-            "an owner whose lease expired renews a key that no other has claimed");
+            "an owner whose lease expired renews the claim of a key that no other has claimed");
         await run.ExpectKeyAsync(ProcessedState.InProgress, 599, key: late);
     }
 
     private static async Task RenewalAsync(StoreRun run)
     {
         var first = await run.ClaimKeyAsync(Key);
-        Expect.That(await run.Processed.RenewAsync(Key, first.FencingToken, run.In(300), default), "the holder renews");
+        Expect.That(await run.Processed.RenewAsync(Key, first.FencingToken, run.In(300), default), "the owner renews");
         Expect.That(
             !await run.Processed.RenewAsync(new ProcessedKey("mail", "unknown"), 1, run.In(300), default),
-            "a claim that never was is not renewed");
+            "a claim that never existed is not renewed");
         await run.ExpectKeyAsync(ProcessedState.InProgress, 299);
         var second = await run.Processed.ClaimAsync(Key, 0, run.In(301), StoreRun.Lease, default);
         Expect.Equal(ProcessedState.New, second.State, "the state after the last renewal");
@@ -153,7 +155,7 @@ internal static class ProcessedScenarios
         for (var i = 0; i < 3; i++)
         {
             var claim = await run.ClaimKeyAsync(Key, i);
-            Expect.That(claim.FencingToken > fencingToken, $"a claim above {fencingToken}", claim.FencingToken);
+            Expect.That(claim.FencingToken > fencingToken, $"a fencing token above {fencingToken}", claim.FencingToken);
             fencingToken = claim.FencingToken;
             await run.Processed.ReleaseAsync(Key, fencingToken, default);
             Expect.That(!await run.Processed.RenewAsync(Key, fencingToken, run.In(60), default), "a released claim is not renewed");

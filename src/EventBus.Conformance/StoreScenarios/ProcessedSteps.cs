@@ -20,7 +20,9 @@ internal static class ProcessedSteps
         return claim;
     }
 
-    /// <summary>Expects that a key is held or done, at a time in seconds from the start of the run.</summary>
+    /// <summary>
+    /// Tries to claim a key, and expects that it is held or done. The time is in seconds from the start of the run.
+    /// </summary>
     public static async Task ExpectKeyAsync(
         this StoreRun run,
         ProcessedState state,
@@ -29,10 +31,12 @@ internal static class ProcessedSteps
         long fingerprint = 1,
         ProcessedKey? key = null)
     {
-        var claim = await (store ?? run.Processed).ClaimAsync(key ?? Key, 99, run.In(at), StoreRun.Lease, default);
+        // The answer must contain the fingerprint that is stored, and not the one of this call.
+        const long OtherFingerprint = 99;
+        var claim = await (store ?? run.Processed).ClaimAsync(key ?? Key, OtherFingerprint, run.In(at), StoreRun.Lease, default);
         Expect.Equal(
             (state, 0L, fingerprint),
             (claim.State, claim.FencingToken, claim.Fingerprint),
-            $"state, number and fingerprint of a key after {at} s");
+            $"state, fencing token and fingerprint of a key after {at} s");
     }
 }

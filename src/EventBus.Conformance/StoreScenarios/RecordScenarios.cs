@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Tests the storing of failed events: an entry is stored completely and once, and only the holder of its claim may
+/// Tests the storing of failed events: an entry is stored completely and once, and only the owner of its claim may
 /// change it.
 /// </summary>
 internal static class RecordScenarios
@@ -44,18 +44,18 @@ internal static class RecordScenarios
                 run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key },
                 run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
             var found = await run.DeadLetters.FindAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default);
-            Same(envelope, found?.Envelope, "found as a dead letter");
+            ExpectSame(envelope, found?.Envelope, "found as a dead letter");
             Expect.Equal(envelope.Key, found!.LineKey, "the line key of what was found");
         }
 
-        var listed =
-            (await run.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
-        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(
-            entry => entry.Envelope.Id);
+        var letters = await run.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, default);
+        var listed = letters.ToDictionary(dead => dead.Envelope.Id);
+        var due = await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default);
+        var claimed = due.Entries.ToDictionary(entry => entry.Envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
-            Same(envelope, listed.GetValueOrDefault(envelope.Id)?.Envelope, "listed as a dead letter");
-            Same(envelope, claimed.GetValueOrDefault(envelope.Id)?.Envelope, "claimed");
+            ExpectSame(envelope, listed.GetValueOrDefault(envelope.Id)?.Envelope, "listed as a dead letter");
+            ExpectSame(envelope, claimed.GetValueOrDefault(envelope.Id)?.Envelope, "claimed");
             Expect.That(
                 await run.DeadLetters.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default),
                 $"the dead letter of '{envelope.Id}' is discarded by its id");
@@ -80,7 +80,7 @@ internal static class RecordScenarios
             Error = "Grüße: \"failed\" 😀",
             ErrorDetails = new string('x', 8_192),
             History = [.. Enumerable.Range(1, FailedEvent.MaxHistory)
-                .Select(start => new FailedAttempt(start, run.In(start - 100), $"start {start} 😀"))],
+                .Select(attempt => new FailedAttempt(attempt, run.In(attempt - 100), $"attempt {attempt} 😀"))],
             NeedsAlert = true,
         };
         var bare = run.Dead("2") with { Error = null, OrderKey = "" };
@@ -97,7 +97,7 @@ internal static class RecordScenarios
         foreach (var entry in new[] { full, bare })
         {
             var found = await run.DeadLetters.FindAsync(entry.Id, default);
-            Expect.Equal(Sample.Describe(entry), found is null ? "nothing" : Sample.Describe(found), $"the dead letter {entry.Id}");
+            Expect.Equal(Sample.Describe(entry), Sample.Describe(found), $"the dead letter {entry.Id}");
         }
 
         var claimed = await run.ClaimOneAsync("3");
@@ -122,6 +122,8 @@ internal static class RecordScenarios
         {
             Expect.That(!await run.Failures.RecordAsync(run.Waiting(id), default), $"a second copy of what is {id} is not kept as waiting");
             Expect.That(!await run.Failures.RecordAsync(run.Dead(id), default), $"a second copy of what is {id} is not kept as dead");
+
+            // An event that is stored already counts as deferred, but its entry does not change.
             Expect.Equal(
                 DeferOutcome.Deferred,
                 await run.Failures.DeferAsync(run.Deferred(id, "other", due: 0), 0, 10, default),
@@ -143,7 +145,7 @@ internal static class RecordScenarios
         {
             var entry = run.Waiting($"{i}");
             var kept = await Task.WhenAll(Enumerable.Range(0, 4).Select(copy => instances[copy % 2].RecordAsync(entry, default).AsTask()));
-            Expect.Equal(1, kept.Count(one => one), "the number of stored copies of four that are recorded at once");
+            Expect.Equal(1, kept.Count(stored => stored), "the number of stored copies of four that are recorded at once");
         }
 
         Expect.Equal(40, await run.Failures.CountAsync(default), "the number of entries");
@@ -154,7 +156,7 @@ internal static class RecordScenarios
         await run.RecordAsync(run.Waiting("1"));
         var claimed = await run.ClaimOneAsync("1");
         var again = claimed with { DueAt = run.In(30), Error = "It failed again.", LastFailedAt = run.In(1) };
-        Expect.That(await run.Failures.RecordAsync(again, default), "the holder replaces its entry");
+        Expect.That(await run.Failures.RecordAsync(again, default), "the owner replaces its entry");
         Expect.That(
             !await run.Failures.RecordAsync(again with { Status = FailedEventStatus.Dead }, default),
             "a second record under the same claim is refused");
@@ -167,8 +169,8 @@ internal static class RecordScenarios
             "the entry when it is due again");
         Expect.That(await run.Failures.RecordAsync(
             claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure },
-            default), "the holder gives its entry up");
-        await run.ExpectDueAsync([], "after it died", 1_000);
+            default), "the owner makes its entry a dead letter");
+        await run.ExpectDueAsync([], "after it became a dead letter", 1_000);
         var dead = await run.DeadLetters.FindAsync(claimed.Id, default);
         Expect.That(
             dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure },
@@ -176,9 +178,9 @@ internal static class RecordScenarios
             dead);
     }
 
-    private static void Same(Envelope expected, Envelope? actual, string what) =>
+    private static void ExpectSame(Envelope expected, Envelope? actual, string what) =>
         Expect.Equal(
             Sample.Describe(expected),
-            actual is null ? "nothing" : Sample.Describe(actual),
+            Sample.Describe(actual),
             $"the event '{expected.Id}' when {what}");
 }

@@ -8,6 +8,9 @@ internal static class RefusedScenarios
 {
     private const int Writes = 40;
 
+    // Every fourth write is one that the store may refuse.
+    private const int GoodWrites = Writes / 4 * 3;
+
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new(
@@ -32,75 +35,75 @@ internal static class RefusedScenarios
 
     private static async Task OneFailsAsync(StoreRun run)
     {
-        var bad = run.Waiting("bad") with { Envelope = await Unwritable.EnvelopeAsync("bad") };
+        var bad = run.Waiting("bad") with { Envelope = await UnserializableEvent.CreateAsync("bad") };
         await run.RecordAsync(run.Dead("head", "k"));
 
-        // A store that keeps objects instead of bytes accepts all of them, once each.
+        // A store of bytes refuses the entry that cannot be serialized. A store of objects accepts it, once.
         var records = await Task.WhenAll(Enumerable.Range(0, Writes)
             .Select(i => TryAsync(() => run.Failures.RecordAsync(IsBad(i) ? bad : run.Waiting($"{i}"), default))));
         Expect.Equal(
-            Writes / 4 * 3,
+            GoodWrites,
             records.Index().Count(record => !IsBad(record.Index) && record.Item),
             "the number of other entries that were kept at the same time");
         var kept = records.Index().Count(record => IsBad(record.Index) && record.Item);
-        Expect.That(kept <= 1, "at most one copy of the entry is kept", kept);
-        Expect.Equal((Writes / 4 * 3) + 1 + kept, await run.Failures.CountAsync(default), "the number of entries");
+        Expect.That(kept <= 1, "at most one copy of the entry that cannot be serialized is kept", kept);
+        Expect.Equal(GoodWrites + 1 + kept, await run.Failures.CountAsync(default), "the number of entries");
 
-        var takesAny = kept == 1;
+        var storesObjects = kept == 1;
         var parked = await TryAsync(async () => await run.Failures.TryParkAsync(
-            run.Parked("bad-parked", "k") with { Envelope = await Unwritable.EnvelopeAsync("bad-parked") },
+            run.Parked("bad-parked", "k") with { Envelope = await UnserializableEvent.CreateAsync("bad-parked") },
             10,
             default) == ParkOutcome.Parked);
-        Expect.Equal(takesAny, parked, "whether it is parked");
+        Expect.Equal(storesObjects, parked, "whether an entry that cannot be serialized is parked");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("good-parked", "k"));
         var deferred = await TryAsync(async () => await run.Failures.DeferAsync(
-            run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await Unwritable.EnvelopeAsync("bad-deferred") },
+            run.Deferred("bad-deferred", "o", 1, 100) with { Envelope = await UnserializableEvent.CreateAsync("bad-deferred") },
             0,
             10,
             default) == DeferOutcome.Deferred);
-        Expect.Equal(takesAny, deferred, "whether it is deferred");
+        Expect.Equal(storesObjects, deferred, "whether an entry that cannot be serialized is deferred");
         Expect.Equal(
             DeferOutcome.Deferred,
             await run.Failures.DeferAsync(run.Deferred("good-deferred", "o", 2, 100), 0, 10, default),
-            "the answer to deferring another");
+            "the answer to deferring another entry");
 
         var due = (await run.ClaimAsync()).Select(entry => entry.Envelope.Id).ToHashSet();
         Expect.That(
             Enumerable.Range(0, Writes).Where(i => !IsBad(i)).All(i => due.Contains($"{i}")),
             "all others are due",
             string.Join(", ", due));
-        Expect.Equal(takesAny, due.Contains("bad"), "whether it is due");
-        Expect.Equal((Writes / 4 * 3) + 3 + (3 * kept), await run.Failures.CountAsync(default), "the number of entries in the end");
+        Expect.Equal(storesObjects, due.Contains("bad"), "whether an entry that cannot be serialized is due");
+        Expect.Equal(GoodWrites + 3 + (3 * kept), await run.Failures.CountAsync(default), "the number of entries in the end");
     }
 
     private static async Task OneDelayFailsAsync(StoreRun run)
     {
-        var bad = await Unwritable.EnvelopeAsync("bad");
+        var bad = await UnserializableEvent.CreateAsync("bad");
         var adds = await Task.WhenAll(Enumerable.Range(0, Writes).Select(i => TryAsync(async () =>
         {
             await run.Delays.AddAsync(IsBad(i) ? bad : Sample.Event($"{i}"), run.Now, default);
             return true;
         })));
         Expect.Equal(
-            Writes / 4 * 3,
+            GoodWrites,
             adds.Index().Count(add => !IsBad(add.Index) && add.Item),
             "the number of other events that were kept at the same time");
         var kept = adds.Index().Any(add => IsBad(add.Index) && add.Item) ? 1 : 0;
-        Expect.Equal((Writes / 4 * 3) + kept, await run.Delays.CountAsync(default), "the number of delayed events");
+        Expect.Equal(GoodWrites + kept, await run.Delays.CountAsync(default), "the number of delayed events");
         Expect.Equal(
-            (Writes / 4 * 3) + kept,
+            GoodWrites + kept,
             (await run.Delays.ClaimDueAsync(run.Now, StoreRun.Lease, 1_000, default)).Entries.Count,
             "the number of events that are due");
     }
 
     private static async Task OneMarkFailsAsync(StoreRun run)
     {
-        var bad = await Unwritable.EnvelopeAsync("bad");
+        var bad = await UnserializableEvent.CreateAsync("bad");
         var keys = Enumerable.Range(0, Writes).Select(i => new ProcessedKey(Sample.Subscription, $"{i}")).ToArray();
         var claims = await Task.WhenAll(keys.Select(key => run.Processed.ClaimAsync(key, 0, run.Now, StoreRun.Lease, default).AsTask()));
         var marks = await Task.WhenAll(keys.Select((key, i) => TryAsync(() => CompleteAsync(i, IsBad(i) ? bad : Sample.Event("after")))));
         Expect.Equal(
-            Writes / 4 * 3,
+            GoodWrites,
             marks.Index().Count(mark => !IsBad(mark.Index) && mark.Item),
             "the number of other events that were marked at the same time");
 

@@ -8,9 +8,9 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class RepeatScenarios
 {
-    // The times of the repeats in seconds: within the lease of the first claim, and after an outage longer than the
-    // lease.
-    private static double[] Repeats => [30, 61];
+    // The times of the repeats in seconds after the first claim: within its lease, and after an outage that is longer
+    // than the lease.
+    private static double[] RepeatTimes => [30, 61];
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
@@ -46,12 +46,10 @@ internal static class RepeatScenarios
         var other = (await run.OpenSecondInstanceAsync()).Processed!;
         for (var i = 0; i < 10; i++)
         {
-            foreach (var at in Repeats)
+            foreach (var at in RepeatTimes)
             {
                 var key = new ProcessedKey("mail", $"{i} {at}");
-                await LoseAsync(
-                    i,
-                    cancellationToken => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, cancellationToken).AsTask());
+                await ClaimAndCancelAsync(i, token => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, token).AsTask());
                 var repeated = await run.Processed.ClaimAsync(key, 1, run.In(at), StoreRun.Lease, default);
                 if (repeated.State == ProcessedState.New)
                 {
@@ -72,7 +70,7 @@ internal static class RepeatScenarios
                     Expect.That(at < 60, "a claim after the lease of the first is granted", $"{repeated.State} after {at} s");
                 }
 
-                // Only one repeat is allowed: another call at the same time is a copy.
+                // A store may grant one repeat of a claim. A further call is that of a copy of the event.
                 var copy = await run.Processed.ClaimAsync(key, 1, run.In(at), StoreRun.Lease, default);
                 Expect.Equal(ProcessedState.InProgress, copy.State, $"the state of a key that is claimed once more after {at} s");
             }
@@ -84,18 +82,15 @@ internal static class RepeatScenarios
         var other = await run.OpenSecondFailureStoreAsync();
         for (var i = 0; i < 4; i++)
         {
-            foreach (var at in Repeats)
+            foreach (var at in RepeatTimes)
             {
                 var subscription = $"mail-{i}-{at}";
                 await run.RecordAsync(
                     run.Waiting("1") with { Subscription = subscription },
                     run.Waiting("2") with { Subscription = subscription });
-                await LoseAsync(i, cancellationToken => run.Failures.ClaimDueAsync(
-                    [subscription],
-                    run.Now,
-                    StoreRun.Lease,
-                    10,
-                    cancellationToken).AsTask());
+                await ClaimAndCancelAsync(
+                    i,
+                    token => run.Failures.ClaimDueAsync([subscription], run.Now, StoreRun.Lease, 10, token).AsTask());
                 var repeated = (await run.Failures.ClaimDueAsync([subscription], run.In(at), StoreRun.Lease, 10, default)).Entries;
                 var early = (await other.ClaimDueAsync([subscription], run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
                 Expect.Sequence(
@@ -118,12 +113,15 @@ internal static class RepeatScenarios
     {
         var other = await run.OpenSecondFailureStoreAsync();
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
-        for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
+        for (var i = 0; i < 4; i++)
         {
-            await LoseAsync(
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of
+            // the repeat with both ways to cancel.
+            var from = i * 300;
+            await ClaimAndCancelAsync(
                 i,
-                cancellationToken => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
-            var at = from + Repeats[i % 2];
+                token => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
+            var at = from + RepeatTimes[i / 2];
             var repeated = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.DeadLetters.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
@@ -138,10 +136,13 @@ internal static class RepeatScenarios
         var other = (await run.OpenSecondInstanceAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
         await run.Delays.AddAsync(Sample.Event("2"), run.Now, default);
-        for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
+        for (var i = 0; i < 4; i++)
         {
-            await LoseAsync(i, cancellationToken => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
-            var at = from + Repeats[i % 2];
+            // Each round begins after all claims of the one before have expired. The four rounds combine both times of
+            // the repeat with both ways to cancel.
+            var from = i * 300;
+            await ClaimAndCancelAsync(i, token => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
+            var at = from + RepeatTimes[i / 2];
             var repeated = (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.ClaimDueAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
@@ -156,14 +157,14 @@ internal static class RepeatScenarios
         var other = (await run.OpenSecondInstanceAsync()).Sagas!;
         for (var i = 0; i < 4; i++)
         {
-            foreach (var at in Repeats)
+            foreach (var at in RepeatTimes)
             {
-                var (id, name) = ($"{i} {at}", $"trip-{i}-{at}");
+                var id = $"{i} {at}";
+                var name = $"trip-{i}-{at}";
                 await run.Sagas.CreateAsync(run.Saga(id, 0, name), default);
                 var found = (await run.Sagas.FindAsync(id, default))!;
-                await LoseAsync(i, cancellationToken => run.Sagas.SaveAsync(
-                    found with { DueAt = run.In(60), Claim = found.Claim + 1 },
-                    cancellationToken).AsTask());
+                var claim = found with { DueAt = run.In(60), Claim = found.Claim + 1 };
+                await ClaimAndCancelAsync(i, token => run.Sagas.SaveAsync(claim, token).AsTask());
 
                 // A claim saves the version that was read: an instance that does not know the result of its claim reads
                 // the saga again.
@@ -184,20 +185,21 @@ internal static class RepeatScenarios
     }
 
     /// <summary>
-    /// Cancels a claim that the store may still execute: before the store begins, or while the call is in progress.
+    /// Calls the store and cancels the call, so that the store may have executed the claim. In even rounds the token is
+    /// cancelled before the call, otherwise while the call is in progress.
     /// </summary>
-    private static async Task LoseAsync(int round, Func<CancellationToken, Task> claim)
+    private static async Task ClaimAndCancelAsync(int round, Func<CancellationToken, Task> claim)
     {
-        using var impatience = new CancellationTokenSource();
+        using var cancellation = new CancellationTokenSource();
         try
         {
             if (round % 2 == 0)
             {
-                await impatience.CancelAsync();
+                await cancellation.CancelAsync();
             }
 
-            var claiming = claim(impatience.Token);
-            await impatience.CancelAsync();
+            var claiming = claim(cancellation.Token);
+            await cancellation.CancelAsync();
             await claiming;
         }
         catch (OperationCanceledException)

@@ -30,7 +30,7 @@ internal static class SagaDueScenarios
     private static async Task DueAsync(StoreRun run)
     {
         var other = (await run.OpenSecondInstanceAsync()).Sagas!;
-        foreach (var (id, at) in new (string, double?)[]
+        foreach (var (id, due) in new (string, double?)[]
         {
             ("b", 10),
             ("c", 20.001),
@@ -40,7 +40,7 @@ internal static class SagaDueScenarios
             ("far", 100_000_000)
         })
         {
-            await run.Sagas.CreateAsync(run.Saga(id, at), default);
+            await run.Sagas.CreateAsync(run.Saga(id, due), default);
         }
 
         await ExpectDueAsync(4.999, 10, [], 5);
@@ -50,11 +50,11 @@ internal static class SagaDueScenarios
         await ExpectDueAsync(100_000_000, 10, ["a", "b", "c", "d", "far"], null);
 
         // Listing changes nothing. An instance claims a saga when it saves it with a later time.
-        var due = (await other.ListDueAsync(["trip"], run.In(20.001), 10, default)).Entries;
-        Expect.Equal(Sample.Describe(run.Saga("a", 5)), Sample.Describe(due[0]), "the first that is due");
-        Expect.That(await other.SaveAsync(due[0] with { DueAt = run.In(60) }, default), "the first is claimed on another instance");
-        Expect.That(await run.Sagas.SaveAsync(due[1] with { DueAt = null }, default), "the second needs no further work");
-        Expect.That(!await run.Sagas.SaveAsync(due[0] with { DueAt = run.In(61) }, default), "the first is not claimed twice");
+        var dueSagas = (await other.ListDueAsync(["trip"], run.In(20.001), 10, default)).Entries;
+        Expect.Equal(Sample.Describe(run.Saga("a", 5)), Sample.Describe(dueSagas[0]), "the first that is due");
+        Expect.That(await other.SaveAsync(dueSagas[0] with { DueAt = run.In(60) }, default), "the first is claimed on another instance");
+        Expect.That(await run.Sagas.SaveAsync(dueSagas[1] with { DueAt = null }, default), "the second needs no further work");
+        Expect.That(!await run.Sagas.SaveAsync(dueSagas[0] with { DueAt = run.In(61) }, default), "the first is not claimed twice");
         await ExpectDueAsync(20.001, 10, ["c"], 20.002);
         await ExpectDueAsync(60, 10, ["c", "d", "a"], 100_000_000);
 
@@ -72,7 +72,7 @@ internal static class SagaDueScenarios
             var batch = await run.Sagas.ListDueAsync(["trip"], run.In(at), max, default);
             Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"the first {max} that are due after {at} s");
             Expect.Equal(
-                next is { } seconds ? run.In(seconds) : null,
+                run.In(next),
                 batch.NextDue,
                 $"when the next is due after {max} of those that are due after {at} s");
         }
@@ -106,7 +106,7 @@ internal static class SagaDueScenarios
             var batch = await run.Sagas.ListDueAsync(names, run.In(20), max, default);
             Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"the sagas that are due of [{string.Join(", ", names)}]");
             Expect.Equal(
-                next is { } seconds ? run.In(seconds) : null,
+                run.In(next),
                 batch.NextDue,
                 $"when the next of [{string.Join(", ", names)}] is due");
         }
@@ -124,7 +124,7 @@ internal static class SagaDueScenarios
         })
         {
             await run.Sagas.CreateAsync(
-                run.Saga(id, 0, name, SagaStatus.NeedsAttention) with { AlertAt = at is { } seconds ? run.In(seconds) : null },
+                run.Saga(id, 0, name, SagaStatus.NeedsAttention) with { AlertAt = run.In(at) },
                 default);
         }
 
@@ -143,7 +143,7 @@ internal static class SagaDueScenarios
             var batch = await run.Sagas.ListAlertsAsync(run.In(at), max, default);
             Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"the first {max} alerts after {at} s");
             Expect.Equal(
-                next is { } seconds ? run.In(seconds) : null,
+                run.In(next),
                 batch.NextDue,
                 $"when the next alert is after {max} of those after {at} s");
         }

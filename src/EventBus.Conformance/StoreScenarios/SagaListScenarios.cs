@@ -42,7 +42,7 @@ internal static class SagaListScenarios
             new SagaFilter { Saga = "trip", Status = SagaStatus.Running }
         })
         {
-            // Reads page after page, while sagas start and end.
+            // Reads page after page, while sagas start.
             var all = (await run.Sagas.ListAsync(filter, default)).Select(entry => entry.Id).ToList();
             var paged = new List<string>();
             var page = await run.Sagas.ListAsync(filter with { Take = 2 }, default);
@@ -58,8 +58,9 @@ internal static class SagaListScenarios
 
         var listed = await run.Sagas.ListAsync(new SagaFilter { Saga = "refund", Take = 1 }, default);
         Expect.Equal(Sample.Describe(run.Saga("9", 3, "refund")), Sample.Describe(listed[0]), "a saga that is listed");
+        var found = (await run.Sagas.FindAsync("9", default))!;
         Expect.Equal(
-            await run.Sagas.FindAsync("9", default) is { } found ? (found.Version, found.Number) : default,
+            (found.Version, found.Number),
             (listed[0].Version, listed[0].Number),
             "version and number of a saga that is listed");
 
@@ -79,30 +80,31 @@ internal static class SagaListScenarios
     private static async Task CountsAsync(StoreRun run)
     {
         var other = (await run.OpenSecondInstanceAsync()).Sagas!;
+        SagaStore[] instances = [run.Sagas, other];
         await Task.WhenAll(Enumerable.Range(0, 10).Select(
-            i => (i % 2 == 0 ? run.Sagas : other).CreateAsync(run.Saga($"{i}", saga: i < 6 ? "trip" : "refund"), default).AsTask()));
-        await ExpectAsync((6, 4), (0, 0), (0, 0));
+            i => instances[i % 2].CreateAsync(run.Saga($"{i}", saga: i < 6 ? "trip" : "refund"), default).AsTask()));
+        await ExpectAsync(running: (6, 4), needAttention: (0, 0), completed: (0, 0));
         await SetStatusAsync(SagaStatus.NeedsAttention, null, "0", "1", "6");
-        await ExpectAsync((4, 3), (2, 1), (0, 0));
+        await ExpectAsync(running: (4, 3), needAttention: (2, 1), completed: (0, 0));
         await SetStatusAsync(SagaStatus.Completed, run.In(10), "0", "2", "7", "8");
-        await ExpectAsync((3, 1), (1, 1), (2, 2));
+        await ExpectAsync(running: (3, 1), needAttention: (1, 1), completed: (2, 2));
         await SetStatusAsync(SagaStatus.Running, null, "1", "6", "3");
-        await ExpectAsync((4, 2), (0, 0), (2, 2));
+        await ExpectAsync(running: (4, 2), needAttention: (0, 0), completed: (2, 2));
         await run.Sagas.SweepAsync(run.In(11), 3, default);
         Expect.Equal(
             1,
             await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Completed }, default),
             "the number of completed sagas after three of four were swept");
         await run.Sagas.SweepAsync(run.In(11), 3, default);
-        await ExpectAsync((4, 2), (0, 0), (0, 0));
+        await ExpectAsync(running: (4, 2), needAttention: (0, 0), completed: (0, 0));
 
-        async Task SetStatusAsync(SagaStatus status, DateTimeOffset? until, params string[] ids)
+        async Task SetStatusAsync(SagaStatus status, DateTimeOffset? keepUntil, params string[] ids)
         {
             foreach (var id in ids)
             {
                 var entry = (await other.FindAsync(id, default))!;
                 Expect.That(
-                    await other.SaveAsync(entry with { Status = status, KeepUntil = until }, default),
+                    await other.SaveAsync(entry with { Status = status, KeepUntil = keepUntil }, default),
                     $"the saga {id} turns {status}");
                 Expect.That(
                     !await run.Sagas.SaveAsync(entry with { Status = SagaStatus.Compensated }, default),
@@ -110,23 +112,26 @@ internal static class SagaListScenarios
             }
         }
 
-        async Task ExpectAsync(params (long Trip, long Refund)[] expected)
+        async Task ExpectAsync(
+            (long Trips, long Refunds) running,
+            (long Trips, long Refunds) needAttention,
+            (long Trips, long Refunds) completed)
         {
-            foreach (var ((trip, refund), status) in expected.Zip([SagaStatus.Running, SagaStatus.NeedsAttention, SagaStatus.Completed]))
-            {
-                Expect.Equal(
-                    (trip, refund, trip + refund),
-                    (await CountAsync("trip", status), await CountAsync("refund", status), await CountAsync(null, status)),
-                    $"the number of trips, refunds and all that are {status}");
-            }
-
-            var (trips, refunds) = (expected.Sum(count => count.Trip), expected.Sum(count => count.Refund));
-            Expect.Equal((trips, refunds, trips + refunds, 0), (
-                await CountAsync("trip", null),
-                await CountAsync("refund", null),
-                await CountAsync(null, null),
-                await CountAsync(null, SagaStatus.Compensated)), "the number of trips, refunds, all and compensated ones");
+            await ExpectCountsAsync(running.Trips, running.Refunds, SagaStatus.Running);
+            await ExpectCountsAsync(needAttention.Trips, needAttention.Refunds, SagaStatus.NeedsAttention);
+            await ExpectCountsAsync(completed.Trips, completed.Refunds, SagaStatus.Completed);
+            await ExpectCountsAsync(0, 0, SagaStatus.Compensated);
+            await ExpectCountsAsync(
+                running.Trips + needAttention.Trips + completed.Trips,
+                running.Refunds + needAttention.Refunds + completed.Refunds,
+                null);
         }
+
+        async Task ExpectCountsAsync(long trips, long refunds, SagaStatus? status) =>
+            Expect.Equal(
+                (trips, refunds, trips + refunds),
+                (await CountAsync("trip", status), await CountAsync("refund", status), await CountAsync(null, status)),
+                $"the number of trips, refunds and all sagas {(status is null ? "of any status" : $"that are {status}")}");
 
         ValueTask<long> CountAsync(string? saga, SagaStatus? status) =>
             run.Sagas.CountAsync(new SagaFilter { Saga = saga, Status = status }, default);

@@ -60,9 +60,8 @@ internal static class SagaSaveScenarios
             Sample.Describe(await other.FindAsync("1", default)),
             "the saga after other saves were refused");
         Expect.Equal((0, run.In(30)), await DueAsync(), "the number of sagas that are due early, and the next due time");
-        Expect.Equal((0, 0), (
-            (await run.Sagas.ListAlertsAsync(run.In(9), 10, default)).Entries.Count,
-            (await run.Sagas.FindWaitingAsync("k", 10, default)).Count), "the number of alerts, and of the sagas that wait for the key");
+        Expect.Equal(0, (await run.Sagas.ListAlertsAsync(run.In(9), 10, default)).Entries.Count, "the number of alerts");
+        Expect.Equal(0, (await run.Sagas.FindWaitingAsync("k", 10, default)).Count, "the number of sagas that wait for the key");
         Expect.Equal(0, await run.Sagas.SweepAsync(run.In(9), 10, default), "the number of sagas that are removed");
 
         Expect.That(
@@ -133,10 +132,9 @@ internal static class SagaSaveScenarios
             ["1"],
             await run.Sagas.FindWaitingAsync("k", 10, default),
             "the sagas that wait for the key after the repeated save");
-        Expect.Equal((0, 1), (
-            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default),
-            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Compensating }, default)),
-                "the numbers of running and of compensating sagas");
+        var running = await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default);
+        var compensating = await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Compensating }, default);
+        Expect.Equal((0, 1), (running, compensating), "the numbers of running and of compensating sagas");
     }
 
     private static async Task IdentityAsync(StoreRun run)
@@ -157,11 +155,16 @@ internal static class SagaSaveScenarios
             ["1", "2"],
             (await run.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Select(entry => entry.Id),
             "the sagas that are due under the original name");
-        Expect.Equal((0, 0, 2), (
-            (await run.Sagas.ListDueAsync(["other"], run.Now, 10, default)).Entries.Count,
+        var dueOfOther = await run.Sagas.ListDueAsync(["other"], run.Now, 10, default);
+        Expect.Equal(0, dueOfOther.Entries.Count, "the number of sagas that are due under the other name");
+        Expect.Equal(
+            0,
             await run.Sagas.CountAsync(new SagaFilter { Saga = "other" }, default),
-            await run.Sagas.CountAsync(new SagaFilter { Saga = "trip" }, default)),
-                "the numbers of sagas that are due and counted under the other name, and counted under the original name");
+            "the number of sagas under the other name");
+        Expect.Equal(
+            2,
+            await run.Sagas.CountAsync(new SagaFilter { Saga = "trip" }, default),
+            "the number of sagas under the original name");
         Expect.Sequence(
             ["2", "1"],
             (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id),

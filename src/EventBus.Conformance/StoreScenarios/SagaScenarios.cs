@@ -111,7 +111,7 @@ internal static class SagaScenarios
         {
             var copies = Enumerable.Range(0, 4).Select(copy => run.Saga($"{i}") with { Claim = copy }).ToList();
             var kept = await Task.WhenAll(copies.Select((entry, copy) => instances[copy % 2].CreateAsync(entry, default).AsTask()));
-            Expect.Equal(1, kept.Count(one => one), "the number of stored copies of four that start at once");
+            Expect.Equal(1, kept.Count(stored => stored), "the number of stored copies of four that start at once");
             Expect.Equal(
                 Sample.Describe(copies[Array.IndexOf(kept, true)]),
                 Sample.Describe(await run.Sagas.FindAsync($"{i}", default)),

@@ -61,10 +61,7 @@ internal static class StoreLifetimeScenarios
 
         Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
-        Expect.Equal<int?>(
-            3,
-            (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-            "the next attempt");
+        await run.ExpectAttemptAsync(3, "mail", "started", "the next attempt");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
         Expect.Sequence(
             ["mail~2"],
@@ -73,7 +70,7 @@ internal static class StoreLifetimeScenarios
         Expect.Sequence(
             [],
             await run.Failures.RenewAsync([claimed], run.In(60), default),
-            "the claims that are lost while their lease lasts");
+            "the claims that are lost within their lease");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("later", 30), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("head", 40), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("behind", 40), default);
@@ -84,7 +81,7 @@ internal static class StoreLifetimeScenarios
             $"an interrupted entry with 2 attempts and a claim above {claimed.Claim}",
             interrupted);
         await run.RecordAsync(run.Dead("3"));
-        await run.ExpectDeadAsync(["3", "2", "1"], "after another died");
+        await run.ExpectDeadAsync(["3", "2", "1"], "after another event became a dead letter");
     }
 
     private static async Task HandledOutlivesAsync(StoreRun run)
@@ -111,10 +108,10 @@ internal static class StoreLifetimeScenarios
             "the state of what is held");
         Expect.That(
             (await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).FencingToken > held.FencingToken,
-            $"a claim above {held.FencingToken} after the lease");
+            $"a fencing token above {held.FencingToken} after the lease");
         Expect.That(
             (await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).FencingToken > before.FencingToken,
-            $"a claim above {before.FencingToken} of a released key");
+            $"a fencing token above {before.FencingToken} for a released key");
     }
 
     private static async Task DelaysOutliveAsync(StoreRun run)
@@ -153,10 +150,9 @@ internal static class StoreLifetimeScenarios
             ["3"],
             (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id),
             "the sagas that need an alert");
-        Expect.Equal((2, 1), (
-            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default),
-            await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)),
-                "the numbers of sagas that run, and that need attention");
+        var running = await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default);
+        var needAttention = await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default);
+        Expect.Equal((2, 1), (running, needAttention), "the numbers of sagas that run, and that need attention");
         Expect.That(!await run.Sagas.SaveAsync(third!, default), "a version from before the last save is refused");
         Expect.That(!await run.Sagas.CreateAsync(run.Saga("1"), default), "an id that is kept is refused");
         Expect.That(await run.Sagas.CreateAsync(run.Saga("4"), default), "a new saga is kept");
@@ -168,8 +164,8 @@ internal static class StoreLifetimeScenarios
 
     private static async Task OpenedAtOnceAsync(StoreRun run)
     {
-        // The first instance of the run is already open, so a new isolation is used.
-        var isolation = ScenarioRun.NewIsolation();
+        // The stores of the run are already open. A new isolation has empty ones.
+        var isolation = ScenarioRunner.NewIsolation();
         var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
         try
         {

@@ -27,10 +27,7 @@ internal static class StoreSeparationScenarios
         foreach (var name in names)
         {
             await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
-            Expect.Equal<int?>(
-                2,
-                (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts,
-                $"the first counted attempt in '{name}'");
+            await run.ExpectAttemptAsync(2, name, "3", $"the first counted attempt in '{name}'");
         }
 
         foreach (var name in names)
@@ -55,9 +52,9 @@ internal static class StoreSeparationScenarios
     private static async Task ApartAsync(StoreRun run)
     {
         var other = await run.OpenAsync("another");
-        if (run.Stores.Failures is not null)
+        if (other.Failures is KeyedFailureStore failures)
         {
-            await FailuresApartAsync(run, (KeyedFailureStore)other.Failures!);
+            await FailuresApartAsync(run, failures);
         }
 
         if (run.Stores.Processed is not null)

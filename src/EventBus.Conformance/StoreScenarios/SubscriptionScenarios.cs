@@ -8,7 +8,8 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class SubscriptionScenarios
 {
-    private const string Other = "conformance-other";
+    private const string Backend = "broker";
+    private const string OtherService = "conformance-other";
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
@@ -25,10 +26,10 @@ internal static class SubscriptionScenarios
 
     private static async Task RememberedAsync(StoreRun run)
     {
-        var other = await run.OpenAsync(Other);
+        var other = await run.OpenAsync(OtherService);
         await RecordAsync(other, run.Now, "mail");
         await RecordAsync(run.Stores, run.Now, "mail", "old-name.with_all");
-        await run.Stores.Subscriptions!.RecordAsync("another", ["elsewhere"], run.In(1), default);
+        await run.Stores.Subscriptions!.RecordAsync("another-broker", ["elsewhere"], run.In(1), default);
         await RecordAsync(run.Stores, run.In(2), "mail");
 
         await run.ReopenAsync();
@@ -37,21 +38,23 @@ internal static class SubscriptionScenarios
         [
             new(StoreBackend.ServiceName, "mail", run.In(2)),
             new(StoreBackend.ServiceName, "old-name.with_all", run.Now),
-            new(Other, "mail", run.Now),
+            new(OtherService, "mail", run.Now),
         ];
         Expect.Sequence(all, await RecordAsync(run.Stores, run.In(3)), "the subscriptions that are remembered");
 
-        await run.Stores.Subscriptions!.ForgetAsync("conformance", StoreBackend.ServiceName, "old-name.with_all", default);
-        await run.Stores.Subscriptions.ForgetAsync("conformance", Other, "mail", default);
-        await run.Stores.Subscriptions.ForgetAsync("conformance", "never-there", "mail", default);
+        await run.Stores.Subscriptions!.ForgetAsync(Backend, StoreBackend.ServiceName, "old-name.with_all", default);
+        await run.Stores.Subscriptions.ForgetAsync(Backend, OtherService, "mail", default);
+        await run.Stores.Subscriptions.ForgetAsync(Backend, "never-there", "mail", default);
         Expect.Sequence(all[..1], await RecordAsync(run.Stores, run.In(3)), "the recorded subscriptions after two were removed");
     }
 
+    /// <summary>Records that subscriptions are in use, and returns all that are recorded for the backend.</summary>
     private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         BusStores stores,
         DateTimeOffset now,
-        params string[] subscriptions) =>
-        (await stores.Subscriptions!.RecordAsync("conformance", subscriptions, now, default)).OrderBy(
-            each => each.Service,
-            StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
+        params string[] subscriptions)
+    {
+        var all = await stores.Subscriptions!.RecordAsync(Backend, subscriptions, now, default);
+        return all.OrderBy(found => found.Service, StringComparer.Ordinal).ThenBy(found => found.Name, StringComparer.Ordinal);
+    }
 }

@@ -4,16 +4,21 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Runs one scenario: creates everything that it needs under unique names, and cleans it up.</summary>
-internal sealed class ScenarioRun : IAsyncDisposable
+/// <summary>
+/// Represents one run of a scenario of transports: creates everything that it needs under unique names, and disposes it
+/// in the end.
+/// </summary>
+internal sealed class TransportRun : IAsyncDisposable
 {
-    private static long runs;
-
-    private readonly Stack<IAsyncDisposable> made = new();
+    private readonly Stack<IAsyncDisposable> created = new();
     private readonly List<LogRecorder> recorders = [];
 
-    private ScenarioRun(Backend backend, TransportFeatures features, string isolation) =>
-        (Backend, Features, Isolation) = (backend, features, isolation);
+    private TransportRun(Backend backend, TransportFeatures features, string isolation)
+    {
+        Backend = backend;
+        Features = features;
+        Isolation = isolation;
+    }
 
     public Backend Backend { get; }
 
@@ -21,27 +26,24 @@ internal sealed class ScenarioRun : IAsyncDisposable
 
     public string Isolation { get; }
 
-    public static async Task<ScenarioRun> CreateAsync(Backend backend)
+    public static async Task<TransportRun> CreateAsync(Backend backend)
     {
-        var isolation = NewIsolation();
-        await using var services = Services(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
+        var isolation = ScenarioRunner.NewIsolation();
+
+        // This transport only reports the features of the backend.
+        await using var services = NewServices(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
         await using var transport = backend.CreateTransport(new TransportSetup(isolation, services));
-        return new ScenarioRun(backend, transport.Features, isolation);
+        return new TransportRun(backend, transport.Features, isolation);
     }
 
     /// <summary>
-    /// Creates a name that is unique among the runs of this process by its counter, and among processes by its random
-    /// part.
+    /// Starts an instance with fast retries, the suite's event types, and recorders of logs and alerts.
     /// </summary>
-    public static string NewIsolation() =>
-        $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
-
-    /// <summary>
-    /// Starts an application with fast retries, the suite's event types, and recorders of logs and alerts.
-    /// </summary>
+    /// <param name="configure">Configures the bus.</param>
+    /// <param name="queueCapacity">The limit of each queue of the transport; null for the default.</param>
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
-        var node = Make(configure, queueCapacity);
+        var node = CreateNode(configure, queueCapacity);
         using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         await Expect.WithinAsync(node.StartAsync(deadline.Token), "the bus starts", Expect.DefaultTimeout + TimeSpan.FromSeconds(1));
         return node;
@@ -54,48 +56,59 @@ internal sealed class ScenarioRun : IAsyncDisposable
     public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) =>
         Features.Ordered ? subscription.Ordered() : subscription;
 
-    /// <summary>Creates an application without starting it.</summary>
-    public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
+    /// <summary>Creates an instance as <see cref="StartAsync"/> does, without starting it.</summary>
+    public Node CreateNode(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
-        var (logs, alerts) = (Record(), new Ledger<DeadLetter>());
+        var logs = NewRecorder();
+        var alerts = new Ledger<DeadLetter>();
         Transport? transport = null;
-        var collection = Services(logs, alerts);
-        collection.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, made => transport = made)));
+        var services = NewServices(logs, alerts);
+        services.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, newTransport => transport = newTransport)));
         var node = new Node(
-            collection.BuildServiceProvider(),
-            () => transport ?? throw new InvalidOperationException("The application has not started."),
+            services.BuildServiceProvider(),
+            () => transport ?? throw new InvalidOperationException("The instance has not started."),
             logs,
             alerts);
-        made.Push(node);
+        created.Push(node);
         return node;
     }
 
-    /// <summary>Configures the backend and the suite's settings on a bus.</summary>
-    public EventBusBuilder Prepare(EventBusBuilder bus, string isolation, int? queueCapacity = null, Action<Transport>? made = null)
+    /// <summary>Sets the transport, the stores and the suite's settings on a bus.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="isolation">The isolation of the transport and the stores, and the name of the service.</param>
+    /// <param name="queueCapacity">The limit of each queue of the transport; null for the default.</param>
+    /// <param name="onCreated">Receives the transport when the bus creates it.</param>
+    public EventBusBuilder Prepare(
+        EventBusBuilder bus,
+        string isolation,
+        int? queueCapacity = null,
+        Action<Transport>? onCreated = null)
     {
         bus.UseTransport("CreateTransport()", services =>
         {
             var transport = Backend.CreateTransport(new TransportSetup(isolation, services) { QueueCapacity = queueCapacity });
-            made?.Invoke(transport);
+            onCreated?.Invoke(transport);
             return transport;
         });
         Backend.AddStores(bus, isolation);
         return bus.UseJson(ConformanceJson.Default)
             .Retry(maxRetryAttempts: 3, delay: TimeSpan.FromMilliseconds(1))
             .AddAlert<AlertRecorder>()
-                .Configure(options => (
-                    options.ServiceName,
-                    options.DrainTimeout,
-                    options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
+            .Configure(options =>
+            {
+                options.ServiceName = isolation;
+                options.DrainTimeout = TimeSpan.FromSeconds(10);
+                options.AlertInterval = TimeSpan.Zero;
+            });
     }
 
     /// <summary>Starts a transport without a bus, for scenarios that test the transport interface.</summary>
     public async Task<Transport> StartTransportAsync(params Subscription[] subscriptions)
     {
-        var services = Services(Record(), new Ledger<DeadLetter>()).BuildServiceProvider();
-        made.Push(services);
+        var services = NewServices(NewRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
+        created.Push(services);
         var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
-        made.Push(transport);
+        created.Push(transport);
         using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         await transport.StartAsync(
             new TransportTopology(Isolation, subscriptions, [ParcelSent.EventName], TimeProvider.System),
@@ -108,20 +121,20 @@ internal sealed class ScenarioRun : IAsyncDisposable
     {
         using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         var receiver = await transport.SubscribeAsync(subscription, deadline.Token);
-        made.Push(receiver);
+        created.Push(receiver);
         return receiver;
     }
 
     public async ValueTask DisposeAsync()
     {
-        while (made.TryPop(out var next))
+        while (created.TryPop(out var latest))
         {
-            await Expect.WithinAsync(next.DisposeAsync().AsTask(), $"{next.GetType().Name} is disposed", TimeSpan.FromSeconds(45));
+            await Expect.WithinAsync(latest.DisposeAsync().AsTask(), $"{latest.GetType().Name} is disposed", TimeSpan.FromSeconds(45));
         }
     }
 
-    /// <summary>Checks that no log entry of the run contains a secret.</summary>
-    public void CheckSecrets()
+    /// <summary>Expects that no log entry of the run contains a secret of the backend.</summary>
+    public void ExpectNoSecretInLogs()
     {
         foreach (var secret in Backend.Secrets)
         {
@@ -130,19 +143,19 @@ internal sealed class ScenarioRun : IAsyncDisposable
             Expect.That(
                 leak is null,
                 "no secret is logged",
-                $"{leak?.Level} of {leak?.Category} holds one: "
+                $"a log entry of {leak?.Category} with the level {leak?.Level} contains one: "
                     + $"{leak?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
         }
     }
 
-    private LogRecorder Record()
+    private LogRecorder NewRecorder()
     {
         var logs = new LogRecorder();
         recorders.Add(logs);
         return logs;
     }
 
-    private static ServiceCollection Services(LogRecorder logs, Ledger<DeadLetter> alerts)
+    private static ServiceCollection NewServices(LogRecorder logs, Ledger<DeadLetter> alerts)
     {
         var services = new ServiceCollection();
         services.AddSingleton<ILoggerFactory>(logs);

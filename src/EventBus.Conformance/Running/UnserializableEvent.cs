@@ -5,24 +5,24 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Creates an event that cannot be serialized as JSON. Such events occur in practice when an event is published on a
-/// transport that never reads its bytes.
+/// Creates an event that cannot be serialized as JSON. A bus accepts such an event if its transport passes the object
+/// on (<see cref="TransportFeatures.Serializes"/> is false): only a store that needs the bytes serializes it.
 /// </summary>
-internal static class Unwritable
+internal static class UnserializableEvent
 {
-    public static async Task<Envelope> EnvelopeAsync(string id)
+    public static async Task<Envelope> CreateAsync(string id)
     {
-        var transport = new KeepingTransport();
+        var transport = new ObjectTransport();
         await using var services = new ServiceCollection().AddEventBus(
-            bus => bus.UseTransport("Keeping()", _ => transport).Publishes<AmountMeasured>()).BuildServiceProvider();
-        IHostedService[] hosted = [.. services.GetServices<IHostedService>()];
-        foreach (var service in hosted)
+            bus => bus.UseTransport("Object()", _ => transport).Publishes<AmountMeasured>()).BuildServiceProvider();
+        IHostedService[] hostedServices = [.. services.GetServices<IHostedService>()];
+        foreach (var service in hostedServices)
         {
             await service.StartAsync(CancellationToken.None);
         }
 
         await services.GetRequiredService<IEventBus>().PublishAsync(new AmountMeasured(double.NaN), new PublishOptions { EventId = id });
-        foreach (var service in hosted)
+        foreach (var service in hostedServices)
         {
             await service.StopAsync(CancellationToken.None);
         }
@@ -33,9 +33,10 @@ internal static class Unwritable
     /// <summary>An event whose amount can be NaN, which JSON cannot represent.</summary>
     private sealed record AmountMeasured(double Amount);
 
-    private sealed class KeepingTransport : Transport
+    /// <summary>Accepts every event, and keeps the last one without serializing it.</summary>
+    private sealed class ObjectTransport : Transport
     {
-        public override TransportFeatures Features { get; } = new() { System = "keeping", Serializes = false };
+        public override TransportFeatures Features { get; } = new() { System = "object", Serializes = false };
 
         public Envelope? Published { get; private set; }
 
@@ -43,7 +44,8 @@ internal static class Unwritable
 
         public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
         {
-            (Published, outcomes.Span[0]) = (batch.Span[0], PublishOutcome.Accepted);
+            Published = batch.Span[0];
+            outcomes.Span[0] = PublishOutcome.Accepted;
             return ValueTask.CompletedTask;
         }
 
