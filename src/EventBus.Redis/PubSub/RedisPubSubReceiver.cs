@@ -104,8 +104,8 @@ internal sealed class RedisPubSubReceiver(
 
     /// <summary>
     /// Subscribes to a channel in two steps: first with a handler that ignores the messages, to learn whether Redis
-    /// allows it, then with the queue. If Redis refused the queue, the client would keep it and fill it, and there would
-    /// be no reference with which to remove it.
+    /// allows it, then with the queue. If Redis refused the queue, the client would keep it and fill it, and there
+    /// would be no reference with which to remove it.
     /// </summary>
     private async Task<ChannelMessageQueue> OpenAsync(
         ISubscriber subscriber,

@@ -20,8 +20,8 @@ internal static class RedisPubSubWireFormat
     public const int MaxDepth = 1_000;
 
     /// <summary>
-    /// The name of the extension that contains the user's headers whose names CloudEvents does not allow, as the text of
-    /// a JSON object.
+    /// The name of the extension that contains the user's headers whose names CloudEvents does not allow, as the text
+    /// of a JSON object.
     /// </summary>
     public const string CombinedHeaders = "headers";
 
