@@ -101,8 +101,9 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         {
             var size = Math.Min(SweepPage, max - removed);
             var swept = await link.RunAsync(RedisProcessedScripts.Sweep, Keys, [RedisTime.Write(now), size], cancellationToken);
+            var checkedNow = (int)swept[0];
             removed += (int)swept[1];
-            if ((int)swept[0] < size)
+            if (checkedNow < size)
             {
                 break;
             }
