@@ -35,8 +35,8 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
         : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP "
             + $"DESTROY {stream} {group} and HDEL {PositionsOf(stream)} {group} (a group of a wildcard is in all streams)";
 
-    // The keys from here on contain a colon after the root. The first word of an event name contains none, so none of
-    // them can be a stream of events.
+    // The following keys contain a colon after the root. The first word of an event name contains none, so none of them
+    // can be a stream of events.
 
     /// <summary>Gets the key of the lease of an ordered group.</summary>
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";

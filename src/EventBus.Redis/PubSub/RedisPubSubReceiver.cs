@@ -50,7 +50,7 @@ internal sealed class RedisPubSubReceiver(
     /// <summary>True if events were dropped less than a minute ago.</summary>
     public bool IsOverflowing => drops.AreRecent;
 
-    /// <summary>True if the connection is open over which the events of all channels arrive.</summary>
+    /// <summary>True if all channels are subscribed to over an open connection.</summary>
     public bool IsConnected(ISubscriber subscriber) => queues.TrueForAll(queue =>
         subscriber.SubscribedEndpoint(queue.Channel) is not null && subscriber.IsConnected(queue.Channel));
 
@@ -164,7 +164,7 @@ internal sealed class RedisPubSubReceiver(
         catch (Exception exception)
         {
             log.Failing(
-                $"taking messages for {subscription.Name}",
+                $"accepting messages for {subscription.Name}",
                 exception,
                 logger => logger.NotTaken(subscription.Name, exception.GetType().Name));
         }

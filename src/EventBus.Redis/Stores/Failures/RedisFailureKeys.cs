@@ -21,7 +21,7 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
         local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
         local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
         local orders, orders_by_age, due, dead, dead_by_age, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-        local starts, attempts_by_age, names, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+        local starts, attempts_by_age, subscriptions, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
         local PAIRS = 21
         local due_of_subscription, dead_of_subscription = KEYS[21], KEYS[22]
         """;

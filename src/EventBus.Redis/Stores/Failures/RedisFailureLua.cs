@@ -240,7 +240,7 @@ internal static class RedisFailureLua
           call('HSET', errors, id, ARGV[5])
           call('HSET', events, id, ARGV[6])
           call('HSET', bodies, id, ARGV[7])
-          call('SADD', names, ARGV[2])
+          call('SADD', subscriptions, ARGV[2])
           call('HDEL', starts, id)
           call('ZREM', attempts_by_age, id)
           add_position(id, s)

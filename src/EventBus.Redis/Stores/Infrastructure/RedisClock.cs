@@ -19,10 +19,11 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     /// time, or 0 if it does not know one yet; the limit. All times are in microseconds since the Unix epoch.
     /// </summary>
     private const string CheckScript = """
-        local function microseconds() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
+        local time = redis.call('TIME')
+        local server = time[1] * 1000000 + time[2]
 
-        -- A value that was damaged by hand counts as missing.
-        local server, stored = microseconds(), redis.pcall('GET', KEYS[1])
+        -- A value that was damaged by hand (no number, negative, or above 100 years) counts as missing.
+        local stored = redis.pcall('GET', KEYS[1])
         local ahead = type(stored) == 'string' and tonumber(stored) or 0
         if not (ahead >= 0 and ahead <= 3.2e15) then ahead = 0 end
         local known = tonumber(ARGV[1])
@@ -65,8 +66,8 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     /// <summary>
     /// Checks the server's clock if the last check is old, or if the clock of the instance was set or the computer has
-    /// slept. One caller at a time does the check; the others return at once.
-    /// Never throws: without a reply, this clock continues with elapsed time.
+    /// slept. One caller at a time does the check; the others return at once. Never throws: without a reply, this clock
+    /// continues with elapsed time.
     /// </summary>
     /// <param name="link">The connection.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>

@@ -7,8 +7,8 @@ namespace EventBus;
 /// <summary>Provides the connection and the key names that all stores share. Thread-safe once open.</summary>
 /// <remarks>
 /// All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they are in the same slot, so that one script
-/// may access any of them. A transport whose prefix is <c>prefix:service</c> has the same tag. Its keys cannot be equal
-/// to those of the stores, which have <c>store:</c> after the tag, because no stream of events has a colon in its name.
+/// may access any of them. A transport whose prefix is <c>prefix:service</c> has the same tag. Its keys differ from
+/// those of the stores in the word after the tag, which is <c>store</c> for all keys of the stores and for no other.
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
 {

@@ -86,8 +86,8 @@ internal static class RedisSagaFormat
     public static DateTimeOffset? ReadTime(RedisResult time) => time.IsNull || !TryTime((string)time!, out var read) ? null : read;
 
     /// <summary>
-    /// Reads a saga from a row: id, place, row, content, mark. Returns an entry with a defect if the saga cannot be
-    /// read.
+    /// Reads a saga from an element of the reply of a script: id, place, row, content, mark. Returns an entry with a
+    /// defect if the saga cannot be read.
     /// </summary>
     public static SagaEntry Read(RedisResult saga)
     {
@@ -107,7 +107,7 @@ internal static class RedisSagaFormat
         string? defect = null;
         if (!ReadPlace(ref entry, place, mark))
         {
-            defect = "its place is invalid";
+            defect = "its place in the index is invalid";
         }
         else if (row is null || !ReadRow(ref entry, row))
         {
@@ -121,6 +121,7 @@ internal static class RedisSagaFormat
         return defect is null ? entry with { Content = content } : entry with { Defect = $"The stored saga cannot be read: {defect}." };
     }
 
+    /// <summary>Reads the place into the entry. Returns false if the place cannot be read.</summary>
     private static bool ReadPlace(ref SagaEntry entry, string? place, string mark)
     {
         if (place?.Split(' ', 5) is [var versionText, var numberText, var startText, var name, _]
@@ -141,6 +142,7 @@ internal static class RedisSagaFormat
         return false;
     }
 
+    /// <summary>Reads the row into the entry. Returns false if the row cannot be read.</summary>
     private static bool ReadRow(ref SagaEntry entry, string row)
     {
         var words = row.Split(' ');

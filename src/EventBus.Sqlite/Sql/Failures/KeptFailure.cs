@@ -28,9 +28,8 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {condition}";
 
     /// <summary>
-    /// Returns a statement with the same columns that does not read the contents table, which takes up most pages of
-    /// the file: its columns are NULL, because the condition of the join is never true. For rows whose contents are
-    /// damaged.
+    /// Returns a statement for rows whose contents are damaged. It selects the same columns, but those of the contents
+    /// table are NULL and not read, because the condition of the join is never true.
     /// </summary>
     public static string SelectWithoutContents(string prefix, string condition) =>
         $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {condition}";
