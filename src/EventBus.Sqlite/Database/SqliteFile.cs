@@ -103,7 +103,7 @@ internal sealed class SqliteFile
                     + "one away.",
                 exception),
             raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH =>
-                Refused("must not be written by this process. Grant it write access to the file and its folder.", exception),
+                Refused("cannot be written by this process. Grant it write access to the file and its folder.", exception),
             raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
                 new StoreRefusedException(
                     StoreScope.Entry,
