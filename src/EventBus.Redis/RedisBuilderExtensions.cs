@@ -27,8 +27,9 @@ public static class RedisBuilderExtensions
         Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
-    /// Uses Redis with settings from configuration. Without <see cref="RedisOptions.ConnectionString"/>, the
-    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// Uses Redis Streams as the transport, with settings from configuration. Without
+    /// <see cref="RedisOptions.ConnectionString"/>, the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers is used. See the other overloads.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
@@ -40,7 +41,7 @@ public static class RedisBuilderExtensions
 
     /// <summary>
     /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
-    /// registers and the default settings. See the overload with settings.
+    /// registers and the default settings. See the overload that also takes settings for such a multiplexer.
     /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus) =>
@@ -68,7 +69,7 @@ public static class RedisBuilderExtensions
 
     /// <summary>
     /// Keeps retries, dead letters, delayed events, sagas and the handled events of idempotent subscriptions in Redis
-    /// (6.2 or newer), in addition to a transport that has no stores. <c>bus.UseRedis(...)</c> includes this.
+    /// (6.2 or newer), for a transport that has no durable stores. <c>bus.UseRedis(...)</c> includes this.
     /// </summary>
     /// <remarks>
     /// The instances of an application share the stores: their keys begin with <c>{prefix:service}</c>. Redis keeps
@@ -128,7 +129,7 @@ public static class RedisBuilderExtensions
             .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), options.Get(services), Log.Create(services)))
             .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, Log.Create(services)));
 
-        // The transport and the stores share one connection. The first to be created opens it.
+        // The transport and the stores share one connection, which the first of them opens.
         RedisConnector Shared(IServiceProvider services) =>
             connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedis", services);
     }

@@ -34,8 +34,9 @@ public static class RedisPubSubBuilderExtensions
         Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
 
     /// <summary>
-    /// Uses Redis with settings from configuration. Without <see cref="RedisPubSubOptions.ConnectionString"/>, the
-    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// Uses Redis Pub/Sub as the transport, with settings from configuration. Without
+    /// <see cref="RedisPubSubOptions.ConnectionString"/>, the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers is used. See the other overloads.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
@@ -48,7 +49,7 @@ public static class RedisPubSubBuilderExtensions
 
     /// <summary>
     /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
-    /// registers and the default settings. See the overload with settings.
+    /// registers and the default settings. See the overload that also takes settings for such a multiplexer.
     /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus) =>
@@ -81,7 +82,7 @@ public static class RedisPubSubBuilderExtensions
             .UseDefaultStores(
                 services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, Log.Create(services)));
 
-        // The transport and the stores share one connection. The first to be created opens it.
+        // The transport and the stores share one connection, which the first of them opens.
         RedisConnector Shared(IServiceProvider services) =>
             connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedisPubSub", services);
     }

@@ -11,8 +11,8 @@ public static class SqliteBuilderExtensions
 {
     /// <summary>
     /// Stores retries, dead letters, delayed events, handled events and sagas in one SQLite file, which is created if
-    /// it does not exist. Every write is on the disk when it returns. Several processes of one machine may share the
-    /// file; a network file system is not supported.
+    /// it does not exist. Every write is on the disk before its call completes. Several processes of one machine may
+    /// share the file; a network file system is not supported.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
@@ -27,8 +27,8 @@ public static class SqliteBuilderExtensions
         Store(bus, Options(bus).Configure(options => options.ConnectionString = connectionString).Configure(configure));
 
     /// <summary>
-    /// Stores in SQLite with settings from configuration, among them <see cref="SqliteStoreOptions.ConnectionString"/>.
-    /// See the overload with a connection string.
+    /// Stores the data of the bus in one SQLite file, with settings from configuration, among them
+    /// <see cref="SqliteStoreOptions.ConnectionString"/>. See the overload with a connection string.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
@@ -39,8 +39,8 @@ public static class SqliteBuilderExtensions
         Store(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
 
     /// <summary>
-    /// Stores in SQLite with settings from code, among them <see cref="SqliteStoreOptions.ConnectionString"/>. See the
-    /// overload with a connection string.
+    /// Stores the data of the bus in one SQLite file, with settings from code, among them
+    /// <see cref="SqliteStoreOptions.ConnectionString"/>. See the overload with a connection string.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
@@ -51,7 +51,7 @@ public static class SqliteBuilderExtensions
     }
 
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log) =>
-        new SqliteStores(new SqliteDatabase(file.Locate(), options, log), log);
+        new SqliteStores(new SqliteDatabase(file.WithFullPath(), options, log), log);
 
     private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<SqliteStoreOptions> options) => bus.UseStores(services =>
     {

@@ -32,9 +32,9 @@ internal static class Waivers
         (Statics, "ScenarioRunner.runs", "Counts the runs of the process, so that each uses unique names on a broker."),
         (Nested, "RedeliveryLock.Turn", "A handle that only the lock creates."),
         (Nested, "SagaWaiters.Waiter", "As for RedeliveryLock.Turn."),
-        (Nested, "RedisPubSubPublishCounter.Entered", "As for RedeliveryLock.Turn."),
+        (Nested, "RedisPubSubPublishCounter.PublishCall", "As for RedeliveryLock.Turn."),
         (Nested, "EntryRequests.Request", "As for RedeliveryLock.Turn."),
         (Nested, "QueueConsumerState.Counters", "Fields that need a separate cache line."),
-        (Nested, "SqlClock.Anchors", "The stored form of the clock."),
+        (Nested, "SqlClock.Check", "The state of the clock at a check, which the database keeps until the check is committed."),
     ];
 }

@@ -108,7 +108,7 @@ public sealed partial class SqliteDatabaseTests
         await AssertRefusedAsync(folder.Path, "cannot be opened");
 
         await (await OpenAsync(File)).DisposeAsync();
-        await AssertRefusedAsync($"Data Source=file:{File}?mode=ro", "must not be written");
+        await AssertRefusedAsync($"Data Source=file:{File}?mode=ro", "cannot be written");
         using (var connection = Connect(File))
         {
             await RunAsync(connection, "UPDATE eventbus_meta SET value = 99 WHERE name = 'schema'");

@@ -22,7 +22,9 @@ internal static partial class Log
 
     /// <summary>Logs that a check is not possible.</summary>
     /// <param name="log">The log.</param>
-    /// <param name="question">The question that the check would have answered; begins with "whether".</param>
+    /// <param name="question">
+    /// The question that the check would have answered; begins with "whether" or "which".
+    /// </param>
     /// <param name="commands">The commands of Redis that the check needs.</param>
     [LoggerMessage(
         224,
@@ -34,7 +36,7 @@ internal static partial class Log
         225,
         LogLevel.Information,
         "The user has no right to access the keys of the delayed events in Redis: this instance can neither delay events nor publish "
-            + "delayed events that are due. Instances with the right publish them")]
+            + "delayed events that are due. Other instances that have this right publish them")]
     public static partial void DelaysDenied(this ILogger log);
 
     [LoggerMessage(
@@ -80,7 +82,8 @@ internal static partial class Log
     [LoggerMessage(
         205,
         LogLevel.Error,
-        "{Count} events of the stream {Stream} were deleted before the consumer group {Group} had handled them")]
+        "{Count} events of the stream {Stream} were deleted before the consumer group {Group} had handled them. They are lost for this "
+            + "group")]
     public static partial void EntriesDeleted(this ILogger log, int count, string stream, string group);
 
     [LoggerMessage(
@@ -225,7 +228,7 @@ internal static partial class Log
         "{Count} events of the subscription {Subscription} are lost: they were received, but not handled before the subscription closed")]
     public static partial void LostAtClose(this ILogger log, long count, string subscription);
 
-    [LoggerMessage(235, LogLevel.Error, "The subscription {Subscription} failed to process a message from Redis, and drops it: {Error}")]
+    [LoggerMessage(235, LogLevel.Error, "The subscription {Subscription} failed to process a message from Redis, and drops it ({Error})")]
     public static partial void NotTaken(this ILogger log, string subscription, string error);
 
     [LoggerMessage(

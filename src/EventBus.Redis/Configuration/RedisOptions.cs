@@ -38,9 +38,9 @@ public sealed class RedisOptions
     /// <summary>
     /// The number of entries that are kept in a stream that no consumer group reads and that no known group will read
     /// again. Checked every <see cref="TrimPeriod"/> while <see cref="Trim"/> is true. The oldest entries above the
-    /// limit are removed: the stream is named once in the log, and in the data of the health check. The health check is
-    /// degraded while entries are removed and for 10 minutes, or three <see cref="TrimPeriod"/>s if that is longer,
-    /// afterwards. Null for no limit. Default 100,000; at least 1.
+    /// limit are removed. The stream is then named once in the log, and in the data of the health check. The health
+    /// check is degraded while entries are removed, and afterwards for 10 minutes or three <see cref="TrimPeriod"/>s,
+    /// whichever is longer. Null for no limit. Default 100,000; at least 1.
     /// </summary>
     [AllowedRange(1, long.MaxValue)]
     public long? MaxUnreadLength { get; set; } = 100_000;
@@ -52,16 +52,16 @@ public sealed class RedisOptions
     public TimeSpan TrimPeriod { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// The time after which a consumer group with unhandled events and without an active consumer makes the health
-    /// check degraded, because it prevents trimming. Default 7 days; 1 s to 365 days.
+    /// The time after which a consumer group that has unhandled events, but no active consumer, makes the health check
+    /// degraded, because it prevents trimming. Default 7 days; 1 s to 365 days.
     /// </summary>
     [AllowedRange("00:00:01", "365.00:00:00")]
     public TimeSpan IdleGroupAfter { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>
     /// The maximum number of entries in a stream, checked every <see cref="TrimPeriod"/>. The oldest entries above the
-    /// limit are removed even if a group has not handled them: that is logged as an error and makes the health check
-    /// degraded. Default null: no limit, and no event is lost. At least 1.
+    /// limit are removed even if a group has not handled them. Each such loss is logged as an error and makes the
+    /// health check degraded. Default null: no limit, and no event is lost. At least 1.
     /// </summary>
     [AllowedRange(1, long.MaxValue)]
     public long? MaxLength { get; set; }

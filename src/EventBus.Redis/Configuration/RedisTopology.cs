@@ -25,17 +25,20 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public string GroupOf(string subscription) => $"{topology.ServiceName}:{subscription}";
 
     /// <summary>
-    /// Returns instructions to remove a group that is no longer used: a call in the application whose name the group
-    /// begins with, or Redis commands, which also delete the recorded position. The commands begin with the set of
+    /// Returns instructions to remove a group that is no longer used: a call in the application to which the group
+    /// belongs, or Redis commands if that application is gone. The first command removes the group from the set of
     /// groups that read every stream, because a group in that set prevents the trimming of all streams, even of those
-    /// where it does not exist.
+    /// where it does not exist. The last one deletes its recorded position.
     /// </summary>
     public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
         ? $"ISubscriptionManager.RetireAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
         : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP "
             + $"DESTROY {stream} {group} and HDEL {PositionsOf(stream)} {group} (a group of a wildcard is in all streams)";
 
-    // The first word of an event name contains no colon, so none of the following keys can be a stream of events.
+    // The following keys contain a colon after the root. The first word of an event name contains none, so none of them
+    // can be a stream of events.
+
+    /// <summary>Gets the key of the lease of an ordered group.</summary>
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
 
     /// <summary>Gets the key of the last number that was used for the fencing token of a lease.</summary>
@@ -53,7 +56,9 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// </summary>
     public RedisKey CutOf(RedisKey stream) => $"{root}cut:{WordOf(stream)}";
 
-    /// <summary>True if a stream holds the library's own events. No warnings are logged for such a stream.</summary>
+    /// <summary>
+    /// True if a stream holds the library's own events (<c>saga.*</c>). No warnings are logged for such a stream.
+    /// </summary>
     public bool IsOwn(RedisKey stream) => WordOf(stream) == "saga";
 
     /// <summary>True if a group belongs to this application, but to none of its current subscriptions.</summary>
@@ -64,12 +69,12 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public bool IsUsed(string group) => topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);
 
     /// <summary>
-    /// Gets the key of the set of the first words of all streams that an application has written or subscribed to.
-    /// Other programs do not add theirs.
+    /// Gets the key of a set: the first words of all streams that an application of this library has written or
+    /// subscribed to. Other programs that write to streams do not add theirs.
     /// </summary>
     public RedisKey KnownWords => root + "known:streams";
 
-    /// <summary>Gets the key of the set of groups whose subscriptions read every stream.</summary>
+    /// <summary>Gets the key of the set of the groups of all open subscriptions (<see cref="IsOpen"/>).</summary>
     public RedisKey OpenGroups => root + "open:groups";
 
     /// <summary>Gets a glob that matches the keys of all streams, including unknown ones.</summary>
@@ -84,7 +89,8 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     public bool IsStream(RedisKey key) => EventPattern.TryParse(WordOf(key), out var word) && word.IsExact;
 
     /// <summary>
-    /// True if a pattern begins with a wildcard, so that the subscription also reads streams that are not yet known.
+    /// True if a subscription is open: one of its patterns begins with a wildcard, so it reads every stream, also those
+    /// that are not yet known.
     /// </summary>
     public static bool IsOpen(Subscription subscription) => subscription.Patterns.Any(pattern => IsWildcard(FirstWord(pattern.Text)));
 

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The CloudEvents attributes that the bus uses.</summary>
+/// <summary>The CloudEvents attributes that the bus uses. All other attributes are headers of the user.</summary>
 internal enum RedisPubSubAttribute
 {
     SpecVersion,

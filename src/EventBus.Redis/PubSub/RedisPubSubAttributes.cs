@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using EventBus.Transports;
@@ -16,10 +17,14 @@ internal static class RedisPubSubAttributes
             return Find(reader.GetString());
         }
 
+        // Compares without allocating a string. All names of attributes are ASCII.
         Span<char> name = stackalloc char[CloudEventAttributes.MaxLength];
-        return reader.ValueSpan.Length <= name.Length && Ascii.ToUtf16(reader.ValueSpan, name, out var length) == OperationStatus.Done
-            ? Find(name[..length])
-            : null;
+        if (reader.ValueSpan.Length > name.Length || Ascii.ToUtf16(reader.ValueSpan, name, out var length) != OperationStatus.Done)
+        {
+            return null;
+        }
+
+        return Find(name[..length]);
     }
 
     /// <summary>
@@ -42,6 +47,25 @@ internal static class RedisPubSubAttributes
                 reader.Skip();
                 return null;
         }
+    }
+
+    /// <summary>
+    /// Reads a time; null for text that is not a valid time. Returns false for the values for which
+    /// <see cref="ReadValue"/> returns null.
+    /// </summary>
+    public static bool TryReadTime(ref Utf8JsonReader reader, out DateTimeOffset? time)
+    {
+        // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
+        if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.EndsWith("Z"u8) && reader.TryGetDateTimeOffset(out var written))
+        {
+            time = written;
+            return true;
+        }
+
+        var text = ReadValue(ref reader);
+        var isTime = DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed);
+        time = isTime ? parsed : null;
+        return text is not null;
     }
 
     private static RedisPubSubAttribute? Find(ReadOnlySpan<char> name) => name switch

@@ -3,11 +3,12 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Represents an event that this instance holds from its arrival until it is settled. Redis keeps no copy.
+/// Represents a received event until it is settled. Redis keeps no copy, so a released event returns to its receiver.
 /// </summary>
-internal sealed class RedisPubSubDelivery(RedisPubSubReceiver owner, Envelope envelope, int earlierDeliveries) : IDeliverySettler
+internal sealed class RedisPubSubDelivery(RedisPubSubReceiver receiver, Envelope envelope, int earlierDeliveries) : IDeliverySettler
 {
-    private int settled;
+    // 1 after the delivery was settled; only the first settlement has an effect.
+    private int isSettled;
 
     public Envelope Envelope => envelope;
 
@@ -19,7 +20,7 @@ internal sealed class RedisPubSubDelivery(RedisPubSubReceiver owner, Envelope en
     {
         if (TrySettle())
         {
-            owner.Forget(this);
+            receiver.Forget(this);
         }
 
         return ValueTask.CompletedTask;
@@ -29,11 +30,11 @@ internal sealed class RedisPubSubDelivery(RedisPubSubReceiver owner, Envelope en
     {
         if (TrySettle())
         {
-            owner.TakeBack(this);
+            receiver.TakeBack(this);
         }
 
         return ValueTask.CompletedTask;
     }
 
-    private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
+    private bool TrySettle() => Interlocked.Exchange(ref isSettled, 1) == 0;
 }

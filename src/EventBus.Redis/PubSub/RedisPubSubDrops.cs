@@ -8,13 +8,16 @@ namespace EventBus;
 internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RecentPeriod = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private long unreported;
-    private long reportedAt;
-    private long droppedAt;
-    private bool any;
+
+    // The number of drops since the last log entry.
+    private long unlogged;
+
+    // The timestamps of the last log entry and of the last drop; null if there was none.
+    private long? lastLogged;
+    private long? lastDropped;
 
     /// <summary>True if an event was dropped less than a minute ago.</summary>
     public bool AreRecent
@@ -23,7 +26,7 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
         {
             lock (gate)
             {
-                return any && time.GetElapsedTime(droppedAt) < Recent;
+                return lastDropped is { } timestamp && time.GetElapsedTime(timestamp) < RecentPeriod;
             }
         }
     }
@@ -32,8 +35,8 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
     {
         lock (gate)
         {
-            unreported++;
-            (any, droppedAt) = (true, time.GetTimestamp());
+            unlogged++;
+            lastDropped = time.GetTimestamp();
         }
 
         Report();
@@ -43,22 +46,26 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
     /// <param name="atOnce">True to log regardless of the age of the last log entry.</param>
     public void Report(bool atOnce = false)
     {
-        if (Volatile.Read(ref unreported) == 0)
+        // Called for each received event, so the usual case takes no lock.
+        if (Volatile.Read(ref unlogged) == 0)
         {
             return;
         }
 
-        long dropped;
+        long count;
         lock (gate)
         {
-            if (unreported == 0 || (!atOnce && reportedAt != 0 && time.GetElapsedTime(reportedAt) < LogInterval))
+            var isTooEarly = lastLogged is { } timestamp && time.GetElapsedTime(timestamp) < LogInterval;
+            if (unlogged == 0 || (isTooEarly && !atOnce))
             {
                 return;
             }
 
-            (dropped, unreported, reportedAt) = (unreported, 0, time.GetTimestamp());
+            count = unlogged;
+            unlogged = 0;
+            lastLogged = time.GetTimestamp();
         }
 
-        log.Dropped(dropped, subscription);
+        log.Dropped(count, subscription);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
@@ -9,17 +8,22 @@ namespace EventBus;
 /// <summary>Represents a parsed CloudEvents object: its attributes as strings, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {
-    private const int Known = (int)RedisPubSubAttribute.Version + 1;
+    // The last member of the enumeration.
+    private const int AttributeCount = (int)RedisPubSubAttribute.Version + 1;
 
-    private readonly RedisStringCache texts;
-    private Values values;
-    private Dictionary<string, string>? others;
+    private readonly RedisStringCache commonStrings;
+    private AttributeValues values;
+    private Dictionary<string, string>? headers;
     private bool hasTime;
-    private Range data;
-    private bool dataIsText;
-    private byte[]? binary;
 
-    private RedisPubSubMessage(RedisStringCache texts) => this.texts = texts;
+    // The bytes of the value of 'data' in the message; null if there is none.
+    private Range? data;
+    private bool isDataString;
+
+    // The decoded value of 'data_base64'; null if there is none.
+    private byte[]? decodedData;
+
+    private RedisPubSubMessage(RedisStringCache commonStrings) => this.commonStrings = commonStrings;
 
     /// <summary>The reason why the message is invalid; null if it is valid.</summary>
     public string? Defect { get; private set; }
@@ -40,10 +44,10 @@ internal sealed class RedisPubSubMessage
     /// Parses a message. Returns null if it is not a CloudEvents object; the whole message is then the body.
     /// </summary>
     /// <param name="message">The message.</param>
-    /// <param name="texts">Caches strings that most messages have in common.</param>
-    public static RedisPubSubMessage? TryRead(byte[] message, RedisStringCache texts)
+    /// <param name="commonStrings">Caches strings that most messages have in common.</param>
+    public static RedisPubSubMessage? TryRead(byte[] message, RedisStringCache commonStrings)
     {
-        var read = new RedisPubSubMessage(texts);
+        var parsed = new RedisPubSubMessage(commonStrings);
         try
         {
             var reader = new Utf8JsonReader(message, new JsonReaderOptions { MaxDepth = RedisPubSubWireFormat.MaxDepth + 1 });
@@ -54,12 +58,12 @@ internal sealed class RedisPubSubMessage
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                read.Add(ref reader);
+                parsed.Add(ref reader);
             }
 
-            // Throws if anything follows the object.
+            // Throws a JsonException if anything follows the object.
             reader.Read();
-            return read.TryFinish(message) ? read : null;
+            return parsed.TryFinish(message) ? parsed : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -74,16 +78,27 @@ internal sealed class RedisPubSubMessage
         if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
         {
             // The subject is the key only if there is no partition key; otherwise it is a header.
-            (others ??= new(StringComparer.Ordinal))[CloudEventAttributes.Subject] = subject;
+            headers ??= new(StringComparer.Ordinal);
+            headers[CloudEventAttributes.Subject] = subject;
         }
 
-        if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
+        if (headers is null)
         {
-            // An extension with this name that the bus did not write: it is a header of the user.
-            others[RedisPubSubWireFormat.OddHeaders] = odd;
+            return null;
         }
 
-        return others is { Count: > 0 } ? others : null;
+        // If the bus did not write the extension, it is an ordinary header, and stays.
+        if (headers.TryGetValue(RedisPubSubWireFormat.CombinedHeaders, out var json)
+            && RedisPubSubWireFormat.ReadCombinedHeaders(json) is { } others)
+        {
+            headers.Remove(RedisPubSubWireFormat.CombinedHeaders);
+            foreach (var (name, value) in others)
+            {
+                headers[name] = value;
+            }
+        }
+
+        return headers.Count > 0 ? headers : null;
     }
 
     private void Add(ref Utf8JsonReader reader)
@@ -96,7 +111,7 @@ internal sealed class RedisPubSubMessage
         else if (reader.ValueTextEquals("data_base64"u8))
         {
             reader.Read();
-            AddBinary(ref reader);
+            AddBase64Data(ref reader);
         }
         else
         {
@@ -111,24 +126,30 @@ internal sealed class RedisPubSubMessage
             return;
         }
 
-        dataIsText = reader.TokenType == JsonTokenType.String;
+        isDataString = reader.TokenType == JsonTokenType.String;
         var start = (int)reader.TokenStartIndex;
         reader.Skip();
         data = start..(int)reader.BytesConsumed;
     }
 
-    private void AddBinary(ref Utf8JsonReader reader)
+    private void AddBase64Data(ref Utf8JsonReader reader)
     {
-        if (!HasDataAlready(ref reader) && (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out binary)))
+        if (HasDataAlready(ref reader))
+        {
+            return;
+        }
+
+        if (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out decodedData))
         {
             Defect ??= "The attribute 'data_base64' is no text in base 64.";
             reader.Skip();
         }
     }
 
+    /// <summary>True if the message has its data already: records the defect, and skips the current value.</summary>
     private bool HasDataAlready(ref Utf8JsonReader reader)
     {
-        if (binary is null && data.Equals(default))
+        if (decodedData is null && data is null)
         {
             return false;
         }
@@ -140,19 +161,9 @@ internal sealed class RedisPubSubMessage
 
     private void AddTime(ref Utf8JsonReader reader)
     {
-        // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
-        DateTimeOffset? time = null;
-        if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.EndsWith("Z"u8) && reader.TryGetDateTimeOffset(out var usual))
-        {
-            time = usual;
-        }
-        else if (RedisPubSubAttributes.ReadValue(ref reader) is not { } text)
+        if (!RedisPubSubAttributes.TryReadTime(ref reader, out var time))
         {
             return;
-        }
-        else if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var other))
-        {
-            time = other;
         }
 
         if (hasTime)
@@ -161,7 +172,8 @@ internal sealed class RedisPubSubMessage
             return;
         }
 
-        (hasTime, Time) = (true, time);
+        hasTime = true;
+        Time = time;
     }
 
     private void AddAttribute(ref Utf8JsonReader reader)
@@ -175,13 +187,13 @@ internal sealed class RedisPubSubMessage
             return;
         }
 
-        var isRepeated = attribute is RedisPubSubAttribute.SpecVersion
+        // Most messages have the same values of these attributes.
+        var isCommon = attribute is RedisPubSubAttribute.SpecVersion
             or RedisPubSubAttribute.Type
             or RedisPubSubAttribute.Source
             or RedisPubSubAttribute.ContentType;
-        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan)
-            ? texts.Get(reader.ValueSpan)
-            : RedisPubSubAttributes.ReadValue(ref reader);
+        var isPlain = reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan);
+        var value = isCommon && isPlain ? commonStrings.Get(reader.ValueSpan) : RedisPubSubAttributes.ReadValue(ref reader);
         if (value is null)
         {
             return;
@@ -198,48 +210,54 @@ internal sealed class RedisPubSubMessage
     /// </summary>
     private bool TrySet(RedisPubSubAttribute? attribute, string? name, string value)
     {
-        if (attribute is not { } known)
+        if (attribute is null)
         {
-            others ??= new(StringComparer.Ordinal);
-            return others.TryAdd(name!, value);
+            headers ??= new(StringComparer.Ordinal);
+            return headers.TryAdd(name!, value);
         }
 
-        if (values[(int)known] is not null)
+        var index = (int)attribute.Value;
+        if (values[index] is not null)
         {
             return false;
         }
 
-        values[(int)known] = value;
+        values[index] = value;
         return true;
     }
 
+    /// <summary>
+    /// Sets the body, and records the remaining defects. Returns false if the message is not a CloudEvents object.
+    /// </summary>
     private bool TryFinish(byte[] message)
     {
-        if (this[RedisPubSubAttribute.SpecVersion] is not { } specification)
+        var specVersion = this[RedisPubSubAttribute.SpecVersion];
+        if (specVersion is null)
         {
             return false;
         }
 
-        if (specification != CloudEventAttributes.Version)
+        if (specVersion != CloudEventAttributes.Version)
         {
             Defect ??= "The message claims a version of CloudEvents other than 1.0.";
         }
 
-        if (binary is not null)
+        if (decodedData is not null)
         {
-            Data = binary;
+            Data = decodedData;
         }
-        else if (data.Equals(default))
+        else if (data is null)
         {
             Defect ??= "The envelope has no data.";
         }
         else
         {
             // If the media type is not JSON, data that is a JSON string contains the body as its text.
-            var raw = message.AsSpan(data);
-            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !CloudEventAttributes.IsJson(type)
-                ? Unquote(raw)
-                : raw.ToArray();
+            var value = message.AsSpan(data.Value);
+            var isOtherText = isDataString
+                && this[RedisPubSubAttribute.ContentType] is { } contentType
+                && !CloudEventAttributes.IsJson(contentType);
+            Data = isOtherText ? Unquote(value) : value.ToArray();
         }
 
         if (Defect is not null)
@@ -251,36 +269,16 @@ internal sealed class RedisPubSubMessage
         return true;
     }
 
-    private static byte[] Unquote(ReadOnlySpan<byte> text)
+    private static byte[] Unquote(ReadOnlySpan<byte> jsonString)
     {
-        var reader = new Utf8JsonReader(text);
+        var reader = new Utf8JsonReader(jsonString);
         reader.Read();
         return Encoding.UTF8.GetBytes(reader.GetString()!);
     }
 
-    private static bool TryAddOdd(Dictionary<string, string> headers, string text)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(text);
-            var odd = document.RootElement.EnumerateObject()
-                .Select(header => (header.Name, Value: header.Value.GetString() ?? ""))
-                .ToList();
-            foreach (var (name, value) in odd)
-            {
-                headers[name] = value;
-            }
-
-            return true;
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            return false;
-        }
-    }
-
-    [InlineArray(Known)]
-    private struct Values
+    // One string for each member of RedisPubSubAttribute.
+    [InlineArray(AttributeCount)]
+    private struct AttributeValues
     {
         private string? first;
     }

@@ -10,19 +10,25 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisPubSubOutages : IDisposable
 {
+    // The name of the activity in the log of outages (BackendLog.Failing).
     private const string Listening = "listening";
 
+    // IsConnected requires a channel. On a single server all channels use the same connection.
     private static readonly RedisChannel AnyChannel = RedisChannel.Literal("any");
 
     private readonly IConnectionMultiplexer connection;
     private readonly ILogger log;
     private readonly Lock gate = new();
-    private bool isOut;
+    private bool isDisconnected;
+
+    // True if the current outage was logged, so that its end is logged too.
     private bool isLogged;
 
     public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
     {
-        (this.connection, this.log, isOut) = (connection, log, !connection.IsConnected);
+        this.connection = connection;
+        this.log = log;
+        isDisconnected = !connection.IsConnected;
         connection.ConnectionFailed += OnFailed;
         connection.ConnectionRestored += OnRestored;
     }
@@ -42,17 +48,18 @@ internal sealed class RedisPubSubOutages : IDisposable
 
         lock (gate)
         {
-            if (isOut)
+            if (isDisconnected)
             {
                 return;
             }
 
-            isOut = true;
+            isDisconnected = true;
             var failure = change.FailureType.ToString();
             isLogged = log.Failing(Listening, change.Exception ?? new IOException(failure), logger => logger.ListeningLost(failure));
         }
 
-        // The client raises its events concurrently: the event that reports the reconnection may have come first.
+        // The client raises its events concurrently: OnRestored may have run for this reconnection before this method,
+        // when no outage was recorded.
         if (connection.GetSubscriber().IsConnected(AnyChannel))
         {
             OnRestored(sender, change);
@@ -68,14 +75,16 @@ internal sealed class RedisPubSubOutages : IDisposable
 
         lock (gate)
         {
-            if (isOut)
+            if (!isDisconnected)
             {
-                isOut = false;
-                log.Working(Listening);
-                if (isLogged)
-                {
-                    log.ListeningAgain();
-                }
+                return;
+            }
+
+            isDisconnected = false;
+            log.Working(Listening);
+            if (isLogged)
+            {
+                log.ListeningAgain();
             }
         }
     }
@@ -86,5 +95,5 @@ internal sealed class RedisPubSubOutages : IDisposable
     /// </summary>
     private bool CarriesEvents(ConnectionFailedEventArgs change) =>
         change.ConnectionType == ConnectionType.Subscription
-        || (change.EndPoint is { } place && connection.GetServer(place).Protocol == RedisProtocol.Resp3);
+        || (change.EndPoint is { } endPoint && connection.GetServer(endPoint).Protocol == RedisProtocol.Resp3);
 }

@@ -5,27 +5,31 @@ internal sealed class RedisPubSubPublishCounter
 {
     private readonly Lock gate = new();
     private int inProgress;
-    private TaskCompletionSource? done;
+    private TaskCompletionSource? idle;
 
     /// <summary>Counts a publish call until the returned value is disposed.</summary>
-    public Entered Enter()
+    public PublishCall Enter()
     {
         lock (gate)
         {
             inProgress++;
         }
 
-        return new Entered(this);
+        return new PublishCall(this);
     }
 
-    /// <summary>Completes at a moment at which no publish call is in progress.</summary>
-    public Task WhenDoneAsync()
+    /// <summary>Completes as soon as no publish call is in progress; at once if there is none now.</summary>
+    public Task WhenIdleAsync()
     {
         lock (gate)
         {
-            return inProgress == 0
-                ? Task.CompletedTask
-                : (done ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            if (inProgress == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return idle.Task;
         }
     }
 
@@ -36,13 +40,13 @@ internal sealed class RedisPubSubPublishCounter
             inProgress--;
             if (inProgress == 0)
             {
-                done?.SetResult();
-                done = null;
+                idle?.SetResult();
+                idle = null;
             }
         }
     }
 
-    public readonly struct Entered(RedisPubSubPublishCounter owner) : IDisposable
+    public readonly struct PublishCall(RedisPubSubPublishCounter owner) : IDisposable
     {
         public void Dispose() => owner.Leave();
     }

@@ -6,33 +6,37 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Receives the events of one subscription: one loop for each channel or pattern, and one bounded buffer. Events that
-/// exceed the buffer are dropped, counted and logged.
+/// Receives the events of one subscription: one loop for each channel or pattern, and one channel of deliveries for the
+/// bus. Limits the number and the total size of the unsettled events. Further events are dropped, counted and logged.
 /// </summary>
 /// <remarks>
-/// The client's own queues are unbounded. They stay short, because the loops wait only for the next message.
+/// The client's own queues are unbounded. They stay short, because the loops take each message at once: they wait for
+/// nothing but the next message.
 /// </remarks>
 internal sealed class RedisPubSubReceiver(
     Subscription subscription,
     RedisPubSubTransport transport,
-    RedisPubSubTopology names,
+    RedisPubSubTopology topology,
     RedisPubSubOptions options,
     ILogger log) : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
     private static readonly Action<RedisChannel, RedisValue> Ignore = static (_, _) => { };
 
+    // Unbounded; Accept enforces the limits by heldCount and heldBytes, which count every event until it is
+    // acknowledged, also while a handler processes it.
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
-    private readonly RedisPubSubDrops drops = new(subscription.Name, names.Time, log);
+    private readonly RedisPubSubDrops drops = new(subscription.Name, topology.Time, log);
     private readonly List<ChannelMessageQueue> queues = [];
     private readonly List<Task> loops = [];
     private readonly CancellationTokenSource stop = new();
-    private readonly RedisStringCache texts = new();
+    private readonly RedisStringCache commonStrings = new();
     private readonly Lock gate = new();
     private Task? stopping;
     private Task? closing;
     private long heldCount;
     private long heldBytes;
+
     // 1 after the first event without an id was logged.
     private int isMissingIdLogged;
 
@@ -46,14 +50,16 @@ internal sealed class RedisPubSubReceiver(
     /// <summary>True if events were dropped less than a minute ago.</summary>
     public bool IsOverflowing => drops.AreRecent;
 
-    public IEnumerable<RedisChannel> Channels => queues.Select(queue => queue.Channel);
+    /// <summary>True if all channels are subscribed to over an open connection.</summary>
+    public bool IsConnected(ISubscriber subscriber) => queues.TrueForAll(queue =>
+        subscriber.SubscribedEndpoint(queue.Channel) is not null && subscriber.IsConnected(queue.Channel));
 
     /// <summary>
     /// Starts to listen. If a degraded start is allowed and there is no connection, listening begins when there is one.
     /// </summary>
     public async Task ListenAsync(ISubscriber subscriber, bool failFast, CancellationToken cancellationToken)
     {
-        foreach (var channel in names.ChannelsOf(subscription))
+        foreach (var channel in topology.ChannelsOf(subscription))
         {
             queues.Add(await OpenAsync(subscriber, channel, failFast, cancellationToken));
         }
@@ -82,6 +88,7 @@ internal sealed class RedisPubSubReceiver(
         await closing;
     }
 
+    /// <summary>Stops to count an acknowledged event against the limits.</summary>
     public void Forget(RedisPubSubDelivery delivery)
     {
         Interlocked.Decrement(ref heldCount);
@@ -89,15 +96,16 @@ internal sealed class RedisPubSubReceiver(
     }
 
     /// <summary>
-    /// Puts a released event back into the buffer, because Redis keeps no copy. After the intake has stopped, the event
-    /// is lost like all other unsettled events.
+    /// Delivers a released event again, because Redis keeps no copy. After the intake has stopped, the channel is
+    /// complete: a released event is then lost, and counted in the log when the receiver closes.
     /// </summary>
     public void TakeBack(RedisPubSubDelivery delivery) =>
         deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, delivery.Envelope, delivery.EarlierDeliveries + 1).ToDelivery());
 
     /// <summary>
-    /// Subscribes to a channel in two steps: first with a handler that can be removed if Redis refuses, then with the
-    /// queue. A refused queue would stay behind without a reader.
+    /// Subscribes to a channel in two steps: first with a handler that ignores the messages, to learn whether Redis
+    /// allows it, then with the queue. If Redis refused the queue, the client would keep it and fill it, and there
+    /// would be no reference with which to remove it.
     /// </summary>
     private async Task<ChannelMessageQueue> OpenAsync(
         ISubscriber subscriber,
@@ -107,12 +115,12 @@ internal sealed class RedisPubSubReceiver(
     {
         try
         {
-            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.CommandTimeout, names.Time, cancellationToken);
+            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.CommandTimeout, topology.Time, cancellationToken);
             return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
         }
-        catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
+        catch (Exception exception) when (!failFast && exception is (RedisConnectionException or TimeoutException))
         {
-            // The client subscribes to its known channels when it connects.
+            // There is no connection yet. The client subscribes to all its channels when it connects.
             return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
         }
         finally
@@ -123,7 +131,7 @@ internal sealed class RedisPubSubReceiver(
 
     private SupervisedLoop NewLoop(string channel) => new(
         $"{subscription.Name}: receiving from {channel}",
-        names.Time,
+        topology.Time,
         log,
         (logger, _, error) => logger.NotTaken(subscription.Name, error.GetType().Name));
 
@@ -133,7 +141,7 @@ internal sealed class RedisPubSubReceiver(
         {
             while (true)
             {
-                TryTake(await queue.ReadAsync(stopped));
+                TryAccept(await queue.ReadAsync(stopped));
             }
         }
         catch (Exception exception) when (exception is ChannelClosedException or OperationCanceledException)
@@ -141,46 +149,50 @@ internal sealed class RedisPubSubReceiver(
             // Messages that arrived before the stop are still delivered.
             while (queue.TryRead(out var message))
             {
-                TryTake(message);
+                TryAccept(message);
             }
         }
     }
 
-    /// <summary>Takes a message. Logs errors instead of throwing, so that no message ends the loop.</summary>
-    private void TryTake(ChannelMessage message)
+    /// <summary>Accepts a message. Logs errors instead of throwing, so that no message ends the loop.</summary>
+    private void TryAccept(ChannelMessage message)
     {
         try
         {
-            Take(message);
+            Accept(message);
         }
         catch (Exception exception)
         {
             log.Failing(
-                $"taking messages for {subscription.Name}",
+                $"accepting messages for {subscription.Name}",
                 exception,
                 logger => logger.NotTaken(subscription.Name, exception.GetType().Name));
         }
     }
 
-    private void Take(ChannelMessage message)
+    /// <summary>Passes a message to the bus, unless the subscription does not accept it or is at its limits.</summary>
+    private void Accept(ChannelMessage message)
     {
-        if (names.ArrivalOf(subscription, message.SubscriptionChannel, message.Channel!) is not { } eventName)
+        var eventName = topology.AcceptedNameOf(subscription, message.SubscriptionChannel, message.Channel!);
+        if (eventName is null)
         {
             return;
         }
 
-        // Checked before the message is parsed, so that a flood of messages costs little work.
+        // Checked before the message is parsed, so that a flood of messages costs little work. A receiver that holds no
+        // bytes accepts an event of any size.
         var length = message.Message.Length();
         var bytes = Interlocked.Read(ref heldBytes);
-        var isFull = Interlocked.Read(ref heldCount) >= options.BufferCount || (bytes > 0 && bytes + length > options.BufferBytes);
-        if (isFull)
+        var exceedsCount = Interlocked.Read(ref heldCount) >= options.BufferCount;
+        var exceedsBytes = bytes > 0 && bytes + length > options.BufferBytes;
+        if (exceedsCount || exceedsBytes)
         {
             drops.Add();
             return;
         }
 
-        var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], texts, out var idWasMade);
-        if (idWasMade && Interlocked.Exchange(ref isMissingIdLogged, 1) == 0)
+        var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], commonStrings, out var isIdFromContent);
+        if (isIdFromContent && Interlocked.Exchange(ref isMissingIdLogged, 1) == 0)
         {
             log.IdMadeFromContent(subscription.Name, envelope.Name);
         }
@@ -193,12 +205,13 @@ internal sealed class RedisPubSubReceiver(
 
     private async Task StopAsync()
     {
-        await transport.SettlePublishesAsync(CloseTimeout);
-        await Task.WhenAll(queues.Select(queue => queue.UnsubscribeAsync())).WaitAsync(CloseTimeout, names.Time).Quietly();
+        // Events that this instance has already published still reach this subscription.
+        await transport.WaitForOwnEventsAsync(CloseTimeout);
+        await Task.WhenAll(queues.Select(queue => queue.UnsubscribeAsync())).WaitAsync(CloseTimeout, topology.Time).Quietly();
         await stop.CancelAsync();
-        await Task.WhenAll(loops).WaitAsync(CloseTimeout, names.Time).Quietly();
+        await Task.WhenAll(loops).WaitAsync(CloseTimeout, topology.Time).Quietly();
 
-        // Buffered events exist nowhere else: the channel is completed, and its content is still delivered.
+        // The bus still receives the deliveries that are in the channel, because their events are stored nowhere else.
         deliveries.Writer.TryComplete();
         drops.Report(atOnce: true);
     }

@@ -18,20 +18,20 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
 
     /// <summary>
     /// Gets the distinct channels and patterns of a subscription. They may match more than its event patterns, because
-    /// a glob does not separate words: <see cref="ArrivalOf"/> filters the messages.
+    /// a glob does not separate words: <see cref="AcceptedNameOf"/> filters the messages.
     /// </summary>
     public RedisChannel[] ChannelsOf(Subscription subscription) => [.. subscription.Patterns.Select(ChannelOf).Distinct()];
 
     /// <summary>
-    /// Returns the event name if the subscription should take the message. Returns null if the event is not for this
-    /// subscription, or if the subscription receives it through another of its channels.
+    /// Returns the name of the event if the subscription accepts the message. Returns null if the event does not match
+    /// the subscription, or if the subscription receives it through another of its channels too, and accepts it there.
     /// </summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="listenedTo">The channel or pattern through which the message arrived.</param>
+    /// <param name="subscribedChannel">The channel or pattern through which the message arrived.</param>
     /// <param name="channel">The channel to which the message was published.</param>
-    public string? ArrivalOf(Subscription subscription, RedisChannel listenedTo, string channel)
+    public string? AcceptedNameOf(Subscription subscription, RedisChannel subscribedChannel, string channel)
     {
-        // The channel may belong to another prefix that begins with this one, or its name may contain no event name.
+        // A glob also matches channels of a longer prefix (KeyPrefix), and channels whose name is no event name.
         if (!channel.StartsWith(root, StringComparison.Ordinal)
             || !EventPattern.TryParse(channel[root.Length..], out var name)
             || !name.IsExact)
@@ -43,8 +43,8 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
         {
             if (pattern.Matches(name.Text))
             {
-                // If several patterns match, the message is taken through the first.
-                return ChannelOf(pattern) == listenedTo ? name.Text : null;
+                // If several patterns match, Redis delivers the event for each of them. It is accepted for the first.
+                return ChannelOf(pattern) == subscribedChannel ? name.Text : null;
             }
         }
 

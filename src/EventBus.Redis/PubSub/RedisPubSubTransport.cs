@@ -19,7 +19,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private volatile RedisPubSubReceiver[] receivers = [];
     private IConnectionMultiplexer? connection;
     private RedisPubSubOutages? outages;
-    private RedisPubSubTopology? names;
+    private RedisPubSubTopology? topology;
     private bool failFast;
 
     // Unrouted is not reported: Redis returns the number of clients that received a message, but includes clients whose
@@ -35,19 +35,18 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
     internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
-    private RedisPubSubTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
+    private RedisPubSubTopology Topology => topology ?? throw new InvalidOperationException("The transport was not started.");
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        (names, failFast) = (new RedisPubSubTopology(options, topology), topology.FailFast);
+        this.topology = new RedisPubSubTopology(options, topology);
+        failFast = topology.FailFast;
         connection = await connector.ShareAsync(failFast, cancellationToken);
         outages = new RedisPubSubOutages(connection, log);
     }
 
     public override async ValueTask PublishAsync(
-        ReadOnlyMemory<Envelope> batch,
-        Memory<PublishOutcome> outcomes,
-        CancellationToken deadline)
+        ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         if (deadline.IsCancellationRequested)
         {
@@ -62,13 +61,13 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
         }
-        catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            // The deadline has passed. OutcomeOf reports the events without an answer as in doubt.
+        }
+        catch (Exception exception)
         {
             batchError = exception;
-        }
-        catch (OperationCanceledException)
-        {
-            // Events that Redis has already answered keep their outcome.
         }
 
         for (var i = 0; i < sending.Length; i++)
@@ -99,8 +98,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     }
 
     /// <summary>
-    /// Sends the events of a discarded transaction one by one. Redis discards a transaction if it refuses one of its
-    /// commands; sent alone, the other events are accepted.
+    /// Sends the events of a discarded transaction one by one, except those that follow an event of the same key that
+    /// failed again. Redis discards a transaction if it refuses one of its commands; sent alone, the other events are
+    /// accepted.
     /// </summary>
     private async Task SendDiscardedAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
@@ -123,7 +123,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
-        var receiver = new RedisPubSubReceiver(subscription, this, Names, options, log);
+        var receiver = new RedisPubSubReceiver(subscription, this, Topology, options, log);
         try
         {
             await receiver.ListenAsync(Connection.GetSubscriber(), failFast, cancellationToken);
@@ -140,7 +140,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             }
 
             throw new EventBusException(
-                $"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.",
+                $"Redis did not accept the subscription '{subscription.Name}': {exception.Message} Start Redis, or correct its address.",
                 exception);
         }
         catch
@@ -161,7 +161,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     {
         try
         {
-            await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Names.Time, cancellationToken);
+            await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Topology.Time, cancellationToken);
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -172,8 +172,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
 
         var subscriber = Connection.GetSubscriber();
-        var all = receivers;
-        var disconnected = all.FirstOrDefault(each => !each.IsStopping && !each.Channels.All(IsConnected));
+        var disconnected = receivers.FirstOrDefault(each => !each.IsStopping && !each.IsConnected(subscriber));
         if (disconnected is not null)
         {
             return new HealthCheckResult(
@@ -181,9 +180,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
                 $"The subscription '{disconnected.Subscription.Name}' is not connected, and its events are lost until it is.");
         }
 
-        bool IsConnected(RedisChannel channel) => subscriber.SubscribedEndpoint(channel) is not null && subscriber.IsConnected(channel);
-
-        var overflowing = all.FirstOrDefault(each => each.IsOverflowing);
+        var overflowing = receivers.FirstOrDefault(each => each.IsOverflowing);
         if (overflowing is not null)
         {
             return new HealthCheckResult(
@@ -216,22 +213,23 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     /// Completes when this instance has received the events that it has published so far, or when the time limit ends.
     /// Never throws.
     /// </summary>
-    internal async Task SettlePublishesAsync(TimeSpan limit)
+    internal async Task WaitForOwnEventsAsync(TimeSpan limit)
     {
-        await SettleAsync().WaitAsync(limit, Names.Time).Quietly();
+        await PingAfterPublishesAsync().WaitAsync(limit, Topology.Time).Quietly();
 
-        async Task SettleAsync()
+        async Task PingAfterPublishesAsync()
         {
-            await publishes.WhenDoneAsync();
+            await publishes.WhenIdleAsync();
 
-            // Redis sends this answer after the events, and the client reads both in that order.
+            // Redis sends the answer to this ping after the events, and the client reads both in that order.
             await Connection.GetSubscriber().PingAsync();
         }
     }
 
     /// <summary>
     /// Sends a batch. Several events are sent as one transaction, all or none, so that no event overtakes an earlier
-    /// refused event of the same key.
+    /// refused event of the same key. Sets <paramref name="sending"/> to the answers of Redis for the events that are
+    /// sent, and <paramref name="outcomes"/> to the outcomes of the others.
     /// </summary>
     private Task Send(ReadOnlySpan<Envelope> batch, Span<Task<long>?> sending, Span<PublishOutcome> outcomes)
     {
@@ -250,7 +248,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
             if (TryWrite(envelope, out var message, out outcomes[i]))
             {
-                sending[i] = target.PublishAsync(Names.ChannelOf(envelope.Name), message);
+                sending[i] = target.PublishAsync(Topology.ChannelOf(envelope.Name), message);
             }
             else
             {
@@ -258,15 +256,15 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             }
         }
 
-        return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;
+        return transaction is not null ? transaction.ExecuteAsync() : sending[0] ?? Task.CompletedTask;
     }
 
+    /// <summary>Serializes an event. Returns false, and the outcome, if it cannot be sent.</summary>
     private bool TryWrite(Envelope envelope, out byte[] message, out PublishOutcome outcome)
     {
-        (message, outcome) = ([], default);
-        if (!envelope.FromHandler
-            && Array.Exists(receivers, static each => each.IsStopping)
-            && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.Name)))
+        message = [];
+        outcome = default;
+        if (!envelope.FromHandler && WouldBeMissed(envelope))
         {
             outcome = PublishOutcome.Rejected(
                 new InvalidOperationException("The bus is stopping, and a subscription of its own would miss the event."));
@@ -275,7 +273,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         try
         {
-            message = RedisPubSubWireFormat.Write(envelope, Names.Source, writers);
+            message = RedisPubSubWireFormat.Write(envelope, Topology.Source, writers);
             return true;
         }
         catch (EventBusException exception)
@@ -283,5 +281,19 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             outcome = PublishOutcome.Rejected(exception);
             return false;
         }
+    }
+
+    /// <summary>True if a subscription of this instance matches the event and no longer receives events.</summary>
+    private bool WouldBeMissed(Envelope envelope)
+    {
+        foreach (var receiver in receivers)
+        {
+            if (receiver.IsStopping && receiver.Subscription.Matches(envelope.Name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -20,16 +20,16 @@ internal static class RedisPubSubWireFormat
     public const int MaxDepth = 1_000;
 
     /// <summary>
-    /// The extension that contains the user's headers whose names CloudEvents does not allow, as the text of a JSON
-    /// object.
+    /// The name of the extension that contains the user's headers whose names CloudEvents does not allow, as the text
+    /// of a JSON object.
     /// </summary>
-    public const string OddHeaders = "headers";
+    public const string CombinedHeaders = "headers";
 
     private const int MaxTypeLength = 200;
-    private const int HeadersBytes = 512;
-    private const int TimeLength = 33;
+    private const int HeadersBufferBytes = 512;
+    private const int MaxTimeLength = 33;
 
-    public static readonly JsonWriterOptions Writing =
+    public static readonly JsonWriterOptions WriterOptions =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <summary>Serializes an event as one message.</summary>
@@ -45,14 +45,18 @@ internal static class RedisPubSubWireFormat
         writer.WriteString(CloudEventAttributes.Id, envelope.Id);
         writer.WriteString(CloudEventAttributes.Type, envelope.Name);
         writer.WriteString(CloudEventAttributes.Source, envelope.Source ?? source);
-        writer.WriteString(CloudEventAttributes.Time, Time(envelope.Time.UtcDateTime, stackalloc byte[TimeLength]));
+        writer.WriteString(CloudEventAttributes.Time, FormatTime(envelope.Time.UtcDateTime, stackalloc byte[MaxTimeLength]));
         writer.WriteString(CloudEventAttributes.DataContentType, envelope.ContentType);
-        Add(CloudEventAttributes.PartitionKey, envelope.Key);
-        Add(CloudEventAttributes.CorrelationId, envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
-        Add(CloudEventAttributes.CausationId, envelope.CausationId);
-        Add(CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
-        Add(CloudEventAttributes.TraceParent, envelope.TraceParent);
-        Add(CloudEventAttributes.TraceState, envelope.TraceState);
+        WriteUnlessNull(CloudEventAttributes.PartitionKey, envelope.Key);
+
+        // Without the attribute, the event is its own correlation.
+        WriteUnlessNull(CloudEventAttributes.CorrelationId, envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
+        WriteUnlessNull(CloudEventAttributes.CausationId, envelope.CausationId);
+        WriteUnlessNull(CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
+        WriteUnlessNull(CloudEventAttributes.TraceParent, envelope.TraceParent);
+        WriteUnlessNull(CloudEventAttributes.TraceState, envelope.TraceState);
+
+        // A message without a version has version 1.
         if (envelope.Version != 1)
         {
             writer.WriteNumber(CloudEventAttributes.EventVersion, envelope.Version);
@@ -75,7 +79,7 @@ internal static class RedisPubSubWireFormat
         writers.Return(buffer, writer);
         return message;
 
-        void Add(string name, string? value)
+        void WriteUnlessNull(string name, string? value)
         {
             if (value is not null)
             {
@@ -89,14 +93,16 @@ internal static class RedisPubSubWireFormat
     /// </summary>
     /// <param name="eventName">The event name from the channel.</param>
     /// <param name="message">The message. The envelope owns it after the call.</param>
-    /// <param name="texts">Caches strings that most messages have in common.</param>
-    /// <param name="idWasMade">
+    /// <param name="commonStrings">Caches strings that most messages have in common.</param>
+    /// <param name="isIdFromContent">
     /// True if the message has no id, and one was derived from its content and event name.
     /// </param>
-    public static Envelope Read(string eventName, byte[] message, RedisStringCache texts, out bool idWasMade)
+    public static Envelope Read(string eventName, byte[] message, RedisStringCache commonStrings, out bool isIdFromContent)
     {
-        var read = RedisPubSubMessage.TryRead(message, texts);
+        var read = RedisPubSubMessage.TryRead(message, commonStrings);
         var defect = read?.Defect;
+
+        // The type may differ from the name in the channel, but must also be an event name.
         var type = read?[RedisPubSubAttribute.Type] ?? eventName;
         if (!string.Equals(type, eventName, StringComparison.Ordinal) && !RedisStringCache.IsEventName(type))
         {
@@ -109,22 +115,24 @@ internal static class RedisPubSubWireFormat
         var time = read is null ? DateTimeOffset.UnixEpoch : read.Time;
         if (time is null)
         {
-            (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
+            defect ??= "The attribute 'time' is no time.";
+            time = DateTimeOffset.UnixEpoch;
         }
 
         var version = 1;
-        if (read?[RedisPubSubAttribute.Version] is { } versionText
-            && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        var versionText = read?[RedisPubSubAttribute.Version];
+        if (versionText is not null && !TryParseVersion(versionText, out version))
         {
-            (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
+            defect ??= "The attribute 'eventversion' is no number above zero.";
+            version = 1;
         }
 
         var id = read?[RedisPubSubAttribute.Id];
-        idWasMade = id is not { Length: > 0 };
+        isIdFromContent = string.IsNullOrEmpty(id);
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(eventName, message),
+                Id = string.IsNullOrEmpty(id) ? CloudEventAttributes.IdFromContent(eventName, message) : id,
                 Name = type,
                 Version = version,
                 Time = time.Value,
@@ -148,42 +156,62 @@ internal static class RedisPubSubWireFormat
     /// </summary>
     private static void WriteHeaders(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> headers)
     {
-        Dictionary<string, string>? odd = null;
+        Dictionary<string, string>? combined = null;
         foreach (var (name, value) in headers)
         {
-            if (name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) && !IsAttribute(name))
+            if (name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) && !IsReserved(name))
             {
                 writer.WriteString(name, value);
             }
             else
             {
-                (odd ??= new(StringComparer.Ordinal)).Add(name, value);
+                combined ??= new(StringComparer.Ordinal);
+                combined.Add(name, value);
             }
         }
 
-        if (odd is not null)
+        if (combined is not null)
         {
-            var buffer = new ArrayBufferWriter<byte>(HeadersBytes);
-            using var inner = new Utf8JsonWriter(buffer, Writing);
+            var buffer = new ArrayBufferWriter<byte>(HeadersBufferBytes);
+            using var inner = new Utf8JsonWriter(buffer, WriterOptions);
             inner.WriteStartObject();
-            foreach (var (name, value) in odd)
+            foreach (var (name, value) in combined)
             {
                 inner.WriteString(name, value);
             }
 
             inner.WriteEndObject();
             inner.Flush();
-            writer.WriteString(OddHeaders, buffer.WrittenSpan);
+            writer.WriteString(CombinedHeaders, buffer.WrittenSpan);
+        }
+    }
+
+    /// <summary>
+    /// Reads the headers from the extension that combines them; null if the bus did not write the extension.
+    /// </summary>
+    public static List<(string Name, string Value)>? ReadCombinedHeaders(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return [.. document.RootElement.EnumerateObject().Select(header => (header.Name, header.Value.GetString() ?? ""))];
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return null;
         }
     }
 
     /// <summary>True if the name is reserved, so that a header cannot be an extension of that name.</summary>
-    private static bool IsAttribute(string name) => CloudEventAttributes.Contains(name) || name is "data" or OddHeaders;
+    private static bool IsReserved(string name) => CloudEventAttributes.Contains(name) || name is "data" or CombinedHeaders;
 
-    private static ReadOnlySpan<byte> Time(DateTime time, Span<byte> buffer) =>
+    private static bool TryParseVersion(string text, out int version) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0;
+
+    private static ReadOnlySpan<byte> FormatTime(DateTime time, Span<byte> buffer) =>
         Utf8Formatter.TryFormat(time, buffer, out var length, 'O')
             ? buffer[..length]
-            : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");
+            : throw new InvalidOperationException($"A time takes more than {MaxTimeLength} bytes.");
 
     private static bool IsValidJson(ReadOnlySpan<byte> body)
     {

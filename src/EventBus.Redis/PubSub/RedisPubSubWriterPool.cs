@@ -16,7 +16,7 @@ internal sealed class RedisPubSubWriterPool
 
     public (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer) Take()
     {
-        var pair = Interlocked.Exchange(ref spare, null) ?? Make();
+        var pair = Interlocked.Exchange(ref spare, null) ?? Create();
         return (pair.Buffer, pair.Writer);
     }
 
@@ -30,10 +30,10 @@ internal sealed class RedisPubSubWriterPool
         }
     }
 
-    private static Pair Make()
+    private static Pair Create()
     {
         var buffer = new ArrayBufferWriter<byte>(InitialBytes);
-        return new Pair(buffer, new Utf8JsonWriter(buffer, RedisPubSubWireFormat.Writing));
+        return new Pair(buffer, new Utf8JsonWriter(buffer, RedisPubSubWireFormat.WriterOptions));
     }
 
     private sealed record Pair(ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer);

@@ -40,7 +40,8 @@ internal sealed class RedisStores : BusStores
 
     public override async ValueTask CloseAsync()
     {
-        // The stop may have cancelled the last claim before its reply.
+        // The stop may have cancelled the last claim before its reply. Without this, the claimed entries would wait
+        // until their leases end.
         await failures.UndoUnansweredClaimAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         await link.CloseAsync();
     }

@@ -5,15 +5,15 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Stores which subscriptions were in use, for all applications that share the key prefix. Each backend has a hash,
-/// whose fields are the name of the application and the name of the subscription.
+/// Stores when each subscription was last in use, for all applications that share the key prefix. There is one hash for
+/// each backend. A field is <c>application:subscription</c>, and its value is the time of the last use.
 /// </summary>
 internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPrefix, ILogger log) : SubscriptionStore
 {
     // Neither name contains a colon.
     private const char Separator = ':';
 
-    private bool isRefused;
+    private bool isDenialLogged;
 
     public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> RecordAsync(
         string backend,
@@ -31,22 +31,22 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPref
                     async database =>
                     {
                         await database.HashSetAsync(KeyOf(backend), fields);
-                        return true;
+                        return true; // AskAsync requires a result.
                     },
                     cancellationToken);
             }
 
-            var names = await link.AskAsync(database => database.HashGetAllAsync(KeyOf(backend)), cancellationToken);
-            return [.. names.Select(Read).OfType<(string Service, string Name, DateTimeOffset LastSeen)>()];
+            var stored = await link.AskAsync(database => database.HashGetAllAsync(KeyOf(backend)), cancellationToken);
+            return [.. stored.Select(Read).OfType<(string Service, string Name, DateTimeOffset LastSeen)>()];
         }
         catch (StoreRefusedException exception) when (exception.InnerException is { } cause && RedisErrors.IsDenied(cause))
         {
-            if (!isRefused)
+            if (!isDenialLogged)
             {
-                isRefused = true;
+                isDenialLogged = true;
                 log.NotChecked(
-                    $"which subscriptions of the backend {backend} no instance uses; that needs the key {KeyOf(backend)}",
-                    "HSET, HGETALL");
+                    $"which subscriptions of the backend {backend} no instance uses",
+                    $"HSET and HGETALL with the key {KeyOf(backend)}");
             }
 
             return [];

@@ -11,8 +11,8 @@ internal static partial class Log
     [LoggerMessage(
         403,
         LogLevel.Error,
-        "The SQLite database is damaged at the delayed event in row {Row} of the table {Prefix}delays. The event is not published, and "
-            + "remains in the file. Recover the file with '.recover' of the sqlite3 program. Logged once: {Error}")]
+        "The SQLite database is damaged at the delayed event in row {Row} of the table {Prefix}delays ({Error}). The event is not "
+            + "published, and remains in the file. Recover the file with '.recover' of the sqlite3 program. Logged once")]
     public static partial void DelayedDamaged(this ILogger log, long row, string prefix, string error);
 
     [LoggerMessage(
@@ -25,7 +25,7 @@ internal static partial class Log
     [LoggerMessage(
         401,
         LogLevel.Error,
-        "An effect did not end when its token was cancelled after {Timeout}. The store no longer waits for it, does not mark its event "
-            + "as handled, and opens the database again. Effects must end when their token is cancelled")]
+        "An effect of a handler did not end when its token was cancelled after {Timeout}. The store no longer waits for it, does not "
+            + "mark its event as handled, and opens the database again. Correct the effect: it must end when its token is cancelled")]
     public static partial void EffectAbandoned(this ILogger log, TimeSpan timeout);
 }

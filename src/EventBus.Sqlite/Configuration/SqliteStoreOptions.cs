@@ -5,7 +5,8 @@ public sealed class SqliteStoreOptions
 {
     /// <summary>
     /// The connection string of Microsoft.Data.Sqlite, for example <c>Data Source=shop.db</c>. A relative path is
-    /// resolved once, when the bus starts. It may contain a password, and is never logged. Default null; required.
+    /// resolved once, when the bus starts. The connection string may contain a password, and is never logged. Default
+    /// null; required.
     /// </summary>
     [AllowedText(@"(?s:.*\S.*)", "connection strings such as Data Source=shop.db")]
     public string? ConnectionString { get; set; }
@@ -28,8 +29,8 @@ public sealed class SqliteStoreOptions
     public TimeSpan BusyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// The time that all effects of one event together may take in its transaction. They occupy the only writer of the
-    /// file: all other writes wait until they end. Default 5 s; 100 ms to 60 s.
+    /// The time that all effects of one event (<c>OnCommit</c>) together may take in its transaction. They occupy the
+    /// only writer of the file: all other writes wait until they end. Default 5 s; 100 ms to 60 s.
     /// </summary>
     [AllowedRange("00:00:00.1", "00:01:00")]
     public TimeSpan EffectTimeout { get; set; } = TimeSpan.FromSeconds(5);

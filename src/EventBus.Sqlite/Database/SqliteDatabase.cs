@@ -15,7 +15,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqliteDatabase : SqlDatabase
 {
-    /// <summary>The time that an effect gets to end after its cancellation.</summary>
+    /// <summary>The time for which the store waits for an effect to end after its cancellation.</summary>
     private static readonly TimeSpan GraceAfterCancel = TimeSpan.FromSeconds(1);
 
     private readonly SqliteFile file;
@@ -25,20 +25,31 @@ internal sealed class SqliteDatabase : SqlDatabase
     private readonly SqlReaders readers;
     private TimeProvider time = TimeProvider.System;
     private SqlClock? clock;
+
+    // The name of the application; null until OpenAsync has created or checked the tables.
     private string? service;
+
+    // The number of the application in the database.
     private long app;
-    private string? moved;
+
+    // The last change of the file that was logged; null after the file was opened again.
+    private string? loggedChange;
 
     public SqliteDatabase(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
-        (this.file, this.options, this.log) = (file, options, log);
-        writer = new SqlWriter(OpenWriterAsync, MovedOf, file.Explain, IsDamage);
-        readers = new SqlReaders(async () => new SqlSession(await file.OpenReaderAsync(), app), LeaveMovedAsync, file.Explain);
+        this.file = file;
+        this.options = options;
+        this.log = log;
+        writer = new SqlWriter(OpenWriterAsync, CheckFile, file.Explain, IsDamage);
+        readers = new SqlReaders(OpenReaderAsync, MustReopenAsync, file.Explain);
     }
 
     public override SqlDialect Dialect { get; } = new SqliteDialect();
 
     public override string Prefix => options.TablePrefix;
+
+    /// <summary>Gets the problems of the file; empty if there are none.</summary>
+    public IReadOnlyCollection<string> Problems => writer.Problem is { } problem ? [problem] : [];
 
     /// <summary>Creates the clock that the stores use for due times and leases.</summary>
     public TimeProvider CreateClock(TimeProvider machine) => clock = new SqlClock(machine, Prefix);
@@ -59,9 +70,6 @@ internal sealed class SqliteDatabase : SqlDatabase
             throw new EventBusException(exception.Message, exception);
         }
     }
-
-    /// <summary>Gets the problems of the file; empty if there are none.</summary>
-    public IReadOnlyCollection<string> Problems => writer.Problem is { } problem ? [problem] : [];
 
     public async ValueTask CloseAsync()
     {
@@ -105,11 +113,11 @@ internal sealed class SqliteDatabase : SqlDatabase
     {
         using var deadline = new CancellationTokenSource(options.EffectTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var running = RunAsync(effects, session.Transaction!, stop.Token);
+        var running = RunOnThreadPoolAsync(effects, session.Transaction!, stop.Token);
         await running.WaitAsync(stop.Token).Quietly();
         if (!running.IsCompleted)
         {
-            // A statement that is running does not observe the token.
+            // A statement that is running does not observe the token, so it is interrupted.
             raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
             await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
         }
@@ -149,12 +157,17 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    /// <summary>Opens the file, and creates the tables if the file is new.</summary>
+    private async ValueTask<SqlSession> OpenReaderAsync() => new(await file.OpenReaderAsync(), app);
+
+    /// <summary>
+    /// Opens the file. If it is opened again, it may be a new one, so the tables are created if necessary.
+    /// </summary>
     private async ValueTask<SqlSession> OpenWriterAsync()
     {
         var session = new SqlSession(await file.OpenWriterAsync(), app);
         if (service is null)
         {
+            // OpenAsync creates the tables.
             return session;
         }
 
@@ -165,7 +178,7 @@ internal sealed class SqliteDatabase : SqlDatabase
             app = await new SqlSchema(Dialect, Prefix).OpenAsync(session, service);
             await transaction.CommitAsync();
             session.Transaction = null;
-            Volatile.Write(ref moved, null);
+            Volatile.Write(ref loggedChange, null);
             return session;
         }
         catch (Exception)
@@ -176,22 +189,24 @@ internal sealed class SqliteDatabase : SqlDatabase
     }
 
     /// <summary>
-    /// Gets the reason why data written to the session's file would be lost; null if it would not be.
+    /// Returns the reason why data written by the session would be lost; null if it would not be. Logs that reason
+    /// once, and updates the problem of the writer.
     /// </summary>
-    private StoreRefusedException? MovedOf(SqlSession session)
+    private StoreRefusedException? CheckFile(SqlSession session)
     {
         var connection = (SqliteConnection)session.Connection;
-        var reason = SqliteFileCheck.Of(connection);
+        var reason = SqliteFileCheck.ChangeOf(connection);
         if (reason is null)
         {
-            writer.Problem = session.HasWritten && SqliteFileCheck.IsLogMissing(connection)
+            var isLogMissing = session.HasWritten && SqliteFileCheck.IsLogMissing(connection);
+            writer.Problem = isLogMissing
                 ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process "
-                    + "that uses the database: the last one saves the data of the log. Then start again."
+                    + "that uses the database: the last one saves the data of the log. Then start them again."
                 : null;
             return null;
         }
 
-        if (Interlocked.Exchange(ref moved, reason) is null)
+        if (Interlocked.Exchange(ref loggedChange, reason) is null)
         {
             log.FileMoved(file.Path, reason);
         }
@@ -200,12 +215,12 @@ internal sealed class SqliteDatabase : SqlDatabase
     }
 
     /// <summary>
-    /// Returns true if a reading session must be closed because its file was moved or replaced. The writer then opens,
-    /// and if necessary creates, the file before the reader opens it again.
+    /// Returns true if a reading session must be closed because its file was moved or replaced. Returns only after the
+    /// writer has opened, and if necessary created, the file that the reader then opens.
     /// </summary>
-    private async ValueTask<bool> LeaveMovedAsync(SqlSession session)
+    private async ValueTask<bool> MustReopenAsync(SqlSession session)
     {
-        if (SqliteFileCheck.Of((SqliteConnection)session.Connection) is null)
+        if (SqliteFileCheck.ChangeOf((SqliteConnection)session.Connection) is null)
         {
             return false;
         }
@@ -214,9 +229,11 @@ internal sealed class SqliteDatabase : SqlDatabase
         return true;
     }
 
-    // Runs on the thread pool, outside the writer's synchronization context, so that an effect that blocks cannot
-    // deadlock the writer.
-    private static async Task RunAsync(
+    /// <summary>
+    /// Runs effects on the thread pool, outside the writer's synchronization context, so that an effect that blocks
+    /// cannot deadlock the writer.
+    /// </summary>
+    private static async Task RunOnThreadPoolAsync(
         IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
         DbTransaction transaction,
         CancellationToken cancellationToken)

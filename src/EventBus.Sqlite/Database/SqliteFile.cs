@@ -8,7 +8,7 @@ namespace EventBus;
 /// <summary>Opens the connections to a SQLite file, and explains the errors of SQLite.</summary>
 internal sealed class SqliteFile
 {
-    private const string Uri = "file:";
+    private const string UriScheme = "file:";
     private const string DataDirectory = "|DataDirectory|";
 
     private readonly SqliteConnectionStringBuilder connection;
@@ -30,15 +30,19 @@ internal sealed class SqliteFile
         }
 
         busyTimeout = options.BusyTimeout;
-        Check();
+        Validate();
         connection.Pooling = false;
+
         // In seconds. The client itself retries for at least this time, after SQLite has waited for the busy_timeout
         // that OpenAsync sets.
         connection.DefaultTimeout = 1;
     }
 
-    private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout) =>
-        (this.connection, this.busyTimeout) = (connection, busyTimeout);
+    private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout)
+    {
+        this.connection = connection;
+        this.busyTimeout = busyTimeout;
+    }
 
     /// <summary>
     /// Gets the path of the file as it is opened. A URI is returned without its parameters, because one of them may be
@@ -53,7 +57,7 @@ internal sealed class SqliteFile
     /// <exception cref="ArgumentException">
     /// The path begins with <c>|DataDirectory|</c>, and the application has not set that directory.
     /// </exception>
-    public SqliteFile Locate() =>
+    public SqliteFile WithFullPath() =>
         new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
 
     /// <summary>Opens the file for writing, and creates it if it does not exist.</summary>
@@ -87,7 +91,7 @@ internal sealed class SqliteFile
             raw.SQLITE_FULL =>
                 Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
 
-            // Nothing was written, because a transaction takes the write lock when it begins.
+            // A refusal: nothing was written, because a transaction takes the write lock when it begins.
             raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused(
                 $"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise "
                     + "SqliteStoreOptions.BusyTimeout.",
@@ -99,37 +103,37 @@ internal sealed class SqliteFile
                     + "one away.",
                 exception),
             raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH =>
-                Refused("must not be written by this process. Let it write the file and its folder.", exception),
+                Refused("cannot be written by this process. Grant it write access to the file and its folder.", exception),
             raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
                 new StoreRefusedException(
                     StoreScope.Entry,
                     $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}",
                     exception),
 
-            // The damage may concern one page or the whole file, and it is unknown what was written before a disk
-            // failed. So neither error is a refusal of the store: the bus checks by itself what the store still
-            // accepts.
+            // The damage may concern one page or the whole file, and after a failure of the disk it is unknown what was
+            // written. So neither error is a refusal of the store: the bus tests what the store still accepts.
             raw.SQLITE_CORRUPT =>
                 Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
             raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
             _ => Failed($"refused a statement: {exception.Message}", exception),
         };
 
-    private static bool IsUri(string source) => source.StartsWith(Uri, StringComparison.OrdinalIgnoreCase);
+    private static bool IsUri(string source) => source.StartsWith(UriScheme, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Resolves a path in the same way as the client and SQLite do when they open it.</summary>
     private static string FullPath(string source)
     {
         if (IsUri(source))
         {
-            var path = source[Uri.Length..];
+            var path = source[UriScheme.Length..];
             if (System.IO.Path.IsPathRooted(path))
             {
                 return source;
             }
 
-            var current = Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(System.Uri.EscapeDataString);
-            return $"{Uri}{string.Join('/', current)}/{path}";
+            // A path in a URI is escaped.
+            var folders = Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(Uri.EscapeDataString);
+            return $"{UriScheme}{string.Join('/', folders)}/{path}";
         }
 
         var folder = AppContext.GetData("DataDirectory") as string ?? "";
@@ -149,11 +153,12 @@ internal sealed class SqliteFile
         return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, source));
     }
 
-    private void Check()
+    /// <exception cref="ArgumentException">The stores cannot be kept in this database.</exception>
+    private void Validate()
     {
         if (connection.DataSource is "" or ":memory:"
-            || connection.DataSource.Equals(Uri, StringComparison.OrdinalIgnoreCase)
-            || connection.DataSource.StartsWith($"{Uri}?", StringComparison.OrdinalIgnoreCase)
+            || connection.DataSource.Equals(UriScheme, StringComparison.OrdinalIgnoreCase)
+            || connection.DataSource.StartsWith($"{UriScheme}?", StringComparison.OrdinalIgnoreCase)
             || connection.Mode == SqliteOpenMode.Memory
             || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
         {

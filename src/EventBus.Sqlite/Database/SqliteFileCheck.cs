@@ -12,15 +12,17 @@ internal static partial class SqliteFileCheck
 {
     private const string Library = "e_sqlite3";
 
-    // SQLITE_FCNTL_HAS_MOVED of the C interface: asks whether the file was moved, renamed or deleted.
+    // SQLITE_FCNTL_HAS_MOVED of the C interface: reports whether the file was moved, renamed or deleted.
     private const int FileControlHasMoved = 20;
 
-    // True if SQLite itself can be asked. It cannot if the application uses another build of SQLite: then only a
-    // missing file is detected, not a replaced one. On Windows an open file cannot be deleted.
-    private static readonly bool CanAskSqlite = IsBundledSqlite();
+    // True if the file control can be used. It cannot if the application uses another build of SQLite: then only a
+    // missing file is detected, not a replaced one. On Windows neither happens, because an open file cannot be deleted.
+    private static readonly bool HasFileControl = IsBundledSqlite();
 
-    /// <summary>Gets what happened to the file of a connection; null if the connection can still be used.</summary>
-    public static string? Of(SqliteConnection connection)
+    /// <summary>
+    /// Returns text that says how the file of a connection was changed; null if the connection can still be used.
+    /// </summary>
+    public static string? ChangeOf(SqliteConnection connection)
     {
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
         if (!File.Exists(path))
@@ -28,12 +30,14 @@ internal static partial class SqliteFileCheck
             return "was deleted or moved away while the stores used it";
         }
 
-        var moved = 0;
-        return CanAskSqlite
-            && sqlite3_file_control(connection.Handle!, 0, FileControlHasMoved, ref moved) == raw.SQLITE_OK
-            && moved != 0
-                ? "was replaced by another file while the stores used it"
-                : null;
+        if (!HasFileControl)
+        {
+            return null;
+        }
+
+        var hasMoved = 0;
+        var result = sqlite3_file_control(connection.Handle!, 0, FileControlHasMoved, ref hasMoved);
+        return result == raw.SQLITE_OK && hasMoved != 0 ? "was replaced by another file while the stores used it" : null;
     }
 
     /// <summary>

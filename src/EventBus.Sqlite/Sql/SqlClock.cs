@@ -5,26 +5,40 @@ namespace EventBus;
 /// that use the file share, but it does not go back by 1 s or more. Thread-safe.
 /// </summary>
 /// <remarks>
-/// If the machine's clock is set forward, this clock follows, and the leases in the database are moved forward by the
-/// same amount. If the machine's clock is set back later, entries that were planned before it was set forward are
-/// postponed by the same amount, so that they are due at their original time. The anchors of the clock are stored in
-/// the database. A process that starts after the clock was set back continues from the time of the other processes, and
-/// only one process moves the entries.
+/// <para>
+/// If the machine's clock is set forward, this clock follows, and the leases of failed, delayed and handled events in
+/// the database are moved forward by the same amount. If the machine's clock is set back later, this clock does not go
+/// back. Entries that were planned before the clock was set forward are then postponed by the same amount, so that they
+/// are due at their original time.
+/// </para>
+/// <para>
+/// The offsets of both clocks are stored in the database, so that a process that starts after the machine's clock was
+/// set back continues from the time of the other processes, and only one process moves the entries. An offset is the
+/// difference between a clock and the monotonic clock, which no setting changes.
+/// </para>
 /// </remarks>
 /// <param name="inner">The clock of the machine.</param>
 /// <param name="prefix">The prefix of the table names.</param>
 internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 {
-    // Rows of the meta table: the anchor of this clock; the anchor of the machine's clock when it was last set; the
-    // amount of the last forward change; and the time that this clock showed before that change.
-    private const string Steady = "clock", Machine = "clock.machine", Forward = "clock.forward", ForwardAt = "clock.forward_at";
+    // Names of rows of the meta table. The offset of this clock:
+    private const string ClockRow = "clock";
+
+    // The offset of the machine's clock when it was last set:
+    private const string MachineRow = "clock.machine";
+
+    // The amount by which the machine's clock was last set forward, less what was set back since:
+    private const string ForwardRow = "clock.forward";
+
+    // The time of this clock before it was set forward:
+    private const string ForwardAtRow = "clock.forward_at";
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
     // Smaller adjustments of the machine's clock are frequent, and are followed in both directions.
-    private static readonly long Adjusted = TimeSpan.FromSeconds(1).Ticks;
+    private static readonly long MaxAdjustment = TimeSpan.FromSeconds(1).Ticks;
 
-    // A thread may be suspended between the two reads of the clocks.
+    // Offsets that differ by less count as equal: a thread may be suspended between the reads of the two clocks.
     private static readonly long Slack = TimeSpan.FromSeconds(5).Ticks;
 
     // The due time of a saga is either the end of a lease or a planned time, and the row does not say which. Leases end
@@ -35,27 +49,32 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     private readonly string write =
         $"INSERT INTO {prefix}meta (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-    // A turn of 0 means that the entry may run at once; it is not moved. A row of delays has no column for the time at
-    // which it was planned, so events that were planned before the change are marked with claimed = 2.
-    private readonly string[] moveLeases =
+    // Moves the leases when the clock is set forward. A turn of 0 means that the entry may run at once; it is not
+    // moved. A delayed event has no column for the time at which it was planned, so those that were planned before the
+    // change are marked with claimed = 2.
+    private readonly string[] whenSetForward =
     [
         $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0",
         $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
-        $"UPDATE {prefix}processed SET until = until + @by WHERE done = 0", $"UPDATE {prefix}delays SET claimed = 2 WHERE claimed = 0",
+        $"UPDATE {prefix}processed SET until = until + @by WHERE done = 0",
+        $"UPDATE {prefix}delays SET claimed = 2 WHERE claimed = 0",
     ];
 
-    private readonly string[] movePlans =
+    // Postpones the entries that were planned before @before, and are not due yet, when the clock is set back.
+    private readonly string[] whenSetBack =
     [
         $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim = 0 AND turn > @now AND last_failed_at < @before",
         $"UPDATE {prefix}failures SET due_at = due_at + @by WHERE due_at > @now AND last_failed_at < @before",
         $"UPDATE {prefix}failures SET deadline = deadline + @by WHERE deadline > @now AND last_failed_at < @before",
-        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now AND @before > 0",
+        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now",
         $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {LongestLease.Ticks} AND changed_at < @before",
     ];
 
-    // The offset of this clock from the monotonic clock, in ticks.
+    // The offset of this clock, in ticks.
     private long offset = OffsetOf(inner);
-    private Anchors followed = new(OffsetOf(inner), OffsetOf(inner), -2 * Period);
+
+    // The initial value is old, so that the first write checks the clock.
+    private Check lastCheck = new(OffsetOf(inner), OffsetOf(inner), -2 * Period);
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
 
@@ -66,14 +85,14 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     {
         get
         {
-            var last = Volatile.Read(ref followed);
-            return IsApart(OffsetOf(inner), last.Machine)
-                || IsApart(Follow(), last.Steady)
-                || Elapsed(inner) - last.At.Ticks > Period.Ticks;
+            var last = Volatile.Read(ref lastCheck);
+            return IsApart(OffsetOf(inner), last.MachineOffset)
+                || IsApart(FollowMachine(), last.ClockOffset)
+                || Elapsed(inner) - last.Elapsed.Ticks > Period.Ticks;
         }
     }
 
-    public override DateTimeOffset GetUtcNow() => new(Follow() + Elapsed(inner), TimeSpan.Zero);
+    public override DateTimeOffset GetUtcNow() => new(FollowMachine() + Elapsed(inner), TimeSpan.Zero);
 
     public override long GetTimestamp() => inner.GetTimestamp();
 
@@ -85,44 +104,37 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     /// has moved them. Must be a write of its own, after whose commit the caller passes the result to
     /// <see cref="Remember"/>.
     /// </summary>
-    public async ValueTask<Anchors> FollowAsync(SqlSession session)
+    public async ValueTask<Check> FollowAsync(SqlSession session)
     {
-        var last = Volatile.Read(ref followed);
-        var now = new Anchors(OffsetOf(inner), Follow(), TimeSpan.FromTicks(Elapsed(inner)));
-        var machine = await ReadAsync(session, Machine);
-        if (machine is null || (IsApart(now.Machine, last.Machine) && IsApart(now.Machine, machine.Value)))
-        {
-            if (now.Steady - last.Steady > Slack)
-            {
-                await PutForwardAsync(session, now.Steady - last.Steady, now);
-            }
-            else if (now.Machine < last.Machine)
-            {
-                var forward = await ReadAsync(session, Forward) ?? 0;
-                if (forward > 0)
-                {
-                    await PutBackAsync(session, Math.Min(forward, last.Machine - now.Machine), forward, now);
-                }
-            }
+        var last = Volatile.Read(ref lastCheck);
+        var now = new Check(OffsetOf(inner), FollowMachine(), TimeSpan.FromTicks(Elapsed(inner)));
+        var storedMachineOffset = await ReadAsync(session, MachineRow);
+        var wasSet = IsApart(now.MachineOffset, last.MachineOffset);
 
-            await WriteAsync(session, Machine, now.Machine);
+        // If the stored offset is the current one, another process has already moved the entries.
+        if (storedMachineOffset is null || (wasSet && IsApart(now.MachineOffset, storedMachineOffset.Value)))
+        {
+            await MoveEntriesAsync(session, last, now);
+            await WriteAsync(session, MachineRow, now.MachineOffset);
         }
 
-        var steady = await ReadAsync(session, Steady) ?? 0;
-        if (now.Steady - steady > Slack)
+        var storedClockOffset = await ReadAsync(session, ClockRow) ?? 0;
+        if (now.ClockOffset - storedClockOffset > Slack)
         {
-            await WriteAsync(session, Steady, now.Steady);
+            await WriteAsync(session, ClockRow, now.ClockOffset);
         }
 
-        return steady - now.Steady > Slack ? now with { Steady = steady } : now;
+        var isBehind = storedClockOffset - now.ClockOffset > Slack;
+        return isBehind ? now with { ClockOffset = storedClockOffset } : now;
     }
 
-    public void Remember(Anchors now)
+    /// <summary>Continues from the result of a committed check.</summary>
+    public void Remember(Check check)
     {
-        Volatile.Write(ref followed, now);
-        if (now.Steady > Volatile.Read(ref offset) + Slack)
+        Volatile.Write(ref lastCheck, check);
+        if (check.ClockOffset > Volatile.Read(ref offset) + Slack)
         {
-            Volatile.Write(ref offset, now.Steady);
+            Volatile.Write(ref offset, check.ClockOffset);
         }
     }
 
@@ -134,11 +146,14 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
 
-    /// <summary>Follows the machine's clock, unless that clock was set back by 1 s or more.</summary>
-    private long Follow()
+    /// <summary>
+    /// Follows the machine's clock, unless that clock was set back by 1 s or more. Returns the offset of this clock.
+    /// </summary>
+    private long FollowMachine()
     {
-        var (now, known) = (OffsetOf(inner), Volatile.Read(ref offset));
-        if (now <= known - Adjusted || now == known)
+        var now = OffsetOf(inner);
+        var known = Volatile.Read(ref offset);
+        if (now <= known - MaxAdjustment || now == known)
         {
             return known;
         }
@@ -148,28 +163,46 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         return Volatile.Read(ref offset);
     }
 
-    /// <summary>Moves the leases forward, because the machine's clock was set forward.</summary>
-    private async ValueTask PutForwardAsync(SqlSession session, long by, Anchors now)
+    /// <summary>Moves the entries if the machine's clock was set since the last check.</summary>
+    private async ValueTask MoveEntriesAsync(SqlSession session, Check last, Check now)
     {
-        foreach (var move in moveLeases)
+        if (now.ClockOffset - last.ClockOffset > Slack)
         {
-            await session.Prepare(move).Set("@by", by).ExecuteAsync();
+            await MoveLeasesAsync(session, now.ClockOffset - last.ClockOffset, now);
+        }
+        else if (now.MachineOffset < last.MachineOffset)
+        {
+            var forward = await ReadAsync(session, ForwardRow) ?? 0;
+            if (forward > 0)
+            {
+                await PostponePlansAsync(session, Math.Min(forward, last.MachineOffset - now.MachineOffset), forward, now);
+            }
+        }
+    }
+
+    /// <summary>Moves the leases forward, because the machine's clock was set forward.</summary>
+    private async ValueTask MoveLeasesAsync(SqlSession session, long by, Check now)
+    {
+        foreach (var statement in whenSetForward)
+        {
+            await session.Prepare(statement).Set("@by", by).ExecuteAsync();
         }
 
-        await WriteAsync(session, Forward, by);
-        await WriteAsync(session, ForwardAt, now.Shows - by);
+        await WriteAsync(session, ForwardRow, by);
+        await WriteAsync(session, ForwardAtRow, now.Time - by);
     }
 
     /// <summary>Postpones the planned entries, because the machine's clock was set back.</summary>
-    private async ValueTask PutBackAsync(SqlSession session, long by, long forward, Anchors now)
+    private async ValueTask PostponePlansAsync(SqlSession session, long by, long forward, Check now)
     {
-        var before = await ReadAsync(session, ForwardAt);
-        foreach (var move in movePlans)
+        var before = await ReadAsync(session, ForwardAtRow);
+        foreach (var statement in whenSetBack)
         {
-            await session.Prepare(move).Set("@by", by).Set("@now", now.Shows).Set("@before", before).ExecuteAsync();
+            await session.Prepare(statement).Set("@by", by).Set("@now", now.Time).Set("@before", before).ExecuteAsync();
         }
 
-        await WriteAsync(session, Forward, forward - by > Slack ? forward - by : 0);
+        var remaining = forward - by;
+        await WriteAsync(session, ForwardRow, remaining > Slack ? remaining : 0);
     }
 
     private ValueTask<long?> ReadAsync(SqlSession session, string name) => session.Prepare(read).Set("@name", name).NumberAsync();
@@ -177,12 +210,13 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     private async ValueTask WriteAsync(SqlSession session, string name, long value) =>
         await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
 
-    /// <summary>The offsets of the clocks from the monotonic clock at the time of a check.</summary>
-    /// <param name="Machine">The offset of the machine's clock, in ticks.</param>
-    /// <param name="Steady">The offset of this clock, in ticks.</param>
-    /// <param name="At">The time of the monotonic clock at the check.</param>
-    internal sealed record Anchors(long Machine, long Steady, TimeSpan At)
+    /// <summary>The offsets of the clocks at the time of a check.</summary>
+    /// <param name="MachineOffset">The offset of the machine's clock, in ticks.</param>
+    /// <param name="ClockOffset">The offset of this clock, in ticks.</param>
+    /// <param name="Elapsed">The time of the monotonic clock at the check.</param>
+    internal sealed record Check(long MachineOffset, long ClockOffset, TimeSpan Elapsed)
     {
-        public long Shows => Steady + At.Ticks;
+        /// <summary>The time of this clock at the check, in ticks.</summary>
+        public long Time => ClockOffset + Elapsed.Ticks;
     }
 }

@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Runs the reads and writes of the stores in a database. A step is a function that runs the statements of one read or
-/// write.
+/// write of a store.
 /// </summary>
 internal abstract class SqlDatabase
 {
@@ -16,8 +16,8 @@ internal abstract class SqlDatabase
     public abstract string Prefix { get; }
 
     /// <summary>
-    /// Returns true if a step failed because a part of the file is damaged. Nothing else can be written in the same
-    /// transaction then, so the caller tries again without the damaged part.
+    /// Returns true if a step failed because a part of the file is damaged. The whole transaction is then rolled back,
+    /// so the caller tries again without the damaged part.
     /// </summary>
     /// <param name="exception">An error of the database, or the exception that explains it.</param>
     public bool IsDamage(Exception exception)
@@ -34,8 +34,8 @@ internal abstract class SqlDatabase
 
     /// <summary>
     /// Does the same as <see cref="WriteAsync{T}"/>, but throws an <see cref="InvalidOperationException"/> instead of
-    /// an <see cref="OperationCanceledException"/> if the token is cancelled while the write waits in the queue: the
-    /// caller then knows that nothing was written.
+    /// an <see cref="OperationCanceledException"/> if the token is cancelled while the write waits in the queue. The
+    /// exception says that nothing was written.
     /// </summary>
     /// <exception cref="InvalidOperationException">The step was withdrawn, and certainly did not run.</exception>
     public async ValueTask<T> WriteOrWithdrawAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)

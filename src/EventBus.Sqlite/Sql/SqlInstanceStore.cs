@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Stores which instances on a machine share a database.</summary>
+/// <summary>
+/// Stores which instances on a machine share a database, by subscription. <c>until</c> is the time until which an
+/// instance counts unless it is recorded again.
+/// </summary>
 internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
 {
     private readonly string remove = $"DELETE FROM {database.Prefix}instances WHERE app = @app AND (instance = @instance OR until < @now)";
@@ -37,6 +40,7 @@ internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
         return counts.ToDictionary(each => each.Subscription, each => each.Instances, StringComparer.Ordinal);
     }
 
+    // With @now = 0, no row of another instance counts as expired.
     public override async ValueTask ForgetAsync(string instance, CancellationToken cancellationToken) =>
         await database.WriteAsync(
             session => session.Prepare(remove).Set("@instance", instance).Set("@now", 0).ExecuteAsync(),

@@ -1,12 +1,13 @@
 namespace EventBus;
 
 /// <summary>
-/// Represents a step, which is one read or write of a store. The step waits in a queue, and a write runs in one
-/// transaction with others, while its caller waits for the result.
+/// Represents a queued step: one read or write of a store, whose caller waits for the result. Writes run in one
+/// transaction with others.
 /// </summary>
 internal abstract class SqlOperation
 {
-    private int state;
+    // The value of a Stage.
+    private int stage;
 
     private enum Stage
     {
@@ -16,10 +17,10 @@ internal abstract class SqlOperation
     }
 
     /// <summary>
-    /// Marks the step as started. Returns false if the caller has cancelled it; the step must not run then. Returns
-    /// true again if the step was started before and is run again.
+    /// Marks the step as started. Returns false if the caller has cancelled it; then it must not run. Also returns true
+    /// for a step that was started before, and runs again because its transaction was rolled back.
     /// </summary>
-    public bool TryStart() => TryLeave(Stage.Started) || state == (int)Stage.Started;
+    public bool TryStart() => TryLeaveQueue(Stage.Started) || stage == (int)Stage.Started;
 
     /// <summary>Runs the step, and holds its result until the result is known to be durable.</summary>
     public abstract ValueTask RunAsync(SqlSession session);
@@ -29,9 +30,9 @@ internal abstract class SqlOperation
 
     public abstract void Fail(Exception exception);
 
-    protected bool TryCancel() => TryLeave(Stage.Cancelled);
+    protected bool TryCancel() => TryLeaveQueue(Stage.Cancelled);
 
-    private bool TryLeave(Stage next) => Interlocked.CompareExchange(ref state, (int)next, (int)Stage.Waiting) == (int)Stage.Waiting;
+    private bool TryLeaveQueue(Stage next) => Interlocked.CompareExchange(ref stage, (int)next, (int)Stage.Waiting) == (int)Stage.Waiting;
 }
 
 /// <summary>A step with a result.</summary>

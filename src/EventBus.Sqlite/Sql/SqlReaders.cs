@@ -6,13 +6,13 @@ namespace EventBus;
 /// Reads from the database on two connections, each with a thread of its own, concurrently with the writer.
 /// </summary>
 /// <param name="open">Opens a connection that reads.</param>
-/// <param name="leaveAsync">
+/// <param name="mustReopenAsync">
 /// Returns true if a session must be closed because its file is no longer the file at its path.
 /// </param>
 /// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
 internal sealed class SqlReaders(
     Func<ValueTask<SqlSession>> open,
-    Func<SqlSession, ValueTask<bool>> leaveAsync,
+    Func<SqlSession, ValueTask<bool>> mustReopenAsync,
     Func<Exception, Exception> explain)
 {
     private const int Count = 2;
@@ -50,11 +50,10 @@ internal sealed class SqlReaders(
 
             try
             {
-                if (session is not null && await leaveAsync(session))
+                if (session is not null && await mustReopenAsync(session))
                 {
-                    var moved = session;
+                    await CloseAsync(session);
                     session = null;
-                    await CloseAsync(moved);
                 }
 
                 session ??= await open();
@@ -64,6 +63,8 @@ internal sealed class SqlReaders(
             catch (Exception exception)
             {
                 operation.Fail(explain(exception));
+
+                // The error may have damaged the connection. The next read opens another one.
                 await CloseAsync(session);
                 session = null;
             }

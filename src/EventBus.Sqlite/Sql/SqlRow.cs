@@ -27,8 +27,8 @@ internal sealed class SqlRow(DbDataReader reader)
     };
 
     /// <summary>
-    /// Reads an enumeration value. A NULL, and a number that is not a value of the enumeration, is recorded as a
-    /// defect. Then <paramref name="replacement"/> is returned, for a NULL the value 0 if the enumeration defines it.
+    /// Reads an enumeration value. Records a defect, and returns <paramref name="replacement"/>, for a number that the
+    /// enumeration does not define. NULL is read as 0, and is recorded as a defect too.
     /// </summary>
     public T EnumOr<T>(T replacement)
         where T : struct, Enum

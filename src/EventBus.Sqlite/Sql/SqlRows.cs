@@ -3,8 +3,8 @@ using System.Data.Common;
 namespace EventBus;
 
 /// <summary>
-/// Lists rows even if some of them are damaged on the disk. The database aborts a whole statement at a damaged row.
-/// Then this class reads the rows one by one, and a damaged row without its large columns.
+/// Lists rows even if some of them are damaged on the disk. Because the database aborts a whole statement at a damaged
+/// row, the rows are then read one by one, and a damaged row without its large columns.
 /// </summary>
 /// <param name="selectAll">Selects all columns of all rows.</param>
 /// <param name="selectKeys">Selects the keys of all rows, in the same order.</param>
@@ -30,14 +30,14 @@ internal sealed class SqlRows(string selectAll, string selectKeys, string select
             var keys = await set(session.Prepare(selectKeys)).ListAsync(static reader => reader.GetInt64(0));
             foreach (var key in keys)
             {
-                rows.AddRange(await OneAsync(session, key, read));
+                rows.AddRange(await ReadRowAsync(session, key, read));
             }
 
             return rows;
         }
     }
 
-    private async ValueTask<List<T>> OneAsync<T>(SqlSession session, long key, Func<DbDataReader, T> read)
+    private async ValueTask<List<T>> ReadRowAsync<T>(SqlSession session, long key, Func<DbDataReader, T> read)
     {
         try
         {

@@ -9,13 +9,13 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     private const long Version = 5;
 
     /// <summary>
-    /// Names of counters that only increase: dead letters, claims of failed events, claims of handled events, and
-    /// sagas.
+    /// The names of the sequences of <see cref="SqlCounters"/>: numbers of dead letters, claims of failed events,
+    /// claims of handled events (fencing tokens), and sagas.
     /// </summary>
     public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence", SagaNumber = "saga";
 
     /// <summary>
-    /// Creates or checks the tables in the transaction of the step. Returns the number of the application.
+    /// Creates or updates the tables in the transaction of the step. Returns the number of the application.
     /// </summary>
     public async ValueTask<long> OpenAsync(SqlSession session, string service)
     {
@@ -30,13 +30,14 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         }
 
         // The statements of each version only add tables and columns.
-        IEnumerable<string>[] versions = [First(), Sagas(), Concurrent(), Instances(), Subscriptions()];
+        IEnumerable<string>[] versions = [Version1(), Version2(), Version3(), Version4(), Version5()];
         foreach (var statement in versions.Skip((int)version).SelectMany(statements => statements))
         {
             await session.RunAsync(statement);
         }
 
-        // Detects a database that this process may only read at startup, and not at the first failure of an event.
+        // Written at every start, so that a database which this process may only read is detected at once, and not at
+        // the first failure of an event.
         await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
         session.App = await FindApplicationAsync(session, service) ?? await AddApplicationAsync(session, service);
         return session.App;
@@ -53,8 +54,8 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         return added!.Value;
     }
 
-    /// <summary>Returns the statements of version 1.</summary>
-    private IEnumerable<string> First() =>
+    /// <summary>Returns the statements of version 1: failed, handled and delayed events.</summary>
+    private IEnumerable<string> Version1() =>
         [
             .. Tables(),
             .. Indexes(),
@@ -62,8 +63,8 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
             $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"
         ];
 
-    /// <summary>Returns the statements that version 2 added.</summary>
-    private IEnumerable<string> Sagas()
+    /// <summary>Returns the statements that version 2 added: sagas.</summary>
+    private IEnumerable<string> Version2()
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
         yield return $"""
@@ -101,7 +102,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// Returns the statements that version 3 added: the number of attempts that ran concurrently with another event
     /// that may have ended the process.
     /// </summary>
-    private IEnumerable<string> Concurrent() =>
+    private IEnumerable<string> Version3() =>
         [
             $"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0",
             $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"
@@ -110,7 +111,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// <summary>
     /// Returns the statement that version 4 added: the instances that share the database, by subscription.
     /// </summary>
-    private IEnumerable<string> Instances() =>
+    private IEnumerable<string> Version4() =>
         [$"CREATE TABLE {prefix}instances (app {dialect.Number} NOT NULL, instance {dialect.Text} NOT NULL, subscription {dialect.Text} "
             + $"NOT NULL, until {dialect.Number} NOT NULL, PRIMARY KEY (app, instance, subscription)) {dialect.TableByKey}"];
 
@@ -118,7 +119,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// Returns the statement that version 5 added: the subscriptions that were in use on a backend, and the time of
     /// their last use.
     /// </summary>
-    private IEnumerable<string> Subscriptions() =>
+    private IEnumerable<string> Version5() =>
         [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription "
             + $"{dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) "
             + $"{dialect.TableByKey}"];
@@ -127,7 +128,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
 
-        // The rows of each application have its number, which is shorter than its name.
+        // The number of an application stands in all its rows, because it is shorter than its name.
         yield return $"CREATE TABLE {prefix}apps (id {dialect.RowNumber}, name {text} NOT NULL UNIQUE) {dialect.Table}";
 
         // FailureTable lists the meanings of the columns.
@@ -146,12 +147,16 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         // Large columns that seldom change are in a separate table, so that a claim writes little.
         yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body "
             + $"{bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
+
+        // AttemptTable lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}starts (
                 app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL,
                 counted_at {number} NOT NULL,
                 PRIMARY KEY (app, subscription, event_id)) {dialect.TableByKey}
             """;
+
+        // OrderTable lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}order_keys (
                 app {number} NOT NULL, subscription {text} NOT NULL, order_key {text} NOT NULL, stamp {number} NOT NULL,
@@ -159,19 +164,23 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 PRIMARY KEY (app, subscription, order_key)) {dialect.TableByKey}
             """;
 
-        // "until" is the end of the lease of a claimed key, or the end of the retention of a done key.
+        // SqlProcessedEventStore lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}processed (
                 app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL,
                 fingerprint {number} NOT NULL, done {number} NOT NULL, until {number} NOT NULL, outbox {bytes},
                 PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
             """;
+
+        // SqlDelayStore lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}delays (
                 seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
                 turn {number} NOT NULL, claimed {number} NOT NULL,
                 attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
             """;
+
+        // The numbers of rows (SqlDialect.Count).
         yield return $"""
             CREATE TABLE {prefix}failure_counts (
                 app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL,

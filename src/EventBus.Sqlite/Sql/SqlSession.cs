@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>A connection with its prepared statements. Used by one step at a time.</summary>
+/// <summary>Represents a connection with its prepared statements. Used by one step at a time.</summary>
 /// <param name="connection">The open connection. It is closed with the session.</param>
 /// <param name="app">The number of the application; 0 until it is known.</param>
 internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisposable
@@ -28,7 +28,10 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     /// </summary>
     public bool IsAbandoned { get; set; }
 
-    /// <summary>Returns a statement whose parameters can be set. It is parsed once for each session.</summary>
+    /// <summary>
+    /// Returns a statement with its parameter <c>@app</c>; the caller sets the others. It is parsed once for each
+    /// session.
+    /// </summary>
     public SqlStatement Prepare(string sql)
     {
         if (!commands.TryGetValue(sql, out var command))
@@ -46,7 +49,8 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     public async ValueTask RunAsync(string sql)
     {
         await using var command = connection.CreateCommand();
-        (command.CommandText, command.Transaction) = (sql, Transaction);
+        command.CommandText = sql;
+        command.Transaction = Transaction;
         await command.ExecuteNonQueryAsync();
     }
 

@@ -22,7 +22,7 @@ internal readonly struct SqlStatement(DbCommand command)
     /// <summary>Returns the integer in the first column of the first row; null if there is none.</summary>
     public async ValueTask<long?> NumberAsync() => await command.ExecuteScalarAsync() as long?;
 
-    /// <summary>Returns the first row; the default value if there is none.</summary>
+    /// <summary>Returns the first row; the default value of the type if there is none.</summary>
     public async ValueTask<T?> FirstAsync<T>(Func<DbDataReader, T> read)
     {
         await using var reader = await command.ExecuteReaderAsync();
@@ -48,7 +48,8 @@ internal readonly struct SqlStatement(DbCommand command)
         if (position < 0)
         {
             var parameter = command.CreateParameter();
-            (parameter.ParameterName, parameter.DbType) = (name, type);
+            parameter.ParameterName = name;
+            parameter.DbType = type;
             position = command.Parameters.Add(parameter);
         }
 

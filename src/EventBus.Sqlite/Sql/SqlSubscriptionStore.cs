@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Stores which subscriptions were in use, for all applications that share a database.</summary>
+/// <summary>Stores when each subscription was last in use, for all applications that share a database.</summary>
 internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionStore
 {
     private readonly string record =

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace EventBus;
 
 /// <summary>
-/// A dedicated thread for a client that blocks. Asynchronous code that starts on the thread also continues on it after
-/// each await.
+/// Runs an asynchronous loop on a dedicated thread, for a client that blocks. The code also continues on the thread
+/// after each await.
 /// </summary>
 internal sealed class SqlThread : SynchronizationContext
 {

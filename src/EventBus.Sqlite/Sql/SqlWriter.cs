@@ -5,21 +5,23 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Writes to a database. All queued steps run in one transaction, so that one sync to the disk serves all of them.
+/// Writes to a database. The queued steps run together in one transaction, so that one sync to the disk serves all of
+/// them.
 /// </summary>
 /// <remarks>
-/// Each step has a savepoint of its own, so that a step that fails is rolled back alone. Results are delivered after
-/// the commit has succeeded. After an error that may have damaged the connection, the connection is opened again.
+/// Each step has a savepoint of its own, so that a step that fails is rolled back alone. A few errors end the whole
+/// transaction: a full disk, damage of the file, an effect that ended it or that does not end. Results are delivered
+/// after the commit has succeeded. After such an error, the connection is opened again.
 /// </remarks>
 /// <param name="open">Opens a connection that writes.</param>
-/// <param name="movedOf">
+/// <param name="checkFile">
 /// Returns the reason why data written by a session would be lost; null if it would not be.
 /// </param>
 /// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
 /// <param name="isDamage">Returns true if an error says that a part of the file is damaged.</param>
 internal sealed class SqlWriter(
     Func<ValueTask<SqlSession>> open,
-    Func<SqlSession, Exception?> movedOf,
+    Func<SqlSession, Exception?> checkFile,
     Func<Exception, Exception> explain,
     Func<Exception, bool> isDamage)
 {
@@ -28,10 +30,10 @@ internal sealed class SqlWriter(
     private const string Savepoint = "step";
 
     /// <summary>
-    /// The time after which a transaction accepts no more steps: completed steps wait for its commit, and effects of
-    /// handlers may be slow.
+    /// The time after which a transaction accepts no more steps, because completed steps wait for its commit, and
+    /// effects of handlers may be slow.
     /// </summary>
-    private static readonly TimeSpan MaxTime = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxTransactionTime = TimeSpan.FromMilliseconds(100);
 
     private readonly Channel<SqlOperation> queue =
         Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
@@ -39,7 +41,8 @@ internal sealed class SqlWriter(
     private Task loop = Task.CompletedTask;
 
     /// <summary>
-    /// Gets or sets the reason why writes fail at present, or another problem; null if there is none.
+    /// Gets or sets the reason why writes fail at present, or a problem that the owner has found; null if there is
+    /// none.
     /// </summary>
     public string? Problem { get; set; }
 
@@ -63,9 +66,9 @@ internal sealed class SqlWriter(
     {
         var waiting = new Queue<SqlOperation>();
 
-        // True if a step ended the previous transaction. The other steps of that transaction are tried a second time,
-        // but not a third: on a full disk, each step ends its transaction.
-        var wasEnded = false;
+        // True if a step ended the previous transaction. Its other steps are then tried again. If the next transaction
+        // is ended too, all its steps fail, because on a full disk each step ends its transaction.
+        var wasPreviousEnded = false;
         while (waiting.Count > 0 || await queue.Reader.WaitToReadAsync())
         {
             while (waiting.Count < MaxBatch && queue.Reader.TryRead(out var operation))
@@ -74,7 +77,7 @@ internal sealed class SqlWriter(
             }
 
             var (undone, cause) = await TryAsync(waiting, time);
-            if (wasEnded)
+            if (wasPreviousEnded)
             {
                 undone.ForEach(operation => operation.Fail(EndedByAnotherStep(cause!)));
             }
@@ -83,7 +86,7 @@ internal sealed class SqlWriter(
                 waiting = new Queue<SqlOperation>([.. undone, .. waiting]);
             }
 
-            wasEnded = cause is not null;
+            wasPreviousEnded = cause is not null;
         }
 
         await CloseSessionAsync();
@@ -98,7 +101,7 @@ internal sealed class SqlWriter(
             ? refused
             : new StoreRefusedException(
                 StoreScope.Store,
-                "Another write ended the transaction twice in a row. This write changed nothing, and is repeated.",
+                "Other writes ended two transactions in a row, and this write with them. It changed nothing, and is repeated.",
                 cause);
 
     /// <summary>
@@ -114,7 +117,7 @@ internal sealed class SqlWriter(
 
         var done = new List<SqlOperation>(waiting.Count);
         var began = time.GetTimestamp();
-        while (time.GetElapsedTime(began) < MaxTime && waiting.TryDequeue(out var operation))
+        while (time.GetElapsedTime(began) < MaxTransactionTime && waiting.TryDequeue(out var operation))
         {
             if (!operation.TryStart())
             {
@@ -148,7 +151,7 @@ internal sealed class SqlWriter(
     {
         try
         {
-            if (session is { } used && movedOf(used) is not null)
+            if (session is not null && checkFile(session) is not null)
             {
                 await CloseSessionAsync();
             }
@@ -181,15 +184,16 @@ internal sealed class SqlWriter(
     /// <summary>Rolls back a single step. Returns false if the whole transaction is lost.</summary>
     private static async ValueTask<bool> UndoAsync(SqlSession current)
     {
+        if (current.IsAbandoned)
+        {
+            return false;
+        }
+
         try
         {
-            if (!current.IsAbandoned)
-            {
-                await current.Transaction!.RollbackAsync(Savepoint);
-                await current.Transaction!.ReleaseAsync(Savepoint);
-            }
-
-            return !current.IsAbandoned;
+            await current.Transaction!.RollbackAsync(Savepoint);
+            await current.Transaction!.ReleaseAsync(Savepoint);
+            return true;
         }
         catch (Exception)
         {
@@ -207,8 +211,8 @@ internal sealed class SqlWriter(
             current.Transaction = null;
             current.HasWritten = true;
 
-            // The commit went to a file that is no longer at its path.
-            if (movedOf(current) is { } moved)
+            // The file may have been moved before the commit, which is then lost.
+            if (checkFile(current) is { } moved)
             {
                 throw moved;
             }

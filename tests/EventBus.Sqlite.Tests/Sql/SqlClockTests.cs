@@ -127,6 +127,21 @@ public sealed class SqlClockTests
         Assert.Equal(2, await RecordAsync(first, "one"));
     }
 
+    [Fact]
+    public async Task Clock_SetForward_EarlierDelayedEventsAreStillListedAndCancelled()
+    {
+        using var folder = new TestFolder();
+        await using var stores = await OpenAsync(folder["bus.db"], time: time);
+        await stores.Delays.AddAsync(Event("earlier"), Now(stores) + (3 * Hour), Token);
+
+        time.Set(Hour);
+        await stores.Delays.AddAsync(Event("later"), Now(stores) + (3 * Hour), Token);
+
+        Assert.Equal(["earlier", "later"], (await stores.Delays.ListAsync(10, Token)).Select(delayed => delayed.EventId));
+        Assert.True(await stores.Delays.CancelAsync("earlier", Token));
+        Assert.Equal("later", Assert.Single(await stores.Delays.ListAsync(10, Token)).EventId);
+    }
+
     private static DateTimeOffset Now(TestStores stores) => stores.Clock.GetUtcNow();
 
     private static async Task<int> RecordAsync(TestStores stores, string instance) =>

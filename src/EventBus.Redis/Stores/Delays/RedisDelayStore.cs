@@ -9,12 +9,20 @@ namespace EventBus;
 internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayStore
 {
     private RedisKey[]? keys;
+
+    // True after this process has delayed an event.
     private bool isUsed;
+
     // 1 after it was logged that this process publishes no delayed events.
     private int isDenialLogged;
 
+    // In the order of KEYS in RedisDelayScripts.
     private RedisKey[] Keys =>
         keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
+
+    private RedisKey Events => Keys[0];
+
+    private RedisKey Due => Keys[2];
 
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
@@ -52,8 +60,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         catch (StoreRefusedException exception)
             when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisErrors.IsDenied(refusal))
         {
-            // A process that only publishes, and without delays, does not need the permission for this command. A
-            // process with subscriptions publishes the events that others have delayed, also after a restart.
+            // A process without subscriptions that delays no events does not need the right to these keys. A process
+            // with subscriptions needs it, because it publishes the events that others have delayed.
             if (Interlocked.Exchange(ref isDenialLogged, 1) == 0)
             {
                 log.DelaysDenied();
@@ -89,11 +97,11 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         (bool)await link.RunAsync(RedisDelayScripts.Cancel, Keys, [eventId], cancellationToken);
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
+        await link.AskAsync(database => database.HashLengthAsync(Events), cancellationToken);
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(
-            database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)),
+            database => database.SortedSetLengthAsync(Due, double.NegativeInfinity, RedisTime.Write(now)),
             cancellationToken);
 
     /// <summary>
@@ -110,11 +118,11 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
 
         if (RedisErrors.IsPermanent(cause))
         {
-            return new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause);
+            return new StoreRefusedException(StoreScope.Entry, $"Redis refuses the delayed event: {cause.Message}", cause);
         }
 
         return exception as StoreRefusedException
-            ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
+            ?? new StoreRefusedException(StoreScope.Store, $"Redis did not accept the delayed event: {cause.Message}", cause);
     }
 
     /// <summary>
@@ -123,7 +131,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     /// </summary>
     private static Envelope Read(RedisResult row)
     {
-        var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
+        var id = (string)row[0]!;
+        var body = (byte[]?)row[2];
         var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, CloudEventAttributes.UnreadableType);
         if (body is not null && envelope.Id == id)
         {

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// The dead letters in Redis. Lists, counts and sweeps them page by page, so that no reply of Redis grows with their
-/// number.
+/// Stores the dead letters in Redis. Lists, counts and sweeps them page by page, so that no reply of Redis grows with
+/// their number.
 /// </summary>
 internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys keys) : DeadLetterStore
 {
@@ -63,7 +63,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         {
             var size = IsIndexed(filter) ? Math.Min(ScanPage, filter.Take - listed.Count) : ScanPage;
             RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
-            var rows = await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken);
+            var rows = await link.RunAsync(RedisDeadLetterScripts.PageAscending, [IndexOf(filter), keys.States], range, cancellationToken);
             var page = ReadPage(rows, filter);
             listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
@@ -79,7 +79,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
     public override async ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(
-            RedisDeadLetterScripts.Measure,
+            RedisDeadLetterScripts.MeasureUnreadable,
             [keys.Large],
             [FailedEvent.MakeId(subscription, ""), above],
             cancellationToken);
@@ -132,7 +132,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
     public override async ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.Alerted,
+            RedisDeadLetterScripts.MarkAlerted,
             keys.For(),
             [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })],
             cancellationToken);
@@ -176,7 +176,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             var removedNow = results.Count(isRemoved => isRemoved);
             removed += removedNow;
 
-            // A page of which no entry was removed would be read again without end.
+            // If no entry of the page was removed, the next page could be the same one, without end.
             if (rows.Length < size || removedNow == 0)
             {
                 break;
@@ -189,7 +189,8 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     private async Task<bool> SweepAsync(RedisResult row, DateTimeOffset before, CancellationToken cancellationToken)
     {
         var id = (string)row[0]!;
-        if (!row[1].IsNull && RedisFailureFormat.IsReadable(id, row[2], row[3]))
+        var isDead = !row[1].IsNull;
+        if (isDead && RedisFailureFormat.IsReadable(id, row[2], row[3]))
         {
             return (bool)await link.RunAsync(
                 RedisDeadLetterScripts.Discard,
@@ -214,6 +215,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             string.IsNullOrEmpty(name) ? CloudEventAttributes.UnreadableType : name);
     }
 
+    /// <summary>True if every member of <see cref="IndexOf"/> matches a filter, apart from its page.</summary>
     private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
 
     private static bool Matches(DeadLetterFilter filter, string? name, FailedEvent? entry) =>
@@ -227,18 +229,28 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         int size,
         CancellationToken cancellationToken) =>
         ReadPage(await link.RunAsync(
-            RedisDeadLetterScripts.Page,
+            RedisDeadLetterScripts.PageDescending,
             [IndexOf(filter), keys.States],
             [before is { } number ? $"({number}" : "+inf", size],
             cancellationToken), filter);
 
-    private static IReadOnlyList<(string Id, long Number, bool Matches)> ReadPage(RedisResult rows, DeadLetterFilter filter) =>
-        [.. ((RedisResult[])rows!).Select(row =>
+    private static IReadOnlyList<(string Id, long Number, bool Matches)> ReadPage(RedisResult rows, DeadLetterFilter filter)
+    {
+        return [.. ((RedisResult[])rows!).Select(Read)];
+
+        (string Id, long Number, bool Matches) Read(RedisResult row)
         {
             var id = (string)row[0]!;
-            var state = IsIndexed(filter) ? null : RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
-            return (id, (long)(double)row[1], IsIndexed(filter) || Matches(filter, state?.Name, state?.Entry));
-        })];
+            var number = (long)(double)row[1];
+            if (IsIndexed(filter))
+            {
+                return (id, number, true);
+            }
+
+            var state = RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
+            return (id, number, Matches(filter, state?.Name, state?.Entry));
+        }
+    }
 
     /// <summary>Gets the ids that the entries of an event can have: one for each subscription.</summary>
     private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) =>

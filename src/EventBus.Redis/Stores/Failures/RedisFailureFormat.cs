@@ -9,12 +9,12 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Serializes an entry: the state as JSON, which scripts change; and the errors as JSON, the attributes and the body of
-/// the event, which scripts do not read.
+/// Serializes the parts of an entry. The state is JSON, which scripts change (<see cref="RedisFailureLua"/> describes
+/// its fields). The errors, also JSON, and the attributes and the body of the event are not read by scripts.
 /// </summary>
 internal static class RedisFailureFormat
 {
-    // The length of the position of an entry in its line (RedisFailureLua).
+    // The length of the field "place".
     private const int PlaceLength = 16;
 
     /// <summary>Splits the id of an entry into the name of its subscription and the id of its event.</summary>
@@ -92,7 +92,8 @@ internal static class RedisFailureFormat
     }
 
     /// <summary>
-    /// Writes a position as text that sorts in numerical order: 20 digits, where the lowest position is 0.
+    /// Writes a position as text that sorts in numerical order: 20 digits, where the lowest position is 0. Inverting
+    /// the sign bit moves the negative positions before the others.
     /// </summary>
     public static string WriteRank(long position) => unchecked((ulong)position ^ (1UL << 63)).ToString("D20", CultureInfo.InvariantCulture);
 
@@ -187,10 +188,10 @@ internal static class RedisFailureFormat
                 OrderKey = Text("order") is { } order ? KeyOf(order) : null,
                 Position = Text("rank") is { } rank ? PositionOf(rank) : null,
             };
-            var hasPlace = entry.LineKey is null || Text("place")?.Length == PlaceLength;
-            if (!hasPlace || !HasKey(entry))
+            var isPlaceValid = entry.LineKey is null || Text("place")?.Length == PlaceLength;
+            if (!isPlaceValid || !HasKey(entry))
             {
-                throw new FormatException("it does not contain the line or the order key of the entry");
+                throw new FormatException("it does not contain the line of the entry, its place in the line, or its order key");
             }
 
             return new StoredState(Text("name") ?? "", isHeld ? entry : entry with { Claim = 0 });
@@ -252,7 +253,7 @@ internal static class RedisFailureFormat
     /// <summary>Reads the key from a prefix that <see cref="RedisFailureKeys.Prefix"/> has written.</summary>
     private static string KeyOf(string prefix)
     {
-        // The prefix consists of the subscription, the length of the key and the key, each with a tilde at its end.
+        // The subscription, the length of the key, and the key, each with a tilde after it.
         var lengthStart = prefix.IndexOf('~', StringComparison.Ordinal) + 1;
         var keyStart = lengthStart > 0 ? prefix.IndexOf('~', lengthStart) + 1 : 0;
         if (keyStart <= 0 || keyStart >= prefix.Length)

@@ -2,12 +2,31 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Provides the keys of the failure store, in the order that its scripts expect.</summary>
+/// <summary>Provides the keys of the failure store, and the Lua variables by which its scripts name them.</summary>
 internal sealed class RedisFailureKeys(RedisStoreLink link)
 {
-    // RedisFailureLua uses the same order: states, events, bodies, errors, counters, lines, parked, deferred,
-    // positions, orders, orders_by_age, due, dead, dead_by_age, alerts, starts, attempts_by_age, names; then last_claim
-    // and large.
+    /// <summary>
+    /// The Lua code that checks the types of the keys, and assigns them to variables. From <c>PAIRS</c> on there are
+    /// two keys for each subscription: its due entries, and its dead letters.
+    /// </summary>
+    public const string Prelude = Types + RedisKeyTypes.Check + Variables;
+
+    // Keys without a type in the table are sorted sets (RedisKeyTypes).
+    private const string Types = """
+        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }
+        """;
+
+    private const string Variables = """
+        local call = redis.call
+        local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+        local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+        local orders, orders_by_age, due, dead, dead_by_age, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+        local starts, attempts_by_age, subscriptions, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+        local PAIRS = 21
+        local due_of_subscription, dead_of_subscription = KEYS[21], KEYS[22]
+        """;
+
+    // The names of the keys 1 to 18, in the order of the variables.
     private readonly string[] names =
     [
         "failed:state",
@@ -21,11 +40,17 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
         "orders:positions",
         "orders",
         "orders:touched",
-        "due", "dead", "dead:last", "alerts", "starts", "starts:counted", "subscriptions",
+        "due",
+        "dead",
+        "dead:last",
+        "alerts",
+        "starts",
+        "starts:counted",
+        "subscriptions",
     ];
 
     private readonly string instance = Guid.NewGuid().ToString("N");
-    private RedisKey[]? shared;
+    private RedisKey[]? all;
 
     public RedisKey States => All[0];
 
@@ -42,7 +67,7 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     /// <summary>Gets the key of the sizes of large bodies that could not be read.</summary>
     public RedisKey Large => link.Key("dead:large");
 
-    /// <summary>Gets the keys for reading dead letters.</summary>
+    /// <summary>Gets the KEYS of <see cref="RedisDeadLetterScripts.Load"/>.</summary>
     public RedisKey[] Load => [Dead, .. All[..4]];
 
     /// <summary>
@@ -51,7 +76,8 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     /// </summary>
     public int FirstOfSubscriptions => All.Length + 1;
 
-    private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
+    // Key 19 remembers the last claim of this instance, to undo it if its reply is lost.
+    private RedisKey[] All => all ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
 
     /// <summary>Gets the keys for a script that concerns some subscriptions.</summary>
     public RedisKey[] For(params IEnumerable<string> subscriptions) =>

@@ -5,44 +5,34 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The variable <c>s</c> is the state of an entry, a JSON object. Its fields, with the members of
-/// <see cref="Stores.FailedEvent"/> that they store: <c>status</c>; <c>name</c>: the name of the event; <c>starts</c>:
-/// <c>Attempts</c>; <c>accompanied</c>: <c>Concurrent</c>; <c>replays</c>: <c>ManualRetries</c>; <c>claim</c>: the
-/// number of the last claim; <c>number</c>: <c>Number</c>; <c>due</c>: <c>DueAt</c>; <c>first</c> and <c>last</c>:
-/// <c>FirstFailedAt</c> and <c>LastFailedAt</c>; <c>reason</c>; <c>deadline</c>; <c>alert</c>: true if an alert is
-/// needed.
+/// The variable <c>s</c> is the state of an entry, a JSON object that <see cref="RedisFailureFormat"/> writes and
+/// reads. Its fields, with the members of <see cref="Stores.FailedEvent"/> that they store: <c>status</c>; <c>name</c>:
+/// the name of the event; <c>starts</c>: <c>Attempts</c>; <c>accompanied</c>: <c>Concurrent</c>; <c>replays</c>:
+/// <c>ManualRetries</c>; <c>claim</c>: the number of the last claim; <c>number</c>: <c>Number</c>; <c>due</c>:
+/// <c>DueAt</c>; <c>first</c> and <c>last</c>: <c>FirstFailedAt</c> and <c>LastFailedAt</c>; <c>reason</c>;
+/// <c>deadline</c>; <c>alert</c>: true if an alert is needed.
 /// </para>
 /// <para>
 /// <c>line</c>: the prefix of the members of its line; <c>place</c>: its position in the line, 16 digits; <c>order</c>:
-/// the prefix of the members of its order key; <c>rank</c>: its position among the events of the key, 20 digits;
-/// <c>before</c>: the position before that; <c>held</c>: true while the entry is claimed; <c>interrupted</c>: true if
-/// the claim took over an expired one; <c>broken</c>: true if the state was rebuilt from the indexes; <c>token</c>: the
-/// token of the call that wrote the state.
+/// the prefix of the members of its order key; <c>rank</c>: <c>Position</c> as 20 digits; <c>before</c>: the rank of
+/// the position before that; <c>held</c>: true while the entry is claimed; <c>interrupted</c>: true if the claim took
+/// over an expired one; <c>broken</c>: true if the state was rebuilt from the indexes; <c>token</c>: the token of the
+/// call that wrote the state.
+/// </para>
+/// <para>
+/// A member of an index of lines or order keys consists of the prefix (<see cref="RedisFailureKeys.Prefix"/>), the
+/// place or the rank, a tilde and the id. The members of one prefix are the range that ends before the prefix and a
+/// colon, which sorts after all digits.
 /// </para>
 /// </remarks>
 internal static class RedisFailureLua
 {
-    public const string All = Types + RedisKeyTypes.Check + Keys + RedisCounters.NextOf + Reading + Lines + Moving;
-
-    private const string Types = """
-        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }
-        """;
-
-    // The order is the same as in RedisFailureKeys. From PAIRS on there are two keys for each subscription: its due
-    // entries, and its dead letters.
-    private const string Keys = """
-        local call = redis.call
-        local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-        local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-        local orders, orders_by_age, due, dead, dead_by_age, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-        local starts, attempts_by_age, names, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-        local PAIRS = 21
-        local due_of_subscription, dead_of_subscription = KEYS[21], KEYS[22]
-        """;
+    /// <summary>The beginning of every script: the keys and the shared functions.</summary>
+    public const string Prelude = RedisFailureKeys.Prelude + RedisCounters.NextOf + Reading + Lines + Moving;
 
     private const string Reading = """
 
-        local function member(prefix, at, id) return prefix .. at .. '~' .. id end
+        local function member(prefix, number, id) return prefix .. number .. '~' .. id end
 
         local function is_text(value) return value == nil or type(value) == 'string' end
 
@@ -89,17 +79,19 @@ internal static class RedisFailureLua
 
         -- Returns the members of an index that belong to an entry whose state cannot be read. Searches the whole index,
         -- because only the state contains the position of the entry.
-        local function members(index, id)
-          local found, tail, from = {}, '~' .. id, 0
+        local function members_of(index, id)
+          local found, tail = {}, '~' .. id
+          local from, PAGE = 0, 1000
           repeat
-            local page = call('ZRANGE', index, from, from + 999)
+            local page = call('ZRANGE', index, from, from + PAGE - 1)
             for _, each in ipairs(page) do
-              if string.sub(each, -#tail) == tail and string.find(string.sub(each, 1, -#tail - 1), '[%d%-]$') then
-                found[#found + 1] = each
-              end
+              local head = string.sub(each, 1, -#tail - 1)
+
+              -- Before the tail there is the place or the rank: a digit, or a hyphen for an entry without a rank.
+              if string.sub(each, -#tail) == tail and string.find(head, '[%d%-]$') then found[#found + 1] = each end
             end
-            from = from + 1000
-          until #page < 1000
+            from = from + PAGE
+          until #page < PAGE
           return found
         end
 
@@ -109,7 +101,7 @@ internal static class RedisFailureLua
           local s = read(id)
           if s or not exists(id) then return s end
           for _, index in ipairs({ parked, deferred, positions }) do
-            for _, each in ipairs(members(index, id)) do call('ZREM', index, each) end
+            for _, each in ipairs(members_of(index, id)) do call('ZREM', index, each) end
           end
           s = { status = 'waiting', starts = 0, replays = 0, claim = 0, number = 0, due = '0', first = '0', last = '0', broken = true }
           local number = call('ZSCORE', dead, id)
@@ -117,10 +109,12 @@ internal static class RedisFailureLua
             s.status = 'dead'
             s.number = tonumber(number)
           end
-          local place = members(lines, id)[1]
-          if place then
-            s.line = string.sub(place, 1, -#id - 18)
-            s.place = string.sub(place, -#id - 17, -#id - 2)
+
+          -- The member of a line: the prefix, the place with 16 digits, a tilde and the id.
+          local found = members_of(lines, id)[1]
+          if found then
+            s.line = string.sub(found, 1, -#id - 18)
+            s.place = string.sub(found, -#id - 17, -#id - 2)
           end
           return s
         end
@@ -134,11 +128,16 @@ internal static class RedisFailureLua
           while true do
             local first = call('ZRANGE', lines, '[' .. line, '(' .. line .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
             if not first then return nil end
-            local id = string.sub(first, #line + 18)
+            local id = string.sub(first, #line + 18) -- After the place with 16 digits and a tilde.
             if exists(id) then return first, id end
             call('ZREM', lines, first)
             call('ZREM', parked, first)
           end
+        end
+
+        local function set_due(id, time)
+          call('ZADD', due, time, id)
+          call('ZADD', due_of_subscription, time, id)
         end
 
         -- Lets an entry be claimed if it is the first of its line: a parked entry at once, another entry at its own
@@ -146,9 +145,7 @@ internal static class RedisFailureLua
         local function schedule(id, s)
           if s.status == 'dead' or s.held then return end
           if s.line and head(s.line) ~= member(s.line, s.place, id) then return end
-          local at = s.status == 'parked' and '0' or s.due
-          call('ZADD', due, at, id)
-          call('ZADD', due_of_subscription, at, id)
+          set_due(id, s.status == 'parked' and '0' or s.due)
         end
 
         -- Adds an entry to the end of its line.
@@ -167,8 +164,8 @@ internal static class RedisFailureLua
           if state then
             schedule(next_id, state)
           elseif not call('ZSCORE', dead, next_id) then
-            call('ZADD', due, 0, next_id)
-            call('ZADD', due_of_subscription, 0, next_id)
+            -- Its state cannot be read. The claim rebuilds it.
+            set_due(next_id, 0)
           end
         end
 
@@ -223,10 +220,10 @@ internal static class RedisFailureLua
           return nil
         end
 
-        -- Gives a dead letter its number.
+        -- Gives a dead letter its number, and any other entry the number 0.
         local function set_number(s) s.number = s.status == 'dead' and next_of('number') or 0 end
 
-        -- The positions of all entries of an order key, also of those that are not deferred.
+        -- The index `positions` contains all entries of an order key, also those that are not deferred.
         local function add_position(id, s)
           if s.order and s.rank then call('ZADD', positions, 0, member(s.order, s.rank, id)) end
         end
@@ -243,7 +240,7 @@ internal static class RedisFailureLua
           call('HSET', errors, id, ARGV[5])
           call('HSET', events, id, ARGV[6])
           call('HSET', bodies, id, ARGV[7])
-          call('SADD', names, ARGV[2])
+          call('SADD', subscriptions, ARGV[2])
           call('HDEL', starts, id)
           call('ZREM', attempts_by_age, id)
           add_position(id, s)
@@ -255,7 +252,11 @@ internal static class RedisFailureLua
           set_number(new)
           new.claim = old.claim
           local stays = new.line == old.line
-          if stays then new.place = old.place elseif new.line then join_line(id, new) end
+          if stays then
+            new.place = old.place
+          elseif new.line then
+            join_line(id, new)
+          end
           write(id, new)
           call('HSET', errors, id, ARGV[5])
           remove_from_indexes(id, old)

@@ -10,11 +10,14 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 {
     private const int RenewPage = 500;
 
-    private static readonly TimeSpan ClaimTokenRetention = TimeSpan.FromMinutes(10);
+    // The time for which Redis remembers the last claim, so that it can be undone.
+    private static readonly TimeSpan LastClaimRetention = TimeSpan.FromMinutes(10);
 
     private readonly RedisStoreLink link;
     private readonly RedisFailureKeys keys;
-    private readonly RedisCallDeduplicator repeats = new();
+    private readonly RedisCallDeduplicator deduplicator = new();
+
+    // The last claim, if its reply did not arrive.
     private volatile UnansweredClaim? unanswered;
 
     public RedisFailureStore(RedisStoreLink link)
@@ -27,10 +30,10 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     public override DeadLetterStore DeadLetters { get; }
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await KeepAsync(RedisFailureScripts.Record, "record", entry, [], cancellationToken) == 1;
+        await StoreAsync(RedisFailureScripts.Record, "record", entry, [], cancellationToken) == 1;
 
     public override async ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) =>
-        await KeepAsync(RedisFailureScripts.Park, "park", entry, [limit], cancellationToken) switch
+        await StoreAsync(RedisFailureScripts.Park, "park", entry, [limit], cancellationToken) switch
         {
             0 => ParkOutcome.NotBlocked,
             1 => ParkOutcome.Parked,
@@ -42,7 +45,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         long stamp,
         int limit,
         CancellationToken cancellationToken) =>
-        await KeepAsync(RedisFailureScripts.Defer, "defer", entry with { LineKey = null }, [limit, stamp], cancellationToken) switch
+        await StoreAsync(RedisFailureScripts.Defer, "defer", entry with { LineKey = null }, [limit, stamp], cancellationToken) switch
         {
             0 => DeferOutcome.Deferred,
             1 => DeferOutcome.Changed,
@@ -57,8 +60,8 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         CancellationToken cancellationToken)
     {
         var id = FailedEvent.MakeId(subscription, eventId);
-        var count = (int[]?)await repeats.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
-            RedisDeadLetterScripts.CountStart,
+        var count = (int[]?)await deduplicator.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
+            RedisDeadLetterScripts.CountAttempts,
             keys.For(subscription),
             [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent],
             cancellationToken));
@@ -67,7 +70,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.ForgetStarts,
+            RedisDeadLetterScripts.ForgetAttempts,
             keys.For(subscription),
             [FailedEvent.MakeId(subscription, eventId)],
             cancellationToken);
@@ -79,7 +82,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         var claim = new UnansweredClaim(Guid.NewGuid().ToString("N"), keys.For(subscriptions));
         RedisValue[] values =
         [
-            RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)ClaimTokenRetention.TotalMilliseconds,
+            RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)LastClaimRetention.TotalMilliseconds,
         ];
         RedisResult[] rows;
         try
@@ -92,8 +95,8 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             throw;
         }
 
-        var entries = rows.Skip(1).Select(row => (Entry: ReadClaimed(row), DueAt: (double)row[2])).OrderBy(claimed => claimed.DueAt);
-        return new DueBatch<FailedEvent>([.. entries.Select(claimed => claimed.Entry)], RedisTime.ReadScore(rows[0]));
+        var entries = rows.Skip(1).OrderBy(row => (double)row[2]).Select(ReadClaimed);
+        return new DueBatch<FailedEvent>([.. entries], RedisTime.ReadScore(rows[0]));
     }
 
     public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
@@ -112,9 +115,12 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         foreach (var page in claimed.Chunk(RenewPage))
         {
             List<string> subscriptions = [.. page.Select(entry => entry.Subscription).Distinct(StringComparer.Ordinal)];
-            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, IndexOfKey(entry.Subscription) });
-            int IndexOfKey(string subscription) => keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(subscription));
-
+            var values = page.SelectMany(entry =>
+            {
+                // Each subscription has two keys.
+                var indexOfKey = keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(entry.Subscription));
+                return new RedisValue[] { entry.Id, entry.Claim, indexOfKey };
+            });
             lost.AddRange((string[])(await link.RunAsync(
                 RedisFailureScripts.Renew,
                 keys.For(subscriptions),
@@ -134,7 +140,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         var stored = (string?)await link.AskAsync(
             database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)),
             cancellationToken);
-        return stored?.Split(' ') is [var text, var rank] && long.TryParse(text, out var stamp)
+
+        // A key that is missing or damaged has the stamp 0 and no position, as in order_of (RedisFailureLua).
+        return stored?.Split(' ') is [var stampText, var rank] && long.TryParse(stampText, out var stamp)
             ? (stamp, RedisFailureFormat.ReadRank(rank))
             : default;
     }
@@ -179,29 +187,33 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     /// </summary>
     public async Task UndoUnansweredClaimAsync(CancellationToken cancellationToken)
     {
-        if (unanswered is { } lost)
+        var claim = unanswered;
+        if (claim is null)
         {
-            try
-            {
-                await link.RunAsync(RedisFailureScripts.UndoClaim, lost.Keys, [lost.Token], cancellationToken);
-            }
-            catch (RedisServerException)
-            {
-                // A key of one of the subscriptions was overwritten. The other subscriptions must not wait for it: the
-                // claimed entries are due again when their leases end.
-            }
-
-            unanswered = null;
+            return;
         }
+
+        try
+        {
+            await link.RunAsync(RedisFailureScripts.UndoClaim, claim.Keys, [claim.Token], cancellationToken);
+        }
+        catch (RedisServerException)
+        {
+            // A key of one of the subscriptions was overwritten. The other subscriptions must not wait for it: the
+            // claimed entries are due again when their leases end.
+        }
+
+        unanswered = null;
     }
 
-    private async Task<int> KeepAsync(string script, string step, FailedEvent entry, RedisValue[] more, CancellationToken cancellationToken)
+    private async Task<int> StoreAsync(
+        string script, string call, FailedEvent entry, RedisValue[] moreArguments, CancellationToken cancellationToken)
     {
         // The event of a claimed entry is stored already, and does not change.
         var isNew = entry.Claim == 0;
         RedisValue attributes = isNew ? StoreFormat.WriteAttributes(entry.Envelope) : "";
         RedisValue body = isNew ? entry.Envelope.Body : "";
-        return (int)await repeats.RunAsync($"{step} {entry.Id} {entry.Claim} {entry.LastFailedAt.UtcTicks}", token => link.RunAsync(
+        return (int)await deduplicator.RunAsync($"{call} {entry.Id} {entry.Claim} {entry.LastFailedAt.UtcTicks}", token => link.RunAsync(
             script,
             keys.For(entry.Subscription),
             [
@@ -212,7 +224,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
                 RedisFailureFormat.WriteErrors(entry),
                 attributes,
                 body,
-                .. more
+                .. moreArguments
             ],
             cancellationToken));
     }
@@ -221,12 +233,13 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     {
         var entry = RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6]));
 
-        // A placeholder for a state that cannot be read is dead. The entry was claimed, so it is not dead in Redis.
+        // If the state cannot be read, the entry is a placeholder with the status Dead and no claim. In Redis the entry
+        // is not dead, because only other entries are claimed.
         return entry.Status == FailedEventStatus.Dead
             ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
             : entry;
     }
 
-    /// <summary>A claim without a reply.</summary>
+    /// <summary>A claim without a reply: the token of the call and its KEYS.</summary>
     private sealed record UnansweredClaim(string Token, RedisKey[] Keys);
 }

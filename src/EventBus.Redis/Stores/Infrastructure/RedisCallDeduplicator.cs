@@ -21,9 +21,14 @@ internal sealed class RedisCallDeduplicator
     /// <param name="send">Sends the call with a token.</param>
     public async Task<T> RunAsync<T>(string call, Func<string, Task<T>> send)
     {
-        // The lookup takes no lock, and usually finds nothing; TryRemove would take one.
-        var isRepeat = unanswered.ContainsKey(call);
-        var token = isRepeat && unanswered.TryRemove(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
+        // ContainsKey takes no lock, and usually finds nothing; TryRemove would always take one.
+        string? token = null;
+        if (unanswered.ContainsKey(call))
+        {
+            unanswered.TryRemove(call, out token);
+        }
+
+        token ??= Guid.NewGuid().ToString("N");
         try
         {
             return await send(token);

@@ -14,15 +14,16 @@ namespace EventBus;
 internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 {
     /// <summary>
-    /// Returns the common time, and moves it forward to the caller's time if the caller is ahead by more than a limit.
-    /// KEYS: microseconds by which the common clock is ahead of the server's clock. ARGV: the caller's time, or 0 for
-    /// none; the limit. All times are in microseconds since the Unix epoch.
+    /// Returns the common time, and moves it forward to the caller's common time if the caller is ahead by more than a
+    /// limit. KEYS: microseconds by which the common clock is ahead of the server's clock. ARGV: the caller's common
+    /// time, or 0 if it does not know one yet; the limit. All times are in microseconds since the Unix epoch.
     /// </summary>
     private const string CheckScript = """
-        local function microseconds() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
+        local time = redis.call('TIME')
+        local server = time[1] * 1000000 + time[2]
 
-        -- A value that was damaged by hand counts as missing.
-        local server, stored = microseconds(), redis.pcall('GET', KEYS[1])
+        -- A value that was damaged by hand (no number, negative, or above 100 years) counts as missing.
+        local stored = redis.pcall('GET', KEYS[1])
         local ahead = type(stored) == 'string' and tonumber(stored) or 0
         if not (ahead >= 0 and ahead <= 3.2e15) then ahead = 0 end
         local known = tonumber(ARGV[1])
@@ -37,12 +38,18 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
-    // A reply that took longer is too inaccurate.
+    // A slower reply is too inaccurate, and used only for the first check.
     private static readonly TimeSpan MaxReplyTime = TimeSpan.FromSeconds(1);
 
+    // The result of the last check; null before the first.
     private Anchor? anchor;
+
+    // The state at the start of the last check: the monotonic clock (0 before the first check), and the offset of the
+    // instance's clock from it.
     private long checkedAt;
-    private long ahead;
+    private long checkedOffset;
+
+    // 1 while a caller does the check.
     private int isChecking;
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
@@ -50,7 +57,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     public override long TimestampFrequency => inner.TimestampFrequency;
 
     public override DateTimeOffset GetUtcNow() =>
-        Volatile.Read(ref anchor) is { } known ? DateTimeOffset.UnixEpoch.AddTicks(known.At(inner.GetElapsedTime(0))) : inner.GetUtcNow();
+        Volatile.Read(ref anchor) is { } last ? DateTimeOffset.UnixEpoch.AddTicks(last.TimeAt(inner.GetElapsedTime(0))) : inner.GetUtcNow();
 
     public override long GetTimestamp() => inner.GetTimestamp();
 
@@ -58,9 +65,9 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         inner.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>
-    /// Checks the server's clock if the last check is old, or if the clock of the instance was set (which also seems to
-    /// be the case when a computer resumes from sleep). One caller at a time does the check; the others return at once.
-    /// Never throws: without a reply, this clock continues with elapsed time.
+    /// Checks the server's clock if the last check is old, or if the clock of the instance was set or the computer has
+    /// slept. One caller at a time does the check; the others return at once. Never throws: without a reply, this clock
+    /// continues with elapsed time.
     /// </summary>
     /// <param name="link">The connection.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -73,18 +80,20 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
         try
         {
-            var (before, known) = (inner.GetElapsedTime(0), Volatile.Read(ref anchor));
+            var before = inner.GetElapsedTime(0);
+            var known = Volatile.Read(ref anchor);
             Volatile.Write(ref checkedAt, before.Ticks);
-            Volatile.Write(ref ahead, OffsetOf(before));
-            var shown = (long)await link.AskAsync(
+            Volatile.Write(ref checkedOffset, OffsetOf(before));
+            var commonTime = (long)await link.AskAsync(
                 database => database.ScriptEvaluateAsync(CheckScript, [link.Key("clock")], [
-                    known is null ? 0 : known.At(before) / TimeSpan.TicksPerMicrosecond,
+                    known is null ? 0 : known.TimeAt(before) / TimeSpan.TicksPerMicrosecond,
                     (long)Slack.TotalMicroseconds
                 ]), cancellationToken);
-            var took = inner.GetElapsedTime(0) - before;
-            if (took < MaxReplyTime || known is null)
+            var replyTime = inner.GetElapsedTime(0) - before;
+            if (replyTime < MaxReplyTime || known is null)
             {
-                Volatile.Write(ref anchor, new Anchor(shown * TimeSpan.TicksPerMicrosecond, before + (took / 2)));
+                // The server is assumed to have read its clock in the middle of the call.
+                Volatile.Write(ref anchor, new Anchor(commonTime * TimeSpan.TicksPerMicrosecond, before + (replyTime / 2)));
             }
         }
         catch (Exception)
@@ -99,8 +108,10 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     private bool IsOld()
     {
-        var (elapsed, last) = (inner.GetElapsedTime(0), Volatile.Read(ref checkedAt));
-        return last == 0 || elapsed.Ticks - last >= Period.Ticks || Math.Abs(OffsetOf(elapsed) - Volatile.Read(ref ahead)) > Slack.Ticks;
+        var elapsed = inner.GetElapsedTime(0);
+        var last = Volatile.Read(ref checkedAt);
+        var wasSet = Math.Abs(OffsetOf(elapsed) - Volatile.Read(ref checkedOffset)) > Slack.Ticks;
+        return last == 0 || elapsed.Ticks - last >= Period.Ticks || wasSet;
     }
 
     /// <summary>Gets the offset of the instance's clock from the monotonic clock, in ticks.</summary>
@@ -109,6 +120,6 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
     /// <summary>The common time, in ticks since the Unix epoch, at a time of the monotonic clock.</summary>
     private sealed record Anchor(long Ticks, TimeSpan Elapsed)
     {
-        public long At(TimeSpan elapsed) => Ticks + (elapsed - Elapsed).Ticks;
+        public long TimeAt(TimeSpan elapsed) => Ticks + (elapsed - Elapsed).Ticks;
     }
 }

@@ -8,7 +8,7 @@ namespace EventBus;
 /// <remarks>
 /// All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they are in the same slot, so that one script
 /// may access any of them. A transport whose prefix is <c>prefix:service</c> has the same tag. Its keys differ from
-/// those of the stores in the word after the tag, because no stream of events has a colon in its name.
+/// those of the stores in the word after the tag, which is <c>store</c> for all keys of the stores and for no other.
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
 {
@@ -28,7 +28,8 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
 
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
-        (HasSubscriptions, Service) = (setup.Subscriptions.Count > 0, setup.ServiceName);
+        HasSubscriptions = setup.Subscriptions.Count > 0;
+        Service = setup.ServiceName;
         root = $"{{{keyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
         if (clock is not null && connection.IsConnected)
@@ -78,13 +79,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
         }
         catch (RedisServerException exception) when (IsOfServer(exception))
         {
-            throw new StoreRefusedException(
-                StoreScope.Store,
-                IsFull(exception)
-                    ? "Redis is full (maxmemory), and refused the write. Give it more memory, or remove data that is not needed."
-                    : $"Redis accepts no commands at present ({exception.Message.Split(' ')[0]}). Check its state: it may be loading, a "
-                        + "replica, or unable to write to its disk.",
-                exception);
+            throw new StoreRefusedException(StoreScope.Store, Explain(exception), exception);
         }
     }
 
@@ -116,12 +111,32 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
         return longest;
     }
 
+    private static string Explain(RedisServerException exception)
+    {
+        if (IsFull(exception))
+        {
+            return "Redis is full (maxmemory), and refused the write. Give it more memory, or remove data that is not needed.";
+        }
+
+        var code = CodeOf(exception);
+        return code switch
+        {
+            "NOPERM" => "The user has no right to use a command or a key of the stores in Redis (NOPERM). Grant it in the access control "
+                + "list (ACL) of Redis.",
+            "NOAUTH" or "WRONGPASS" => $"Redis did not accept the user or the password ({code}). Correct them in the connection string.",
+            _ => $"Redis accepts no commands at present ({code}). Check its state: it may be loading, a replica, or unable to write to "
+                + "its disk.",
+        };
+    }
+
+    private static string CodeOf(RedisServerException exception) => exception.Message.Split(' ')[0];
+
     /// <summary>
-    /// Returns true if an error concerns the server and not the command. A script that Redis ends at its first write
-    /// has changed nothing.
+    /// Returns true if an error concerns the server or the user's rights, and not the content of the command. A script
+    /// that Redis refuses, or ends at its first write, has changed nothing.
     /// </summary>
     private static bool IsOfServer(RedisServerException exception) =>
-        exception.Message.Split(' ')[0] is "LOADING"
+        CodeOf(exception) is "LOADING"
             or "READONLY"
             or "MISCONF"
             or "MASTERDOWN"
@@ -134,6 +149,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
             or "NOPERM"
         || IsFull(exception);
 
+    // Redis 6.2 puts the code of an error inside a script in the middle of the message.
     private static bool IsFull(RedisServerException exception) => exception.Message.Contains("OOM", StringComparison.Ordinal);
 
     private static InvalidOperationException NotOpen() => new("The stores are not open.");

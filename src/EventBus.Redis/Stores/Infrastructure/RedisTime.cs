@@ -30,7 +30,7 @@ internal static class RedisTime
         return DateTimeOffset.UnixEpoch.AddTicks(ticks);
     }
 
-    /// <summary>Reads a score; never throws. Returns null if there is no time.</summary>
+    /// <summary>Reads the score of a sorted set; never throws. Returns null if it is missing or not a number.</summary>
     public static DateTimeOffset? ReadScore(RedisResult score)
     {
         if (score.IsNull

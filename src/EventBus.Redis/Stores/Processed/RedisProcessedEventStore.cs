@@ -12,13 +12,15 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
 {
     private const int SweepPage = 200;
 
-    // A process that ends during an attempt leaves its claim. The claim no longer blocks other attempts when its lease
-    // has ended, but a slow owner may still complete it, so it is kept for this time longer.
-    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+    // The time that a claim is kept after the end of its lease. It no longer blocks other attempts, but a slow owner
+    // may still complete it. A claim remains if its process ended during the attempt, and the event was not attempted
+    // again.
+    private static readonly TimeSpan AbandonedRetention = TimeSpan.FromDays(1);
 
-    private readonly RedisCallDeduplicator repeats = new();
+    private readonly RedisCallDeduplicator deduplicator = new();
     private RedisKey[]? keys;
 
+    // In the order of KEYS in RedisProcessedScripts.
     private RedisKey[] Keys => keys ??= [
         link.Key("processed"),
         link.Key("processed:outbox"),
@@ -26,6 +28,8 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         link.Key("processed:claims"),
         link.Key("counters")
     ];
+
+    private RedisKey Rows => Keys[0];
 
     public override async ValueTask<ProcessedClaim> ClaimAsync(
         ProcessedKey key,
@@ -36,10 +40,10 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
     {
         var id = IdOf(key);
         var until = now + lease;
-        var claim = await repeats.RunAsync(id, token => link.RunAsync(
+        var claim = await deduplicator.RunAsync(id, token => link.RunAsync(
             RedisProcessedScripts.Claim,
             Keys,
-            [id, fingerprint, RedisTime.Write(now), RedisTime.Write(until), RedisTime.Write(until + Abandoned), token],
+            [id, fingerprint, RedisTime.Write(now), RedisTime.Write(until), RedisTime.Write(until + AbandonedRetention), token],
             cancellationToken));
         var state = (int)claim[0] switch
         {
@@ -48,9 +52,10 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
             _ => ProcessedState.Done,
         };
 
-        // An invalid fingerprint, for example after a manual change, becomes 0.
-        long.TryParse((string?)claim[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var known);
-        return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : StoreFormat.ReadOutbox((byte[])claim[3]!, key.Key));
+        // A fingerprint that is no number, for example after a manual change, becomes 0.
+        long.TryParse((string?)claim[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var storedFingerprint);
+        var outbox = claim[3].IsNull ? [] : StoreFormat.ReadOutbox((byte[])claim[3]!, key.Key);
+        return new ProcessedClaim(state, (long)claim[1], storedFingerprint, outbox);
     }
 
     public override async ValueTask<bool> RenewAsync(
@@ -61,7 +66,7 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         (bool)await link.RunAsync(
             RedisProcessedScripts.Renew,
             Keys,
-            [IdOf(key), fencingToken, RedisTime.Write(until), RedisTime.Write(until + Abandoned)],
+            [IdOf(key), fencingToken, RedisTime.Write(until), RedisTime.Write(until + AbandonedRetention)],
             cancellationToken);
 
     public override async ValueTask<bool> CompleteAsync(
@@ -96,8 +101,9 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
         {
             var size = Math.Min(SweepPage, max - removed);
             var swept = await link.RunAsync(RedisProcessedScripts.Sweep, Keys, [RedisTime.Write(now), size], cancellationToken);
+            var checkedNow = (int)swept[0];
             removed += (int)swept[1];
-            if ((int)swept[0] < size)
+            if (checkedNow < size)
             {
                 break;
             }
@@ -107,8 +113,8 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
     }
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
+        await link.AskAsync(database => database.HashLengthAsync(Rows), cancellationToken);
 
-    /// <summary>The separator is unambiguous, because subscription names contain no tilde.</summary>
+    // Unambiguous, because names of subscriptions contain no tilde.
     private static string IdOf(ProcessedKey key) => $"{key.Subscription}~{key.Key}";
 }

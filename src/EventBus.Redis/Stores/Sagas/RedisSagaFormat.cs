@@ -5,11 +5,13 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Serializes the data of a saga other than its content as text: <c>status claim due alert keep-until changed
-/// wait-key</c>, where a hyphen means null. Also creates the marks that index a saga; each mark ends in a slash.
+/// Serializes the row of a saga, which is all its data except the content and the place: <c>status claim due alert
+/// keep-until changed wait-key</c>, where a hyphen means null and an equals sign precedes the wait key. Also creates
+/// the marks by which <see cref="RedisSagaScripts"/> index a saga; each mark ends in a slash.
 /// </summary>
 internal static class RedisSagaFormat
 {
+    private const int NumberLength = 16;
     private const long MaxNumber = 9_999_999_999_999_999;
 
     public static string Write(SagaEntry entry) => string.Join(
@@ -53,14 +55,16 @@ internal static class RedisSagaFormat
         }
     }
 
-    /// <summary>The prefix of the marks of all alerts.</summary>
+    /// <summary>The beginning of the marks of all sagas that need an alert; its time follows.</summary>
     public const string Alerts = "alert/";
 
-    /// <summary>Returns the prefix of the marks of all due sagas with a name.</summary>
+    /// <summary>Returns the beginning of the marks of all sagas with a name and a due time; the time follows.</summary>
     public static string Due(string saga) => $"due/{Escape(saga)}/";
 
+    /// <summary>Returns the mark of the sagas that wait for a reply with a key.</summary>
     public static string Waiting(string key) => $"wait/{Escape(key)}/";
 
+    /// <summary>Returns the mark of the sagas that match a filter, apart from its page.</summary>
     public static string Matching(SagaFilter filter) => filter switch
     {
         { Saga: { } saga, Status: { } status } => $"both/{(int)status}/{Escape(saga)}/",
@@ -72,24 +76,28 @@ internal static class RedisSagaFormat
     /// <summary>Writes a time as sortable text: ticks since the year 1, always 19 digits.</summary>
     public static string Time(DateTimeOffset time) => time.UtcTicks.ToString("D19", CultureInfo.InvariantCulture);
 
+    /// <summary>Writes a number as sortable text: always 16 digits.</summary>
     public static string Number(long number) => Math.Clamp(number, 0, MaxNumber).ToString("D16", CultureInfo.InvariantCulture);
 
-    /// <summary>Returns the id that follows the mark and the number in an index member.</summary>
-    public static string IdOf(string member, string mark) => member[(mark.Length + 17)..];
+    /// <summary>Returns the id that follows the mark, the number and a slash in an index member.</summary>
+    public static string IdOf(string member, string mark) => member[(mark.Length + NumberLength + 1)..];
 
     /// <summary>Reads a time from the reply of a script; returns null if there is none.</summary>
     public static DateTimeOffset? ReadTime(RedisResult time) => time.IsNull || !TryTime((string)time!, out var read) ? null : read;
 
     /// <summary>
-    /// Reads a saga from a row: id, place, row, content, mark. Returns an entry with a defect if the saga cannot be
-    /// read.
+    /// Reads a saga from an element of the reply of a script: id, place, row, content, mark. Returns an entry with a
+    /// defect if the saga cannot be read.
     /// </summary>
     public static SagaEntry Read(RedisResult saga)
     {
-        var (id, place, row, content, mark) = ((string)saga[0]!, (string?)saga[1], (string?)saga[2], (byte[]?)saga[3], (string)saga[4]!);
+        var place = (string?)saga[1];
+        var row = (string?)saga[2];
+        var content = (byte[]?)saga[3];
+        var mark = (string)saga[4]!;
         var entry = new SagaEntry
         {
-            Id = id,
+            Id = (string)saga[0]!,
             Saga = "",
             Status = SagaStatus.NeedsAttention,
             StartedAt = DateTimeOffset.MinValue,
@@ -99,7 +107,7 @@ internal static class RedisSagaFormat
         string? defect = null;
         if (!ReadPlace(ref entry, place, mark))
         {
-            defect = "its place is invalid";
+            defect = "its place in the index is invalid";
         }
         else if (row is null || !ReadRow(ref entry, row))
         {
@@ -113,77 +121,90 @@ internal static class RedisSagaFormat
         return defect is null ? entry with { Content = content } : entry with { Defect = $"The stored saga cannot be read: {defect}." };
     }
 
+    /// <summary>Reads the place into the entry. Returns false if the place cannot be read.</summary>
     private static bool ReadPlace(ref SagaEntry entry, string? place, string mark)
     {
-        if (place?.Split(' ', 5) is [var version, var number, var started, var name, _]
-            && TryNumber(version, out var v)
-            && TryNumber(number, out var n)
-            && TryTime(started, out var start))
+        if (place?.Split(' ', 5) is [var versionText, var numberText, var startText, var name, _]
+            && TryNumber(versionText, out var version)
+            && TryNumber(numberText, out var number)
+            && TryTime(startText, out var start))
         {
-            entry = entry with { Version = v, Number = n, StartedAt = start, Saga = Uri.UnescapeDataString(name) };
+            entry = entry with { Version = version, Number = number, StartedAt = start, Saga = Uri.UnescapeDataString(name) };
             return true;
         }
 
-        // The mark contains the name of the saga, which is needed to process the entry.
-        if (mark.Split('/') is ["due", var due, ..])
+        // The saga cannot be processed without its name. The mark of a due saga contains the name too.
+        if (mark.Split('/') is ["due", var nameInMark, ..])
         {
-            entry = entry with { Saga = Uri.UnescapeDataString(due) };
+            entry = entry with { Saga = Uri.UnescapeDataString(nameInMark) };
         }
 
         return false;
     }
 
+    /// <summary>Reads the row into the entry. Returns false if the row cannot be read.</summary>
     private static bool ReadRow(ref SagaEntry entry, string row)
     {
-        if (row.Split(' ') is not [var status, var claim, var due, var alert, var until, var changed, ['=', ..] or "-"] words
-            || !Enum.TryParse<SagaStatus>(status, out var s) || !Enum.IsDefined(s) || !TryNumber(claim, out var c)
-            || !TryTimeOrNothing(due, out var dueAt)
-            || !TryTimeOrNothing(alert, out var alertAt)
-            || !TryTimeOrNothing(until, out var keepUntil)
-            || !TryTime(changed, out var changedAt))
+        var words = row.Split(' ');
+        if (words.Length != 7
+            || !Enum.TryParse<SagaStatus>(words[0], out var status)
+            || !Enum.IsDefined(status)
+            || !TryNumber(words[1], out var claim)
+            || !TryTimeOrNothing(words[2], out var dueAt)
+            || !TryTimeOrNothing(words[3], out var alertAt)
+            || !TryTimeOrNothing(words[4], out var keepUntil)
+            || !TryTime(words[5], out var changedAt)
+            || !TryWaitKey(words[6], out var waitKey))
         {
             return false;
         }
 
         entry = entry with
         {
-            Status = s,
-            Claim = c,
+            Status = status,
+            Claim = claim,
             DueAt = dueAt,
             AlertAt = alertAt,
             KeepUntil = keepUntil,
             ChangedAt = changedAt,
-            WaitKey = words[6] == "-" ? null : Uri.UnescapeDataString(words[6][1..])
+            WaitKey = waitKey,
         };
         return true;
+    }
+
+    private static bool TryWaitKey(string text, out string? waitKey)
+    {
+        var hasKey = text.StartsWith('=');
+        waitKey = hasKey ? Uri.UnescapeDataString(text[1..]) : null;
+        return hasKey || text == "-";
     }
 
     /// <summary>Escapes text, so that it contains no space, slash or at sign.</summary>
     public static string Escape(string text) => Uri.EscapeDataString(text);
 
-    private static string TimeOrNothing(DateTimeOffset? time) => time is { } at ? Time(at) : "-";
+    private static string TimeOrNothing(DateTimeOffset? time) => time is { } value ? Time(value) : "-";
 
     private static bool TryNumber(string text, out long number) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
 
     private static bool TryTime(string text, out DateTimeOffset time)
     {
-        var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
+        var isValid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
             && ticks <= DateTimeOffset.MaxValue.UtcTicks;
-        time = valid ? new DateTimeOffset(ticks, TimeSpan.Zero) : DateTimeOffset.MinValue;
-        return valid;
+        time = isValid ? new DateTimeOffset(ticks, TimeSpan.Zero) : DateTimeOffset.MinValue;
+        return isValid;
     }
 
     private static bool TryTimeOrNothing(string text, out DateTimeOffset? time)
     {
-        time = null;
-        if (text != "-")
+        if (text == "-")
         {
-            var valid = TryTime(text, out var at);
-            time = valid ? at : null;
-            return valid;
+            time = null;
+            return true;
         }
 
-        return true;
+        var isValid = TryTime(text, out var parsed);
+        time = isValid ? parsed : null;
+        return isValid;
     }
 }

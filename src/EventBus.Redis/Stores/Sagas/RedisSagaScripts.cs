@@ -2,19 +2,21 @@ namespace EventBus;
 
 /// <summary>Contains the Lua scripts of the store of sagas.</summary>
 /// <remarks>
-/// Three hashes hold the parts of a saga under its id: its row (<see cref="RedisSagaFormat"/>), its content, and its
-/// place: <c>version number start name marks</c>. For each mark, one sorted set has a member that consists of the mark,
-/// the number and the id of the saga. The set is ordered by text alone. So the sagas that are due with a name, wait for
-/// a key or have a status are a range of the set, and times do not lose precision in a score. A member whose mark is
-/// not in the place of its saga is left from data that was damaged manually; scripts that find it remove it.
+/// Three hashes hold the parts of a saga under its id: its row (<see cref="RedisSagaFormat"/>); its content; and its
+/// place, which says where it is in the index: <c>version number start name marks</c>. A mark is a text such as
+/// <c>status/1/</c> or <c>due/order/0638.../</c>, under which the saga is found. The index is one sorted set with a
+/// member for each mark: the mark, the number of the saga with 16 digits, a slash, and the id. All scores are 0, so the
+/// set is ordered by text: the sagas that are due with a name, wait for a key or have a status are a range of the set,
+/// and times do not lose precision in a score. A member whose mark is not in the place of its saga is left from data
+/// that was damaged by hand; scripts that find it remove it.
 /// </remarks>
 internal static class RedisSagaScripts
 {
     /// <summary>
-    /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if the entry was written,
-    /// otherwise 0.
+    /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if the saga was written, 0
+    /// if the id exists already.
     /// </summary>
-    public const string Create = All + Writing + """
+    public const string Create = Prelude + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) > 0 then return 0 end
         write('1', new_number(), ARGV[3], ARGV[4], '')
         return 1
@@ -22,11 +24,13 @@ internal static class RedisSagaScripts
 
     /// <summary>
     /// Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks
-    /// with an at sign for the name. Returns 1 if the entry was written, otherwise 0.
+    /// with an at sign for the name. Returns 1 if the entry was written, 0 if it does not exist or has another version.
     /// </summary>
-    public const string Save = All + Writing + """
+    public const string Save = Prelude + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) == 0 then return 0 end
         local version, number, start, name, marks = place_of(ARGV[1])
+
+        -- A saga whose place cannot be read was returned with the version 0. The write repairs its place.
         if (version or '0') ~= ARGV[2] then return 0 end
         write(string.format('%.0f', (version or 0) + 1), number or new_number(), start or ARGV[3], name or ARGV[4], marks or '')
         return 1
@@ -35,88 +39,104 @@ internal static class RedisSagaScripts
     /// <summary>
     /// Reads one saga. ARGV: id. Returns a row as for <see cref="List"/>; null if there is no such saga.
     /// </summary>
-    public const string Find = All + """
+    public const string Find = Prelude + """
         local row, place = redis.call('HGET', rows, ARGV[1]), redis.call('HGET', places, ARGV[1])
         return (row or place) and { ARGV[1], place, row, redis.call('HGET', contents, ARGV[1]), '' }
         """;
 
     /// <summary>
     /// Reads a page, the highest number first. ARGV: mark, exclusive upper bound of the number or an empty string,
-    /// maximum number. Returns for each saga: id, place, row, content, mark.
+    /// maximum number of sagas. Returns for each saga: id, place, row, content, mark.
     /// </summary>
-    public const string List = All + Reading + """
-        local mark, found = ARGV[1], nil
+    public const string List = Prelude + Reading + """
+        local mark, before, max = ARGV[1], ARGV[2], ARGV[3]
+
+        -- A colon sorts after all digits.
+        if before == '' then before = ':' end
+        local found
         repeat
           found = {}
-          local before = '(' .. mark .. (ARGV[2] == '' and ':' or ARGV[2])
-          for _, member in ipairs(redis.call('ZRANGE', index, before, '[' .. mark, 'BYLEX', 'REV', 'LIMIT', 0, ARGV[3])) do
+          for _, member in ipairs(redis.call('ZRANGE', index, '(' .. mark .. before, '[' .. mark, 'BYLEX', 'REV', 'LIMIT', 0, max)) do
             found[#found + 1] = { mark, string.sub(member, #mark + 1) }
           end
-        until read(found)
+        until replace_by_rows(found)
         return found
         """;
 
     /// <summary>
-    /// Reads the due sagas, the earliest first. ARGV: now, maximum number, and prefixes of marks. Returns the next due
-    /// time or null, then rows as for <see cref="List"/>.
+    /// Reads the due sagas, the earliest first. ARGV: now, maximum number, and prefixes of marks, after each of which a
+    /// time follows in the mark. Returns the next due time or null, then rows as for <see cref="List"/>.
     /// </summary>
-    public const string ListDue = All + Reading + """
-        local now, max, due, next = ARGV[1], tonumber(ARGV[2]), nil, nil
+    public const string ListDue = Prelude + Reading + """
+        local now, max = ARGV[1], tonumber(ARGV[2])
+        local due, next_time
         repeat
-          due, next = {}, false
+          due, next_time = {}, false
           for i = 3, #ARGV do
-            local kind = ARGV[i]
-            for _, member in ipairs(redis.call('ZRANGE', index, '[' .. kind, '(' .. kind .. now .. ':', 'BYLEX', 'LIMIT', 0, max + 1)) do
+            local prefix = ARGV[i]
+            local after_now = '(' .. prefix .. now .. ':'
+            for _, member in ipairs(redis.call('ZRANGE', index, '[' .. prefix, after_now, 'BYLEX', 'LIMIT', 0, max + 1)) do
+              -- The mark; the number and the id; and the time and the number, by which the sagas of all prefixes are
+              -- sorted.
               due[#due + 1] = {
-                string.sub(member, 1, #kind + TIME),
-                string.sub(member, #kind + TIME + 1),
-                string.sub(member, #kind + 1, #kind + TIME + NUMBER)
+                string.sub(member, 1, #prefix + TIME),
+                string.sub(member, #prefix + TIME + 1),
+                string.sub(member, #prefix + 1, #prefix + TIME + NUMBER)
               }
             end
-            local later = redis.call('ZRANGE', index, '(' .. kind .. now .. ':', '(' .. kind .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
-            later = later and string.sub(later, #kind + 1, #kind + TIME - 1)
-            if later and (not next or later < next) then next = later end
+            local later = redis.call('ZRANGE', index, after_now, '(' .. prefix .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
+            if later then
+              local time = string.sub(later, #prefix + 1, #prefix + TIME - 1)
+              if not next_time or time < next_time then next_time = time end
+            end
           end
-          table.sort(due, function(one, other) return one[3] < other[3] end)
-          if due[max + 1] then next = string.sub(due[max + 1][3], 1, TIME - 1) end
+          table.sort(due, function(a, b) return a[3] < b[3] end)
+
+          -- If more sagas are due than requested, the next one is due already.
+          if due[max + 1] then next_time = string.sub(due[max + 1][3], 1, TIME - 1) end
           while #due > max do table.remove(due) end
-        until read(due)
-        table.insert(due, 1, next)
+        until replace_by_rows(due)
+        table.insert(due, 1, next_time)
         return due
         """;
 
     /// <summary>
-    /// Removes sagas whose retention has ended. ARGV: now, maximum number. Returns the number of checked sagas and the
-    /// number of removed sagas.
+    /// Removes sagas whose retention has ended. ARGV: now, maximum number. Returns the number of checked members of the
+    /// index and the number of removed sagas.
     /// </summary>
-    public const string Sweep = All + """
-        local old, removed = redis.call('ZRANGE', index, '[keep/', '(keep/' .. ARGV[1] .. ':', 'BYLEX', 'LIMIT', 0, ARGV[2]), 0
+    public const string Sweep = Prelude + """
+        local old = redis.call('ZRANGE', index, '[keep/', '(keep/' .. ARGV[1] .. ':', 'BYLEX', 'LIMIT', 0, ARGV[2])
+        local removed = 0
         for _, member in ipairs(old) do
-          local mark, tail, number, id = string.match(member, '^(keep/%d+/)((%d+)/(.*))$')
+          local mark, number, id = string.match(member, '^(keep/%d+/)(%d+)/(.*)$')
           redis.call('ZREM', index, member)
-          local _, own, _, _, marks = place_of(id)
-          if own == number and has(marks, mark) then
-            for each in string.gmatch(marks, '%S+') do redis.call('ZREM', index, each .. tail) end
-            for _, hash in ipairs({ rows, contents, places }) do redis.call('HDEL', hash, id) end
+          local _, number_of_saga, _, _, marks = place_of(id)
+          if number_of_saga == number and has(marks, mark) then
+            for each in string.gmatch(marks, '%S+') do redis.call('ZREM', index, each .. number .. '/' .. id) end
+            redis.call('HDEL', rows, id)
+            redis.call('HDEL', contents, id)
+            redis.call('HDEL', places, id)
             removed = removed + 1
           end
         end
         return { #old, removed }
         """;
 
-    private const string All = """
+    private const string Prelude = """
         local types = { 'hash', 'hash', 'hash', [5] = 'hash' }
         """ + RedisKeyTypes.Check + """
         local rows, contents, places, index, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
-        -- The length of a time and of a number, each with the slash that follows it.
+        -- The lengths of a time (19 digits) and of a number (16 digits) in the index, each with the slash after it.
         local TIME, NUMBER = 20, 17
 
-        -- Returns nothing if the place is missing or cannot be read.
+        -- Returns the version, number, start, name and marks of a saga; nothing if its place is missing or cannot be
+        -- read.
         local function place_of(id)
           return string.match(redis.call('HGET', places, id) or '', '^(%d+) (%d+) (%d+) (%S*) (.+)$')
         end
 
+        -- The marks are separated by spaces.
         local function has(marks, mark) return string.find(' ' .. marks .. ' ', ' ' .. mark .. ' ', 1, true) end
 
         """;
@@ -124,43 +144,51 @@ internal static class RedisSagaScripts
     private const string Writing = RedisCounters.NextOf + """
         local function new_number() return string.format('%016.0f', next_of('saga')) end
 
-        local function write(version, number, start, name, before)
+        -- Writes the saga of ARGV, and replaces its marks in the index. old_marks: those of the stored saga.
+        local function write(version, number, start, name, old_marks)
           local id, marks = ARGV[1], {}
           for i = 8, #ARGV do marks[#marks + 1] = string.gsub(ARGV[i], '@', function() return name end) end
-          local after = table.concat(marks, ' ')
+          local new_marks = table.concat(marks, ' ')
 
           -- If Redis is full, it refuses the first write of a script; it never refuses a later one.
           redis.call('HSET', rows, id, ARGV[5])
-          redis.call('HSET', places, id, table.concat({ version, number, start, name, after }, ' '))
+          redis.call('HSET', places, id, table.concat({ version, number, start, name, new_marks }, ' '))
           if ARGV[6] == '1' then redis.call('HSET', contents, id, ARGV[7]) end
-          for mark in string.gmatch(before, '%S+') do
-            if not has(after, mark) then redis.call('ZREM', index, mark .. number .. '/' .. id) end
+          for mark in string.gmatch(old_marks, '%S+') do
+            if not has(new_marks, mark) then redis.call('ZREM', index, mark .. number .. '/' .. id) end
           end
-          for mark in string.gmatch(after, '%S+') do
-            if not has(before, mark) then redis.call('ZADD', index, 0, mark .. number .. '/' .. id) end
+          for mark in string.gmatch(new_marks, '%S+') do
+            if not has(old_marks, mark) then redis.call('ZADD', index, 0, mark .. number .. '/' .. id) end
           end
         end
 
         """;
 
     private const string Reading = """
-        -- Replaces each member (mark, number and id) by the row of its saga. Members that belong to no saga are removed
-        -- from the index; then the result is false, and the caller reads the index again, because other members may
-        -- follow.
-        local function read(members)
-          local whole = true
+        -- Replaces each member of the index (its mark, and the number and id) by the id, place, row, content and mark
+        -- of its saga. Members that are left from damaged data are removed from the index. Then the result is false,
+        -- and the caller reads the index again, because other members may follow.
+        local function replace_by_rows(members)
+          local is_complete = true
           for i, member in ipairs(members) do
             local mark, number, id = member[1], string.match(member[2], '^(%d+)/(.*)$')
-            local _, own, _, _, marks = place_of(id)
+            local _, number_of_saga, _, _, marks = place_of(id)
             local row = redis.call('HGET', rows, id)
-            if own and not (own == number and has(marks, mark)) or not own and not row then
+            local is_stale
+            if number_of_saga then
+              is_stale = number_of_saga ~= number or not has(marks, mark)
+            else
+              -- A saga without a readable place is returned as long as it has a row, so that an operator finds it.
+              is_stale = not row
+            end
+            if is_stale then
               redis.call('ZREM', index, mark .. member[2])
-              whole = false
+              is_complete = false
             else
               members[i] = { id, redis.call('HGET', places, id), row, redis.call('HGET', contents, id), mark }
             end
           end
-          return whole
+          return is_complete
         end
 
         """;

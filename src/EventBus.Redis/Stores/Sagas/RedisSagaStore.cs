@@ -10,6 +10,7 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
 
     private RedisKey[]? keys;
 
+    // In the order of KEYS in RedisSagaScripts.
     private RedisKey[] Keys =>
         keys ??= [link.Key("sagas"), link.Key("sagas:content"), link.Key("sagas:place"), link.Key("sagas:index"), link.Key("counters")];
 
@@ -72,8 +73,9 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         {
             var size = Math.Min(SweepPage, max - removed);
             var swept = await link.RunAsync(RedisSagaScripts.Sweep, Keys, [RedisSagaFormat.Time(now), size], cancellationToken);
+            var checkedNow = (int)swept[0];
             removed += (int)swept[1];
-            if ((int)swept[0] < size)
+            if (checkedNow < size)
             {
                 break;
             }
@@ -83,7 +85,7 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
     }
 
     private async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
-        IEnumerable<string> kinds,
+        IEnumerable<string> markPrefixes,
         DateTimeOffset now,
         int max,
         CancellationToken cancellationToken)
@@ -91,7 +93,7 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         var found = (RedisResult[])(await link.RunAsync(
             RedisSagaScripts.ListDue,
             Keys,
-            [RedisSagaFormat.Time(now), max, .. kinds.Select(kind => (RedisValue)kind)],
+            [RedisSagaFormat.Time(now), max, .. markPrefixes.Select(prefix => (RedisValue)prefix)],
             cancellationToken))!;
         return new DueBatch<SagaEntry>([.. found.Skip(1).Select(RedisSagaFormat.Read)], RedisSagaFormat.ReadTime(found[0]));
     }
@@ -102,11 +104,18 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
     /// </summary>
     private static string EndOf(string mark) => $"{mark}:";
 
+    /// <summary>Returns the ARGV of <see cref="RedisSagaScripts.Save"/>.</summary>
     private static RedisValue[] Arguments(SagaEntry entry) =>
     [
-        entry.Id, entry.Version, RedisSagaFormat.Time(entry.StartedAt), RedisSagaFormat.Escape(entry.Saga), RedisSagaFormat.Write(entry),
+        entry.Id,
+        entry.Version,
+        RedisSagaFormat.Time(entry.StartedAt),
+        RedisSagaFormat.Escape(entry.Saga),
+        RedisSagaFormat.Write(entry),
 
         // If the entry could not be read, its stored content is left unchanged.
-        entry.Defect is null ? 1 : 0, entry.Content, .. RedisSagaFormat.Marks(entry),
+        entry.Defect is null ? 1 : 0,
+        entry.Content,
+        .. RedisSagaFormat.Marks(entry),
     ];
 }

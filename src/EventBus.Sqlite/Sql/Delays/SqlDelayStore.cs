@@ -10,8 +10,9 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
 {
     private const int MaxNamedRows = 10;
 
-    // Columns: turn is the time at which the event is due, or at which the lease of its claim ends; claimed is 1 if an
-    // instance has claimed the event, and 0 or 2 if not (see SqlClock).
+    // Columns. seq: the number of the row. turn: the time at which the event is due, or at which the lease of its claim
+    // ends. claimed: 1 once an instance has claimed the event; 0 if it was never claimed; 2 if it was never claimed,
+    // and was added before the machine's clock was last set forward (SqlClock).
     private readonly string add =
         $"""
         INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body)
@@ -19,37 +20,54 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         ON CONFLICT (app, event_id) DO NOTHING
         """;
 
-    private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND "
-        + "turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string selectDue =
+        $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY "
+            + "turn, seq LIMIT @max";
     private readonly string selectDueRows =
         $"SELECT seq FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
-    private readonly string one =
+    private readonly string selectRow =
         $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND seq = @seq";
     private readonly string claim = $"UPDATE {database.Prefix}delays SET claimed = 1, turn = @until WHERE seq = @seq";
-    private readonly string next = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
+    private readonly string selectNextTurn = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
     private readonly string remove = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event";
-    private readonly string cancel = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event AND claimed = 0";
+    private readonly string cancel = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event AND claimed <> 1";
     private readonly string list = $"SELECT event_id, event_name, turn, attributes FROM {database.Prefix}delays WHERE app = @app AND "
-        + "claimed = 0 ORDER BY turn, seq LIMIT @max";
+        + "claimed <> 1 ORDER BY turn, seq LIMIT @max";
     private readonly string listWithoutAttributes =
-        $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
+        $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed <> 1 ORDER BY turn, seq LIMIT @max";
     private readonly string count = $"SELECT n FROM {database.Prefix}delay_counts WHERE app = @app";
+
+    // Claimed events count as due, because they are not published yet.
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
 
-    // The row numbers of the damaged rows that the last claim found.
-    private volatile IReadOnlySet<long> damaged = new HashSet<long>();
+    // The numbers of the damaged rows that the last claim found.
+    private volatile IReadOnlySet<long> damagedRows = new HashSet<long>();
 
     /// <summary>Gets the problems of the file; empty if there are none.</summary>
-    public IReadOnlyCollection<string> Problems => damaged is { Count: > 0 } found
-        ? [$"The SQLite database is damaged where {found.Count} delayed events are stored (table {database.Prefix}delays, seq "
-            + $"{string.Join(", ", found.Take(MaxNamedRows))}): they are not published. Restore it from a backup, or recover what is left "
-            + "with '.recover' of the sqlite3 program."]
-        : [];
+    public IReadOnlyCollection<string> Problems
+    {
+        get
+        {
+            var rows = damagedRows;
+            if (rows.Count == 0)
+            {
+                return [];
+            }
+
+            return
+            [
+                $"The SQLite database is damaged where {rows.Count} delayed events are stored (table {database.Prefix}delays, seq "
+                    + $"{string.Join(", ", rows.Take(MaxNamedRows))}): they are not published. Restore it from a backup, or recover "
+                    + "what is left with '.recover' of the sqlite3 program.",
+            ];
+        }
+    }
 
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
-        var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
+        var attributes = StoreFormat.WriteAttributes(envelope);
+        var body = SqlEnvelope.BodyOf(envelope);
         await database.WriteOrWithdrawAsync(
             session => session.Prepare(add)
                 .Set("@event", envelope.Id)
@@ -72,11 +90,11 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
             var batch = await database.WriteAsync(
                 session => ClaimAsync(
                     session,
-                    () => session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(Read),
+                    () => session.Prepare(selectDue).Set("@now", now).Set("@max", max).ListAsync(Read),
                     now.Plus(lease)), cancellationToken);
-            if (damaged.Count > 0)
+            if (damagedRows.Count > 0)
             {
-                damaged = new HashSet<long>();
+                damagedRows = new HashSet<long>();
             }
 
             return batch;
@@ -98,7 +116,8 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
             await session.Prepare(claim).Set("@seq", seq).Set("@until", until).ExecuteAsync();
         }
 
-        return new DueBatch<Envelope>([.. found.Select(item => item.Envelope)], (await session.Prepare(next).NumberAsync()).ToTime());
+        var nextTurn = await session.Prepare(selectNextTurn).NumberAsync();
+        return new DueBatch<Envelope>([.. found.Select(item => item.Envelope)], nextTurn.ToTime());
     }
 
     /// <summary>
@@ -112,28 +131,26 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         CancellationToken cancellationToken)
     {
         var claimed = new List<Envelope>();
-        var found = new HashSet<long>();
-        var due = await database.ReadAsync(
+        var foundDamaged = new HashSet<long>();
+        var dueRows = await database.ReadAsync(
             session => session.Prepare(selectDueRows)
                 .Set("@now", now)
                 .Set("@max", int.MaxValue)
                 .ListAsync(static reader => reader.GetInt64(0)),
             cancellationToken);
-        foreach (var seq in due)
+        foreach (var seq in dueRows)
         {
             try
             {
                 var batch = await database.WriteAsync(
-                    session => ClaimAsync(session, () => session.Prepare(one).Set("@seq", seq).ListAsync(Read), now.Plus(lease)),
+                    session => ClaimAsync(session, () => session.Prepare(selectRow).Set("@seq", seq).ListAsync(Read), now.Plus(lease)),
                     cancellationToken);
                 claimed.AddRange(batch.Entries);
             }
             catch (Exception exception) when (database.IsDamage(exception))
             {
-                // The row stays due, but it is not counted as the next due time, so that the store is not polled again
-                // at once.
-                found.Add(seq);
-                if (!damaged.Contains(seq))
+                foundDamaged.Add(seq);
+                if (!damagedRows.Contains(seq))
                 {
                     log.DelayedDamaged(seq, database.Prefix, exception.Message);
                 }
@@ -145,22 +162,34 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
             }
         }
 
-        damaged = found;
+        damagedRows = foundDamaged;
+
+        // Without a next due time the scheduler polls after its interval. The damaged rows stay due, so with their time
+        // it would poll at once, again and again.
         return new DueBatch<Envelope>(claimed, null);
     }
 
     private static DelayedEvent ReadEntry(DbDataReader reader)
     {
         var row = new SqlRow(reader);
-        var (id, name, dueAt) = (row.Text(), row.Text(), row.Time());
-        var key = reader.FieldCount > 3 ? SqlEnvelope.Read(row.Bytes(), [], id, name, row.Defect).Key : null;
+        var id = row.Text();
+        var name = row.Text();
+        var dueAt = row.Time();
+
+        // The key is one of the attributes, the fourth column.
+        var hasAttributes = reader.FieldCount > 3;
+        var key = hasAttributes ? SqlEnvelope.Read(row.Bytes(), [], id, name, row.Defect).Key : null;
         return new DelayedEvent { EventId = id, EventName = name, Key = key, DueAt = dueAt };
     }
 
     private static (long Seq, Envelope Envelope) Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
-        var (seq, id, name, attributes, body) = (row.Number(), row.Text(), row.Text(), row.Bytes(), row.Bytes());
+        var seq = row.Number();
+        var id = row.Text();
+        var name = row.Text();
+        var attributes = row.Bytes();
+        var body = row.Bytes();
         return (seq, SqlEnvelope.Read(attributes, body, id, name, row.Defect));
     }
 

@@ -4,12 +4,12 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Counts the attempts of events that are not stored as entries. Each method runs inside an operation that the writer
-/// or a reader has queued (<see cref="SqlOperation"/>).
+/// Counts the attempts of events that are not stored as failed events. Each method runs inside a step that the writer
+/// has queued (<see cref="SqlOperation"/>).
 /// </summary>
 /// <remarks>
-/// The column <c>starts</c> stores <see cref="AttemptCount.Attempts"/>, and <c>accompanied</c> stores
-/// <see cref="AttemptCount.Concurrent"/>.
+/// The column <c>starts</c> stores <see cref="AttemptCount.Attempts"/>, <c>accompanied</c> stores
+/// <see cref="AttemptCount.Concurrent"/>, and <c>counted_at</c> the time of the last change.
 /// </remarks>
 internal sealed class AttemptTable(string prefix)
 {
@@ -32,6 +32,7 @@ internal sealed class AttemptTable(string prefix)
             SELECT subscription, event_id FROM {prefix}starts WHERE app = @app AND counted_at < @before ORDER BY counted_at LIMIT @max)
         """;
 
+    /// <summary>Adds attempts to the count of an event, and returns the new count.</summary>
     public async ValueTask<AttemptCount> CountAsync(
         SqlSession session,
         string subscription,

@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Runs the SQL statements that list, count and sweep the dead letters among the failed events, and claim their alerts.
-/// Each method runs inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
+/// Each method runs inside a step that the writer or a reader has queued (<see cref="SqlOperation"/>).
 /// <see cref="FailureTable"/> lists the meanings of the columns.
 /// </summary>
 internal sealed class DeadLetterTable(string prefix)
@@ -24,13 +24,13 @@ internal sealed class DeadLetterTable(string prefix)
         AND length(c.body) > @above
         """;
 
+    // The number of dead letters by all filters except the event id, from the table of the counts.
     private readonly string selectCount = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
 
     private readonly string selectCountOfEvent = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
 
-    // alert_at is the time at which an alert may be sent, or at which its lease ends. The unary plus prevents SQLite
-    // from using the index by alert_at, after which it would have to sort all alerts. Few alerts are leased, so reading
-    // them by number until @max are found is faster.
+    // The unary plus prevents SQLite from using the index by alert_at, after which it would have to sort all alerts.
+    // Few alerts are leased, so reading them by number until @max are found is faster.
     private readonly string selectAlerts =
         $"""
         SELECT event_id, number, subscription, event_name FROM {prefix}failures
@@ -66,7 +66,10 @@ internal sealed class DeadLetterTable(string prefix)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
         return await Filtered(session.Prepare($"{selectIds}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
-            .Set("@after", after).Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(static reader =>
+            .Set("@after", after)
+            .Set("@before", filter.Before)
+            .Set("@take", filter.Take)
+            .ListAsync(static reader =>
             {
                 var row = new SqlRow(reader);
                 return (FailedEvent.MakeId(row.Text(), row.Text()), row.Number());
@@ -96,7 +99,10 @@ internal sealed class DeadLetterTable(string prefix)
         var found = await session.Prepare(selectAlerts).Set("@now", now).Set("@max", max).ListAsync(static reader =>
         {
             var row = new SqlRow(reader);
-            var (eventId, number, subscription, name) = (row.Text(), row.Number(), row.Text(), row.Text());
+            var eventId = row.Text();
+            var number = row.Number();
+            var subscription = row.Text();
+            var name = row.Text();
             return (EventId: eventId, Alert: new PendingAlert(FailedEvent.MakeId(subscription, eventId), number, subscription, name));
         });
         foreach (var (eventId, alert) in found)
@@ -112,6 +118,7 @@ internal sealed class DeadLetterTable(string prefix)
         return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], next.ToTime());
     }
 
+    /// <summary>Records that an alert was sent, unless its entry has become a dead letter again.</summary>
     public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
         await session.Prepare(settleAlert)
             .Set("@subscription", alert.Subscription)

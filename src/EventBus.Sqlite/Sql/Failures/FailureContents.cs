@@ -3,7 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// The large parts of an entry, as bytes. They are serialized before the entry is queued for the database.
+/// The large parts of an entry, as bytes. The caller serializes them before it queues the write, so that the writer
+/// does not spend time on it.
 /// </summary>
 internal readonly record struct FailureContents(byte[] Attributes, byte[] Body, byte[] History)
 {

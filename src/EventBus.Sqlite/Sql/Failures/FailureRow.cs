@@ -32,7 +32,10 @@ internal sealed record FailureRow(
             row.EnumOr(DeadLetterReason.Unreadable));
     }
 
-    /// <summary>Gets the time at which an entry that is the first of its line may be claimed.</summary>
+    /// <summary>
+    /// Gets the column <c>turn</c> of an entry that is the first of its line; null for a dead letter, which is never
+    /// claimed.
+    /// </summary>
     public static long? TurnOf(FailedEvent entry)
     {
         if (entry.Status == FailedEventStatus.Dead)
@@ -40,7 +43,7 @@ internal sealed record FailureRow(
             return null;
         }
 
-        // A parked entry waits only for the entries before it.
+        // A parked entry waits only for the entries before it: as the first of its line it may be claimed at once (0).
         var isParked = entry.Status == FailedEventStatus.Parked && entry.LineKey is not null;
         return isParked ? 0 : entry.DueAt.UtcTicks;
     }

@@ -4,8 +4,8 @@ namespace EventBus;
 
 /// <summary>
 /// Stores the failed events of all applications in a database, and keeps the order of each line: a failed event of a
-/// key, and the later events of the key that are parked behind it. Each method runs inside an operation that the writer
-/// or a reader has queued (<see cref="SqlOperation"/>).
+/// key, and the later events of the key that are parked behind it. Each method runs inside a step that the writer or a
+/// reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
 /// <remarks>
 /// The columns of the table, with the members of <see cref="FailedEvent"/> that they store:
@@ -17,11 +17,14 @@ namespace EventBus;
 /// <c>number</c>: <c>Number</c>, which numbers the dead letters in their order; 0 if the entry is not dead.
 /// <c>position</c>: <c>Position</c>, the sequence number of the event among the events of its order key.
 /// <c>starts</c>: <c>Attempts</c>. <c>accompanied</c>: <c>Concurrent</c>. <c>replays</c>: <c>ManualRetries</c>.
-/// <c>alert_at</c>: the time at which the alert may be sent; 0 for at once; NULL if none is needed (<c>NeedsAlert</c>).
+/// <c>alert_at</c>: the time at which the alert may be sent, or at which its lease ends; 0 for at once; NULL if no
+/// alert is needed (<c>NeedsAlert</c>).
 /// </remarks>
 internal sealed class FailureTable(string prefix)
 {
-    private const int Waiting = (int)FailedEventStatus.Waiting, Parked = (int)FailedEventStatus.Parked, Dead = (int)FailedEventStatus.Dead;
+    private const int Waiting = (int)FailedEventStatus.Waiting;
+    private const int Parked = (int)FailedEventStatus.Parked;
+    private const int Dead = (int)FailedEventStatus.Dead;
 
     private readonly SqlCounters counters = new(prefix);
 
@@ -89,9 +92,8 @@ internal sealed class FailureTable(string prefix)
 
     private readonly SqlRows selectOne = KeptFailure.Rows(prefix, "f.seq = @seq");
 
-    // A claim counts an attempt, but not if it takes over an expired claim: its attempt was counted and was
-    // interrupted. A parked entry that is claimed is the first of its line, so it waits for nothing any longer but its
-    // own attempts.
+    // A claim counts an attempt, unless it takes over an expired claim, whose attempt was counted already. A parked
+    // entry that is claimed is the first of its line, so from then on it waits only for its own retries.
     private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, "
         + "claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
 
@@ -114,6 +116,7 @@ internal sealed class FailureTable(string prefix)
         WHERE seq = @seq
         """;
 
+    // The condition, the order and the limit of a claim.
     private static string IsDue => "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
 
     public ValueTask<FailureRow?> FindAsync(SqlSession session, string subscription, string eventId) =>
@@ -199,16 +202,9 @@ internal sealed class FailureTable(string prefix)
             .ListAsync(KeptFailure.Read);
         for (var i = 0; i < found.Count; i++)
         {
-            var (seq, turn, kept) = found[i];
             var claimNumber = await counters.NextAsync(session, SqlSchema.ClaimNumber);
-            await session.Prepare(claim).Set("@seq", seq).Set("@claim", claimNumber).Set("@until", until).ExecuteAsync();
-            found[i] = new KeptFailure(seq, turn, kept with
-            {
-                Status = kept.Status == FailedEventStatus.Parked ? FailedEventStatus.Waiting : kept.Status,
-                Attempts = kept.Claim == 0 ? kept.Attempts + 1 : kept.Attempts,
-                WasInterrupted = kept.Claim != 0,
-                Claim = claimNumber,
-            });
+            await session.Prepare(claim).Set("@seq", found[i].Seq).Set("@claim", claimNumber).Set("@until", until).ExecuteAsync();
+            found[i] = found[i].WithClaim(claimNumber);
         }
 
         return found;
@@ -221,9 +217,11 @@ internal sealed class FailureTable(string prefix)
     public async ValueTask<KeptFailure> AddContentsAsync(SqlSession session, KeptFailure entry)
     {
         var rows = await selectOne.ListAsync(session, statement => statement.Set("@seq", entry.Seq), KeptFailure.Read);
-        var complete = rows.FirstOrDefault(entry).Event;
-        var merged = entry.Event with { Envelope = complete.Envelope, History = complete.History, ErrorDetails = complete.ErrorDetails };
-        return entry with { Event = merged };
+
+        // If the row was removed since the claim, the entry stays as it is.
+        var stored = rows.FirstOrDefault(entry).Event;
+        var complete = entry.Event with { Envelope = stored.Envelope, History = stored.History, ErrorDetails = stored.ErrorDetails };
+        return entry with { Event = complete };
     }
 
     /// <summary>Updates the attempt counts of a claimed entry. Returns false if the claim was lost.</summary>
@@ -278,15 +276,24 @@ internal sealed class FailureTable(string prefix)
         var deadNumber = isDead ? await counters.NextAsync(session, SqlSchema.DeadNumber) : 0;
         long? alertAt = isDead && entry.NeedsAlert ? 0 : null;
         return session.Prepare(sql)
-            .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@name", entry.Envelope.Name)
-            .Set("@status", (long)entry.Status).Set("@turn", FailureRow.TurnOf(entry)).Set("@due", entry.DueAt)
+            .Set("@subscription", entry.Subscription)
+            .Set("@event", entry.Envelope.Id)
+            .Set("@name", entry.Envelope.Name)
+            .Set("@status", (long)entry.Status)
+            .Set("@turn", FailureRow.TurnOf(entry))
+            .Set("@due", entry.DueAt)
             .Set("@deadline", entry.Deadline)
-            .Set("@line", entry.LineKey).Set("@order", entry.OrderKey).Set("@position", entry.Position)
+            .Set("@line", entry.LineKey)
+            .Set("@order", entry.OrderKey)
+            .Set("@position", entry.Position)
             .Set("@starts", entry.Attempts)
             .Set("@accompanied", entry.Concurrent)
             .Set("@replays", entry.ManualRetries)
             .Set("@reason", (long)entry.Reason)
-            .Set("@number", deadNumber).Set("@alert", alertAt)
-            .Set("@first", entry.FirstFailedAt).Set("@last", entry.LastFailedAt).Set("@error", entry.Error);
+            .Set("@number", deadNumber)
+            .Set("@alert", alertAt)
+            .Set("@first", entry.FirstFailedAt)
+            .Set("@last", entry.LastFailedAt)
+            .Set("@error", entry.Error);
     }
 }

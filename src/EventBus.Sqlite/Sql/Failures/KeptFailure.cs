@@ -3,7 +3,15 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A stored failed event with its row number and its turn.</summary>
+/// <summary>
+/// A failed event as it is stored. <see cref="FailureTable"/> lists which column stores which member.
+/// </summary>
+/// <param name="Seq">The number of the row.</param>
+/// <param name="Turn">
+/// The time at which the entry may be claimed, in UTC ticks, by which due entries are sorted. 0 also for an entry that
+/// must not be claimed, whose column is NULL.
+/// </param>
+/// <param name="Event">The event and its failures.</param>
 internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Event)
 {
     public const string Columns =
@@ -20,8 +28,8 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {condition}";
 
     /// <summary>
-    /// Returns the same statement without the columns of the contents table, which take up most pages of the file: the
-    /// join finds no row, so these columns are NULL.
+    /// Returns a statement for rows whose contents are damaged. It selects the same columns, but those of the contents
+    /// table are NULL and not read, because the condition of the join is never true.
     /// </summary>
     public static string SelectWithoutContents(string prefix, string condition) =>
         $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {condition}";
@@ -34,16 +42,36 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
             Select(prefix, "f.seq = @row"),
             SelectWithoutContents(prefix, "f.seq = @row"));
 
+    /// <summary>
+    /// Returns the entry with the changes that the claim statement of <see cref="FailureTable"/> makes.
+    /// </summary>
+    public KeptFailure WithClaim(long claimNumber)
+    {
+        var isTakeover = Event.Claim != 0;
+        var claimed = Event with
+        {
+            Status = Event.Status == FailedEventStatus.Parked ? FailedEventStatus.Waiting : Event.Status,
+            Attempts = isTakeover ? Event.Attempts : Event.Attempts + 1,
+            WasInterrupted = isTakeover,
+            Claim = claimNumber,
+        };
+        return this with { Event = claimed };
+    }
+
     /// <summary>Reads an entry; returns a placeholder if it cannot be read.</summary>
     public static KeptFailure Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
-        var (seq, turn) = (row.Number(), row.NumberOrNull() ?? 0);
-        var (attributes, body, history) = (row.Bytes(), row.Bytes(), row.Bytes());
-        var (id, name) = (row.Text(), row.Text());
 
-        // The initializers read the columns in the order of Columns. The envelope is created last, because only then is
-        // it known if every column could be read.
+        // The columns are read in the order of Columns, also by the initializers. The envelope is created last, because
+        // only then it is known whether every column could be read.
+        var seq = row.Number();
+        var turn = row.NumberOrNull() ?? 0;
+        var attributes = row.Bytes();
+        var body = row.Bytes();
+        var history = row.Bytes();
+        var id = row.Text();
+        var name = row.Text();
         return new KeptFailure(seq, turn, new FailedEvent
         {
             Subscription = row.Text(),

@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Stores the state of the order guards for each order key, and finds the deferred entries of a key. Each method runs
-/// inside an operation that the writer or a reader has queued (<see cref="SqlOperation"/>).
+/// inside a step that the writer or a reader has queued (<see cref="SqlOperation"/>).
 /// </summary>
 /// <remarks>
 /// The column <c>stamp</c> counts the settled events of a key, and <c>position</c> stores the highest sequence number
@@ -31,14 +31,15 @@ internal sealed class OrderTable(string prefix)
         $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND order_key = @order "
             + $"AND status = {Deferred} LIMIT @limit) AS found";
 
+    // The condition on the status holds for every row. It lets the index find the positions, which follow the status.
     private readonly string selectLower =
         $"""
         SELECT 1 FROM {prefix}failures
         WHERE app = @app AND subscription = @subscription AND order_key = @order AND status IN (0, 1, 2, 3) AND position < @position LIMIT 1
         """;
 
-    // Makes the deferred entries without a position due, and of the others the one with the lowest position. A claimed
-    // entry is not changed, because it is being processed.
+    // Makes the deferred entries without a position due, and of the others the one with the lowest position. Claimed
+    // entries are skipped, because their owner evaluates them again in any case.
     private readonly string wake =
         $"""
         UPDATE {prefix}failures SET
@@ -62,6 +63,7 @@ internal sealed class OrderTable(string prefix)
     private static string DeferredOfKey =>
         $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
 
+    /// <summary>Gets the state of a key; 0 and null if no event of the key was processed.</summary>
     public ValueTask<(long Stamp, long? Position)> StateAsync(SqlSession session, string subscription, string orderKey) =>
         OfKey(session, selectState, subscription, orderKey).FirstAsync(static reader =>
         {
@@ -83,7 +85,7 @@ internal sealed class OrderTable(string prefix)
     public async ValueTask<bool> HasLowerAsync(SqlSession session, string subscription, string orderKey, long position) =>
         await OfKey(session, selectLower, subscription, orderKey).Set("@position", position).NumberAsync() is not null;
 
-    /// <summary>Makes deferred entries of a key due.</summary>
+    /// <summary>Makes deferred entries of a key due. Returns true if there was one.</summary>
     public async ValueTask<bool> WakeAsync(SqlSession session, string subscription, string orderKey, DateTimeOffset now) =>
         await OfKey(session, wake, subscription, orderKey).Set("@now", now).ExecuteAsync() > 0;
 

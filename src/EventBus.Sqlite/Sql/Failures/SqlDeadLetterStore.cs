@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The dead letters among the failed events of a database.</summary>
+/// <summary>Stores the dead letters, which are rows of the failed events, in a database.</summary>
 internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable table, OrderTable orders) : DeadLetterStore
 {
     private readonly DeadLetterTable dead = new(database.Prefix);
@@ -23,12 +23,12 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             : null;
 
     public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
-        ChangeAsync(id, async (session, kept) =>
+        ChangeDeadAsync(id, async (session, kept) =>
         {
             if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
                 && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
             {
-                // The sequence continues without the positions that are missing before this entry.
+                // No event with a lower position is stored, so the sequence continues without those that are missing.
                 await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
             }
 
@@ -36,7 +36,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }, cancellationToken);
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
-        ChangeAsync(id, table.RemoveAsync, cancellationToken);
+        ChangeDeadAsync(id, table.RemoveAsync, cancellationToken);
 
     public override ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
@@ -71,9 +71,9 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }
     }
 
-    /// <summary>Runs a step that changes or removes an entry.</summary>
-    /// <exception cref="StoreRefusedException">A part of the entry is damaged, so it cannot be removed.</exception>
-    public async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
+    /// <summary>Runs a step that changes or removes an entry, and explains damage of the entry.</summary>
+    /// <exception cref="StoreRefusedException">A part of the entry is damaged, so the step is not possible.</exception>
+    public async ValueTask<bool> ChangeEntryAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
     {
         try
         {
@@ -83,8 +83,8 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         {
             throw new StoreRefusedException(
                 StoreScope.Entry,
-                $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 "
-                    + "program.",
+                $"The entry '{id}' is damaged on the disk, and cannot be changed or removed. Recover the database with '.recover' of the "
+                    + "sqlite3 program.",
                 exception);
         }
     }
@@ -96,7 +96,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
     }
 
     /// <summary>Changes a dead letter. Returns false if there is none with the id.</summary>
-    private async ValueTask<bool> ChangeAsync(
+    private async ValueTask<bool> ChangeDeadAsync(
         string id,
         Func<SqlSession, FailureRow, ValueTask> change,
         CancellationToken cancellationToken)
@@ -106,7 +106,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             return false;
         }
 
-        return await RemovingAsync(id, ChangeIfDeadAsync, cancellationToken);
+        return await ChangeEntryAsync(id, ChangeIfDeadAsync, cancellationToken);
 
         async ValueTask<bool> ChangeIfDeadAsync(SqlSession session)
         {

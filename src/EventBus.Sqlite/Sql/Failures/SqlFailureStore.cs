@@ -9,7 +9,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     private readonly FailureTable table;
     private readonly OrderTable orders;
     private readonly AttemptTable attempts;
-    private readonly SqlDeadLetterStore dead;
+    private readonly SqlDeadLetterStore deadLetters;
     private readonly string count;
     private readonly string countDue;
     private readonly string countClaimed;
@@ -20,7 +20,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         table = new FailureTable(database.Prefix);
         orders = new OrderTable(database.Prefix);
         attempts = new AttemptTable(database.Prefix);
-        dead = new SqlDeadLetterStore(database, table, orders);
+        deadLetters = new SqlDeadLetterStore(database, table, orders);
         count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
 
         // Joins by subscription, so that the index finds the due entries without reading the others.
@@ -32,7 +32,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         countClaimed = $"SELECT count(*) FROM {database.Prefix}failures WHERE app = @app AND claim <> 0";
     }
 
-    public override DeadLetterStore DeadLetters => dead;
+    public override DeadLetterStore DeadLetters => deadLetters;
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
@@ -43,8 +43,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }
         catch (Exception exception) when (entry.Claim != 0 && database.IsDamage(exception))
         {
-            // Damaged contents cannot be replaced either. The columns of the entry itself are still updated, and the
-            // entry is read as a placeholder.
+            // Damaged contents cannot be replaced either. The columns of the entry itself are still updated. When the
+            // entry is read, its event is a placeholder with a defect.
             return await RecordAsync(null);
         }
 
@@ -56,7 +56,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
                 return false;
             }
 
-            // Without its contents the entry cannot change its line.
+            // Without its contents the entry cannot be inserted again, so it stays in its line
+            // (FailureTable.KeepAsync).
             var changed = contents is null ? entry with { LineKey = kept!.LineKey } : entry;
             await KeepAsync(session, kept, changed, contents);
             return true;
@@ -149,6 +150,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }, cancellationToken);
         if (skipContents)
         {
+            // Contents that are not damaged are read one by one.
             for (var i = 0; i < due.Count; i++)
             {
                 var entry = due[i];
@@ -182,7 +184,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }, cancellationToken);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await dead.RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
+        await deadLetters.ChangeEntryAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
 
     private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
     {

@@ -9,9 +9,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEventStore
 {
-    // A claim whose lease ended this long ago belongs to an event that is not redelivered, because its attempts ended
-    // the process too often.
-    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+    // The time that a claim is kept after the end of its lease. It no longer blocks other attempts, but a slow owner
+    // may still complete it. A claim remains if its process ended during the attempt, and the event was not attempted
+    // again.
+    private static readonly TimeSpan AbandonedRetention = TimeSpan.FromDays(1);
 
     private readonly SqlCounters counters = new(database.Prefix);
 
@@ -43,6 +44,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     public override bool SupportsTransactions => true;
 
+    // The condition that a claim is still held.
     private static string Held => "WHERE app = @app AND subscription = @subscription AND event_key = @key AND fence = @fence AND done = 0";
 
     public override ValueTask<ProcessedClaim> ClaimAsync(
@@ -56,11 +58,9 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
             var stored = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
             if (stored is not null && (stored.IsDone || stored.Until > now.UtcTicks))
             {
-                return new ProcessedClaim(
-                    stored.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
-                    0,
-                    stored.Fingerprint,
-                    stored.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
+                var state = stored.IsDone ? ProcessedState.Done : ProcessedState.InProgress;
+                var outbox = stored.Outbox is null ? [] : StoreFormat.ReadOutbox(stored.Outbox, key.Key);
+                return new ProcessedClaim(state, 0, stored.Fingerprint, outbox);
             }
 
             var fencingToken = await counters.NextAsync(session, SqlSchema.FenceNumber);
@@ -118,7 +118,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
         var removed = await SweepAsync(sweepDone, now, max, cancellationToken);
-        return removed + await SweepAsync(sweepAbandoned, now - Abandoned, max - removed, cancellationToken);
+        return removed + await SweepAsync(sweepAbandoned, now - AbandonedRetention, max - removed, cancellationToken);
     }
 
     private ValueTask<int> SweepAsync(string statement, DateTimeOffset before, int max, CancellationToken cancellationToken) =>
