@@ -224,9 +224,9 @@ internal sealed class SagaRepository(
     {
         leased.Entry = leased.Entry with { Version = current.Version };
         var stored = SagaProgress.Read(current.Content, out _);
-        foreach (var reply in stored?.Inbox.FindAll(reply => !leased.Progress.Knows(reply.EventId)) ?? [])
+        foreach (var reply in stored?.Inbox.FindAll(reply => !leased.Progress.HasReceived(reply.EventId)) ?? [])
         {
-            if (leased.Progress.Concerns(reply, waitKey))
+            if (leased.Progress.IsForActiveStep(reply, waitKey))
             {
                 leased.Progress.Inbox.Add(reply);
             }

@@ -1,0 +1,14 @@
+namespace EventBus;
+
+/// <summary>The kind of failure of an attempt of a step.</summary>
+internal enum SagaFailureKind
+{
+    /// <summary>The attempt failed, and may be retried.</summary>
+    Retryable,
+
+    /// <summary>The exception means that the attempt had no effect (<c>RejectedBy</c>), and it is not retried.</summary>
+    Rejected,
+
+    /// <summary>The step failed without a further attempt, and is not retried.</summary>
+    Final,
+}
