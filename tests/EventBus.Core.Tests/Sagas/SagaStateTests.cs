@@ -93,7 +93,7 @@ public sealed class SagaStateTests
 
         var stuck = (await bus.Sagas().FindAsync("old", Token))!;
         Assert.Equal(SagaStatus.NeedsAttention, stuck.Status);
-        Assert.Contains("knows no step 'removed'", stuck.Error, StringComparison.Ordinal);
+        Assert.Contains("does not have a step 'removed'", stuck.Error, StringComparison.Ordinal);
     }
 
     [Fact]
