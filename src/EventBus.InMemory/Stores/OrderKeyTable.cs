@@ -11,7 +11,8 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
 
     /// <summary>
-    /// Gets the number of settled events of a key, and the highest position among them; 0 and null for an unknown key.
+    /// Gets the stamp of a key, which increases with each change of its state, and the highest settled position; 0 and
+    /// null for an unknown key.
     /// </summary>
     public (long Stamp, long? Position) StateOf(string subscription, string key) =>
         keys.TryGetValue((subscription, key), out var found) ? found.State : default;
@@ -48,14 +49,13 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     }
 
     /// <summary>
-    /// Records that an event of a key was settled, and raises the key's position if <paramref name="position"/> is
-    /// higher.
+    /// Increases the stamp of a key, and raises its position if <paramref name="position"/> is higher.
     /// </summary>
     public void Raise(string subscription, string name, long? position, DateTimeOffset now)
     {
         if (StateOf(subscription, name).Stamp == 0)
         {
-            // A key counts against the capacity from its first settled event on. Before, it exists only for its entries,
+            // A key counts against the capacity from its first stamp on. Before, it exists only for its entries,
             // which count against another capacity.
             limit.Reserve(subscription);
         }
@@ -68,7 +68,7 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
         }
 
         key.State = (stamp + 1, highest);
-        key.SettledAt = now;
+        key.ChangedAt = now;
     }
 
     /// <summary>
@@ -104,12 +104,12 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     }
 
     /// <summary>
-    /// Removes the states of keys that were last settled before a time. Keys with deferred entries keep theirs.
+    /// Removes the states of keys that were last changed before a time. Keys with deferred entries keep theirs.
     /// </summary>
     public void Sweep(DateTimeOffset before, int max)
     {
         var old = keys
-            .Where(pair => pair.Value.State.Stamp != 0 && pair.Value.DeferredCount == 0 && pair.Value.SettledAt < before)
+            .Where(pair => pair.Value.State.Stamp != 0 && pair.Value.DeferredCount == 0 && pair.Value.ChangedAt < before)
             .Take(max)
             .ToList();
         foreach (var ((subscription, name), key) in old)
@@ -148,11 +148,11 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
             (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo(
                 (b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
 
-        /// <summary>The number of settled events, and the highest position among them.</summary>
+        /// <summary>The state, as <see cref="StateOf"/> returns it.</summary>
         public (long Stamp, long? Position) State { get; set; }
 
-        /// <summary>The time at which an event of the key was last settled.</summary>
-        public DateTimeOffset SettledAt { get; set; }
+        /// <summary>The time of the last change of the state.</summary>
+        public DateTimeOffset ChangedAt { get; set; }
 
         public SortedSet<FailedEntry> Entries { get; } = new(ByPosition);
 

@@ -25,7 +25,7 @@ internal sealed class QueueConsumerState
     /// <summary>The lock of the readers.</summary>
     public Lock ReadGate { get; } = new();
 
-    /// <summary>The fetched events. Used under <see cref="ReadGate"/>.</summary>
+    /// <summary>The events that were last fetched from the ring buffer. Used under <see cref="ReadGate"/>.</summary>
     public Envelope?[] Batch { get; } = new Envelope?[BatchSize];
 
     /// <summary>The counters that change with every event.</summary>
@@ -48,8 +48,8 @@ internal sealed class QueueConsumerState
     }
 
     /// <summary>
-    /// True if an event was released or the queue has stopped: the reader must first check under the publishers' lock.
-    /// Written under that lock.
+    /// True if an event was released or the queue has stopped, so that a reader must check that under the publishers'
+    /// lock before it takes the next event of the batch. Written under that lock.
     /// </summary>
     public bool MustCheckReleased
     {
@@ -63,20 +63,25 @@ internal sealed class QueueConsumerState
     [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
     internal struct Counters
     {
-        /// <summary>The index of the next fetched event.</summary>
+        /// <summary>The index in <see cref="Batch"/> of the next event to deliver.</summary>
         [FieldOffset(Apart)]
-        public int Next;
+        public int NextInBatch;
 
-        /// <summary>The number of fetched events.</summary>
+        /// <summary>The number of events in <see cref="Batch"/>, including the delivered ones.</summary>
         [FieldOffset(Apart + 4)]
-        public int Filled;
+        public int BatchCount;
 
+        /// <summary>
+        /// The token of the next delivery. Tokens increase, so that released events keep their original order.
+        /// </summary>
         [FieldOffset(Apart + 8)]
         public long NextToken;
 
+        /// <summary>The number of accepted events that were delivered for the first time.</summary>
         [FieldOffset(Apart + 16)]
         public long Delivered;
 
+        /// <summary>The number of acknowledged deliveries.</summary>
         [FieldOffset(Apart + 24)]
         public long Settled;
     }
