@@ -54,8 +54,8 @@ public static class EventBusIdleExtensions
         {
             var work = bus.Transport.Work;
             throw new TimeoutException(
-                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} events are queued or in a handler. If it is 0, "
-                    + "retries, delayed events, sagas or alerts are due.");
+                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} events are queued or in a handler. If "
+                    + "there are none, retries, delayed events, sagas or alerts are due.");
         }
     }
 }

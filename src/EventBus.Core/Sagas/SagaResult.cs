@@ -21,7 +21,8 @@ public sealed record SagaResult<TState>
     public string? FailedStep { get; init; }
 
     /// <summary>
-    /// The reason why the saga needs attention, or else the error of the failed step, in one line. Null if nothing failed.
+    /// The reason why the saga needs attention, or else the error of the failed step, in one line. Null if nothing
+    /// failed.
     /// </summary>
     public string? Error { get; init; }
 

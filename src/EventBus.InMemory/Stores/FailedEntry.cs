@@ -33,8 +33,8 @@ internal sealed class FailedEntry(FailedEvent failed, long order)
     public bool IsScheduled { get; set; }
 
     /// <summary>
-    /// The time at which the alert may be claimed: at once for a new alert, and at the end of the lease for a claimed one.
-    /// Valid only while the entry needs an alert.
+    /// The time at which the alert may be claimed: at once for a new alert, and at the end of the lease for a claimed
+    /// one. Valid only while the entry needs an alert.
     /// </summary>
     public DateTimeOffset AlertAt { get; set; }
 }

@@ -16,8 +16,8 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
 
-    // The entries of each subscription that run when they are due, by due time: neither claimed nor dead, and the first of
-    // their line.
+    // The entries of each subscription that run when they are due, by due time: neither claimed nor dead, and the first
+    // of their line.
     private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
     private long claimedCount;
     private long nextOrder;
@@ -163,7 +163,9 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         }
     }
 
-    /// <summary>Counts a claimed entry, indexes a dead one, and schedules another one if it is the head of its line.</summary>
+    /// <summary>
+    /// Counts a claimed entry, indexes a dead one, and schedules any other one that is the head of its line.
+    /// </summary>
     private void AddToIndex(FailedEntry entry)
     {
         orders.Add(entry);

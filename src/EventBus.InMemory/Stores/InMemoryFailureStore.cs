@@ -263,8 +263,8 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     }
 
     /// <summary>
-    /// True if the caller may store the event: without a claim, if it is not stored yet; with a claim, while the claim is
-    /// valid.
+    /// True if the caller may store the event: without a claim, if it is not stored yet; with a claim, while the claim
+    /// is valid.
     /// </summary>
     private bool MayStore(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
 

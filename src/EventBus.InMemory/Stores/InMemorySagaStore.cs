@@ -141,8 +141,12 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         }
     }
 
-    /// <summary>Creates a batch of the entries that are due, with the time of the first entry that is not in it.</summary>
-    /// <param name="earliest">The earliest entries of an index; one more than <paramref name="max"/>, if it has more.</param>
+    /// <summary>
+    /// Creates a batch of the entries that are due, with the time of the first entry that is not in it.
+    /// </summary>
+    /// <param name="earliest">
+    /// The earliest entries of an index; one more than <paramref name="max"/>, if it has more.
+    /// </param>
     /// <param name="now">The current time.</param>
     /// <param name="max">The maximum number of entries.</param>
     private DueBatch<SagaEntry> Batch(List<(DateTimeOffset Time, long Number)> earliest, DateTimeOffset now, int max)

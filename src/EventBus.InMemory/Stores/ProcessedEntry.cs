@@ -15,8 +15,8 @@ internal struct ProcessedPlace
     public long Until;
 
     /// <summary>
-    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="ProcessedTable.None"/> for
-    /// none.
+    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="ProcessedTable.None"/>
+    /// for none.
     /// </summary>
     public int Next;
 

@@ -3,9 +3,9 @@ namespace EventBus;
 /// <content>The expiry: which entry expires first.</content>
 internal sealed partial class ProcessedTable
 {
-    // The entries that may expire, as a linked list ordered by expiry: a subscription has one retention, so most entries
-    // are appended. An entry that expires earlier than its predecessor (concurrent handlers, a late dispatch, a clock
-    // that was set back) goes into the priority queue.
+    // The entries that may expire, as a linked list ordered by expiry: a subscription has one retention, so most
+    // entries are appended. An entry that expires earlier than its predecessor (concurrent handlers, a late dispatch, a
+    // clock that was set back) goes into the priority queue.
     private readonly PriorityQueue<int, long> expiringEarlier = new();
     private int firstToExpire = None;
     private int lastToExpire = None;

@@ -27,7 +27,8 @@ internal sealed partial class ProcessedTable
     private const int SegmentBits = 12;
     private const int SegmentSize = 1 << SegmentBits;
 
-    // The initial size of the first segment. It grows up to the full size, because most subscriptions handle few events.
+    // The initial size of the first segment. It grows up to the full size, because most subscriptions handle few
+    // events.
     private const int FirstSize = 64;
 
     // A longer chain does not occur by chance, so it is taken for an attack.
@@ -201,7 +202,9 @@ internal sealed partial class ProcessedTable
         return length;
     }
 
-    /// <summary>Returns the index of an unused entry. Adds a segment, or enlarges the first one, if there is none.</summary>
+    /// <summary>
+    /// Returns the index of an unused entry. Adds a segment, or enlarges the first one, if there is none.
+    /// </summary>
     private int TakeFree()
     {
         if (firstFree != None)

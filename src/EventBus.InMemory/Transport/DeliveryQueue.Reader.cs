@@ -16,6 +16,35 @@ internal sealed partial class DeliveryQueue
     private bool readerHasContext;
     private CancellationTokenRegistration readerCancellation;
 
+    public override bool CanCount => true;
+
+    public override int Count
+    {
+        get
+        {
+            // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
+            // make the difference negative.
+            var delivered = consumer.Delivered;
+            return (int)(Volatile.Read(ref counts.Accepted) - delivered) + released.Count;
+        }
+    }
+
+    /// <summary>The numbers of events that the queue has accepted and that were acknowledged.</summary>
+    public (long Accepted, long Settled) Work
+    {
+        get
+        {
+            // The settled count is read first: an event that is accepted and settled between the two reads must not
+            // count as settled but not accepted.
+            var settled = consumer.Settled;
+            lock (gate)
+            {
+                AssertInvariants();
+                return (counts.Accepted, settled);
+            }
+        }
+    }
+
     /// <summary>True if an event can be read. Call it under the publishers' lock.</summary>
     private bool HasDeliveries => !stopped && (counts.Accepted > consumer.Delivered || (!closed && released.Count > 0));
 
@@ -154,8 +183,8 @@ internal sealed partial class DeliveryQueue
 
     private void CompleteWait()
     {
-        // An open queue wakes the reader only for an event. The result may be wrong if another reader was faster, so the
-        // reader waits again. A closed queue must return whether there is an event, because false ends the reading.
+        // An open queue wakes the reader only for an event. The result may be wrong if another reader was faster, so
+        // the reader waits again. A closed queue must return whether there is an event, because false ends the reading.
         var hasDeliveries = true;
         if (closed)
         {

@@ -14,8 +14,8 @@ namespace EventBus;
 /// It implements <see cref="ChannelReader{T}"/> because the framework's bounded channel has neither a reserve nor a way
 /// to return events to its head. Publishers share one short lock (the publishers' lock, <c>gate</c>), and readers share
 /// another (the readers' lock). Readers fetch events in batches, so that the two sides seldom touch the same memory.
-/// Nothing is awaited under a lock. Only one reader may wait at a time; several may read. The readers' side is in a file
-/// of its own.
+/// Nothing is awaited under a lock. Only one reader may wait at a time; several may read. The readers' side is in a
+/// file of its own.
 /// </remarks>
 internal sealed partial class DeliveryQueue(int capacity, int reserve)
     : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
@@ -40,35 +40,6 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     private volatile bool closed;
     private bool stopped;
     private AdaptiveSpin writerSpin;
-
-    public override bool CanCount => true;
-
-    public override int Count
-    {
-        get
-        {
-            // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
-            // make the difference negative.
-            var delivered = consumer.Delivered;
-            return (int)(Volatile.Read(ref counts.Accepted) - delivered) + released.Count;
-        }
-    }
-
-    /// <summary>The numbers of events that the queue has accepted and that were acknowledged.</summary>
-    public (long Accepted, long Settled) Work
-    {
-        get
-        {
-            // The settled count is read first: an event that is accepted and settled between the two reads must not
-            // count as settled but not accepted.
-            var settled = consumer.Settled;
-            lock (gate)
-            {
-                AssertInvariants();
-                return (counts.Accepted, settled);
-            }
-        }
-    }
 
     /// <summary>
     /// Enqueues an event if there is room. Does not wait for room: if the queue is full, it may spin for a few
@@ -215,8 +186,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>
-    /// Puts an event into the ring buffer. Call it under the lock. If it returns true, the caller wakes the reader outside
-    /// the lock.
+    /// Puts an event into the ring buffer. Call it under the lock. If it returns true, the caller wakes the reader
+    /// outside the lock.
     /// </summary>
     private bool Append(Envelope envelope)
     {
@@ -247,8 +218,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>
-    /// Enqueues the events of waiting publishers as long as there is room. Call it under the lock. If it returns true, the
-    /// caller wakes the reader outside the lock.
+    /// Enqueues the events of waiting publishers as long as there is room. Call it under the lock. If it returns true,
+    /// the caller wakes the reader outside the lock.
     /// </summary>
     private bool UnblockWriters()
     {

@@ -14,7 +14,8 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     private volatile Dictionary<string, InMemoryReceiver> receivers = [];
     private volatile Dictionary<string, Route> routes = new(StringComparer.Ordinal);
 
-    // The first route of each hash value (CacheIndexOf), found by comparing references instead of hashing the whole name.
+    // The first route of each hash value (CacheIndexOf), found by comparing references instead of hashing the whole
+    // name.
     private volatile Route?[] routeCache = new Route?[RouteCacheSize];
 
     public override TransportFeatures Features { get; } = new()
@@ -114,8 +115,8 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
             }
             else
             {
-                // The constructor of Fanout adds the publisher to the waiting publishers of each queue, before the first
-                // await, so that every queue keeps the order of the calls.
+                // The constructor of Fanout adds the publisher to the waiting publishers of each queue, before the
+                // first await, so that every queue keeps the order of the calls.
                 var fanout = new Fanout(envelope, RouteOf(envelope.Name), i == position ? firstPending : 0, options.QueueFullMode);
                 outcome = await fanout.CompleteAsync(deadline);
             }

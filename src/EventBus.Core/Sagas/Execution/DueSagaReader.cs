@@ -48,8 +48,8 @@ internal sealed class DueSagaReader(
     /// Claims a due saga and stores, in the same write, that its active step begins.
     /// </summary>
     /// <returns>
-    /// The saga; null if another instance has claimed it first, or if it cannot be processed now: then it was postponed,
-    /// or marked as needing attention.
+    /// The saga; null if another instance has claimed it first, or if it cannot be processed now: then it was
+    /// postponed, or marked as needing attention.
     /// </returns>
     public async Task<LeasedSaga?> ClaimAsync(SagaRuntime saga, SagaEntry entry)
     {

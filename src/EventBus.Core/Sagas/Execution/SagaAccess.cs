@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Connects the services that applications resolve (<see cref="ISagas"/>, <see cref="SagaManager"/>) with the sagas while
-/// the bus runs.
+/// Connects the services that applications resolve (<see cref="ISagas"/>, <see cref="SagaManager"/>) with the sagas
+/// while the bus runs.
 /// </summary>
 internal sealed class SagaAccess(CallerContext context)
 {

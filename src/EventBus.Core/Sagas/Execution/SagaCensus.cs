@@ -13,8 +13,8 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
     public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
 
     /// <summary>
-    /// Logs the number of stored sagas that have not ended and whose names this application does not have: after a class
-    /// was renamed, the sagas stored under its old name are not continued.
+    /// Logs the number of stored sagas that have not ended and whose names this application does not have: after a
+    /// class was renamed, the sagas stored under its old name are not continued.
     /// </summary>
     public async Task ReportUnknownAsync(CancellationToken stop)
     {

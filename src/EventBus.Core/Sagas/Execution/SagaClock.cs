@@ -41,8 +41,8 @@ internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger 
     }
 
     /// <summary>
-    /// Returns the earliest time at which an overdue wait may time out; null if it may time out now. A random part of up
-    /// to 10 % of the extra time spreads the timeouts of many overdue waits.
+    /// Returns the earliest time at which an overdue wait may time out; null if it may time out now. A random part of
+    /// up to 10 % of the extra time spreads the timeouts of many overdue waits.
     /// </summary>
     /// <param name="waitsSince">The time at which the wait began.</param>
     public DateTimeOffset? NotBefore(DateTimeOffset waitsSince)

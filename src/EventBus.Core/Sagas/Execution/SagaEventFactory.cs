@@ -47,7 +47,9 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     public static StoredSagaEvent ToStored(Envelope envelope) =>
         new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
-    /// <summary>Identifies an operation of a step. The ids of the events that it publishes are derived from it.</summary>
+    /// <summary>
+    /// Identifies an operation of a step. The ids of the events that it publishes are derived from it.
+    /// </summary>
     private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
 
     private IEnumerable<StoredSagaEvent> CreateStored<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)

@@ -6,9 +6,11 @@ internal enum SagaFailureKind
     /// <summary>The attempt failed, and may be retried.</summary>
     Retryable,
 
-    /// <summary>The exception means that the attempt had no effect (<c>RejectedBy</c>), and it is not retried.</summary>
+    /// <summary>
+    /// The exception means that the attempt had no effect (<c>RejectedBy</c>), and it is not retried.
+    /// </summary>
     Rejected,
 
-    /// <summary>The step failed without a further attempt, and is not retried.</summary>
+    /// <summary>The step failed because of too many interruptions, or without its reply, and is not retried.</summary>
     Final,
 }

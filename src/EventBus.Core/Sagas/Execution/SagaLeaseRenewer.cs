@@ -2,9 +2,9 @@ namespace EventBus;
 
 /// <summary>Renews the leases of the sagas that this instance processes. Thread-safe.</summary>
 /// <remarks>
-/// Every save of a saga renews its lease too. The leases are checked each time a sixth of their duration has passed, and
-/// renewed from two thirds on: the first renewal begins with at least half of the lease left, and the next with at least
-/// a third, so that a busy machine does not lose its leases.
+/// Every save of a saga renews its lease too. The leases are checked each time a sixth of their duration has passed,
+/// and renewed from two thirds on: the first renewal begins with at least half of the lease left, and the next with at
+/// least a third, so that a busy machine does not lose its leases.
 /// </remarks>
 internal sealed class SagaLeaseRenewer(SagaRepository repository, TimeSpan duration, BusServices services)
     : LeaseRenewer<LeasedSaga>("saga leases", duration / 6, duration / 6, services)

@@ -18,8 +18,8 @@ internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoo
     public void ReportEnd(string id) => waiters.Signal(id);
 
     /// <summary>
-    /// Marks a saga as needing attention, and reports that to the callers that wait for it. The bus is not idle from the
-    /// beginning of the call, because an alert follows.
+    /// Marks a saga as needing attention, and reports that to the callers that wait for it. The bus is not idle from
+    /// the beginning of the call, because an alert follows.
     /// </summary>
     /// <param name="mark">Marks the saga. Returns false if another instance has changed it.</param>
     /// <param name="id">The id of the saga.</param>

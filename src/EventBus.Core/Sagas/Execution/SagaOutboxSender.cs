@@ -34,7 +34,10 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
         if (temporaryError is not null)
         {
             var dueAt = time.GetUtcNow() + RetryDelay;
-            services.Log.Failing(activity, temporaryError, logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, temporaryError));
+            services.Log.Failing(
+                activity,
+                temporaryError,
+                logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, temporaryError));
             await writer.ReleaseUntilAsync(
                 leased,
                 progress =>

@@ -67,7 +67,9 @@ internal sealed class SagaProgress
     public SagaStepProgress? Active() =>
         Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
 
-    /// <summary>Gets the reply that a step waits for; null if it has not arrived, or if the step waits for none.</summary>
+    /// <summary>
+    /// Gets the reply that a step waits for; null if it has not arrived, or if the step waits for none.
+    /// </summary>
     public SagaReply? ReplyFor(SagaStepProgress step, string? eventName) =>
         eventName is null ? null : Inbox.Find(reply => reply.Step == step.Name && reply.EventName == eventName);
 

@@ -81,8 +81,8 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     }
 
     /// <summary>
-    /// True if a failed write concerns only its saga and not the whole store. Probes the store with another write if the
-    /// error does not say so.
+    /// True if a failed write concerns only its saga and not the whole store. Probes the store with another write if
+    /// the error does not say so.
     /// </summary>
     public async Task<bool> ConcernsEntryAsync(SagaEntry entry, Exception error)
     {

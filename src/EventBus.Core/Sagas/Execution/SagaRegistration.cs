@@ -124,8 +124,8 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
         }
         catch (Exception exception) when (state.Version == saga.StateVersion || exception is JsonException)
         {
-            // The messages of errors of the JSON reader may contain parts of the state, so only the place is given. Other
-            // errors come from the application's Upgrade method, and their messages are kept.
+            // The messages of errors of the JSON reader may contain parts of the state, so only the place is given.
+            // Other errors come from the application's Upgrade method, and their messages are kept.
             throw new SagaStateException(
                 $"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.",
                 null);

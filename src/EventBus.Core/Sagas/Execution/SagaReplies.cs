@@ -86,8 +86,8 @@ internal sealed class SagaReplies(
                 var now = services.StoreTime.GetUtcNow();
                 progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
-                // If an instance holds the saga, the due time is the end of its lease and stays unchanged: that instance
-                // checks the inbox before it releases the saga.
+                // If an instance holds the saga, the due time is the end of its lease and stays unchanged: that
+                // instance checks the inbox before it releases the saga.
                 var becomesDue = !progress.Held
                     && entry.Status == SagaStatus.Running
                     && progress.Active() is { Status: SagaStepStatus.Waiting };

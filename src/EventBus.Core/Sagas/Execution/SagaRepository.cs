@@ -223,8 +223,8 @@ internal sealed class SagaRepository(
 
             if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
-                // An earlier attempt has saved the saga, but its answer was lost. The stored entry may be newer, because
-                // its alert may have been claimed since then.
+                // An earlier attempt has saved the saga, but its answer was lost. The stored entry may be newer,
+                // because its alert may have been claimed since then.
                 leased.Entry = current;
                 leased.LeaseEnd = current.DueAt ?? leaseEnd;
                 return;
@@ -236,8 +236,8 @@ internal sealed class SagaRepository(
 
     /// <summary>
     /// Merges the replies of the stored entry into the progress. Nothing else can have changed, because an instance
-    /// without the lease only adds replies. A reply belongs to the step that was active when it arrived, not to the step
-    /// that this write begins.
+    /// without the lease only adds replies. A reply belongs to the step that was active when it arrived, not to the
+    /// step that this write begins.
     /// </summary>
     private void MergeReplies(LeasedSaga leased, SagaEntry current, string? waitKey)
     {

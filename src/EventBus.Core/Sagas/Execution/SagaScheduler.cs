@@ -30,7 +30,9 @@ internal sealed class SagaScheduler(SagaCatalog catalog, DueSagaReader reader, S
         return reserved.Count == freeSlots ? services.StoreTime.GetUtcNow() : due.NextDue;
     }
 
-    /// <summary>Claims a saga that has a slot, and starts to process it; frees the slot if that is not possible.</summary>
+    /// <summary>
+    /// Claims a saga that has a slot, and starts to process it; frees the slot if that is not possible.
+    /// </summary>
     private async Task ClaimAndStartAsync(SagaEntry entry)
     {
         var saga = catalog[entry.Saga];

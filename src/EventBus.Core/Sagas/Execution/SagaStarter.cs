@@ -95,8 +95,8 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
     }
 
     /// <summary>
-    /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects the saga
-    /// or is disposed.
+    /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects the
+    /// saga or is disposed.
     /// </summary>
     /// <returns>The entry if this call has created it; null if the id was already in use.</returns>
     private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
@@ -124,14 +124,14 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
 
                 if (known is not null)
                 {
-                    // The content contains the unique Start, so the same content is what an earlier attempt of this call
-                    // has stored. In the first version, no other instance has claimed it yet.
+                    // The content contains the unique Start, so the same content is what an earlier attempt of this
+                    // call has stored. In the first version, no other instance has claimed it yet.
                     var isOwn = known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
                     return isOwn ? entry with { Version = 1 } : null;
                 }
 
-                // The store has refused the id, and does not find it: the saga was removed between the two calls, because
-                // its retention has just ended. Try again.
+                // The store has refused the id, and does not find it: the saga was removed between the two calls,
+                // because its retention has just ended. Try again.
             }
             catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {

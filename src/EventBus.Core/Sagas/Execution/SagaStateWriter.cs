@@ -103,7 +103,10 @@ internal sealed class SagaStateWriter(
                 change(progress);
                 progress.Held = false;
             },
-            (progress, entry, _) => transitions.WithStatus(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
+            (progress, entry, _) => transitions.WithStatus(entry, entry.Status, progress, time.GetUtcNow()) with
+            {
+                DueAt = dueAt(progress),
+            });
         notifier.ReportDue();
     }
 

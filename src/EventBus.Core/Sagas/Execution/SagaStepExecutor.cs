@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace EventBus;
 
 /// <summary>
-/// Executes the active step of a leased saga. Before a step runs, the store records that it begins. The result of a step
-/// is saved in the same write as the beginning of the next step.
+/// Executes the active step of a leased saga. Before a step runs, the store records that it begins. The result of a
+/// step is saved in the same write as the beginning of the next step.
 /// </summary>
 internal sealed class SagaStepExecutor(
     SagaTransitions transitions,
@@ -83,8 +83,9 @@ internal sealed class SagaStepExecutor(
         }
         else if (!active.Begun || leased.LeaseEnd <= time.GetUtcNow())
         {
-            // The store must record that an attempt begins, if the reply arrived after the step had begun to wait. If the
-            // lease has ended because this process was paused, the save fails if another instance has claimed the saga.
+            // The store must record that an attempt begins, if the reply arrived after the step had begun to wait. If
+            // the lease has ended because this process was paused, the save fails if another instance has claimed the
+            // saga.
             await writer.BeginAsync(leased, active);
         }
 

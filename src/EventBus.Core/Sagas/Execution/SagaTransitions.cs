@@ -205,8 +205,8 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// </summary>
     private SagaStatus BeginNextCompensation(SagaProgress progress, SagaEntry entry, DateTimeOffset now)
     {
-        // A step that this application no longer has is begun too: the saga then needs attention, instead of skipping the
-        // compensation silently.
+        // A step that this application no longer has is begun too: the saga then needs attention, instead of skipping
+        // the compensation silently.
         var step = progress.Steps.FindLast(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.InDoubt
             && definition.Find(done.Name) is not { HasCompensation: false });
         if (step is null)
