@@ -15,9 +15,7 @@ public sealed record SagaInfo
     /// <summary>The step that failed or could not continue; null if nothing has failed.</summary>
     public string? FailedStep { get; init; }
 
-    /// <summary>
-    /// The reason why the saga needs attention, or else the last error, in one line; null for none.
-    /// </summary>
+    /// <summary>The reason why the saga needs attention, or else the last error, in one line; null for none.</summary>
     public string? Error { get; init; }
 
     /// <summary>The time at which the saga was started.</summary>

@@ -55,8 +55,8 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     {
         if (StateOf(subscription, name).Stamp == 0)
         {
-            // A key counts against the capacity from its first stamp on. Before, it exists only for its entries,
-            // which count against another capacity.
+            // A key counts against the capacity from its first stamp on. Before, it exists only for its entries, which
+            // count against another capacity.
             limit.Reserve(subscription);
         }
 

@@ -44,9 +44,7 @@ internal sealed class DueSagaReader(
         return new DueBatch<SagaEntry>(entries, next);
     }
 
-    /// <summary>
-    /// Claims a due saga and stores, in the same write, that its active step begins.
-    /// </summary>
+    /// <summary>Claims a due saga and stores, in the same write, that its active step begins.</summary>
     /// <returns>
     /// The saga; null if another instance has claimed it first, or if it cannot be processed now: then it was
     /// postponed, or marked as needing attention.

@@ -48,8 +48,8 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
 
     /// <summary>Records a failed write of a saga, and determines when the saga may be tried again.</summary>
     /// <returns>
-    /// True if the saga counts as refused: the store has refused it explicitly, or
-    /// <see cref="FailuresUntilRefused"/> times.
+    /// True if the saga counts as refused: the store has refused it explicitly, or <see cref="FailuresUntilRefused"/>
+    /// times.
     /// </returns>
     /// <exception cref="Exception">The store accepts no writes at all: <paramref name="error"/>.</exception>
     public async Task<bool> RecordAsync(SagaEntry entry, Exception error)
