@@ -116,18 +116,9 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
                 }
 
                 var known = await AskAsync(token => parts.Store.FindAsync(entry.Id, token));
-                if (known is not null && known.Saga != entry.Saga)
-                {
-                    throw new ArgumentException(
-                        $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
-                }
-
                 if (known is not null)
                 {
-                    // The content contains the unique Start, so the same content is what an earlier attempt of this
-                    // call has stored. In the first version, no other instance has claimed it yet.
-                    var isOwn = known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
-                    return isOwn ? entry with { Version = 1 } : null;
+                    return IsStoredByThisCall(known, entry) ? entry with { Version = 1 } : null;
                 }
 
                 // The store has refused the id, and does not find it: the saga was removed between the two calls,
@@ -150,7 +141,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
 
                 if (exception is ObjectDisposedException)
                 {
-                    throw InDoubt(doubt);
+                    throw InDoubt(entry, doubt);
                 }
             }
 
@@ -160,18 +151,35 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                throw doubt is null
-                    ? new EventBusException(
-                        $"The saga '{entry.Saga}' {entry.Id} was not started: the store refuses the id as used, but finds no such saga.")
-                    : InDoubt(doubt);
+                throw doubt is null ? Contradiction(entry) : InDoubt(entry, doubt);
             }
         }
-
-        EventBusException InDoubt(Exception cause) => new(
-            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: "
-                + $"{ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
 
         Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) =>
             StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
     }
+
+    /// <summary>
+    /// True if an earlier attempt of this call has stored the saga with the id, and no instance has claimed it yet.
+    /// </summary>
+    /// <exception cref="ArgumentException">The id belongs to a saga of another name.</exception>
+    private static bool IsStoredByThisCall(SagaEntry known, SagaEntry entry)
+    {
+        if (known.Saga != entry.Saga)
+        {
+            throw new ArgumentException(
+                $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
+        }
+
+        // The content contains the unique SagaProgress.Start.
+        return known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
+    }
+
+    private static EventBusException Contradiction(SagaEntry entry) => new(
+        $"The saga '{entry.Saga}' {entry.Id} was not started: the store refuses the id as used, but finds no such saga.");
+
+    private static EventBusException InDoubt(SagaEntry entry, Exception cause) => new(
+        $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: "
+            + $"{ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".",
+        cause);
 }
