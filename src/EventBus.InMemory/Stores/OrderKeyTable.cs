@@ -22,9 +22,9 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
 
     public void Add(FailedEntry entry)
     {
-        if (entry.Event.OrderKey is { } name)
+        if (entry.Event.OrderKey is { } orderKey)
         {
-            var key = GetOrAdd(entry.Event.Subscription, name);
+            var key = GetOrAdd(entry.Event.Subscription, orderKey);
             key.Entries.Add(entry);
             if (IsDeferred(entry))
             {
@@ -35,8 +35,8 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
 
     public void Remove(FailedEntry entry)
     {
-        if (entry.Event.OrderKey is { } name
-            && keys.TryGetValue((entry.Event.Subscription, name), out var key)
+        if (entry.Event.OrderKey is { } orderKey
+            && keys.TryGetValue((entry.Event.Subscription, orderKey), out var key)
             && key.Entries.Remove(entry))
         {
             if (IsDeferred(entry))
@@ -44,23 +44,23 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
                 key.DeferredCount--;
             }
 
-            RemoveIfEmpty(entry.Event.Subscription, name, key);
+            RemoveIfEmpty(entry.Event.Subscription, orderKey, key);
         }
     }
 
     /// <summary>
-    /// Increases the stamp of a key, and raises its position if <paramref name="position"/> is higher.
+    /// Increases the stamp of a key, and raises its position if <paramref orderKey="position"/> is higher.
     /// </summary>
-    public void Raise(string subscription, string name, long? position, DateTimeOffset now)
+    public void Raise(string subscription, string orderKey, long? position, DateTimeOffset now)
     {
-        if (StateOf(subscription, name).Stamp == 0)
+        if (StateOf(subscription, orderKey).Stamp == 0)
         {
             // A key counts against the capacity from its first stamp on. Before, it exists only for its entries, which
             // count against another capacity.
             limit.Reserve(subscription);
         }
 
-        var key = GetOrAdd(subscription, name);
+        var key = GetOrAdd(subscription, orderKey);
         var (stamp, highest) = key.State;
         if (highest is null || position > highest)
         {
@@ -75,10 +75,10 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     /// Returns the deferred entries of a key that the guard must check again after a change of the key: all without a
     /// position, and the one with the lowest position. Claimed entries are left out.
     /// </summary>
-    public List<FailedEntry> DeferredToCheck(string subscription, string name)
+    public List<FailedEntry> DeferredToCheck(string subscription, string orderKey)
     {
         var found = new List<FailedEntry>();
-        if (keys.TryGetValue((subscription, name), out var key) && key.DeferredCount > 0)
+        if (keys.TryGetValue((subscription, orderKey), out var key) && key.DeferredCount > 0)
         {
             // The entries without a position come first, then the others by position.
             var deferred = key.Entries.Where(entry => IsDeferred(entry) && !entry.IsClaimed);
@@ -112,32 +112,32 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
             .Where(pair => pair.Value.State.Stamp != 0 && pair.Value.DeferredCount == 0 && pair.Value.ChangedAt < before)
             .Take(max)
             .ToList();
-        foreach (var ((subscription, name), key) in old)
+        foreach (var ((subscription, orderKey), key) in old)
         {
             key.State = default;
             limit.Release(subscription);
-            RemoveIfEmpty(subscription, name, key);
+            RemoveIfEmpty(subscription, orderKey, key);
         }
     }
 
     private static bool IsDeferred(FailedEntry entry) => entry.Event.Status == FailedEventStatus.Deferred;
 
-    private OrderKey GetOrAdd(string subscription, string name)
+    private OrderKey GetOrAdd(string subscription, string orderKey)
     {
-        if (!keys.TryGetValue((subscription, name), out var key))
+        if (!keys.TryGetValue((subscription, orderKey), out var key))
         {
             key = new OrderKey();
-            keys.Add((subscription, name), key);
+            keys.Add((subscription, orderKey), key);
         }
 
         return key;
     }
 
-    private void RemoveIfEmpty(string subscription, string name, OrderKey key)
+    private void RemoveIfEmpty(string subscription, string orderKey, OrderKey key)
     {
         if (key.Entries.Count == 0 && key.State.Stamp == 0)
         {
-            keys.Remove((subscription, name));
+            keys.Remove((subscription, orderKey));
         }
     }
 

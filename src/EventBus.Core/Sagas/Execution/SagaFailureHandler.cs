@@ -41,7 +41,6 @@ internal sealed class SagaFailureHandler(
 
         // If an earlier attempt may have had an effect, a rejection of this one does not exclude that effect.
         var rejected = failure.Kind == SagaFailureKind.Rejected && !active.MayHaveEffect;
-
         if (direction == SagaDirection.Compensate)
         {
             await writer.HaltAsync(

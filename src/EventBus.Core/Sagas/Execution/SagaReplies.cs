@@ -14,7 +14,7 @@ internal sealed class SagaReplies(
     // The maximum number of sagas with the same wait key that get a reply.
     private const int MaxSagasOfKey = 100;
 
-    /// <summary>Builds the key by which a reply finds a saga that waits for an event with a key.</summary>
+    /// <summary>Builds the wait key of a saga that waits for an event with a key of its own.</summary>
     public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
 
     /// <summary>Adds a reply to every saga that waits for it.</summary>
