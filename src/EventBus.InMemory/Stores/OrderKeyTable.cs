@@ -49,7 +49,7 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
     }
 
     /// <summary>
-    /// Increases the stamp of a key, and raises its position if <paramref orderKey="position"/> is higher.
+    /// Increases the stamp of a key, and raises its position if <paramref name="position"/> is higher.
     /// </summary>
     public void Raise(string subscription, string orderKey, long? position, DateTimeOffset now)
     {

@@ -17,6 +17,8 @@ namespace EventBus;
 /// Nothing is awaited under a lock. Only one reader may wait at a time; several may read. The readers' side is in a
 /// file of its own.
 /// </remarks>
+/// <param name="capacity">The number of events in the queue up to which any publisher can enqueue another one.</param>
+/// <param name="reserve">The number of further events that handlers can enqueue.</param>
 internal sealed partial class DeliveryQueue(int capacity, int reserve)
     : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
@@ -36,7 +38,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
 
     private Counts counts;
 
-    // Closed: rejects new events. Stopped: also delivers nothing more.
+    // A closed queue rejects new events. A stopped one also delivers nothing more.
     private volatile bool closed;
     private bool stopped;
     private AdaptiveSpin writerSpin;
@@ -89,7 +91,10 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         return waiter;
     }
 
-    /// <summary>Removes a waiting publisher; false if its event was already enqueued.</summary>
+    /// <summary>
+    /// Removes a waiting publisher; false if it no longer waits, because its event was enqueued or the queue was
+    /// closed.
+    /// </summary>
     public bool Withdraw(QueueWaiter waiter)
     {
         lock (gate)
@@ -186,8 +191,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>
-    /// Puts an event into the ring buffer. Call it under the lock. If it returns true, the caller wakes the reader
-    /// outside the lock.
+    /// Puts an event into the ring buffer. Call it under the publishers' lock. If it returns true, the caller wakes the
+    /// reader outside the lock.
     /// </summary>
     private bool Append(Envelope envelope)
     {
@@ -218,8 +223,8 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>
-    /// Enqueues the events of waiting publishers as long as there is room. Call it under the lock. If it returns true,
-    /// the caller wakes the reader outside the lock.
+    /// Enqueues the events of waiting publishers as long as there is room. Call it under the publishers' lock. If it
+    /// returns true, the caller wakes the reader outside the lock.
     /// </summary>
     private bool UnblockWriters()
     {

@@ -83,9 +83,9 @@ internal sealed class SagaStepExecutor(
         }
         else if (!active.Begun || leased.LeaseEnd <= time.GetUtcNow())
         {
-            // If the reply arrived after the step had begun to wait, the store does not know yet that an attempt begins.
-            // If the lease has ended, because this process was paused, another instance may have claimed the saga: then
-            // this save fails.
+            // If the reply arrived after the step had begun to wait, the store does not know yet that an attempt
+            // begins. If the lease has ended, because this process was paused, another instance may have claimed the
+            // saga: then this save fails.
             await writer.BeginAsync(leased, active);
         }
 
