@@ -268,21 +268,21 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     /// The counters that publishers change with every event. They have their own cache lines, because readers use the
     /// neighbouring fields.
     /// </summary>
-    [StructLayout(LayoutKind.Explicit, Size = 2 * QueueConsumerState.Apart + 64)]
+    [StructLayout(LayoutKind.Explicit, Size = 2 * QueueConsumerState.CacheLineDistance + 64)]
     private struct Counts
     {
         /// <summary>The number of events that were put into the ring buffer.</summary>
-        [FieldOffset(QueueConsumerState.Apart)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance)]
         public long Accepted;
 
         /// <summary>The number of accepted events that the readers have fetched.</summary>
-        [FieldOffset(QueueConsumerState.Apart + 8)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance + 8)]
         public long Fetched;
 
         /// <summary>
         /// The number of delivered events when it was last read. It is read again only when the queue seems full.
         /// </summary>
-        [FieldOffset(QueueConsumerState.Apart + 16)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance + 16)]
         public long DeliveredSeen;
     }
 }

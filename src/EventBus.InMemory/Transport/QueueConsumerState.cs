@@ -13,7 +13,7 @@ internal sealed class QueueConsumerState
     /// The distance in bytes between fields that different processors write: a cache line and the adjacent line, which
     /// some processors fetch too.
     /// </summary>
-    public const int Apart = 128;
+    public const int CacheLineDistance = 128;
 
     private const int BatchSize = 64;
 
@@ -60,29 +60,29 @@ internal sealed class QueueConsumerState
     /// <summary>
     /// Counters with cache lines of their own. The first four are written under the lock of the readers.
     /// </summary>
-    [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
+    [StructLayout(LayoutKind.Explicit, Size = 2 * CacheLineDistance + 64)]
     internal struct Counters
     {
         /// <summary>The index in <see cref="Batch"/> of the next event to deliver.</summary>
-        [FieldOffset(Apart)]
+        [FieldOffset(CacheLineDistance)]
         public int NextInBatch;
 
         /// <summary>The number of events in <see cref="Batch"/>, including the delivered ones.</summary>
-        [FieldOffset(Apart + 4)]
+        [FieldOffset(CacheLineDistance + 4)]
         public int BatchCount;
 
         /// <summary>
         /// The token of the next delivery. Tokens increase, so that released events keep their original order.
         /// </summary>
-        [FieldOffset(Apart + 8)]
+        [FieldOffset(CacheLineDistance + 8)]
         public long NextToken;
 
         /// <summary>The number of accepted events that were delivered for the first time.</summary>
-        [FieldOffset(Apart + 16)]
+        [FieldOffset(CacheLineDistance + 16)]
         public long Delivered;
 
         /// <summary>The number of acknowledged deliveries.</summary>
-        [FieldOffset(Apart + 24)]
+        [FieldOffset(CacheLineDistance + 24)]
         public long Settled;
     }
 }
