@@ -74,7 +74,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
 
     /// <summary>
     /// Reserves a slot for a saga that is being started, so that this instance can process it at once. Returns false if
-    /// no slot is free, if this instance processes no sagas, or if the bus stops.
+    /// no slot is free, if a saga with this id has one, if this instance processes no sagas, or if the bus stops.
     /// </summary>
     private bool TryReserve(string id) =>
         options.Consume && !parts.Draining.IsCancellationRequested && parts.Slots.Free > 0 && parts.Slots.TryReserve(id);
