@@ -9,4 +9,4 @@ namespace EventBus;
 /// <param name="Text">The key, if it is not a UUID; otherwise null.</param>
 /// <param name="Fingerprint">The fingerprint of the event's content; 0 for unknown.</param>
 /// <param name="Outbox">The events that the handler published and that may not have been sent yet.</param>
-internal sealed record ProcessedRest(string? Text, long Fingerprint, IReadOnlyList<Envelope> Outbox);
+internal sealed record ProcessedDetails(string? Text, long Fingerprint, IReadOnlyList<Envelope> Outbox);

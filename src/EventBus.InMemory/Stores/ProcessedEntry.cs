@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Holds one key of a <see cref="ProcessedTable"/>. Contains no references, so the garbage collector does not scan it.
 /// </summary>
-internal struct ProcessedPlace
+internal struct ProcessedEntry
 {
     /// <summary>The key; empty if the key is no UUID, but a <see cref="ProcessedDetails.Text"/>.</summary>
     public Guid Uuid;
