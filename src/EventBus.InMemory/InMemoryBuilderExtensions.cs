@@ -11,7 +11,7 @@ public static class InMemoryBuilderExtensions
 {
     /// <summary>
     /// Uses bounded queues in this process as the transport, and stores in memory as the default stores. All data is
-    /// lost when the process ends. Until then, the guarantees are those of the strictest broker.
+    /// lost when the process ends. Until then, no accepted event is lost.
     /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseInMemory(this EventBusBuilder bus) =>

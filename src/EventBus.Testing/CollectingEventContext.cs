@@ -6,44 +6,44 @@ namespace EventBus;
 /// Represents the context of a handler that is tested in isolation. Collects the events that the handler publishes, and
 /// sends none.
 /// </summary>
-internal sealed class CollectingEventContext(TestEventContextOptions given) : EventContext
+internal sealed class CollectingEventContext(TestEventContextOptions values) : EventContext
 {
     private readonly List<object> published = [];
     private readonly List<Func<DbTransaction, CancellationToken, Task>> effects = [];
 
-    public override string EventId => given.EventId;
+    public override string EventId => values.EventId;
 
-    public override string EventName => given.EventName;
+    public override string EventName => values.EventName;
 
-    public override int EventVersion => given.EventVersion;
+    public override int EventVersion => values.EventVersion;
 
-    public override string? Key => given.Key;
+    public override string? Key => values.Key;
 
-    public override DateTimeOffset Time => given.Time;
+    public override DateTimeOffset Time => values.Time;
 
-    public override IReadOnlyDictionary<string, string> Headers => given.Headers;
+    public override IReadOnlyDictionary<string, string> Headers => values.Headers;
 
-    public override string CorrelationId => given.CorrelationId ?? given.EventId;
+    public override string CorrelationId => values.CorrelationId ?? values.EventId;
 
-    public override string? CausationId => given.CausationId;
+    public override string? CausationId => values.CausationId;
 
-    public override string? Source => given.Source;
+    public override string? Source => values.Source;
 
-    public override string Subscription => given.Subscription;
+    public override string Subscription => values.Subscription;
 
-    public override int Attempt => given.Attempt;
+    public override int Attempt => values.Attempt;
 
-    public override bool IsManualRetry => given.IsManualRetry;
+    public override bool IsManualRetry => values.IsManualRetry;
 
     public override string IdempotencyKey => $"{Subscription}~{EventId}";
 
-    public override long FencingToken => given.FencingToken;
+    public override long FencingToken => values.FencingToken;
 
-    public override object? Event => given.Event;
+    public override object? Event => values.Event;
 
-    public override ReadOnlyMemory<byte> Body => given.Body;
+    public override ReadOnlyMemory<byte> Body => values.Body;
 
-    public override IServiceProvider Services => given.Services ?? throw new InvalidOperationException(
+    public override IServiceProvider Services => values.Services ?? throw new InvalidOperationException(
         $"This context has no services. Set {nameof(TestEventContextOptions)}.{nameof(TestEventContextOptions.Services)}.");
 
     public override IReadOnlyList<object> Published => published;

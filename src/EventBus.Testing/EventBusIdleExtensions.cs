@@ -11,7 +11,7 @@ public static class EventBusIdleExtensions
     /// </summary>
     /// <remarks>
     /// Does not wait for events that become due later, but waits for events in the queue of a paused subscription. With
-    /// a fake <see cref="TimeProvider"/>, advance it and wait again. Requires a backend that counts its work: the
+    /// a fake <see cref="TimeProvider"/>, advance the time and wait again. Requires a backend that counts its work: the
     /// in-memory backend.
     /// </remarks>
     /// <param name="bus">The bus; it must be running.</param>
@@ -39,22 +39,23 @@ public static class EventBusIdleExtensions
         if (!bus.Transport.Features.CountsWork)
         {
             throw new InvalidOperationException(
-                $"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use "
+                $"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when the bus is idle. Use "
                     + "bus.UseInMemory() for this.");
         }
 
-        // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
+        // The system clock, because a test really waits, even if the bus runs on a fake clock.
         using var limit = cancellationToken.WithTimeout(timeout, TimeProvider.System);
         try
         {
-            // The outer wait applies if a store does not return the number of its due entries.
+            // The outer wait ends at the limit even if a store does not answer when it is asked for its due entries.
             await bus.Idle.WhenIdleAsync(limit.Token).WaitAsync(limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             var work = bus.Transport.Work;
             throw new TimeoutException(
-                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} deliveries are queued or in a handler.");
+                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} events are queued or in a handler. If "
+                    + "there are none, retries, delayed events, sagas or alerts are due.");
         }
     }
 }

@@ -9,6 +9,7 @@ public static class TestEventContext
     /// <see cref="EventContext.CommitEffects"/> and not run.
     /// </summary>
     /// <param name="options">The values that differ from the defaults; null for none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The attempt is less than 1.</exception>
     public static EventContext Create(TestEventContextOptions? options = null)
     {
         options ??= new TestEventContextOptions();

@@ -10,12 +10,14 @@ public static class TestSagaContext
     /// <param name="state">The state.</param>
     /// <param name="options">The values that differ from the defaults; null for none.</param>
     /// <typeparam name="TState">The type of the state.</typeparam>
+    /// <exception cref="ArgumentOutOfRangeException">The attempt is less than 1.</exception>
     public static SagaContext<TState> Create<TState>(TState state, TestSagaContextOptions? options = null)
         where TState : notnull
     {
         options ??= new TestSagaContextOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Attempt, 1, nameof(options));
         var direction = options.IsCompensation ? SagaDirection.Compensate : SagaDirection.Execute;
-        return new SagaContext<TState>(new SagaCall(options.SagaId, options.Step, direction, options.Attempt, 1), state, options.Services);
+        var call = new SagaCall(options.SagaId, options.Step, direction, options.Attempt, fencingToken: 1);
+        return new SagaContext<TState>(call, state, options.Services);
     }
 }

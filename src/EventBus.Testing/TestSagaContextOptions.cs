@@ -15,6 +15,8 @@ public sealed class TestSagaContextOptions
     /// <summary>The number of the attempt, 1 or more. Default 1.</summary>
     public int Attempt { get; init; } = 1;
 
-    /// <summary>The services of the attempt. Default none: reading them is then an error.</summary>
+    /// <summary>
+    /// The value of <see cref="SagaContext{TState}.Services"/>. Default none: reading the property is then an error.
+    /// </summary>
     public IServiceProvider? Services { get; init; }
 }

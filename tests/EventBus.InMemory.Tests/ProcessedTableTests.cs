@@ -29,10 +29,10 @@ public sealed class ProcessedTableTests
             }
             else
             {
-                Assert.True(table.TryAdd(key, out var place));
-                table[place].FencingToken = model[key.Key] = step;
+                Assert.True(table.TryAdd(key, out var index));
+                table[index].FencingToken = model[key.Key] = step;
                 Assert.False(table.TryAdd(key, out var again));
-                Assert.Equal(place, again);
+                Assert.Equal(index, again);
             }
         }
 
@@ -41,7 +41,7 @@ public sealed class ProcessedTableTests
             keys,
             key => Assert.Equal(
                 model.GetValueOrDefault(key.Key, -1),
-                table.Find(key) is >= 0 and var place ? table[place].FencingToken : -1));
+                table.Find(key) is >= 0 and var index ? table[index].FencingToken : -1));
         Assert.Equal(model.Count, table.Claimed().Count());
     }
 
@@ -58,8 +58,8 @@ public sealed class ProcessedTableTests
         ];
         foreach (var key in keys)
         {
-            Assert.True(table.TryAdd(key, out var place));
-            table[place].FencingToken = 1;
+            Assert.True(table.TryAdd(key, out var index));
+            table[index].FencingToken = 1;
         }
 
         Assert.InRange(table.MostInBucket, 1, 101);
@@ -80,17 +80,17 @@ public sealed class ProcessedTableTests
         {
             if (model.Count == 0 || random.Next(100) < 55)
             {
-                Assert.True(table.TryAdd(new ProcessedKey("mail", Numbered(step)), out var place));
-                table[place].FencingToken = step + 1;
-                table[place].SetDone(step + random.Next(50));
-                model.Add(table[place].Until);
-                table.ForgetLater(place);
+                Assert.True(table.TryAdd(new ProcessedKey("mail", Numbered(step)), out var index));
+                table[index].FencingToken = step + 1;
+                table[index].SetDone(step + random.Next(50));
+                model.Add(table[index].Until);
+                table.LetExpire(index);
             }
             else
             {
-                Assert.Equal(model.Min(), table[table.Oldest].Until);
+                Assert.Equal(model.Min(), table[table.FirstToExpire].Until);
                 model.Remove(model.Min());
-                table.ForgetOldest();
+                table.RemoveFirstToExpire();
             }
 
             Assert.Equal(model.Count, table.Count);
@@ -98,25 +98,25 @@ public sealed class ProcessedTableTests
     }
 
     [Fact]
-    public void ForgetLater_OutOfOrder_IsRemovedWhenItExpires()
+    public void LetExpire_OutOfOrder_IsRemovedWhenItExpires()
     {
         long[] ends = [5, 9, 7, 1, 9, 3];
         foreach (var (end, i) in ends.Select((end, i) => (end, i)))
         {
-            Assert.True(table.TryAdd(new ProcessedKey("mail", $"{i}"), out var place));
-            table[place].FencingToken = i + 1;
-            table[place].SetDone(end);
-            table.ForgetLater(place);
+            Assert.True(table.TryAdd(new ProcessedKey("mail", $"{i}"), out var index));
+            table[index].FencingToken = i + 1;
+            table[index].SetDone(end);
+            table.LetExpire(index);
         }
 
-        var forgotten = new List<long>();
-        while (table.Oldest >= 0)
+        var removed = new List<long>();
+        while (table.FirstToExpire >= 0)
         {
-            forgotten.Add(table[table.Oldest].Until);
-            table.ForgetOldest();
+            removed.Add(table[table.FirstToExpire].Until);
+            table.RemoveFirstToExpire();
         }
 
-        Assert.Equal(ends.Order(), forgotten);
+        Assert.Equal(ends.Order(), removed);
         Assert.Equal(0, table.Count);
     }
 

@@ -64,7 +64,7 @@ internal static class SagaCompiler
         description.StateVersion,
         [.. description.Steps.Select(step => new SagaStepDefinition(
             step,
-            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.IsPermanent, random, log),
+            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.PermanentPredicates, random, log),
             new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], random, log),
             step.Timeout ?? options.Sagas.StepTimeout)
         {

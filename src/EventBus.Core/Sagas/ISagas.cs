@@ -30,7 +30,8 @@ public interface ISagas
     /// <param name="cancellationToken">Cancels the wait only: the saga may have been started.</param>
     /// <typeparam name="TState">The type of the state.</typeparam>
     /// <exception cref="ArgumentException">
-    /// The id is not valid, no saga has this type of state, or a saga of another name has the id.
+    /// The id is not valid, no saga has this type of state, a saga of another name has the id, or the state cannot be
+    /// serialized or is larger than <see cref="EventBusOptions.MaxBodyBytes"/>.
     /// </exception>
     /// <exception cref="EventBusException">
     /// The bus is not running, or the store did not accept the saga. The message says whether it may have been started.
@@ -51,7 +52,8 @@ public interface ISagas
     /// <typeparam name="TState">The type of the state.</typeparam>
     /// <exception cref="ArgumentException">As for <see cref="StartAsync"/>.</exception>
     /// <exception cref="EventBusException">
-    /// As for <see cref="StartAsync"/>; or the bus stopped before the saga had ended.
+    /// As for <see cref="StartAsync"/>; or the bus stopped before the saga had ended, or the stored saga cannot be
+    /// read.
     /// </exception>
     Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull;
@@ -60,13 +62,18 @@ public interface ISagas
     /// <param name="id">The saga's id.</param>
     /// <param name="cancellationToken">Cancels the wait only.</param>
     /// <typeparam name="TState">The type of its state.</typeparam>
-    /// <exception cref="ArgumentException">There is no saga with this id, or its state is of another type.</exception>
-    /// <exception cref="EventBusException">The bus is not running, or stopped before the saga had ended.</exception>
+    /// <exception cref="ArgumentException">
+    /// No registered saga has this type of state, or there is no saga with this id, or its state is of another type.
+    /// </exception>
+    /// <exception cref="EventBusException">
+    /// The bus is not running, or stopped before the saga had ended, or the stored saga cannot be read.
+    /// </exception>
     Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull;
 
     /// <summary>Gets a saga with its steps and its history; null if there is none with this id.</summary>
     /// <param name="id">The saga's id.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="EventBusException">The bus is not running.</exception>
     Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default);
 }

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Holds the data of one attempt of a step that does not depend on the types of the saga.</summary>
+/// <summary>Holds the data of one attempt of a step, without the types of the saga.</summary>
 internal sealed class SagaCall(string sagaId, string step, SagaDirection direction, int attempt, long fencingToken)
 {
     private const int MaxPublished = 1_000;
@@ -22,17 +22,28 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
 
     public IReadOnlyList<object> Published => published;
 
-    /// <summary>The prefix of the idempotency keys.</summary>
+    /// <summary>The prefix of the idempotency keys; empty for the default bus.</summary>
     public string EffectPrefix { get; init; } = "";
 
-    /// <summary>The received reply as JSON (UTF-8); empty for other directions.</summary>
+    /// <summary>
+    /// The received reply as JSON (UTF-8); empty if the direction is not <see cref="SagaDirection.Reply"/>.
+    /// </summary>
     public ReadOnlyMemory<byte> Reply { get; init; }
 
-    /// <summary>Creates the envelope of an event; null in a test, where events are not sent.</summary>
-    public Func<object, PublishOptions?, int, Envelope>? Create { get; init; }
+    /// <summary>
+    /// Creates the envelope of an event from the event, its options and its ordinal in this attempt (1 for the first).
+    /// Null in a test, where events are not sent.
+    /// </summary>
+    public Func<object, PublishOptions?, int, Envelope>? CreateEnvelope { get; init; }
 
     /// <summary>The envelopes of the published events, to be stored with the success of the step.</summary>
     public List<Envelope> Outbox { get; } = [];
+
+    /// <summary>
+    /// True if the code of the step has ended without an error. An error that occurs afterwards says nothing about the
+    /// effect of the step.
+    /// </summary>
+    public bool HasSucceeded { get; private set; }
 
     public void Publish(object @event, PublishOptions? options)
     {
@@ -45,26 +56,24 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
 
         if (published.Count >= MaxPublished)
         {
-            throw new PublishException($"One run of a step may publish at most {MaxPublished} events.", PublishFailure.Rejected, null);
+            throw new PublishException($"One attempt of a step may publish at most {MaxPublished} events.", PublishFailure.Rejected, null);
         }
 
-        if (Create is not null)
+        if (CreateEnvelope is not null)
         {
-            Outbox.Add(Create(@event, options, published.Count + 1));
+            Outbox.Add(CreateEnvelope(@event, options, published.Count + 1));
         }
 
         published.Add(@event);
     }
 
-    /// <summary>
-    /// True if the code of the step has ended without an error. An error that occurs afterwards says nothing about the
-    /// effect of the step.
-    /// </summary>
-    public bool HasSucceeded { get; private set; }
-
-    /// <summary>Marks the step as ended.</summary>
+    /// <summary>Marks the attempt as ended.</summary>
     public void End() => ended = true;
 
-    /// <summary>Marks the step as ended without an error.</summary>
-    public void Succeed() => (HasSucceeded, ended) = (true, true);
+    /// <summary>Marks the attempt as ended without an error.</summary>
+    public void Succeed()
+    {
+        HasSucceeded = true;
+        ended = true;
+    }
 }

@@ -13,7 +13,8 @@ public sealed class SagaContext<TState>
 
     internal SagaContext(SagaCall call, TState state, IServiceProvider? services)
     {
-        (this.call, this.services) = (call, services);
+        this.call = call;
+        this.services = services;
         State = state;
     }
 
@@ -37,8 +38,9 @@ public sealed class SagaContext<TState>
 
     /// <summary>
     /// The idempotency key for calls of other services: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>.
-    /// It is the same for every attempt and differs from the key of any other step. On a keyed bus it begins with the
-    /// key of the bus. A service that supports idempotency keys performs a repeated request only once.
+    /// It is the same for every attempt and differs from the key of any other step. The processing of the step's reply
+    /// has the key of the execution. On a keyed bus it begins with the key of the bus. A service that supports
+    /// idempotency keys performs a repeated request only once.
     /// </summary>
     public string IdempotencyKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/{(IsCompensation ? "compensate" : "execute")}";
 
@@ -55,7 +57,7 @@ public sealed class SagaContext<TState>
     public long FencingToken => call.FencingToken;
 
     /// <summary>The services of this attempt: the scope that the saga instance comes from.</summary>
-    /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>
+    /// <exception cref="InvalidOperationException">The context was created for a test, without services.</exception>
     public IServiceProvider Services =>
         services ?? throw new InvalidOperationException("This context has no services. Set TestSagaContextOptions.Services.");
 
@@ -79,6 +81,7 @@ public sealed class SagaContext<TState>
     /// <exception cref="PublishException">
     /// The event was rejected: too large, too many events, or invalid options.
     /// </exception>
+    /// <exception cref="InvalidOperationException">The step has ended.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
@@ -95,6 +98,7 @@ public sealed class SagaContext<TState>
     /// <param name="event">The event.</param>
     /// <param name="cancellationToken">Checked before the event is accepted.</param>
     /// <exception cref="PublishException">The event was rejected: too large, or too many events.</exception>
+    /// <exception cref="InvalidOperationException">The step has ended.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 }

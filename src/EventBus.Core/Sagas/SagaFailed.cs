@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Reports that a saga has failed and ended: everything was compensated, or an operator finished it.</summary>
+/// <summary>
+/// Reports that a saga has failed and ended: its steps were compensated, or an operator finished the saga.
+/// </summary>
 [EventName("saga.failed")]
 public sealed record SagaFailed
 {
@@ -13,7 +15,7 @@ public sealed record SagaFailed
     /// <summary>The final status: <c>compensated</c>, or <c>finished</c> by an operator.</summary>
     public required string Status { get; init; }
 
-    /// <summary>The step that failed; null if unknown.</summary>
+    /// <summary>The step that failed; null if an operator finished the saga and no step had failed.</summary>
     public string? FailedStep { get; init; }
 
     /// <summary>

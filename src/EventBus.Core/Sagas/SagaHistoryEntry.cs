@@ -1,7 +1,7 @@
 namespace EventBus;
 
-/// <summary>Describes an event in the history of a saga.</summary>
-/// <param name="At">The time of the event.</param>
-/// <param name="Step">The step that it concerns; null for the saga as a whole.</param>
+/// <summary>Describes one entry in the history of a saga.</summary>
+/// <param name="At">The time of the entry.</param>
+/// <param name="Step">The step that the entry concerns; null for the saga as a whole.</param>
 /// <param name="Text">The description.</param>
 public sealed record SagaHistoryEntry(DateTimeOffset At, string? Step, string Text);

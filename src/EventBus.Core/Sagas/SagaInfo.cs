@@ -15,18 +15,18 @@ public sealed record SagaInfo
     /// <summary>The step that failed or could not continue; null if nothing has failed.</summary>
     public string? FailedStep { get; init; }
 
-    /// <summary>The last error in one line; null for none.</summary>
+    /// <summary>The reason why the saga needs attention, or else the last error, in one line; null for none.</summary>
     public string? Error { get; init; }
 
-    /// <summary>The time at which it was started.</summary>
+    /// <summary>The time at which the saga was started.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>The time of its last change.</summary>
+    /// <summary>The time of the last change.</summary>
     public required DateTimeOffset ChangedAt { get; init; }
 
     /// <summary>
-    /// The time at which it continues: a retry, a timeout, or the end of the lease of the instance that processes it.
-    /// Null if nothing is due.
+    /// The time at which the saga continues: at a retry, at a timeout, or when the lease of the instance that processes
+    /// it ends. Null if it does not continue by itself.
     /// </summary>
     public DateTimeOffset? DueAt { get; init; }
 

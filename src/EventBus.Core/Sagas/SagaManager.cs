@@ -5,19 +5,23 @@ namespace EventBus;
 /// <see cref="ISagas"/>. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A class instead of an interface, so that members can be added. Each call of the store is limited by
-/// <see cref="EventBusOptions.PublishTimeout"/> (default 10 s). If the store does not answer in time, the call throws
-/// an <see cref="EventBusException"/>. The outcome is then in doubt, and the call may be repeated.
+/// A class instead of an interface, so that members can be added. Every method throws an
+/// <see cref="EventBusException"/> if the bus is not running. Each call of the store is limited by
+/// <see cref="EventBusOptions.PublishTimeout"/> (default 10 s). If the store does not answer in time, the method throws
+/// an <see cref="EventBusException"/> too. The outcome is then in doubt, and the call may be repeated.
 /// </remarks>
 public abstract class SagaManager
 {
     /// <summary>Lists sagas, the most recently started first.</summary>
     /// <param name="filter">Selects the sagas and the page; null for the first 100 of all.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <see cref="SagaFilter.Take"/> is not within its limits.
+    /// </exception>
     public abstract Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
 
     /// <summary>Counts sagas.</summary>
-    /// <param name="filter">Selects the sagas; null for all.</param>
+    /// <param name="filter">Selects the sagas; null for all. Its page is ignored.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
 
@@ -39,7 +43,8 @@ public abstract class SagaManager
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>False if there is no saga with this id that needs attention.</returns>
     /// <exception cref="EventBusException">
-    /// The stored saga cannot be read, so the operation to skip is unknown. Call <see cref="FinishAsync"/> instead.
+    /// The stored saga cannot be read, or the application has no saga of its name, so the operation to skip is unknown.
+    /// Call <see cref="FinishAsync"/> instead.
     /// </exception>
     public abstract Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default);
 

@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>The result of a saga that has ended or needs attention.</summary>
-/// <typeparam name="TState">The type of its state.</typeparam>
+/// <typeparam name="TState">The type of the saga's state.</typeparam>
 public sealed record SagaResult<TState>
     where TState : notnull
 {
@@ -14,18 +14,21 @@ public sealed record SagaResult<TState>
     /// </summary>
     public required SagaStatus Status { get; init; }
 
-    /// <summary>The state after the last successful step.</summary>
+    /// <summary>The state after the last successful step or compensation.</summary>
     public required TState State { get; init; }
 
-    /// <summary>The step that failed; null for none.</summary>
+    /// <summary>The step that failed or could not continue; null for none.</summary>
     public string? FailedStep { get; init; }
 
-    /// <summary>The last error in one line: the exception's type and message. Null if nothing failed.</summary>
+    /// <summary>
+    /// The reason why the saga needs attention, or else the error of the failed step, in one line. Null if nothing
+    /// failed.
+    /// </summary>
     public string? Error { get; init; }
 
     /// <summary>The compensated steps, in the order of their compensation.</summary>
     public IReadOnlyList<string> Compensated { get; init; } = [];
 
-    /// <summary>True if every step was executed.</summary>
+    /// <summary>True if the status is <see cref="SagaStatus.Completed"/>.</summary>
     public bool IsCompleted => Status == SagaStatus.Completed;
 }

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>The status of a saga. Stores keep the numeric values.</summary>
 public enum SagaStatus
 {
-    /// <summary>Its steps are being executed, or it waits for a retry or a reply.</summary>
+    /// <summary>The saga executes its steps, or waits for a retry or a reply.</summary>
     Running = 0,
 
     /// <summary>A step has failed, and the steps before it are being compensated in reverse order.</summary>
@@ -14,10 +14,12 @@ public enum SagaStatus
     /// </summary>
     NeedsAttention = 2,
 
-    /// <summary>Ended: every step was executed.</summary>
+    /// <summary>Ended: every step was executed, or skipped by an operator.</summary>
     Completed = 3,
 
-    /// <summary>Ended: a step failed, and everything that was or may have been done is compensated.</summary>
+    /// <summary>
+    /// Ended: a step failed, and every compensation that was needed has succeeded or was skipped by an operator.
+    /// </summary>
     Compensated = 4,
 
     /// <summary>Ended by an operator, without further execution or compensation.</summary>

@@ -11,7 +11,8 @@ public sealed class SagaStepBuilder<TState>
         Func<SagaContext<TState>, CancellationToken, Task>? compensate,
         bool isPivot)
     {
-        (Execute, Compensate) = (execute, compensate);
+        Execute = execute;
+        Compensate = compensate;
         Registration = new SagaStepRegistration(name, compensate is not null, isPivot);
     }
 
@@ -100,8 +101,8 @@ public sealed class SagaStepBuilder<TState>
     }
 
     /// <summary>
-    /// Sets the timeout of one attempt of the step, or of its compensation. At the timeout its token is cancelled and
-    /// the attempt counts as failed, in doubt.
+    /// Sets the timeout of one attempt of the step, or of its compensation. At the timeout the attempt's token is
+    /// cancelled. The attempt counts as failed, and it is unknown whether it had an effect.
     /// </summary>
     /// <param name="timeout">10 ms to 1 day. Default <see cref="SagaOptions.StepTimeout"/>.</param>
     public SagaStepBuilder<TState> Timeout(TimeSpan timeout)
@@ -115,15 +116,14 @@ public sealed class SagaStepBuilder<TState>
     /// neither retried nor compensated; the steps before it are compensated.
     /// </summary>
     /// <remarks>
-    /// This holds only if no earlier attempt may have had an effect. After an attempt that timed out or failed in
-    /// another way, the step is not retried either, but it is in doubt and is compensated too. A pivot needs attention
-    /// in that case.
+    /// If an earlier attempt timed out or failed in another way, that attempt may have had an effect. The step is then
+    /// not retried either, but it is in doubt and is compensated too. If the step is a pivot, the saga needs attention.
     /// </remarks>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
     public SagaStepBuilder<TState> RejectedBy<TException>()
         where TException : Exception
     {
-        Registration.IsRejection.Add(static exception => exception is TException);
+        Registration.RejectionPredicates.Add(static exception => exception is TException);
         return this;
     }
 
@@ -135,7 +135,7 @@ public sealed class SagaStepBuilder<TState>
     public SagaStepBuilder<TState> DeadLetterOn<TException>()
         where TException : Exception
     {
-        Registration.IsPermanent.Add(static exception => exception is TException);
+        Registration.PermanentPredicates.Add(static exception => exception is TException);
         return this;
     }
 
@@ -152,7 +152,7 @@ public sealed class SagaStepBuilder<TState>
         where TException : Exception
     {
         ArgumentNullException.ThrowIfNull(predicate);
-        Registration.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
+        Registration.PermanentPredicates.Add(exception => exception is TException typed && predicate(typed));
         return this;
     }
 
@@ -161,18 +161,20 @@ public sealed class SagaStepBuilder<TState>
     /// the reply. The wait occupies no thread, lease or instance.
     /// </summary>
     /// <remarks>
-    /// A reply is matched by its correlation id, which is the saga's id when a handler replies through its context, or
-    /// by its key. A reply that arrives before the step has ended is kept. A reply that the saga does not wait for, or
-    /// no longer waits for, is logged and counted, and has no other effect.
+    /// A reply belongs to the saga whose id is the reply's correlation id or key. An event that a handler publishes
+    /// through its context keeps the correlation id. A reply that arrives before the step has ended is kept. A reply
+    /// that the saga does not wait for, or no longer waits for, is logged and counted, and has no other effect.
     /// </remarks>
-    /// <param name="within">The maximum wait, 10 ms to 365 days. After it the step has failed, in doubt.</param>
+    /// <param name="within">
+    /// The maximum wait, 10 ms to 365 days. If no reply arrives in this time, the step has failed and is in doubt.
+    /// </param>
     /// <param name="onReply">
     /// Processes the reply and may change the state. If it throws, it is retried with the same reply, as often as the
-    /// step; then the step has failed. Default: nothing.
+    /// step; after the last retry the step has failed. Default: the reply is not processed.
     /// </param>
     /// <param name="key">
-    /// Returns the key of the reply event, to match it by key instead of by the saga's id. Called with the state before
-    /// the step runs; null for the saga's id. Default: the saga's id.
+    /// Returns the key of the expected reply event, if it is not the saga's id. Called with the state before the step
+    /// runs. If it returns null, and by default, the saga's id is used.
     /// </param>
     /// <typeparam name="TReply">The type of the reply event.</typeparam>
     public SagaStepBuilder<TState> WaitFor<TReply>(
@@ -181,9 +183,11 @@ public sealed class SagaStepBuilder<TState>
         Func<TState, string?>? key = null)
         where TReply : notnull
     {
-        (Registration.ReplyType, Registration.ReplyTimeout, WaitKey) = (typeof(TReply), within, key);
-        OnReply = onReply is null ? null : (reply, context, cancellationToken) => onReply((TReply)reply, context, cancellationToken);
+        Registration.ReplyType = typeof(TReply);
+        Registration.ReplyTimeout = within;
         Registration.HasWaitKey = key is not null;
+        WaitKey = key;
+        OnReply = onReply is null ? null : (reply, context, cancellationToken) => onReply((TReply)reply, context, cancellationToken);
         return this;
     }
 }

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Holds the declaration of a step that does not depend on the types of its saga.</summary>
+/// <summary>Holds what a saga declares about one step, without the types of the saga.</summary>
 internal sealed class SagaStepRegistration(string name, bool hasCompensation, bool isPivot)
 {
     public string Name => name;
@@ -9,20 +9,26 @@ internal sealed class SagaStepRegistration(string name, bool hasCompensation, bo
 
     public bool IsPivot => isPivot;
 
+    /// <summary>The retries of the execution. Values that are not set are taken from the bus.</summary>
     public RetryOptions Retry { get; set; } = new();
 
-    /// <summary>The retries of the compensation; null if the saga does not set them.</summary>
+    /// <summary>The retries of the compensation; null for those of the bus.</summary>
     public RetryOptions? RetryCompensation { get; set; }
 
+    /// <summary>The timeout of an attempt; null for <see cref="SagaOptions.StepTimeout"/>.</summary>
     public TimeSpan? Timeout { get; set; }
 
+    /// <summary>The type of the reply that the step waits for; null for none.</summary>
     public Type? ReplyType { get; set; }
 
     public TimeSpan ReplyTimeout { get; set; }
 
+    /// <summary>True if the reply is matched by a key of the saga's own instead of the saga's id.</summary>
     public bool HasWaitKey { get; set; }
 
-    public List<Func<Exception, bool>> IsRejection { get; } = [];
+    /// <summary>Each returns true for the exceptions that mean that the step had no effect.</summary>
+    public List<Func<Exception, bool>> RejectionPredicates { get; } = [];
 
-    public List<Func<Exception, bool>> IsPermanent { get; } = [];
+    /// <summary>Each returns true for the exceptions after which the step is not retried.</summary>
+    public List<Func<Exception, bool>> PermanentPredicates { get; } = [];
 }

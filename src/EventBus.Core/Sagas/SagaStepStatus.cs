@@ -4,17 +4,18 @@ namespace EventBus;
 public enum SagaStepStatus
 {
     /// <summary>
-    /// The step is being executed, or waits for its retry. If it fails now, it is not known whether it had an effect.
+    /// The step is being executed, or waits for its retry. Unless an exception means a rejection, a failed attempt may
+    /// have had an effect.
     /// </summary>
     Executing = 0,
 
     /// <summary>The step was executed, and waits for its reply event.</summary>
     Waiting = 1,
 
-    /// <summary>The step was executed.</summary>
+    /// <summary>The step was executed, and the reply that it waits for, if any, was processed.</summary>
     Executed = 2,
 
-    /// <summary>The step had no effect: there is nothing to compensate.</summary>
+    /// <summary>The step failed and certainly had no effect: there is nothing to compensate.</summary>
     Rejected = 3,
 
     /// <summary>The step failed, but may have had an effect.</summary>

@@ -11,23 +11,23 @@ public sealed class InMemoryOptions
     public int Capacity { get; set; } = 10_000;
 
     /// <summary>
-    /// The number of events beyond the capacity that a subscription accepts from handlers. Handlers never wait for
-    /// room, so that a handler cannot block on its own queue. When the reserve is used up, their publishes fail at
-    /// once. Default 1,000; 0 to 10,000,000.
+    /// The number of events beyond the capacity that each subscription accepts from handlers. A publish of a handler
+    /// never waits for room, so that a handler cannot block on its own queue. When the reserve is used up, such a
+    /// publish fails at once. Default 1,000; 0 to 10,000,000.
     /// </summary>
     [AllowedRange(0, 10_000_000)]
     public int HandlerReserve { get; set; } = 1_000;
 
     /// <summary>
-    /// The behavior of a publish outside of handlers when a subscription is full. Default: it waits, at most as long as
-    /// the publish timeout.
+    /// The behavior of a publish outside of handlers when the queue of a subscription is full. Default: it waits, at
+    /// most as long as the publish timeout (<see cref="EventBusOptions.PublishTimeout"/>).
     /// </summary>
     public QueueFullMode QueueFullMode { get; set; } = QueueFullMode.Wait;
 
     /// <summary>
-    /// The capacity of the in-memory stores. It applies per subscription to each of failed and waiting events, handled
-    /// events, order keys, and counted attempts; and in total to each of delayed events and sagas. Default 100,000; 1
-    /// to 10,000,000.
+    /// The capacity of the in-memory stores. Each subscription has room for this number of failed and waiting events,
+    /// of handled events, of order keys, and of attempt counts. The whole bus has room for this number of delayed
+    /// events, and of sagas. Default 100,000; 1 to 10,000,000.
     /// </summary>
     /// <remarks>
     /// From 80 % on, a warning and the health check (degraded) name the subscription and the kind of entry. A

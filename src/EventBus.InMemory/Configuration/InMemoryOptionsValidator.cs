@@ -2,6 +2,6 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
-/// <summary>Checks the options of the in-memory backend against the limits that its properties declare.</summary>
+/// <summary>Checks the options of the in-memory backend against the limits that the properties declare.</summary>
 [OptionsValidator]
 internal sealed partial class InMemoryOptionsValidator : IValidateOptions<InMemoryOptions>;

@@ -2,32 +2,41 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Counts the attempts of events that are not stored as entries. Not thread-safe.</summary>
+/// <summary>Counts the attempts of events that are not stored as entries, by their ids. Not thread-safe.</summary>
 internal sealed class AttemptCounts(StoreCapacity limit)
 {
-    private readonly Dictionary<string, (AttemptCount Count, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (AttemptCount Count, DateTimeOffset ChangedAt)> counts = new(StringComparer.Ordinal);
 
-    public AttemptCount Count(string id, AttemptCount added, DateTimeOffset now)
+    /// <summary>Adds attempts to the count of an event, and returns the new count.</summary>
+    /// <param name="id">The id of an entry of the event: its subscription, a tilde and its event id.</param>
+    /// <param name="added">The numbers to add. Without an attempt, an event that is not counted yet stays so.</param>
+    /// <param name="now">The current time.</param>
+    public AttemptCount Add(string id, AttemptCount added, DateTimeOffset now)
     {
-        if (!counts.TryGetValue(id, out var kept))
+        AttemptCount previous;
+        if (counts.TryGetValue(id, out var stored))
         {
-            // The first attempt was not counted.
-            kept.Count = new AttemptCount(1, 0);
+            previous = stored.Count;
+        }
+        else
+        {
+            // The first attempt of an event is not counted when it begins.
+            previous = new AttemptCount(1, 0);
             if (added.Attempts == 0)
             {
-                return kept.Count;
+                return previous;
             }
 
             limit.Reserve(SubscriptionOf(id));
         }
 
-        kept.Count = new AttemptCount(kept.Count.Attempts + added.Attempts, kept.Count.Concurrent + added.Concurrent);
+        var count = new AttemptCount(previous.Attempts + added.Attempts, previous.Concurrent + added.Concurrent);
         if (added != default)
         {
-            counts[id] = (kept.Count, now);
+            counts[id] = (count, now);
         }
 
-        return kept.Count;
+        return count;
     }
 
     public void Forget(string id)
@@ -38,9 +47,11 @@ internal sealed class AttemptCounts(StoreCapacity limit)
         }
     }
 
+    /// <summary>Removes the counts that were last changed before a time.</summary>
     public void Sweep(DateTimeOffset before, int max)
     {
-        foreach (var id in counts.Where(count => count.Value.At < before).Select(count => count.Key).Take(max).ToList())
+        var old = counts.Where(count => count.Value.ChangedAt < before).Select(count => count.Key).Take(max).ToList();
+        foreach (var id in old)
         {
             Forget(id);
         }

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Holds a stored event and its position in the table's indexes.</summary>
+/// <summary>Holds a stored event, and the values by which the indexes of the table find it.</summary>
 internal sealed class FailedEntry(FailedEvent failed, long order)
 {
     public FailedEvent Event { get; set; } = failed;
@@ -13,24 +13,28 @@ internal sealed class FailedEntry(FailedEvent failed, long order)
     /// </summary>
     public long Order { get; } = order;
 
+    /// <summary>The line of the entry; null if it is in none.</summary>
     public FailureLine? Line { get; set; }
 
-    public LinkedListNode<FailedEntry>? Place { get; set; }
+    /// <summary>The node of the entry in its line; null if it is in none.</summary>
+    public LinkedListNode<FailedEntry>? LineNode { get; set; }
 
-    /// <summary>True if no entry precedes it in its line.</summary>
-    public bool IsHead => Line is null || Place == Line.Entries.First;
+    /// <summary>True if the entry is the first of its line, or in no line.</summary>
+    public bool IsHead => Line is null || LineNode == Line.Entries.First;
 
     public bool IsClaimed => Event.Claim != 0;
 
     public bool IsDead => Event.Status == FailedEventStatus.Dead;
 
+    /// <summary>The time at which the entry may run. Valid only while it is scheduled.</summary>
     public DateTimeOffset ScheduledAt { get; set; }
 
+    /// <summary>True while the entry is in the schedule of its subscription.</summary>
     public bool IsScheduled { get; set; }
 
     /// <summary>
-    /// The time at which the alert is due: at once for a new one, at the end of the lease for a claimed one. Valid only
-    /// while the entry needs an alert.
+    /// The time at which the alert may be claimed: at once for a new alert, and at the end of the lease for a claimed
+    /// one. Valid only while the entry needs an alert.
     /// </summary>
     public DateTimeOffset AlertAt { get; set; }
 }

@@ -7,5 +7,6 @@ internal sealed class FailureLine
 {
     public LinkedList<FailedEntry> Entries { get; } = [];
 
-    public int Parked { get; set; }
+    /// <summary>The number of parked entries that are not claimed.</summary>
+    public int ParkedCount { get; set; }
 }

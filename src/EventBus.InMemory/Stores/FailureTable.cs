@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Holds the entries of the failure store, with an index for each way of finding them: the id, the line, the due time
-/// in their subscription, and the number of a dead letter. Not thread-safe.
+/// Holds the entries of the failure store, with an index for each way of finding them: by id, by line, by the due time
+/// in a subscription, and by the number of a dead letter. Not thread-safe.
 /// </summary>
 internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 {
@@ -16,15 +16,16 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
 
-    // The waiting entries of each subscription, by due time. Each entry is in it at most once.
+    // The entries of each subscription that run when they are due, by due time: neither claimed nor dead, and the first
+    // of their line.
     private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
-    private long claimed;
-    private long orderNumber;
+    private long claimedCount;
+    private long nextOrder;
 
     // All entries share one sequence of numbers, so that an entry that was removed and stored again never reuses a
     // number.
-    private long claimNumber;
-    private long deadNumber;
+    private long lastClaim;
+    private long lastDeadNumber;
 
     public int Count => byId.Count;
 
@@ -38,28 +39,32 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     public FailedEntry? FindDead(string id) => Find(id) is { IsDead: true } entry ? entry : null;
 
     /// <summary>Finds the entry that a caller has claimed; null if the caller has lost the claim.</summary>
-    public FailedEntry? FindClaimed(FailedEvent claim) =>
-        Find(claim.Id) is { IsClaimed: true } entry && entry.Event.Claim == claim.Claim ? entry : null;
+    public FailedEntry? FindClaimed(FailedEvent claimed) =>
+        Find(claimed.Id) is { IsClaimed: true } entry && entry.Event.Claim == claimed.Claim ? entry : null;
 
     public FailureLine? FindLine(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
 
     public SortedSet<FailedEntry>? FindSchedule(string subscription) => schedules.GetValueOrDefault(subscription);
 
+    /// <summary>Counts the entries that are claimed or due.</summary>
     public long CountDue(DateTimeOffset now) =>
-        claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+        claimedCount + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
 
     /// <summary>Adds a new entry at the end of its line.</summary>
     public void Add(FailedEvent failed)
     {
         limit.Reserve(failed.Subscription);
-        var entry = new FailedEntry(WithStoreFields(failed), orderNumber);
-        orderNumber++;
+        var entry = new FailedEntry(WithStoreFields(failed), nextOrder);
+        nextOrder++;
         byId.Add(failed.Id, entry);
         JoinLine(entry);
         AddToIndex(entry);
     }
 
-    /// <summary>Replaces an entry and ends a claim on it.</summary>
+    /// <summary>
+    /// Replaces the event of an entry and ends a claim on it. The entry keeps its place in its line, unless its line
+    /// changes.
+    /// </summary>
     public void Replace(FailedEntry entry, FailedEvent failed)
     {
         RemoveFromIndex(entry);
@@ -78,16 +83,17 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         AddToIndex(entry);
     }
 
+    /// <summary>Claims an entry for an attempt.</summary>
     public FailedEvent Claim(FailedEntry entry)
     {
         RemoveFromIndex(entry);
-        claimNumber++;
+        lastClaim++;
         entry.Event = entry.Event with
         {
             // A deferred entry keeps its status, so that it counts for its key until the caller settles it.
             Status = entry.Event.Status == FailedEventStatus.Deferred ? FailedEventStatus.Deferred : FailedEventStatus.Waiting,
             Attempts = entry.Event.Attempts + 1,
-            Claim = claimNumber,
+            Claim = lastClaim,
         };
         AddToIndex(entry);
         return entry.Event;
@@ -109,25 +115,28 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         var isDead = failed.Status == FailedEventStatus.Dead;
         if (isDead)
         {
-            deadNumber++;
+            lastDeadNumber++;
         }
 
-        return failed with { Claim = 0, WasInterrupted = false, Number = isDead ? deadNumber : 0 };
+        return failed with { Claim = 0, WasInterrupted = false, Number = isDead ? lastDeadNumber : 0 };
     }
 
     private void JoinLine(FailedEntry entry)
     {
-        if (entry.Event.LineKey is { } key)
+        if (entry.Event.LineKey is not { } key)
         {
-            if (FindLine(entry.Event) is not { } line)
-            {
-                line = new FailureLine();
-                lines.Add((entry.Event.Subscription, key), line);
-            }
-
-            entry.Line = line;
-            entry.Place = line.Entries.AddLast(entry);
+            return;
         }
+
+        var line = FindLine(entry.Event);
+        if (line is null)
+        {
+            line = new FailureLine();
+            lines.Add((entry.Event.Subscription, key), line);
+        }
+
+        entry.Line = line;
+        entry.LineNode = line.Entries.AddLast(entry);
     }
 
     private void LeaveLine(FailedEntry entry)
@@ -138,27 +147,31 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         }
 
         var wasHead = entry.IsHead;
-        line.Entries.Remove(entry.Place!);
-        (entry.Line, entry.Place) = (null, null);
-        if (line.Entries.First is not { Value: var next })
+        line.Entries.Remove(entry.LineNode!);
+        entry.Line = null;
+        entry.LineNode = null;
+        var next = line.Entries.First?.Value;
+        if (next is null)
         {
             lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
         }
         else if (wasHead && !next.IsDead)
         {
-            // The next entry of the line may run, unless it is dead: a dead one waits for an operator.
+            // The next entry is the head now, so it is scheduled. A dead one waits for an operator.
             RemoveFromIndex(next);
             AddToIndex(next);
         }
     }
 
-    /// <summary>Adds an entry to the index of its status: claimed, dead, or scheduled if it may run.</summary>
+    /// <summary>
+    /// Counts a claimed entry, indexes a dead one, and schedules any other one that is the head of its line.
+    /// </summary>
     private void AddToIndex(FailedEntry entry)
     {
         orders.Add(entry);
         if (entry.IsClaimed)
         {
-            claimed++;
+            claimedCount++;
         }
         else if (entry.IsDead)
         {
@@ -175,10 +188,11 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
             var isParked = entry is { Event.Status: FailedEventStatus.Parked, Line: not null };
             if (isParked)
             {
-                entry.Line!.Parked++;
+                entry.Line!.ParkedCount++;
             }
 
-            // A parked entry at the head may run at once. All others wait for their due time.
+            // A parked entry at the head may run at once, which the earliest possible time means. All others wait for
+            // their due time.
             if (entry.IsHead)
             {
                 entry.ScheduledAt = isParked ? default : entry.Event.DueAt;
@@ -193,7 +207,7 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         orders.Remove(entry);
         if (entry.IsClaimed)
         {
-            claimed--;
+            claimedCount--;
         }
         else if (entry.IsDead)
         {
@@ -204,7 +218,7 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         {
             if (entry is { Event.Status: FailedEventStatus.Parked, Line: { } line })
             {
-                line.Parked--;
+                line.ParkedCount--;
             }
 
             if (entry.IsScheduled)
@@ -219,7 +233,8 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     {
         if (!schedules.TryGetValue(entry.Event.Subscription, out var schedule))
         {
-            schedules.Add(entry.Event.Subscription, schedule = new SortedSet<FailedEntry>(ByTime));
+            schedule = new SortedSet<FailedEntry>(ByTime);
+            schedules.Add(entry.Event.Subscription, schedule);
         }
 
         return schedule;

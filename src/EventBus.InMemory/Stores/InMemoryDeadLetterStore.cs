@@ -2,13 +2,17 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The dead letters in the table of failed events.</summary>
+/// <summary>Provides access to the dead letters in the table of failed events. Thread-safe.</summary>
+/// <param name="gate">The lock of the table.</param>
+/// <param name="table">The table.</param>
+/// <param name="orders">The keys of guarded subscriptions.</param>
 internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, OrderKeyTable orders) : DeadLetterStore
 {
     public override ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
         lock (gate)
         {
+            // Without filter.Before, the comparison is false, and nothing is skipped.
             return ValueTask.FromResult<IReadOnlyList<FailedEvent>>(
                 [.. Matching(filter).SkipWhile(dead => dead.Number >= filter.Before).Take(filter.Take)]);
         }
@@ -24,7 +28,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
             return ValueTask.FromResult<IReadOnlyList<(string Id, long Number)>>(
                 [.. Matching(filter, table.Dead)
                     .SkipWhile(dead => dead.Number <= after)
-                    .TakeWhile(dead => !(dead.Number >= filter.Before))
+                    .TakeWhile(dead => filter.Before is null || dead.Number < filter.Before)
                     .Take(filter.Take)
                     .Select(dead => (dead.Id, dead.Number))]);
         }
@@ -123,10 +127,10 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         {
             var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
             due.ForEach(entry => entry.AlertAt = now + lease);
-            return ValueTask.FromResult(new DueBatch<PendingAlert>(
-                [.. due.Select(
-                    entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.Name))],
-                table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null));
+            var claimed = due.Select(entry => entry.Event)
+                .Select(dead => new PendingAlert(dead.Id, dead.Number, dead.Subscription, dead.Envelope.Name));
+            DateTimeOffset? nextDue = table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null;
+            return ValueTask.FromResult(new DueBatch<PendingAlert>([.. claimed], nextDue));
         }
     }
 
@@ -150,8 +154,8 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     /// <summary>Returns the matching dead letters, latest first.</summary>
     private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
 
-    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) =>
-        all.Select(entry => entry.Event).Where(dead =>
+    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> entries) =>
+        entries.Select(entry => entry.Event).Where(dead =>
             (filter.Subscription is null || filter.Subscription == dead.Subscription)
             && (filter.EventName is null || filter.EventName == dead.Envelope.Name)
             && (filter.EventId is null || filter.EventId == dead.Envelope.Id)

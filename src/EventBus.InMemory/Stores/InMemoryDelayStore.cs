@@ -9,10 +9,12 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
 
-    // The entries in the order of their due times. For a claimed entry, the end of its lease counts as its due time.
-    private readonly SortedSet<Entry> waiting = new(Comparer<Entry>.Create((a, b) => (a.Turn, a.Order).CompareTo((b.Turn, b.Order))));
-    private long order;
-    private long claimed;
+    // The entries in the order of their due times.
+    private readonly SortedSet<Entry> byDueTime =
+        new(Comparer<Entry>.Create((a, b) => (a.DueAt, a.Order).CompareTo((b.DueAt, b.Order))));
+
+    private long nextOrder;
+    private long claimedCount;
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
@@ -29,9 +31,10 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
                             + "durable store.");
                 }
 
-                var entry = new Entry(envelope, order++) { Turn = dueAt };
+                var entry = new Entry(envelope, nextOrder) { DueAt = dueAt };
+                nextOrder++;
                 byId.Add(envelope.Id, entry);
-                waiting.Add(entry);
+                byDueTime.Add(entry);
             }
 
             return ValueTask.CompletedTask;
@@ -47,17 +50,22 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         lock (gate)
         {
             var due = new List<Envelope>();
-            while (due.Count < max && waiting.Min is { } entry && entry.Turn <= now)
+            while (due.Count < max && byDueTime.Min is { } entry && entry.DueAt <= now)
             {
-                waiting.Remove(entry);
-                entry.Turn = now + lease;
-                waiting.Add(entry);
-                claimed += entry.IsClaimed ? 0 : 1;
-                entry.IsClaimed = true;
+                // The due time is the sort key, so it is changed only outside of the set.
+                byDueTime.Remove(entry);
+                entry.DueAt = now + lease;
+                byDueTime.Add(entry);
+                if (!entry.IsClaimed)
+                {
+                    entry.IsClaimed = true;
+                    claimedCount++;
+                }
+
                 due.Add(entry.Envelope);
             }
 
-            return ValueTask.FromResult(new DueBatch<Envelope>(due, waiting.Min?.Turn));
+            return ValueTask.FromResult(new DueBatch<Envelope>(due, byDueTime.Min?.DueAt));
         }
     }
 
@@ -67,10 +75,10 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         {
             if (byId.Remove(envelope.Id, out var entry))
             {
-                waiting.Remove(entry);
+                byDueTime.Remove(entry);
                 if (entry.IsClaimed)
                 {
-                    claimed--;
+                    claimedCount--;
                 }
             }
 
@@ -82,7 +90,8 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult<IReadOnlyList<DelayedEvent>>([.. waiting.Where(entry => !entry.IsClaimed).Take(max).Select(Show)]);
+            var listed = byDueTime.Where(entry => !entry.IsClaimed).Take(max).Select(ToDelayedEvent);
+            return ValueTask.FromResult<IReadOnlyList<DelayedEvent>>([.. listed]);
         }
     }
 
@@ -96,7 +105,7 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
             }
 
             byId.Remove(eventId);
-            waiting.Remove(entry);
+            byDueTime.Remove(entry);
             return ValueTask.FromResult(true);
         }
     }
@@ -105,7 +114,8 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(claimed + waiting.TakeWhile(entry => entry.Turn <= now).LongCount(entry => !entry.IsClaimed));
+            var unclaimed = byDueTime.TakeWhile(entry => entry.DueAt <= now).LongCount(entry => !entry.IsClaimed);
+            return ValueTask.FromResult(claimedCount + unclaimed);
         }
     }
 
@@ -117,21 +127,23 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         }
     }
 
-    private static DelayedEvent Show(Entry entry) => new()
+    private static DelayedEvent ToDelayedEvent(Entry entry) => new()
     {
         EventId = entry.Envelope.Id,
         EventName = entry.Envelope.Name,
         Key = entry.Envelope.Key,
-        DueAt = entry.Turn,
+        DueAt = entry.DueAt,
     };
 
     private sealed class Entry(Envelope envelope, long order)
     {
         public Envelope Envelope { get; } = envelope;
 
+        /// <summary>The order of arrival, for events that are due at the same time.</summary>
         public long Order { get; } = order;
 
-        public DateTimeOffset Turn { get; set; }
+        /// <summary>The due time of the event; of a claimed entry, the end of its lease.</summary>
+        public DateTimeOffset DueAt { get; set; }
 
         public bool IsClaimed { get; set; }
     }

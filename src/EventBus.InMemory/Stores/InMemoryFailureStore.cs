@@ -11,8 +11,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     private readonly Lock gate = new();
     private readonly FailureTable table;
     private readonly OrderKeyTable orders;
-    private readonly AttemptCounts starts;
-
+    private readonly AttemptCounts attempts;
     private readonly StoreCapacity[] limits;
 
     /// <summary>Creates an empty store.</summary>
@@ -23,15 +22,13 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
         log ??= NullLogger.Instance;
-        limits =
-        [
-            new StoreCapacity("failed and waiting events", "Retry or discard its dead letters", capacity, log),
-            new StoreCapacity("order keys", "Use fewer keys", capacity, log),
-            new StoreCapacity("attempt counts", "Find out why its events are delivered again", capacity, log),
-        ];
-        orders = new OrderKeyTable(limits[1]);
-        table = new FailureTable(limits[0], orders);
-        starts = new AttemptCounts(limits[2]);
+        var entryLimit = new StoreCapacity("failed and waiting events", "Retry or discard its dead letters", capacity, log);
+        var orderKeyLimit = new StoreCapacity("order keys", "Use fewer keys", capacity, log);
+        var attemptLimit = new StoreCapacity("attempt counts", "Find out why its events are delivered again", capacity, log);
+        limits = [entryLimit, orderKeyLimit, attemptLimit];
+        orders = new OrderKeyTable(orderKeyLimit);
+        table = new FailureTable(entryLimit, orders);
+        attempts = new AttemptCounts(attemptLimit);
         DeadLetters = new InMemoryDeadLetterStore(gate, table, orders);
     }
 
@@ -43,7 +40,13 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(IsUnsettled(entry) && Store(entry));
+            if (!MayStore(entry))
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            Store(entry);
+            return ValueTask.FromResult(true);
         }
     }
 
@@ -57,7 +60,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         lock (gate)
         {
             var id = FailedEvent.MakeId(subscription, eventId);
-            return ValueTask.FromResult<AttemptCount?>(table.Find(id) is null ? starts.Count(id, added, now) : null);
+            return ValueTask.FromResult<AttemptCount?>(table.Find(id) is null ? attempts.Add(id, added, now) : null);
         }
     }
 
@@ -65,7 +68,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            starts.Forget(FailedEvent.MakeId(subscription, eventId));
+            attempts.Forget(FailedEvent.MakeId(subscription, eventId));
             return ValueTask.CompletedTask;
         }
     }
@@ -80,13 +83,17 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
             }
 
             // A duplicate of an event that is already in the line, or is being handled, changes nothing.
-            var isKept = table.Find(entry.Id) is not null;
-            if (!isKept && line.Parked >= limit)
+            if (table.Find(entry.Id) is not null)
+            {
+                return ValueTask.FromResult(ParkOutcome.Parked);
+            }
+
+            if (line.ParkedCount >= limit)
             {
                 return ValueTask.FromResult(ParkOutcome.LineFull);
             }
 
-            _ = isKept || Store(entry);
+            Store(entry);
             return ValueTask.FromResult(ParkOutcome.Parked);
         }
     }
@@ -109,7 +116,12 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
                 {
                     if (taken == max || entry.ScheduledAt > now)
                     {
-                        next = entry.ScheduledAt >= next ? next : entry.ScheduledAt;
+                        // The schedule is sorted, so this is its earliest entry that is left.
+                        if (next is null || entry.ScheduledAt < next)
+                        {
+                            next = entry.ScheduledAt;
+                        }
+
                         break;
                     }
 
@@ -170,7 +182,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            if (!IsUnsettled(entry))
+            if (!MayStore(entry))
             {
                 return ValueTask.FromResult(DeferOutcome.Deferred);
             }
@@ -201,7 +213,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         lock (gate)
         {
             orders.Raise(subscription, orderKey, position, now);
-            var woken = orders.ToWake(subscription, orderKey);
+            var woken = orders.DeferredToCheck(subscription, orderKey);
             foreach (var entry in woken.Where(entry => entry.Event.DueAt > now))
             {
                 table.Replace(entry, entry.Event with { DueAt = now });
@@ -219,7 +231,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            starts.Sweep(attemptsBefore, max);
+            attempts.Sweep(attemptsBefore, max);
             orders.Sweep(orderBefore, max);
             return ValueTask.CompletedTask;
         }
@@ -250,21 +262,23 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
-    /// <summary>True if the caller may settle the event: it is not stored yet, or the caller holds its claim.</summary>
-    private bool IsUnsettled(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
+    /// <summary>
+    /// True if the caller may store the event: without a claim, if it is not stored yet; with a claim, while the claim
+    /// is valid.
+    /// </summary>
+    private bool MayStore(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
 
-    private bool Store(FailedEvent entry)
+    /// <summary>Adds a new event, or replaces a claimed entry and ends its claim.</summary>
+    private void Store(FailedEvent entry)
     {
         if (entry.Claim == 0)
         {
             table.Add(entry);
-            starts.Forget(entry.Id);
+            attempts.Forget(entry.Id);
         }
         else
         {
             table.Replace(table.FindClaimed(entry)!, entry);
         }
-
-        return true;
     }
 }

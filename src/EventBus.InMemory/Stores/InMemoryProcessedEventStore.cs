@@ -9,39 +9,40 @@ namespace EventBus;
 /// <param name="log">The log for shortages; null for none.</param>
 internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = null) : LocalProcessedEventStore
 {
-    // A claim whose lease ended this long ago is removed: no instance will take it over.
-    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+    // A claim whose lease ended this long ago is removed: no delivery of the event takes it over.
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
-    private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
 
-    // When it is full, new keys are refused. Evicting a key before its time would allow a duplicate to be handled.
+    // Completed when the claim of the key has ended, for deliveries of the same event that wait for that.
+    private readonly Dictionary<ProcessedKey, TaskCompletionSource> settledSignals = [];
+
+    // When a table is full, new keys are refused. Evicting a key before its time would allow a duplicate to be handled.
     private readonly StoreCapacity limit = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
 
     // The subscription of the previous call, which is usually the subscription of the next one.
     private string? lastSubscription;
     private ProcessedTable lastTable = new();
 
-    // All keys share one sequence of numbers, so that a key that is claimed again after a release gets a higher fencing
-    // token.
-    private long fencingTokens;
+    // All keys share one sequence, so that a key that is claimed again after a release gets a higher fencing token.
+    private long lastFencingToken;
 
-    // From this number of keys on, a claim takes the slow path (ClaimAsync), which logs the shortage.
-    private int FirstLimit => limit.ShortFrom - 1;
+    // With this number of keys, the next key begins a shortage. TryClaim leaves it to ClaimAsync, which logs that.
+    private int CheckBeforeShortage => limit.ShortFrom - 1;
 
     public override bool TryClaim(in ProcessedKey key, out long fencingToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (table.Count >= table.Limit || !table.TryAdd(key, out var place))
+            if (table.Count >= table.CheckFrom || !table.TryAdd(key, out var index))
             {
                 fencingToken = 0;
                 return false;
             }
 
-            fencingToken = Claim(table, place, DateTimeOffset.MaxValue);
+            fencingToken = Claim(table, index, DateTimeOffset.MaxValue);
             return true;
         }
     }
@@ -51,12 +52,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fencingToken);
-            if (place >= 0 && !table[place].IsDone)
+            var index = table.Find(key, fencingToken);
+            if (index >= 0 && !table[index].IsDone)
             {
-                table[place].SetDone(keepUntil.UtcTicks);
-                table.ForgetLater(place);
-                Complete(key);
+                table[index].SetDone(keepUntil.UtcTicks);
+                table.LetExpire(index);
+                SignalSettled(key);
             }
         }
     }
@@ -66,8 +67,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = table.Find(key);
-            return place >= 0 ? table[place].FencingToken : 0;
+            var index = table.Find(key);
+            return index >= 0 ? table[index].FencingToken : 0;
         }
     }
 
@@ -76,16 +77,16 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = table.Find(key);
-            if (place < 0 || table[place].IsDone)
+            var index = table.Find(key);
+            if (index < 0 || table[index].IsDone)
             {
                 return Task.CompletedTask;
             }
 
-            if (!waiting.TryGetValue(key, out var settled))
+            if (!settledSignals.TryGetValue(key, out var settled))
             {
                 settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                waiting.Add(key, settled);
+                settledSignals.Add(key, settled);
             }
 
             return settled.Task.WaitAsync(cancellationToken);
@@ -93,39 +94,30 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     }
 
     public override ValueTask<ProcessedClaim> ClaimAsync(
-        ProcessedKey key,
-        long fingerprint,
-        DateTimeOffset now,
-        TimeSpan lease,
-        CancellationToken cancellationToken)
+        ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = table.Find(key);
-            if (place >= 0 && table[place] is { } there && (there.IsDone || there.Until > now.UtcTicks))
+            var index = table.Find(key);
+            if (index >= 0 && (table[index].IsDone || table[index].Until > now.UtcTicks))
             {
+                var details = table.DetailsOf(index);
                 return ValueTask.FromResult(new ProcessedClaim(
-                    there.IsDone ? ProcessedState.Done : ProcessedState.InProgress,
+                    table[index].IsDone ? ProcessedState.Done : ProcessedState.InProgress,
                     0,
-                    table.RestOf(place)?.Fingerprint ?? 0,
-                    table.RestOf(place)?.Outbox ?? []));
+                    details?.Fingerprint ?? 0,
+                    details?.Outbox ?? []));
             }
 
-            if (place < 0)
+            if (index < 0)
             {
-                if (table.Count >= table.Limit)
-                {
-                    var isShort = table.Limit == capacity;
-                    limit.Check(key.Subscription, table.Count, ref isShort);
-                    table.Limit = capacity;
-                }
-
-                table.TryAdd(key, out place);
+                CheckRoom(key.Subscription, table);
+                table.TryAdd(key, out index);
             }
 
-            table.SetRest(place, fingerprint, []);
-            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, place, now + lease), fingerprint, []));
+            table.SetDetails(index, fingerprint, []);
+            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, index, now + lease), fingerprint, []));
         }
     }
 
@@ -135,14 +127,14 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fencingToken);
-            var holds = place >= 0 && !table[place].IsDone;
-            if (holds)
+            var index = table.Find(key, fencingToken);
+            var isClaimed = index >= 0 && !table[index].IsDone;
+            if (isClaimed)
             {
-                table[place].Until = until.UtcTicks;
+                table[index].Until = until.UtcTicks;
             }
 
-            return ValueTask.FromResult(holds);
+            return ValueTask.FromResult(isClaimed);
         }
     }
 
@@ -152,24 +144,25 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fencingToken);
-            if (place >= 0 && !table[place].IsDone)
+            var index = table.Find(key, fencingToken);
+            if (index >= 0 && !table[index].IsDone)
             {
-                table[place].SetDone(completion.KeepUntil.UtcTicks);
+                table[index].SetDone(completion.KeepUntil.UtcTicks);
                 if (completion.Outbox.Count > 0)
                 {
-                    table.SetRest(place, table.RestOf(place)?.Fingerprint ?? 0, completion.Outbox);
+                    // The mark does not expire before MarkDispatchedAsync: its events must be sent first.
+                    table.SetDetails(index, table.DetailsOf(index)?.Fingerprint ?? 0, completion.Outbox);
                 }
                 else
                 {
-                    table.ForgetLater(place);
+                    table.LetExpire(index);
                 }
 
-                Complete(key);
+                SignalSettled(key);
             }
 
-            // The key is done already: the repeat of a call returns the same result as the first call.
-            return ValueTask.FromResult(place >= 0);
+            // True also if the key was done already: a repeated call returns the same result as the first one.
+            return ValueTask.FromResult(index >= 0);
         }
     }
 
@@ -178,11 +171,11 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = table.Find(key);
-            if (place >= 0 && table[place].IsDone && table.RestOf(place) is { Outbox.Count: > 0 } rest)
+            var index = table.Find(key);
+            if (index >= 0 && table[index].IsDone && table.DetailsOf(index) is { Outbox.Count: > 0 } details)
             {
-                table.SetRest(place, rest.Fingerprint, []);
-                table.ForgetLater(place);
+                table.SetDetails(index, details.Fingerprint, []);
+                table.LetExpire(index);
             }
 
             return ValueTask.CompletedTask;
@@ -194,12 +187,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            var place = Find(table, key, fencingToken);
-            if (place >= 0 && !table[place].IsDone)
+            var index = table.Find(key, fencingToken);
+            if (index >= 0 && !table[index].IsDone)
             {
-                table.Remove(place);
+                table.Remove(index);
                 EndShortage(table);
-                Complete(key);
+                SignalSettled(key);
             }
 
             return ValueTask.CompletedTask;
@@ -213,18 +206,17 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
             var removed = 0;
             foreach (var table in tables.Values)
             {
-                while (removed < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks)
+                while (removed < max && table.FirstToExpire >= 0 && table[table.FirstToExpire].Until <= now.UtcTicks)
                 {
-                    table.ForgetOldest();
+                    table.RemoveFirstToExpire();
                     removed++;
                 }
 
-                foreach (var place in table.Claimed()
-                    .Where(place => table[place].Until <= (now - Abandoned).UtcTicks)
-                    .Take(max - removed)
-                    .ToList())
+                var abandonedBefore = (now - AbandonedAfter).UtcTicks;
+                var abandoned = table.Claimed().Where(index => table[index].Until <= abandonedBefore).Take(max - removed).ToList();
+                foreach (var index in abandoned)
                 {
-                    table.Remove(place);
+                    table.Remove(index);
                     removed++;
                 }
 
@@ -253,45 +245,54 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    private static int Find(ProcessedTable table, in ProcessedKey key, long fencingToken)
-    {
-        var place = table.Find(key);
-        return place >= 0 && table[place].FencingToken == fencingToken ? place : -1;
-    }
-
     private ProcessedTable TableOf(string subscription)
     {
         if (!ReferenceEquals(subscription, lastSubscription))
         {
             if (!tables.TryGetValue(subscription, out var table))
             {
-                tables.Add(subscription, table = new ProcessedTable { Limit = FirstLimit });
+                table = new ProcessedTable { CheckFrom = CheckBeforeShortage };
+                tables.Add(subscription, table);
             }
 
-            (lastSubscription, lastTable) = (subscription, table);
+            lastSubscription = subscription;
+            lastTable = table;
         }
 
         return lastTable;
     }
 
-    private long Claim(ProcessedTable table, int place, DateTimeOffset until)
+    private long Claim(ProcessedTable table, int index, DateTimeOffset until)
     {
-        ref var claimed = ref table[place];
-        (claimed.FencingToken, claimed.Until) = (++fencingTokens, until.UtcTicks);
-        return fencingTokens;
+        lastFencingToken++;
+        ref var entry = ref table[index];
+        entry.FencingToken = lastFencingToken;
+        entry.Until = until.UtcTicks;
+        return lastFencingToken;
+    }
+
+    /// <summary>Checks that there is room for one more key, and logs the beginning of a shortage once.</summary>
+    private void CheckRoom(string subscription, ProcessedTable table)
+    {
+        if (table.Count >= table.CheckFrom)
+        {
+            var isShortageLogged = table.CheckFrom == capacity;
+            limit.CheckRoom(subscription, table.Count, ref isShortageLogged);
+            table.CheckFrom = capacity;
+        }
     }
 
     private void EndShortage(ProcessedTable table)
     {
-        if (table.Count < limit.EnoughBelow)
+        if (table.Count < limit.ShortageEndsBelow)
         {
-            table.Limit = FirstLimit;
+            table.CheckFrom = CheckBeforeShortage;
         }
     }
 
-    private void Complete(in ProcessedKey key)
+    private void SignalSettled(in ProcessedKey key)
     {
-        if (waiting.Count > 0 && waiting.Remove(key, out var settled))
+        if (settledSignals.Count > 0 && settledSignals.Remove(key, out var settled))
         {
             settled.SetResult();
         }

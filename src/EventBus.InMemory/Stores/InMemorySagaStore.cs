@@ -8,12 +8,15 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     private readonly Lock gate = new();
     private readonly Dictionary<string, SagaEntry> byId = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, SagaEntry> byNumber = [];
-    private readonly SortedSet<(DateTimeOffset At, long Number)> alerts = [];
-    private readonly SortedSet<(DateTimeOffset At, long Number)> forgettable = [];
-    private readonly Dictionary<string, SortedSet<(DateTimeOffset At, long Number)>> due = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SortedSet<long>> waiting = new(StringComparer.Ordinal);
+
+    // The indexes contain the numbers of the entries: by alert time, by the end of the retention, by saga name and due
+    // time, and by wait key.
+    private readonly SortedSet<(DateTimeOffset Time, long Number)> byAlertTime = [];
+    private readonly SortedSet<(DateTimeOffset Time, long Number)> byKeepUntil = [];
+    private readonly Dictionary<string, SortedSet<(DateTimeOffset Time, long Number)>> byDueTime = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SortedSet<long>> byWaitKey = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Saga, SagaStatus Status), long> counts = [];
-    private long numbers;
+    private long lastNumber;
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
@@ -35,7 +38,8 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
                         + "SagaOptions.Retention, or use a durable store.");
             }
 
-            Add(entry with { Version = 1, Number = ++numbers, Content = entry.Content.ToArray() });
+            lastNumber++;
+            Add(entry with { Version = 1, Number = lastNumber, Content = entry.Content.ToArray() });
             return ValueTask.FromResult(true);
         }
     }
@@ -57,6 +61,7 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
                 return ValueTask.FromResult(false);
             }
 
+            // The id, the name, the number and the start time never change.
             Remove(kept);
             Add(entry with
             {
@@ -79,12 +84,12 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         lock (gate)
         {
             // Reads one saga more than requested, to find the next due time.
-            var first = sagas.Distinct(StringComparer.Ordinal)
-                .SelectMany(saga => due.GetValueOrDefault(saga)?.Take(max + 1) ?? [])
+            var earliest = sagas.Distinct(StringComparer.Ordinal)
+                .SelectMany(saga => byDueTime.GetValueOrDefault(saga)?.Take(max + 1) ?? [])
                 .Order()
                 .Take(max + 1)
                 .ToList();
-            return ValueTask.FromResult(Batch(first, now, max));
+            return ValueTask.FromResult(Batch(earliest, now, max));
         }
     }
 
@@ -92,7 +97,7 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(Batch([.. alerts.Take(max + 1)], now, max));
+            return ValueTask.FromResult(Batch([.. byAlertTime.Take(max + 1)], now, max));
         }
     }
 
@@ -101,7 +106,7 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         lock (gate)
         {
             return ValueTask.FromResult<IReadOnlyList<string>>(
-                waiting.TryGetValue(waitKey, out var numbers) ? [.. numbers.Take(max).Select(number => byNumber[number].Id)] : []);
+                byWaitKey.TryGetValue(waitKey, out var numbers) ? [.. numbers.Take(max).Select(number => byNumber[number].Id)] : []);
         }
     }
 
@@ -130,18 +135,26 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            var old = forgettable.TakeWhile(item => item.At <= now).Take(max).Select(item => byNumber[item.Number]).ToList();
+            var old = byKeepUntil.TakeWhile(item => item.Time <= now).Take(max).Select(item => byNumber[item.Number]).ToList();
             old.ForEach(Remove);
             return ValueTask.FromResult(old.Count);
         }
     }
 
-    private DueBatch<SagaEntry> Batch(List<(DateTimeOffset At, long Number)> first, DateTimeOffset now, int max)
+    /// <summary>
+    /// Creates a batch of the entries that are due, with the time of the first entry that is not in it.
+    /// </summary>
+    /// <param name="earliest">
+    /// The earliest entries of an index; one more than <paramref name="max"/>, if it has more.
+    /// </param>
+    /// <param name="now">The current time.</param>
+    /// <param name="max">The maximum number of entries.</param>
+    private DueBatch<SagaEntry> Batch(List<(DateTimeOffset Time, long Number)> earliest, DateTimeOffset now, int max)
     {
-        var ready = first.TakeWhile(item => item.At <= now).Take(max).ToList();
+        var due = earliest.TakeWhile(item => item.Time <= now).Take(max).ToList();
         return new DueBatch<SagaEntry>(
-            [.. ready.Select(item => byNumber[item.Number])],
-            first.Count > ready.Count ? first[ready.Count].At : null);
+            [.. due.Select(item => byNumber[item.Number])],
+            earliest.Count > due.Count ? earliest[due.Count].Time : null);
     }
 
     private void Add(SagaEntry entry)
@@ -151,22 +164,22 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         counts[(entry.Saga, entry.Status)] = counts.GetValueOrDefault((entry.Saga, entry.Status)) + 1;
         if (entry.DueAt is { } dueAt)
         {
-            Of(due, entry.Saga).Add((dueAt, entry.Number));
+            GetOrAdd(byDueTime, entry.Saga).Add((dueAt, entry.Number));
         }
 
         if (entry.AlertAt is { } alertAt)
         {
-            alerts.Add((alertAt, entry.Number));
+            byAlertTime.Add((alertAt, entry.Number));
         }
 
-        if (entry.KeepUntil is { } until)
+        if (entry.KeepUntil is { } keepUntil)
         {
-            forgettable.Add((until, entry.Number));
+            byKeepUntil.Add((keepUntil, entry.Number));
         }
 
         if (entry.WaitKey is { } key)
         {
-            Of(waiting, key).Add(entry.Number);
+            GetOrAdd(byWaitKey, key).Add(entry.Number);
         }
     }
 
@@ -177,30 +190,35 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
         counts[(entry.Saga, entry.Status)]--;
         if (entry.DueAt is { } dueAt)
         {
-            due[entry.Saga].Remove((dueAt, entry.Number));
+            byDueTime[entry.Saga].Remove((dueAt, entry.Number));
         }
 
         if (entry.AlertAt is { } alertAt)
         {
-            alerts.Remove((alertAt, entry.Number));
+            byAlertTime.Remove((alertAt, entry.Number));
         }
 
-        if (entry.KeepUntil is { } until)
+        if (entry.KeepUntil is { } keepUntil)
         {
-            forgettable.Remove((until, entry.Number));
+            byKeepUntil.Remove((keepUntil, entry.Number));
         }
 
-        if (entry.WaitKey is { } key && waiting[key].Remove(entry.Number) && waiting[key].Count == 0)
+        if (entry.WaitKey is { } key)
         {
-            waiting.Remove(key);
+            byWaitKey[key].Remove(entry.Number);
+            if (byWaitKey[key].Count == 0)
+            {
+                byWaitKey.Remove(key);
+            }
         }
     }
 
-    private static SortedSet<T> Of<T>(Dictionary<string, SortedSet<T>> sets, string key)
+    private static SortedSet<T> GetOrAdd<T>(Dictionary<string, SortedSet<T>> sets, string key)
     {
         if (!sets.TryGetValue(key, out var set))
         {
-            sets.Add(key, set = []);
+            set = [];
+            sets.Add(key, set);
         }
 
         return set;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The stores of one bus that end with the process.</summary>
+/// <summary>Provides the stores of one bus in memory. Their contents are lost when the process ends.</summary>
 internal sealed class InMemoryStores(int capacity, ILogger log) : BusStores
 {
     private readonly InMemoryFailureStore failures = new(capacity, log);

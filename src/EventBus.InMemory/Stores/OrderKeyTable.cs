@@ -2,76 +2,89 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Holds the state of the order guards for each key, and the entries of each key. Not thread-safe.</summary>
+/// <summary>
+/// Holds, for each key of guarded subscriptions, the state that the order guards use, and the entries of the key. Not
+/// thread-safe.
+/// </summary>
 internal sealed class OrderKeyTable(StoreCapacity limit)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
 
+    /// <summary>
+    /// Gets the stamp of a key, which increases with each change of its state, and the highest settled position; 0 and
+    /// null for an unknown key.
+    /// </summary>
     public (long Stamp, long? Position) StateOf(string subscription, string key) =>
         keys.TryGetValue((subscription, key), out var found) ? found.State : default;
 
     public int CountDeferred(FailedEvent failed) =>
-        keys.TryGetValue((failed.Subscription, failed.OrderKey!), out var key) ? key.Deferred : 0;
+        keys.TryGetValue((failed.Subscription, failed.OrderKey!), out var key) ? key.DeferredCount : 0;
 
     public void Add(FailedEntry entry)
     {
-        if (entry.Event.OrderKey is { } name)
+        if (entry.Event.OrderKey is { } orderKey)
         {
-            var key = Open(entry.Event.Subscription, name);
+            var key = GetOrAdd(entry.Event.Subscription, orderKey);
             key.Entries.Add(entry);
             if (IsDeferred(entry))
             {
-                key.Deferred++;
+                key.DeferredCount++;
             }
         }
     }
 
     public void Remove(FailedEntry entry)
     {
-        if (entry.Event.OrderKey is { } name
-            && keys.TryGetValue((entry.Event.Subscription, name), out var key)
+        if (entry.Event.OrderKey is { } orderKey
+            && keys.TryGetValue((entry.Event.Subscription, orderKey), out var key)
             && key.Entries.Remove(entry))
         {
             if (IsDeferred(entry))
             {
-                key.Deferred--;
+                key.DeferredCount--;
             }
 
-            CloseIfEmpty(entry.Event.Subscription, name, key);
+            RemoveIfEmpty(entry.Event.Subscription, orderKey, key);
         }
     }
 
     /// <summary>
-    /// Records a change at a key, and raises its highest position if <paramref name="position"/> is higher.
+    /// Increases the stamp of a key, and raises its position if <paramref name="position"/> is higher.
     /// </summary>
-    public void Raise(string subscription, string name, long? position, DateTimeOffset now)
+    public void Raise(string subscription, string orderKey, long? position, DateTimeOffset now)
     {
-        if (StateOf(subscription, name).Stamp == 0)
+        if (StateOf(subscription, orderKey).Stamp == 0)
         {
-            // A key counts against the capacity from its first state on. Before, it exists only for its entries, which
+            // A key counts against the capacity from its first stamp on. Before, it exists only for its entries, which
             // count against another capacity.
             limit.Reserve(subscription);
         }
 
-        var key = Open(subscription, name);
+        var key = GetOrAdd(subscription, orderKey);
         var (stamp, highest) = key.State;
-        key.State = (stamp + 1, position > highest || highest is null ? position : highest);
-        key.At = now;
+        if (highest is null || position > highest)
+        {
+            highest = position;
+        }
+
+        key.State = (stamp + 1, highest);
+        key.ChangedAt = now;
     }
 
     /// <summary>
-    /// Returns the deferred entries of a key to check again: all without a position, and the one with the lowest
-    /// position.
+    /// Returns the deferred entries of a key that the guard must check again after a change of the key: all without a
+    /// position, and the one with the lowest position. Claimed entries are left out.
     /// </summary>
-    public List<FailedEntry> ToWake(string subscription, string name)
+    public List<FailedEntry> DeferredToCheck(string subscription, string orderKey)
     {
-        var wake = new List<FailedEntry>();
-        if (keys.TryGetValue((subscription, name), out var key) && key.Deferred > 0)
+        var found = new List<FailedEntry>();
+        if (keys.TryGetValue((subscription, orderKey), out var key) && key.DeferredCount > 0)
         {
+            // The entries without a position come first, then the others by position.
             var deferred = key.Entries.Where(entry => IsDeferred(entry) && !entry.IsClaimed);
             foreach (var entry in deferred)
             {
-                wake.Add(entry);
+                found.Add(entry);
                 if (entry.Event.Position is not null)
                 {
                     break;
@@ -79,57 +92,71 @@ internal sealed class OrderKeyTable(StoreCapacity limit)
             }
         }
 
-        return wake;
+        return found;
     }
 
     /// <summary>True if no other entry of the key has a lower position.</summary>
-    public bool IsLowest(FailedEntry entry) =>
-        !keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries.SkipWhile(other => other.Event.Position is null)
-            .Any(first => first.Event.Position < entry.Event.Position);
+    public bool IsLowest(FailedEntry entry)
+    {
+        // The comparison is false for an entry without a position.
+        var entries = keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries;
+        return !entries.Any(other => other.Event.Position < entry.Event.Position);
+    }
 
+    /// <summary>
+    /// Removes the states of keys that were last changed before a time. Keys with deferred entries keep theirs.
+    /// </summary>
     public void Sweep(DateTimeOffset before, int max)
     {
-        foreach (var ((subscription, name), key) in keys.Where(
-            pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
+        var old = keys
+            .Where(pair => pair.Value.State.Stamp != 0 && pair.Value.DeferredCount == 0 && pair.Value.ChangedAt < before)
+            .Take(max)
+            .ToList();
+        foreach (var ((subscription, orderKey), key) in old)
         {
             key.State = default;
             limit.Release(subscription);
-            CloseIfEmpty(subscription, name, key);
+            RemoveIfEmpty(subscription, orderKey, key);
         }
     }
 
     private static bool IsDeferred(FailedEntry entry) => entry.Event.Status == FailedEventStatus.Deferred;
 
-    private OrderKey Open(string subscription, string name)
+    private OrderKey GetOrAdd(string subscription, string orderKey)
     {
-        if (!keys.TryGetValue((subscription, name), out var key))
+        if (!keys.TryGetValue((subscription, orderKey), out var key))
         {
-            keys.Add((subscription, name), key = new OrderKey());
+            key = new OrderKey();
+            keys.Add((subscription, orderKey), key);
         }
 
         return key;
     }
 
-    private void CloseIfEmpty(string subscription, string name, OrderKey key)
+    private void RemoveIfEmpty(string subscription, string orderKey, OrderKey key)
     {
         if (key.Entries.Count == 0 && key.State.Stamp == 0)
         {
-            keys.Remove((subscription, name));
+            keys.Remove((subscription, orderKey));
         }
     }
 
     private sealed class OrderKey
     {
+        // False sorts before true: entries without a position come first.
         private static readonly Comparer<FailedEntry> ByPosition = Comparer<FailedEntry>.Create(
             (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo(
                 (b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
 
+        /// <summary>The state, as <see cref="StateOf"/> returns it.</summary>
         public (long Stamp, long? Position) State { get; set; }
 
-        public DateTimeOffset At { get; set; }
+        /// <summary>The time of the last change of the state.</summary>
+        public DateTimeOffset ChangedAt { get; set; }
 
         public SortedSet<FailedEntry> Entries { get; } = new(ByPosition);
 
-        public int Deferred { get; set; }
+        /// <summary>The number of deferred entries, including claimed ones.</summary>
+        public int DeferredCount { get; set; }
     }
 }

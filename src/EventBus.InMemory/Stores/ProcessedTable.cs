@@ -6,83 +6,94 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Holds the keys that one subscription has handled or is handling, in a hash table that grows in fixed-size pieces. An
-/// event costs little more memory than its place. Not thread-safe.
+/// Holds the keys that one subscription has handled or is handling, in a hash table that grows in segments of a fixed
+/// size. A key costs little more memory than its entry. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// The table uses chaining, like <see cref="Dictionary{TKey, TValue}"/>. A dictionary copies itself each time it grows,
-/// and an entry with a tree node for its expiry takes five times as much memory. A place contains no references, so the
-/// garbage collector does not scan the pieces. A full piece is on the large object heap and is not moved.
+/// The table uses chaining, like <see cref="Dictionary{TKey, TValue}"/>: a bucket is a linked list of entries. Entries
+/// are addressed by their index. A dictionary copies itself each time it grows, and with a sorted set for the expiry it
+/// takes five times as much memory. The garbage collector does not scan the segments, because an entry contains no
+/// references; and it does not move a segment of the full size, which is on the large object heap. The expiry is in a
+/// file of its own.
 /// </remarks>
-internal sealed class ProcessedTable
+internal sealed partial class ProcessedTable
 {
-    /// <summary>The value that stands for no place.</summary>
+    /// <summary>The index that stands for no entry.</summary>
     public const int None = -1;
 
-    /// <summary>The value of <see cref="ProcessedPlace.NextDone"/> for an event that is not done.</summary>
+    /// <summary>The value of <see cref="ProcessedEntry.NextToExpire"/> for an event that is not done.</summary>
     public const int NotDone = -2;
 
-    private const int PieceBits = 12;
-    private const int PieceSize = 1 << PieceBits;
+    private const int SegmentBits = 12;
+    private const int SegmentSize = 1 << SegmentBits;
 
-    // The initial size of the first piece. It grows up to the full size, because most subscriptions handle few events.
+    // The initial size of the first segment. It grows up to the full size, because most subscriptions handle few
+    // events.
     private const int FirstSize = 64;
 
-    // From this length on, a chain is taken for an attack: it does not occur by chance.
+    // A longer chain does not occur by chance, so it is taken for an attack.
     private const int LongestChain = 100;
 
-    private readonly List<ProcessedPlace[]> pieces = [];
+    private readonly List<ProcessedEntry[]> segments = [];
 
-    // The additional data, by place.
-    private readonly Dictionary<int, ProcessedRest> rests = [];
+    // The details of the entries that have any, by the index of the entry.
+    private readonly Dictionary<int, ProcessedDetails> detailsByIndex = [];
+
+    // The index of the first entry of each bucket.
     private int[] buckets = NewBuckets(64);
-    private int used;
-    private int free = None;
 
-    // The places that may expire, as a linked list ordered by expiry: a subscription has one retention, so most places
-    // are appended. A place that expires earlier than its predecessor (concurrent handlers, a late dispatch, a clock
-    // that was set back) goes into the priority queue.
-    private readonly PriorityQueue<int, long> early = new();
-    private int oldest = None;
-    private int newest = None;
+    // The number of entries that were ever used, and the first of the linked list of those that are unused again.
+    private int usedCount;
+    private int firstFree = None;
 
     // The key that was added last, which is usually the next one to be looked up.
-    private int latest = None;
-    private bool isSpread;
+    private int lastAdded = None;
+
+    // True once an attack was found: the buckets of UUIDs are then chosen by a hash with a random seed.
+    private bool usesSeededHash;
 
     public int Count { get; private set; }
 
     /// <summary>
-    /// The number of keys from which an addition takes the slow path: first to log the shortage, then to refuse the key
-    /// for lack of room.
+    /// The number of keys from which an addition needs a check: first to log the shortage of room, and after that to
+    /// refuse the key when there is no room. Set by the store.
     /// </summary>
-    public int Limit { get; set; }
+    public int CheckFrom { get; set; }
 
-    /// <summary>The length of the longest chain.</summary>
+    /// <summary>The number of entries in the fullest bucket.</summary>
     public int MostInBucket => buckets.Max(ChainLength);
 
-    /// <summary>The place that expires first; <see cref="None"/> if there is none.</summary>
-    public int Oldest => IsEarlyFirst ? early.Peek() : oldest;
+    public ref ProcessedEntry this[int index] => ref segments[index >> SegmentBits][index & (SegmentSize - 1)];
 
-    private bool IsEarlyFirst => early.TryPeek(out _, out var until) && (oldest == None || until < this[oldest].Until);
+    /// <summary>Finds the index of a key; negative for none.</summary>
+    public int Find(in ProcessedKey key)
+    {
+        if (lastAdded != None && key.Uuid != Guid.Empty && this[lastAdded].Uuid == key.Uuid)
+        {
+            return lastAdded;
+        }
 
-    public ref ProcessedPlace this[int place] => ref pieces[place >> PieceBits][place & (PieceSize - 1)];
+        return FindIn(buckets[BucketOf(key)], key, out _);
+    }
 
-    /// <summary>Finds the place of a key; negative for none.</summary>
-    public int Find(in ProcessedKey key) =>
-        latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key, out _);
+    /// <summary>Finds the index of a key that has this fencing token; negative for none.</summary>
+    public int Find(in ProcessedKey key, long fencingToken)
+    {
+        var index = Find(key);
+        return index >= 0 && this[index].FencingToken == fencingToken ? index : None;
+    }
 
     /// <summary>
-    /// Adds a key unless it exists. Set the <see cref="ProcessedPlace.FencingToken"/> of its place before the next
-    /// addition: a place without one counts as unused.
+    /// Adds a key unless it exists. Set the <see cref="ProcessedEntry.FencingToken"/> of its entry before the next
+    /// addition: an entry without one counts as unused.
     /// </summary>
     /// <param name="key">The key.</param>
-    /// <param name="place">Its place.</param>
+    /// <param name="index">The index of its entry, whether it was added or existed.</param>
     /// <returns>True if it was added.</returns>
-    public bool TryAdd(in ProcessedKey key, out int place)
+    public bool TryAdd(in ProcessedKey key, out int index)
     {
-        place = FindIn(buckets[BucketOf(key)], key, out var steps);
-        if (place != None)
+        index = FindIn(buckets[BucketOf(key)], key, out var steps);
+        if (index != None)
         {
             return false;
         }
@@ -91,126 +102,99 @@ internal sealed class ProcessedTable
         {
             Rehash(buckets.Length * 2);
         }
-        else if (steps > LongestChain && !isSpread)
+        else if (steps > LongestChain && !usesSeededHash)
         {
-            isSpread = true;
+            usesSeededHash = true;
             Rehash(buckets.Length);
         }
 
         ref var bucket = ref buckets[BucketOf(key)];
-        place = TakePlace();
-        this[place] = new ProcessedPlace { Uuid = key.Uuid, Next = bucket, NextDone = NotDone };
+        index = TakeFree();
+        this[index] = new ProcessedEntry { Uuid = key.Uuid, Next = bucket, NextToExpire = NotDone };
         if (key.Uuid == Guid.Empty)
         {
-            rests[place] = new ProcessedRest(key.Key, 0, []);
+            detailsByIndex[index] = new ProcessedDetails(key.Key, 0, []);
         }
 
-        (bucket, latest) = (place, place);
+        bucket = index;
+        lastAdded = index;
         Count++;
         return true;
     }
 
-    /// <summary>Removes a key that is not in the list or the queue of expiring places.</summary>
-    public void Remove(int place)
+    /// <summary>Removes a key that is not in the list or the queue of the entries that may expire.</summary>
+    public void Remove(int index)
     {
-        ref var gone = ref this[place];
-        ref var link = ref buckets[BucketOf(place)];
-        while (link != place)
+        ref var removed = ref this[index];
+
+        // The reference to the entry in the chain of its bucket is set to the next entry of the chain.
+        ref var link = ref buckets[BucketOf(index)];
+        while (link != index)
         {
             link = ref this[link].Next;
         }
 
-        link = gone.Next;
-        rests.Remove(place);
-        gone = new ProcessedPlace { Next = free };
-        (free, latest) = (place, None);
+        link = removed.Next;
+        detailsByIndex.Remove(index);
+        removed = new ProcessedEntry { Next = firstFree };
+        firstFree = index;
+        lastAdded = None;
         Count--;
     }
 
-    /// <summary>Gets the additional data of a key.</summary>
-    public ProcessedRest? RestOf(int place) => rests.GetValueOrDefault(place);
+    /// <summary>Gets the details of a key; null if it has none.</summary>
+    public ProcessedDetails? DetailsOf(int index) => detailsByIndex.GetValueOrDefault(index);
 
-    /// <summary>Sets the additional data of a key.</summary>
-    public void SetRest(int place, long fingerprint, IReadOnlyList<Envelope> outbox)
+    /// <summary>Sets the details of a key.</summary>
+    public void SetDetails(int index, long fingerprint, IReadOnlyList<Envelope> outbox)
     {
-        var text = RestOf(place)?.Text;
+        var text = DetailsOf(index)?.Text;
         if (text is null && fingerprint == 0 && outbox.Count == 0)
         {
-            rests.Remove(place);
+            detailsByIndex.Remove(index);
         }
         else
         {
-            rests[place] = new ProcessedRest(text, fingerprint, outbox);
+            detailsByIndex[index] = new ProcessedDetails(text, fingerprint, outbox);
         }
     }
 
-    /// <summary>Adds a place that is done to the list or the queue of expiring places.</summary>
-    public void ForgetLater(int place)
-    {
-        var until = this[place].Until;
-        if (newest == None)
-        {
-            oldest = place;
-        }
-        else if (until < this[newest].Until)
-        {
-            early.Enqueue(place, until);
-            return;
-        }
-        else
-        {
-            this[newest].NextDone = place;
-        }
-
-        newest = place;
-    }
-
-    /// <summary>Removes the place that expires first.</summary>
-    public void ForgetOldest()
-    {
-        if (IsEarlyFirst)
-        {
-            Remove(early.Dequeue());
-            return;
-        }
-
-        var place = oldest;
-        (oldest, newest) = place == newest ? (None, None) : (this[place].NextDone, newest);
-        Remove(place);
-    }
-
-    /// <summary>Returns the places that are claimed and not done.</summary>
+    /// <summary>Returns the indexes of the entries that are claimed and not done.</summary>
     public IEnumerable<int> Claimed()
     {
-        for (var place = 0; place < used; place++)
+        for (var index = 0; index < usedCount; index++)
         {
-            if (this[place] is { FencingToken: > 0, IsDone: false })
+            if (this[index] is { FencingToken: > 0, IsDone: false })
             {
-                yield return place;
+                yield return index;
             }
         }
     }
 
-    private int FindIn(int bucket, in ProcessedKey key, out int steps)
+    /// <summary>Finds the index of a key in a bucket; <see cref="None"/> for none.</summary>
+    /// <param name="first">The index of the first entry of the bucket.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="steps">The number of entries that were compared.</param>
+    private int FindIn(int first, in ProcessedKey key, out int steps)
     {
         steps = 0;
-        for (var place = bucket; place != None; place = this[place].Next)
+        for (var index = first; index != None; index = this[index].Next)
         {
             steps++;
-            if (this[place].Uuid == key.Uuid
-                && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
+            if (this[index].Uuid == key.Uuid
+                && (key.Uuid != Guid.Empty || string.Equals(detailsByIndex[index].Text, key.Key, StringComparison.Ordinal)))
             {
-                return place;
+                return index;
             }
         }
 
         return None;
     }
 
-    private int ChainLength(int bucket)
+    private int ChainLength(int first)
     {
         var length = 0;
-        for (var place = bucket; place != None; place = this[place].Next)
+        for (var index = first; index != None; index = this[index].Next)
         {
             length++;
         }
@@ -218,55 +202,59 @@ internal sealed class ProcessedTable
         return length;
     }
 
-    private int TakePlace()
+    /// <summary>
+    /// Returns the index of an unused entry. Adds a segment, or enlarges the first one, if there is none.
+    /// </summary>
+    private int TakeFree()
     {
-        if (free is not None and var place)
+        if (firstFree != None)
         {
-            free = this[place].Next;
-            return place;
+            var freed = firstFree;
+            firstFree = this[freed].Next;
+            return freed;
         }
 
-        if (used >> PieceBits == pieces.Count)
+        if (usedCount >> SegmentBits == segments.Count)
         {
-            pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(used == 0 ? FirstSize : PieceSize));
+            segments.Add(GC.AllocateUninitializedArray<ProcessedEntry>(usedCount == 0 ? FirstSize : SegmentSize));
         }
-        else if (used == pieces[0].Length && used < PieceSize)
+        else if (usedCount == segments[0].Length && usedCount < SegmentSize)
         {
-            var first = pieces[0];
+            var first = segments[0];
             Array.Resize(ref first, first.Length * 2);
-            pieces[0] = first;
+            segments[0] = first;
         }
 
-        var added = used;
-        used++;
+        var added = usedCount;
+        usedCount++;
         return added;
     }
 
     private static int[] NewBuckets(int count)
     {
-        var made = new int[count];
-        Array.Fill(made, None);
-        return made;
+        var created = new int[count];
+        Array.Fill(created, None);
+        return created;
     }
 
     private int BucketOf(in ProcessedKey key) => key.Uuid == Guid.Empty ? BucketOf(key.Key) : BucketOf(key.Uuid);
 
-    private int BucketOf(int place)
+    private int BucketOf(int index)
     {
-        var uuid = this[place].Uuid;
-        return uuid == Guid.Empty ? BucketOf(rests[place].Text!) : BucketOf(uuid);
+        var uuid = this[index].Uuid;
+        return uuid == Guid.Empty ? BucketOf(detailsByIndex[index].Text!) : BucketOf(uuid);
     }
 
     private int BucketOf(string text) => StringComparer.Ordinal.GetHashCode(text) & (buckets.Length - 1);
 
     /// <summary>
-    /// Computes the bucket of a UUID. Consecutive ids get adjacent buckets, which are likely to be in the cache. The
-    /// bus increments the last bytes of its ids; for ids of other sources, all bytes contribute. Any publisher can
-    /// craft ids that collide in one bucket. Such ids are soon spread by a hash with a random seed per process.
+    /// Computes the bucket of a UUID. Consecutive ids of the bus, which increments their last bytes, get adjacent
+    /// buckets, which are likely to be in the processor's cache. For ids of other sources, all bytes contribute. A
+    /// publisher could craft ids that all get the same bucket, so after a long chain a hash with a random seed is used.
     /// </summary>
     private int BucketOf(Guid uuid)
     {
-        if (isSpread)
+        if (usesSeededHash)
         {
             // Does not use Guid.GetHashCode, whose result is the same in every process, so that a publisher could
             // predict it.
@@ -283,14 +271,14 @@ internal sealed class ProcessedTable
     private void Rehash(int length)
     {
         buckets = NewBuckets(length);
-        for (var place = 0; place < used; place++)
+        for (var index = 0; index < usedCount; index++)
         {
-            ref var there = ref this[place];
-            if (there.FencingToken > 0)
+            ref var entry = ref this[index];
+            if (entry.FencingToken > 0)
             {
-                ref var bucket = ref buckets[BucketOf(place)];
-                there.Next = bucket;
-                bucket = place;
+                ref var bucket = ref buckets[BucketOf(index)];
+                entry.Next = bucket;
+                bucket = index;
             }
         }
     }

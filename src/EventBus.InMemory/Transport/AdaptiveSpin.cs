@@ -1,14 +1,14 @@
 namespace EventBus;
 
 /// <summary>
-/// Spins for a few microseconds before a wait. Meanwhile the other side uses the shared memory without contention, and
-/// a batch becomes ready instead of a single event.
+/// Spins for a few microseconds before a wait. Meanwhile the other side of a queue uses the shared memory without
+/// contention, and a batch of events becomes ready instead of a single one.
 /// </summary>
 /// <remarks>
-/// A wait costs putting a thread to sleep and waking it. A producer and a consumer of equal speed would pay this for
-/// every event. When a spin did not pay, it is skipped the next time, and the number of skips doubles with each further
-/// failure. A queue that is rarely used or always full therefore spins almost never. Several threads may share an
-/// instance: a race only changes when the next spin takes place.
+/// A wait costs putting a thread to sleep and waking it. Without a spin, a producer and a consumer of equal speed would
+/// wait at every event. After a spin that made too few events available, the next one is skipped, and the number of
+/// skips doubles with each further such spin. A queue that is rarely used or always full therefore spins almost never.
+/// Several threads may share an instance: a race only changes when the next spin takes place.
 /// </remarks>
 internal struct AdaptiveSpin
 {
@@ -16,7 +16,7 @@ internal struct AdaptiveSpin
     private const int Spins = 200;
     private const int MaxSkips = 4_096;
 
-    // A spin that makes at least this number of events available counts as successful.
+    // A spin is successful if at least this number of events is available after it.
     private const int MinEvents = 8;
 
     // On a single processor the other side makes no progress during a spin.

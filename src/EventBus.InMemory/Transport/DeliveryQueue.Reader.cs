@@ -7,14 +7,45 @@ namespace EventBus;
 /// <content>The readers' side: delivers events, settles deliveries, and wakes the waiting reader.</content>
 internal sealed partial class DeliveryQueue
 {
-    // The state of the waiting reader: one reusable source instead of a task per wait. Waking the reader allocates
-    // nothing either, because the queue itself is the work item.
+    // The wait of the reader: one reusable source instead of a task for each wait. Waking the reader allocates nothing
+    // either, because the queue itself is the work item of the thread pool.
     private ManualResetValueTaskSourceCore<bool> blockedReader;
     private bool isReaderBlocked;
+
+    // True if the waiting reader has a synchronization context, in which its wait is completed.
     private bool readerHasContext;
     private CancellationTokenRegistration readerCancellation;
 
-    /// <summary>True if an event can be read. Call it under the lock.</summary>
+    public override bool CanCount => true;
+
+    public override int Count
+    {
+        get
+        {
+            // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
+            // make the difference negative.
+            var delivered = consumer.Delivered;
+            return (int)(Volatile.Read(ref counts.Accepted) - delivered) + released.Count;
+        }
+    }
+
+    /// <summary>The numbers of events that the queue has accepted and that were acknowledged.</summary>
+    public (long Accepted, long Settled) Work
+    {
+        get
+        {
+            // The settled count is read first: an event that is accepted and settled between the two reads must not
+            // count as settled but not accepted.
+            var settled = consumer.Settled;
+            lock (gate)
+            {
+                AssertInvariants();
+                return (counts.Accepted, settled);
+            }
+        }
+    }
+
+    /// <summary>True if an event can be read. Call it under the publishers' lock.</summary>
     private bool HasDeliveries => !stopped && (counts.Accepted > consumer.Delivered || (!closed && released.Count > 0));
 
     public override bool TryRead([MaybeNullWhen(false)] out Delivery item)
@@ -27,8 +58,8 @@ internal sealed partial class DeliveryQueue
             }
         }
 
-        // Checked after the lock is released, which is a full memory fence: a publisher that begins to wait now sees
-        // that the event was delivered.
+        // Checked after the lock was released, which is a full memory fence: a publisher that begins to wait after this
+        // check sees that the event was delivered.
         if (consumer.HasBlockedWriters)
         {
             AdmitWriters();
@@ -96,7 +127,7 @@ internal sealed partial class DeliveryQueue
         return ValueTask.CompletedTask;
     }
 
-    void IThreadPoolWorkItem.Execute() => Complete();
+    void IThreadPoolWorkItem.Execute() => CompleteWait();
 
     bool IValueTaskSource<bool>.GetResult(short token)
     {
@@ -142,7 +173,7 @@ internal sealed partial class DeliveryQueue
     {
         if (readerHasContext)
         {
-            Complete();
+            CompleteWait();
         }
         else
         {
@@ -150,8 +181,10 @@ internal sealed partial class DeliveryQueue
         }
     }
 
-    private void Complete()
+    private void CompleteWait()
     {
+        // An open queue wakes the reader only for an event. The result may be wrong if another reader was faster, so
+        // the reader waits again. A closed queue must return whether there is an event, because false ends the reading.
         var hasDeliveries = true;
         if (closed)
         {
@@ -166,8 +199,8 @@ internal sealed partial class DeliveryQueue
     }
 
     /// <summary>
-    /// Ends the reader's wait. Call it under the lock. If it returns true, the caller completes the wait outside the
-    /// lock.
+    /// Ends the reader's wait. Call it under the publishers' lock. If it returns true, the caller completes the wait
+    /// outside the lock.
     /// </summary>
     private bool TryUnblockReader()
     {
@@ -190,25 +223,28 @@ internal sealed partial class DeliveryQueue
                     return false;
                 }
 
-                if (!closed && released.TryDequeue(out var again, out var position))
+                if (!closed && released.TryDequeue(out var redelivered, out var token))
                 {
+                    // How often the event was released is not counted: one earlier delivery shows that it was.
                     consumer.MustCheckReleased = released.Count > 0;
-                    item = new Delivery(again, this, position, earlierDeliveries: 1);
+                    item = new Delivery(redelivered, this, token, earlierDeliveries: 1);
                     return true;
                 }
             }
         }
 
-        if (consumer.Counts.Next == consumer.Counts.Filled && !TryFetch())
+        ref var counters = ref consumer.Counts;
+        if (counters.NextInBatch == counters.BatchCount && !TryFetch())
         {
             return false;
         }
 
-        ref var state = ref consumer.Counts;
-        var envelope = consumer.Batch[state.Next]!;
-        consumer.Batch[state.Next++] = null;
-        Volatile.Write(ref state.Delivered, state.Delivered + 1);
-        item = new Delivery(envelope, this, state.NextToken++);
+        var envelope = consumer.Batch[counters.NextInBatch]!;
+        consumer.Batch[counters.NextInBatch] = null;
+        counters.NextInBatch++;
+        Volatile.Write(ref counters.Delivered, counters.Delivered + 1);
+        item = new Delivery(envelope, this, counters.NextToken);
+        counters.NextToken++;
         return true;
     }
 
@@ -231,13 +267,14 @@ internal sealed partial class DeliveryQueue
             var count = (int)Math.Min(counts.Accepted - counts.Fetched, consumer.Batch.Length);
             for (var i = 0; i < count; i++)
             {
-                ref var place = ref buffer[(counts.Fetched + i) & (buffer.Length - 1)];
-                consumer.Batch[i] = place;
-                place = null!;
+                ref var source = ref buffer[(counts.Fetched + i) & (buffer.Length - 1)];
+                consumer.Batch[i] = source;
+                source = null!;
             }
 
             counts.Fetched += count;
-            (consumer.Counts.Next, consumer.Counts.Filled) = (0, count);
+            consumer.Counts.NextInBatch = 0;
+            consumer.Counts.BatchCount = count;
             return count > 0;
         }
     }

@@ -12,10 +12,13 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// It implements <see cref="ChannelReader{T}"/> because the framework's bounded channel has neither a reserve nor a way
-/// to return events to its head. Publishers share one short lock, and readers share another. Readers fetch events in
-/// batches, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. Only one reader may
-/// wait at a time; several may read. The readers' side is in a file of its own.
+/// to return events to its head. Publishers share one short lock (the publishers' lock, <c>gate</c>), and readers share
+/// another (the readers' lock). Readers fetch events in batches, so that the two sides seldom touch the same memory.
+/// Nothing is awaited under a lock. Only one reader may wait at a time; several may read. The readers' side is in a
+/// file of its own.
 /// </remarks>
+/// <param name="capacity">The number of events in the queue up to which any publisher can enqueue another one.</param>
+/// <param name="reserve">The number of further events that handlers can enqueue.</param>
 internal sealed partial class DeliveryQueue(int capacity, int reserve)
     : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
@@ -27,49 +30,22 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     // Released events are delivered before all others, in their original order.
     private readonly PriorityQueue<Envelope, long> released = new();
 
-    // Created after the other fields, so that it is not next to the lock of the publishers in memory.
+    // Created after the other fields, so that it is not next to the publishers' lock in memory.
     private readonly QueueConsumerState consumer = new();
 
     // The ring buffer. It grows on demand, at most up to the first power of two that holds capacity and reserve.
     private Envelope[] buffer = new Envelope[64];
 
     private Counts counts;
+
+    // A closed queue rejects new events. A stopped one also delivers nothing more.
     private volatile bool closed;
     private bool stopped;
-
     private AdaptiveSpin writerSpin;
 
-    public override bool CanCount => true;
-
-    public override int Count
-    {
-        get
-        {
-            // The smaller number is read first: an event that is enqueued and delivered between the two reads must not
-            // make the difference negative.
-            var delivered = consumer.Delivered;
-            return (int)(Volatile.Read(ref counts.Accepted) - delivered) + released.Count;
-        }
-    }
-
-    public (long Accepted, long Settled) Work
-    {
-        get
-        {
-            // The settled count is read first: an event that is accepted and settled between the two reads must not
-            // count as settled but not accepted.
-            var settled = consumer.Settled;
-            lock (gate)
-            {
-                AssertInvariants();
-                return (counts.Accepted, settled);
-            }
-        }
-    }
-
     /// <summary>
-    /// Enqueues an event if there is room. Does not block: if the queue is full, it may spin for a few microseconds and
-    /// try once more.
+    /// Enqueues an event if there is room. Does not wait for room: if the queue is full, it may spin for a few
+    /// microseconds and try once more.
     /// </summary>
     /// <param name="envelope">The event. An event published by a handler may use the reserve.</param>
     public EnqueueResult TryEnqueue(Envelope envelope)
@@ -85,7 +61,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>Adds a publisher to those that wait for room. Events are enqueued in the order of the calls.</summary>
-    /// <param name="envelope">The event.</param>
+    /// <param name="envelope">The publisher's event.</param>
     public QueueWaiter Wait(Envelope envelope)
     {
         var waiter = new QueueWaiter(this, envelope);
@@ -115,7 +91,10 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         return waiter;
     }
 
-    /// <summary>Removes a waiting publisher; false if its event was already enqueued.</summary>
+    /// <summary>
+    /// Removes a waiting publisher; false if it no longer waits, because its event was enqueued or the queue was
+    /// closed.
+    /// </summary>
     public bool Withdraw(QueueWaiter waiter)
     {
         lock (gate)
@@ -141,10 +120,12 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     /// <summary>Rejects new events, and delivers nothing more. The queued events still count as unsettled.</summary>
     public void Stop() => Close(deliverRest: false);
 
+    /// <summary>Rejects new events.</summary>
+    /// <param name="deliverRest">True to deliver the queued events before the queue completes.</param>
     private void Close(bool deliverRest)
     {
         bool wake;
-        QueueWaiter[] refused;
+        QueueWaiter[] waiters;
         lock (gate)
         {
             AssertInvariants();
@@ -152,12 +133,12 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
             stopped |= !deliverRest;
             consumer.MustCheckReleased |= stopped;
             wake = TryUnblockReader();
-            refused = [.. blockedWriters];
+            waiters = [.. blockedWriters];
             blockedWriters.Clear();
             consumer.HasBlockedWriters = false;
         }
 
-        foreach (var waiter in refused)
+        foreach (var waiter in waiters)
         {
             waiter.Completion.TrySetResult(false);
         }
@@ -179,7 +160,9 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
                 return EnqueueResult.Stopped;
             }
 
-            if (!HasRoom(envelope.FromHandler ? capacity + reserve : capacity) || (blockedWriters.Count > 0 && !envelope.FromHandler))
+            // A publisher outside of handlers does not overtake the publishers that wait.
+            var limit = envelope.FromHandler ? capacity + reserve : capacity;
+            if (!HasRoom(limit) || (blockedWriters.Count > 0 && !envelope.FromHandler))
             {
                 return EnqueueResult.Full;
             }
@@ -195,7 +178,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         return EnqueueResult.Done;
     }
 
-    /// <summary>True if there is room. Call it under the lock.</summary>
+    /// <summary>True if there is room. Call it under the publishers' lock.</summary>
     private bool HasRoom(int limit)
     {
         if (counts.Accepted - counts.DeliveredSeen + released.Count < limit)
@@ -207,6 +190,10 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         return counts.Accepted - counts.DeliveredSeen + released.Count < limit;
     }
 
+    /// <summary>
+    /// Puts an event into the ring buffer. Call it under the publishers' lock. If it returns true, the caller wakes the
+    /// reader outside the lock.
+    /// </summary>
     private bool Append(Envelope envelope)
     {
         if (counts.Accepted - counts.Fetched == buffer.Length)
@@ -219,6 +206,7 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         return TryUnblockReader();
     }
 
+    /// <summary>Enqueues the events of waiting publishers, because there may be room now.</summary>
     private void AdmitWriters()
     {
         bool wake;
@@ -234,6 +222,10 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
         }
     }
 
+    /// <summary>
+    /// Enqueues the events of waiting publishers as long as there is room. Call it under the publishers' lock. If it
+    /// returns true, the caller wakes the reader outside the lock.
+    /// </summary>
     private bool UnblockWriters()
     {
         var wake = false;
@@ -273,24 +265,24 @@ internal sealed partial class DeliveryQueue(int capacity, int reserve)
     }
 
     /// <summary>
-    /// The counters that change with every event. They have their own cache lines: readers use the neighbouring fields
-    /// but not these.
+    /// The counters that publishers change with every event. They have their own cache lines, because readers use the
+    /// neighbouring fields.
     /// </summary>
-    [StructLayout(LayoutKind.Explicit, Size = 2 * QueueConsumerState.Apart + 64)]
+    [StructLayout(LayoutKind.Explicit, Size = 2 * QueueConsumerState.CacheLineDistance + 64)]
     private struct Counts
     {
         /// <summary>The number of events that were put into the ring buffer.</summary>
-        [FieldOffset(QueueConsumerState.Apart)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance)]
         public long Accepted;
 
         /// <summary>The number of accepted events that the readers have fetched.</summary>
-        [FieldOffset(QueueConsumerState.Apart + 8)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance + 8)]
         public long Fetched;
 
         /// <summary>
-        /// The number of delivered events at the last check. It is read again only when the queue seems full.
+        /// The number of delivered events when it was last read. It is read again only when the queue seems full.
         /// </summary>
-        [FieldOffset(QueueConsumerState.Apart + 16)]
+        [FieldOffset(QueueConsumerState.CacheLineDistance + 16)]
         public long DeliveredSeen;
     }
 }

@@ -3,13 +3,18 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Publishes one event to several queues of which at least one was full. Records which queues accepted it, for the
-/// outcome.
+/// Publishes one event to the queues of its subscriptions after one of them did not accept it at once. Records which
+/// queues have accepted the event, for the outcome.
 /// </summary>
 internal sealed class Fanout
 {
-    private readonly List<string> reached = [];
-    private readonly List<string> refused = [];
+    private const string Advice =
+        "If a queue is full, its handlers are slower than its publishers: speed them up, or raise InMemoryOptions.Capacity.";
+
+    // The names of the subscriptions that have accepted the event, and of those that have not, with the reason.
+    private readonly List<string> accepted = [];
+    private readonly List<string> notAccepted = [];
+
     private readonly List<(string Name, QueueWaiter Waiter)> waiters = [];
 
     /// <summary>
@@ -17,17 +22,18 @@ internal sealed class Fanout
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="route">Its subscriptions.</param>
-    /// <param name="from">The index of the first subscription that has not received it yet.</param>
+    /// <param name="firstPending">The index of the first subscription that has not accepted it yet.</param>
     /// <param name="whenFull">The behavior of a publish outside of handlers.</param>
-    public Fanout(Envelope envelope, InMemoryReceiver[] route, int from, QueueFullMode whenFull)
+    public Fanout(Envelope envelope, InMemoryReceiver[] route, int firstPending, QueueFullMode whenFull)
     {
         for (var i = 0; i < route.Length; i++)
         {
-            var (name, queue) = (route[i].Subscription.Name, route[i].Queue);
-            var result = i < from ? EnqueueResult.Done : queue.TryEnqueue(envelope);
+            var name = route[i].Subscription.Name;
+            var queue = route[i].Queue;
+            var result = i < firstPending ? EnqueueResult.Done : queue.TryEnqueue(envelope);
             if (result == EnqueueResult.Done)
             {
-                reached.Add(name);
+                accepted.Add(name);
             }
             else if (result == EnqueueResult.Full && whenFull == QueueFullMode.Wait && !envelope.FromHandler)
             {
@@ -35,33 +41,39 @@ internal sealed class Fanout
             }
             else
             {
-                refused.Add($"{name} ({ReasonOf(result, envelope)})");
+                notAccepted.Add($"{name} ({ReasonOf(result, envelope)})");
             }
         }
     }
 
+    /// <summary>Waits for room in the full queues until the deadline, and returns the outcome.</summary>
     public async ValueTask<PublishOutcome> CompleteAsync(CancellationToken deadline)
     {
         foreach (var (name, waiter) in waiters)
         {
-            (await waiter.EnqueuedAsync(deadline) ? reached : refused).Add(name);
+            if (await waiter.EnqueuedAsync(deadline))
+            {
+                accepted.Add(name);
+            }
+            else
+            {
+                notAccepted.Add($"{name} (full)");
+            }
         }
 
-        if (refused.Count == 0)
+        if (notAccepted.Count == 0)
         {
-            return reached.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
+            return accepted.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
         }
 
-        if (reached.Count == 0)
+        if (accepted.Count == 0)
         {
             return PublishOutcome.Failed(new TimeoutException(
-                $"no room in {string.Join(", ", refused)}. Its handlers are slower than its publishers: speed them up, or raise "
-                    + "InMemoryOptions.Capacity."));
+                $"the queues of these subscriptions did not accept it: {string.Join(", ", notAccepted)}. {Advice}"));
         }
 
         return PublishOutcome.InDoubt(new TimeoutException(
-            $"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: "
-                + "speed them up, or raise InMemoryOptions.Capacity."));
+            $"the queues of {string.Join(", ", accepted)} have accepted it, but not those of {string.Join(", ", notAccepted)}. {Advice}"));
     }
 
     private static string ReasonOf(EnqueueResult result, Envelope envelope)

@@ -8,12 +8,15 @@ namespace EventBus;
 /// </summary>
 internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 {
-    private const int RouteSlots = 16;
+    private const int RouteCacheSize = 16;
 
     private readonly Lock gate = new();
     private volatile Dictionary<string, InMemoryReceiver> receivers = [];
     private volatile Dictionary<string, Route> routes = new(StringComparer.Ordinal);
-    private volatile Route?[] firstRoutes = new Route?[RouteSlots];
+
+    // The first route of each hash value (CacheIndexOf), found by comparing references instead of hashing the whole
+    // name.
+    private volatile Route?[] routeCache = new Route?[RouteCacheSize];
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -48,11 +51,11 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         lock (gate)
         {
             // The table of receivers is replaced as a whole and never changed, because publishers read it without a
-            // lock.
+            // lock. The known routes lack the new receiver.
             var receiver = new InMemoryReceiver(subscription, new DeliveryQueue(options.Capacity, options.HandlerReserve));
             receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
             routes = new Dictionary<string, Route>(StringComparer.Ordinal);
-            firstRoutes = new Route?[RouteSlots];
+            routeCache = new Route?[RouteCacheSize];
             return ValueTask.FromResult<Receiver>(receiver);
         }
     }
@@ -90,37 +93,46 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     }
 
     /// <summary>
-    /// Publishes the rest of a batch after a subscription was full: the event at <paramref name="position"/>, beginning
-    /// with its subscription at <paramref name="from"/>, and all events after it.
+    /// Publishes the rest of a batch after a subscription did not accept an event at once: the event at
+    /// <paramref name="position"/>, beginning with its subscription at <paramref name="firstPending"/>, and all events
+    /// after it.
     /// </summary>
     private async Task PublishRestAsync(
         ReadOnlyMemory<Envelope> batch,
         Memory<PublishOutcome> outcomes,
         int position,
-        int from,
+        int firstPending,
         CancellationToken deadline)
     {
         var order = default(KeyOrder);
-        for (; position < batch.Length; position++, from = 0)
+        for (var i = position; i < batch.Length; i++)
         {
-            // The constructor of Fanout adds the publisher to the waiting publishers of each queue, before the first
-            // await, so that every queue keeps the order of the calls.
-            var envelope = batch.Span[position];
-            var outcome = order.IsHeldBack(envelope.Key)
-                ? KeyOrder.NotSent
-                : await new Fanout(envelope, RouteOf(envelope.Name), from, options.QueueFullMode).CompleteAsync(deadline);
-            outcomes.Span[position] = outcome;
+            var envelope = batch.Span[i];
+            PublishOutcome outcome;
+            if (order.IsHeldBack(envelope.Key))
+            {
+                outcome = KeyOrder.NotSent;
+            }
+            else
+            {
+                // The constructor of Fanout adds the publisher to the waiting publishers of each queue, before the
+                // first await, so that every queue keeps the order of the calls.
+                var fanout = new Fanout(envelope, RouteOf(envelope.Name), i == position ? firstPending : 0, options.QueueFullMode);
+                outcome = await fanout.CompleteAsync(deadline);
+            }
+
+            outcomes.Span[i] = outcome;
             order.Record(envelope.Key, outcome);
         }
     }
 
     private InMemoryReceiver[] RouteOf(string eventName)
     {
-        // The same few string instances are passed again and again, so a comparison of references usually suffices.
-        var first = firstRoutes[SlotOf(eventName)];
-        if (first is not null && ReferenceEquals(first.EventName, eventName))
+        // The names of published events are usually the same few string instances.
+        var cached = routeCache[CacheIndexOf(eventName)];
+        if (cached is not null && ReferenceEquals(cached.EventName, eventName))
         {
-            return first.Receivers;
+            return cached.Receivers;
         }
 
         return routes.TryGetValue(eventName, out var route) ? route.Receivers : AddRoute(eventName);
@@ -132,12 +144,13 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         {
             var route = new Route(eventName, [.. receivers.Values.Where(receiver => receiver.Subscription.Matches(eventName))]);
             routes = new Dictionary<string, Route>(routes, StringComparer.Ordinal) { [eventName] = route };
-            firstRoutes[SlotOf(eventName)] ??= route;
+            routeCache[CacheIndexOf(eventName)] ??= route;
             return route.Receivers;
         }
     }
 
-    private static int SlotOf(string eventName) => eventName.Length == 0 ? 0 : (eventName.Length + eventName[^1]) & (RouteSlots - 1);
+    private static int CacheIndexOf(string eventName) =>
+        eventName.Length == 0 ? 0 : (eventName.Length + eventName[^1]) & (RouteCacheSize - 1);
 
     private sealed record Route(string EventName, InMemoryReceiver[] Receivers);
 }

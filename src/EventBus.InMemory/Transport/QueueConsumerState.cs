@@ -13,7 +13,7 @@ internal sealed class QueueConsumerState
     /// The distance in bytes between fields that different processors write: a cache line and the adjacent line, which
     /// some processors fetch too.
     /// </summary>
-    public const int Apart = 128;
+    public const int CacheLineDistance = 128;
 
     private const int BatchSize = 64;
 
@@ -25,7 +25,7 @@ internal sealed class QueueConsumerState
     /// <summary>The lock of the readers.</summary>
     public Lock ReadGate { get; } = new();
 
-    /// <summary>The fetched events. Used under <see cref="ReadGate"/>.</summary>
+    /// <summary>The events that were last fetched from the ring buffer. Used under <see cref="ReadGate"/>.</summary>
     public Envelope?[] Batch { get; } = new Envelope?[BatchSize];
 
     /// <summary>The counters that change with every event.</summary>
@@ -48,8 +48,8 @@ internal sealed class QueueConsumerState
     }
 
     /// <summary>
-    /// True if an event was released or the queue has stopped: the reader must first check under the publishers' lock.
-    /// Written under that lock.
+    /// True if an event was released or the queue has stopped, so that a reader must check that under the publishers'
+    /// lock before it takes the next event of the batch. Written under that lock.
     /// </summary>
     public bool MustCheckReleased
     {
@@ -60,24 +60,29 @@ internal sealed class QueueConsumerState
     /// <summary>
     /// Counters with cache lines of their own. The first four are written under the lock of the readers.
     /// </summary>
-    [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
+    [StructLayout(LayoutKind.Explicit, Size = 2 * CacheLineDistance + 64)]
     internal struct Counters
     {
-        /// <summary>The index of the next fetched event.</summary>
-        [FieldOffset(Apart)]
-        public int Next;
+        /// <summary>The index in <see cref="Batch"/> of the next event to deliver.</summary>
+        [FieldOffset(CacheLineDistance)]
+        public int NextInBatch;
 
-        /// <summary>The number of fetched events.</summary>
-        [FieldOffset(Apart + 4)]
-        public int Filled;
+        /// <summary>The number of events in <see cref="Batch"/>, including the delivered ones.</summary>
+        [FieldOffset(CacheLineDistance + 4)]
+        public int BatchCount;
 
-        [FieldOffset(Apart + 8)]
+        /// <summary>
+        /// The token of the next delivery. Tokens increase, so that released events keep their original order.
+        /// </summary>
+        [FieldOffset(CacheLineDistance + 8)]
         public long NextToken;
 
-        [FieldOffset(Apart + 16)]
+        /// <summary>The number of accepted events that were delivered for the first time.</summary>
+        [FieldOffset(CacheLineDistance + 16)]
         public long Delivered;
 
-        [FieldOffset(Apart + 24)]
+        /// <summary>The number of acknowledged deliveries.</summary>
+        [FieldOffset(CacheLineDistance + 24)]
         public long Settled;
     }
 }

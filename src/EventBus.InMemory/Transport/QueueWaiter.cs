@@ -16,6 +16,7 @@ internal sealed class QueueWaiter
 
     public Envelope Envelope { get; }
 
+    /// <summary>The node of this publisher in the list of waiting publishers.</summary>
     public LinkedListNode<QueueWaiter> Node { get; }
 
     /// <summary>The result: true if the event was enqueued, false if the subscription stopped.</summary>
@@ -33,7 +34,13 @@ internal sealed class QueueWaiter
         }
         catch (OperationCanceledException)
         {
-            return !queue.Withdraw(this) && await Completion.Task;
+            if (queue.Withdraw(this))
+            {
+                return false;
+            }
+
+            // The event was enqueued, or the subscription stopped, just before the deadline.
+            return await Completion.Task;
         }
     }
 }

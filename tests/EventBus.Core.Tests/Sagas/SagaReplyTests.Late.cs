@@ -112,7 +112,7 @@ public sealed partial class SagaReplyTests
             saga.Step("first", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), async (reply, context, ct) =>
             {
                 await bus!.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), second, ct);
-                await UntilAsync("the second reply is known", progress => progress.Knows("second"));
+                await UntilAsync("the second reply is known", progress => progress.HasReceived("second"));
                 await Receive(reply, context, ct);
             });
             Waiting(saga, s, "next");

@@ -93,7 +93,7 @@ public sealed class SagaStateTests
 
         var stuck = (await bus.Sagas().FindAsync("old", Token))!;
         Assert.Equal(SagaStatus.NeedsAttention, stuck.Status);
-        Assert.Contains("knows no step 'removed'", stuck.Error, StringComparison.Ordinal);
+        Assert.Contains("does not have a step 'removed'", stuck.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,11 +119,11 @@ public sealed class SagaStateTests
         var sagas = new SagaClock(clock, new RandomSource(1), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         var since = clock.GetUtcNow();
         clock.Count(TimeSpan.FromMinutes(1));
-        sagas.Look();
+        sagas.DetectJump();
         Assert.Null(sagas.NotBefore(since));
 
         clock.Jump(TimeSpan.FromHours(1));
-        sagas.Look();
+        sagas.DetectJump();
         var jumped = clock.GetUtcNow();
         var later = Enumerable.Range(0, 20).Select(_ => sagas.NotBefore(since)!.Value).ToList();
         Assert.All(later, at => Assert.InRange(at, jumped.AddSeconds(60), jumped.AddSeconds(66)));
@@ -132,7 +132,7 @@ public sealed class SagaStateTests
         // Waits that begin afterwards are not affected, and the granted time ends.
         Assert.Null(sagas.NotBefore(clock.GetUtcNow()));
         clock.Count(TimeSpan.FromSeconds(60));
-        sagas.Look();
+        sagas.DetectJump();
         Assert.Null(sagas.NotBefore(since));
         await Task.CompletedTask;
     }

@@ -42,7 +42,7 @@ public sealed class SagaUnstorableTests : IDisposable
         await ExpectAttentionAsync(bus);
 
         var info = (await bus.Sagas().FindAsync(Bad, Token))!;
-        Assert.Contains("It could not continue", info.Error, StringComparison.Ordinal);
+        Assert.Contains("The saga could not continue", info.Error, StringComparison.Ordinal);
         Assert.Equal(["+flight"], script.Calls.Take(1));
 
         store.Before = _ => { };

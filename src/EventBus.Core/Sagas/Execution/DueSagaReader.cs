@@ -10,46 +10,49 @@ internal sealed class DueSagaReader(
     SagaNotifier notifier,
     BusServices services)
 {
-    // The delay that leaves a saga of a newer application version to the newer instances.
-    private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
+    // The delay of a saga that a newer version of the application has stored. Meanwhile instances of that version can
+    // claim it.
+    private static readonly TimeSpan NewerVersionDelay = TimeSpan.FromSeconds(30);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly SagaClock clock = new(services.StoreTime, services.Random, services.Log);
 
-    /// <summary>Checks the clock for jumps. Called once per round.</summary>
-    public void Look() => clock.Look();
+    /// <summary>Checks the clock for jumps. Called before each list of due sagas.</summary>
+    public void CheckClock() => clock.DetectJump();
 
     /// <summary>Lists the due sagas that may be tried now. Refused sagas do not block others.</summary>
     /// <param name="names">The names of the sagas of this application.</param>
-    /// <param name="max">The maximum number of entries that are not refused.</param>
+    /// <param name="max">The number of entries to read in addition to the refused ones.</param>
     /// <param name="stop">Cancels the call.</param>
     public async Task<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> names, int max, CancellationToken stop)
     {
         var found = await store.ListDueAsync(names, time.GetUtcNow(), max + refusals.Ids.Count, stop);
-        var (entries, next) = (new List<SagaEntry>(), found.NextDue);
+        var entries = new List<SagaEntry>();
+        var next = found.NextDue;
         foreach (var entry in found.Entries)
         {
             if (refusals.MayTry(entry.Id, out var retryAt))
             {
                 entries.Add(entry);
             }
-            else
+            else if (next is null || retryAt < next)
             {
-                next = retryAt < next || next is null ? retryAt : next;
+                next = retryAt;
             }
         }
 
         return new DueBatch<SagaEntry>(entries, next);
     }
 
-    /// <summary>
-    /// Claims a due saga and stores, in the same write, that its step may have begun. Returns null if the saga cannot
-    /// be processed now or another instance has claimed it first.
-    /// </summary>
+    /// <summary>Claims a due saga and stores, in the same write, that its active step begins.</summary>
+    /// <returns>
+    /// The saga; null if another instance has claimed it first, or if it cannot be processed now: then it was
+    /// postponed, or marked as needing attention.
+    /// </returns>
     public async Task<LeasedSaga?> ClaimAsync(SagaRuntime saga, SagaEntry entry)
     {
         var leased = await TryClaimAsync(saga, entry);
-        refusals.Accept(entry.Id);
+        refusals.RecordAccepted(entry.Id);
         return leased;
     }
 
@@ -57,7 +60,8 @@ internal sealed class DueSagaReader(
     {
         var definition = saga.Definition;
         var defect = entry.Defect;
-        if (defect is not null || SagaProgress.Read(entry.Content, out defect) is not { } progress)
+        var progress = defect is null ? SagaProgress.Read(entry.Content, out defect) : null;
+        if (progress is null)
         {
             await HaltUnreadableAsync(entry, defect!);
             return null;
@@ -67,7 +71,7 @@ internal sealed class DueSagaReader(
         if (progress.StateVersion > definition.StateVersion)
         {
             services.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
-            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, repository.Closing);
+            await store.SaveAsync(entry with { DueAt = now + NewerVersionDelay }, repository.Closing);
             return null;
         }
 
@@ -75,14 +79,15 @@ internal sealed class DueSagaReader(
         {
             var waits = active.Status == SagaStepStatus.Waiting
                 && progress.ReplyFor(active, definition.Find(active.Name)?.ReplyName) is null;
-            if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
+            if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } earliestTimeout)
             {
-                await store.SaveAsync(entry with { DueAt = later }, repository.Closing);
+                await store.SaveAsync(entry with { DueAt = earliestTimeout }, repository.Closing);
                 return null;
             }
 
             if (active.Begun && !waits)
             {
+                // An earlier owner began this step and stored no result.
                 active.Interruptions++;
             }
 
@@ -91,10 +96,10 @@ internal sealed class DueSagaReader(
         }
 
         progress.Held = true;
-        var until = repository.LeaseFrom(now);
-        var claimed = entry with { Claim = entry.Claim + 1, DueAt = until, ChangedAt = now, Content = progress.Write() };
+        var leaseEnd = repository.LeaseFrom(now);
+        var claimed = entry with { Claim = entry.Claim + 1, DueAt = leaseEnd, ChangedAt = now, Content = progress.Write() };
         return await store.SaveAsync(claimed, repository.Closing)
-            ? new LeasedSaga(definition, claimed with { Version = claimed.Version + 1 }, progress, until)
+            ? new LeasedSaga(definition, claimed with { Version = claimed.Version + 1 }, progress, leaseEnd)
             : null;
     }
 

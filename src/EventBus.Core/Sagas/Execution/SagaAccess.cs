@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Gives the services that applications resolve (<see cref="ISagas"/>, <see cref="SagaManager"/>) access to the sagas
+/// Connects the services that applications resolve (<see cref="ISagas"/>, <see cref="SagaManager"/>) with the sagas
 /// while the bus runs.
 /// </summary>
 internal sealed class SagaAccess(CallerContext context)
@@ -12,14 +12,14 @@ internal sealed class SagaAccess(CallerContext context)
 
     private volatile SagaOperations? running;
 
-    public void Open(SagaOperations opened) => running = opened;
+    public void Open(SagaOperations operations) => running = operations;
 
     public void Close() => running = null;
 
     /// <summary>
     /// Leaves the caller's synchronization context: the method that awaits the result continues outside of it.
     /// </summary>
-    public ContextDeparture Leave() => context.Leave();
+    public ContextDeparture LeaveCallerContext() => context.Leave();
 
     /// <summary>Gets the operations of the running bus.</summary>
     /// <exception cref="EventBusException">The bus is not running or has no sagas.</exception>

@@ -4,8 +4,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Provides the alerts of sagas that need attention. They have the form of dead-letter alerts, so that both kinds use
-/// the same notifiers.
+/// Provides the alerts of sagas that need attention. They have the form of dead-letter alerts (the saga's name stands
+/// for the subscription, the saga's id for the event id), so that both kinds use the same notifiers.
 /// </summary>
 internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, SagaRefusals refusals) : AlertSource
 {
@@ -23,6 +23,8 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
     {
         var due = await store.ListAlertsAsync(now, max, cancellationToken);
         var claimed = new List<PendingAlert>();
+
+        // If the batch is full, there may be more due alerts, so the next call follows at once.
         var next = due.Entries.Count == max ? now : due.NextDue;
         foreach (var entry in due.Entries)
         {
@@ -36,7 +38,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 // A saga that cannot be written does not block the alerts of the others.
-                await refusals.RefuseAsync(entry, exception);
+                await refusals.RecordAsync(entry, exception);
             }
 
             if (!refusals.MayTry(entry.Id, out var retryAt) && (retryAt < next || next is null))
@@ -54,19 +56,21 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
         {
             await repository.ChangeAsync(
                 alert.Id,
-                entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null,
+                entry => IsCurrent(alert, entry) && entry.AlertAt is not null ? entry with { AlertAt = null } : null,
                 cancellationToken);
         }
     }
 
     public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync(alert.Id, cancellationToken) is not { } entry || !IsMeant(entry, alert))
+        var entry = await store.FindAsync(alert.Id, cancellationToken);
+        if (entry is null || !IsCurrent(alert, entry))
         {
             return null;
         }
 
         var info = SagaInfoMapper.ToSagaInfo(entry);
+        var attempted = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0);
         return new DeadLetter
         {
             Id = entry.Id,
@@ -77,9 +81,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             Headers = ReadOnlyDictionary<string, string>.Empty,
             Reason = DeadLetterReason.SagaNeedsAttention,
             Error = info.Error,
-            Attempts = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0) is { } step
-                ? step.Failures + step.Interruptions
-                : 0,
+            Attempts = attempted is null ? 0 : attempted.Failures + attempted.Interruptions,
             FirstFailedAt = entry.ChangedAt,
             LastFailedAt = entry.ChangedAt,
             Number = entry.Number,
@@ -91,6 +93,6 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
     /// True if the saga still needs the attention that the alert is about. A saga that was retried since then has
     /// another claim, and gets a new alert if it needs attention again.
     /// </summary>
-    private static bool IsMeant(SagaEntry entry, PendingAlert alert) =>
+    private static bool IsCurrent(PendingAlert alert, SagaEntry entry) =>
         entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
 }

@@ -11,13 +11,14 @@ internal sealed class SagaCatalog(IEnumerable<SagaRuntime> sagas)
 
     public IReadOnlyList<string> Names => byName.Keys;
 
+    /// <summary>Gets a saga that the application has, by its name.</summary>
     public SagaRuntime this[string name] => byName[name];
 
-    /// <summary>Finds a saga by its name; null if the application does not have it.</summary>
+    /// <summary>Finds a saga by its name; null if the application has no such saga.</summary>
     public SagaRuntime? Find(string name) => byName.GetValueOrDefault(name);
 
     /// <summary>Gets a saga by the type of its state.</summary>
-    /// <exception cref="ArgumentException">The application does not have it.</exception>
+    /// <exception cref="ArgumentException">The application has no saga with this type of state.</exception>
     public SagaRuntime Get(Type stateType) =>
         byName.Values.FirstOrDefault(saga => saga.Definition.Registration.StateType == stateType) ?? throw new ArgumentException(
             $"No saga has the state {stateType}. Register one: bus.AddSaga<TSaga, {stateType.Name}>().");

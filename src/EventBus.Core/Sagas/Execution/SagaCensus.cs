@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>Counts the sagas of a store.</summary>
 internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServices services)
 {
-    /// <summary>True if any saga is due now, on any instance.</summary>
+    /// <summary>True if any saga that this application has is due now.</summary>
     public async Task<bool> IsAnyDueAsync() =>
         (await store.ListDueAsync(catalog.Names, services.StoreTime.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
 
@@ -13,8 +13,8 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
     public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
 
     /// <summary>
-    /// Logs the number of stored sagas whose names this application does not know. Without this, the sagas that were
-    /// stored under the old name of a renamed class would stop without notice.
+    /// Logs the number of stored sagas that have not ended and whose names this application does not have: after a
+    /// class was renamed, the sagas stored under its old name are not continued.
     /// </summary>
     public async Task ReportUnknownAsync(CancellationToken stop)
     {
@@ -34,14 +34,15 @@ internal sealed class SagaCensus(SagaStore store, SagaCatalog catalog, BusServic
         }
     }
 
+    /// <summary>Counts the sagas of one name that have not ended; null for all names.</summary>
     private async Task<long> CountAsync(string? name, CancellationToken cancellationToken)
     {
-        var alive = 0L;
+        var count = 0L;
         foreach (var status in Enum.GetValues<SagaStatus>().Where(status => !SagaTransitions.IsEnd(status)))
         {
-            alive += await store.CountAsync(new SagaFilter { Saga = name, Status = status }, cancellationToken);
+            count += await store.CountAsync(new SagaFilter { Saga = name, Status = status }, cancellationToken);
         }
 
-        return alive;
+        return count;
     }
 }

@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SagaClient(SagaAccess sagas) : ISagas
 {
-    private const int MaxId = 100;
+    private const int MaxIdLength = 100;
 
     private static readonly SearchValues<char> IdChars =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:~");
@@ -16,67 +16,69 @@ internal sealed class SagaClient(SagaAccess sagas) : ISagas
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        return StartInsideAsync(state, id, cancellationToken);
+        return StartCoreAsync(state, id, cancellationToken);
     }
 
     public Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        return RunInsideAsync(state, id, cancellationToken);
+        return RunCoreAsync(state, id, cancellationToken);
     }
 
     public Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(id);
-        return WaitInsideAsync<TState>(id, cancellationToken);
+        return WaitCoreAsync<TState>(id, cancellationToken);
     }
 
     public Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return FindInsideAsync(id, cancellationToken);
+        return FindCoreAsync(id, cancellationToken);
     }
 
-    private async Task<string> StartInsideAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
+    private async Task<string> StartCoreAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
         where TState : notnull
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         var running = sagas.Running();
-        Check(id);
+        CheckId(id);
         return await running.StartAsync(state, id, cancellationToken);
     }
 
-    private async Task<SagaResult<TState>> RunInsideAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
+    private async Task<SagaResult<TState>> RunCoreAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
         where TState : notnull
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         var running = sagas.Running();
-        Check(id);
-        return await running.WaitAsync<TState>(await running.StartAsync(state, id, cancellationToken), cancellationToken);
+        CheckId(id);
+        var startedId = await running.StartAsync(state, id, cancellationToken);
+        return await running.WaitAsync<TState>(startedId, cancellationToken);
     }
 
-    private async Task<SagaResult<TState>> WaitInsideAsync<TState>(string id, CancellationToken cancellationToken)
+    private async Task<SagaResult<TState>> WaitCoreAsync<TState>(string id, CancellationToken cancellationToken)
         where TState : notnull
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         return await sagas.Running().WaitAsync<TState>(id, cancellationToken);
     }
 
-    private async Task<SagaInfo?> FindInsideAsync(string id, CancellationToken cancellationToken)
+    private async Task<SagaInfo?> FindCoreAsync(string id, CancellationToken cancellationToken)
     {
-        await sagas.Leave();
-        return await sagas.Running().FindAsync(id, cancellationToken) is { } entry ? SagaInfoMapper.ToSagaInfo(entry) : null;
+        await sagas.LeaveCallerContext();
+        var entry = await sagas.Running().FindAsync(id, cancellationToken);
+        return entry is null ? null : SagaInfoMapper.ToSagaInfo(entry);
     }
 
-    private static void Check(string? id)
+    private static void CheckId(string? id)
     {
-        if (id is not null && (id.Length is 0 or > MaxId || id.AsSpan().ContainsAnyExcept(IdChars)))
+        if (id is not null && (id.Length is 0 or > MaxIdLength || id.AsSpan().ContainsAnyExcept(IdChars)))
         {
             throw new ArgumentException(
-                $"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ "
-                    + "are allowed. Use an id of your domain, for instance the id of the order, or leave it out.",
+                $"The saga id ({id.Length} characters) is invalid: 1 to {MaxIdLength} letters, digits and any of - _ . : ~ are allowed. "
+                    + "Use an id of your domain, for instance the id of the order, or leave it out.",
                 nameof(id));
         }
     }

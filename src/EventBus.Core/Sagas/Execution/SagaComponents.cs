@@ -23,10 +23,10 @@ internal sealed record SagaComponents
 
     public required SagaReplies Replies { get; init; }
 
-    /// <summary>Wakes the loop of due sagas, when one may be due.</summary>
+    /// <summary>Wakes the loop of due sagas, because a saga may be due.</summary>
     public required WakeSignal Due { get; init; }
 
-    /// <summary>Starts the sagas that are due; null if this instance processes none.</summary>
+    /// <summary>Starts the sagas that are due; null if this instance processes no sagas.</summary>
     public required ScheduledLoop? Loop { get; init; }
 
     /// <summary>Sends alerts for sagas that need attention; null if no notifier is registered.</summary>

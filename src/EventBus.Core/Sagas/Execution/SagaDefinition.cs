@@ -23,12 +23,13 @@ internal sealed class SagaDefinition(
     public static string SubscriptionOf(string saga) => $"saga.{saga}";
 
     /// <summary>Finds a step by its name; null if this application has no such step.</summary>
-    public SagaStepDefinition? Find(string step) => steps.FirstOrDefault(own => own.Name == step);
+    public SagaStepDefinition? Find(string name) => steps.FirstOrDefault(step => step.Name == name);
 
-    /// <summary>Returns the next step, the first step for null; null after the last.</summary>
-    public SagaStepDefinition? After(string? step)
+    /// <summary>Returns the step that follows another; null after the last step.</summary>
+    /// <param name="previous">The name of a step of this saga; null for the first step.</param>
+    public SagaStepDefinition? After(string? previous)
     {
-        var position = step is null ? 0 : steps.Index().First(own => own.Item.Name == step).Index + 1;
-        return position < steps.Count ? steps[position] : null;
+        var index = previous is null ? 0 : steps.Index().First(step => step.Item.Name == previous).Index + 1;
+        return index < steps.Count ? steps[index] : null;
     }
 }

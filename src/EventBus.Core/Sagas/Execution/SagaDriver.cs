@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Processes leased sagas in the background, each with a renewed lease. A saga that cannot continue needs attention.
-/// Thread-safe.
+/// Processes leased sagas in the background, and renews their leases. Marks a saga that cannot continue as needing
+/// attention. Thread-safe.
 /// </summary>
 internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaRefusals refusals, WakeSignal due, BusServices services)
 {
@@ -21,13 +21,13 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
             finally
             {
                 leases.Release(leased);
-                Skip(leased.Id);
+                FreeSlot(leased.Id);
             }
         }));
     }
 
-    /// <summary>Frees the slot of a saga that is not processed now, and wakes the loop of due sagas.</summary>
-    public void Skip(string id)
+    /// <summary>Frees the slot of a saga, and wakes the loop of due sagas, which may use it for another one.</summary>
+    public void FreeSlot(string id)
     {
         slots.Release(id);
         due.Pulse();
@@ -37,14 +37,13 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     /// Delays a saga whose claim failed. Marks it as needing attention once it is certain that the store accepts the
     /// writes of other sagas.
     /// </summary>
-    public async Task RefuseAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
+    public async Task DelayAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
     {
-        if (await refusals.RefuseAsync(entry, exception))
+        if (await refusals.RecordAsync(entry, exception))
         {
-            await HaltAsync(
-                saga,
-                new LeasedSaga(saga.Definition, entry, new SagaProgress(), entry.DueAt ?? services.StoreTime.GetUtcNow()),
-                exception);
+            // The stored saga is marked, so the progress and the end of the lease are not used.
+            var notLeased = new LeasedSaga(saga.Definition, entry, new SagaProgress(), services.StoreTime.GetUtcNow());
+            await HaltAsync(saga, notLeased, exception);
         }
     }
 
@@ -60,7 +59,7 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
         }
         catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
-            // The lease ends, and another instance continues.
+            // The bus aborts. The lease ends, and another instance continues.
         }
         catch (Exception exception)
         {
@@ -69,19 +68,19 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     }
 
     /// <summary>
-    /// Marks a saga that cannot continue as needing attention. If that write fails too, the saga stays until its lease
-    /// ends.
+    /// Marks a saga that cannot continue as needing attention. If that write fails too, the saga stays as it is, and is
+    /// tried again after its lease has ended.
     /// </summary>
     private async Task HaltAsync(SagaRuntime saga, LeasedSaga leased, Exception exception)
     {
         try
         {
             await saga.Executor.HaltAsync(leased, exception);
-            refusals.Accept(leased.Id);
+            refusals.RecordAccepted(leased.Id);
         }
         catch (Exception refusal) when (!refusals.IsClosing)
         {
-            await refusals.RefuseAsync(leased.Entry, refusal);
+            await refusals.RecordAsync(leased.Entry, refusal);
         }
     }
 }

@@ -6,7 +6,7 @@ internal sealed class SagaEngine(SagaComponents parts, SagaCensus census)
     /// <summary>True if at least one write waits because the store does not accept it.</summary>
     public bool StoreIsDown => parts.Repository.StoreIsDown;
 
-    /// <summary>The ids of the sagas that the store refuses while it accepts others.</summary>
+    /// <summary>The ids of the sagas of which a write failed while the store accepted others.</summary>
     public IReadOnlyList<string> Refused => parts.Refusals.Ids;
 
     /// <summary>Sends alerts for sagas that need attention; null if no notifier is registered.</summary>
@@ -15,7 +15,7 @@ internal sealed class SagaEngine(SagaComponents parts, SagaCensus census)
     /// <summary>True if no saga is being processed and no alert is being sent.</summary>
     public bool IsIdle => parts.Slots.IsEmpty && parts.Alerts?.IsIdle != false;
 
-    /// <summary>The loops to run concurrently while the bus runs.</summary>
+    /// <summary>The loops to run concurrently with <see cref="RunAsync"/>: alerts and renewals of leases.</summary>
     public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops =>
         (parts.Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", parts.Leases.RunAsync));
 
@@ -29,7 +29,9 @@ internal sealed class SagaEngine(SagaComponents parts, SagaCensus census)
         }
     }
 
-    /// <summary>True if any saga is due now that an instance like this one processes.</summary>
+    /// <summary>
+    /// True if any saga that this application has is due now. False if this instance processes no sagas.
+    /// </summary>
     public async Task<bool> IsAnyDueAsync() => parts.Loop is not null && await census.IsAnyDueAsync();
 
     /// <summary>Counts the sagas that have not ended.</summary>

@@ -9,12 +9,14 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public string EffectPrefix => publishing.EffectPrefix;
 
+    /// <summary>Creates the event that a step was executed; none if such events are not wanted.</summary>
     public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) =>
-        Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
+        CreateStored(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
 
+    /// <summary>Creates the event that a saga has ended; none if such events are not wanted.</summary>
     public IEnumerable<StoredSagaEvent> Ended(string sagaId, SagaStatus status, SagaProgress progress) => status == SagaStatus.Completed
-        ? Make(new SagaCompleted(sagaId, saga), sagaId, "completed", progress.TraceParent)
-        : Make(
+        ? CreateStored(new SagaCompleted(sagaId, saga), sagaId, "completed", progress.TraceParent)
+        : CreateStored(
             new SagaFailed
             {
                 SagaId = sagaId,
@@ -22,7 +24,7 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
                 Status = status.ToString().ToLowerInvariant(),
                 FailedStep = progress.FailedStep,
                 Error = progress.ErrorType,
-                Compensated = progress.Undone(),
+                Compensated = progress.CompensatedSteps(),
                 Skipped = [.. progress.Steps.Where(step => step.Status == SagaStepStatus.Skipped).Select(step => step.Name)],
             },
             sagaId,
@@ -30,6 +32,10 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
             progress.TraceParent);
 
     /// <summary>Creates the envelope of an event that a step publishes.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="options">The options of the publish; null for none.</param>
+    /// <param name="call">The attempt of the step.</param>
+    /// <param name="ordinal">The number of the event in the attempt: 1 for the first.</param>
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
         publishing.Envelopes.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
@@ -37,12 +43,16 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
         envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
 
+    /// <summary>Converts an envelope to the form in which the outbox keeps it.</summary>
     public static StoredSagaEvent ToStored(Envelope envelope) =>
         new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
+    /// <summary>
+    /// Identifies an operation of a step. The ids of the events that it publishes are derived from it.
+    /// </summary>
     private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
 
-    private IEnumerable<StoredSagaEvent> Make<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
+    private IEnumerable<StoredSagaEvent> CreateStored<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
         where TEvent : notnull
     {
         if (publishesEvents && publishing.Sender.MayHaveSubscribers(publishing.Envelopes.NameOf<TEvent>()))

@@ -16,22 +16,27 @@ internal sealed class SagaExecutor(
     /// <summary>Processes the saga until nothing is left to do now.</summary>
     public async Task ExecuteAsync(LeasedSaga leased)
     {
-        while (await ContinueAsync(leased))
+        bool continues;
+        do
         {
+            continues = await ContinueAsync(leased);
         }
+        while (continues);
     }
 
     /// <summary>
     /// Marks a saga that cannot continue as needing attention, in the state in which it was last saved.
     /// </summary>
-    public Task HaltAsync(LeasedSaga leased, Exception exception) => writer.HaltAfterAsync(leased, exception);
+    public Task HaltAsync(LeasedSaga leased, Exception exception) => writer.HaltAfterErrorAsync(leased, exception);
 
+    /// <summary>Sends the events of the saga and executes its active step.</summary>
+    /// <returns>True if the saga continues at once; false if it was released, has ended or needs attention.</returns>
     private async Task<bool> ContinueAsync(LeasedSaga leased)
     {
         var progress = leased.Progress;
         if (SagaTransitions.IsEnd(leased.Entry.Status))
         {
-            // The saga has ended, even if its events are not sent yet.
+            // The waiting callers do not wait until the events of the ended saga are sent.
             writer.ReportEnd(leased);
         }
 
@@ -60,13 +65,13 @@ internal sealed class SagaExecutor(
             || definition.Find(active.Name) is not { } step
             || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
         {
+            var missing = leased.Entry.Status == SagaStatus.Compensating ? "a compensation of the step" : "a step";
             await writer.HaltAsync(
                 leased,
-                $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be "
-                    + $"{(leased.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Add it again under this name, then "
-                    + "retry the saga.",
+                $"This application does not have {missing} '{progress.Active()?.Name}' of the saga '{definition.Name}'. Add it again under "
+                    + "this name, then retry the saga.",
                 null,
-                static (halted, _) => SagaStateWriter.NotBegun(halted));
+                static (halted, _) => SagaStateWriter.ClearBegun(halted));
             return false;
         }
 

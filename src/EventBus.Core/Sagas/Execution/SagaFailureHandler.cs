@@ -15,30 +15,32 @@ internal sealed class SagaFailureHandler(
     /// Handles a failed attempt, or an attempt that will not be made: schedules a retry, compensates the saga, or marks
     /// it as needing attention.
     /// </summary>
+    /// <returns>True if the saga continues now, with its compensation or its end.</returns>
     public async Task<bool> FailAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure)
     {
-        var (error, attempts, ending) = failure;
+        var error = failure.Error;
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         if (error is SagaStateException)
         {
+            // The step has not run, because the stored state cannot be read.
             await writer.HaltAsync(
                 leased,
                 ExceptionText.MessageOf(error),
                 error,
-                static (progress, _) => SagaStateWriter.NotBegun(progress));
+                static (progress, _) => SagaStateWriter.ClearBegun(progress));
             return false;
         }
 
         var retry = step.RetryOf(direction);
-
-        // If an earlier attempt may have had an effect, a rejection of this one does not exclude that effect.
-        var rejected = ending == SagaAttemptEnding.Refused && !active.MayHaveEffect;
-        if (ending == SagaAttemptEnding.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
+        var failures = active.Failures + 1;
+        if (failure.Kind == SagaFailureKind.Retryable && !retry.IsPermanent(error) && retry.Allows(failures))
         {
-            await RetryLaterAsync(leased, step, active, failure, retry.DelayAfter(active.Failures + 1));
+            await RetryLaterAsync(leased, step, active, failure, retry.DelayAfter(failures));
             return false;
         }
 
+        // If an earlier attempt may have had an effect, a rejection of this one does not exclude that effect.
+        var rejected = failure.Kind == SagaFailureKind.Rejected && !active.MayHaveEffect;
         if (direction == SagaDirection.Compensate)
         {
             await writer.HaltAsync(
@@ -49,9 +51,10 @@ internal sealed class SagaFailureHandler(
             return false;
         }
 
-        if (transitions.AttentionReason(leased.Progress, step, rejected) is { } why)
+        var reason = transitions.AttentionReason(leased.Progress, step, rejected);
+        if (reason is not null)
         {
-            await writer.HaltAsync(leased, $"{why} {ExceptionText.ShortOf(error)}", error, (progress, now) =>
+            await writer.HaltAsync(leased, $"{reason} {ExceptionText.ShortOf(error)}", error, (progress, now) =>
             {
                 progress.FailedStep = step.Name;
                 RecordFailure(progress, active, failure, rejected, now);
@@ -59,7 +62,7 @@ internal sealed class SagaFailureHandler(
             return false;
         }
 
-        services.Log.SagaCompensates(definition.Name, leased.Id, step.Name, attempts, error);
+        services.Log.SagaCompensates(definition.Name, leased.Id, step.Name, failure.Attempts, error);
         await writer.ChangeStatusAsync(leased, (progress, entry, now) =>
         {
             RecordFailure(progress, active, failure, rejected, now);
@@ -70,20 +73,19 @@ internal sealed class SagaFailureHandler(
 
     private Task RetryLaterAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure, TimeSpan delay)
     {
-        var (error, attempts, _) = failure;
+        var error = failure.Error;
         var dueAt = time.GetUtcNow() + delay;
-        var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
-        services.Log.SagaWillRetry(definition.Name, leased.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
+        var direction = active.Status == SagaStepStatus.Compensating ? "compensate" : "execute";
+        services.Log.SagaWillRetry(definition.Name, leased.Id, step.Name, direction, failure.Attempts, dueAt, error);
         return writer.ReleaseUntilAsync(
             leased,
             progress =>
             {
-                (
-                    active.Failures,
-                    active.Begun,
-                    active.MayHaveEffect,
-                    active.Error) = (active.Failures + 1, false, true, ExceptionText.ShortOf(error));
-                progress.Note(time.GetUtcNow(), step.Name, $"failed: {ExceptionText.ShortOf(error)}");
+                active.Failures++;
+                active.Begun = false;
+                active.MayHaveEffect = true;
+                active.Error = ExceptionText.ShortOf(error);
+                progress.AddHistory(time.GetUtcNow(), step.Name, $"failed: {ExceptionText.ShortOf(error)}");
             },
             dueAt);
     }
@@ -91,17 +93,17 @@ internal sealed class SagaFailureHandler(
     private static void RecordFailure(
         SagaProgress progress, SagaStepProgress active, SagaFailure failure, bool rejected, DateTimeOffset now)
     {
-        var error = failure.Error;
-        var isCompensation = active.Status == SagaStepStatus.Compensating;
-        (
-            active.Failures,
-            active.Begun,
-            active.MayHaveEffect,
-            active.Error) = (active.Failures + 1, false, !rejected, ExceptionText.ShortOf(error));
-        progress.Note(now, active.Name, $"failed for good: {ExceptionText.ShortOf(error)}");
-        if (!isCompensation)
+        var error = ExceptionText.ShortOf(failure.Error);
+        active.Failures++;
+        active.Begun = false;
+        active.MayHaveEffect = !rejected;
+        active.Error = error;
+        progress.AddHistory(now, active.Name, $"failed for good: {error}");
+        if (active.Status != SagaStepStatus.Compensating)
         {
-            (progress.Error, progress.ErrorType) = (ExceptionText.ShortOf(error), error.GetType().FullName);
+            // The error of a compensation does not replace the error because of which the saga is compensated.
+            progress.Error = error;
+            progress.ErrorType = failure.Error.GetType().FullName;
         }
     }
 }

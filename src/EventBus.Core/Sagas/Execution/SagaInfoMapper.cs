@@ -7,7 +7,9 @@ namespace EventBus;
 /// <summary>Converts stored sagas to their public form.</summary>
 internal static class SagaInfoMapper
 {
-    /// <summary>Converts a saga. Never throws: the error of a saga that cannot be read says so.</summary>
+    /// <summary>
+    /// Converts a saga. Never throws: if the saga cannot be read, <see cref="SagaInfo.Error"/> gives the reason.
+    /// </summary>
     public static SagaInfo ToSagaInfo(SagaEntry entry)
     {
         var defect = entry.Defect;
@@ -17,7 +19,7 @@ internal static class SagaInfoMapper
             Id = entry.Id,
             Saga = entry.Saga,
             Status = entry.Status,
-            FailedStep = progress?.FailedStep ?? (entry.Status == SagaStatus.NeedsAttention ? progress?.Active()?.Name : null),
+            FailedStep = FailedStepOf(entry, progress),
             Error = defect ?? progress?.Attention ?? progress?.Error ?? progress?.Active()?.Error,
             StartedAt = entry.StartedAt,
             ChangedAt = entry.ChangedAt,
@@ -32,7 +34,7 @@ internal static class SagaInfoMapper
         };
     }
 
-    /// <summary>True if the saga has ended or needs attention.</summary>
+    /// <summary>True if the saga has ended or needs attention, so that a wait for its result is over.</summary>
     public static bool IsAtRest(SagaEntry entry) => entry.Status == SagaStatus.NeedsAttention || SagaTransitions.IsEnd(entry.Status);
 
     /// <summary>Creates the result of a saga that has ended or needs attention.</summary>
@@ -55,7 +57,18 @@ internal static class SagaInfoMapper
             State = (TState)await read(new StoredState(progress.StateVersion, progress.State)),
             FailedStep = info.FailedStep,
             Error = info.Error,
-            Compensated = progress.Undone(),
+            Compensated = progress.CompensatedSteps(),
         };
+    }
+
+    private static string? FailedStepOf(SagaEntry entry, SagaProgress? progress)
+    {
+        if (progress is { FailedStep: null } && entry.Status == SagaStatus.NeedsAttention)
+        {
+            // No step has failed, but the active one could not continue.
+            return progress.Active()?.Name;
+        }
+
+        return progress?.FailedStep;
     }
 }

@@ -3,7 +3,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>Defines the JSON serialization of stored sagas and of their events.</summary>
+/// <summary>
+/// Defines the JSON serialization of stored sagas and of the events about their progress. The depth is raised, because
+/// a stored saga contains the application's state.
+/// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,

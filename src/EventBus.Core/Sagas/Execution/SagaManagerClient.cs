@@ -11,55 +11,57 @@ internal sealed class SagaManagerClient(SagaAccess sagas) : SagaManager
         SagaFilter? filter = null,
         CancellationToken cancellationToken = default)
     {
-        await sagas.Leave();
-        return [.. (await sagas.Running().ListAsync(Check(filter), cancellationToken)).Select(SagaInfoMapper.ToSagaInfo)];
+        await sagas.LeaveCallerContext();
+        var entries = await sagas.Running().ListAsync(CheckFilter(filter), cancellationToken);
+        return [.. entries.Select(SagaInfoMapper.ToSagaInfo)];
     }
 
     public override async Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default)
     {
-        await sagas.Leave();
-        return await sagas.Running().CountAsync(Check(filter), cancellationToken);
+        await sagas.LeaveCallerContext();
+        return await sagas.Running().CountAsync(CheckFilter(filter), cancellationToken);
     }
 
     public override Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return RetryInsideAsync(id, cancellationToken);
+        return RetryCoreAsync(id, cancellationToken);
     }
 
     public override Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return SkipInsideAsync(id, reason, cancellationToken);
+        return SkipCoreAsync(id, reason, cancellationToken);
     }
 
     public override Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return FinishInsideAsync(id, reason, cancellationToken);
+        return FinishCoreAsync(id, reason, cancellationToken);
     }
 
-    private async Task<bool> RetryInsideAsync(string id, CancellationToken cancellationToken)
+    private async Task<bool> RetryCoreAsync(string id, CancellationToken cancellationToken)
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         return await sagas.Running().RetryAsync(id, cancellationToken);
     }
 
-    private async Task<bool> SkipInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    private async Task<bool> SkipCoreAsync(string id, string reason, CancellationToken cancellationToken)
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         return await sagas.Running().SkipAsync(id, reason, cancellationToken);
     }
 
-    private async Task<bool> FinishInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    private async Task<bool> FinishCoreAsync(string id, string reason, CancellationToken cancellationToken)
     {
-        await sagas.Leave();
+        await sagas.LeaveCallerContext();
         return await sagas.Running().FinishAsync(id, reason, cancellationToken);
     }
 
-    private static SagaFilter Check(SagaFilter? filter)
+    /// <summary>Returns the filter, or the default filter for null. Throws if it is not valid.</summary>
+    private static SagaFilter CheckFilter(SagaFilter? filter)
     {
         filter ??= new SagaFilter();
         ArgumentOutOfRangeException.ThrowIfLessThan(filter.Take, 1, nameof(SagaFilter.Take));

@@ -1,23 +1,26 @@
 namespace EventBus;
 
 /// <summary>
-/// Reports changes of sagas: to the loop of due sagas, to callers that wait for an end, and to the alerts.
+/// Reports changes of sagas to the loop of due sagas, to the callers that wait for a saga, and to the alerts.
 /// </summary>
-/// <param name="due">Wakes the loop of due sagas, when one may be due.</param>
-/// <param name="waiters">The callers that wait for the end of a saga.</param>
+/// <param name="due">Wakes the loop of due sagas.</param>
+/// <param name="waiters">The callers that wait until a saga has ended or needs attention.</param>
 /// <param name="alerts">Sends alerts for sagas that need attention; null if no notifier is registered.</param>
 internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoordinator? alerts)
 {
-    /// <summary>True if a saga that needs attention must be marked for an alert.</summary>
+    /// <summary>True if a saga that needs attention must be saved with an alert time.</summary>
     public bool WantsAlerts => alerts is { IsWanted: true };
 
     /// <summary>Reports that a saga may be due.</summary>
-    public void Due() => due.Pulse();
+    public void ReportDue() => due.Pulse();
 
     /// <summary>Reports that a saga has ended.</summary>
-    public void Ended(string id) => waiters.Signal(id);
+    public void ReportEnd(string id) => waiters.Signal(id);
 
-    /// <summary>Announces an alert, and reports it when the saga was marked as needing attention.</summary>
+    /// <summary>
+    /// Marks a saga as needing attention, and reports that to the callers that wait for it. The bus is not idle from
+    /// the beginning of the call, because an alert follows.
+    /// </summary>
     /// <param name="mark">Marks the saga. Returns false if another instance has changed it.</param>
     /// <param name="id">The id of the saga.</param>
     public async Task RaiseAsync(Func<Task<bool>> mark, string id)

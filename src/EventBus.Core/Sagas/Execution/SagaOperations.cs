@@ -40,7 +40,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
             if (entry.Saga != saga.Definition.Name)
             {
-                throw new ArgumentException($"The saga '{id}' is one of '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
+                throw new ArgumentException($"The saga '{id}' is a '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
             }
 
             if (SagaInfoMapper.IsAtRest(entry))
@@ -57,7 +57,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         var changed = await ChangeAsync(
             id,
             static (saga, entry, progress, now) => saga.Transitions.Retry(progress, now),
-            RetryDead,
+            // The content stays as it is: the saga continues when an instance can read it.
+            static entry => entry with { Status = SagaStatus.Running },
             cancellationToken);
         if (changed is not null)
         {
@@ -65,9 +66,6 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
 
         return changed is not null;
-
-        // The content stays as it is: the saga continues when an instance can read it.
-        static SagaEntry RetryDead(SagaEntry entry) => entry with { Status = SagaStatus.Running };
     }
 
     public async Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken)
@@ -81,8 +79,8 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 return saga.Transitions.Skip(progress, entry, reason, now);
             },
             entry => throw new EventBusException(
-                $"The stored state of the saga '{entry.Id}' cannot be read, so its next step is unknown. Finish it, or retry it with an "
-                    + "application that can read it."),
+                $"The saga '{entry.Id}' cannot be skipped: its stored content cannot be read, or this application has no saga "
+                    + $"'{entry.Saga}'. Finish it, or retry it with an application that can read it."),
             cancellationToken);
         if (changed is not null)
         {
@@ -97,7 +95,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         var now = time.GetUtcNow();
         var changed = await ChangeAsync(
             id,
-            (saga, entry, progress, at) => saga.Transitions.Finish(progress, entry, reason, at),
+            (saga, entry, progress, changedAt) => saga.Transitions.Finish(progress, entry, reason, changedAt),
             entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention },
             cancellationToken);
         if (changed is not null)
@@ -110,13 +108,20 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     }
 
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
+    /// <param name="id">The saga's id.</param>
+    /// <param name="transition">Changes the progress and returns the new status.</param>
+    /// <param name="changeUnreadable">
+    /// Changes the entry of a saga whose content cannot be read or whose name this application does not know.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The saved entry; null if there is no saga with this id that needs attention.</returns>
     private async Task<SagaEntry?> ChangeAsync(
         string id,
         Func<SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> transition,
-        Func<SagaEntry, SagaEntry> unreadable,
+        Func<SagaEntry, SagaEntry> changeUnreadable,
         CancellationToken cancellationToken)
     {
-        var attentionFor = TimeSpan.Zero;
+        var attentionDuration = TimeSpan.Zero;
         var changed = await calls.AskAsync(token => parts.Repository.ChangeAsync(
             id,
             entry =>
@@ -127,16 +132,17 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
                 }
 
                 var now = time.GetUtcNow();
+
                 // A new claim, so that an instance that held the saga before detects the change.
                 var due = entry with { AlertAt = null, Claim = entry.Claim + 1, ChangedAt = now, DueAt = now };
                 if (SagaProgress.Read(entry.Content, out _) is not { } progress || parts.Catalog.Find(entry.Saga) is not { } saga)
                 {
-                    return unreadable(due);
+                    return changeUnreadable(due);
                 }
 
-                attentionFor = now - progress.StatusSince;
+                attentionDuration = now - progress.StatusSince;
                 var status = transition(saga, entry, progress, now);
-                return saga.Transitions.With(due, status, progress, now) with
+                return saga.Transitions.WithStatus(due, status, progress, now) with
                 {
                     WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null,
                     Content = progress.Write()
@@ -145,7 +151,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             token), "change a saga", cancellationToken);
         if (changed is not null)
         {
-            SagaTelemetry.StatusChanged(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, attentionFor);
+            SagaTelemetry.StatusChanged(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, attentionDuration);
             parts.Due.Pulse();
         }
 
@@ -165,12 +171,12 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
         catch (TimeoutException)
         {
-            // Another instance may have ended the saga, so the caller reads it.
+            // Another instance may have ended the saga, so the caller reads it again.
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It continues after the next start of the bus; "
-                + "wait for it again with its id.");
+            throw new EventBusException($"The bus stops before the saga '{id}' has ended. The saga continues when an instance runs again, "
+                + "if its store is durable; wait for it again with its id.");
         }
     }
 }

@@ -6,15 +6,16 @@ namespace EventBus;
 /// <summary>Sends the events that a saga has published.</summary>
 internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender batches, SagaStateWriter writer, BusServices services)
 {
-    // The delay before a saga's events are sent again. It does not count as a retry of a step: the failed publish has
-    // already used its full timeout.
-    private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
+    // The delay before events that could not be sent are sent again, as often as needed. It does not grow, because a
+    // failed publish has already waited for its full timeout.
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
 
-    private readonly string sending = $"events of the saga {definition.Name}";
+    // Names the sending in the log.
+    private readonly string activity = $"events of the saga {definition.Name}";
     private readonly TimeProvider time = services.StoreTime;
 
     /// <summary>Sends the events in the outbox.</summary>
-    /// <returns>False if they could not be sent and the saga was released for later.</returns>
+    /// <returns>False if they could not be sent: the saga was released for later, or needs attention.</returns>
     public async Task<bool> SendAsync(LeasedSaga leased)
     {
         if (leased.Progress.Outbox.Count == 0 || leased.IsDispatched)
@@ -22,41 +23,51 @@ internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender ba
             return true;
         }
 
-        var kept = leased.Progress.Outbox;
-        var problems =
-            await batches.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
-        var left = kept.Zip(problems).Where(item => item.Second is not null).ToList();
-        if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
+        var outbox = leased.Progress.Outbox;
+        var errors =
+            await batches.TrySendAsync([.. outbox.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
+        var unsent = outbox
+            .Zip(errors, (item, error) => (Event: item, Error: error))
+            .Where(item => item.Error is not null)
+            .ToList();
+        var temporaryError = unsent.Find(item => !IsRejection(item.Error!)).Error;
+        if (temporaryError is not null)
         {
-            var dueAt = time.GetUtcNow() + SendBackoff;
-            services.Log.Failing(sending, problem, logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, problem));
+            var dueAt = time.GetUtcNow() + RetryDelay;
+            services.Log.Failing(
+                activity,
+                temporaryError,
+                logger => logger.SagaEventsWait(definition.Name, leased.Id, dueAt, temporaryError));
             await writer.ReleaseUntilAsync(
                 leased,
                 progress =>
                 {
-                    progress.Outbox = left.ConvertAll(item => item.First);
-                    SagaStateWriter.NotBegun(progress);
+                    progress.Outbox = unsent.ConvertAll(item => item.Event);
+                    SagaStateWriter.ClearBegun(progress);
                 },
                 dueAt);
             return false;
         }
 
-        services.Log.Working(sending);
-        if (left.Count > 0 && !SagaTransitions.IsEnd(leased.Entry.Status))
+        services.Log.Working(activity);
+        if (unsent.Count > 0 && !SagaTransitions.IsEnd(leased.Entry.Status))
         {
-            // These events cannot be sent without a change of the configuration or the application.
-            await writer.HaltAsync(leased, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
+            // The transport rejects these events until the configuration or the application is changed.
+            var error = unsent[0].Error!;
+            await writer.HaltAsync(leased, ExceptionText.MessageOf(error), error, (progress, _) =>
             {
-                (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
-                SagaStateWriter.NotBegun(progress);
+                progress.EventsRefused = true;
+                progress.Outbox = unsent.ConvertAll(item => item.Event);
+                SagaStateWriter.ClearBegun(progress);
             });
             return false;
         }
 
-        // The saga has ended, so it cannot need attention: the events are dropped, and that is logged.
-        left.ForEach(item => services.Log.SagaEventDropped(definition.Name, leased.Id, item.First.Name, item.First.Id, item.Second!));
-        return leased.IsDispatched = true;
+        // A saga that has ended cannot need attention, so its rejected events are dropped with a log entry.
+        unsent.ForEach(item => services.Log.SagaEventDropped(definition.Name, leased.Id, item.Event.Name, item.Event.Id, item.Error!));
+        leased.IsDispatched = true;
+        return true;
     }
 
-    private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
+    private static bool IsRejection(PublishException error) => error.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
 }

@@ -6,8 +6,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Remembers the sagas that the store refuses while it accepts others, and delays them, so that others continue.
-/// Thread-safe.
+/// Remembers the sagas whose writes the store refuses while it accepts those of others, and delays their next attempts,
+/// so that the other sagas continue. Thread-safe.
 /// </summary>
 /// <param name="store">The store.</param>
 /// <param name="services">The clock and the log.</param>
@@ -17,10 +17,13 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     /// <summary>
     /// A saga counts as refused after this many failed writes during which the store accepted another write.
     /// </summary>
-    public const int Proofs = 4;
+    public const int FailuresUntilRefused = 4;
 
-    private const string Refusals = "saves of sagas that the store does not take";
-    private const string NoSaga = "eventbus/probe";
+    // Names the refused saves in the log.
+    private const string Activity = "saves of sagas that the store does not take";
+
+    // No saga has this id, because a saga's id contains no slash.
+    private const string ProbeId = "eventbus/probe";
 
     private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
 
@@ -30,39 +33,42 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     /// <summary>True if the bus closes.</summary>
     public bool IsClosing => closing.IsCancellationRequested;
 
-    /// <summary>The ids of the sagas that the store refuses in any form while it accepts others.</summary>
+    /// <summary>The ids of the sagas of which a write failed while the store accepted others.</summary>
     public IReadOnlyList<string> Ids =>
         [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
 
     /// <summary>Records that a saga could be written, which ends its refusal.</summary>
-    public void Accept(string id)
+    public void RecordAccepted(string id)
     {
         if (refused.TryRemove(id, out _) && refused.IsEmpty)
         {
-            services.Log.Working(Refusals);
+            services.Log.Working(Activity);
         }
     }
 
-    /// <summary>Delays a saga that is not leased and whose write failed, so that others continue.</summary>
-    /// <returns>True if the store accepts others and has refused this saga explicitly or several times.</returns>
-    /// <exception cref="Exception">The store accepts no writes: <paramref name="error"/>.</exception>
-    public async Task<bool> RefuseAsync(SagaEntry entry, Exception error)
+    /// <summary>Records a failed write of a saga, and determines when the saga may be tried again.</summary>
+    /// <returns>
+    /// True if the saga counts as refused: the store has refused it explicitly, or <see cref="FailuresUntilRefused"/>
+    /// times.
+    /// </returns>
+    /// <exception cref="Exception">The store accepts no writes at all: <paramref name="error"/>.</exception>
+    public async Task<bool> RecordAsync(SagaEntry entry, Exception error)
     {
         if (!await ConcernsEntryAsync(entry, error))
         {
             ExceptionDispatchInfo.Throw(error);
         }
 
-        foreach (var (id, _) in refused.Where(saga => IsStale(saga.Value)))
+        foreach (var stale in refused.Where(saga => IsStale(saga.Value)))
         {
-            refused.TryRemove(id, out _);
+            refused.TryRemove(stale.Key, out _);
         }
 
-        var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
+        var failures = refused.GetValueOrDefault(entry.Id).Failures + 1;
         var delay = RetryDelays.After(failures);
         refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + delay);
-        services.Log.Failing(Refusals, error, logger => logger.SagaNotSaved(entry.Saga, entry.Id, failures, delay, error));
-        return error is StoreRefusedException || failures >= Proofs;
+        services.Log.Failing(Activity, error, logger => logger.SagaNotSaved(entry.Saga, entry.Id, failures, delay, error));
+        return error is StoreRefusedException || failures >= FailuresUntilRefused;
     }
 
     /// <summary>
@@ -74,18 +80,21 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
         return retryAt <= time.GetUtcNow();
     }
 
-    /// <summary>True if a failed write concerns only its saga and not the whole store.</summary>
+    /// <summary>
+    /// True if a failed write concerns only its saga and not the whole store. Probes the store with another write if
+    /// the error does not say so.
+    /// </summary>
     public async Task<bool> ConcernsEntryAsync(SagaEntry entry, Exception error)
     {
-        if (error is StoreRefusedException refused)
+        if (error is StoreRefusedException refusal)
         {
-            return refused.Scope == StoreScope.Entry;
+            return refusal.Scope == StoreScope.Entry;
         }
 
         try
         {
-            // No saga has version 0: the store compares the version and changes nothing.
-            await store.SaveAsync(entry with { Id = NoSaga, Version = 0, Content = ReadOnlyMemory<byte>.Empty }, closing);
+            // No saga has this id and the version 0, so the store changes nothing.
+            await store.SaveAsync(entry with { Id = ProbeId, Version = 0, Content = ReadOnlyMemory<byte>.Empty }, closing);
             return true;
         }
         catch (Exception) when (!closing.IsCancellationRequested)
@@ -95,7 +104,7 @@ internal sealed class SagaRefusals(SagaStore store, BusServices services, Cancel
     }
 
     /// <summary>
-    /// True if the refusal was not followed by another attempt: the saga is no longer due, or no longer exists.
+    /// True if no other attempt has followed for a long time: the saga is no longer due, or no longer exists.
     /// </summary>
     private bool IsStale(Refusal refusal) => refusal.RetryAt + RetryDelays.Longest <= time.GetUtcNow();
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>
-/// Represents a registered saga. The generic subclass knows the types of the saga, so that no reflection is needed.
+/// Represents a registered saga. The generic subclass has the types of the saga, so that no reflection is needed.
 /// </summary>
 internal abstract class SagaRegistration(string name, Type sagaType, Type stateType)
 {
@@ -16,7 +16,7 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
 
     public Type StateType => stateType;
 
-    /// <summary>Creates an instance of the saga and gets its steps.</summary>
+    /// <summary>Creates an instance of the saga, and gets its state version and its steps.</summary>
     public abstract (int StateVersion, IReadOnlyList<SagaStepRegistration> Steps) Describe(IServiceProvider scope);
 
     /// <summary>Runs a step on a new instance of the saga.</summary>
@@ -39,7 +39,7 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
     public abstract object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json);
 
     /// <summary>
-    /// Gets the key by which the step will find its reply, before the step runs; null if the saga's id is used.
+    /// Gets the key of the reply that a step will wait for, before the step runs; null if the saga's id is used.
     /// </summary>
     public abstract string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json);
 }
@@ -97,7 +97,7 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
 
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
         StepsOf(saga).Find(step => step.Registration.Name == name) ?? throw new InvalidOperationException(
-            $"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must define the same steps each time.");
+            $"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must declare the same steps each time.");
 
     private static object ReadReply(SagaCall call, JsonTypeInfo reply)
     {
@@ -112,16 +112,20 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
         }
     }
 
+    /// <exception cref="SagaStateException">The state cannot be read.</exception>
     private static TState Read(TSaga saga, StoredState state, JsonTypeInfo json)
     {
+        TState? current;
         try
         {
-            return (state.Version == saga.StateVersion ? (TState?)state.Json.Deserialize(json) : saga.Upgrade(state.Version, state.Json))
-                ?? throw new JsonException("The state is null.");
+            current = state.Version == saga.StateVersion
+                ? (TState?)state.Json.Deserialize(json)
+                : saga.Upgrade(state.Version, state.Json);
         }
         catch (Exception exception) when (state.Version == saga.StateVersion || exception is JsonException)
         {
-            // The original message may contain parts of the state.
+            // The messages of errors of the JSON reader may contain parts of the state, so only the place is given.
+            // Other errors come from the application's Upgrade method, and their messages are kept.
             throw new SagaStateException(
                 $"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.",
                 null);
@@ -132,5 +136,8 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
                 $"The state, written in version {state.Version}, cannot be read: {ExceptionText.MessageOf(exception)}",
                 exception);
         }
+
+        return current
+            ?? throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: it is null.", null);
     }
 }

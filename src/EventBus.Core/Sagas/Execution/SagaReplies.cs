@@ -11,30 +11,33 @@ internal sealed class SagaReplies(
     WakeSignal due,
     BusServices services)
 {
-    private const int MaxFound = 100;
+    // The maximum number of sagas with the same wait key that get a reply.
+    private const int MaxSagasOfKey = 100;
 
-    /// <summary>Builds the key by which a reply finds a saga that waits for an event with a key.</summary>
+    /// <summary>Builds the wait key of a saga that waits for an event with a key of its own.</summary>
     public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
 
     /// <summary>Adds a reply to every saga that waits for it.</summary>
     public async Task ReceiveAsync(SagaDefinition definition, EventContext context, CancellationToken cancellationToken)
     {
-        var found = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
+        // The sagas that the reply may belong to: the correlation id and the key may each be the id of a saga.
+        var sagaIds = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
         if (context.Key is { } key)
         {
-            found.UnionWith(await store.FindWaitingAsync(WaitKeyOf(definition.Name, context.EventName, key), MaxFound, cancellationToken));
-            found.Add(key);
+            var waitKey = WaitKeyOf(definition.Name, context.EventName, key);
+            sagaIds.UnionWith(await store.FindWaitingAsync(waitKey, MaxSagasOfKey, cancellationToken));
+            sagaIds.Add(key);
         }
 
         var descriptor = envelopes.DescriptorOf(context.Event!);
         var reply = new SagaReply(descriptor.Name, context.EventId, JsonSerializer.SerializeToElement(context.Event!, descriptor.Json!));
-        var known = false;
-        foreach (var id in found)
+        var anyExists = false;
+        foreach (var id in sagaIds)
         {
-            known |= await TakeInAsync(definition, id, context, reply, cancellationToken);
+            anyExists |= await AddToInboxAsync(definition, id, context, reply, cancellationToken);
         }
 
-        if (!known)
+        if (!anyExists)
         {
             services.Diagnostics.SagaReplied(definition.Name, "unknown");
         }
@@ -49,41 +52,46 @@ internal sealed class SagaReplies(
 
     /// <summary>Adds a reply to the inbox of one saga, or ignores the reply if the saga does not wait for it.</summary>
     /// <returns>True if the saga exists.</returns>
-    private async Task<bool> TakeInAsync(
+    private async Task<bool> AddToInboxAsync(
         SagaDefinition definition,
         string id,
         EventContext context,
         SagaReply reply,
         CancellationToken cancellationToken)
     {
-        var (exists, waits) = (false, false);
+        var exists = false;
+        var waits = false;
         await repository.ChangeAsync(
             id,
             entry =>
             {
-                (exists, waits) = (entry.Saga == definition.Name, false);
+                // The change is repeated after a conflict with another write, so the previous results are overwritten.
+                exists = entry.Saga == definition.Name;
+                waits = false;
                 if (!exists
                     || SagaProgress.Read(entry.Content, out _) is not { } progress
                     || !WaitsFor(definition, entry, progress, context.Key, reply.EventName)
-                    || AnswersAnother(definition, entry, progress, context.CausationId, reply.EventName))
+                    || AnswersAnotherStep(definition, entry, progress, context.CausationId, reply.EventName))
                 {
                     return null;
                 }
 
                 waits = true;
-                if (progress.Knows(reply.EventId) || progress.Inbox.Count >= SagaProgress.MaxInbox)
+                if (progress.HasReceived(reply.EventId) || progress.Inbox.Count >= SagaProgress.MaxInbox)
                 {
+                    // A duplicate; or the inbox already has many replies to this step, which uses only one.
                     return null;
                 }
 
                 var now = services.StoreTime.GetUtcNow();
                 progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
-                // The holder of the saga checks the inbox before it releases the saga.
-                var waiting = !progress.Held
+                // If an instance holds the saga, the due time is the end of its lease and stays unchanged: that
+                // instance checks the inbox before it releases the saga.
+                var becomesDue = !progress.Held
                     && entry.Status == SagaStatus.Running
                     && progress.Active() is { Status: SagaStepStatus.Waiting };
-                return entry with { ChangedAt = now, DueAt = waiting ? now : entry.DueAt, Content = progress.Write() };
+                return entry with { ChangedAt = now, DueAt = becomesDue ? now : entry.DueAt, Content = progress.Write() };
             },
             cancellationToken);
         if (waits)
@@ -102,31 +110,50 @@ internal sealed class SagaReplies(
     /// <summary>
     /// True if the current step waits for such an event, or will wait for it after its attempt has ended.
     /// </summary>
-    private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName) =>
-        progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active
+    private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName)
+    {
+        if (progress.Active() is not { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active)
+        {
+            return false;
+        }
 
         // A saga whose wait has timed out and that needs attention accepts a reply until an operator retries it.
-        && (entry.Status == SagaStatus.Running || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting))
+        var accepts = entry.Status == SagaStatus.Running
+            || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting);
 
-        // This application may not know the step, because a newer version of the application has added it. Such a step
-        // may wait for the event.
-        && (progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is not { } step || step.ReplyName == eventName)
+        // A newer version of the application may have added or changed the step, so the step may wait for this event.
+        var isOtherVersion = progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is null;
+        var isExpectedEvent = isOtherVersion || definition.Find(active.Name)!.ReplyName == eventName;
 
         // A saga that waits for a specific key does not accept replies by its id.
-        && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
+        var isExpectedKey = entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key));
+        return accepts && isExpectedEvent && isExpectedKey;
+    }
 
     /// <summary>
-    /// True if the event is a duplicate reply to another step that waits for the same event: its cause is an event that
-    /// the other step published. Such a reply arrives after the saga has continued.
+    /// True if the event is a late duplicate of a reply to an earlier step that waited for the same type of event: its
+    /// cause is an event that the earlier step published.
     /// </summary>
-    private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
-        Guid.TryParseExact(causationId, "D", out var question)
-        && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
+    private bool AnswersAnotherStep(
+        SagaDefinition definition,
+        SagaEntry entry,
+        SagaProgress progress,
+        string? causationId,
+        string eventName)
+    {
+        if (!Guid.TryParseExact(causationId, "D", out var cause))
+        {
+            return false;
+        }
+
+        return progress.Steps.Exists(step => step != progress.Active()
+            && definition.Find(step.Name)?.ReplyName == eventName
             && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(
                 envelopes,
                 definition.Name,
                 entry.Id,
                 step.Name,
                 SagaDirection.Execute,
-                ordinal) == question));
+                ordinal) == cause));
+    }
 }

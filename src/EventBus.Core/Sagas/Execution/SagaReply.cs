@@ -8,9 +8,9 @@ namespace EventBus;
 /// <param name="Body">The event as JSON, upgraded to the version that the application knows.</param>
 internal sealed record SagaReply(string EventName, string EventId, JsonElement Body)
 {
-    /// <summary>The step that was active when the reply arrived.</summary>
+    /// <summary>The step that was active when the reply arrived; null if the reply is not in an inbox yet.</summary>
     public string? Step { get; init; }
 
-    /// <summary>The key that this step waited for then; null for the saga's id.</summary>
+    /// <summary>The key of the reply that this step waited for at that time; null for the saga's id.</summary>
     public string? WaitKey { get; init; }
 }

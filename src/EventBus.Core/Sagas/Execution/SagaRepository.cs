@@ -4,7 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Saves sagas. Every change is a compare-and-swap that merges replies received in the meantime. Thread-safe.
+/// Saves sagas. Every change is a compare-and-swap that merges the replies which other instances have added meanwhile.
+/// Thread-safe.
 /// </summary>
 /// <param name="store">The store.</param>
 /// <param name="refusals">Determines whether a failed save concerns only its saga.</param>
@@ -20,11 +21,14 @@ internal sealed class SagaRepository(
     BusServices services,
     CancellationToken closing)
 {
-    private const string Saves = "saves of sagas";
+    // Names the saves in the log.
+    private const string Activity = "saves of sagas";
 
     private static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
 
     private readonly TimeProvider time = services.StoreTime;
+
+    // The number of writes that wait because the store accepts no writes.
     private int heldWrites;
 
     /// <summary>Cancelled when the bus closes.</summary>
@@ -33,15 +37,15 @@ internal sealed class SagaRepository(
     /// <summary>True if at least one write waits because the store does not accept it.</summary>
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
-    /// <summary>Gets the end of a lease that begins now.</summary>
+    /// <summary>Returns the end of a lease that begins now.</summary>
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
 
     /// <summary>Changes a leased saga and saves it. Retries for as long as the store is unavailable.</summary>
     /// <param name="leased">The saga.</param>
     /// <param name="change">Changes the progress. Called once.</param>
-    /// <param name="where">
-    /// Creates the entry to save from the changed progress, the last entry and the end of the lease. Called again for
-    /// each attempt to save.
+    /// <param name="createEntry">
+    /// Creates the entry to save from the changed progress, the last saved entry and the new end of the lease. Its
+    /// content is set afterwards. Called again for each attempt to save.
     /// </param>
     /// <exception cref="SagaLeaseLostException">Another instance has claimed it: nothing was changed.</exception>
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
@@ -49,18 +53,19 @@ internal sealed class SagaRepository(
     public async Task SaveAsync(
         LeasedSaga leased,
         Action<SagaProgress> change,
-        Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+        Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> createEntry)
     {
         await leased.Gate.WaitAsync(closing);
         try
         {
             if (leased.IsDispatched)
             {
-                (leased.Progress.Outbox, leased.IsDispatched) = ([], false);
+                leased.Progress.Outbox = [];
+                leased.IsDispatched = false;
             }
 
             change(leased.Progress);
-            await SaveGatedAsync(leased, where);
+            await SaveGatedAsync(leased, createEntry);
         }
         finally
         {
@@ -72,7 +77,7 @@ internal sealed class SagaRepository(
     /// <param name="id">The saga's id.</param>
     /// <param name="change">Creates the new entry from the current one; null to leave it unchanged.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>The saved entry; null if there is none, or if it was left unchanged.</returns>
+    /// <returns>The saved entry; null if there is no saga with this id, or if it was left unchanged.</returns>
     public async ValueTask<SagaEntry?> ChangeAsync(string id, Func<SagaEntry, SagaEntry?> change, CancellationToken cancellationToken)
     {
         while (true)
@@ -97,11 +102,11 @@ internal sealed class SagaRepository(
     }
 
     /// <summary>
-    /// Renews the lease of a saga by a save of its own, unless it is being saved or was released in the meantime.
+    /// Renews the lease of a saga by a separate save, unless the saga is being saved or was released in the meantime.
     /// </summary>
     /// <param name="leased">The saga.</param>
     /// <param name="margin">Renews only a lease with less time left.</param>
-    /// <returns>False if it is being saved, which also renews the lease.</returns>
+    /// <returns>False if the saga is being saved, which also renews the lease.</returns>
     /// <exception cref="SagaLeaseLostException">Another instance has claimed it.</exception>
     /// <exception cref="OperationCanceledException">The bus closed.</exception>
     public async Task<bool> RenewAsync(LeasedSaga leased, TimeSpan margin)
@@ -116,7 +121,7 @@ internal sealed class SagaRepository(
         {
             if (leased.Progress.Held && leased.LeaseEnd <= time.GetUtcNow() + margin)
             {
-                await SaveOnceAsync(leased, static (_, entry, until) => entry with { DueAt = until });
+                await SaveOnceAsync(leased, static (_, entry, leaseEnd) => entry with { DueAt = leaseEnd });
             }
 
             return true;
@@ -129,17 +134,19 @@ internal sealed class SagaRepository(
 
     /// <summary>Saves the progress of a saga whose gate the caller holds.</summary>
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
-    private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> createEntry)
     {
-        var proofs = 0;
         var attempt = 0;
+
+        // The number of attempts that failed although the store accepted another write.
+        var refusedAttempts = 0;
         while (true)
         {
             attempt++;
             try
             {
-                await SaveOnceAsync(leased, where);
-                services.Log.Working(Saves);
+                await SaveOnceAsync(leased, createEntry);
+                services.Log.Working(Activity);
                 return;
             }
             catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
@@ -147,33 +154,40 @@ internal sealed class SagaRepository(
                 var delay = RetryDelays.After(attempt);
                 LogNotSaved(leased, attempt, delay, exception);
                 var concernsEntry = await refusals.ConcernsEntryAsync(leased.Entry, exception);
-                if (concernsEntry && exception is not StoreRefusedException)
+                if (concernsEntry)
                 {
-                    proofs++;
+                    refusedAttempts++;
+                    if (exception is StoreRefusedException)
+                    {
+                        throw;
+                    }
+
+                    if (refusedAttempts == SagaRefusals.FailuresUntilRefused)
+                    {
+                        throw new StoreRefusedException(
+                            StoreScope.Entry,
+                            $"The store accepts other sagas, but not this one ({exception.GetType()}).",
+                            exception);
+                    }
                 }
 
-                if (concernsEntry && (exception is StoreRefusedException || proofs == SagaRefusals.Proofs))
-                {
-                    throw exception as StoreRefusedException ?? new StoreRefusedException(
-                        StoreScope.Entry,
-                        $"The store accepts other sagas, but not this one ({exception.GetType()}).",
-                        exception);
-                }
-
-                await WaitAsync(delay, concernsEntry);
+                await WaitAsync(delay, isHeld: !concernsEntry);
             }
         }
     }
 
     private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan delay, Exception exception) =>
         services.Log.Failing(
-            Saves,
+            Activity,
             exception,
             logger => logger.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, delay, exception));
 
-    private async Task WaitAsync(TimeSpan delay, bool concernsEntry)
+    /// <summary>Waits for the next attempt.</summary>
+    /// <param name="delay">The time to wait.</param>
+    /// <param name="isHeld">True if the store accepts no writes, so that the waiting write counts as held.</param>
+    private async Task WaitAsync(TimeSpan delay, bool isHeld)
     {
-        var held = concernsEntry ? 0 : 1;
+        var held = isHeld ? 1 : 0;
         Interlocked.Add(ref heldWrites, held);
         try
         {
@@ -185,16 +199,18 @@ internal sealed class SagaRepository(
         }
     }
 
-    private async Task SaveOnceAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    /// <summary>Saves the progress, and repeats the save after a conflict with another write.</summary>
+    private async Task SaveOnceAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> createEntry)
     {
         while (true)
         {
             var now = time.GetUtcNow();
-            var until = now + lease;
-            var entry = where(leased.Progress, leased.Entry, until) with { ChangedAt = now, Content = leased.Progress.Write() };
+            var leaseEnd = LeaseFrom(now);
+            var entry = createEntry(leased.Progress, leased.Entry, leaseEnd) with { ChangedAt = now, Content = leased.Progress.Write() };
             if (await store.SaveAsync(entry, closing))
             {
-                (leased.Entry, leased.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
+                leased.Entry = entry with { Version = entry.Version + 1 };
+                leased.LeaseEnd = leaseEnd;
                 return;
             }
 
@@ -207,26 +223,30 @@ internal sealed class SagaRepository(
 
             if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
-                // The saga was saved, but the answer was lost. Its alert may have been claimed since.
-                (leased.Entry, leased.LeaseEnd) = (current, current.DueAt ?? until);
+                // An earlier attempt has saved the saga, but its answer was lost. The stored entry may be newer,
+                // because its alert may have been claimed since then.
+                leased.Entry = current;
+                leased.LeaseEnd = current.DueAt ?? leaseEnd;
                 return;
             }
 
-            TakeIn(leased, current, entry.WaitKey);
+            MergeReplies(leased, current, entry.WaitKey);
         }
     }
 
     /// <summary>
-    /// Merges the replies of the stored entry: an instance without the lease may only add replies. A reply belongs to
-    /// the step that was active when it arrived, not to the step that this write begins.
+    /// Merges the replies of the stored entry into the progress. Nothing else can have changed, because an instance
+    /// without the lease only adds replies. A reply belongs to the step that was active when it arrived, not to the
+    /// step that this write begins.
     /// </summary>
-    private void TakeIn(LeasedSaga leased, SagaEntry current, string? waitKey)
+    private void MergeReplies(LeasedSaga leased, SagaEntry current, string? waitKey)
     {
         leased.Entry = leased.Entry with { Version = current.Version };
         var stored = SagaProgress.Read(current.Content, out _);
-        foreach (var reply in stored?.Inbox.FindAll(reply => !leased.Progress.Knows(reply.EventId)) ?? [])
+        var added = stored?.Inbox.FindAll(reply => !leased.Progress.HasReceived(reply.EventId)) ?? [];
+        foreach (var reply in added)
         {
-            if (leased.Progress.Concerns(reply, waitKey))
+            if (leased.Progress.IsForActiveStep(reply, waitKey))
             {
                 leased.Progress.Inbox.Add(reply);
             }

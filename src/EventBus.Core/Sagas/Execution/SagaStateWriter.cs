@@ -20,24 +20,29 @@ internal sealed class SagaStateWriter(
     /// </summary>
     public async Task ChangeStatusAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> transition)
     {
-        var (before, since, now) = (leased.Entry.Status, leased.Progress.StatusSince, time.GetUtcNow());
-        var status = before;
+        var previous = leased.Entry.Status;
+        var previousSince = leased.Progress.StatusSince;
+        var now = time.GetUtcNow();
+        var status = previous;
         await repository.SaveAsync(
             leased,
             progress =>
             {
                 status = transition(progress, leased.Entry, now);
-                progress.Held = status != SagaStatus.NeedsAttention && !(SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0);
+
+                // This instance keeps the saga until nothing is left to do: no step and no event to send.
+                var isDone = SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0;
+                progress.Held = status != SagaStatus.NeedsAttention && !isDone;
             },
-            (progress, entry, until) => transitions.With(entry, status, progress, now) with
+            (progress, entry, leaseEnd) => transitions.WithStatus(entry, status, progress, now) with
             {
-                DueAt = progress.Held ? until : null,
+                DueAt = progress.Held ? leaseEnd : null,
                 AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
                 WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
             });
-        if (status != before)
+        if (status != previous)
         {
-            SagaTelemetry.StatusChanged(services.Diagnostics, definition.Name, before, status, now - since);
+            SagaTelemetry.StatusChanged(services.Diagnostics, definition.Name, previous, status, now - previousSince);
             if (SagaTransitions.IsEnd(status))
             {
                 services.Log.SagaEnded(definition.Name, leased.Id, status.ToString());
@@ -46,10 +51,11 @@ internal sealed class SagaStateWriter(
     }
 
     /// <summary>
-    /// Saves that the active step has begun. If another instance has claimed the saga meanwhile, this save fails.
+    /// Saves that the active step begins, before it runs. If another instance has claimed the saga meanwhile, this save
+    /// fails.
     /// </summary>
     public Task BeginAsync(LeasedSaga leased, SagaStepProgress active) =>
-        repository.SaveAsync(leased, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
+        repository.SaveAsync(leased, _ => active.Begun = true, static (_, entry, leaseEnd) => entry with { DueAt = leaseEnd });
 
     /// <summary>
     /// Saves the key of the reply that the active step will wait for, before the step runs, so that even an early reply
@@ -60,29 +66,34 @@ internal sealed class SagaStateWriter(
         progress =>
         {
             active.Begun = true;
-            progress.Inbox.FindAll(early => !progress.Concerns(early, waitKey)).ForEach(progress.Forget);
+            progress.Inbox.FindAll(early => !progress.IsForActiveStep(early, waitKey)).ForEach(progress.Forget);
         },
-        (_, entry, until) => entry with { DueAt = until, WaitKey = waitKey });
+        (_, entry, leaseEnd) => entry with { DueAt = leaseEnd, WaitKey = waitKey });
 
     /// <summary>Releases the saga to another instance between two steps.</summary>
-    public Task ReleaseAsync(LeasedSaga leased) => ReleaseUntilAsync(leased, NotBegun, time.GetUtcNow());
+    public Task ReleaseAsync(LeasedSaga leased) => ReleaseUntilAsync(leased, ClearBegun, time.GetUtcNow());
 
     /// <summary>
-    /// Releases the saga to another instance during a step: the attempt is not counted, and may have had an effect.
+    /// Releases the saga to another instance when a stop of the bus interrupts a step: the attempt is not counted, and
+    /// may have had an effect.
     /// </summary>
     public Task ReleaseDuringStepAsync(LeasedSaga leased, SagaStepProgress active) => ReleaseUntilAsync(
         leased,
         progress =>
         {
             active.CutOff();
-            progress.Note(time.GetUtcNow(), active.Name, "interrupted by a stop");
+            progress.AddHistory(time.GetUtcNow(), active.Name, "interrupted by a stop");
         },
         time.GetUtcNow());
 
+    /// <summary>Changes the saga and releases it until its due time.</summary>
     public Task ReleaseUntilAsync(LeasedSaga leased, Action<SagaProgress> change, DateTimeOffset dueAt) =>
         ReleaseUntilAsync(leased, change, _ => dueAt);
 
     /// <summary>Changes the saga and releases it until its due time.</summary>
+    /// <param name="leased">The saga.</param>
+    /// <param name="change">Changes the progress.</param>
+    /// <param name="dueAt">Gets the due time from the changed progress; null if nothing is due.</param>
     public async Task ReleaseUntilAsync(LeasedSaga leased, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
     {
         await repository.SaveAsync(
@@ -92,50 +103,53 @@ internal sealed class SagaStateWriter(
                 change(progress);
                 progress.Held = false;
             },
-            (progress, entry, _) => transitions.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
-        notifier.Due();
+            (progress, entry, _) => transitions.WithStatus(entry, entry.Status, progress, time.GetUtcNow()) with
+            {
+                DueAt = dueAt(progress),
+            });
+        notifier.ReportDue();
     }
 
     /// <summary>Reports the end of the saga to the callers that wait for it.</summary>
-    public void ReportEnd(LeasedSaga leased) => notifier.Ended(leased.Id);
+    public void ReportEnd(LeasedSaga leased) => notifier.ReportEnd(leased.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
-    public Task HaltAsync(LeasedSaga leased, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
-        RaiseAsync(leased, leased.Progress.Active()?.Name, why, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
+    public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
+        RaiseAsync(leased, leased.Progress.Active()?.Name, reason, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
         {
             recordFailure?.Invoke(progress, now);
-            return transitions.Halt(progress, why, now);
+            return transitions.Halt(progress, reason, now);
         }));
 
     /// <summary>
     /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
     /// </summary>
-    public Task HaltAfterAsync(LeasedSaga leased, Exception exception)
+    public Task HaltAfterErrorAsync(LeasedSaga leased, Exception exception)
     {
-        var why = $"It could not continue: {ExceptionText.ShortOf(exception)}";
-        return RaiseAsync(leased, null, why, exception, async () =>
+        var reason = $"The saga could not continue: {ExceptionText.ShortOf(exception)}";
+        return RaiseAsync(leased, null, reason, exception, async () =>
         {
             try
             {
-                await HaltAsSavedAsync(leased, (progress, now) =>
+                await HaltStoredAsync(leased, (progress, now) =>
                 {
                     progress.Active()?.CutOff();
                     progress.Held = false;
-                    transitions.Halt(progress, why, now);
+                    transitions.Halt(progress, reason, now);
                 });
             }
             catch (Exception) when (!repository.Closing.IsCancellationRequested)
             {
                 // The store may have no room for the reason, which is also in the log.
-                await HaltAsSavedAsync(leased, null);
+                await HaltStoredAsync(leased, null);
             }
         });
     }
 
     /// <summary>
-    /// Clears the begun mark of the active step, which this instance has not run and will not run now.
+    /// Records that the active step has not begun: this instance has not run it and will not run it now.
     /// </summary>
-    public static void NotBegun(SagaProgress progress)
+    public static void ClearBegun(SagaProgress progress)
     {
         if (progress.Active() is { } active)
         {
@@ -147,7 +161,9 @@ internal sealed class SagaStateWriter(
     /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
     /// progress inconsistent.
     /// </summary>
-    private async Task HaltAsSavedAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? note) => await repository.ChangeAsync(
+    /// <param name="leased">The saga. Nothing is changed if another instance has claimed it.</param>
+    /// <param name="change">Changes the stored progress; null to leave the content of the entry unchanged.</param>
+    private async Task HaltStoredAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? change) => await repository.ChangeAsync(
         leased.Id,
         entry =>
         {
@@ -159,22 +175,22 @@ internal sealed class SagaStateWriter(
             }
 
             var now = time.GetUtcNow();
-            note?.Invoke(progress, now);
-            return transitions.With(entry, SagaStatus.NeedsAttention, progress, now) with
+            change?.Invoke(progress, now);
+            return transitions.WithStatus(entry, SagaStatus.NeedsAttention, progress, now) with
             {
                 DueAt = null,
                 AlertAt = AlertAt(now),
                 ChangedAt = now,
-                Content = note is null ? entry.Content : progress.Write(),
+                Content = change is null ? entry.Content : progress.Write(),
             };
         },
         repository.Closing);
 
-    private Task RaiseAsync(LeasedSaga leased, string? step, string why, Exception? error, Func<Task> write) => notifier.RaiseAsync(
+    private Task RaiseAsync(LeasedSaga leased, string? step, string reason, Exception? error, Func<Task> write) => notifier.RaiseAsync(
         async () =>
         {
             await write();
-            services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, why, error);
+            services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
             return true;
         },
         leased.Id);

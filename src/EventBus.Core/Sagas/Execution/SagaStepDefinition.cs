@@ -5,8 +5,8 @@ namespace EventBus;
 /// <summary>Holds a validated step of a saga. Immutable.</summary>
 internal sealed class SagaStepDefinition(
     SagaStepRegistration registration,
-    RetryPolicy execution,
-    RetryPolicy compensation,
+    RetryPolicy executionRetry,
+    RetryPolicy compensationRetry,
     TimeSpan timeout)
 {
     public string Name => registration.Name;
@@ -21,15 +21,16 @@ internal sealed class SagaStepDefinition(
 
     public TimeSpan ReplyTimeout => registration.ReplyTimeout;
 
-    /// <summary>The name of the event that it waits for; null for none.</summary>
+    /// <summary>The name of the reply event that the step waits for; null for none.</summary>
     public string? ReplyName { get; init; }
 
-    /// <summary>The type information of that event.</summary>
+    /// <summary>The type information of the reply event; null for none.</summary>
     public JsonTypeInfo? ReplyJson { get; init; }
 
-    public RetryPolicy RetryOf(SagaDirection direction) => direction == SagaDirection.Compensate ? compensation : execution;
+    public RetryPolicy RetryOf(SagaDirection direction) =>
+        direction == SagaDirection.Compensate ? compensationRetry : executionRetry;
 
     /// <summary>True if the exception means that the step had no effect.</summary>
     public bool IsRejection(Exception exception) =>
-        RetryPolicy.Unwrap(exception).Any(each => registration.IsRejection.Exists(test => test(each)));
+        RetryPolicy.Unwrap(exception).Any(each => registration.RejectionPredicates.Exists(isRejection => isRejection(each)));
 }

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace EventBus;
 
 /// <summary>
-/// Executes the active step of a leased saga. Before a step runs, the store records that it may have run. The result of
-/// a step is saved in the same write as the beginning of the next.
+/// Executes the active step of a leased saga. Before a step runs, the store records that it begins. The result of a
+/// step is saved in the same write as the beginning of the next step.
 /// </summary>
 internal sealed class SagaStepExecutor(
     SagaTransitions transitions,
@@ -15,7 +15,7 @@ internal sealed class SagaStepExecutor(
     BusServices services)
 {
     private const int MaxInterruptions = 10;
-    private const int MaxKey = 256;
+    private const int MaxKeyLength = 256;
 
     private readonly SagaDefinition definition = transitions.Definition;
     private readonly TimeProvider time = services.StoreTime;
@@ -27,7 +27,7 @@ internal sealed class SagaStepExecutor(
         if (active.Interruptions > MaxInterruptions)
         {
             var error = new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran.");
-            return failures.FailAsync(leased, step, active, new SagaFailure(error, active.Interruptions, SagaAttemptEnding.Final));
+            return failures.FailAsync(leased, step, active, new SagaFailure(error, active.Interruptions, SagaFailureKind.Final));
         }
 
         var waits = active.Status == SagaStepStatus.Waiting && leased.Progress.ReplyFor(active, step.ReplyName) is null;
@@ -39,13 +39,12 @@ internal sealed class SagaStepExecutor(
     {
         if (active.WaitsUntil <= time.GetUtcNow())
         {
-            return await failures.FailAsync(leased, step, active, new SagaFailure(
-                new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."),
-                1,
-                SagaAttemptEnding.Final));
+            var error = new TimeoutException(
+                $"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}.");
+            return await failures.FailAsync(leased, step, active, new SagaFailure(error, 1, SagaFailureKind.Final));
         }
 
-        // A reply may arrive during this save.
+        // A reply may arrive during this save, which then merges it: the saga is due at once.
         await writer.ReleaseUntilAsync(
             leased,
             _ => { },
@@ -53,6 +52,7 @@ internal sealed class SagaStepExecutor(
         return false;
     }
 
+    /// <summary>Runs an attempt of the step, or the processing of its reply, and saves the result.</summary>
     private async Task<bool> RunAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active)
     {
         var state = new StoredState(leased.Progress.StateVersion, leased.Progress.State);
@@ -76,14 +76,16 @@ internal sealed class SagaStepExecutor(
                     leased,
                     step,
                     active,
-                    new SagaFailure(exception, active.Failures + 1, EndingOf(step, direction, exception)));
+                    new SagaFailure(exception, active.Failures + 1, KindOf(step, direction, exception)));
             }
 
             await writer.BeginAsync(leased, active, key);
         }
         else if (!active.Begun || leased.LeaseEnd <= time.GetUtcNow())
         {
-            // Either a reply arrived when the step began to wait, or this process was paused.
+            // If the reply arrived after the step had begun to wait, the store does not know yet that an attempt
+            // begins. If the lease has ended, because this process was paused, another instance may have claimed the
+            // saga: then this save fails.
             await writer.BeginAsync(leased, active);
         }
 
@@ -102,11 +104,8 @@ internal sealed class SagaStepExecutor(
 
         if (outcome.Error is { } error)
         {
-            return await failures.FailAsync(
-                leased,
-                step,
-                active,
-                new SagaFailure(error, call.Attempt, outcome.IsFromStep ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
+            var kind = outcome.IsFromStep ? KindOf(step, direction, error) : SagaFailureKind.Retryable;
+            return await failures.FailAsync(leased, step, active, new SagaFailure(error, call.Attempt, kind));
         }
 
         var outbox = call.Outbox.ConvertAll(SagaEventFactory.ToStored);
@@ -117,10 +116,11 @@ internal sealed class SagaStepExecutor(
     /// <summary>Saves the result of the step, and begins the next step or the wait for the reply.</summary>
     private async Task SaveAsync(LeasedSaga leased, SagaStepDefinition step, SagaStepProgress active, SagaReply? reply, StepResult result)
     {
-        var ignored = new List<SagaReply>();
+        var unusedReplies = new List<SagaReply>();
         await writer.ChangeStatusAsync(leased, (progress, entry, now) =>
         {
-            (progress.State, progress.StateVersion) = (result.State, definition.StateVersion);
+            progress.State = result.State;
+            progress.StateVersion = definition.StateVersion;
             progress.Outbox.AddRange(result.Outbox);
             if (result.Direction == SagaDirection.Compensate)
             {
@@ -129,39 +129,49 @@ internal sealed class SagaStepExecutor(
 
             if (result.Direction == SagaDirection.Execute && step.ReplyName is not null)
             {
-                // A reply that has already arrived is processed next.
-                (
-                    active.Status,
-                    active.Failures,
-                    active.Interruptions,
-                    active.Published) = (SagaStepStatus.Waiting, 0, 0, result.Outbox.Count);
+                active.Status = SagaStepStatus.Waiting;
+                active.Failures = 0;
+                active.Interruptions = 0;
+                active.Published = result.Outbox.Count;
+                active.WaitsSince = now;
+                active.WaitsUntil = now + step.ReplyTimeout;
+
+                // If the reply has already arrived, its processing begins now.
                 active.Begun = progress.ReplyFor(active, step.ReplyName) is not null;
-                (active.WaitsSince, active.WaitsUntil) = (now, now + step.ReplyTimeout);
-                progress.Note(now, step.Name, $"waits for {step.ReplyName}");
+                progress.AddHistory(now, step.Name, $"waits for {step.ReplyName}");
                 return entry.Status;
             }
 
             if (reply is not null)
             {
                 progress.Forget(reply);
-                ignored.AddRange(progress.Inbox);
+                unusedReplies.AddRange(progress.Inbox);
             }
 
             return transitions.Executed(progress, entry, active, now);
         });
-        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, leased.Id, services));
+        unusedReplies.ForEach(unused => SagaReplies.Ignore(unused, definition.Name, leased.Id, services));
     }
 
-    private async Task<string?> WaitKeyOfAsync(SagaStepDefinition step, StoredState state) => await runner.WaitKeyAsync(step, state) switch
+    private async Task<string?> WaitKeyOfAsync(SagaStepDefinition step, StoredState state)
     {
-        null => null,
-        { Length: 0 or > MaxKey } key => throw new InvalidOperationException(
-            $"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
-        var key => SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key),
-    };
+        var key = await runner.WaitKeyAsync(step, state);
+        if (key is null)
+        {
+            return null;
+        }
 
-    private static SagaAttemptEnding EndingOf(SagaStepDefinition step, SagaDirection direction, Exception error) =>
-        direction != SagaDirection.Compensate && step.IsRejection(error) ? SagaAttemptEnding.Refused : SagaAttemptEnding.Failed;
+        if (key.Length is 0 or > MaxKeyLength)
+        {
+            throw new InvalidOperationException(
+                $"The key of the reply has {key.Length} characters; 1 to {MaxKeyLength} are allowed, as for the key of an event.");
+        }
+
+        return SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key);
+    }
+
+    private static SagaFailureKind KindOf(SagaStepDefinition step, SagaDirection direction, Exception error) =>
+        direction != SagaDirection.Compensate && step.IsRejection(error) ? SagaFailureKind.Rejected : SagaFailureKind.Retryable;
 
     private sealed record StepResult(SagaDirection Direction, JsonElement State, List<StoredSagaEvent> Outbox);
 }

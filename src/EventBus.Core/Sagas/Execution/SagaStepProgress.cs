@@ -7,34 +7,43 @@ internal sealed class SagaStepProgress
 
     public SagaStepStatus Status { get; set; }
 
-    /// <summary>True if an attempt was about to begin and its result is not known.</summary>
+    /// <summary>
+    /// True from the save before an attempt runs until the save of its result. If another instance finds it true, the
+    /// attempt was interrupted.
+    /// </summary>
     public bool Begun { get; set; }
 
     /// <summary>
-    /// True if an earlier attempt may have had an effect. A retry by an operator does not clear it; only the success of
-    /// the step or of its compensation does.
+    /// True if an earlier attempt may have had an effect. Only the success of the step or of its compensation clears
+    /// it, and a retry by an operator does not.
     /// </summary>
     public bool MayHaveEffect { get; set; }
 
-    /// <summary>The number of events that the step published when it was executed.</summary>
+    /// <summary>
+    /// The number of events that the step published when it was executed. From it follow their ids, which show that a
+    /// reply belongs to this step.
+    /// </summary>
     public int Published { get; set; }
 
-    /// <summary>The number of failed attempts of its current operation.</summary>
+    /// <summary>The number of failed attempts of the step's current operation.</summary>
     public int Failures { get; set; }
 
-    /// <summary>The number of attempts that ended with their process.</summary>
+    /// <summary>The number of attempts of that operation that ended with their process.</summary>
     public int Interruptions { get; set; }
 
+    /// <summary>The last error in one line; null for none.</summary>
     public string? Error { get; set; }
 
-    /// <summary>The time since which it waits for its reply.</summary>
+    /// <summary>The time since which the step waits for its reply; null if it does not wait.</summary>
     public DateTimeOffset? WaitsSince { get; set; }
 
-    /// <summary>The time at which that wait times out.</summary>
+    /// <summary>The time at which that wait times out; null if the step does not wait.</summary>
     public DateTimeOffset? WaitsUntil { get; set; }
 
-    /// <summary>
-    /// Ends an attempt without a result. If it was about to begin, or had begun, it may have had an effect.
-    /// </summary>
-    public void CutOff() => (MayHaveEffect, Begun) = (MayHaveEffect || Begun, false);
+    /// <summary>Ends an attempt whose result is unknown. If it had begun, it may have had an effect.</summary>
+    public void CutOff()
+    {
+        MayHaveEffect |= Begun;
+        Begun = false;
+    }
 }

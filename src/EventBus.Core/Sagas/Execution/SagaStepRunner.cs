@@ -24,14 +24,16 @@ internal sealed class SagaStepRunner(
         SagaDirection direction,
         ReadOnlyMemory<byte> reply)
     {
-        // The delegate needs the call that it belongs to, so the variable exists before the call is created.
+        // The delegate uses the call that it belongs to, so the variable is declared before the call is created.
         SagaCall? call = null;
-        return call = new SagaCall(leased.Id, step.Name, direction, active.Failures + active.Interruptions + 1, leased.Entry.Claim)
+        var attempt = active.Failures + active.Interruptions + 1;
+        call = new SagaCall(leased.Id, step.Name, direction, attempt, fencingToken: leased.Entry.Claim)
         {
             EffectPrefix = events.EffectPrefix,
             Reply = reply,
-            Create = (@event, options, ordinal) => events.Create(@event, options, call!, ordinal),
+            CreateEnvelope = (@event, options, ordinal) => events.Create(@event, options, call!, ordinal),
         };
+        return call;
     }
 
     /// <summary>Runs an attempt of a step.</summary>
@@ -40,6 +42,7 @@ internal sealed class SagaStepRunner(
     /// <param name="state">The state before the step.</param>
     /// <param name="traceParent">The trace parent of the saga.</param>
     /// <param name="lost">Cancelled when another instance may have claimed the saga.</param>
+    /// <exception cref="SagaLeaseLostException">Another instance may have claimed the saga.</exception>
     public async Task<SagaOutcome> RunAsync(
         SagaStepDefinition step,
         SagaCall call,
@@ -73,12 +76,17 @@ internal sealed class SagaStepRunner(
     public JsonElement CheckSize(JsonElement state)
     {
         var size = JsonMarshal.GetRawUtf8Value(state).Length;
-        return size <= maxStateBytes ? state : throw new InvalidOperationException(
-            $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise "
-                + $"{nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+        if (size > maxStateBytes)
+        {
+            throw new InvalidOperationException(
+                $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or "
+                    + $"raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+        }
+
+        return state;
     }
 
-    /// <summary>Gets the key by which the step will find its reply; null if the saga's id is used.</summary>
+    /// <summary>Gets the key of the reply that the step will wait for; null if the saga's id is used.</summary>
     public async Task<string?> WaitKeyAsync(SagaStepDefinition step, StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -92,6 +100,8 @@ internal sealed class SagaStepRunner(
             await definition.Registration.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
 
+    /// <summary>Waits for the end of an attempt and determines its outcome.</summary>
+    /// <exception cref="SagaLeaseLostException">Another instance may have claimed the saga.</exception>
     private async Task<SagaOutcome> OutcomeAsync(
         SagaStepDefinition step,
         SagaCall call,
@@ -100,7 +110,7 @@ internal sealed class SagaStepRunner(
         CancellationToken lost,
         CancellationToken linked)
     {
-        // Neither wait throws: the task is examined afterwards.
+        // Neither wait throws: the result of the task is read afterwards.
         await ((Task)running).WaitAsync(linked).Quietly();
         if (!running.IsCompleted)
         {
@@ -112,6 +122,7 @@ internal sealed class SagaStepRunner(
         {
             if (!running.IsCompleted)
             {
+                // The step has ignored the cancellation. It is abandoned, and counts as an attempt that was cancelled.
                 _ = running.Observed();
                 services.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
                 throw new OperationCanceledException(linked);
@@ -123,7 +134,12 @@ internal sealed class SagaStepRunner(
         {
             // The bus aborts, or the lease is lost. The exception may be of any type, because clients wrap the
             // cancellation of their calls in their own exceptions.
-            return lost.IsCancellationRequested ? throw new SagaLeaseLostException() : SagaOutcome.Interrupted;
+            if (lost.IsCancellationRequested)
+            {
+                throw new SagaLeaseLostException();
+            }
+
+            return SagaOutcome.Interrupted;
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
         {
@@ -133,6 +149,7 @@ internal sealed class SagaStepRunner(
         }
         catch (Exception exception)
         {
+            // An exception after the timeout may be a wrapped cancellation, so it says nothing about the effect.
             return new SagaOutcome(default, exception) { IsFromStep = !call.HasSucceeded && !linked.IsCancellationRequested };
         }
     }

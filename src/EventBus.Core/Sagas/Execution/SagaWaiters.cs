@@ -2,17 +2,20 @@ using System.Collections.Concurrent;
 
 namespace EventBus;
 
-/// <summary>Tracks the callers in this process that wait for the end of a saga. Thread-safe.</summary>
+/// <summary>
+/// Holds the callers in this process that wait until a saga has ended or needs attention. Thread-safe.
+/// </summary>
 internal sealed class SagaWaiters
 {
+    // By the saga's id: the task of its waiting callers, and their number.
     private readonly ConcurrentDictionary<string, (TaskCompletionSource Ended, int Count)> waiting = new(StringComparer.Ordinal);
 
     /// <summary>Signals that a saga has ended or needs attention.</summary>
     public void Signal(string id)
     {
-        if (waiting.TryRemove(id, out var waiter))
+        if (waiting.TryRemove(id, out var current))
         {
-            waiter.Ended.TrySetResult();
+            current.Ended.TrySetResult();
         }
     }
 
@@ -23,14 +26,18 @@ internal sealed class SagaWaiters
     public Waiter Wait(string id) => new(this, id, waiting.AddOrUpdate(
         id,
         static _ => (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 1),
-        static (_, known) => (known.Ended, known.Count + 1)).Ended.Task);
+        static (_, current) => (current.Ended, current.Count + 1)).Ended.Task);
 
     private void Leave(string id, Task ended)
     {
-        while (waiting.TryGetValue(id, out var waiter) && waiter.Ended.Task == ended)
+        // Repeated if another caller comes or leaves at the same time. After a signal, there is nothing to remove.
+        while (waiting.TryGetValue(id, out var current) && current.Ended.Task == ended)
         {
-            var known = new KeyValuePair<string, (TaskCompletionSource, int)>(id, waiter);
-            if (waiter.Count == 1 ? waiting.TryRemove(known) : waiting.TryUpdate(id, (waiter.Ended, waiter.Count - 1), waiter))
+            var isLast = current.Count == 1;
+            var hasLeft = isLast
+                ? waiting.TryRemove(KeyValuePair.Create(id, current))
+                : waiting.TryUpdate(id, (current.Ended, current.Count - 1), current);
+            if (hasLeft)
             {
                 return;
             }
