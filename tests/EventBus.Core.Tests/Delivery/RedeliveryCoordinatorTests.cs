@@ -48,7 +48,7 @@ public sealed class RedeliveryCoordinatorTests
         Assert.False(counting.IsCompleted);
         Assert.Equal(0, marks);
 
-        first.Counted.SetResult();
+        first.CountStored.SetResult();
 
         await counting.WaitAsync(RunningBus.Patience, Token);
         Assert.Equal(1, marks);
@@ -84,7 +84,7 @@ public sealed class RedeliveryCoordinatorTests
         };
         var first = Enter(alone: false);
         first.BeginCounting();
-        first.Counted.SetResult();
+        first.CountStored.SetResult();
         await slots.TakeAsync();
         var second = Enter(alone: false).CountOthersAsync(slots);
         var third = Enter(alone: false).CountOthersAsync(slots);
