@@ -196,7 +196,7 @@ public sealed class RedeliveryCoordinatorTests
         var run = Enter(alone);
         await run.CountOthersAsync(slots);
         var accompanied = run.BeginCounting();
-        run.Counted.SetResult();
+        run.CountStored.SetResult();
         return (run, accompanied);
     }
 }
