@@ -78,7 +78,9 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
         }
     }
 
-    /// <summary>Closes the scope, unless it is abandoned. A later call of <see cref="OpenScope"/> creates a new one.</summary>
+    /// <summary>
+    /// Closes the scope, unless it is abandoned. A later call of <see cref="OpenScope"/> creates a new one.
+    /// </summary>
     public ValueTask CloseScopeAsync()
     {
         lock (scopeLock)

@@ -9,7 +9,9 @@ internal enum DeliveryStatus
     /// <summary>The handler was not called: the event was handled before, or is too late to be relevant.</summary>
     Skipped,
 
-    /// <summary>The handler or other code of the application failed, or its follow-up events could not be sent.</summary>
+    /// <summary>
+    /// The handler or other code of the application failed, or its follow-up events could not be sent.
+    /// </summary>
     Failed,
 
     /// <summary>The event cannot be handled, and a retry would not change that: it becomes a dead letter.</summary>

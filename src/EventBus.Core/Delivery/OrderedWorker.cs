@@ -72,8 +72,8 @@ internal sealed class OrderedWorker(
 
     protected override async Task PumpAsync()
     {
-        loops = [.. partitions.Select(
-            (partition, i) => Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, deliveryTurns?[i])))];
+        loops = [.. partitions.Select((partition, i) =>
+            Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, deliveryTurns?[i])))];
         try
         {
             while (!IsOver && await Deliveries.WaitToReadAsync())

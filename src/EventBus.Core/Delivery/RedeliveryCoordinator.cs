@@ -116,7 +116,9 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         changed = NewSignal();
     }
 
-    /// <summary>Gets the time after which to check again; zero when the event may run. Call it under the lock.</summary>
+    /// <summary>
+    /// Gets the time after which to check again; zero when the event may run. Call it under the lock.
+    /// </summary>
     private TimeSpan WaitOf(bool alone, long arrivedAt)
     {
         var wait = TimeSpan.Zero;

@@ -48,9 +48,9 @@ internal sealed class EventDescriptor(Type type, string name, int version)
     /// <summary>True if the warning about a large event of this type has already been logged.</summary>
     public bool WarnedLarge => Volatile.Read(ref warnedSize) != 0;
 
-    /// <summary>Returns true at the first call, so that only the first event without a subscription is logged.</summary>
+    /// <summary>Returns true at the first call: only the first event without a subscription is logged.</summary>
     public bool FirstUnrouted() => Interlocked.Exchange(ref warnedUnrouted, 1) == 0;
 
-    /// <summary>Returns true at the first call, so that only the first large event is logged.</summary>
+    /// <summary>Returns true at the first call: only the first large event is logged.</summary>
     public bool FirstLarge() => Interlocked.Exchange(ref warnedSize, 1) == 0;
 }

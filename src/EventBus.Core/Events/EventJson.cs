@@ -27,7 +27,7 @@ internal sealed class EventJson
         }
     }
 
-    /// <summary>Finds the JSON type information of a type; null if neither a context nor reflection provides it.</summary>
+    /// <summary>Finds the JSON type information of a type; null if no context and no reflection has it.</summary>
     public JsonTypeInfo? Find(Type type)
     {
         foreach (var candidate in options)

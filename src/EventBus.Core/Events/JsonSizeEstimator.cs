@@ -24,11 +24,13 @@ internal sealed class JsonSizeEstimator
 
     // The quotes of a name or a string, a colon and a comma; or null without quotes.
     private const int Punctuation = 4;
+
+    // The braces of an object, or the brackets of a list.
     private const int Braces = 2;
     private const int MaxNesting = 4;
 
-    // The length from which the characters of a string are examined, and the number of special characters at which
-    // that is not worth while.
+    // The length from which the characters of a string are examined, and the number of special characters at which the
+    // examination ends.
     private const int LongText = 4 * 1024;
     private const int MaxSpecialChars = 512;
 
