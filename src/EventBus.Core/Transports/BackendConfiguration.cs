@@ -88,7 +88,7 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
             }
 
             List<string> failures = [
-                .. owner.sections.SelectMany(section => section.Problems(BoundPath.In(owner.services))),
+                .. owner.sections.SelectMany(section => section.Problems(BoundPath.TestFor(owner.services))),
                 .. validator.Validate(null, options).Failures ?? []
             ];
             return failures.Count > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
