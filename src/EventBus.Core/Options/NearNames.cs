@@ -14,8 +14,8 @@ internal static class NearNames
         .Select(candidate => candidate.Name);
 
     /// <summary>
-    /// Counts the insertions, deletions, replacements and swaps that lead from one text to the other (the optimal string
-    /// alignment distance).
+    /// Counts the insertions, deletions, replacements and swaps that lead from one text to the other (the optimal
+    /// string alignment distance).
     /// </summary>
     private static int Distance(string from, string to)
     {
