@@ -112,7 +112,8 @@ internal sealed class IdempotencyStep(
 
         await claims.ReleaseAsync(claim, subscription.Slots);
 
-        // If another attempt has the claim, the outcome of that attempt counts, and this delivery is checked again.
+        // If another attempt has taken the claim over, its outcome counts. This delivery is interrupted, and its
+        // redelivery finds that outcome.
         var isTaken = lease.Lost.IsCancellationRequested && !lost.IsCancellationRequested && !state.Deadline.IsCancellationRequested;
         return isTaken ? DeliveryOutcome.Interrupted : outcome;
     }

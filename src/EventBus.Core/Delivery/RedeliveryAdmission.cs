@@ -58,7 +58,7 @@ internal sealed class RedeliveryAdmission(
             return false;
         }
 
-        await run.CountOthersAsync(slots);
+        await run.MarkOthersAsync(slots);
         var added = new AttemptCount(1, run.BeginCounting() ? 1 : 0);
         if (await subscription.Attempts.CountAsync(policy, envelope, added, slots, run.CountStored) is not { } counted)
         {
@@ -115,7 +115,7 @@ internal sealed class RedeliveryAdmission(
             return null;
         }
 
-        await run.CountOthersAsync(subscription.Slots);
+        await run.MarkOthersAsync(subscription.Slots);
         var counted = run.BeginCounting() ? next with { Concurrent = entry.Concurrent + 1 } : next;
         var isCounted = await subscription.Attempts.BeginAsync(
             subscription.FailurePolicy,

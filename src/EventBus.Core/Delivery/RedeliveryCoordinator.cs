@@ -27,7 +27,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 
     /// <summary>
     /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
-    /// must call <see cref="RedeliveryRun.CountOthersAsync"/> before it calls the handler.
+    /// must call <see cref="RedeliveryRun.MarkOthersAsync"/> before it calls the handler.
     /// </summary>
     /// <param name="alone">True if the event must run alone.</param>
     /// <param name="arrivedAt">The timestamp of the first call for the event.</param>

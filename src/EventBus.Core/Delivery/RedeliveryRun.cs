@@ -18,6 +18,8 @@ internal sealed class RedeliveryRun(
     // An event that must run alone starts during another attempt only when that one has run for a long time, and so
     // probably does not end the process: its own attempt does not count as concurrent.
     private bool isConcurrent = !alone && others.Count > 0;
+
+    // True if the count of this attempt is stored or about to be stored.
     private bool isCounting;
     private bool hasEnded;
 
@@ -29,14 +31,14 @@ internal sealed class RedeliveryRun(
     public TaskCompletionSource CountStored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>
-    /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
+    /// Ensures that the attempts that are already running are marked in the store as concurrent, before this one begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public async Task CountOthersAsync(ConcurrencyLimiter slots)
+    public async Task MarkOthersAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
         {
-            await other.CountConcurrentAsync(slots);
+            await other.EnsureMarkedAsync(slots);
         }
     }
 
@@ -71,8 +73,8 @@ internal sealed class RedeliveryRun(
         markStored.TrySetResult();
     }
 
-    /// <summary>Ensures that this attempt is stored as concurrent, unless it has ended.</summary>
-    private Task CountConcurrentAsync(ConcurrencyLimiter slots)
+    /// <summary>Ensures that this attempt is marked in the store as concurrent, unless it has ended.</summary>
+    private Task EnsureMarkedAsync(ConcurrencyLimiter slots)
     {
         lock (sync)
         {

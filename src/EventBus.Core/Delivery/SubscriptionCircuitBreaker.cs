@@ -192,7 +192,7 @@ internal sealed class SubscriptionCircuitBreaker(
         }
     }
 
-    /// <summary>Ends a probe. If it succeeded, the state is already Open.</summary>
+    /// <summary>Ends a probe. If it succeeded, the state is already Running.</summary>
     public void EndProbe(long probe)
     {
         lock (sync)
