@@ -31,7 +31,8 @@ internal sealed class RedeliveryRun(
     public TaskCompletionSource CountStored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>
-    /// Ensures that the attempts that are already running are marked in the store as concurrent, before this one begins.
+    /// Ensures that the attempts that are already running are marked in the store as concurrent, before this one
+    /// begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
     public async Task MarkOthersAsync(ConcurrencyLimiter slots)
