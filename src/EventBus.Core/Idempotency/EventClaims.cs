@@ -44,6 +44,7 @@ internal sealed class EventClaims(
     /// <param name="fencingToken">The fencing token of the claim.</param>
     public bool TryClaim(Envelope envelope, out long fencingToken)
     {
+        // An event with a body has a fingerprint, which this path does not store.
         fencingToken = 0;
         return local is not null
             && !options.HasKeys
@@ -74,8 +75,8 @@ internal sealed class EventClaims(
                     + $"KeyedBy<{@event!.GetType().Name}>().");
         }
 
-        // A custom key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
-        // of each other.
+        // A custom key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies of each
+        // other.
         var key = new ProcessedKey(subscription, customKey is null ? envelope.Id : $"{envelope.Name}~{customKey}");
 
         // When a handler is retried, the events that it publishes have the same ids, but their bodies may contain other

@@ -65,7 +65,7 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
         ArgumentNullException.ThrowIfNull(bind);
         var bound = new BoundSection<TOptions>(section, OptionsKeys.Of<TOptions>(), bind);
         sections.Add(bound);
-        services.AddSingleton(bound.Path);
+        services.AddSingleton(bound.BoundPath);
         return Configure(bound.Bind);
     }
 
