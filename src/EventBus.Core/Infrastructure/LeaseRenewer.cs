@@ -9,7 +9,7 @@ namespace EventBus;
 /// Thread-safe.
 /// </summary>
 /// <remarks>
-/// A renewal that fails is repeated after the next period. A renewal that hangs does not delay those of other leases.
+/// A renewal that fails is repeated after the next period. A renewal that hangs delays only the leases of its batch.
 /// </remarks>
 /// <typeparam name="TLease">The type of the leases.</typeparam>
 /// <param name="activity">The name of the renewals in the log.</param>
