@@ -30,7 +30,7 @@ internal sealed class WireFormat
             EffectPrefix = "",
             Attempts = null!,
             Scopes = null!,
-            Failure = null!,
+            FailurePolicy = null!,
             Slots = null!,
         };
     }

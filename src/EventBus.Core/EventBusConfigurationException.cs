@@ -16,9 +16,12 @@ public sealed class EventBusConfigurationException : EventBusException
     private static string Describe(IReadOnlyList<string> problems)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        return problems.Count == 1
-            ? $"The event bus cannot start. {problems[0]}"
-            : $"The event bus cannot start, for {problems.Count} "
-                + $"reasons:{string.Concat(problems.Select((problem, i) => $"{Environment.NewLine}  {i + 1}. {problem}"))}";
+        if (problems.Count == 1)
+        {
+            return $"The event bus cannot start. {problems[0]}";
+        }
+
+        var lines = problems.Select((problem, i) => $"{Environment.NewLine}  {i + 1}. {problem}");
+        return $"The event bus cannot start, for {problems.Count} reasons:{string.Concat(lines)}";
     }
 }

@@ -91,7 +91,7 @@ public abstract class EventContext
     /// </summary>
     public abstract IServiceProvider Services { get; }
 
-    /// <summary>The events that this handler has published so far. They are sent when the handler succeeds.</summary>
+    /// <summary>The events that this handler has published so far. They are sent after it has succeeded.</summary>
     public abstract IReadOnlyList<object> Published { get; }
 
     /// <summary>
@@ -111,7 +111,7 @@ public abstract class EventContext
     /// <param name="options">The options that differ from the defaults; null for none.</param>
     /// <param name="cancellationToken">Checked before the event is accepted.</param>
     /// <exception cref="PublishException">
-    /// The event was rejected: it is too large, or its options are invalid.
+    /// The event was rejected, for instance because it is too large, or its options are invalid.
     /// </exception>
     public abstract Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull;
@@ -122,7 +122,9 @@ public abstract class EventContext
     /// </summary>
     /// <param name="event">The event.</param>
     /// <param name="cancellationToken">Checked before the event is accepted.</param>
-    /// <exception cref="PublishException">The event was rejected because it is too large.</exception>
+    /// <exception cref="PublishException">
+    /// The event was rejected, for instance because it is too large.
+    /// </exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 

@@ -7,8 +7,8 @@ namespace EventBus;
 /// <remarks>
 /// A name is two or more lower-case words joined by dots; the last word is the action: <c>order.placed</c>,
 /// <c>order-line-item.added</c>. Without the attribute, the last Pascal-case word of the type name is the action and
-/// the rest, in kebab case, is the entity; a trailing <c>Event</c> is dropped. Ordering is per first word: all events
-/// under <c>order.</c> form one log.
+/// the rest, in kebab case, is the entity; a trailing <c>Event</c> is dropped if two words remain. The order of a key
+/// is guaranteed among events with the same first word, for instance all events under <c>order.</c>.
 /// </remarks>
 /// <param name="name">
 /// The name: at least two words of <c>a-z</c>, <c>0-9</c> and inner hyphens, joined by dots; at most 200 characters.

@@ -40,8 +40,8 @@ public interface IEventBus
     /// <summary>Publishes a list of events in a pipeline. For each key, the order of the list is kept.</summary>
     /// <remarks>
     /// If an event is not accepted, the later events of its key are not sent and are reported as failed. The timeout
-    /// applies to each batch of 512 events. If a batch ends without all its events accepted in time, the events after
-    /// that batch are not sent and are reported as failed.
+    /// applies to each batch of 512 events. If it expires, the events after that batch are not sent and are reported as
+    /// failed.
     /// </remarks>
     /// <param name="events">The events. The list is read until the call ends.</param>
     /// <param name="options">
@@ -62,9 +62,9 @@ public interface IEventBus
     /// <summary>Publishes a stream of events in a pipeline. For each key, the order of the stream is kept.</summary>
     /// <remarks>
     /// Events are sent in batches of up to 512 while the next ones are read; a batch does not wait until it is full. At
-    /// most 1,024 events are held in memory. The timeout applies to each batch. After a batch of which an event was not
-    /// accepted, nothing more is sent or read. An exception of the stream ends the call after the events before it were
-    /// sent.
+    /// most 1,024 events are held in memory. The timeout applies to each batch. If an event of a batch is not accepted,
+    /// nothing more is sent or read after that batch. If the stream throws, the events before that are sent, and then
+    /// the call ends with the exception.
     /// </remarks>
     /// <param name="events">The events. The enumerator is disposed before the call ends.</param>
     /// <param name="options">

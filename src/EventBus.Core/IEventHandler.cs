@@ -24,11 +24,12 @@ public interface IEventHandler<in TEvent>
     /// this handler succeeds. Valid until the returned task completes.
     /// </param>
     /// <param name="cancellationToken">
-    /// Cancelled when the shutdown timeout has elapsed, when the handler's timeout has elapsed, or when this instance
-    /// no longer owns the event. The event is then redelivered or counted as failed. In memory, events that begin at
-    /// about the same time share one token, to save an allocation per event. The shared token is cancelled after the
-    /// timeout or when the bus stops, even if this handler succeeded long before. Dispose registrations on the token
-    /// before the handler returns, and do not pass the token to work that outlives the handler.
+    /// Cancelled when the bus stops and <see cref="EventBusOptions.DrainTimeout"/> has elapsed, when the handler's
+    /// timeout has elapsed, or when this instance no longer owns the event. The event is then redelivered or counted as
+    /// failed. In memory, events that begin at about the same time share one token, to save an allocation per event.
+    /// The shared token is cancelled after the timeout or when the bus stops, even if this handler succeeded long
+    /// before. Dispose registrations on the token before the handler returns, and do not pass the token to work that
+    /// outlives the handler.
     /// </param>
     Task HandleAsync(TEvent @event, EventContext context, CancellationToken cancellationToken);
 }

@@ -4,8 +4,8 @@ namespace EventBus;
 public enum PublishFailure
 {
     /// <summary>
-    /// The event violates a rule (size, headers, options), or the bus is not started. Nothing was sent. Publishing it
-    /// again unchanged fails again.
+    /// The event violates a rule (size, headers, options), and publishing it again unchanged fails again; or the bus is
+    /// not running. Nothing was sent.
     /// </summary>
     Rejected,
 

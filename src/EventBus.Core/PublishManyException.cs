@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The exception that is thrown when at least one event of a list was not accepted.</summary>
+/// <summary>The exception that is thrown when at least one event of a list or stream was not accepted.</summary>
 public sealed class PublishManyException : EventBusException
 {
     /// <summary>Creates the exception, for instance in a test of code that handles it.</summary>
@@ -19,9 +19,12 @@ public sealed class PublishManyException : EventBusException
     {
         ArgumentNullException.ThrowIfNull(items);
         var failed = items.Count(item => item is not null);
-        return failed == 0
-            ? throw new ArgumentException("All events were accepted.", nameof(items))
-            : $"{failed} of {items.Count} events were not accepted. The first: "
-                + $"{items.First(item => item is not null)!.Message} See {nameof(Items)} for each.";
+        if (failed == 0)
+        {
+            throw new ArgumentException("All events were accepted.", nameof(items));
+        }
+
+        var first = items.First(item => item is not null)!;
+        return $"{failed} of {items.Count} events were not accepted. The first: {first.Message} See {nameof(Items)} for each.";
     }
 }

@@ -28,7 +28,7 @@ public sealed partial class EventBusBuilder
         Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
-        Subscribe(name ?? EventNameRules.Subscription(typeof(THandler), typeof(TEvent)), s =>
+        Subscribe(name ?? EventNameRules.SubscriptionName(typeof(THandler), typeof(TEvent)), s =>
         {
             s.On<TEvent, THandler>();
             configure?.Invoke(s);

@@ -70,7 +70,7 @@ public sealed partial class EventBusBuilder
         ArgumentNullException.ThrowIfNull(section);
         var bound = EventBusSection.Create(section);
         registration.Sections.Add(bound);
-        Services.AddSingleton(bound.Path);
+        Services.AddSingleton(bound.BoundPath);
         return Configure(bound.Bind);
     }
 }

@@ -18,8 +18,8 @@ internal static class EventBusSection
     /// <summary>Finds the mistakes in the sections that are bound to the options of a bus.</summary>
     public static IEnumerable<string> Problems(BusRegistration registration)
     {
-        var isBound = BoundPath.In(registration.Services);
-        return registration.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.Path, path)));
+        var isBound = BoundPath.TestFor(registration.Services);
+        return registration.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.BoundPath, path)));
     }
 
     /// <summary>

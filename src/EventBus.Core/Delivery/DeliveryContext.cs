@@ -8,8 +8,9 @@ namespace EventBus;
 /// </summary>
 internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime subscription) : EventContext
 {
-    // The subscription; or the state once something needs one, which knows the subscription. One field for both: each
-    // subscription of an event costs one such object, of 32 bytes.
+    // One of three objects, each of which leads to the subscription: at first the subscription itself (a
+    // SubscriptionRuntime), the DeliveryState once a value needs it, or the EndedDelivery if the delivery ends without
+    // a state. One field instead of two keeps this object at 32 bytes; each subscription of an event costs one.
     private object subscriptionOrState = subscription;
 
     public Envelope Envelope => envelope;
@@ -22,7 +23,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         var ended => ((EndedDelivery)ended).Owner,
     };
 
-    /// <summary>The state; null if nothing needed one.</summary>
+    /// <summary>The state; null if it was not needed so far.</summary>
     public DeliveryState? State => Volatile.Read(ref subscriptionOrState) as DeliveryState;
 
     public override string EventId => envelope.Id;
@@ -49,10 +50,16 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override bool IsManualRetry => State is { ManualRetries: > 0 };
 
-    public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
+    public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.DeduplicationKey ?? EventId}";
 
-    public override long FencingToken => State is { FencingToken: > 0 } claimed ? claimed.FencingToken : Owner.Claims?.FencingTokenOf(
-        envelope) ?? 0;
+    public override long FencingToken
+    {
+        get
+        {
+            var own = State?.FencingToken ?? 0;
+            return own > 0 ? own : Owner.Claims?.FencingTokenOf(envelope) ?? 0;
+        }
+    }
 
     public override object? Event => State?.Event ?? envelope.Payload;
 
@@ -99,8 +106,8 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
     public DeliveryState EnsureState() => GetOrAddState() is { HasEnded: false } state
         ? state
         : throw new InvalidOperationException(
-            "The handler and its context have ended, so nothing can be published through the context. "
-            + "Await everything that a handler starts.");
+            "The handler has ended, so its context can no longer publish events, add effects or provide services. Await everything that "
+                + "a handler starts.");
 
     /// <summary>Keeps the fencing token of this attempt, unless its handler has ended.</summary>
     public void KeepFencingToken(long fencingToken)
@@ -111,7 +118,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         }
     }
 
-    /// <summary>Marks the handler as ended: nothing can be published through the context any longer.</summary>
+    /// <summary>Marks the handler as ended: its context can no longer publish events or provide services.</summary>
     public void End()
     {
         if (Volatile.Read(ref subscriptionOrState) is SubscriptionRuntime owner)
@@ -132,14 +139,14 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
     private DeliveryState? GetOrAddState()
     {
         // The handler and the code that waits for it may call this at the same time.
-        var known = Volatile.Read(ref subscriptionOrState);
-        if (known is SubscriptionRuntime owner)
+        var current = Volatile.Read(ref subscriptionOrState);
+        if (current is not SubscriptionRuntime owner)
         {
-            var created = new DeliveryState(owner);
-            known = Interlocked.CompareExchange(ref subscriptionOrState, created, owner);
-            known = known == owner ? created : known;
+            return current as DeliveryState;
         }
 
-        return known as DeliveryState;
+        var created = new DeliveryState(owner);
+        var previous = Interlocked.CompareExchange(ref subscriptionOrState, created, owner);
+        return previous == owner ? created : previous as DeliveryState;
     }
 }

@@ -14,12 +14,16 @@ internal readonly record struct DeliveryOutcome(DeliveryStatus Status, Failure? 
     public static DeliveryOutcome Interrupted => new(DeliveryStatus.Interrupted);
 
     /// <summary>
-    /// True if the handler has succeeded for good, even if sending the events that it published has failed.
+    /// True if the handler has succeeded and is not called again, even if sending its follow-up events has failed.
     /// </summary>
     public bool HandlerSucceeded { get => Status == DeliveryStatus.Handled || field; private init; }
 
-    public static DeliveryOutcome Failed(Exception exception) =>
-        new(DeliveryStatus.Failed, new Threw(exception is EffectException { InnerException: { } cause } ? cause : exception));
+    /// <summary>Creates the outcome of a delivery that failed. The exception of an effect is unwrapped.</summary>
+    public static DeliveryOutcome Failed(Exception exception)
+    {
+        var cause = exception is EffectException { InnerException: { } thrownByEffect } ? thrownByEffect : exception;
+        return new DeliveryOutcome(DeliveryStatus.Failed, new Threw(cause));
+    }
 
     public static DeliveryOutcome Rejected(Rejection rejection) => new(DeliveryStatus.Rejected, new Rejected(rejection));
 
@@ -35,20 +39,22 @@ internal readonly record struct DeliveryOutcome(DeliveryStatus Status, Failure? 
             return Interrupted;
         }
 
-        // A store refused to read what the delivery needs: no retry would change that.
+        // The store refuses to read or write what this delivery needs, and a retry would not change that.
         return exception is StoreRefusedException refused
             ? new(DeliveryStatus.Rejected, EventBus.Rejected.Unstorable(refused))
             : Failed(exception);
     }
 
     /// <summary>
-    /// Creates the outcome of a delivery whose handler has succeeded and whose further processing has failed.
+    /// Creates the outcome of a delivery that was handled or skipped, and whose follow-up events could not be sent.
+    /// Keeps <see cref="HandlerSucceeded"/>.
     /// </summary>
-    public DeliveryOutcome ThenFailed(Exception exception) => Failed(exception) with { HandlerSucceeded = HandlerSucceeded };
+    public DeliveryOutcome WithFollowUpFailure(Exception exception) => Failed(exception) with { HandlerSucceeded = HandlerSucceeded };
 
     /// <summary>
-    /// Returns this outcome with the sequence number of the event in its failure; null if no guard uses numbers.
+    /// Returns this outcome with the event's sequence number in its failure; unchanged if there is no failure.
     /// </summary>
-    public DeliveryOutcome At(long? position) =>
-        Failure is { } failure ? this with { Failure = failure with { Position = position } } : this;
+    /// <param name="position">The sequence number; null if no guard uses sequence numbers.</param>
+    public DeliveryOutcome WithPosition(long? position) =>
+        Failure is null ? this : this with { Failure = Failure with { Position = position } };
 }

@@ -5,14 +5,17 @@ namespace EventBus;
 /// </summary>
 internal static class DeliveryPipeline
 {
-    /// <summary>Composes the steps that the subscription needs, from the first to the last.</summary>
+    /// <summary>Composes the steps that the subscription needs.</summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="reader">Reads received events.</param>
     /// <param name="handler">The middleware and the handler.</param>
     /// <param name="services">The services of the bus.</param>
+    /// <returns>The first step.</returns>
     public static DeliveryStep Compose(SubscriptionRuntime subscription, EventReader reader, EventDelegate handler, BusServices services)
     {
         var deadlines = new HandlerDeadlines(subscription.HandlerTimeout, services);
+
+        // The steps before the last one, in the order in which they begin. Null: the subscription does not need it.
         Func<DeliveryStep, DeliveryStep>?[] steps =
         [
             // Before reading, so that it sees the outcome of the whole delivery. Events that cannot be read do not
@@ -25,14 +28,19 @@ internal static class DeliveryPipeline
             // After the guard: an event that waits is not a run of the handler, and is not traced as one.
             next => new TracingStep(services, next),
 
-            // Before idempotency in the list, so that its work follows idempotency: events are sent after the success
-            // of their handler is stored.
+            // Begins before idempotency and therefore ends after it: events are sent after the success of their handler
+            // is stored.
             next => new FollowUpStep(subscription, services, next),
             subscription.Claims is { } claims ? next => new IdempotencyStep(subscription, claims, deadlines, services, next) : null,
-
-            // After idempotency: waiting for the store or for another attempt does not count as time of the handler.
-            _ => new TimeoutStep(subscription, handler, deadlines, services),
         ];
-        return steps.OfType<Func<DeliveryStep, DeliveryStep>>().Reverse().Aggregate((DeliveryStep)null!, (next, create) => create(next));
+
+        // Last, because waiting for the store or for another attempt does not count as time of the handler.
+        DeliveryStep first = new TimeoutStep(subscription, handler, deadlines, services);
+        foreach (var create in steps.OfType<Func<DeliveryStep, DeliveryStep>>().Reverse())
+        {
+            first = create(first);
+        }
+
+        return first;
     }
 }

@@ -5,8 +5,11 @@ namespace EventBus;
 
 /// <summary>
 /// Handles the deliveries and retries of one subscription: calls the steps of <see cref="DeliveryPipeline"/>, and then
-/// settles the outcome. Never throws for a delivery: every outcome is settled.
+/// settles the outcome.
 /// </summary>
+/// <remarks>
+/// Handling a delivery never throws: an exception is logged, and the transport redelivers the event.
+/// </remarks>
 internal sealed class DeliveryProcessor(
     SubscriptionRuntime subscription,
     DeliveryStep pipeline,
@@ -14,10 +17,8 @@ internal sealed class DeliveryProcessor(
     RedeliveryAdmission redeliveries,
     BusServices services)
 {
-    /// <summary>
-    /// True if a redelivered entry waits for its turn: no more entries of the subscription are to be claimed meanwhile.
-    /// </summary>
-    public bool RedeliveryWaits => redeliveries.AnyWaits;
+    /// <inheritdoc cref="RedeliveryAdmission.EntryWaits"/>
+    public bool RedeliveredEntryWaits => redeliveries.EntryWaits;
 
     /// <summary>Handles a new delivery.</summary>
     /// <param name="delivery">The delivery; settled when the returned task completes.</param>
@@ -33,13 +34,13 @@ internal sealed class DeliveryProcessor(
         var running = pipeline.InvokeAsync(context, now, delivery.Lost);
         if (!running.IsCompletedSuccessfully)
         {
-            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, running, 1)));
+            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, running, attempts: 1)));
         }
 
         var outcome = running.Result;
         if (outcome.Status is not (DeliveryStatus.Handled or DeliveryStatus.Skipped) || delivery.Lost.IsCancellationRequested)
         {
-            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, new(outcome), 1)));
+            return new ValueTask(GuardAsync(delivery, SettleAsync(delivery, context, new(outcome), attempts: 1)));
         }
 
         try
@@ -54,35 +55,42 @@ internal sealed class DeliveryProcessor(
     }
 
     /// <summary>
-    /// Retries a failed event. Its entry is completed, recorded again, or left until its lease expires if the bus stops
-    /// or another instance has taken over.
+    /// Retries a failed event, and then settles its entry (<see cref="OutcomeSettler"/>). If the entry was interrupted,
+    /// its process may have ended because of it: then the retry first waits for its turn.
     /// </summary>
+    /// <param name="entry">The claimed entry.</param>
+    /// <param name="lost">Cancelled when the claim is lost.</param>
     public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
     {
         using var attempt = new RedeliveredAttempt();
         if (entry.WasInterrupted)
         {
-            if (await redeliveries.TryBeginAsync(entry, attempt) is not { } counted)
+            var admitted = await redeliveries.TryBeginAsync(entry, attempt);
+            if (admitted is null)
             {
                 return;
             }
 
-            entry = counted;
+            entry = admitted;
         }
 
         var context = new DeliveryContext(entry.Envelope, subscription);
         var state = context.EnsureState();
-        (state.Attempt, state.ManualRetries, state.IsKept) = (entry.Attempts, entry.ManualRetries, true);
-        state.MayBePassed = subscription.Failure.ContinueWhenBlocked;
-        while (!await settler.TrySettleAsync(entry, await RunAsync(context, lost), lost))
+        state.Attempt = entry.Attempts;
+        state.ManualRetries = entry.ManualRetries;
+        state.IsStoredEntry = true;
+        state.MayBePassed = subscription.FailurePolicy.ContinueWhenBlocked;
+        var outcome = await RunAsync(context, lost);
+        while (!await settler.TrySettleAsync(entry, outcome, lost))
         {
             // The state of the key has changed, so the steps run again, and with them the guard.
+            outcome = await RunAsync(context, lost);
         }
     }
 
     /// <summary>
-    /// Logs that a delivery could not be settled, which is a defect, because settlers must not throw. The transport
-    /// keeps the delivery and redelivers it.
+    /// Logs that a delivery could not be settled. That is a programming error, because settling must not throw. The
+    /// transport keeps the delivery and redelivers it.
     /// </summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) =>
         services.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
@@ -101,23 +109,25 @@ internal sealed class DeliveryProcessor(
         if (await redeliveries.TryBeginAsync(delivery, attempt))
         {
             context.EnsureState().Attempt = attempt.Number;
-            await SettleAsync(delivery, context, RunAsync(context, delivery.Lost), attempt.Counted);
+            await SettleAsync(delivery, context, RunAsync(context, delivery.Lost), attempt.ChargedAttempts);
         }
     }
 
     /// <summary>Settles a delivery when its attempt has ended.</summary>
     private async Task SettleAsync(Delivery delivery, DeliveryContext context, ValueTask<DeliveryOutcome> running, int attempts)
     {
-        while (!await settler.TrySettleAsync(delivery, await running, attempts))
+        var outcome = await running;
+        while (!await settler.TrySettleAsync(delivery, outcome, attempts))
         {
             // The state of the key has changed, so the steps run again, and with them the guard.
-            running = RunAsync(context, delivery.Lost);
+            outcome = await RunAsync(context, delivery.Lost);
         }
     }
 
     private ValueTask<DeliveryOutcome> RunAsync(DeliveryContext context, CancellationToken lost) =>
         pipeline.InvokeAsync(context, services.StoreTime.GetTimestamp(), lost);
 
+    /// <summary>Waits until a delivery is settled. Does not throw.</summary>
     private async Task GuardAsync(Delivery delivery, Task settling)
     {
         try

@@ -7,7 +7,7 @@ namespace EventBus;
 /// <summary>Holds the values of a delivery that most deliveries do not need. Created on demand.</summary>
 internal sealed class DeliveryState(SubscriptionRuntime owner)
 {
-    private readonly Lock opening = new();
+    private readonly Lock scopeLock = new();
     private AsyncServiceScope? scope;
     private bool isAbandoned;
 
@@ -32,17 +32,17 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// </summary>
     public EventClaim? Claim { get; set; }
 
-    /// <summary>The key by which an idempotent subscription recognizes the event; null for none.</summary>
-    public string? Key { get; set; }
+    /// <summary>The key by which an idempotent subscription recognizes copies of the event; null for none.</summary>
+    public string? DeduplicationKey { get; set; }
 
     /// <summary>
-    /// True if the event was stored while later events of its key continued: a higher number that was handled does not
-    /// make it stale.
+    /// True if later events of the key do not wait for this event while it is in the store. The event is then handled
+    /// even if a higher sequence number was handled before it.
     /// </summary>
     public bool MayBePassed { get; set; }
 
-    /// <summary>True if it is an entry of the failure store, false if it is a delivery of the transport.</summary>
-    public bool IsKept { get; set; }
+    /// <summary>True for an entry of the failure store; false for a delivery of the transport.</summary>
+    public bool IsStoredEntry { get; set; }
 
     /// <summary>The effects that the handler adds to the transaction that marks the event as handled.</summary>
     public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
@@ -61,7 +61,7 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// <summary>Leaves the scope open for a handler that did not end in time and may still use it.</summary>
     public void Abandon()
     {
-        lock (opening)
+        lock (scopeLock)
         {
             isAbandoned = true;
         }
@@ -70,21 +70,29 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// <summary>Opens the scope of this delivery once, also when several threads call it.</summary>
     public IServiceProvider OpenScope(IServiceScopeFactory scopes)
     {
-        lock (opening)
+        lock (scopeLock)
         {
             scope ??= scopes.CreateAsyncScope();
-            return Services = scope.Value.ServiceProvider;
+            Services = scope.Value.ServiceProvider;
+            return Services;
         }
     }
 
-    /// <summary>Closes the scope if it is open. A later call of <see cref="OpenScope"/> creates a new one.</summary>
+    /// <summary>
+    /// Closes the scope, unless it is abandoned. A later call of <see cref="OpenScope"/> creates a new one.
+    /// </summary>
     public ValueTask CloseScopeAsync()
     {
-        lock (opening)
+        lock (scopeLock)
         {
-            var open = isAbandoned ? null : scope;
-            (scope, Services) = isAbandoned ? (scope, Services) : (null, null);
-            return open?.DisposeAsync() ?? ValueTask.CompletedTask;
+            if (isAbandoned || scope is not { } open)
+            {
+                return ValueTask.CompletedTask;
+            }
+
+            scope = null;
+            Services = null;
+            return open.DisposeAsync();
         }
     }
 }

@@ -9,18 +9,20 @@ internal enum DeliveryStatus
     /// <summary>The handler was not called: the event was handled before, or is too late to be relevant.</summary>
     Skipped,
 
-    /// <summary>The handler, a guard or other code of the application failed.</summary>
+    /// <summary>
+    /// The handler or other code of the application failed, or its follow-up events could not be sent.
+    /// </summary>
     Failed,
 
-    /// <summary>The event cannot be handled in this application.</summary>
+    /// <summary>The event cannot be handled, and a retry would not change that: it becomes a dead letter.</summary>
     Rejected,
 
     /// <summary>A guard lets the event wait for an earlier one.</summary>
     Deferred,
 
     /// <summary>
-    /// The bus is stopping, or another instance has taken over. The attempt does not count, and the event is
-    /// redelivered.
+    /// The bus is stopping, another instance has taken over, or another attempt handles the event. This attempt does
+    /// not count, and the event is redelivered.
     /// </summary>
     Interrupted,
 }

@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Replaces the state in the context of a delivery that has ended and never needed a state. One for each subscription.
+/// Marks a delivery as ended in its context, if it never needed a state. One object for each subscription.
 /// </summary>
 internal sealed class EndedDelivery(SubscriptionRuntime owner)
 {

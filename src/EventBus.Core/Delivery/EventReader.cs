@@ -9,28 +9,29 @@ namespace EventBus;
 internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 {
     /// <summary>
-    /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version. Returns
-    /// null on success, otherwise the reason of the failure.
+    /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version.
     /// </summary>
+    /// <returns>The reason why the event cannot be handled; null if it can.</returns>
     public Rejection? Read(DeliveryContext context)
     {
-        var (envelope, subscription) = (context.Envelope, context.Owner);
+        var envelope = context.Envelope;
+        var subscription = context.Owner;
         if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
         {
             return rejection;
         }
 
-        return subscription.TakesAny || envelope.Payload is null ? null : CarryForward(envelope.Payload, context, subscription.EventTypes);
+        return subscription.TakesAny || envelope.Payload is null ? null : Upcast(envelope.Payload, context, subscription.EventTypes);
     }
 
-    private Rejection? Deserialize(Envelope envelope, bool unknownIsFine)
+    private Rejection? Deserialize(Envelope envelope, bool allowsUnknown)
     {
-        // First the size, then the depth, then the content: nothing is parsed before it is known to be small.
         if (envelope.Defect is { } defect)
         {
             return new Rejection(DeadLetterReason.Unreadable, defect);
         }
 
+        // The size is checked before anything is parsed. The JSON reader checks the depth.
         if (envelope.BodyLength > maxBodyBytes)
         {
             return new Rejection(
@@ -41,7 +42,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
         if (events.Find(envelope.Name, envelope.Version) is not { } descriptor)
         {
-            return unknownIsFine ? null : new Rejection(
+            return allowsUnknown ? null : new Rejection(
                 DeadLetterReason.UnknownEvent,
                 $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
         }
@@ -49,7 +50,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         var json = JsonContent.Of(envelope.ContentType);
         if (!json.IsJson)
         {
-            return unknownIsFine
+            return allowsUnknown
                 ? null
                 : new Rejection(DeadLetterReason.Unreadable, $"The body is '{envelope.ContentType}', and only JSON can be read.");
         }
@@ -73,34 +74,38 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         catch (Exception exception)
         {
             // The exception may be of any type, because the constructors and setters of the event type run here.
+            var missing = exception is JsonException ? descriptor.Members?.DescribeMissing(json.ToUtf8(envelope.Body).Span) : null;
             return new Rejection(
                 DeadLetterReason.Unreadable,
-                $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}"
-                    + $"{(exception is JsonException ? descriptor.Members?.NameMissing(json.ToUtf8(envelope.Body).Span) : null)}.");
+                $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}{missing}.");
         }
     }
 
-    private Rejection? CarryForward(object payload, DeliveryContext context, IReadOnlySet<Type> handled)
+    /// <summary>Upcasts an event until it has a type that the subscription handles.</summary>
+    private Rejection? Upcast(object payload, DeliveryContext context, IReadOnlySet<Type> handledTypes)
     {
         var @event = payload;
-        while (!handled.Contains(@event.GetType()))
+        while (!handledTypes.Contains(@event.GetType()))
         {
-            var before = @event;
+            var type = @event.GetType();
             try
             {
-                if (!events.TryUpcast(ref @event) || @event is null)
+                if (!events.TryUpcast(ref @event))
                 {
                     return new Rejection(
                         DeadLetterReason.UnknownEvent,
-                        $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and "
-                            + "no bus.Upcast leads from it to a type that it handles (or one of them returned null).");
+                        $"The event '{context.EventName}' of version {context.EventVersion} was read as {type}. The subscription does not "
+                            + "handle this type, and no bus.Upcast leads from it to a type that it handles.");
                 }
             }
             catch (Exception exception)
             {
-                return new Rejection(
-                    DeadLetterReason.Unreadable,
-                    $"The upcast of {before.GetType()} failed: {ReadFailure.Describe(exception)}.");
+                return new Rejection(DeadLetterReason.Unreadable, $"The upcast of {type} failed: {ReadFailure.Describe(exception)}.");
+            }
+
+            if (@event is null)
+            {
+                return new Rejection(DeadLetterReason.UnknownEvent, $"The function given to bus.Upcast for {type} returned null.");
             }
         }
 

@@ -2,8 +2,8 @@ namespace EventBus;
 
 /// <summary>Turns exceptions of the following steps into outcomes, so that every delivery is settled.</summary>
 /// <remarks>
-/// Failures of the handler are outcomes already. These are failures of an upcast, an idempotency key, a listener of
-/// traces or a store.
+/// The following steps have already turned exceptions of the handler into outcomes. The others come from an idempotency
+/// key of the application, a disposed service, a listener of traces or a store.
 /// </remarks>
 internal sealed class ExceptionStep(BusServices services, DeliveryStep next) : DeliveryStep
 {

@@ -6,8 +6,8 @@ namespace EventBus;
 /// Ends a delivery after its handler: closes the scope, and then sends the events that the handler published.
 /// </summary>
 /// <remarks>
-/// For an event that was handled before, sends the events of that attempt: its process may have ended between storing
-/// and sending them.
+/// If an event is delivered again after it was handled, sends the events that the earlier attempt stored: its process
+/// may have ended between storing and sending them.
 /// </remarks>
 internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices services, DeliveryStep next) : DeliveryStep
 {
@@ -22,8 +22,13 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
         try
         {
             var outcome = await CloseScopeAfterAsync(context, running);
-            return outcome.Status is DeliveryStatus.Handled or DeliveryStatus.Skipped && context.State?.Outbox is { Count: > 0 } outbox
-                ? await SendAsync(context, context.State, outbox, outcome)
+            if (outcome.Status is not (DeliveryStatus.Handled or DeliveryStatus.Skipped))
+            {
+                return outcome;
+            }
+
+            return context.State is { Outbox: { Count: > 0 } outbox } state
+                ? await SendAsync(context, state, outbox, outcome)
                 : outcome;
         }
         finally
@@ -45,16 +50,26 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
             await subscription.FollowUps.SendAsync(outbox);
             if (subscription.Claims is { } claims)
             {
-                await claims.MarkDispatchedAsync(context.Envelope, state.Key, isDelivery: !state.IsKept, subscription.Slots);
+                await claims.MarkDispatchedAsync(
+                    context.Envelope,
+                    state.DeduplicationKey,
+                    isDelivery: !state.IsStoredEntry,
+                    subscription.Slots);
             }
 
             return outcome;
         }
         catch (Exception exception) when (!services.Abort.IsCancellationRequested)
         {
-            // In an idempotent subscription the success of the handler is stored, so this is no failure of the handler:
-            // on redelivery, the event is recognized as handled, and only the events that it published are sent.
-            return subscription.Claims is null ? DeliveryOutcome.Failed(exception) : outcome.ThenFailed(exception);
+            if (subscription.Claims is null)
+            {
+                // The retry runs the handler again.
+                return DeliveryOutcome.Failed(exception);
+            }
+
+            // The success of the handler is stored. The retry recognizes the event as handled, and sends only the
+            // events that the handler published.
+            return outcome.WithFollowUpFailure(exception);
         }
     }
 

@@ -1,12 +1,13 @@
 namespace EventBus;
 
-/// <summary>Creates the deadline tokens of one subscription. They are cancelled when the bus aborts, too.</summary>
+/// <summary>Creates the deadline tokens of one subscription. When the bus aborts, all are cancelled.</summary>
 internal sealed class HandlerDeadlines(TimeSpan timeout, BusServices services)
 {
-    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(5);
+    // The maximum delay of a cancellation after its deadline.
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
 
     private readonly DeadlineTokens tokens =
-        new(services.StoreTime, timeout, LongestInterval, services.StoreTime.TimestampFrequency, services.Abort);
+        new(services.StoreTime, timeout, MaxDelay, services.StoreTime.TimestampFrequency, services.Abort);
 
     public TimeSpan Timeout => timeout;
 

@@ -17,7 +17,7 @@ internal sealed class IdempotencyStep(
             return ClaimAsync(context, cancellationToken);
         }
 
-        // The claim is in a local store, which needs no lease and has no transactions.
+        // Only a store of this process claims synchronously. It needs no lease and has no transactions.
         var running = next.InvokeAsync(context, now, cancellationToken);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
@@ -56,9 +56,9 @@ internal sealed class IdempotencyStep(
 
     private async ValueTask<DeliveryOutcome> ClaimAsync(DeliveryContext context, CancellationToken lost)
     {
-        // The following step disposes the claim, after it has sent the events of the handler.
+        // FollowUpStep disposes the claim, after it has sent the events of the handler.
         var state = context.EnsureState();
-        var claim = claims.Begin(context.Envelope, context.Event, isDelivery: !state.IsKept);
+        var claim = claims.Begin(context.Envelope, context.Event, isDelivery: !state.IsStoredEntry);
         state.Claim = claim;
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(deadlines.FromNow(), lost);
         ProcessedClaim found;
@@ -72,12 +72,14 @@ internal sealed class IdempotencyStep(
             return DeliveryOutcome.Interrupted;
         }
 
-        (state.FencingToken, state.Key) = (found.FencingToken, claim.Key.Key);
+        state.FencingToken = found.FencingToken;
+        state.DeduplicationKey = claim.Key.Key;
         if (found.State != ProcessedState.Done)
         {
             return await HandleAsync(context, state, claim, lost);
         }
 
+        // A fingerprint is 0 if it is unknown, or if copies may differ.
         if (found.Fingerprint != 0 && claim.Fingerprint != 0 && found.Fingerprint != claim.Fingerprint)
         {
             return DeliveryOutcome.Rejected(new Rejection(
@@ -103,15 +105,15 @@ internal sealed class IdempotencyStep(
             outcome = await CommitAsync(state, claim, ending.Token);
             if (outcome.Status == DeliveryStatus.Handled)
             {
-                // The event is marked as handled. Even if the lease was lost in the meantime, no other attempt runs the
-                // handler now.
+                // The mark counts even if the lease was lost in the meantime: no other attempt runs the handler now.
                 return outcome;
             }
         }
 
         await claims.ReleaseAsync(claim, subscription.Slots);
 
-        // If another attempt has the claim, the outcome of that attempt counts, and this delivery is checked again.
+        // If another attempt has taken the claim over, its outcome counts. This delivery is interrupted, and its
+        // redelivery finds that outcome.
         var isTaken = lease.Lost.IsCancellationRequested && !lost.IsCancellationRequested && !state.Deadline.IsCancellationRequested;
         return isTaken ? DeliveryOutcome.Interrupted : outcome;
     }

@@ -7,8 +7,8 @@ internal sealed class OrderGuardStep(
     SubscriptionRuntime subscription, OrderGuardEvaluator guards, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
         : DeliveryStep
 {
-    // The minimum time between a start or a pause and the moment at which a deferred event becomes a dead letter,
-    // unless its own timeout is shorter. The event that it waits for is probably still in the queue of the broker.
+    // The time for which a deferred event waits at least after a start or a pause, unless its own timeout is shorter:
+    // the event that it waits for may still be in the queue of the broker.
     private static readonly TimeSpan MinimumWait = TimeSpan.FromMinutes(1);
 
     private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
@@ -38,7 +38,7 @@ internal sealed class OrderGuardStep(
             outcome = DeliveryOutcome.Of(exception, services.Abort);
         }
 
-        return outcome.At(position);
+        return outcome.WithPosition(position);
     }
 
     /// <summary>
@@ -63,13 +63,10 @@ internal sealed class OrderGuardStep(
         }
     }
 
-    /// <summary>
-    /// Gets the earliest time at which a deferred event may become a dead letter: after a start or a pause, the event
-    /// that it waits for may still be in transit.
-    /// </summary>
+    /// <summary>Gets the earliest time at which a deferred event may become a dead letter.</summary>
     private DateTimeOffset EarliestDeadline(Deferred waiting)
     {
         var minimumWait = waiting.Timeout < MinimumWait ? waiting.Timeout : MinimumWait;
-        return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + minimumWait;
+        return (subscription.CircuitBreaker?.RunningSince(startedAt) ?? startedAt) + minimumWait;
     }
 }

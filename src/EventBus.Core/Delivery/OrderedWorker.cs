@@ -29,36 +29,37 @@ internal sealed class OrderedWorker(
 
     // Deferred events, and dead letters that are retried after their key has continued, are not part of a line. They
     // run between two deliveries of their partition, and one at a time with the other retries of the partition.
-    private readonly SemaphoreSlim[]? turns = NeedsTurns(subscription) ? NewTurns(subscription) : null;
+    private readonly SemaphoreSlim[]? deliveryTurns = NeedsTurns(subscription) ? NewTurns(subscription) : null;
     private readonly SemaphoreSlim[]? retryTurns = NeedsTurns(subscription) ? NewTurns(subscription) : null;
 
     private Task[] loops = [];
-    private int held;
 
-    public override bool HasWaiting => Volatile.Read(ref held) > 0 || base.HasWaiting;
+    // The number of deliveries that partitions have taken and not begun.
+    private int waitingInPartitions;
+
+    public override bool HasWaiting => Volatile.Read(ref waitingInPartitions) > 0 || base.HasWaiting;
 
     public override bool HasEnded => base.HasEnded || loops.Any(loop => loop.IsCompleted);
 
     public override async Task RetryAsync(FailedEvent entry, long probe, CancellationToken lost)
     {
-        // Deliveries wait behind the failed event of their key anyway, so its retry does not take the delivery turn.
-        // When the store is full, deliveries keep their turn, and the success of the retry makes room.
+        // The retry of an event in a line does not take the delivery turn: later deliveries of its key are parked
+        // behind it anyway. While the store is full, a delivery may keep that turn until a retry succeeds and makes
+        // room.
         var partition = PartitionOf(entry.Envelope.Key ?? "");
-        SemaphoreSlim?[] needed = [entry.LineKey is null ? turns?[partition] : null, retryTurns?[partition]];
-        var taken = new Stack<SemaphoreSlim>(needed.Length);
+        var deliveryTurn = entry.LineKey is null ? deliveryTurns?[partition] : null;
+        var retryTurn = retryTurns?[partition];
+        var taken = new Stack<SemaphoreSlim>();
         try
         {
-            foreach (var turn in needed.OfType<SemaphoreSlim>())
+            if (await TryTakeAsync(deliveryTurn, taken) && await TryTakeAsync(retryTurn, taken))
             {
-                await turn.WaitAsync(Services.Abort);
-                taken.Push(turn);
+                await base.RetryAsync(entry, probe, lost);
             }
-
-            await base.RetryAsync(entry, probe, lost);
-        }
-        catch (OperationCanceledException) when (taken.Count < needed.Count(turn => turn is not null))
-        {
-            await Failures.ReleaseAtStopAsync(entry);
+            else
+            {
+                await Failures.ReleaseAtStopAsync(entry);
+            }
         }
         finally
         {
@@ -71,8 +72,8 @@ internal sealed class OrderedWorker(
 
     protected override async Task PumpAsync()
     {
-        loops = [.. partitions.Select(
-            (partition, i) => Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, turns?[i])))];
+        loops = [.. partitions.Select((partition, i) =>
+            Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, deliveryTurns?[i])))];
         try
         {
             while (!IsOver && await Deliveries.WaitToReadAsync())
@@ -102,10 +103,33 @@ internal sealed class OrderedWorker(
     }
 
     private static bool NeedsTurns(SubscriptionRuntime subscription) =>
-        subscription.Guard is not null || subscription.Failure.ContinueWhenBlocked;
+        subscription.Guard is not null || subscription.FailurePolicy.ContinueWhenBlocked;
 
     private static SemaphoreSlim[] NewTurns(SubscriptionRuntime subscription) =>
         [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => new SemaphoreSlim(1))];
+
+    /// <summary>Takes a turn. Returns false if the bus aborts first.</summary>
+    /// <param name="turn">The turn; null for none.</param>
+    /// <param name="taken">The turns that were taken; this one is added.</param>
+    private async Task<bool> TryTakeAsync(SemaphoreSlim? turn, Stack<SemaphoreSlim> taken)
+    {
+        if (turn is null)
+        {
+            return true;
+        }
+
+        try
+        {
+            await turn.WaitAsync(Services.Abort);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+
+        taken.Push(turn);
+        return true;
+    }
 
     private async Task HandlePartitionAsync(ChannelReader<Delivery> partition, SemaphoreSlim? turn)
     {
@@ -113,7 +137,7 @@ internal sealed class OrderedWorker(
         {
             while (partition.TryRead(out var delivery))
             {
-                // Neither call throws.
+                // EnterAsync and HandleInOrderAsync do not throw, so the slot and the turn are always released.
                 var probe = await EnterAsync(turn);
                 await HandleInOrderAsync(delivery);
                 CircuitBreaker?.EndProbe(probe);
@@ -131,22 +155,33 @@ internal sealed class OrderedWorker(
     /// <returns>The number of the probe if the delivery is one; 0 otherwise.</returns>
     private async ValueTask<long> EnterAsync(SemaphoreSlim? turn)
     {
-        Interlocked.Increment(ref held);
+        Interlocked.Increment(ref waitingInPartitions);
         while (true)
         {
             await WhenMayEnterAsync();
             await (turn?.WaitAsync() ?? Task.CompletedTask);
             await Runtime.Slots.TakeAsync();
-            var probe = 0L;
-            if (IsOver || (!Pause.IsClosed && (CircuitBreaker is not { } breaker || breaker.TryEnter(out probe))))
+            if (TryEnter(out var probe))
             {
-                Interlocked.Decrement(ref held);
+                Interlocked.Decrement(ref waitingInPartitions);
                 return probe;
             }
 
             Runtime.Slots.Release();
             turn?.Release();
         }
+    }
+
+    private bool TryEnter(out long probe)
+    {
+        probe = 0;
+        if (IsOver)
+        {
+            // The delivery enters only to be released.
+            return true;
+        }
+
+        return !Pause.IsClosed && (CircuitBreaker is null || CircuitBreaker.TryEnter(out probe));
     }
 
     private async Task WhenMayEnterAsync()
@@ -163,7 +198,7 @@ internal sealed class OrderedWorker(
             {
                 await delivery.ReleaseAsync();
             }
-            else if (await Failures.TryParkAsync(Runtime.Failure, delivery.Envelope, Runtime.Slots))
+            else if (await Failures.TryParkAsync(Runtime.FailurePolicy, delivery.Envelope, Runtime.Slots))
             {
                 await delivery.AckAsync();
             }

@@ -27,19 +27,24 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
         var envelope = delivery.Envelope;
         if (outcome.Failure is { } failure)
         {
+            // A rejection does not count as an attempt.
             var isRejected = outcome.Status == DeliveryStatus.Rejected;
-            var entry = subscription.Failure.Fresh(envelope, isRejected ? attempts - 1 : attempts) with { Position = failure.Position };
+            var counted = isRejected ? attempts - 1 : attempts;
+            var entry = subscription.FailurePolicy.Fresh(envelope, counted) with { Position = failure.Position };
+            if (isRejected && envelope.Key is null)
+            {
+                // The event belongs to no order, so it does not block other events.
+                entry = entry with { LineKey = null };
+            }
 
-            // An event that could not be read and has no key does not block other events: it belongs to no order.
-            entry = isRejected && envelope.Key is null ? entry with { LineKey = null } : entry;
-            if (!await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots))
+            if (!await failures.RecordAsync(subscription.FailurePolicy, entry, failure, subscription.Slots))
             {
                 return false;
             }
         }
         else if (attempts > 1)
         {
-            await subscription.Attempts.ForgetAsync(subscription.Failure, envelope, subscription.Slots);
+            await subscription.Attempts.ForgetAsync(subscription.FailurePolicy, envelope, subscription.Slots);
         }
 
         await delivery.AckAsync();
@@ -47,8 +52,8 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
     }
 
     /// <summary>
-    /// Settles a claimed entry: it is completed, recorded again, or left until its lease expires if the bus stops or
-    /// another instance has taken over.
+    /// Settles a claimed entry: completes it, records it again, or releases it if its attempt was interrupted. Does
+    /// nothing if another instance has taken over.
     /// </summary>
     /// <param name="entry">The entry.</param>
     /// <param name="outcome">The outcome of its attempt.</param>
@@ -71,15 +76,20 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
 
         if (outcome.Failure is not { } failure)
         {
-            await failures.CompleteAsync(subscription.Failure, entry, subscription.Slots);
+            await failures.CompleteAsync(subscription.FailurePolicy, entry, subscription.Slots);
             return true;
         }
 
-        // A rejected event was not attempted, but its claim counted an attempt. Concurrent attempts that ended with
-        // the process are not counted: this attempt ended in another way, so the other event probably ended the
-        // process.
-        var attempts = entry.Attempts - entry.Concurrent - (outcome.Status == DeliveryStatus.Rejected ? 1 : 0);
+        // Earlier concurrent attempts do not count: this attempt did not end the process, so another event probably
+        // ended it in those attempts.
+        var attempts = entry.Attempts - entry.Concurrent;
+        if (outcome.Status == DeliveryStatus.Rejected)
+        {
+            // A rejection does not count as an attempt, but the claim has counted one.
+            attempts--;
+        }
+
         var failed = entry with { Position = failure.Position ?? entry.Position, Attempts = attempts, Concurrent = 0 };
-        return await failures.RecordAsync(subscription.Failure, failed, failure, subscription.Slots);
+        return await failures.RecordAsync(subscription.FailurePolicy, failed, failure, subscription.Slots);
     }
 }

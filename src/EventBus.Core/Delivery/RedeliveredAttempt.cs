@@ -6,17 +6,20 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedeliveredAttempt : IDisposable
 {
-    /// <summary>The turn within the subscription; null while there is none.</summary>
+    /// <summary>The turn of the event within its subscription; null while it has none.</summary>
     public IDisposable? Turn { get; set; }
 
-    /// <summary>The place among the redelivered events of the process; null while there is none.</summary>
+    /// <summary>The registration of the attempt at the coordinator of the bus; null while it has none.</summary>
     public RedeliveryRun? Run { get; set; }
 
-    /// <summary>The number of attempts including this one, for the handler.</summary>
+    /// <summary>The number of attempts including this one, as the handler sees it.</summary>
     public int Number { get; set; }
 
-    /// <summary>The number of attempts including this one that count for the failure policy.</summary>
-    public int Counted { get; set; }
+    /// <summary>
+    /// The number of attempts including this one that use up the allowed retries, if this attempt does not end the
+    /// process.
+    /// </summary>
+    public int ChargedAttempts { get; set; }
 
     public void Dispose()
     {

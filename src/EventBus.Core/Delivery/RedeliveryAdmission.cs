@@ -8,19 +8,19 @@ namespace EventBus;
 /// process. Such events of a subscription run one at a time, and each attempt is counted durably before it begins.
 /// </summary>
 internal sealed class RedeliveryAdmission(
-    SubscriptionRuntime subscription, FailureRecorder failures, RedeliveryLock turns, BusServices services)
+    SubscriptionRuntime subscription, FailureRecorder failures, RedeliveryLock redeliveryLock, BusServices services)
 {
     // The maximum number of concurrent attempts, after the first one, that are not counted. Without a maximum, an event
     // that always ends its process during concurrent attempts would never become a dead letter.
     private const int MaxExcused = 3;
 
-    private int waiting;
+    private int waitingEntries;
 
     /// <summary>
-    /// True if a claimed entry whose earlier attempt may have ended the process was released to the store until its
-    /// turn comes.
+    /// True while an entry whose earlier attempt may have ended the process waits for its turn. The entry was released
+    /// to the store, so no entries of the subscription are claimed meanwhile.
     /// </summary>
-    public bool AnyWaits => Volatile.Read(ref waiting) > 0;
+    public bool EntryWaits => Volatile.Read(ref waitingEntries) > 0;
 
     /// <summary>Waits until a redelivered event may be attempted, and counts the attempt.</summary>
     /// <param name="delivery">The delivery.</param>
@@ -28,45 +28,58 @@ internal sealed class RedeliveryAdmission(
     /// <returns>False if the delivery was settled without an attempt.</returns>
     public async Task<bool> TryBeginAsync(Delivery delivery, RedeliveredAttempt attempt)
     {
-        var (envelope, policy, slots) = (delivery.Envelope, subscription.Failure, subscription.Slots);
+        var (envelope, policy, slots) = (delivery.Envelope, subscription.FailurePolicy, subscription.Slots);
         if (await subscription.Attempts.TryTakeRedeliveredAsync(policy, envelope, slots))
         {
             await delivery.AckAsync();
             return false;
         }
 
+        // Reads the count without adding to it.
         attempt.Turn = await EnterTurnAsync();
-        var count = await subscription.Attempts.CountAsync(policy, envelope, default, slots);
-        if (count is var (earlier, concurrent) && MayBegin(earlier + 1, concurrent))
+        if (await subscription.Attempts.CountAsync(policy, envelope, added: default, slots) is not { } earlier)
         {
-            var run = await EnterAsync(
-                IsToRunAlone(earlier, concurrent),
-                new ConcurrentMark(subscription.Attempts, policy, envelope));
-            attempt.Run = run;
-            if (delivery.Lost.IsCancellationRequested)
-            {
-                await delivery.ReleaseAsync();
-                return false;
-            }
-
-            await run.CountOthersAsync(slots);
-            var added = new AttemptCount(1, run.BeginCounting() ? 1 : 0);
-            count = await subscription.Attempts.CountAsync(policy, envelope, added, slots, run.Counted);
-            if (count is var (number, _) && MayBegin(number, concurrent))
-            {
-                // If this attempt ends without ending the process, the other event probably ended it in the earlier
-                // concurrent attempts: they do not count.
-                (attempt.Number, attempt.Counted) = (number, number - concurrent);
-                return true;
-            }
-
-            run.Dispose();
-            count = count is { } counted ? counted with { Attempts = counted.Attempts - 1 } : null;
+            await FinishRecordedAsync(delivery);
+            return false;
         }
 
-        await GiveUpAsync(envelope, count?.Attempts);
-        await delivery.AckAsync();
-        return false;
+        if (!MayBegin(earlier.Attempts + 1, earlier.Concurrent))
+        {
+            await GiveUpAsync(delivery, earlier.Attempts);
+            return false;
+        }
+
+        var mark = new ConcurrentMark(subscription.Attempts, policy, envelope);
+        var run = await EnterCoordinatorAsync(MustRunAlone(earlier.Attempts, earlier.Concurrent), mark);
+        attempt.Run = run;
+        if (delivery.Lost.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+            return false;
+        }
+
+        await run.MarkOthersAsync(slots);
+        var added = new AttemptCount(1, run.BeginCounting() ? 1 : 0);
+        if (await subscription.Attempts.CountAsync(policy, envelope, added, slots, run.CountStored) is not { } counted)
+        {
+            run.Dispose();
+            await FinishRecordedAsync(delivery);
+            return false;
+        }
+
+        // Another instance may have counted attempts since the count was read.
+        if (!MayBegin(counted.Attempts, earlier.Concurrent))
+        {
+            run.Dispose();
+            await GiveUpAsync(delivery, counted.Attempts - 1);
+            return false;
+        }
+
+        // If this attempt ends without ending the process, another event probably ended it in the earlier concurrent
+        // attempts: they do not count.
+        attempt.Number = counted.Attempts;
+        attempt.ChargedAttempts = counted.Attempts - earlier.Concurrent;
+        return true;
     }
 
     /// <summary>
@@ -79,8 +92,8 @@ internal sealed class RedeliveryAdmission(
     /// </returns>
     public async Task<FailedEvent?> TryBeginAsync(FailedEvent entry, RedeliveredAttempt attempt)
     {
-        // The process of the previous owner has probably ended because of this event. The attempt is counted when its
-        // turn has come and not with the claim: events before it may end the process while it waits.
+        // The attempt is counted when its turn has come, and not with the claim: an event before it may end the process
+        // while it waits.
         attempt.Turn = await EnterTurnAsync(entry);
         if (attempt.Turn is null)
         {
@@ -90,52 +103,71 @@ internal sealed class RedeliveryAdmission(
         var next = entry with { Attempts = entry.Attempts + 1 };
         if (!MayBegin(next.Attempts, entry.Concurrent))
         {
-            await failures.RecordAsync(subscription.Failure, entry, ProcessEnded(entry.Attempts), subscription.Slots);
+            await failures.RecordAsync(subscription.FailurePolicy, entry, ProcessEnded(entry.Attempts), subscription.Slots);
             return null;
         }
 
-        var mark = new ConcurrentMark(subscription.Attempts, subscription.Failure, entry.Envelope) { Entry = next };
-        attempt.Run = await EnterAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), mark, entry);
-        if (attempt.Run is not { } run)
+        var mark = new ConcurrentMark(subscription.Attempts, subscription.FailurePolicy, entry.Envelope) { Entry = next };
+        var run = await EnterCoordinatorAsync(MustRunAlone(entry.Attempts, entry.Concurrent), mark, entry);
+        attempt.Run = run;
+        if (run is null)
         {
             return null;
         }
 
-        await run.CountOthersAsync(subscription.Slots);
-        var counted = next with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) };
-        return await subscription.Attempts.BeginAsync(subscription.Failure, counted, subscription.Slots, run.Counted) ? next : null;
+        await run.MarkOthersAsync(subscription.Slots);
+        var counted = run.BeginCounting() ? next with { Concurrent = entry.Concurrent + 1 } : next;
+        var isCounted = await subscription.Attempts.BeginAsync(
+            subscription.FailurePolicy,
+            counted,
+            subscription.Slots,
+            run.CountStored);
+
+        // Only the earlier concurrent attempts are removed from the count when this attempt ends without ending the
+        // process, so the result does not include the mark of this attempt.
+        return isCounted ? next : null;
     }
 
-    /// <summary>Records that an event has used up its attempts, unless it is recorded as failed already.</summary>
-    private Task GiveUpAsync(Envelope envelope, int? attempts) => attempts is { } spent
-        ? failures.RecordAsync(
-            subscription.Failure,
-            subscription.Failure.Fresh(envelope, spent),
-            ProcessEnded(spent),
-            subscription.Slots)
+    /// <summary>Records that an event has used up its attempts, and acknowledges its delivery.</summary>
+    private async Task GiveUpAsync(Delivery delivery, int attempts)
+    {
+        var entry = subscription.FailurePolicy.Fresh(delivery.Envelope, attempts);
+        await failures.RecordAsync(subscription.FailurePolicy, entry, ProcessEnded(attempts), subscription.Slots);
+        await delivery.AckAsync();
+    }
 
-        // The event was recorded as failed in an earlier attempt, which ended before it could acknowledge the delivery.
-        : failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
+    /// <summary>
+    /// Acknowledges the delivery of an event that is recorded as failed already, by an earlier attempt that ended
+    /// before it could acknowledge, or because its attempts cannot be counted.
+    /// </summary>
+    private async Task FinishRecordedAsync(Delivery delivery)
+    {
+        await failures.FinishRecordedAsync(subscription.FailurePolicy, delivery.Envelope, subscription.Slots);
+        await delivery.AckAsync();
+    }
 
     /// <summary>
     /// True if an attempt is within the allowed number. The second attempt always is: the first delivery may have been
     /// only buffered.
     /// </summary>
     /// <remarks>
-    /// Of the earlier concurrent attempts, the first counts, because this event may have ended the process. In later
-    /// ones, this event had already run for a long time, so the other event more probably ended the process.
+    /// Of the earlier concurrent attempts, the first counts, because this event may have ended the process. From then
+    /// on it runs alone: another event begins only after this one has run for a long time, so the other one more
+    /// probably ended the process.
     /// </remarks>
+    /// <param name="attempt">The number of the attempt.</param>
+    /// <param name="concurrent">The number of earlier attempts that were concurrent.</param>
     private bool MayBegin(int attempt, int concurrent)
     {
-        var counted = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
-        return counted <= 2 || subscription.Failure.Retry.Allows(counted - 1);
+        var charged = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
+        return charged <= 2 || subscription.FailurePolicy.Retry.Allows(charged - 1);
     }
 
     /// <summary>
     /// True if the next attempt must run alone: after the process has ended during a concurrent attempt, or when it is
     /// the last attempt. It must be certain which event ends the process.
     /// </summary>
-    private bool IsToRunAlone(int attempts, int concurrent) => concurrent > 0 || !MayBegin(attempts + 2, concurrent);
+    private bool MustRunAlone(int earlierAttempts, int concurrent) => concurrent > 0 || !MayBegin(earlierAttempts + 2, concurrent);
 
     private static Rejected ProcessEnded(int attempts) =>
         new(new Rejection(
@@ -143,9 +175,10 @@ internal sealed class RedeliveryAdmission(
             $"The process ended {attempts} times while the handler ran, or was stopped without notice. The event is not attempted again. "
                 + "Find the cause: a stack overflow, lack of memory, a native crash."));
 
+    /// <summary>Waits for the turn of an event within the subscription. The caller holds a slot.</summary>
     private async Task<RedeliveryLock.Turn> EnterTurnAsync()
     {
-        var entering = turns.EnterAsync(services.Abort);
+        var entering = redeliveryLock.EnterAsync(services.Abort);
         await subscription.Slots.WaitWithoutAsync(entering, services.Abort);
         return await entering;
     }
@@ -161,7 +194,7 @@ internal sealed class RedeliveryAdmission(
             return await EnterTurnAsync();
         }
 
-        var entering = turns.EnterAsync(services.Abort);
+        var entering = redeliveryLock.EnterAsync(services.Abort);
         if (!entering.IsCompleted)
         {
             await ReleaseUntilAsync(entry, entering);
@@ -173,39 +206,39 @@ internal sealed class RedeliveryAdmission(
     }
 
     /// <summary>Waits until the coordinator lets the event run. The caller holds a slot.</summary>
-    private async Task<RedeliveryRun> EnterAsync(bool alone, ConcurrentMark mark)
+    private async Task<RedeliveryRun> EnterCoordinatorAsync(bool alone, ConcurrentMark mark)
     {
-        var arrived = services.Time.GetTimestamp();
-        while (true)
+        var coordinator = redeliveryLock.Coordinator;
+        var arrivedAt = services.Time.GetTimestamp();
+        var run = coordinator.TryEnter(alone, arrivedAt, mark);
+        while (run is null)
         {
-            if (turns.Coordinator.TryEnter(alone, arrived, mark) is { } run)
-            {
-                return run;
-            }
-
-            await subscription.Slots.WaitWithoutAsync(turns.Coordinator.WhenFreeAsync(alone, arrived, services.Abort), services.Abort);
+            await subscription.Slots.WaitWithoutAsync(coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort), services.Abort);
+            run = coordinator.TryEnter(alone, arrivedAt, mark);
         }
+
+        return run;
     }
 
     /// <summary>
     /// Enters the coordinator with a claimed entry. Null if the entry had to wait: it was released meanwhile, and can
     /// be claimed again now.
     /// </summary>
-    private async Task<RedeliveryRun?> EnterAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
+    private async Task<RedeliveryRun?> EnterCoordinatorAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
     {
         if (!failures.ClaimsAreAttempts)
         {
-            return await EnterAsync(alone, mark);
+            return await EnterCoordinatorAsync(alone, mark);
         }
 
-        var arrived = services.Time.GetTimestamp();
-        if (turns.Coordinator.TryEnter(alone, arrived, mark) is { } run)
+        var arrivedAt = services.Time.GetTimestamp();
+        var run = redeliveryLock.Coordinator.TryEnter(alone, arrivedAt, mark);
+        if (run is null)
         {
-            return run;
+            await ReleaseUntilAsync(entry, redeliveryLock.Coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort));
         }
 
-        await ReleaseUntilAsync(entry, turns.Coordinator.WhenFreeAsync(alone, arrived, services.Abort));
-        return null;
+        return run;
     }
 
     /// <summary>
@@ -214,7 +247,7 @@ internal sealed class RedeliveryAdmission(
     /// </summary>
     private async Task ReleaseUntilAsync(FailedEvent entry, Task free)
     {
-        Interlocked.Increment(ref waiting);
+        Interlocked.Increment(ref waitingEntries);
         try
         {
             await failures.ReleaseAsync(entry, subscription.Slots);
@@ -222,7 +255,7 @@ internal sealed class RedeliveryAdmission(
         }
         finally
         {
-            Interlocked.Decrement(ref waiting);
+            Interlocked.Decrement(ref waitingEntries);
         }
     }
 }

@@ -6,36 +6,41 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// Redelivered events of several subscriptions run concurrently until one of them ends the process. It is then unknown
-/// which one it was, so each of them runs alone from then on: no other redelivered event runs in the process. An event
-/// that has run for a long time does not end the process quickly. Therefore an event that must run alone waits for
-/// another one no longer than <paramref name="longRun"/>, and others wait for one that runs alone no longer than five
-/// seconds. Thread-safe.
+/// which one it was, so each of them runs alone from then on: no other redelivered event runs in the process. The wait
+/// for an event that does not return is limited: an event that must run alone waits until each of the others has run
+/// for <paramref name="longRun"/>, and the others wait until an event that runs alone has run for five seconds.
+/// Thread-safe.
 /// </remarks>
+/// <param name="time">The clock.</param>
+/// <param name="longRun">The run time after which an event is assumed not to end the process.</param>
 internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 {
+    // The time for which other events wait for an event that runs alone.
     private static readonly TimeSpan LongRunAlone = TimeSpan.FromSeconds(5);
 
     private readonly Lock sync = new();
     private readonly List<RedeliveryRun> running = [];
+
+    // The arrival times of the events that must run alone and wait.
     private readonly List<long> waitingAlone = [];
     private TaskCompletionSource changed = NewSignal();
 
     /// <summary>
     /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
-    /// must call <see cref="RedeliveryRun.CountOthersAsync"/> before it calls the handler.
+    /// must call <see cref="RedeliveryRun.MarkOthersAsync"/> before it calls the handler.
     /// </summary>
     /// <param name="alone">True if the event must run alone.</param>
-    /// <param name="arrived">The time of its first call, as a timestamp.</param>
+    /// <param name="arrivedAt">The timestamp of the first call for the event.</param>
     /// <param name="mark">
     /// Records that the attempt became a concurrent one. Written at most once, after
-    /// <see cref="RedeliveryRun.Counted"/>.
+    /// <see cref="RedeliveryRun.CountStored"/>.
     /// </param>
     /// <returns>The attempt; null when the event must wait.</returns>
-    public RedeliveryRun? TryEnter(bool alone, long arrived, ConcurrentMark mark)
+    public RedeliveryRun? TryEnter(bool alone, long arrivedAt, ConcurrentMark mark)
     {
         lock (sync)
         {
-            if (WaitOf(alone, arrived) > TimeSpan.Zero)
+            if (WaitOf(alone, arrivedAt) > TimeSpan.Zero)
             {
                 return null;
             }
@@ -49,9 +54,9 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
     /// <summary>
     /// Completes when an event may run. The caller must then try to enter; another event may enter first.
     /// </summary>
-    public async Task WhenFreeAsync(bool alone, long arrived, CancellationToken cancellationToken)
+    public async Task WhenFreeAsync(bool alone, long arrivedAt, CancellationToken cancellationToken)
     {
-        var waits = false;
+        var isRegistered = false;
         try
         {
             while (true)
@@ -60,16 +65,16 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
                 TimeSpan wait;
                 lock (sync)
                 {
-                    wait = WaitOf(alone, arrived);
+                    wait = WaitOf(alone, arrivedAt);
                     if (wait <= TimeSpan.Zero)
                     {
                         return;
                     }
 
-                    if (alone && !waits)
+                    if (alone && !isRegistered)
                     {
-                        waits = true;
-                        waitingAlone.Add(arrived);
+                        isRegistered = true;
+                        waitingAlone.Add(arrivedAt);
                     }
 
                     signal = changed.Task;
@@ -83,11 +88,11 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         }
         finally
         {
-            if (waits)
+            if (isRegistered)
             {
                 lock (sync)
                 {
-                    waitingAlone.Remove(arrived);
+                    waitingAlone.Remove(arrivedAt);
                     Signal();
                 }
             }
@@ -111,15 +116,25 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         changed = NewSignal();
     }
 
-    /// <summary>Gets the time after which to check again; zero when the event may run.</summary>
-    private TimeSpan WaitOf(bool alone, long arrived)
+    /// <summary>
+    /// Gets the time after which to check again; zero when the event may run. Call it under the lock.
+    /// </summary>
+    private TimeSpan WaitOf(bool alone, long arrivedAt)
     {
         var wait = TimeSpan.Zero;
         foreach (var run in running)
         {
-            // An event that must run alone waits for a long run of any other; the others wait only for such an event.
-            var maxRun = run.Alone ? LongRunAlone : TimeSpan.Zero;
-            var left = (alone ? longRun : maxRun) - time.GetElapsedTime(run.StartedAt);
+            var waitForOne = TimeSpan.Zero;
+            if (alone)
+            {
+                waitForOne = longRun;
+            }
+            else if (run.Alone)
+            {
+                waitForOne = LongRunAlone;
+            }
+
+            var left = waitForOne - time.GetElapsedTime(run.StartedAt);
             if (left > wait)
             {
                 wait = left;
@@ -128,11 +143,11 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 
         // Events that arrive one after another must not delay an event that must run alone without limit. That event
         // delays each of them no longer than it would wait for one of them.
-        var waited = time.GetElapsedTime(arrived);
+        var waited = time.GetElapsedTime(arrivedAt);
         var yields = !alone
             && wait <= TimeSpan.Zero
             && waited < longRun
-            && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun);
+            && waitingAlone.Exists(otherArrivedAt => time.GetElapsedTime(otherArrivedAt) >= longRun);
         return yields ? longRun - waited : wait;
     }
 }

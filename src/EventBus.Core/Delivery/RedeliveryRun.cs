@@ -11,12 +11,15 @@ internal sealed class RedeliveryRun(
     IReadOnlyList<RedeliveryRun> others,
     ConcurrentMark mark) : IDisposable
 {
-    private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock marking = new();
+    // Set when the store knows that this attempt is concurrent, or need not know it because the attempt has ended.
+    private readonly TaskCompletionSource markStored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock sync = new();
 
-    // An event that must run alone starts during another attempt only when that one has run for long, and so does not
-    // end the process quickly: its own attempt does not count as concurrent.
+    // An event that must run alone starts during another attempt only when that one has run for a long time, and so
+    // probably does not end the process: its own attempt does not count as concurrent.
     private bool isConcurrent = !alone && others.Count > 0;
+
+    // True if the count of this attempt is stored or about to be stored.
     private bool isCounting;
     private bool hasEnded;
 
@@ -25,34 +28,34 @@ internal sealed class RedeliveryRun(
     public required long StartedAt { get; init; }
 
     /// <summary>Set when the count of this attempt is stored, or when the attempt does not begin.</summary>
-    public TaskCompletionSource Counted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    public TaskCompletionSource CountStored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>
-    /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
+    /// Ensures that the attempts that are already running are marked in the store as concurrent, before this one
+    /// begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public async Task CountOthersAsync(ConcurrencyLimiter slots)
+    public async Task MarkOthersAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
         {
-            await other.CountConcurrentAsync(slots);
+            await other.EnsureMarkedAsync(slots);
         }
     }
 
     /// <summary>Declares that the count of this attempt is about to be stored.</summary>
     /// <returns>
-    /// True if it counts as concurrent. Attempts that enter from now on wait for <see cref="Counted"/>.
+    /// True if it counts as concurrent. Attempts that enter from now on wait for <see cref="CountStored"/>.
     /// </returns>
     public bool BeginCounting()
     {
-        lock (marking)
+        lock (sync)
         {
             isCounting = true;
             if (isConcurrent)
             {
-                // The count that is about to be stored includes the mark, and the attempt does not begin before it is
-                // stored.
-                marked.TrySetResult();
+                // The count that is about to be stored includes the mark, and the attempt begins only after that.
+                markStored.TrySetResult();
             }
 
             return isConcurrent;
@@ -62,30 +65,31 @@ internal sealed class RedeliveryRun(
     public void Dispose()
     {
         coordinator.Leave(this);
-        lock (marking)
+        lock (sync)
         {
             hasEnded = true;
         }
 
-        Counted.TrySetResult();
-        marked.TrySetResult();
+        CountStored.TrySetResult();
+        markStored.TrySetResult();
     }
 
-    private Task CountConcurrentAsync(ConcurrencyLimiter slots)
+    /// <summary>Ensures that this attempt is marked in the store as concurrent, unless it has ended.</summary>
+    private Task EnsureMarkedAsync(ConcurrencyLimiter slots)
     {
-        lock (marking)
+        lock (sync)
         {
             if (hasEnded || !isCounting)
             {
-                // This attempt has not begun, and may not begin for a long time. The count that it stores first will
-                // include this.
+                // If the attempt has not begun, its count will include the mark. It may begin only after a long time,
+                // so the caller does not wait for that.
                 isConcurrent = true;
                 return Task.CompletedTask;
             }
 
             if (isConcurrent)
             {
-                return marked.Task;
+                return markStored.Task;
             }
 
             isConcurrent = true;
@@ -96,17 +100,17 @@ internal sealed class RedeliveryRun(
 
     private async Task MarkAsync(ConcurrencyLimiter slots)
     {
-        await Counted.Task;
+        await CountStored.Task;
         try
         {
             if (!Volatile.Read(ref hasEnded))
             {
-                await mark.WriteAsync(slots, marked);
+                await mark.WriteAsync(slots, markStored);
             }
         }
         finally
         {
-            marked.TrySetResult();
+            markStored.TrySetResult();
         }
     }
 }

@@ -16,15 +16,16 @@ internal sealed class RetryScheduler(
     // The maximum number of entries per claim and subscription.
     private const int ClaimSize = 16;
 
-    // If claims fail for this number of subscriptions in a row, the store as a whole has failed.
+    // The number of subscriptions for which a claim may fail before one succeeds. One more failure means that the store
+    // as a whole has failed.
     private const int MaxFailedClaims = 3;
 
-    private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DelayAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly ILogger log = services.Log;
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
-    private bool claimsFail;
+    private bool lastClaimsFailed;
 
     /// <summary>True if no claimed entry is in flight.</summary>
     public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
@@ -33,6 +34,7 @@ internal sealed class RetryScheduler(
     /// Starts the due retries of the subscriptions that have free slots. Hanging retries of one subscription do not
     /// block other subscriptions.
     /// </summary>
+    /// <returns>The time of the next call; null if a wake signal announces it.</returns>
     public async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
     {
         DateTimeOffset? next = null;
@@ -54,9 +56,9 @@ internal sealed class RetryScheduler(
         try
         {
             next = TimeMath.Earlier(next, await ClaimAsync(withRoom, size, stop));
-            if (claimsFail)
+            if (lastClaimsFailed)
             {
-                claimsFail = false;
+                lastClaimsFailed = false;
                 Array.ForEach(withRoom, worker => log.Working(ClaimingFor(worker)));
             }
 
@@ -76,41 +78,45 @@ internal sealed class RetryScheduler(
     /// </summary>
     private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, int size, CancellationToken stop)
     {
-        var (next, succeeded) = ((DateTimeOffset?)null, 0);
-        for (var i = 0; i < withRoom.Length; i++)
+        DateTimeOffset? next = null;
+        var anySucceeded = false;
+        var failed = 0;
+        foreach (var worker in withRoom)
         {
             try
             {
-                next = TimeMath.Earlier(next, await ClaimAsync([withRoom[i]], size, stop));
-                log.Working(ClaimingFor(withRoom[i]));
-                succeeded++;
+                next = TimeMath.Earlier(next, await ClaimAsync([worker], size, stop));
+                log.Working(ClaimingFor(worker));
+                anySucceeded = true;
             }
-            catch (Exception exception) when (!stop.IsCancellationRequested && (succeeded > 0 || i < MaxFailedClaims))
+            catch (Exception exception) when (!stop.IsCancellationRequested && (anySucceeded || failed < MaxFailedClaims))
             {
-                var name = withRoom[i].Name;
-                claimsFail = true;
-                log.Failing(ClaimingFor(withRoom[i]), exception, logger => logger.NotClaimed(name, exception));
-                next = TimeMath.Earlier(next, time.GetUtcNow() + AfterFailure);
+                failed++;
+                lastClaimsFailed = true;
+                log.Failing(ClaimingFor(worker), exception, logger => logger.NotClaimed(worker.Name, exception));
+                next = TimeMath.Earlier(next, time.GetUtcNow() + DelayAfterFailure);
             }
         }
 
         return next;
     }
 
-    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, int size, CancellationToken stop)
+    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] withRoom, int size, CancellationToken stop)
     {
-        var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), leases.Lease, size, stop);
+        string[] names = [.. withRoom.Select(worker => worker.Name)];
+        var claimed = await store.ClaimDueAsync(names, time.GetUtcNow(), leases.Lease, size, stop);
         foreach (var entry in claimed.Entries)
         {
             Start(workers[entry.Subscription], entry, probe: 0);
         }
 
+        // After a full batch, more entries may be due.
         return claimed.Entries.Count >= size ? time.GetUtcNow() : claimed.NextDue;
     }
 
     /// <summary>
     /// Probes a paused subscription when a probe is due: with a retry that is due, otherwise with the next event that
-    /// arrives. After a retry, a waiting delivery is next, and so on in turn.
+    /// arrives. After a probe with a retry, the next one is a delivery, if one is waiting.
     /// </summary>
     /// <returns>The time of the next call; null when the end of a retry or a change wakes the loop.</returns>
     private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, CancellationToken stop)
@@ -122,11 +128,15 @@ internal sealed class RetryScheduler(
             return breaker.ProbeAt;
         }
 
+        var started = false;
         try
         {
-            var claimed = deliveryFirst
-                ? new DueBatch<FailedEvent>([], null)
-                : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
+            if (deliveryFirst)
+            {
+                return null;
+            }
+
+            var claimed = await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
             if (claimed.Entries is not [var entry])
             {
                 return claimed.NextDue;
@@ -134,18 +144,29 @@ internal sealed class RetryScheduler(
 
             // The end of the retry wakes the loop.
             Start(worker, entry, probe);
-            probe = 0;
+            started = true;
             return null;
         }
         finally
         {
-            breaker.Withdraw(probe);
+            if (!started)
+            {
+                breaker.Withdraw(probe);
+            }
         }
     }
 
-    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits
-        || worker.Pause.IsClosed
-        || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+    /// <summary>Returns the number of further retries that a subscription can begin now.</summary>
+    private int RoomOf(SubscriptionWorker worker)
+    {
+        // An entry that waits for its turn is in the store, and would be claimed again at once.
+        if (worker.RedeliveredEntryWaits || worker.Pause.IsClosed || worker.CircuitBreaker is { IsPaused: true })
+        {
+            return 0;
+        }
+
+        return worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+    }
 
     private void Start(SubscriptionWorker worker, FailedEvent entry, long probe)
     {
@@ -153,15 +174,15 @@ internal sealed class RetryScheduler(
         services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
     }
 
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLease claim)
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLease lease)
     {
         try
         {
-            await worker.RetryAsync(entry, probe, claim.Lost);
+            await worker.RetryAsync(entry, probe, lease.Lost);
         }
         finally
         {
-            claim.Dispose();
+            lease.Dispose();
 
             // The end of a retry may make the next entry of its line due, and makes room for another retry.
             retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);

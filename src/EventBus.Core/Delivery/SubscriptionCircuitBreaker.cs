@@ -1,53 +1,59 @@
 namespace EventBus;
 
 /// <summary>
-/// Pauses a subscription when all its attempts fail, and lets one event at a time through until one succeeds.
-/// Thread-safe.
+/// Pauses a subscription after a number of consecutive failed attempts, and lets one event at a time through (a probe)
+/// until one succeeds. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The state is Open (events flow) until enough attempts in a row have failed within a short time; then Paused until
-/// the next probe is due; then Ready if there was nothing to probe with; then Probing. A success sets the state to Open
-/// from every other state. Failures that say nothing about the service behind the handler (an unreadable message, a
-/// permanent failure) are not counted.
+/// The state is Running until enough attempts have failed; then Paused until the next probe is due; then Probing, or
+/// Ready while no event is available for the probe. A success sets the state to Running from every other state.
+/// Failures that say nothing about the service behind the handler (an unreadable message, a permanent failure) are not
+/// counted.
 /// </remarks>
 internal sealed class SubscriptionCircuitBreaker(
     string subscription,
-    CircuitBreakerSettings rule,
+    CircuitBreakerSettings settings,
     RetryPolicy retry,
-    WakeSignal retries,
+    WakeSignal retryLoop,
     BusServices services)
 {
-    private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxFirstDelay = TimeSpan.FromSeconds(30);
 
     // The delay before the next probe if the result of a probe says nothing about the service behind the handler.
     private static readonly TimeSpan ShortDelay = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly Lock sync = new();
-    private readonly Backoff probeDelays = new(TimeMath.Shorter(rule.Time, LongestFirstDelay), TimeSpan.FromMinutes(5));
-    private readonly long[] failedAt = new long[rule.Count];
-    private long inARow;
+    private readonly Backoff probeDelays = new(TimeMath.Shorter(settings.Window, MaxFirstDelay), TimeSpan.FromMinutes(5));
+
+    // The timestamps of the last consecutive failures, as a circular buffer.
+    private readonly long[] failedAt = new long[settings.Failures];
+    private long consecutiveFailures;
     private volatile State state;
     private volatile bool stopping;
-    private DateTimeOffset? openedAt;
+    private DateTimeOffset? resumedAt;
     private TimeSpan probeAt;
-    private int pauses;
+
+    // The number of delays of this pause: one, and one more for each failed probe.
+    private int delays;
+
+    // The number of the last probe. Probes are numbered from 1, so that the end of an earlier one has no effect.
     private long lastProbe;
-    private bool probeFailed;
-    private TaskCompletionSource mayEnter = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool probeHasFailed;
+    private TaskCompletionSource mayEnterSignal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private enum State
     {
-        Open,
+        Running,
         Paused,
         Ready,
         Probing,
     }
 
-    public bool IsPaused => state != State.Open;
+    public bool IsPaused => state != State.Running;
 
     /// <summary>True if a delivery may begin, possibly as the probe.</summary>
-    public bool MayEnter => state is State.Open or State.Ready;
+    public bool MayEnter => state is State.Running or State.Ready;
 
     /// <summary>True if the bus stops during a pause: deliveries that were taken and not begun are released.</summary>
     public bool IsOver => stopping && IsPaused;
@@ -70,44 +76,54 @@ internal sealed class SubscriptionCircuitBreaker(
         }
     }
 
-    /// <summary>Gets the time since which events have been flowing; the current time during a pause.</summary>
+    /// <summary>Gets the time since which the subscription runs; the current time during a pause.</summary>
     /// <param name="start">The time at which the subscription started.</param>
-    public DateTimeOffset OpenSince(DateTimeOffset start)
+    public DateTimeOffset RunningSince(DateTimeOffset start)
     {
         lock (sync)
         {
-            return state != State.Open ? time.GetUtcNow() : openedAt ?? start;
+            return IsPaused ? time.GetUtcNow() : resumedAt ?? start;
         }
     }
 
     /// <summary>
-    /// Counts a failed attempt and returns the failure. A failure during the pause is marked as not counted.
+    /// Counts a failed attempt. Returns the failure; during a pause, marked so that it does not use up a retry of the
+    /// event.
     /// </summary>
-    public Failure RecordFailure(Failure failure) =>
-        failure is Threw threw && !retry.IsPermanent(threw.Exception) && Failed() ? threw with { Counts = false } : failure;
+    public Failure RecordFailure(Failure failure)
+    {
+        if (failure is not Threw threw || retry.IsPermanent(threw.Exception))
+        {
+            return failure;
+        }
+
+        var wasPaused = CountFailure();
+        return wasPaused ? threw with { Counts = false } : threw;
+    }
 
     /// <summary>Records a success of a handler: ends the pause and resets the count.</summary>
     public void Succeeded()
     {
-        if (Volatile.Read(ref inARow) == 0 && state == State.Open)
+        if (Volatile.Read(ref consecutiveFailures) == 0 && state == State.Running)
         {
             return;
         }
 
         lock (sync)
         {
-            inARow = 0;
-            if (state == State.Open || stopping)
+            consecutiveFailures = 0;
+            if (state == State.Running || stopping)
             {
                 return;
             }
 
-            (state, openedAt) = (State.Open, time.GetUtcNow());
-            Admit();
+            state = State.Running;
+            resumedAt = time.GetUtcNow();
+            AdmitWaiting();
         }
 
         services.Log.Resumed(subscription);
-        retries.Pulse();
+        retryLoop.Pulse();
     }
 
     /// <summary>Completes when <see cref="TryEnter"/> may succeed.</summary>
@@ -115,18 +131,18 @@ internal sealed class SubscriptionCircuitBreaker(
     {
         lock (sync)
         {
-            return MayEnter || stopping ? Task.CompletedTask : mayEnter.Task;
+            return MayEnter || stopping ? Task.CompletedTask : mayEnterSignal.Task;
         }
     }
 
     /// <summary>Requests permission to begin a delivery.</summary>
     /// <param name="probe">
-    /// The number of the probe if the delivery is one, to be ended or withdrawn; 0 otherwise.
+    /// The number of the probe if the delivery is one; 0 otherwise. The caller ends or withdraws the probe.
     /// </param>
     public bool TryEnter(out long probe)
     {
         probe = 0;
-        if (state == State.Open)
+        if (state == State.Running)
         {
             return true;
         }
@@ -136,10 +152,10 @@ internal sealed class SubscriptionCircuitBreaker(
             if (state == State.Ready && !stopping)
             {
                 WantsDelivery = false;
-                probe = Begin();
+                probe = BeginProbe();
             }
 
-            return probe != 0 || state == State.Open;
+            return probe != 0 || state == State.Running;
         }
     }
 
@@ -151,9 +167,15 @@ internal sealed class SubscriptionCircuitBreaker(
         lock (sync)
         {
             var isDue = state == State.Ready || (state == State.Paused && Elapsed >= probeAt);
-            probe = isDue && !stopping ? Begin() : 0;
-            WantsDelivery |= probe != 0;
-            return probe != 0;
+            if (!isDue || stopping)
+            {
+                probe = 0;
+                return false;
+            }
+
+            probe = BeginProbe();
+            WantsDelivery = true;
+            return true;
         }
     }
 
@@ -165,12 +187,12 @@ internal sealed class SubscriptionCircuitBreaker(
             if (IsCurrent(probe))
             {
                 state = State.Ready;
-                Admit();
+                AdmitWaiting();
             }
         }
     }
 
-    /// <summary>Ends a probe. If it succeeded, the state is already Open.</summary>
+    /// <summary>Ends a probe. If it succeeded, the state is already Running.</summary>
     public void EndProbe(long probe)
     {
         lock (sync)
@@ -181,15 +203,17 @@ internal sealed class SubscriptionCircuitBreaker(
             }
 
             state = State.Paused;
-            if (probeFailed)
+            var delay = ShortDelay;
+            if (probeHasFailed)
             {
-                pauses++;
+                delays++;
+                delay = probeDelays.After(delays);
             }
 
-            probeAt = Elapsed + (probeFailed ? probeDelays.After(pauses) : ShortDelay);
+            probeAt = Elapsed + delay;
         }
 
-        retries.Pulse();
+        retryLoop.Pulse();
     }
 
     /// <summary>Stops pauses and probes because the bus stops.</summary>
@@ -201,45 +225,51 @@ internal sealed class SubscriptionCircuitBreaker(
         lock (sync)
         {
             stopping = true;
-            state = letThrough ? State.Open : state;
-            Admit();
+            if (letThrough)
+            {
+                state = State.Running;
+            }
+
+            AdmitWaiting();
         }
 
-        retries.Pulse();
+        retryLoop.Pulse();
     }
 
     /// <summary>Counts a failed attempt, and pauses the subscription if it is one too many.</summary>
-    /// <returns>True if it was already paused.</returns>
-    private bool Failed()
+    /// <returns>True if the subscription was already paused.</returns>
+    private bool CountFailure()
     {
         TimeSpan delay;
         lock (sync)
         {
-            if (state != State.Open || stopping)
+            if (state != State.Running || stopping)
             {
-                probeFailed = true;
-                return state != State.Open;
+                probeHasFailed = true;
+                return state != State.Running;
             }
 
-            // A circular buffer: a new failure overwrites the one that is `count` failures older.
             var now = time.GetTimestamp();
-            failedAt[inARow % failedAt.Length] = now;
-            inARow++;
-            if (inARow < failedAt.Length || time.GetElapsedTime(failedAt[inARow % failedAt.Length], now) > rule.Time)
+            failedAt[consecutiveFailures % failedAt.Length] = now;
+            consecutiveFailures++;
+
+            // The next place of the circular buffer holds the oldest failure.
+            var oldest = failedAt[consecutiveFailures % failedAt.Length];
+            if (consecutiveFailures < failedAt.Length || time.GetElapsedTime(oldest, now) > settings.Window)
             {
                 return false;
             }
 
             state = State.Paused;
-            mayEnter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            pauses = 1;
-            delay = probeDelays.After(pauses);
+            mayEnterSignal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            delays = 1;
+            delay = probeDelays.After(delays);
             probeAt = Elapsed + delay;
             WantsDelivery = false;
         }
 
-        services.Log.Paused(subscription, rule.Count, rule.Time, time.GetUtcNow() + delay);
-        retries.Pulse();
+        services.Log.Paused(subscription, settings.Failures, settings.Window, time.GetUtcNow() + delay);
+        retryLoop.Pulse();
         return false;
     }
 
@@ -248,20 +278,20 @@ internal sealed class SubscriptionCircuitBreaker(
     /// </summary>
     private TimeSpan Elapsed => time.GetElapsedTime(0);
 
-    private long Begin()
+    private long BeginProbe()
     {
         state = State.Probing;
-        probeFailed = false;
-        if (mayEnter.Task.IsCompleted)
+        probeHasFailed = false;
+        if (mayEnterSignal.Task.IsCompleted)
         {
-            mayEnter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            mayEnterSignal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
         lastProbe++;
         return lastProbe;
     }
 
-    private void Admit() => mayEnter.TrySetResult();
+    private void AdmitWaiting() => mayEnterSignal.TrySetResult();
 
     private bool IsCurrent(long probe) => state == State.Probing && probe == lastProbe;
 }

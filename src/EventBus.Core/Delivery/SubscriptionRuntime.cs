@@ -26,7 +26,7 @@ internal sealed class SubscriptionRuntime
     /// </summary>
     public required IReadOnlySet<Type> EventTypes { get; init; }
 
-    public required FailurePolicy Failure { get; init; }
+    public required FailurePolicy FailurePolicy { get; init; }
 
     /// <summary>The slots of this subscription. Each handler that runs holds one.</summary>
     public required ConcurrencyLimiter Slots { get; init; }
@@ -47,10 +47,11 @@ internal sealed class SubscriptionRuntime
     /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker { get; init; }
 
-    /// <summary>Replaces the state in the context of a delivery that has ended and never needed a state.</summary>
+    /// <summary>The mark in the context of a delivery that has ended and never needed a state.</summary>
     public EndedDelivery Ended { get; }
 
     public string Name => Subscription.Name;
 
+    /// <summary>True if the subscription handles events of all types, also unknown ones.</summary>
     public bool TakesAny => EventTypes.Count == 0;
 }

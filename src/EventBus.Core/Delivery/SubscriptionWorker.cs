@@ -24,8 +24,10 @@ internal class SubscriptionWorker(
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
     private readonly ConcurrencyLimiter slots = subscription.Slots;
-    private readonly long blockingStamps = (long)(Blocking.TotalSeconds * services.Time.TimestampFrequency);
+    private readonly long blockingTicks = (long)(Blocking.TotalSeconds * services.Time.TimestampFrequency);
     private readonly TimeProvider time = services.Time;
+
+    // True if the last handler blocked its thread.
     private volatile bool blocks;
 
     public string Name => subscription.Name;
@@ -50,18 +52,16 @@ internal class SubscriptionWorker(
                 return "Its intake has ended. Restart this instance.";
             }
 
-            var isOpen = CircuitBreaker is { IsPaused: true };
-            return HeldBecause ?? (isOpen ? "Its circuit breaker is open, because all its attempts failed." : null);
+            var isPaused = CircuitBreaker is { IsPaused: true };
+            return HeldBecause ?? (isPaused ? "Its circuit breaker has paused it, because its last attempts failed." : null);
         }
     }
 
     /// <summary>True if the worker takes no more events. While the bus runs, this is a fault.</summary>
     public virtual bool HasEnded => Pump.IsCompleted;
 
-    /// <summary>
-    /// True if a redelivered entry waits for its turn: no more entries of the subscription are to be claimed.
-    /// </summary>
-    public bool RedeliveryWaits => processor.RedeliveryWaits;
+    /// <inheritdoc cref="RedeliveryAdmission.EntryWaits"/>
+    public bool RedeliveredEntryWaits => processor.RedeliveredEntryWaits;
 
     private Task Pump { get; set; } = Task.CompletedTask;
 
@@ -81,8 +81,8 @@ internal class SubscriptionWorker(
     public void Start() => Pump = services.Runner.Start($"{Name} pump", PumpAsync);
 
     /// <summary>
-    /// The reason why a running worker takes no deliveries: the store does not accept a write that it needs. Null when
-    /// it takes deliveries.
+    /// The reason why a running worker takes no deliveries: the store does not accept a write that it needs. Null for
+    /// none.
     /// </summary>
     public string? HeldBecause => slots.Intake.Reason;
 
@@ -181,8 +181,9 @@ internal class SubscriptionWorker(
         await NextSlotAsync();
         try
         {
-            // When the shutdown timeout has expired, no delivery begins, even if the transport still has some.
             var startedAt = time.GetTimestamp();
+
+            // When the drain timeout has expired, no delivery begins, even if the transport still has some.
             while (!services.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
             {
                 if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
@@ -194,7 +195,7 @@ internal class SubscriptionWorker(
                     ? processor.HandleAsync(delivery, startedAt)
                     : new ValueTask(ProbeAsync(delivery, startedAt, probe));
                 var returnedAt = time.GetTimestamp();
-                blocks = returnedAt - startedAt > blockingStamps;
+                blocks = returnedAt - startedAt > blockingTicks;
                 startedAt = returnedAt;
                 if (!handling.IsCompletedSuccessfully)
                 {
@@ -204,6 +205,7 @@ internal class SubscriptionWorker(
                 }
                 else if (slots.RetriesWait)
                 {
+                    // A retry gets the slot.
                     slots.Release();
                     await NextSlotAsync();
                     startedAt = time.GetTimestamp();
@@ -222,7 +224,8 @@ internal class SubscriptionWorker(
     /// </summary>
     private bool TryTake(out Delivery delivery, out long probe)
     {
-        (delivery, probe) = (default, 0);
+        delivery = default;
+        probe = 0;
         if (Pause.IsClosed || CircuitBreaker?.TryEnter(out probe) == false)
         {
             return false;

@@ -18,7 +18,8 @@ internal sealed class EventDescriptor(Type type, string name, int version)
     public int Version { get; } = version;
 
     /// <summary>
-    /// The JSON type information of the event type; null if neither a context nor reflection knows the type.
+    /// The JSON type information of the event type; null if neither a <c>JsonSerializerContext</c> nor reflection
+    /// provides it.
     /// </summary>
     public JsonTypeInfo? Json
     {
@@ -39,6 +40,7 @@ internal sealed class EventDescriptor(Type type, string name, int version)
     /// </summary>
     public JsonSizeEstimator? Size { get; init; }
 
+    /// <summary>The function that returns the key of an event; null if none was declared.</summary>
     public Func<object, string?>? KeyOf { get; init; }
 
     public bool RequiresSubscriber { get; init; }
@@ -46,7 +48,9 @@ internal sealed class EventDescriptor(Type type, string name, int version)
     /// <summary>True if the warning about a large event of this type has already been logged.</summary>
     public bool WarnedLarge => Volatile.Read(ref warnedSize) != 0;
 
+    /// <summary>Returns true at the first call: only the first event without a subscription is logged.</summary>
     public bool FirstUnrouted() => Interlocked.Exchange(ref warnedUnrouted, 1) == 0;
 
+    /// <summary>Returns true at the first call: only the first large event is logged.</summary>
     public bool FirstLarge() => Interlocked.Exchange(ref warnedSize, 1) == 0;
 }

@@ -9,7 +9,7 @@ namespace EventBus;
 internal sealed class EventJson
 {
     private readonly List<JsonSerializerOptions> options = [];
-    private readonly bool reflection;
+    private readonly bool usesReflection;
 
     public EventJson(IReadOnlyList<JsonSerializerContext> contexts, int maxDepth)
     {
@@ -20,14 +20,14 @@ internal sealed class EventJson
 
         // Reflection is used only where dynamic code is allowed: with native AOT this switch is off, and the type must
         // be in a context.
-        reflection = contexts.Count == 0 && JsonSerializer.IsReflectionEnabledByDefault;
-        if (reflection)
+        usesReflection = contexts.Count == 0 && JsonSerializer.IsReflectionEnabledByDefault;
+        if (usesReflection)
         {
-            options.Add(Limit(Reflecting(), maxDepth));
+            options.Add(Limit(ReflectionOptions(), maxDepth));
         }
     }
 
-    /// <summary>Finds the JSON type information of a type; null if no source knows the type.</summary>
+    /// <summary>Finds the JSON type information of a type; null if no context and no reflection has it.</summary>
     public JsonTypeInfo? Find(Type type)
     {
         foreach (var candidate in options)
@@ -39,7 +39,7 @@ internal sealed class EventJson
                     return info;
                 }
             }
-            catch (InvalidOperationException) when (reflection)
+            catch (InvalidOperationException) when (usesReflection)
             {
                 // Reflection cannot describe the type. The result is the same as for a type that no context contains.
             }
@@ -56,7 +56,7 @@ internal sealed class EventJson
         "AOT",
         "IL3050",
         Justification = "Reached only where reflection-based JSON is on; native AOT programs have it off, and the compiler drops this.")]
-    private static JsonSerializerOptions Reflecting() =>
+    private static JsonSerializerOptions ReflectionOptions() =>
         new(JsonSerializerDefaults.Web) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
 
     private static JsonSerializerOptions Limit(JsonSerializerOptions options, int maxDepth)

@@ -5,28 +5,32 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>
-/// Knows the JSON members of an event type and recognises objects that have none of them. Such an object is not an
+/// Holds the JSON members of an event type, and recognises objects that have none of them. Such an object is not an
 /// event of this type: it would be deserialized with only default values. Thread-safe.
 /// </summary>
 internal sealed class EventMembers
 {
-    private const int MaxNames = 5;
-    private const int MaxName = 64;
-    private const int MaxType = 200;
+    // The maximum number of names in a text, and the maximum lengths of a member name and of the type name.
+    private const int MaxListed = 5;
+    private const int MaxNameLength = 64;
+    private const int MaxTypeLength = 200;
 
     private readonly JsonTypeInfo info;
     private readonly List<(string Name, byte[] Utf8)> known;
+
+    // Names that the serializer adds, such as $type. They do not show that an object is an event of the type.
     private readonly List<string> metadata;
     private readonly List<string> required;
-    private readonly JsonReaderOptions reading;
+    private readonly JsonReaderOptions readerOptions;
 
     private EventMembers(JsonTypeInfo info, IEnumerable<string> names, List<string> metadata)
     {
-        (this.info, this.metadata) = (info, metadata);
+        this.info = info;
+        this.metadata = metadata;
         required = [.. info.Properties.Where(property => property.IsRequired).Select(property => property.Name)];
         known = [.. names.Distinct(StringComparer.Ordinal).Select(name => (name, Encoding.UTF8.GetBytes(name)))];
         var options = info.Options;
-        reading = new JsonReaderOptions
+        readerOptions = new JsonReaderOptions
         {
             AllowTrailingCommas = options.AllowTrailingCommas,
             CommentHandling = options.ReadCommentHandling,
@@ -40,7 +44,8 @@ internal sealed class EventMembers
     /// </summary>
     public static EventMembers? For(JsonTypeInfo info)
     {
-        var (names, metadata) = (new List<string>(), new List<string>());
+        var names = new List<string>();
+        var metadata = new List<string>();
         if (!TryAdd(info, names))
         {
             return null;
@@ -74,14 +79,15 @@ internal sealed class EventMembers
     /// <exception cref="JsonException">The body is not valid JSON.</exception>
     public Rejection? Check(ReadOnlySpan<byte> body)
     {
-        var reader = new Utf8JsonReader(body, reading);
+        var reader = new Utf8JsonReader(body, readerOptions);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
         {
             return null;
         }
 
         // The list is created only if a name is unknown.
-        var (found, count) = ((List<string>?)null, 0);
+        List<string>? unknown = null;
+        var count = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (IsKnown(ref reader))
@@ -92,23 +98,28 @@ internal sealed class EventMembers
             var name = NameOf(ref reader);
             if (!metadata.Contains(name, StringComparer.Ordinal))
             {
-                found ??= [];
+                unknown ??= [];
                 count++;
-                if (count <= MaxNames)
+                if (count <= MaxListed)
                 {
-                    found.Add(Foreign(name));
+                    unknown.Add(DescribeForeign(name));
                 }
             }
 
             reader.Skip();
         }
 
-        return found is null ? null : new Rejection(
-            DeadLetterReason.Unreadable,
-            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of "
-                + $"{List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
+        if (unknown is null)
         {
-            Foreign = $"{Rejection.ForeignMembers}{List(found, count)}.",
+            return null;
+        }
+
+        var expected = JoinFirst(known.Take(MaxListed).Select(member => Cut(member.Name)), known.Count);
+        return new Rejection(
+            DeadLetterReason.Unreadable,
+            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxTypeLength)}: expected is one of {expected}.")
+        {
+            Foreign = $"{Rejection.ForeignMembers}{JoinFirst(unknown, count)}.",
         };
     }
 
@@ -117,12 +128,13 @@ internal sealed class EventMembers
     /// read. They are names of the type and no content.
     /// </summary>
     /// <returns>The end of a sentence; empty if none is missing, or if the body is not a valid object.</returns>
-    public string NameMissing(ReadOnlySpan<byte> body)
+    public string DescribeMissing(ReadOnlySpan<byte> body)
     {
         var missing = new List<string>(required);
+        var comparison = info.Options.PropertyNameCaseInsensitive ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
         try
         {
-            var reader = new Utf8JsonReader(body, reading);
+            var reader = new Utf8JsonReader(body, readerOptions);
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             {
                 return "";
@@ -131,9 +143,7 @@ internal sealed class EventMembers
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var name = NameOf(ref reader);
-                missing.RemoveAll(member => member.Equals(
-                    name,
-                    info.Options.PropertyNameCaseInsensitive ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal));
+                missing.RemoveAll(member => member.Equals(name, comparison));
                 reader.Skip();
             }
         }
@@ -142,9 +152,10 @@ internal sealed class EventMembers
             return "";
         }
 
-        return missing.Count == 0 ? "" : $"; required and missing: {List(missing.Take(MaxNames).Select(Cut), missing.Count)}";
+        return missing.Count == 0 ? "" : $"; required and missing: {JoinFirst(missing.Take(MaxListed).Select(Cut), missing.Count)}";
     }
 
+    /// <summary>Adds the member names of a type. Returns false if any object may be an event of the type.</summary>
     private static bool TryAdd(JsonTypeInfo info, List<string> names)
     {
         if (info.Kind != JsonTypeInfoKind.Object || info.Properties.Any(property => property.IsExtensionData))
@@ -191,14 +202,29 @@ internal sealed class EventMembers
     /// Returns a member name from the publisher for an error text. A name that is not an identifier may be content, for
     /// instance the key of a dictionary, and only its length is returned.
     /// </summary>
-    private static string Foreign(string name) =>
-        name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item)
-            || c.Item is '_' or '-' or '.' or ':' or '$'
-            || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
+    private static string DescribeForeign(string name)
+    {
+        // Some serializers begin the names of metadata with @.
+        var identifier = name.StartsWith('@') ? name.AsSpan(1) : name;
+        var isIdentifier = name.Length > 0;
+        foreach (var c in identifier)
+        {
+            isIdentifier &= char.IsLetterOrDigit(c) || c is '_' or '-' or '.' or ':' or '$';
+        }
 
-    private static string Cut(string name) =>
-        name.Length > MaxName ? $"{PrintableText.Of(name, MaxName)}..." : PrintableText.Of(name, MaxName);
+        return isIdentifier ? Cut(name) : $"(a name of {name.Length:N0} characters)";
+    }
 
-    private static string List(IEnumerable<string> first, int count) =>
-        $"{string.Join(", ", first)}{(count > MaxNames ? $" and {count - MaxNames:N0} more" : "")}";
+    private static string Cut(string name)
+    {
+        var start = PrintableText.Of(name, MaxNameLength);
+        return name.Length > MaxNameLength ? $"{start}..." : start;
+    }
+
+    /// <summary>Joins the first names of a list, and adds the number of the others.</summary>
+    private static string JoinFirst(IEnumerable<string> first, int count)
+    {
+        var names = string.Join(", ", first);
+        return count > MaxListed ? $"{names} and {count - MaxListed:N0} more" : names;
+    }
 }

@@ -24,7 +24,8 @@ internal static class EventNameRules
             return $"The event name '{name}' has only one word. {Grammar}";
         }
 
-        return Array.Find(words, word => !IsWord(word)) is { } bad ? $"The event name '{name}' is invalid at '{bad}'. {Grammar}" : null;
+        var invalid = Array.Find(words, word => !IsWord(word));
+        return invalid is null ? null : $"The event name '{name}' is invalid at '{invalid}'. {Grammar}";
     }
 
     /// <summary>Returns true if a text is one word: lower-case letters and digits, with hyphens inside.</summary>
@@ -48,7 +49,7 @@ internal static class EventNameRules
 
     /// <summary>
     /// Derives the event name from a type: the last Pascal-case word is the action, and the rest is the entity. Null if
-    /// the type's name has too few words or the type is generic.
+    /// the type's name has only one word, or the type is generic or an array.
     /// </summary>
     public static string? FromType(Type type)
     {
@@ -70,7 +71,7 @@ internal static class EventNameRules
     /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes
     /// <c>send-receipt.order-placed</c>. A trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c> is dropped.
     /// </summary>
-    public static string Subscription(Type handler, Type handled) =>
+    public static string SubscriptionName(Type handler, Type handled) =>
         $"{KebabWithout(handler, "handler", "consumer")}.{KebabWithout(handled, "event")}";
 
     /// <summary>Returns a type's name in kebab case: <c>SendReceipt</c> becomes <c>send-receipt</c>.</summary>
@@ -78,6 +79,7 @@ internal static class EventNameRules
 
     private static string KebabWithout(Type type, params ReadOnlySpan<string> suffixes)
     {
+        // The name of a generic type ends with ` and the number of its parameters.
         var name = type.Name;
         var generic = name.IndexOf('`', StringComparison.Ordinal);
         var words = PascalWords(generic < 0 ? name : name[..generic]);
@@ -89,6 +91,7 @@ internal static class EventNameRules
         return string.Join('-', words);
     }
 
+    /// <summary>Splits a Pascal-case name into words in lower case. Capitals in a row are one word.</summary>
     private static List<string> PascalWords(string name)
     {
         var words = new List<string>();
@@ -96,8 +99,10 @@ internal static class EventNameRules
         for (var i = 0; i < name.Length; i++)
         {
             var c = name[i];
-            var starts = char.IsUpper(c) && (i == 0 || !char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
-            if ((starts || !char.IsLetterOrDigit(c)) && word.Length > 0)
+            var followsCapital = i > 0 && char.IsUpper(name[i - 1]);
+            var precedesSmall = i + 1 < name.Length && char.IsLower(name[i + 1]);
+            var startsWord = char.IsUpper(c) && (!followsCapital || precedesSmall);
+            if ((startsWord || !char.IsLetterOrDigit(c)) && word.Length > 0)
             {
                 words.Add(word.ToString());
                 word.Clear();

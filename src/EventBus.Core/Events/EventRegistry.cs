@@ -35,20 +35,25 @@ internal sealed class EventRegistry
 
     public EventDescriptor? Find(string name, int version) => byName.GetValueOrDefault((name, version));
 
+    /// <summary>Returns the descriptor of a type that is published, declared or not.</summary>
+    /// <exception cref="PublishException">The type is not declared and cannot be an event type.</exception>
     public EventDescriptor For(Type type) =>
         declared.TryGetValue(type, out var known) || undeclared.TryGetValue(type, out known)
             ? known
-            : undeclared.GetOrAdd(type, AddUndeclared(type));
+            : undeclared.GetOrAdd(type, DescribeUndeclared(type));
 
-    /// <summary>Converts an event to the next version; false if no newer version is known.</summary>
+    /// <summary>
+    /// Converts an event to the next version; false if no upcast from its type is known. The function of the
+    /// application may throw, and may return null.
+    /// </summary>
     public bool TryUpcast(ref object @event)
     {
-        if (!upcasts.TryGetValue(@event.GetType(), out var step))
+        if (!upcasts.TryGetValue(@event.GetType(), out var upcast))
         {
             return false;
         }
 
-        @event = step.Convert(@event);
+        @event = upcast.Convert(@event);
         return true;
     }
 
@@ -94,7 +99,7 @@ internal sealed class EventRegistry
         };
     }
 
-    private EventDescriptor AddUndeclared(Type type)
+    private EventDescriptor DescribeUndeclared(Type type)
     {
         if (typeof(System.Collections.IEnumerable).IsAssignableFrom(type))
         {
@@ -106,12 +111,15 @@ internal sealed class EventRegistry
 
         var descriptor = Describe(new EventTypeRegistration(type), json, out var problem)
             ?? throw new PublishException(problem!, PublishFailure.Rejected, null);
-        return Find(descriptor.Name, descriptor.Version) is { } other
-            ? throw new PublishException(
+        if (Find(descriptor.Name, descriptor.Version) is { } other)
+        {
+            throw new PublishException(
                 $"The event name '{descriptor.Name}' in version {descriptor.Version} is the name of {other.Type}, so {type} cannot be "
                     + "published under it. Give one of them another [EventName].",
                 PublishFailure.Rejected,
-                null)
-            : descriptor;
+                null);
+        }
+
+        return descriptor;
     }
 }

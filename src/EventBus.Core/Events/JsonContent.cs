@@ -9,6 +9,7 @@ internal readonly ref struct JsonContent
     /// <summary>The media type of an event that this library writes.</summary>
     public const string MediaType = "application/json";
 
+    // The byte order mark of UTF-8.
     private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];
 
     private readonly ReadOnlySpan<char> charset;
@@ -30,12 +31,12 @@ internal readonly ref struct JsonContent
             return new JsonContent(true, default);
         }
 
-        var end = contentType.IndexOf(';', StringComparison.Ordinal);
-        var mediaType = contentType.AsSpan(0, end < 0 ? contentType.Length : end).Trim();
+        var semicolon = contentType.IndexOf(';', StringComparison.Ordinal);
+        var mediaType = contentType.AsSpan(0, semicolon < 0 ? contentType.Length : semicolon).Trim();
         var isJson = mediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase)
             || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
             || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
-        return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
+        return new JsonContent(isJson, semicolon < 0 ? default : CharsetOf(contentType.AsSpan(semicolon + 1)));
     }
 
     /// <summary>
@@ -43,6 +44,7 @@ internal readonly ref struct JsonContent
     /// unknown character set, a body that is valid UTF-8 is taken as UTF-8.
     /// </summary>
     /// <exception cref="ArgumentException">The character set is unknown, or the body is not valid in it.</exception>
+    /// <exception cref="NotSupportedException">The platform does not support the character set.</exception>
     public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
     {
         if (body.Span.StartsWith(Utf8Mark))
@@ -50,14 +52,16 @@ internal readonly ref struct JsonContent
             return body[Utf8Mark.Length..];
         }
 
-        if ((EncodingOfMark(body.Span) ?? EncodingOfMediaType(body.Span)) is not { } encoding)
+        var encoding = EncodingOfMark(body.Span) ?? EncodingOfMediaType(body.Span);
+        if (encoding is null)
         {
             return body;
         }
 
+        // An encoding without a byte order mark has an empty preamble, with which every body begins.
         var mark = encoding.Preamble;
-        return Encoding.UTF8.GetBytes(
-            encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
+        var text = body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span;
+        return Encoding.UTF8.GetBytes(encoding.GetString(text));
     }
 
     /// <summary>
@@ -67,15 +71,16 @@ internal readonly ref struct JsonContent
     private static Encoding? EncodingOfMark(ReadOnlySpan<byte> body) => body switch
     {
         // UTF-32 comes first: its little-endian mark begins with the mark of UTF-16.
-        [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),
-        [0x00, 0x00, 0xFE, 0xFF, ..] => new UTF32Encoding(true, true, true),
-        [0xFF, 0xFE, ..] => new UnicodeEncoding(false, true, true),
-        [0xFE, 0xFF, ..] => new UnicodeEncoding(true, true, true),
+        [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(bigEndian: false, byteOrderMark: true, throwOnInvalidCharacters: true),
+        [0x00, 0x00, 0xFE, 0xFF, ..] => new UTF32Encoding(bigEndian: true, byteOrderMark: true, throwOnInvalidCharacters: true),
+        [0xFF, 0xFE, ..] => new UnicodeEncoding(bigEndian: false, byteOrderMark: true, throwOnInvalidBytes: true),
+        [0xFE, 0xFF, ..] => new UnicodeEncoding(bigEndian: true, byteOrderMark: true, throwOnInvalidBytes: true),
         _ => null,
     };
 
     /// <summary>
-    /// Returns the encoding that the media type names; null if the body needs no conversion, because it is UTF-8.
+    /// Returns the encoding that the media type names; null if the body needs no conversion, because it is UTF-8. A
+    /// body with an unknown character set is UTF-8 if its bytes are valid UTF-8.
     /// </summary>
     private Encoding? EncodingOfMediaType(ReadOnlySpan<byte> body)
     {

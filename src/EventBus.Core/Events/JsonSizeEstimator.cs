@@ -17,11 +17,20 @@ internal sealed class JsonSizeEstimator
     public const int Unknown = int.MaxValue;
 
     // An upper bound for the JSON of any number, date, GUID or boolean, in bytes.
-    private const int FixedLength = 48;
+    private const int MaxScalarBytes = 48;
 
     // A UTF-16 code unit becomes at most \uXXXX.
     private const int BytesPerChar = 6;
+
+    // The quotes of a name or a string, a colon and a comma; or null without quotes.
+    private const int Punctuation = 4;
+
+    // The braces of an object, or the brackets of a list.
+    private const int Braces = 2;
     private const int MaxNesting = 4;
+
+    // The length from which the characters of a string are examined, and the number of special characters at which the
+    // examination ends.
     private const int LongText = 4 * 1024;
     private const int MaxSpecialChars = 512;
 
@@ -29,17 +38,19 @@ internal sealed class JsonSizeEstimator
     private static readonly SearchValues<char> Plain =
         SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 
-    private readonly int constant;
+    // The bytes of the names, the punctuation and the members of fixed length.
+    private readonly int fixedBytes;
 
     // Strings are separate because most members of variable length are strings, and their length needs no delegate
     // call.
-    private readonly Func<object, object?>[] texts;
+    private readonly Func<object, object?>[] strings;
     private readonly (Func<object, object?> Get, Func<object, int> Bound)[] others;
 
-    private JsonSizeEstimator(int constant, Func<object, object?>[] texts, (Func<object, object?> Get, Func<object, int> Bound)[] others)
+    private JsonSizeEstimator(
+        int fixedBytes, Func<object, object?>[] strings, (Func<object, object?> Get, Func<object, int> Bound)[] others)
     {
-        this.constant = constant;
-        this.texts = texts;
+        this.fixedBytes = fixedBytes;
+        this.strings = strings;
         this.others = others;
     }
 
@@ -49,8 +60,8 @@ internal sealed class JsonSizeEstimator
     /// <summary>Returns the maximum size in bytes, or <see cref="Unknown"/>.</summary>
     public int UpperBound(object value)
     {
-        long sum = constant;
-        foreach (var get in texts)
+        long sum = fixedBytes;
+        foreach (var get in strings)
         {
             if (get(value) is { } text)
             {
@@ -81,12 +92,12 @@ internal sealed class JsonSizeEstimator
             return null;
         }
 
-        var constant = 2;
-        var texts = new List<Func<object, object?>>();
+        var fixedBytes = Braces;
+        var strings = new List<Func<object, object?>>();
         var others = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
         foreach (var property in type.Properties)
         {
-            constant += (property.Name.Length * BytesPerChar) + 4;
+            fixedBytes += (property.Name.Length * BytesPerChar) + Punctuation;
             if (property.CustomConverter is not null || property.IsExtensionData || property.Get is not { } get)
             {
                 return null;
@@ -94,16 +105,16 @@ internal sealed class JsonSizeEstimator
 
             if (IsFixed(property.PropertyType))
             {
-                constant += FixedLength;
+                fixedBytes += MaxScalarBytes;
             }
             else if (property.PropertyType == typeof(string))
             {
-                constant += 4;
-                texts.Add(get);
+                fixedBytes += Punctuation;
+                strings.Add(get);
             }
             else if (BoundOf(property.PropertyType, type, nesting - 1) is { } bound)
             {
-                constant += 4;
+                fixedBytes += Punctuation;
                 others.Add((get, bound));
             }
             else
@@ -112,19 +123,23 @@ internal sealed class JsonSizeEstimator
             }
         }
 
-        return new JsonSizeEstimator(constant, [.. texts], [.. others]);
+        return new JsonSizeEstimator(fixedBytes, [.. strings], [.. others]);
     }
 
+    /// <summary>
+    /// Returns the function that computes the bound of a member; null if its size cannot be bounded.
+    /// </summary>
     private static Func<object, int>? BoundOf(Type member, JsonTypeInfo owner, int nesting)
     {
         if (member == typeof(string))
         {
-            return static text => (int)Math.Min(BoundOf((string)text) + 4, Unknown);
+            return static text => (int)Math.Min(BoundOf((string)text) + Punctuation, Unknown);
         }
 
         if (member == typeof(byte[]))
         {
-            return static bytes => Scale(((byte[])bytes).Length, 2);
+            // Base64 has four characters for three bytes.
+            return static bytes => Multiply(((byte[])bytes).Length, 2);
         }
 
         if (!owner.Options.TryGetTypeInfo(member, out var info))
@@ -136,14 +151,16 @@ internal sealed class JsonSizeEstimator
         {
             if (IsFixed(element))
             {
-                return static items => items is ICollection collection ? Scale(collection.Count, FixedLength + 1) : Unknown;
+                return static items => items is ICollection collection ? Multiply(collection.Count, MaxScalarBytes + 1) : Unknown;
             }
 
-            return !element.IsValueType && BoundOf(element, owner, nesting) is { } bound ? items => SumOf(items, bound) : null;
+            var bound = element.IsValueType ? null : BoundOf(element, owner, nesting);
+            return bound is null ? null : items => SumOf(items, bound);
         }
 
         // A derived class could have more properties, but the serializer writes only the declared ones.
-        return For(info, nesting) is { } probe ? probe.UpperBound : null;
+        var nested = For(info, nesting);
+        return nested is null ? null : nested.UpperBound;
     }
 
     /// <summary>
@@ -182,16 +199,20 @@ internal sealed class JsonSizeEstimator
             return Unknown;
         }
 
-        long sum = 2;
+        long sum = Braces;
         for (var i = 0; i < list.Count && sum < Unknown; i++)
         {
-            sum += 5 + (list[i] is { } item ? bound(item) : 0L);
+            sum += Punctuation + 1;
+            if (list[i] is { } item)
+            {
+                sum += bound(item);
+            }
         }
 
         return (int)Math.Min(sum, Unknown);
     }
 
-    private static int Scale(int count, int each) => (int)Math.Min(((long)count * each) + 4, Unknown);
+    private static int Multiply(int count, int bytesEach) => (int)Math.Min(((long)count * bytesEach) + Punctuation, Unknown);
 
     private static bool IsFixed(Type type)
     {

@@ -11,22 +11,26 @@ internal static class ReadFailure
     /// <summary>
     /// Returns the types of the exceptions, the position in the JSON, and the method of the application that threw.
     /// </summary>
-    public static string Describe(Exception exception) => string.Join(
-        ", because of ",
+    public static string Describe(Exception exception)
+    {
+        // An inner exception of the JSON reader has the same position as the outer one and adds nothing.
+        var relevant = ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException);
+        return string.Join(", because of ", relevant.Select(DescribeOne));
+    }
 
-        // The reader's exception inside another one has the same position and adds nothing.
-        ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException).Select(Place));
-
-    private static string Place(Exception exception) => exception switch
+    private static string DescribeOne(Exception exception) => exception switch
     {
         JsonException { LineNumber: { } line, BytePositionInLine: { } position } =>
             $"{typeof(JsonException)} at line {line + 1}, byte {position + 1}",
         JsonException => $"{typeof(JsonException)}",
-        _ => $"{exception.GetType()}{Frame(ExceptionText.TraceOf(exception))}",
+        _ => $"{exception.GetType()}{FirstFrame(ExceptionText.TraceOf(exception))}",
     };
 
-    /// <summary>Returns the method that threw, without its file.</summary>
-    private static string Frame(string? trace)
+    /// <summary>
+    /// Returns a space and the method that threw, which is the first frame of a stack trace, without its file. Empty if
+    /// there is no trace.
+    /// </summary>
+    private static string FirstFrame(string? trace)
     {
         if (trace is null)
         {

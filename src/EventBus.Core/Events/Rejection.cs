@@ -6,12 +6,12 @@ internal sealed record Rejection(DeadLetterReason Reason, string Error)
     /// <summary>The beginning of the error for a body without any member of the event type.</summary>
     public const string OtherMembers = "The body is an object without any member of ";
 
-    /// <summary>The beginning of <see cref="Foreign"/> in that case.</summary>
+    /// <summary>The beginning of <see cref="Foreign"/> for such a body.</summary>
     public const string ForeignMembers = " Its members are ";
 
     /// <summary>
-    /// The end of the error, with text from the message. Shown in the dead letter, and not written to logs. Null for
-    /// none.
+    /// The end of the error, which contains text from the message. It is shown in the dead letter, and not written to
+    /// logs. Null for none.
     /// </summary>
     public string? Foreign { get; init; }
 

@@ -50,7 +50,7 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
-        return callerContext.IsOpen
+        return callerContext.IsOutside
             ? SendAsync(@event, options, cancellationToken)
             : LeaveAndSendAsync(@event, options, cancellationToken);
     }

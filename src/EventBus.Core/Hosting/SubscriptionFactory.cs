@@ -48,7 +48,7 @@ internal sealed class SubscriptionFactory(
             Scopes = provider.GetRequiredService<IServiceScopeFactory>(),
             Slots = slots,
             EventTypes = types,
-            Failure = policy,
+            FailurePolicy = policy,
             Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Registration.Guards, policy, recovery.Order, slots) : null,
             Claims = CreateClaims(subscription),
             HandlerTimeout = subscription.Settings.HandlerTimeout,

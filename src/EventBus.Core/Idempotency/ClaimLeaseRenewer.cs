@@ -11,28 +11,28 @@ internal sealed class ClaimLeaseRenewer(ProcessedEventStore store, TimeSpan dura
     /// <summary>Renews the lease of a claim until the returned object is disposed.</summary>
     public ClaimLease Hold(EventClaim claim)
     {
-        var held = new ClaimLease(this, claim, Time.GetUtcNow() + duration);
-        Hold(held);
-        return held;
+        var lease = new ClaimLease(this, claim, Time.GetUtcNow() + duration);
+        Hold(lease);
+        return lease;
     }
 
     protected override async Task<bool> RenewAsync(IReadOnlyList<ClaimLease> leases, CancellationToken stop)
     {
-        var renewed = true;
-        foreach (var each in leases)
+        var anyRenewed = false;
+        foreach (var lease in leases)
         {
             var end = Time.GetUtcNow() + duration;
-            if (await store.RenewAsync(each.Claim.Key, each.Claim.FencingToken, end, stop))
+            if (await store.RenewAsync(lease.Claim.Key, lease.Claim.FencingToken, end, stop))
             {
-                each.LeaseEnd = end;
+                lease.LeaseEnd = end;
+                anyRenewed = true;
             }
             else
             {
-                each.Lose();
-                renewed = false;
+                lease.Lose();
             }
         }
 
-        return renewed;
+        return anyRenewed;
     }
 }

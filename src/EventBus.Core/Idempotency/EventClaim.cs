@@ -4,14 +4,19 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>One attempt to handle an event in an idempotent subscription.</summary>
+/// <param name="key">The key of the event.</param>
+/// <param name="fingerprint">The fingerprint of the event's content; 0 if copies may differ.</param>
+/// <param name="subject">The event, as writes to the store name it.</param>
+/// <param name="runningAttempts">
+/// The attempts of this process by key, each as the task <see cref="Ended"/>. Disposing removes this one.
+/// </param>
 internal sealed class EventClaim(
-    ProcessedKey key, long fingerprint, WriteSubject subject, ConcurrentDictionary<string, Task> attempts) : IDisposable
+    ProcessedKey key, long fingerprint, WriteSubject subject, ConcurrentDictionary<string, Task> runningAttempts) : IDisposable
 {
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ProcessedKey Key => key;
 
-    /// <summary>The fingerprint of the event's content; 0 if copies may differ.</summary>
     public long Fingerprint => fingerprint;
 
     public WriteSubject Subject => subject;
@@ -24,7 +29,7 @@ internal sealed class EventClaim(
 
     public void Dispose()
     {
-        attempts.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
+        runningAttempts.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
         ended.TrySetResult();
     }
 }

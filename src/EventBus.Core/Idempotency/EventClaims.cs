@@ -7,8 +7,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// The claims of one idempotent subscription: claims an event in the store with a lease, marks it as handled in one
-/// commit with the events that its handler published, and releases it.
+/// Manages the claims of one idempotent subscription: claims an event in the store with a lease, marks it as handled in
+/// one commit with the events that its handler published, and releases it.
 /// </summary>
 /// <remarks>
 /// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
@@ -21,7 +21,7 @@ internal sealed class EventClaims(
     ClaimLeaseRenewer leases,
     BusServices services)
 {
-    private const int MaxKey = 256;
+    private const int MaxKeyLength = 256;
 
     private static readonly Backoff PollDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1));
 
@@ -30,20 +30,21 @@ internal sealed class EventClaims(
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
     private readonly TimestampClock clock = new(services.StoreTime);
 
-    // Concurrent attempts of this process wait for each other without polling the store.
-    private readonly ConcurrentDictionary<string, Task> attempts = new(StringComparer.Ordinal);
+    // The running attempts by key. Attempts of this process wait for each other without polling the store.
+    private readonly ConcurrentDictionary<string, Task> runningAttempts = new(StringComparer.Ordinal);
 
     /// <summary>True if effects can run in the transaction that marks an event as handled.</summary>
     public bool HasTransactions => store.SupportsTransactions;
 
     /// <summary>
-    /// Claims an event on the quick path, in a local store. If it returns false, <see cref="ClaimAsync"/> finds out the
-    /// reason.
+    /// Claims an event on the quick path: in a store of this process, and without a fingerprint or a custom key. If it
+    /// returns false, <see cref="ClaimAsync"/> must claim the event.
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="fencingToken">The fencing token of the claim.</param>
     public bool TryClaim(Envelope envelope, out long fencingToken)
     {
+        // An event with a body has a fingerprint, which this path does not store.
         fencingToken = 0;
         return local is not null
             && !options.HasKeys
@@ -66,22 +67,23 @@ internal sealed class EventClaims(
     /// <exception cref="InvalidOperationException">The key of the application is too long or empty.</exception>
     public EventClaim Begin(Envelope envelope, object? @event, bool isDelivery)
     {
-        var own = @event is null ? null : options.KeyOf(@event.GetType())?.Invoke(@event);
-        if (own is { Length: 0 or > MaxKey })
+        var customKey = @event is null ? null : options.KeyOf(@event.GetType())?.Invoke(@event);
+        if (customKey is { Length: 0 or > MaxKeyLength })
         {
             throw new InvalidOperationException(
-                $"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to "
+                $"The idempotency key has {customKey.Length} characters; 1 to {MaxKeyLength} are allowed. Correct the function given to "
                     + $"KeyedBy<{@event!.GetType().Name}>().");
         }
 
-        // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
-        // of each other.
-        var key = new ProcessedKey(subscription, own is null ? envelope.Id : $"{envelope.Name}~{own}");
+        // A custom key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies of each
+        // other.
+        var key = new ProcessedKey(subscription, customKey is null ? envelope.Id : $"{envelope.Name}~{customKey}");
 
         // When a handler is retried, the events that it publishes have the same ids, but their bodies may contain other
         // timestamps. So events with derived ids have no fingerprint.
-        var fingerprint = own is null && !envelope.IdIsDerived && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
-        return new EventClaim(key, fingerprint, SubjectOf(envelope) with { IsDelivery = isDelivery }, attempts);
+        var hasFingerprint = customKey is null && !envelope.IdIsDerived && envelope.BodyLength >= 0;
+        var fingerprint = hasFingerprint ? Fingerprint(envelope) : 0;
+        return new EventClaim(key, fingerprint, SubjectOf(envelope) with { IsDelivery = isDelivery }, runningAttempts);
     }
 
     /// <summary>
@@ -97,8 +99,8 @@ internal sealed class EventClaims(
         {
             polls++;
             await WaitForEarlierAttemptsAsync(claim, slots, cancellationToken);
-            var (found, asked) = await TryClaimAsync(claim, slots);
-            if (found.State == ProcessedState.New && asked + settings.Lease <= services.StoreTime.GetUtcNow())
+            var (found, askedAt) = await TryClaimAsync(claim, slots);
+            if (found.State == ProcessedState.New && askedAt + settings.Lease <= services.StoreTime.GetUtcNow())
             {
                 // The answer came after the lease had expired: another attempt may have begun, or even completed.
                 continue;
@@ -128,11 +130,11 @@ internal sealed class EventClaims(
     /// </summary>
     private async Task WaitForEarlierAttemptsAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
     {
-        var registered = attempts.GetOrAdd(claim.Key.Key, claim.Ended);
+        var registered = runningAttempts.GetOrAdd(claim.Key.Key, claim.Ended);
         while (registered != claim.Ended)
         {
             await slots.WaitWithoutAsync(registered.WaitAsync(cancellationToken), services.Abort);
-            registered = attempts.GetOrAdd(claim.Key.Key, claim.Ended);
+            registered = runningAttempts.GetOrAdd(claim.Key.Key, claim.Ended);
         }
     }
 
@@ -191,8 +193,8 @@ internal sealed class EventClaims(
     public async Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots)
     {
         await using var write = writer.Begin(claim.Subject, slots);
-        var mayTry = true;
-        while (mayTry)
+        var repeats = true;
+        while (repeats)
         {
             try
             {
@@ -201,7 +203,7 @@ internal sealed class EventClaims(
             }
             catch (Exception exception)
             {
-                mayTry = await write.TryRepeatAsync(exception);
+                repeats = await write.TryRepeatAsync(exception);
             }
         }
     }
@@ -215,8 +217,8 @@ internal sealed class EventClaims(
     {
         var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
         await using var write = writer.Begin(SubjectOf(envelope) with { IsDelivery = isDelivery }, slots);
-        var mayTry = true;
-        while (mayTry)
+        var repeats = true;
+        while (repeats)
         {
             try
             {
@@ -225,22 +227,22 @@ internal sealed class EventClaims(
             }
             catch (Exception exception)
             {
-                mayTry = await write.TryRepeatAsync(exception);
+                repeats = await write.TryRepeatAsync(exception);
             }
         }
     }
 
     /// <summary>Asks the store for a claim, until it answers.</summary>
-    /// <returns>The answer, and the time of the question.</returns>
-    private async Task<(ProcessedClaim Found, DateTimeOffset Asked)> TryClaimAsync(EventClaim claim, ConcurrencyLimiter slots)
+    /// <returns>The answer, and the time of the call that got it. The lease began no earlier than that.</returns>
+    private async Task<(ProcessedClaim Found, DateTimeOffset AskedAt)> TryClaimAsync(EventClaim claim, ConcurrencyLimiter slots)
     {
         await using var write = writer.Begin(claim.Subject, slots);
         while (true)
         {
             try
             {
-                var asked = services.StoreTime.GetUtcNow();
-                return (await store.ClaimAsync(claim.Key, claim.Fingerprint, asked, settings.Lease, services.Abort), asked);
+                var askedAt = services.StoreTime.GetUtcNow();
+                return (await store.ClaimAsync(claim.Key, claim.Fingerprint, askedAt, settings.Lease, services.Abort), askedAt);
             }
             catch (Exception exception)
             {
@@ -253,8 +255,8 @@ internal sealed class EventClaims(
     {
         try
         {
-            return !cancellationToken.IsCancellationRequested
-                && await store.CompleteAsync(claim.Key, claim.FencingToken, completion, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            return await store.CompleteAsync(claim.Key, claim.FencingToken, completion, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -279,11 +281,12 @@ internal sealed class EventClaims(
         await store.ReleaseAsync(key, claim.FencingToken, cancellationToken);
     }
 
-    /// <summary>Returns the first 64 bits of the body's SHA-256 hash; never 0, which means unknown.</summary>
+    /// <summary>Returns the first 64 bits of the body's SHA-256 hash; 1 instead of 0, which means unknown.</summary>
     private static long Fingerprint(Envelope envelope)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(envelope.Body.Span, hash);
-        return BitConverter.ToInt64(hash) is not 0 and var value ? value : 1;
+        var value = BitConverter.ToInt64(hash);
+        return value == 0 ? 1 : value;
     }
 }

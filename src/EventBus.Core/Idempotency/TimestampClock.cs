@@ -1,29 +1,31 @@
 namespace EventBus;
 
 /// <summary>
-/// Converts timestamps of the monotonic clock to wall clock time, without reading the wall clock each time.
+/// Gets the wall clock time from timestamps of the monotonic clock, without reading the wall clock each time.
 /// Thread-safe.
 /// </summary>
 internal sealed class TimestampClock(TimeProvider time)
 {
     // The wall clock may be adjusted, so it is read again after this time.
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
 
     private Anchor anchor = new(time.GetUtcNow(), time.GetTimestamp());
 
     public DateTimeOffset Now()
     {
-        var stamp = time.GetTimestamp();
-        var known = Volatile.Read(ref anchor);
-        var since = time.GetElapsedTime(known.Stamp, stamp);
-        if (since < TimeSpan.Zero || since > Longest)
+        var timestamp = time.GetTimestamp();
+        var last = Volatile.Read(ref anchor);
+        var age = time.GetElapsedTime(last.Timestamp, timestamp);
+        if (age >= TimeSpan.Zero && age <= MaxAge)
         {
-            Volatile.Write(ref anchor, known = new Anchor(time.GetUtcNow(), time.GetTimestamp()));
-            return known.Time;
+            return last.Time + age;
         }
 
-        return known.Time + since;
+        var current = new Anchor(time.GetUtcNow(), time.GetTimestamp());
+        Volatile.Write(ref anchor, current);
+        return current.Time;
     }
 
-    private sealed record Anchor(DateTimeOffset Time, long Stamp);
+    /// <summary>A time of the wall clock, and the timestamp at which it was read.</summary>
+    private sealed record Anchor(DateTimeOffset Time, long Timestamp);
 }

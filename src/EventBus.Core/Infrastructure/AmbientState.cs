@@ -6,31 +6,35 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// An <c>async</c> method reverts its own changes. A method that only returns a task does not, and the loop that called
-/// it would keep them: the next event would run as the tenant of this one.
+/// it would keep them: the handler of the next event would, for instance, see the tenant id of this one.
 /// </remarks>
 internal readonly struct AmbientState
 {
-    private readonly ExecutionContext? flow;
-    private readonly SynchronizationContext? context;
+    private readonly ExecutionContext? executionContext;
+    private readonly SynchronizationContext? synchronizationContext;
 
-    private AmbientState(ExecutionContext? flow, SynchronizationContext? context) => (this.flow, this.context) = (flow, context);
+    private AmbientState(ExecutionContext? executionContext, SynchronizationContext? synchronizationContext)
+    {
+        this.executionContext = executionContext;
+        this.synchronizationContext = synchronizationContext;
+    }
 
     /// <summary>Captures the current state. Allocates no object.</summary>
     public static AmbientState Current => new(ExecutionContext.Capture(), SynchronizationContext.Current);
 
     /// <summary>
-    /// Restores the captured state. Does nothing for the execution context if its flow was suppressed.
+    /// Restores the captured state. Leaves the execution context as it is if its flow was suppressed at the capture.
     /// </summary>
     public void Restore()
     {
-        if (flow is not null && !ReferenceEquals(ExecutionContext.Capture(), flow))
+        if (executionContext is not null && !ReferenceEquals(ExecutionContext.Capture(), executionContext))
         {
-            ExecutionContext.Restore(flow);
+            ExecutionContext.Restore(executionContext);
         }
 
-        if (!ReferenceEquals(SynchronizationContext.Current, context))
+        if (!ReferenceEquals(SynchronizationContext.Current, synchronizationContext))
         {
-            SynchronizationContext.SetSynchronizationContext(context);
+            SynchronizationContext.SetSynchronizationContext(synchronizationContext);
         }
     }
 }

@@ -6,7 +6,7 @@ namespace EventBus;
 /// <summary>Starts the background loops of a bus and logs their failures.</summary>
 internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
 {
-    /// <summary>Tells calls of its loops from those of the application.</summary>
+    /// <summary>Distinguishes calls by the loops of the bus from calls by the application.</summary>
     public CallerContext Caller => caller;
 
     /// <summary>
@@ -27,8 +27,8 @@ internal sealed class BackgroundRunner(CallerContext caller, ILogger log)
     }
 
     /// <summary>
-    /// Observes a task that is awaited in another way. It must not fail, because it settles every outcome itself; a
-    /// failure is logged.
+    /// Observes the task of a handler call or a loop that the caller does not await. The task must not fail; a failure
+    /// is logged.
     /// </summary>
     public void Observe(Task task) => _ = ObserveAsync(task);
 

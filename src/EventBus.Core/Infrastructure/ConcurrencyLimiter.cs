@@ -7,20 +7,20 @@ namespace EventBus;
 /// Thread-safe.
 /// </summary>
 /// <param name="limit">The number of slots.</param>
-/// <param name="bus">Closed while no delivery of the bus may begin; null for never.</param>
+/// <param name="busGate">Closed while no delivery of the bus may begin; null for none.</param>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
+internal sealed class ConcurrencyLimiter(int limit, IntakeGate? busGate = null)
 {
     private readonly SemaphoreSlim free = new(limit);
-    private readonly Lock gate = new();
+    private readonly Lock sync = new();
     private int waitingRetries;
-    private int away;
-    private TaskCompletionSource? allBack;
+    private int lentSlots;
+    private TaskCompletionSource? allReturned;
 
     /// <summary>
     /// Closed while the store does not accept a write of this subscription, or of the bus: no delivery begins then.
     /// </summary>
-    public IntakeGate Intake { get; } = new(bus);
+    public IntakeGate Intake { get; } = new(busGate);
 
     /// <summary>True if another handler could start now.</summary>
     public bool AnyFree => free.CurrentCount > 0;
@@ -54,7 +54,7 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
     /// </summary>
     /// <param name="other">The task to wait for.</param>
     /// <param name="abort">
-    /// When cancelled, slots are no longer counted and the slot is not taken again: a caller of
+    /// When cancelled, the limit no longer applies and the slot is not taken again: a caller of
     /// <see cref="TakeAllAsync"/> may hold it.
     /// </param>
     public async Task WaitWithoutAsync(Task other, CancellationToken abort)
@@ -79,9 +79,9 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
     /// <summary>Lets others use the slot of the caller until <see cref="TakeBackAsync"/>.</summary>
     public void Lend()
     {
-        lock (gate)
+        lock (sync)
         {
-            away++;
+            lentSlots++;
         }
 
         Release();
@@ -89,7 +89,7 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
 
     /// <summary>Takes a slot again after <see cref="Lend"/>.</summary>
     /// <param name="abort">
-    /// When cancelled, slots are no longer counted and the slot is not taken again: a caller of
+    /// When cancelled, the limit no longer applies and the slot is not taken again: a caller of
     /// <see cref="TakeAllAsync"/> may hold it.
     /// </param>
     public async Task TakeBackAsync(CancellationToken abort)
@@ -99,13 +99,13 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
             await free.WaitAsync(CancellationToken.None);
         }
 
-        lock (gate)
+        lock (sync)
         {
-            away--;
-            if (away == 0)
+            lentSlots--;
+            if (lentSlots == 0)
             {
-                allBack?.TrySetResult();
-                allBack = null;
+                allReturned?.TrySetResult();
+                allReturned = null;
             }
         }
     }
@@ -115,31 +115,36 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? bus = null)
     {
         while (true)
         {
-            await WhenAllAreBackAsync();
+            await WhenAllAreReturnedAsync();
             for (var i = 0; i < limit; i++)
             {
                 await free.WaitAsync();
             }
 
-            lock (gate)
+            lock (sync)
             {
-                if (away == 0)
+                if (lentSlots == 0)
                 {
                     return;
                 }
             }
 
+            // A slot was lent in the meantime, and its owner waits to take it again.
             free.Release(limit);
         }
     }
 
-    private Task WhenAllAreBackAsync()
+    private Task WhenAllAreReturnedAsync()
     {
-        lock (gate)
+        lock (sync)
         {
-            return away == 0
-                ? Task.CompletedTask
-                : (allBack ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            if (lentSlots == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            allReturned ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return allReturned.Task;
         }
     }
 }

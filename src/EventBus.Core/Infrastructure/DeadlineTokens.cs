@@ -14,15 +14,15 @@ internal sealed class DeadlineTokens
     private readonly CancellationToken parent;
     private readonly TimeSpan interval;
     private readonly long intervalTicks;
-    private Bucket? current;
+    private Interval? current;
 
     /// <summary>Creates the tokens for deadlines of one duration.</summary>
     /// <param name="time">The clock of the timers.</param>
     /// <param name="timeout">The duration of each deadline.</param>
     /// <param name="longestInterval">
-    /// The maximum delay of a cancellation. If 1/40 of the timeout is shorter, that is used.
+    /// The maximum delay of a cancellation. If 1/40 of the timeout is shorter, the delay is at most that.
     /// </param>
-    /// <param name="ticksPerSecond">The unit of the time that is passed to <see cref="Token"/>.</param>
+    /// <param name="ticksPerSecond">The frequency of the timestamps that are passed to <see cref="Token"/>.</param>
     /// <param name="parent">Cancels all tokens.</param>
     public DeadlineTokens(TimeProvider time, TimeSpan timeout, TimeSpan longestInterval, long ticksPerSecond, CancellationToken parent)
     {
@@ -35,34 +35,35 @@ internal sealed class DeadlineTokens
 
     /// <summary>Returns the token for work that starts now.</summary>
     /// <param name="now">
-    /// The current time, in the ticks of the constructor. A clock that jumps only begins a new interval.
+    /// The current time as a timestamp. If the clock was set forward or back, only a new interval begins.
     /// </param>
     public CancellationToken Token(long now)
     {
-        var bucket = Volatile.Read(ref current);
-        return bucket is not null && now >= bucket.From && now < bucket.Until ? bucket.Token : Renew(now);
+        var known = Volatile.Read(ref current);
+        return known is not null && now >= known.From && now < known.Until ? known.Token : BeginInterval(now);
     }
 
-    private CancellationToken Renew(long now)
+    private CancellationToken BeginInterval(long now)
     {
         // Two threads may replace the token at the same time. Each then uses its own token, and one of the two is
         // shared from then on.
-        var bucket = new Bucket(now, now + intervalTicks, new CancellationTokenSource(timeout + interval, time), parent);
-        Volatile.Write(ref current, bucket);
-        return bucket.Token;
+        var created = new Interval(now, now + intervalTicks, new CancellationTokenSource(timeout + interval, time), parent);
+        Volatile.Write(ref current, created);
+        return created.Token;
     }
 
-    private sealed class Bucket
+    /// <summary>The token of all deadlines that start in one interval.</summary>
+    private sealed class Interval
     {
         private readonly CancellationTokenRegistration link;
 
-        public Bucket(long from, long until, CancellationTokenSource source, CancellationToken parent)
+        public Interval(long from, long until, CancellationTokenSource source, CancellationToken parent)
         {
             From = from;
             Until = until;
             Token = source.Token;
             link = parent.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), source);
-            Token.UnsafeRegister(static state => ((Bucket)state!).link.Unregister(), this);
+            Token.UnsafeRegister(static state => ((Interval)state!).link.Unregister(), this);
         }
 
         public long From { get; }

@@ -9,10 +9,10 @@ internal sealed class IdleSignal(TimeProvider time)
 {
     // The bus is checked this often without a signal, because an event that the transport settles by itself causes
     // none.
-    private static readonly TimeSpan Recheck = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan RecheckInterval = TimeSpan.FromMilliseconds(250);
 
-    private readonly Lock gate = new();
-    private volatile TaskCompletionSource? changed;
+    private readonly Lock sync = new();
+    private volatile TaskCompletionSource? signal;
 
     /// <summary>
     /// Signals that the bus may be idle: a subscription has no more events to take, or work outside the subscriptions
@@ -20,38 +20,36 @@ internal sealed class IdleSignal(TimeProvider time)
     /// </summary>
     public void Set()
     {
-        if (changed is { } waiting)
-        {
-            waiting.TrySetResult();
-        }
+        signal?.TrySetResult();
     }
 
+    /// <summary>Waits until a check finds the bus idle.</summary>
     public async Task WaitAsync(Func<Task<bool>> isIdle, CancellationToken cancellationToken)
     {
         while (true)
         {
             // The signal is created before the check, so that an event that is settled after the check is not missed.
-            var signal = Arm();
+            var nextSignal = Arm();
             if (await isIdle().Observed().WaitAsync(cancellationToken))
             {
                 return;
             }
 
-            await Task.WhenAny(signal, Task.Delay(Recheck, time, cancellationToken));
+            await Task.WhenAny(nextSignal, Task.Delay(RecheckInterval, time, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
 
     private Task Arm()
     {
-        lock (gate)
+        lock (sync)
         {
-            if (changed is not { Task.IsCompleted: false })
+            if (signal is null || signal.Task.IsCompleted)
             {
-                changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
 
-            return changed.Task;
+            return signal.Task;
         }
     }
 }

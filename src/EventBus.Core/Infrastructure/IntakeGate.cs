@@ -5,7 +5,7 @@ namespace EventBus;
 /// subscription. Thread-safe.
 /// </summary>
 /// <param name="outer">
-/// A gate that also holds back these deliveries, among others: the gate of the bus. Null for none.
+/// The gate of the bus, which also holds back the deliveries of this subscription. Null for none.
 /// </param>
 internal sealed class IntakeGate(IntakeGate? outer = null)
 {
@@ -45,7 +45,7 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
         }
     }
 
-    /// <summary>Removes a reason.</summary>
+    /// <summary>Removes a reason. The gate opens if it was the last one.</summary>
     public void Open(string reason)
     {
         lock (sync)
@@ -53,7 +53,7 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
             reasons.Remove(reason);
             if (reasons.Count == 0)
             {
-                Open();
+                OpenCompletely();
             }
         }
     }
@@ -70,11 +70,12 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
             }
 
             reasons.Add(reason);
-            return isClosed = true;
+            isClosed = true;
+            return true;
         }
     }
 
-    /// <summary>Opens the gate if it is closed.</summary>
+    /// <summary>Opens the gate if it is closed, and removes all reasons.</summary>
     /// <returns>False if it was open already, or the bus stops.</returns>
     public bool TryOpen()
     {
@@ -85,7 +86,7 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
                 return false;
             }
 
-            Open();
+            OpenCompletely();
             return true;
         }
     }
@@ -101,7 +102,7 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
             isStopping = true;
             if (letThrough)
             {
-                Open();
+                OpenCompletely();
             }
 
             opened?.TrySetResult();
@@ -124,14 +125,18 @@ internal sealed class IntakeGate(IntakeGate? outer = null)
     {
         lock (sync)
         {
-            return isClosed && !isStopping
-                ? (opened ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task
-                : Task.CompletedTask;
+            if (!isClosed || isStopping)
+            {
+                return Task.CompletedTask;
+            }
+
+            opened ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return opened.Task;
         }
     }
 
-    /// <summary>Opens the gate. Call it under the lock.</summary>
-    private void Open()
+    /// <summary>Removes all reasons. Call it under the lock.</summary>
+    private void OpenCompletely()
     {
         reasons.Clear();
         isClosed = false;

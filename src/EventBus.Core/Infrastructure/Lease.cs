@@ -23,7 +23,7 @@ internal abstract class Lease(DateTimeOffset leaseEnd)
     /// <summary>Cancelled when another instance may have taken over.</summary>
     public CancellationToken Lost => lost.Token;
 
-    /// <summary>The most recent renewal, which never fails. Set by <see cref="LeaseRenewer{TLease}"/> only.</summary>
+    /// <summary>The most recent renewal; never faults. Set by <see cref="LeaseRenewer{TLease}"/> only.</summary>
     public Task Renewing { get; set; } = Task.CompletedTask;
 
     /// <summary>Cancels the work under the lease, because another instance may have taken over.</summary>

@@ -9,7 +9,7 @@ namespace EventBus;
 /// Thread-safe.
 /// </summary>
 /// <remarks>
-/// A renewal that fails is repeated after the next period. A renewal that hangs does not delay those of other leases.
+/// A renewal that fails is repeated after the next period. A renewal that hangs delays only the leases of its batch.
 /// </remarks>
 /// <typeparam name="TLease">The type of the leases.</typeparam>
 /// <param name="activity">The name of the renewals in the log.</param>
@@ -48,7 +48,7 @@ internal abstract class LeaseRenewer<TLease>(string activity, TimeSpan period, T
     }
 
     /// <summary>Renews leases: sets their ends, and loses those that another instance has taken over.</summary>
-    /// <returns>False if no lease had to be renewed in the store.</returns>
+    /// <returns>True if the store was called and accepted it, which ends an outage of the renewals.</returns>
     protected abstract Task<bool> RenewAsync(IReadOnlyList<TLease> leases, CancellationToken stop);
 
     /// <summary>True if a lease has to be renewed now. Default: at each period.</summary>
@@ -65,12 +65,13 @@ internal abstract class LeaseRenewer<TLease>(string activity, TimeSpan period, T
 
     private void StartRenewals(CancellationToken stop)
     {
-        var (now, due) = (Time.GetUtcNow(), new List<TLease>());
+        var now = Time.GetUtcNow();
+        var due = new List<TLease>();
         foreach (var (lease, _) in held)
         {
             if (!lease.Renewing.IsCompleted)
             {
-                LoseEnding([lease]);
+                LoseExpiring([lease]);
             }
             else if (!lease.Lost.IsCancellationRequested && IsDue(lease, now))
             {
@@ -101,11 +102,12 @@ internal abstract class LeaseRenewer<TLease>(string activity, TimeSpan period, T
         catch (Exception exception)
         {
             Log.Failing(activity, exception, logger => logger.LoopFailed(activity, exception));
-            LoseEnding(leases);
+            LoseExpiring(leases);
         }
     }
 
-    private void LoseEnding(IReadOnlyList<TLease> leases)
+    /// <summary>Loses those of the leases that have ended, or end within the margin.</summary>
+    private void LoseExpiring(IReadOnlyList<TLease> leases)
     {
         var now = Time.GetUtcNow();
         Lose(leases.Where(lease => lease.LeaseEnd - now <= margin));

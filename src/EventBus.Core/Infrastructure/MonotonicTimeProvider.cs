@@ -10,11 +10,11 @@ namespace EventBus;
 /// </remarks>
 internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
 {
-    // Operating systems continuously adjust their clocks by less than this time. Such adjustments are followed.
-    private static readonly long Slack = TimeSpan.FromSeconds(1).Ticks;
+    // In ticks. Operating systems continuously adjust their clocks by less than this. Such adjustments are followed.
+    private static readonly long MaxAdjustment = TimeSpan.FromSeconds(1).Ticks;
 
-    // The difference between the wall clock and the timestamps, in ticks.
-    private long ahead = AheadOf(inner);
+    // The difference between the wall clock and the monotonic clock, in ticks.
+    private long offset = OffsetOf(inner);
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
 
@@ -23,7 +23,7 @@ internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
     public override DateTimeOffset GetUtcNow()
     {
         Follow();
-        return new DateTimeOffset(Volatile.Read(ref ahead) + Elapsed(inner), TimeSpan.Zero);
+        return new DateTimeOffset(Volatile.Read(ref offset) + Elapsed(inner), TimeSpan.Zero);
     }
 
     public override long GetTimestamp() => inner.GetTimestamp();
@@ -31,20 +31,20 @@ internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         inner.CreateTimer(callback, state, dueTime, period);
 
-    // The wall clock is read first: a thread that is delayed between the two reads must not get a value that is too far
-    // ahead.
-    private static long AheadOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
+    // The wall clock is read first: a thread that is delayed between the two reads then gets an offset that is too
+    // small, and never one that is too large.
+    private static long OffsetOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
 
     private void Follow()
     {
-        var now = AheadOf(inner);
-        var known = Volatile.Read(ref ahead);
-        if (now > known - Slack && now != known)
+        var current = OffsetOf(inner);
+        var known = Volatile.Read(ref offset);
+        if (current > known - MaxAdjustment && current != known)
         {
-            // If another thread has changed the value first, that thread has already followed the clock.
-            Interlocked.CompareExchange(ref ahead, now, known);
+            // If another thread has changed the offset first, that thread has already followed the clock.
+            Interlocked.CompareExchange(ref offset, current, known);
         }
     }
 }

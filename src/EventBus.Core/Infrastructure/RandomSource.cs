@@ -9,7 +9,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RandomSource(int? seed = null)
 {
-    private readonly Lock gate = new();
+    private readonly Lock sync = new();
     private readonly Random? seeded = seed is { } value ? new Random(value) : null;
 
     /// <summary>
@@ -27,7 +27,7 @@ internal sealed class RandomSource(int? seed = null)
         }
         else
         {
-            lock (gate)
+            lock (sync)
             {
                 seeded.NextBytes(bytes);
             }

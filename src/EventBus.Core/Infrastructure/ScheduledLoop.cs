@@ -21,7 +21,7 @@ internal sealed class ScheduledLoop(
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     // The tolerated lateness of a wait.
-    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan MaxLateness = TimeSpan.FromMilliseconds(20);
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly ILogger log = services.Log;
@@ -58,9 +58,9 @@ internal sealed class ScheduledLoop(
 
         using var timer = stop.WithTimeout(wait, time);
 
-        // The clock may have moved since it was read. The timer would then fire too late, so the step runs again and
-        // returns a new time.
-        if (time.GetUtcNow() - now > Slack)
+        // The clock may have been set forward since it was read. The timer would then fire too late, so the step runs
+        // again and returns a new time.
+        if (time.GetUtcNow() - now > MaxLateness)
         {
             return;
         }

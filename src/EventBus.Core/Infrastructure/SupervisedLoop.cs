@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Runs a loop on the thread pool, and runs it again with backoff and jitter whenever it fails. One attempt runs at a
-/// time. Every failure is logged. A loop runs once at a time; the properties are thread-safe.
+/// Runs a loop on the thread pool, and runs it again with backoff and jitter whenever it fails. Every failure is
+/// logged. Run only one loop at a time; the properties are thread-safe.
 /// </summary>
 /// <param name="activity">
 /// The name of the activity in the log, for instance <c>reading for mail</c> (<see cref="BackendLog.Failing"/>).
@@ -16,12 +16,13 @@ namespace EventBus.Transports;
 /// </param>
 public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger log, Action<ILogger, TimeSpan, Exception> failed)
 {
-    private static readonly TimeSpan Stable = TimeSpan.FromSeconds(3);
+    // The duration of work after which the backoff begins again.
+    private static readonly TimeSpan StableAfter = TimeSpan.FromSeconds(3);
 
     private readonly RandomSource jitter = new();
     private readonly TaskCompletionSource firstFailure = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long worksSince;
-    private bool works;
+    private bool isWorking;
+    private long workingSince;
     private volatile Exception? lastError;
     private volatile int failures;
 
@@ -58,9 +59,10 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
     /// </summary>
     public void Succeeded()
     {
-        if (!works)
+        if (!isWorking)
         {
-            (works, worksSince) = (true, time.GetTimestamp());
+            isWorking = true;
+            workingSince = time.GetTimestamp();
         }
 
         lastError = null;
@@ -154,11 +156,12 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
 
     private async Task RecoverAsync(Exception exception, CancellationToken stop)
     {
-        failures = works && time.GetElapsedTime(worksSince) >= Stable ? 1 : failures + 1;
-        works = false;
+        var wasStable = isWorking && time.GetElapsedTime(workingSince) >= StableAfter;
+        failures = wasStable ? 1 : failures + 1;
+        isWorking = false;
         var delay = new Backoff(FirstDelay, MaxDelay) { Jitter = jitter }.After(failures);
 
-        // Started before the failure is logged, so that a listener of the log may advance the clock.
+        // The wait starts before the failure is logged, so that a test may advance the clock when it sees the entry.
         var waiting = Task.Delay(delay, time, stop);
         try
         {

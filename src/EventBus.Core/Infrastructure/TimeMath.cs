@@ -14,7 +14,7 @@ internal static class TimeMath
         return second == Timeout.InfiniteTimeSpan || first < second ? first : second;
     }
 
-    /// <summary>Returns the earlier of two times; the other one if one is null.</summary>
+    /// <summary>Returns the earlier of two times; if one is null, the other one.</summary>
     public static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) =>
         first is null || second < first ? second : first;
 }

@@ -10,15 +10,15 @@ internal sealed class WakeSignal
 {
     private readonly Channel<bool> pulses =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private readonly TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource firstPulse = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes at the first pulse.</summary>
-    public Task FirstPulse => first.Task;
+    public Task FirstPulse => firstPulse.Task;
 
     /// <summary>Wakes the loop, because something may have become due.</summary>
     public void Pulse()
     {
-        first.TrySetResult();
+        firstPulse.TrySetResult();
         pulses.Writer.TryWrite(true);
     }
 

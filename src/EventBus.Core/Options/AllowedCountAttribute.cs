@@ -7,8 +7,13 @@ namespace EventBus;
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AllowedCountAttribute(int min, int max) : ValidationAttribute
 {
-    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
-        value is ICollection { Count: var count } && (count < min || count > max)
-            ? new ValidationResult($"{validationContext.DisplayName} has {count} entries; {min} to {max} are allowed.")
-            : null;
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
+    {
+        if (value is not ICollection list || (list.Count >= min && list.Count <= max))
+        {
+            return null;
+        }
+
+        return new ValidationResult($"{validationContext.DisplayName} has {list.Count} entries; {min} to {max} are allowed.");
+    }
 }

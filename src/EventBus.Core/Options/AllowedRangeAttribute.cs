@@ -5,7 +5,7 @@ using System.Globalization;
 namespace EventBus;
 
 /// <summary>
-/// Declares the allowed range of an option: a number, a time, or each entry of a list of them. Null is allowed.
+/// Declares the allowed range of an option: of a number or a duration, or of each entry of a list. Null is allowed.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AllowedRangeAttribute : ValidationAttribute
@@ -16,7 +16,11 @@ internal sealed class AllowedRangeAttribute : ValidationAttribute
     /// <summary>Allows integers from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public AllowedRangeAttribute(long min, long max)
     {
-        isAllowed = value => Convert.ToInt64(value, CultureInfo.InvariantCulture) is var number && number >= min && number <= max;
+        isAllowed = value =>
+        {
+            var number = Convert.ToInt64(value, CultureInfo.InvariantCulture);
+            return number >= min && number <= max;
+        };
         range = string.Create(CultureInfo.InvariantCulture, $"{min:N0} to {max:N0}");
     }
 
@@ -27,22 +31,25 @@ internal sealed class AllowedRangeAttribute : ValidationAttribute
         range = string.Create(CultureInfo.InvariantCulture, $"{min} to {max}");
     }
 
-    /// <summary>Allows times from <paramref name="min"/> to <paramref name="max"/>.</summary>
+    /// <summary>Allows durations from <paramref name="min"/> to <paramref name="max"/>.</summary>
     public AllowedRangeAttribute(string min, string max)
     {
-        var (shortest, longest) = (TimeSpan.Parse(min, CultureInfo.InvariantCulture), TimeSpan.Parse(max, CultureInfo.InvariantCulture));
+        var shortest = TimeSpan.Parse(min, CultureInfo.InvariantCulture);
+        var longest = TimeSpan.Parse(max, CultureInfo.InvariantCulture);
         isAllowed = value => (TimeSpan)value >= shortest && (TimeSpan)value <= longest;
         range = $"{min} to {max}";
     }
 
-    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) => value switch
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
     {
-        null => null,
-        IEnumerable list when list.Cast<object>().FirstOrDefault(each => !isAllowed(each)) is { } wrong =>
-            Problem("has the entry", wrong, validationContext),
-        not IEnumerable when !isAllowed(value) => Problem("is", value, validationContext),
-        _ => null,
-    };
+        if (value is IEnumerable list)
+        {
+            var invalid = list.Cast<object>().FirstOrDefault(entry => !isAllowed(entry));
+            return invalid is null ? null : Problem("has the entry", invalid, validationContext);
+        }
+
+        return value is null || isAllowed(value) ? null : Problem("is", value, validationContext);
+    }
 
     private ValidationResult Problem(string verb, object value, ValidationContext context) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{context.DisplayName} {verb} {value}; {range} are allowed."));

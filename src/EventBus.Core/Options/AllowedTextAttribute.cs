@@ -12,8 +12,11 @@ internal sealed class AllowedTextAttribute(string pattern, string allowed) : Val
     /// <summary>True if null is allowed too. Default false.</summary>
     public bool AllowsNull { get; set; }
 
-    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) =>
-        (value is null && AllowsNull) || (value is string text && Regex.IsMatch(text, $@"\A(?:{pattern})\z", RegexOptions.CultureInvariant))
-            ? null
-            : new ValidationResult($"{validationContext.DisplayName} is '{value}'; {allowed} are allowed.");
+    protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
+    {
+        var isAllowed = value is string text
+            ? Regex.IsMatch(text, $@"\A(?:{pattern})\z", RegexOptions.CultureInvariant)
+            : value is null && AllowsNull;
+        return isAllowed ? null : new ValidationResult($"{validationContext.DisplayName} is '{value}'; {allowed} are allowed.");
+    }
 }

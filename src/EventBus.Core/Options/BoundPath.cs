@@ -6,15 +6,12 @@ namespace EventBus;
 /// <param name="Path">The path of the section; empty for the whole configuration.</param>
 internal sealed record BoundPath(string Path)
 {
-    /// <summary>
-    /// Returns a function that returns true for the paths that are bound to options, and for the parents of these
-    /// paths.
-    /// </summary>
+    /// <summary>Creates a test whether a path is bound to options, or is a parent of a path that is bound.</summary>
     /// <param name="services">The services of the application, which contain the bound paths.</param>
-    public static Func<string, bool> In(IServiceCollection services)
+    public static Func<string, bool> TestFor(IServiceCollection services)
     {
         BoundPath[] bound = [.. services.Where(service => service.ServiceType == typeof(BoundPath))
             .Select(service => (BoundPath)service.ImplementationInstance!)];
-        return path => Array.Exists(bound, each => $"{each.Path}:".StartsWith($"{path}:", StringComparison.OrdinalIgnoreCase));
+        return path => Array.Exists(bound, own => $"{own.Path}:".StartsWith($"{path}:", StringComparison.OrdinalIgnoreCase));
     }
 }

@@ -11,7 +11,7 @@ namespace EventBus;
 internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys keys, Action<IConfiguration, TOptions> bind)
     where TOptions : class, new()
 {
-    public BoundPath Path { get; } = new((section as IConfigurationSection)?.Path ?? "");
+    public BoundPath BoundPath { get; } = new((section as IConfigurationSection)?.Path ?? "");
 
     /// <summary>Binds the section. <see cref="Problems"/> reports the values that cannot be converted.</summary>
     public void Bind(TOptions options)
@@ -25,10 +25,10 @@ internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys
     /// <summary>
     /// Finds unknown keys and values that cannot be converted. The texts contain keys and never values.
     /// </summary>
-    /// <param name="isOther">Returns true for a path that is bound to other options.</param>
-    public IEnumerable<string> Problems(Func<string, bool> isOther) =>
+    /// <param name="isBoundElsewhere">Returns true for a path that is bound to other options.</param>
+    public IEnumerable<string> Problems(Func<string, bool> isBoundElsewhere) =>
         [
-            .. keys.Problems(section, isOther),
+            .. keys.Problems(section, isBoundElsewhere),
             .. Unreadable().Select(path => $"The value of '{Full(path)}' cannot be read; {Expected(keys.TypeOf(path))} is expected.")
         ];
 
@@ -47,19 +47,23 @@ internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys
         }
         catch (InvalidOperationException)
         {
-            // The exception of the binder contains the value.
+            // The exception is not kept, because its message contains the value, which may be secret.
             return false;
         }
     }
 
-    private string Full(string path) => Path.Path.Length > 0 ? ConfigurationPath.Combine(Path.Path, path) : path;
+    private string Full(string path) => BoundPath.Path.Length > 0 ? ConfigurationPath.Combine(BoundPath.Path, path) : path;
 
     private static string Expected(Type? type)
     {
-        type = type is null ? null : Nullable.GetUnderlyingType(type) ?? type;
+        if (type is null)
+        {
+            return "a text";
+        }
+
+        type = Nullable.GetUnderlyingType(type) ?? type;
         return type switch
         {
-            null => "a text",
             _ when type == typeof(string) => "a text",
             _ when type == typeof(bool) => "true or false",
             _ when type == typeof(int) || type == typeof(long) => "a whole number",

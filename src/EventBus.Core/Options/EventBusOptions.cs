@@ -53,8 +53,8 @@ public sealed class EventBusOptions
     public bool Consume { get; set; } = true;
 
     /// <summary>
-    /// The size of an event as JSON, in bytes, above which a warning is logged, once per event type. Default 65,536. In
-    /// memory, where events are not serialized and their size is estimated, the limit may be exceeded by up to 1/30.
+    /// The size of an event as JSON, in bytes, above which a warning is logged, once per event type. In memory, where
+    /// the size is estimated, an event that exceeds the limit by less than 4 % may cause no warning. Default 65,536.
     /// </summary>
     [AllowedRange(1, int.MaxValue)]
     public int WarnBodyBytes { get; set; } = 64 * 1024;
@@ -87,8 +87,8 @@ public sealed class EventBusOptions
     public int MaxDepth { get; set; } = 32;
 
     /// <summary>
-    /// The number of events that may wait behind a failed event of their key; later ones become dead letters, in order.
-    /// Default 1,000; 1 to 1,000,000.
+    /// The number of events of one key that may wait behind a failed event, or that order guards may defer; later ones
+    /// become dead letters, in order. Default 1,000; 1 to 1,000,000.
     /// </summary>
     [AllowedRange(1, 1_000_000)]
     public int MaxParkedPerKey { get; set; } = 1_000;

@@ -2,6 +2,6 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
-/// <summary>Checks the options of a bus against the limits that its properties declare.</summary>
+/// <summary>Checks <see cref="EventBusOptions"/> against the limits that its properties declare.</summary>
 [OptionsValidator]
 internal sealed partial class EventBusOptionsValidator : IValidateOptions<EventBusOptions>;

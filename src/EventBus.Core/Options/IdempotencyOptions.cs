@@ -35,6 +35,14 @@ public sealed class IdempotencyOptions
     /// Returns the key function for events of a type. A function that was set for the type itself takes precedence over
     /// one that was set for an interface or an abstract class. Null if there is neither.
     /// </summary>
-    internal Func<object, string>? KeyOf(Type type) =>
-        keys.TryGetValue(type, out var own) ? own : keys.FirstOrDefault(key => key.Key.IsAbstract && key.Key.IsAssignableFrom(type)).Value;
+    internal Func<object, string>? KeyOf(Type type)
+    {
+        if (keys.TryGetValue(type, out var own))
+        {
+            return own;
+        }
+
+        // An interface is abstract, too. The value is null if no entry is found.
+        return keys.FirstOrDefault(entry => entry.Key.IsAbstract && entry.Key.IsAssignableFrom(type)).Value;
+    }
 }

@@ -13,18 +13,27 @@ internal sealed record OptionsKey(Type Type)
     /// <summary>The keys of each named section below this one, if it holds such sections.</summary>
     public OptionsKeys? NamedSections { get; init; }
 
-    private bool HoldsOne =>
+    private bool IsSingleValue =>
         Section is null && NamedSections is null && (Type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(Type));
 
     /// <summary>
     /// Describes a section that holds one value instead of several, or several instead of one. Null if neither is the
     /// case.
     /// </summary>
-    public string? ShapeProblem(IConfigurationSection section) => (HoldsOne, section.GetChildren().Any()) switch
+    public string? ShapeProblem(IConfigurationSection section)
     {
-        (true, true) => "holds a section or a list; one value is expected.",
-        (false, false) when !string.IsNullOrEmpty(section.Value) =>
-            $"holds one value; a {(Section ?? NamedSections) switch { null => "list", _ => "section" }} is expected.",
-        _ => null,
-    };
+        var hasChildren = section.GetChildren().Any();
+        if (IsSingleValue)
+        {
+            return hasChildren ? "holds a section or a list; one value is expected." : null;
+        }
+
+        if (hasChildren || string.IsNullOrEmpty(section.Value))
+        {
+            return null;
+        }
+
+        var expected = Section is null && NamedSections is null ? "list" : "section";
+        return $"holds one value; a {expected} is expected.";
+    }
 }

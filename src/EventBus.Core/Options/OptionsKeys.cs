@@ -6,7 +6,7 @@ using Microsoft.Extensions.Configuration;
 namespace EventBus;
 
 /// <summary>
-/// Knows the keys of a configuration section that is bound to options, and finds those that it does not know.
+/// Holds the keys that a configuration section may have, and finds the mistakes in the keys of a section.
 /// </summary>
 internal sealed class OptionsKeys
 {
@@ -44,13 +44,14 @@ internal sealed class OptionsKeys
     /// <summary>Gets the type of the value at a path below the section; null if the path is not known.</summary>
     public Type? TypeOf(ReadOnlySpan<char> path)
     {
-        var end = path.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal);
-        if (!keys.TryGetValue((end < 0 ? path : path[..end]).ToString(), out var key))
+        var delimiter = path.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal);
+        var name = delimiter < 0 ? path : path[..delimiter];
+        if (!keys.TryGetValue(name.ToString(), out var key))
         {
             return null;
         }
 
-        var rest = end < 0 ? [] : path[(end + 1)..];
+        var rest = delimiter < 0 ? [] : path[(delimiter + 1)..];
         if (key.Section is { } section)
         {
             return section.TypeOf(rest);
@@ -71,15 +72,15 @@ internal sealed class OptionsKeys
     /// instead of a section. The texts contain keys and never values.
     /// </summary>
     /// <param name="section">The configuration section.</param>
-    /// <param name="isOther">Returns true for a path that is bound to other options.</param>
-    public IEnumerable<string> Problems(IConfiguration section, Func<string, bool> isOther)
+    /// <param name="isBoundElsewhere">Returns true for a path that is bound to other options.</param>
+    public IEnumerable<string> Problems(IConfiguration section, Func<string, bool> isBoundElsewhere)
     {
         var name = section is IConfigurationSection { Path: var path } ? $"the section '{path}'" : "the configuration";
         foreach (var child in section.GetChildren())
         {
             if (!keys.TryGetValue(child.Key, out var key))
             {
-                if (isOther(child.Path))
+                if (isBoundElsewhere(child.Path))
                 {
                     continue;
                 }
@@ -88,27 +89,32 @@ internal sealed class OptionsKeys
                 continue;
             }
 
-            if (key.ShapeProblem(child) is { } wrong)
+            if (key.ShapeProblem(child) is { } shapeProblem)
             {
-                yield return $"The key '{child.Key}' in {name} {wrong}";
+                yield return $"The key '{child.Key}' in {name} {shapeProblem}";
                 continue;
             }
 
-            foreach (var problem in NestedProblems(key, child, isOther))
+            foreach (var problem in NestedProblems(key, child, isBoundElsewhere))
             {
                 yield return problem;
             }
         }
     }
 
-    private static IEnumerable<string> NestedProblems(OptionsKey key, IConfigurationSection child, Func<string, bool> isOther)
+    private static IEnumerable<string> NestedProblems(OptionsKey key, IConfigurationSection child, Func<string, bool> isBoundElsewhere)
     {
         if (key.Section is { } section)
         {
-            return section.Problems(child, isOther);
+            return section.Problems(child, isBoundElsewhere);
         }
 
-        return key.NamedSections is { } named ? child.GetChildren().SelectMany(each => named.Problems(each, isOther)) : [];
+        if (key.NamedSections is { } named)
+        {
+            return child.GetChildren().SelectMany(namedSection => named.Problems(namedSection, isBoundElsewhere));
+        }
+
+        return [];
     }
 
     private string Advice(string key)

@@ -26,9 +26,7 @@ public sealed class RetryOptions
     [AllowedRange(1.0, 100.0)]
     public double? BackoffFactor { get; set; }
 
-    /// <summary>
-    /// The maximum delay. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.
-    /// </summary>
+    /// <summary>The maximum delay. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.</summary>
     [AllowedRange("00:00:00", "7.00:00:00")]
     public TimeSpan? MaxDelay { get; set; }
 

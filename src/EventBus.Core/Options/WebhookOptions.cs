@@ -5,8 +5,8 @@ public sealed class WebhookOptions
 {
     /// <summary>
     /// True to send the error, both in a field of its own and in the text. An exception message may contain customer
-    /// data. Characters that chat tools interpret as markup are replaced in the text, but not in the field. Set it to
-    /// false where either matters. Default true.
+    /// data. Characters that chat tools interpret as markup are replaced in the text, but not in the field. Set this to
+    /// false if the receiver must not get such data or such characters. Default true.
     /// </summary>
     public bool IncludeError { get; set; } = true;
 

@@ -14,7 +14,7 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
     public bool IsFor(Type type) => EventType == type || (EventType.IsAbstract && EventType.IsAssignableFrom(type));
 
     /// <summary>True if the decision of the guard depends only on sequence numbers.</summary>
-    public virtual bool Counts => false;
+    public virtual bool UsesSequence => false;
 
     /// <summary>Returns the sequence number of an event; null if the guard does not use sequence numbers.</summary>
     public virtual long? PositionOf(object @event) => null;

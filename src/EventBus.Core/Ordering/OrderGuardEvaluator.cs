@@ -16,7 +16,8 @@ internal sealed class OrderGuardEvaluator(
     OrderTracker order,
     ConcurrencyLimiter slots)
 {
-    private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
+    // A stable sort: guards of the same kind keep their order.
+    private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.UsesSequence)];
 
     /// <summary>Calls the guards that apply to an event, and combines their decisions.</summary>
     /// <param name="context">The delivery.</param>
@@ -33,16 +34,17 @@ internal sealed class OrderGuardEvaluator(
         Func<CancellationToken> deadline,
         CancellationToken lost)
     {
-        // Events without a guard are also processed here, because guarded events may wait for them.
-        if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
+        var @event = context.Event;
+        List<OrderGuardBinding> applicable = @event is null ? [] : [.. guards.Where(guard => guard.IsFor(@event.GetType()))];
+        if (@event is null || applicable.Count == 0)
         {
             return new OrderEvaluation(OrderDecision.Proceed, null, null);
         }
 
-        var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
+        var position = applicable.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
         var state = await order.GetAsync(policy, envelope, slots);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
-        foreach (var guard in own)
+        foreach (var guard in applicable)
         {
             var decision = await guard.DecideAsync(@event, context, state.Position, mayBePassed, linked.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
@@ -53,14 +55,18 @@ internal sealed class OrderGuardEvaluator(
 
             if (decision != OrderDecision.Proceed)
             {
-                return new OrderEvaluation(decision, position, decision == OrderDecision.Defer ? Wait(guard, position, state.Stamp) : null);
+                var wait = decision == OrderDecision.Defer ? CreateWait(guard, position, state.Stamp) : null;
+                return new OrderEvaluation(decision, position, wait);
             }
         }
 
         return new OrderEvaluation(OrderDecision.Proceed, position, null);
     }
 
-    /// <summary>Records that an event of the key was finished.</summary>
+    /// <summary>
+    /// Records that an event of the key was handled or skipped. Call it also for an event without a guard, because
+    /// guarded events may wait for it.
+    /// </summary>
     public Task AdvanceAsync(Envelope envelope, long? position) =>
         order.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
 
@@ -68,6 +74,9 @@ internal sealed class OrderGuardEvaluator(
     /// Creates the wait of a deferred event. The decision of a sequence guard changes only when an event of the key is
     /// handled, so the guard is not called again at an interval.
     /// </summary>
-    private static Deferred Wait(OrderGuardBinding guard, long? position, long stamp) =>
-        new(stamp, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout) { Position = position };
+    private static Deferred CreateWait(OrderGuardBinding guard, long? position, long stamp)
+    {
+        var recheckAfter = guard.UsesSequence ? guard.Options.Timeout : guard.Options.RecheckAfter;
+        return new Deferred(stamp, recheckAfter, guard.Options.Timeout) { Position = position };
+    }
 }

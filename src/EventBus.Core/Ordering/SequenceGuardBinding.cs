@@ -7,7 +7,7 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
 {
     public override Type EventType => typeof(TEvent);
 
-    public override bool Counts => true;
+    public override bool UsesSequence => true;
 
     public override long? PositionOf(object @event) => number((TEvent)@event);
 
@@ -18,11 +18,21 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
         bool mayBePassed,
         CancellationToken cancellationToken)
     {
-        // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);
-        var (isNext, isLater) = highest is { } last
-            ? (own > last && own - 1 == last, own > last)
-            : (own == first, own > first);
+        bool isNext;
+        bool isLater;
+        if (highest is { } last)
+        {
+            // Not last + 1, which would overflow at the highest number.
+            isLater = own > last;
+            isNext = isLater && own - 1 == last;
+        }
+        else
+        {
+            isLater = own > first;
+            isNext = own == first;
+        }
+
         if (isNext)
         {
             return Task.FromResult(OrderDecision.Proceed);
@@ -33,9 +43,8 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
             return Task.FromResult(OrderDecision.Defer);
         }
 
-        // Later events may have passed a dead letter that an operator retries, and a stored event of a subscription
-        // that continues past dead letters. Such an event is handled now and not skipped, although its number is too
-        // low.
+        // Later events may have passed this one: a dead letter that an operator retries, or a stored event of a
+        // subscription that continues past dead letters. It is handled although its number is too low.
         var wasPassed = context.IsManualRetry || mayBePassed;
         return Task.FromResult(wasPassed ? OrderDecision.Proceed : OrderDecision.Skip);
     }

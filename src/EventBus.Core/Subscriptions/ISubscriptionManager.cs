@@ -7,7 +7,7 @@ namespace EventBus;
 /// <remarks>Every member throws an <see cref="EventBusException"/> if the bus is not running.</remarks>
 public interface ISubscriptionManager
 {
-    /// <summary>Lists the subscriptions that this instance consumes, by name.</summary>
+    /// <summary>Lists the subscriptions that this instance consumes, sorted by name.</summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default);
 

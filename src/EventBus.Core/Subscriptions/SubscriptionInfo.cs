@@ -6,15 +6,15 @@ public sealed record SubscriptionInfo
     /// <summary>The name of the subscription.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The names of the events that it receives, or their pattern.</summary>
+    /// <summary>The names of the events that the subscription receives, or their patterns.</summary>
     public required IReadOnlyList<string> Events { get; init; }
 
-    /// <summary>True if an operator has paused it on this instance.</summary>
+    /// <summary>True if an operator has paused the subscription on this instance.</summary>
     public bool IsPaused { get; init; }
 
     /// <summary>
-    /// The reason why it takes no events although no operator has paused it: its circuit breaker is open, or the store
-    /// accepts no writes. Null if there is none.
+    /// The reason why the subscription takes no events although no operator has paused it: its circuit breaker has
+    /// paused it, the store accepts no writes, or its intake has ended by an error. Null if there is none.
     /// </summary>
     public string? Problem { get; init; }
 

@@ -65,7 +65,7 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
         ArgumentNullException.ThrowIfNull(bind);
         var bound = new BoundSection<TOptions>(section, OptionsKeys.Of<TOptions>(), bind);
         sections.Add(bound);
-        services.AddSingleton(bound.Path);
+        services.AddSingleton(bound.BoundPath);
         return Configure(bound.Bind);
     }
 
@@ -88,7 +88,7 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
             }
 
             List<string> failures = [
-                .. owner.sections.SelectMany(section => section.Problems(BoundPath.In(owner.services))),
+                .. owner.sections.SelectMany(section => section.Problems(BoundPath.TestFor(owner.services))),
                 .. validator.Validate(null, options).Failures ?? []
             ];
             return failures.Count > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;

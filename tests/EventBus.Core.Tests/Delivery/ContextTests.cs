@@ -22,7 +22,7 @@ public sealed class ContextTests
 
         var exception = await Assert.ThrowsAsync<InvalidOperationException>(() => kept!.PublishAsync(new ReceiptSent("1"), Token));
 
-        Assert.Contains("have ended", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("The handler has ended", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

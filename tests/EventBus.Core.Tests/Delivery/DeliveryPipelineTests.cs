@@ -110,7 +110,7 @@ public sealed class DeliveryPipelineTests : IDisposable
         EffectPrefix = "",
         Attempts = null!,
         Scopes = null!,
-        Failure = null!,
+        FailurePolicy = null!,
     };
 
     private DeliveryContext NewContext() => new(new Envelope(descriptor, new OrderPlaced("1"), Guid.NewGuid(), 0), NewSubscription());

@@ -44,11 +44,11 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         Assert.False(first.BeginCounting());
-        var counting = Enter(alone: false).CountOthersAsync(slots);
+        var counting = Enter(alone: false).MarkOthersAsync(slots);
         Assert.False(counting.IsCompleted);
         Assert.Equal(0, marks);
 
-        first.Counted.SetResult();
+        first.CountStored.SetResult();
 
         await counting.WaitAsync(RunningBus.Patience, Token);
         Assert.Equal(1, marks);
@@ -64,7 +64,7 @@ public sealed class RedeliveryCoordinatorTests
         var first = Enter(alone: false);
         var second = Enter(alone: false);
 
-        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.MarkOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
     }
@@ -84,10 +84,10 @@ public sealed class RedeliveryCoordinatorTests
         };
         var first = Enter(alone: false);
         first.BeginCounting();
-        first.Counted.SetResult();
+        first.CountStored.SetResult();
         await slots.TakeAsync();
-        var second = Enter(alone: false).CountOthersAsync(slots);
-        var third = Enter(alone: false).CountOthersAsync(slots);
+        var second = Enter(alone: false).MarkOthersAsync(slots);
+        var third = Enter(alone: false).MarkOthersAsync(slots);
         Assert.False(third.IsCompleted);
 
         // Another event takes the slot that the second one has lent.
@@ -115,7 +115,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(Lease);
 
         var run = await alone.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOthersAsync(slots);
+        await run.MarkOthersAsync(slots);
         Assert.Equal((1, false), (marks, run.BeginCounting()));
     }
 
@@ -129,7 +129,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(TimeSpan.FromSeconds(1));
 
         var run = await other.WaitAsync(RunningBus.Patience, Token);
-        await run.CountOthersAsync(slots);
+        await run.MarkOthersAsync(slots);
         Assert.Equal((1, true), (marks, run.BeginCounting()));
         alone.Dispose();
         run.Dispose();
@@ -162,7 +162,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         first.BeginCounting();
-        var counting = Enter(alone: false).CountOthersAsync(slots);
+        var counting = Enter(alone: false).MarkOthersAsync(slots);
 
         first.Dispose();
 
@@ -194,9 +194,9 @@ public sealed class RedeliveryCoordinatorTests
     private async Task<(RedeliveryRun Run, bool Concurrent)> StartAsync(bool alone)
     {
         var run = Enter(alone);
-        await run.CountOthersAsync(slots);
+        await run.MarkOthersAsync(slots);
         var accompanied = run.BeginCounting();
-        run.Counted.SetResult();
+        run.CountStored.SetResult();
         return (run, accompanied);
     }
 }

@@ -165,7 +165,7 @@ public sealed class RedeliveryTests
         using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unused)!;
         using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unused)!;
 
-        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.MarkOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());

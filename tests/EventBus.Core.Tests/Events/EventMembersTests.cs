@@ -102,11 +102,11 @@ public sealed class EventMembersTests : IAsyncDisposable
     [InlineData("""{"orderId":"1"}""", "")]
     [InlineData("""{"total":1,""", "")]
     [InlineData("[1]", "")]
-    public void NameMissing_BodyWithoutARequiredMember_NamesIt(string body, string expected)
+    public void DescribeMissing_BodyWithoutARequiredMember_NamesIt(string body, string expected)
     {
         var info = new EventJson([], 32).Find(typeof(OrderImported))!;
 
-        Assert.Equal(expected, EventMembers.For(info)!.NameMissing(Encoding.UTF8.GetBytes(body)));
+        Assert.Equal(expected, EventMembers.For(info)!.DescribeMissing(Encoding.UTF8.GetBytes(body)));
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class EventNameTests
     [InlineData(typeof(CartConsumer), typeof(CartAbandonedEvent), "cart.cart-abandoned")]
     [InlineData(typeof(Handler), typeof(DomainEvent), "handler.domain")]
     public void Subscription_ByConvention_OmitsCommonSuffixes(Type handler, Type handled, string expected) =>
-        Assert.Equal(expected, EventNameRules.Subscription(handler, handled));
+        Assert.Equal(expected, EventNameRules.SubscriptionName(handler, handled));
 
     private sealed class SendReceipt;
 
