@@ -13,8 +13,8 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal delaysDue
     private readonly TimeProvider time = services.Time;
 
     /// <summary>
-    /// Stores an event until it is due. Repeats the write until the deadline while the store accepts no writes or has no
-    /// space.
+    /// Stores an event until it is due. Repeats the write until the deadline while the store accepts no writes or has
+    /// no space.
     /// </summary>
     /// <exception cref="PublishException">The event was not stored, or it is in doubt whether it was.</exception>
     public async Task AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline, CancellationToken cancellationToken)

@@ -111,7 +111,8 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
     }
 
     /// <summary>
-    /// Returns the key of an event that is not sent; null if it has none, or if reading the event or its key has failed.
+    /// Returns the key of an event that is not sent. Returns null if it has none, or if reading the event or its key
+    /// has failed.
     /// </summary>
     private string? KeyOrNull(object? @event, PublishOptions? options)
     {

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Sends single events that need more than <see cref="EventSender"/> offers: traces and metrics, a timeout of their own,
-/// or a delay.
+/// Sends single events that need more than <see cref="EventSender"/> offers: traces and metrics, a timeout of their
+/// own, or a delay.
 /// </summary>
 internal sealed class ObservedSender(EventSender sender, DelayedEventWriter delays, BusServices services)
 {
