@@ -214,10 +214,16 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// (<see cref="BusStores.CreateClock"/>). For stores that end with the process, and for the delays of broker
     /// queues, it is a clock that never goes back.
     /// </summary>
-    private TimeProvider StoreTimeOf(BusStores? stores) =>
-        stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }
-            ? new MonotonicTimeProvider(Time)
-            : stores?.CreateClock(Time) ?? Time;
+    private TimeProvider StoreTimeOf(BusStores? stores)
+    {
+        if (stores is null)
+        {
+            return Time;
+        }
+
+        var areRetriesInBroker = stores.Failures is not (null or KeyedFailureStore);
+        return !stores.Durable || areRetriesInBroker ? new MonotonicTimeProvider(Time) : stores.CreateClock(Time);
+    }
 
     /// <summary>
     /// Creates the options, the transport or the stores. If a value is invalid, adds the reason to the configuration
