@@ -207,7 +207,7 @@ internal static class SagaCompiler
         foreach (var duplicates in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
         {
             problems.Add($"The sagas {string.Join(" and ", duplicates.Select(saga => $"'{saga.Name}'"))} share the state type "
-                + $"{duplicates.Key}, so that the type of a state does not say which saga to start. Give each saga a state type of its own.");
+                + $"{duplicates.Key}, so that the type of a state does not say which saga to start. Give each saga its own state type.");
         }
     }
 

@@ -96,8 +96,8 @@ internal sealed class SubscriptionPlanner(
 
         foreach (var duplicates in subscription.Handlers.GroupBy(handler => handler.EventType).Where(group => group.Count() > 1))
         {
-            problems.Add($"The subscription '{subscription.Name}' has several handlers for {duplicates.Key}. Make one subscription for each, "
-                + "so that each is retried alone.");
+            problems.Add($"The subscription '{subscription.Name}' has several handlers for {duplicates.Key}. Make one subscription for "
+                + "each, so that each is retried alone.");
         }
     }
 
