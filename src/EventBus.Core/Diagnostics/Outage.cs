@@ -3,9 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Decides which failures of activities are logged. An activity is an operation that is repeated until it succeeds. The
-/// first failure of each type of an activity is logged in full, the end of its outage in one entry, and all other
-/// failures in one summary per minute for all activities. Thread-safe.
+/// Decides which failures of activities are logged. An activity is an operation that is repeated until it succeeds; its
+/// outage lasts from its first failure to its next success. The first failure with each exception type is logged in
+/// full, the end of the outage in one entry, and all other failures in one summary per minute for all activities.
+/// Thread-safe.
 /// </summary>
 internal sealed class Outage(TimeProvider time)
 {
@@ -26,14 +27,13 @@ internal sealed class Outage(TimeProvider time)
     // The number of activities that fail at present.
     private int failingCount;
 
-    // The full entries since the timestamp.
+    // The number of full entries since a time, as a timestamp of the clock.
     private int fullEntries;
     private long fullEntriesSince = time.GetTimestamp();
 
-    // The failures since the last summary that were not logged in full, and the timestamp from which the next summary
-    // period is counted.
+    // The number of failures that no entry reports yet, and the timestamp at which the summary period began.
     private long unlogged;
-    private long summaryPeriodSince;
+    private long summaryPeriodStartedAt;
 
     private long forgottenRemovedAt = time.GetTimestamp();
 
@@ -48,28 +48,28 @@ internal sealed class Outage(TimeProvider time)
         DateTimeOffset since;
         lock (gate)
         {
-            var state = StateOfFailing(activity);
+            var state = CountFailure(activity);
             var isNewType = state.ExceptionTypes.Add(exception.GetType());
             if (isNewType && MayLogInFull())
             {
                 state.IsLoggedInFull = true;
                 if (unlogged == 0)
                 {
-                    summaryPeriodSince = time.GetTimestamp();
+                    summaryPeriodStartedAt = time.GetTimestamp();
                 }
 
                 return true;
             }
 
             unlogged++;
-            if (time.GetElapsedTime(summaryPeriodSince) < SummaryPeriod)
+            if (time.GetElapsedTime(summaryPeriodStartedAt) < SummaryPeriod)
             {
                 return false;
             }
 
             count = unlogged;
             unlogged = 0;
-            summaryPeriodSince = time.GetTimestamp();
+            summaryPeriodStartedAt = time.GetTimestamp();
             since = activities.Values.Where(each => each.EndedAt is null).Min(each => each.StartTime);
         }
 
@@ -112,15 +112,10 @@ internal sealed class Outage(TimeProvider time)
         log.OutageOver(count, duration, activity);
     }
 
-    private static string MessageOf(Exception exception)
-    {
-        var text = ExceptionText.MessageOf(exception);
-        var end = text.AsSpan().IndexOfAny('\r', '\n');
-        return PrintableText.Start(end >= 0 ? text[..end] : text, MaxErrorLength);
-    }
+    private static string MessageOf(Exception exception) => PrintableText.Start(ExceptionText.MessageOf(exception), MaxErrorLength);
 
     /// <summary>Counts a failure of an activity, and returns the state of its outage.</summary>
-    private ActivityState StateOfFailing(string name)
+    private ActivityState CountFailure(string name)
     {
         RemoveForgotten();
         var state = activities.GetValueOrDefault(name);
@@ -136,7 +131,7 @@ internal sealed class Outage(TimeProvider time)
         }
         else
         {
-            // If the last outage ended less than a minute ago, it continues.
+            // If the outage ended less than a minute ago, it continues.
             state.EndedAt = null;
         }
 

@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Starts the composed objects of one bus. Drains them, which means to wait for the work in flight, and closes them in
-/// reverse order.
+/// Starts the composed objects of one bus. When the bus stops, drains them (waits for the work in flight) and closes
+/// them in reverse order.
 /// </summary>
 internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages stages, IServiceProvider provider) : IAsyncDisposable
 {

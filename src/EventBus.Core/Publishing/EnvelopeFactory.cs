@@ -7,12 +7,12 @@ namespace EventBus;
 /// serialized. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The size limits are the same on every backend. An event that stays in memory is serialized only if an estimate does
-/// not prove that it is small, and not at all if its type has no JSON type information.
+/// The size limits are the same on every backend. An event that stays in memory is serialized only if the upper bound of
+/// its size does not prove that it is small, and not at all if its type has no JSON type information.
 /// </remarks>
 internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, string serviceName, BusServices services)
 {
-    // An estimated size up to 3 % above WarnBytes does not cause a serialization only to decide about the warning.
+    // An upper bound up to 3 % above WarnBytes does not cause a serialization only to decide about the warning.
     private const double WarningTolerance = 1.0 / 32;
 
     private readonly EventIds ids = new(services.Random);
@@ -39,6 +39,11 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         Create(descriptor, @event, options, now, parent: null);
 
     /// <summary>Creates the envelope of an event that a handler publishes through its context.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <param name="parent">The event being handled.</param>
+    /// <param name="subscription">The subscription of the handler.</param>
+    /// <param name="ordinal">The ordinal of the event among those that the handler publishes.</param>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
         Create(
             DescriptorOf(@event),
@@ -82,8 +87,10 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
     public Guid IdForSaga(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
 
     /// <summary>
-    /// Returns the key by the function that was declared for the event type. This runs application code.
+    /// Returns the key by the function that was declared for the event type; null if there is none. This runs
+    /// application code.
     /// </summary>
+    /// <exception cref="PublishException">The function has thrown.</exception>
     public static string? KeyOf(EventDescriptor descriptor, object @event)
     {
         try
