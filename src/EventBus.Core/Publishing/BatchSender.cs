@@ -35,7 +35,7 @@ internal sealed class BatchSender(
     /// <param name="timeout">The time until the deadline; null for the timeout of the bus.</param>
     /// <param name="cancellationToken">Cancels the wait only.</param>
     /// <returns>
-    /// False if no further events may be sent, because the deadline has passed or an event had no answer.
+    /// False if no further events may be sent: the deadline has passed, or an event that was sent alone had no answer.
     /// </returns>
     public async Task<bool> SendAsync(
         ReadOnlyMemory<Envelope> batch,

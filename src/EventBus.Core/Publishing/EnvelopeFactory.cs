@@ -7,8 +7,8 @@ namespace EventBus;
 /// serialized. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The size limits are the same on every backend. An event that stays in memory is serialized only if the upper bound of
-/// its size does not prove that it is small, and not at all if its type has no JSON type information.
+/// The size limits are the same on every backend. An event that stays in memory is serialized only if the upper bound
+/// of its size does not prove that it is small, and not at all if its type has no JSON type information.
 /// </remarks>
 internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, string serviceName, BusServices services)
 {
