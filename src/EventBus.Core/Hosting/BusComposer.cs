@@ -47,7 +47,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Idle = new IdleCheck(transport, stores, recovery?.Alerts, engine, services),
             Retirement = new SubscriptionRetirement(transport, RegisteredSubscriptions(), leftovers),
             Sweeper = new RetentionSweeper(stores, plan.Options.DeadLetterRetention, services),
-            Consumers = ComposeConsumerMonitor(),
+            ConsumerMonitor = ComposeConsumerMonitor(),
             Leftovers = leftovers,
         };
     }

@@ -70,9 +70,9 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
             StartLoop("delays", delays.Loop.RunAsync);
         }
 
-        if (parts.Consumers is { } consumers)
+        if (parts.ConsumerMonitor is { } consumerMonitor)
         {
-            StartLoop("consumers of other instances", consumers.RunAsync);
+            StartLoop("consumers of other instances", consumerMonitor.RunAsync);
         }
 
         if (parts.Leftovers is { } leftovers)
@@ -138,7 +138,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (parts.Stores is { } stores)
         {
-            await WithinCloseTimeoutAsync(parts.Consumers?.EndAsync() ?? Task.CompletedTask);
+            await WithinCloseTimeoutAsync(parts.ConsumerMonitor?.EndAsync() ?? Task.CompletedTask);
             await CloseAsync(stores.CloseAsync().AsTask());
         }
 

@@ -38,7 +38,7 @@ internal static class HandlerPipeline
     {
         if (handler.HandlerType is not { } type)
         {
-            // The invoker of a delegate needs no handler instance: Adapt ignores its argument.
+            // For a delegate, Adapt ignores its argument.
             return new BoundHandler(handler.Adapt(handler), null);
         }
 
