@@ -24,8 +24,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         21,
         LogLevel.Critical,
-        "{Subscription} failed for good to handle {EventName} {EventId} ({Reason}, {Attempts} attempts); the event is kept as dead "
-            + "letter {DeadLetterId}: {Error}")]
+        "{EventName} {EventId} failed for good in {Subscription} ({Reason}, {Attempts} attempts). It is kept as dead letter "
+            + "{DeadLetterId}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,
         string subscription,
