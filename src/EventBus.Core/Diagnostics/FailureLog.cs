@@ -24,7 +24,7 @@ internal static partial class FailureLog
     [LoggerMessage(
         21,
         LogLevel.Critical,
-        "{EventName} {EventId} failed for good in {Subscription} ({Reason}, {Attempts} attempts). It is kept as dead letter "
+        "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); the event is kept as dead letter "
             + "{DeadLetterId}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,

@@ -106,8 +106,8 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
         var refused = status.RefusedSagas;
         if (refused.Count > 0)
         {
-            yield return $"The saga store refuses the writes of {refused.Count} sagas and accepts those of others. The refused writes are "
-                + $"repeated: {string.Join(", ", refused.Take(MaxListed))}.";
+            yield return $"The saga store accepts the writes of other sagas, but not those of {refused.Count}: "
+                + $"{string.Join(", ", refused.Take(MaxListed))}. The refused writes are repeated.";
         }
     }
 }
