@@ -36,13 +36,13 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
 
         if (stores?.Failures is not (null or KeyedFailureStore))
         {
-            CheckNeedsOfKeys(registration, options, stores.Name);
+            CheckFeaturesThatNeedKeys(registration, options, stores.Name);
         }
 
         if (consumed.Count > 0 && features is not null && stores?.Failures is null)
         {
-            problems.Add($"No store keeps failed events, so a failure would be lost: {features.System} is no store. Add one, for "
-                + "instance bus.StoreInMemory() for a store in memory only.");
+            problems.Add($"No store keeps failed events, and the backend {features.System} does not keep them either, so they would be "
+                + "lost. Add a store, for instance bus.StoreInMemory() for one in memory only.");
         }
     }
 
@@ -74,8 +74,8 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
         if (stores is { Processed: null })
         {
             problems.Add($"The subscription '{subscription.Name}' is idempotent, and the store '{stores.Name}' does not remember what was "
-                + "handled. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that "
-                + "forgets.");
+                + "handled. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one in "
+                + "memory only.");
         }
     }
 
@@ -84,8 +84,9 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
         foreach (var guard in subscription.Guards)
         {
             OptionsCheck.Check(guard.Options, new OrderGuardOptionsValidator(), $"Subscription '{subscription.Name}'.Guard", problems);
-            if (!subscription.Handlers.Exists(handler => guard.IsFor(handler.EventType)
-                || (handler.IsForBaseType && handler.EventType.IsAssignableFrom(guard.EventType))))
+            var hasHandler = subscription.Handlers.Exists(handler => guard.IsFor(handler.EventType)
+                || (handler.IsForBaseType && handler.EventType.IsAssignableFrom(guard.EventType)));
+            if (!hasHandler)
             {
                 problems.Add($"The subscription '{subscription.Name}' has a guard for {guard.EventType}, and no handler for it. Add "
                     + $".On<{guard.EventType.Name}, THandler>(), or remove the guard.");
@@ -96,7 +97,7 @@ internal sealed class BackendCheck(TransportFeatures? features, BusStores? store
     /// <summary>
     /// Rejects features that need a store with keys, when the failure store is not keyed (the queue of a broker).
     /// </summary>
-    private void CheckNeedsOfKeys(BusRegistration registration, EventBusOptions options, string store)
+    private void CheckFeaturesThatNeedKeys(BusRegistration registration, EventBusOptions options, string store)
     {
         problems.AddRange(registration.Subscriptions.Where(subscription => subscription.Ordered || subscription.Guards.Count > 0).Select(
             subscription =>

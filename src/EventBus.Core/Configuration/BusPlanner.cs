@@ -14,11 +14,11 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
     /// <summary>Creates the plan.</summary>
     /// <param name="sagas">The sagas of the registration.</param>
     /// <param name="applicationName">The name of the application; null if the host gives none.</param>
-    /// <param name="found">The errors that were found before.</param>
+    /// <param name="earlierProblems">The errors that were found before.</param>
     /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
-    public BusPlan Plan(IReadOnlyList<SagaDescription> sagas, string? applicationName, IEnumerable<string> found)
+    public BusPlan Plan(IReadOnlyList<SagaDescription> sagas, string? applicationName, IEnumerable<string> earlierProblems)
     {
-        problems.AddRange(found);
+        problems.AddRange(earlierProblems);
         CheckTransports();
         CheckKeys();
         problems.AddRange(EventBusSection.Problems(registration));
@@ -31,43 +31,52 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
         var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
         IReadOnlyList<SubscriptionPlan> consumed = options.Consume ? subscriptions : [];
         new BackendCheck(features, stores, problems).Check(registration, options, events.Values, consumed);
-        return problems.Count > 0
-            ? throw new EventBusConfigurationException(problems)
-            : new BusPlan
-            {
-                Registration = registration,
-                Options = options,
-                ServiceName = BusNames.OfBus(BusNames.OfService(options.ServiceName, applicationName), registration.Key),
-                Json = json,
-                Events = new EventRegistry([.. events.Values], registration.Upcasts, json),
-                Subscriptions = consumed,
-                Sagas = sagas,
-            };
+        if (problems.Count > 0)
+        {
+            throw new EventBusConfigurationException(problems);
+        }
+
+        return new BusPlan
+        {
+            Registration = registration,
+            Options = options,
+            ServiceName = BusNames.OfBus(BusNames.OfService(options.ServiceName, applicationName), registration.Key),
+            Json = json,
+            Events = new EventRegistry([.. events.Values], registration.Upcasts, json),
+            Subscriptions = consumed,
+            Sagas = sagas,
+        };
     }
 
     private void CheckTransports()
     {
-        var chosen = registration.Transports;
-        if (chosen.Count == 0)
+        var transports = registration.Transports;
+        if (transports.Count == 0)
         {
             problems.Add("No backend was chosen, so events cannot be delivered. Call bus.UseInMemory(), or the Use... method of another "
                 + "backend's package.");
         }
-        else if (chosen.Count > 1)
+        else if (transports.Count > 1)
         {
             var another = registration.Key is { } key
                 ? $"another bus under a key other than '{key}'"
                 : "a second bus with AddKeyedEventBus(...)";
-            problems.Add($"Several backends were chosen ({string.Join(", ", chosen.Select(t => $"bus.{t.Call}"))}), and a bus has one. "
+            problems.Add($"Several backends were chosen ({string.Join(", ", transports.Select(t => $"bus.{t.Call}"))}), and a bus has one. "
                 + $"Keep one of the calls, or make {another}.");
         }
     }
 
     private void CheckKeys()
     {
+        if (registration.Key is null)
+        {
+            return;
+        }
+
         // Health check names are case-insensitive.
-        if (registration.Others.FirstOrDefault(
-            other => other.Key is not null && string.Equals(other.Key, registration.Key, StringComparison.OrdinalIgnoreCase)) is { } alike)
+        var alike = registration.Others.FirstOrDefault(
+            other => string.Equals(other.Key, registration.Key, StringComparison.OrdinalIgnoreCase));
+        if (alike is not null)
         {
             problems.Add($"Two buses have keys that differ only in case, '{registration.Key}' and '{alike.Key}', so that their health "
                 + "checks would have one name. Give one of them another key.");

@@ -31,10 +31,12 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     public List<JsonSerializerContext> JsonContexts { get; } = [];
 
+    /// <summary>The chosen backends, each with the call in the application's code. Exactly one is valid.</summary>
     public List<(string Call, Func<IServiceProvider, Transport> Create)> Transports { get; } = [];
 
     public Func<IServiceProvider, BusStores>? Stores { get; set; }
 
+    /// <summary>The stores of the backend, which are used if <see cref="Stores"/> is null.</summary>
     public Func<IServiceProvider, BusStores>? DefaultStores { get; set; }
 
     public List<Func<IServiceProvider, IDeadLetterNotifier>> Alerts { get; } = [];
@@ -44,6 +46,7 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     public List<Func<IServiceProvider, Func<EventContext, EventDelegate, CancellationToken, Task>>> Middleware { get; } = [];
 
+    /// <summary>The predicates of exceptions after which an event becomes a dead letter without a retry.</summary>
     public List<Func<Exception, bool>> IsPermanent { get; } = [];
 
     /// <summary>
@@ -54,11 +57,13 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
     /// <summary>The configuration sections that are bound to the options of the bus.</summary>
     public List<BoundSection<EventBusOptions>> Sections { get; } = [];
 
+    /// <summary>Returns the registration of an event type, and adds it if it does not exist yet.</summary>
     public EventTypeRegistration Event(Type type)
     {
         if (!byType.TryGetValue(type, out var declared))
         {
-            byType.Add(type, declared = new EventTypeRegistration(type) { Json = SagaJson.Of(type) });
+            declared = new EventTypeRegistration(type) { Json = SagaJson.Of(type) };
+            byType.Add(type, declared);
             Events.Add(declared);
         }
 

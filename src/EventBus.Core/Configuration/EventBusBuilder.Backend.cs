@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-// The verbs that the packages of backends and stores call. IntelliSense does not show them.
+// The methods that the packages of backends and stores call. IntelliSense does not show them.
 public sealed partial class EventBusBuilder
 {
     /// <summary>
@@ -23,8 +23,8 @@ public sealed partial class EventBusBuilder
     }
 
     /// <summary>
-    /// Sets the stores for retries, dead letters and delayed events. Called by the method of a store package. The last
-    /// call wins.
+    /// Sets the stores: for retries and dead letters, and as far as they support them for delayed events, idempotent
+    /// subscriptions and sagas. Called by the method of a store package. The last call wins.
     /// </summary>
     /// <param name="create">Creates the stores.</param>
     [EditorBrowsable(EditorBrowsableState.Never)]

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EventBus;
 
-// What happens to events that fail: retries, the circuit breaker, dead letters, alerts.
+// The settings for events that fail: retries, the circuit breaker, dead letters, alerts.
 public sealed partial class EventBusBuilder
 {
     /// <summary>
@@ -49,7 +49,11 @@ public sealed partial class EventBusBuilder
     /// <param name="failures">The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause.</param>
     /// <param name="within">The time within which they must fail, 1 s to 1 day.</param>
     public EventBusBuilder CircuitBreaker(int failures, TimeSpan within) =>
-        Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (failures, within));
+        Configure(options =>
+        {
+            options.CircuitBreakerFailures = failures;
+            options.CircuitBreakerWindow = within;
+        });
 
     /// <summary>
     /// Declares an exception type permanent: an event whose handler throws it becomes a dead letter without a retry.

@@ -151,8 +151,8 @@ public sealed partial class EventBusBuilder
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public EventBusBuilder Idempotent(Action<IdempotencyOptions>? configure = null)
     {
-        configure?.Invoke(registration.Idempotency ??= new IdempotencyOptions());
         registration.Idempotency ??= new IdempotencyOptions();
+        configure?.Invoke(registration.Idempotency);
         return this;
     }
 }

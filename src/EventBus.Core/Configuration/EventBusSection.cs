@@ -19,33 +19,39 @@ internal static class EventBusSection
     public static IEnumerable<string> Problems(BusRegistration registration)
     {
         var isBound = BoundPath.TestFor(registration.Services);
-        return registration.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.BoundPath, path)));
+        return registration.Sections.SelectMany(
+            section => section.Problems(path => isBound(path) || IsBackendSection(section.BoundPath, path)));
     }
 
     /// <summary>
     /// Returns true if a path is the section of a backend or a store inside the section of the bus. Such a section is
     /// allowed although it is not bound: an application may use another backend in some environments.
     /// </summary>
-    private static bool IsOfBackend(BoundPath bus, string path) =>
+    private static bool IsBackendSection(BoundPath bus, string path) =>
         string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
         && ConfigurationPath.GetSectionKey(path)?.ToUpperInvariant() is "INMEMORY" or "RABBITMQ" or "REDIS" or "REDISPUBSUB" or "SQLITE";
 
     private static void Bind(IConfiguration section, EventBusOptions options)
     {
         // The binder appends to a list. If the section has delays, they replace the delays that were set in code.
-        Clear(section, options.Retry);
+        ClearReplacedDelays(section, options.Retry);
         foreach (var (name, subscription) in options.Subscriptions)
         {
-            Clear(section.GetSection(ConfigurationPath.Combine(nameof(options.Subscriptions), name)), subscription.Retry);
+            ClearReplacedDelays(section.GetSection(ConfigurationPath.Combine(nameof(options.Subscriptions), name)), subscription.Retry);
         }
 
         section.Bind(options);
     }
 
-    private static void Clear(IConfiguration owner, RetryOptions? retry)
+    private static void ClearReplacedDelays(IConfiguration section, RetryOptions? retry)
     {
-        if (retry is not null
-            && owner.GetSection(ConfigurationPath.Combine(nameof(EventBusOptions.Retry), nameof(retry.Delays))).GetChildren().Any())
+        if (retry is null)
+        {
+            return;
+        }
+
+        var delays = section.GetSection(ConfigurationPath.Combine(nameof(EventBusOptions.Retry), nameof(retry.Delays)));
+        if (delays.GetChildren().Any())
         {
             retry.Delays = null;
         }

@@ -25,8 +25,8 @@ internal sealed class EventPlanner(BusRegistration registration, List<string> pr
                     + $"version {descriptor.Version}. Give one of them another name or version with [EventName].");
             }
 
-            // The in-memory backend serializes nothing, so an application without JSON may use it. But if a JSON
-            // context is given, it must be complete.
+            // In memory, nothing is serialized, so an application without JSON may use it. But if a JSON context is
+            // given, it must be complete.
             if (descriptor.Json is null && (serializes || registration.JsonContexts.Count > 0))
             {
                 problems.Add(NoJson(descriptor.Type));
@@ -65,10 +65,10 @@ internal sealed class EventPlanner(BusRegistration registration, List<string> pr
 
     private void CheckUpcasts()
     {
-        var from = new HashSet<Type>();
+        var oldTypes = new HashSet<Type>();
         foreach (var upcast in registration.Upcasts)
         {
-            if (!from.Add(upcast.From))
+            if (!oldTypes.Add(upcast.From))
             {
                 problems.Add($"There are several upcasts from {upcast.From}. Keep one bus.Upcast from each version, best to the next one.");
             }

@@ -21,6 +21,7 @@ public sealed class EventTypeBuilder<TEvent>
         ArgumentNullException.ThrowIfNull(key);
         registration.KeyOf = @event =>
         {
+            // Async locals and other ambient values that the function sets must not reach the publisher.
             var ambient = AmbientState.Current;
             try
             {

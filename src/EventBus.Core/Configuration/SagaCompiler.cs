@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -7,13 +8,19 @@ namespace EventBus;
 internal static class SagaCompiler
 {
     private const int MaxSteps = 1_000;
-    private const int MaxName = 100;
+    private const int MaxNameLength = 100;
 
-    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MinTimeout = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MaxStepTimeout = TimeSpan.FromDays(1);
+    private static readonly TimeSpan MaxReplyTimeout = TimeSpan.FromDays(365);
 
     /// <summary>
     /// Reads the steps of every saga, and adds a subscription for the replies that its steps wait for.
     /// </summary>
+    /// <param name="registration">The registration, to which the subscriptions are added.</param>
+    /// <param name="services">The services of the application, which create the sagas.</param>
+    /// <param name="receive">Passes a reply to the saga of the given name.</param>
+    /// <param name="problems">The errors of the registration.</param>
     /// <returns>
     /// The descriptions of the valid sagas. <see cref="Complete"/> completes them after the event types are checked.
     /// </returns>
@@ -26,10 +33,10 @@ internal static class SagaCompiler
         var descriptions = new List<SagaDescription>();
         foreach (var saga in registration.Sagas)
         {
-            if (!EventNameRules.IsWord(saga.Name) || saga.Name.Length > MaxName)
+            if (!EventNameRules.IsWord(saga.Name) || saga.Name.Length > MaxNameLength)
             {
                 problems.Add($"The saga name '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at "
-                    + $"most {MaxName} characters, for instance book-trip.");
+                    + $"most {MaxNameLength} characters, for instance book-trip.");
             }
 
             if (await TryDescribeAsync(saga, services, problems) is not { } described)
@@ -37,16 +44,16 @@ internal static class SagaCompiler
                 continue;
             }
 
-            var before = problems.Count;
+            var problemsBefore = problems.Count;
             Check(saga, described.StateVersion, described.Steps, problems);
-            if (problems.Count == before)
+            if (problems.Count == problemsBefore)
             {
                 descriptions.Add(new SagaDescription(saga, described.StateVersion, described.Steps));
                 Subscribe(registration, saga, described.Steps, receive, problems);
             }
         }
 
-        CheckEachOnce(registration.Sagas, problems);
+        CheckDuplicates(registration.Sagas, problems);
         return descriptions;
     }
 
@@ -59,22 +66,32 @@ internal static class SagaCompiler
         EventRegistry events,
         EventJson json,
         RandomSource random,
-        ILogger log) => new(
-        description.Registration,
-        description.StateVersion,
-        [.. description.Steps.Select(step => new SagaStepDefinition(
-            step,
-            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.PermanentPredicates, random, log),
-            new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], random, log),
-            step.Timeout ?? options.Sagas.StepTimeout)
+        ILogger log)
+    {
+        var steps = new List<SagaStepDefinition>();
+        foreach (var step in description.Steps)
         {
-            ReplyName = step.ReplyType is { } reply ? events.For(reply).Name : null,
-            ReplyJson = step.ReplyType is { } type ? events.For(type).Json : null,
-        })],
-        json.Find(description.Registration.StateType)!);
+            var reply = step.ReplyType is null ? null : events.For(step.ReplyType);
+            steps.Add(new SagaStepDefinition(
+                step,
+                new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.PermanentPredicates, random, log),
+                new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], random, log),
+                step.Timeout ?? options.Sagas.StepTimeout)
+            {
+                ReplyName = reply?.Name,
+                ReplyJson = reply?.Json,
+            });
+        }
+
+        return new SagaDefinition(
+            description.Registration,
+            description.StateVersion,
+            steps,
+            json.Find(description.Registration.StateType)!);
+    }
 
     /// <summary>Checks that the JSON contexts and the stores support the registered sagas.</summary>
-    public static void CheckNeeds(BusRegistration registration, EventJson json, Stores.BusStores? stores, List<string> problems)
+    public static void CheckNeeds(BusRegistration registration, EventJson json, BusStores? stores, List<string> problems)
     {
         foreach (var saga in registration.Sagas.Where(saga => json.Find(saga.StateType) is null))
         {
@@ -120,10 +137,10 @@ internal static class SagaCompiler
             problems.Add($"The state version {stateVersion} of the saga '{saga.Name}' is invalid. Versions count from 1.");
         }
 
-        foreach (var twice in steps.GroupBy(step => step.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        foreach (var duplicates in steps.GroupBy(step => step.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
-            problems.Add($"The saga '{saga.Name}' has {twice.Count()} steps named '{twice.Key}', whose idempotency keys would be the "
-                + "same. Give each a name of its own.");
+            problems.Add($"The saga '{saga.Name}' has {duplicates.Count()} steps named '{duplicates.Key}', whose idempotency keys would "
+                + "be the same. Give each a name of its own.");
         }
 
         if (steps.Where(step => step.IsPivot).Skip(1).Any())
@@ -147,13 +164,17 @@ internal static class SagaCompiler
     private static void CheckStep(SagaRegistration saga, SagaStepRegistration step, List<string> problems)
     {
         var owner = $"the step '{step.Name}' of the saga '{saga.Name}'";
-        if (!EventNameRules.IsWord(step.Name) || step.Name.Length > MaxName)
+        if (!EventNameRules.IsWord(step.Name) || step.Name.Length > MaxNameLength)
         {
             problems.Add($"The step name '{step.Name}' of the saga '{saga.Name}' is invalid: one lower-case word of letters, digits and "
-                + $"hyphens inside, at most {MaxName} characters, for instance book-flight.");
+                + $"hyphens inside, at most {MaxNameLength} characters, for instance book-flight.");
         }
 
-        OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The timeout of {owner}", problems);
+        if (step.Timeout is { } timeout)
+        {
+            OptionsCheck.Range(timeout, MinTimeout, MaxStepTimeout, $"The timeout of {owner}", problems);
+        }
+
         OptionsCheck.Check(step.Retry, new RetryOptionsValidator(), $"Saga '{saga.Name}'.Step '{step.Name}'.Retry", problems);
         if (step.RetryCompensation is { } compensation)
         {
@@ -171,22 +192,22 @@ internal static class SagaCompiler
 
         if (step.ReplyType is not null)
         {
-            OptionsCheck.Range(step.ReplyTimeout, Shortest, TimeSpan.FromDays(365), $"The wait for the reply of {owner}", problems);
+            OptionsCheck.Range(step.ReplyTimeout, MinTimeout, MaxReplyTimeout, $"The wait for the reply of {owner}", problems);
         }
     }
 
-    private static void CheckEachOnce(IReadOnlyList<SagaRegistration> sagas, List<string> problems)
+    private static void CheckDuplicates(IReadOnlyList<SagaRegistration> sagas, List<string> problems)
     {
-        foreach (var twice in sagas.GroupBy(saga => saga.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        foreach (var duplicates in sagas.GroupBy(saga => saga.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
-            problems.Add($"{string.Join(" and ", twice.Select(saga => saga.SagaType))} are all the saga '{twice.Key}'. Give each a name: "
-                + "bus.AddSaga<TSaga, TState>(\"...\").");
+            problems.Add($"Several sagas are named '{duplicates.Key}': {string.Join(" and ", duplicates.Select(saga => saga.SagaType))}. "
+                + "Give each a name of its own: bus.AddSaga<TSaga, TState>(\"...\").");
         }
 
-        foreach (var twice in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
+        foreach (var duplicates in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
         {
-            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that "
-                + "it does not say which saga to start. Give each a type of its own.");
+            problems.Add($"The sagas {string.Join(" and ", duplicates.Select(saga => $"'{saga.Name}'"))} share the state type "
+                + $"{duplicates.Key}, so that the type of a state does not say which saga to start. Give each saga its own state type.");
         }
     }
 
@@ -201,13 +222,13 @@ internal static class SagaCompiler
         Func<string, EventContext, CancellationToken, Task> receive,
         List<string> problems)
     {
-        var name = SagaDefinition.SubscriptionOf(saga.Name);
-        var replies = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
-        if (replies.Count == 0)
+        var replyTypes = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
+        if (replyTypes.Count == 0)
         {
             return;
         }
 
+        var name = SagaDefinition.SubscriptionOf(saga.Name);
         if (registration.Subscriptions.Find(known => known.Name == name) is { } taken)
         {
             if (!taken.IsForSaga)
@@ -220,10 +241,10 @@ internal static class SagaCompiler
         }
 
         var subscription = new SubscriptionRegistration(name) { IsForSaga = true };
-        foreach (var reply in replies)
+        foreach (var replyType in replyTypes)
         {
-            registration.Event(reply);
-            subscription.Handlers.Add(new HandlerRegistration(reply, null, _ => new SagaReplyInvoker(saga.Name, receive)));
+            registration.Event(replyType);
+            subscription.Handlers.Add(new HandlerRegistration(replyType, null, _ => new SagaReplyInvoker(saga.Name, receive)));
         }
 
         registration.Subscriptions.Add(subscription);

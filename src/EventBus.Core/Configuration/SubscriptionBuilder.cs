@@ -237,7 +237,8 @@ public sealed class SubscriptionBuilder
     /// <param name="within">The time within which they must fail, 1 s to 1 day.</param>
     public SubscriptionBuilder CircuitBreaker(int failures, TimeSpan within)
     {
-        (subscription.Options.CircuitBreakerFailures, subscription.Options.CircuitBreakerWindow) = (failures, within);
+        subscription.Options.CircuitBreakerFailures = failures;
+        subscription.Options.CircuitBreakerWindow = within;
         return this;
     }
 

@@ -15,20 +15,20 @@ internal sealed class SubscriptionPlanner(
     public List<SubscriptionPlan> Plan()
     {
         var plans = registration.Subscriptions.Select(Plan).OfType<SubscriptionPlan>().ToList();
-        CheckConfigured();
+        CheckConfiguredNames();
         return plans;
     }
 
     private SubscriptionPlan? Plan(SubscriptionRegistration subscription)
     {
-        var before = problems.Count;
+        var problemsBefore = problems.Count;
         CheckName(subscription.Name);
         CheckPattern(subscription);
         CheckHandlers(subscription);
         OptionsCheck.Check(subscription.Options, new SubscriptionOptionsValidator(), $"Subscription '{subscription.Name}'", problems);
         var settings = SubscriptionSettings.Merge(options, subscription);
-        var handlers = HandlersOf(subscription);
-        if (problems.Count > before || !handlers.All(handler => events.ContainsKey(handler.EventType)))
+        var handlers = ExpandBaseTypes(subscription);
+        if (problems.Count > problemsBefore || !handlers.All(handler => events.ContainsKey(handler.EventType)))
         {
             return null;
         }
@@ -82,7 +82,8 @@ internal sealed class SubscriptionPlanner(
 
         if (subscription.Handlers.Count > 0)
         {
-            problems.Add($"The wildcard subscription '{subscription.Name}' has typed handlers too. Make two subscriptions.");
+            problems.Add($"The subscription '{subscription.Name}' has a pattern, and handlers for event types too. Make two "
+                + "subscriptions.");
         }
     }
 
@@ -93,10 +94,10 @@ internal sealed class SubscriptionPlanner(
             problems.Add($"The subscription '{subscription.Name}' handles nothing. Add .On<TEvent, THandler>() to it.");
         }
 
-        foreach (var twice in subscription.Handlers.GroupBy(handler => handler.EventType).Where(group => group.Count() > 1))
+        foreach (var duplicates in subscription.Handlers.GroupBy(handler => handler.EventType).Where(group => group.Count() > 1))
         {
-            problems.Add($"The subscription '{subscription.Name}' has several handlers for {twice.Key}. Make one subscription for each, "
-                + "so that each is retried alone.");
+            problems.Add($"The subscription '{subscription.Name}' has several handlers for {duplicates.Key}. Make one subscription for "
+                + "each, so that each is retried alone.");
         }
     }
 
@@ -104,10 +105,12 @@ internal sealed class SubscriptionPlanner(
     /// Replaces each handler for an interface or an abstract class by one handler for every known event type that is
     /// assignable to it. A handler for the type itself has priority, and each type has exactly one handler.
     /// </summary>
-    private List<HandlerRegistration> HandlersOf(SubscriptionRegistration subscription)
+    private List<HandlerRegistration> ExpandBaseTypes(SubscriptionRegistration subscription)
     {
         var handlers = subscription.Handlers.Where(handler => !handler.IsForBaseType).ToList();
-        var own = handlers.Select(handler => handler.EventType).ToHashSet();
+        var typesWithOwnHandler = handlers.Select(handler => handler.EventType).ToHashSet();
+
+        // The base type by which each other event type is handled.
         var baseTypes = new Dictionary<Type, Type>();
         foreach (var handler in subscription.Handlers.Where(handler => handler.IsForBaseType))
         {
@@ -120,7 +123,7 @@ internal sealed class SubscriptionPlanner(
                     + "to them by themselves.");
             }
 
-            foreach (var type in known.Where(type => !own.Contains(type) && !IsUpcastTo(handler.EventType, type)))
+            foreach (var type in known.Where(type => !typesWithOwnHandler.Contains(type) && !IsUpcastTo(handler.EventType, type)))
             {
                 if (baseTypes.TryAdd(type, handler.EventType))
                 {
@@ -145,8 +148,14 @@ internal sealed class SubscriptionPlanner(
     {
         // Bounded by the number of upcasts, because the upcasts may form a cycle.
         var type = old;
-        for (var i = 0; i < registration.Upcasts.Count && registration.Upcasts.Find(upcast => upcast.From == type) is { } next; i++)
+        for (var i = 0; i < registration.Upcasts.Count; i++)
         {
+            var next = registration.Upcasts.Find(upcast => upcast.From == type);
+            if (next is null)
+            {
+                return false;
+            }
+
             type = next.To;
             if (baseType.IsAssignableFrom(type))
             {
@@ -158,7 +167,7 @@ internal sealed class SubscriptionPlanner(
     }
 
     /// <summary>Checks the settings that configuration has for subscriptions by name.</summary>
-    private void CheckConfigured()
+    private void CheckConfiguredNames()
     {
         foreach (var (name, configured) in options.Subscriptions)
         {

@@ -1,5 +1,6 @@
 namespace EventBus;
 
+/// <summary>Collects what is registered for one subscription, before it is checked.</summary>
 internal sealed class SubscriptionRegistration(string name)
 {
     public string Name { get; } = name;
@@ -9,18 +10,24 @@ internal sealed class SubscriptionRegistration(string name)
     /// <summary>True if the subscription receives the replies to a saga.</summary>
     public bool IsForSaga { get; init; }
 
+    /// <summary>The pattern of event names; null if the subscription has handlers by event type.</summary>
     public string? Pattern { get; set; }
 
     public Func<EventContext, CancellationToken, Task>? PatternHandler { get; set; }
 
     public bool Ordered { get; set; }
 
+    /// <summary>
+    /// True if the later events of a key continue after an event became a dead letter; false if they wait.
+    /// </summary>
     public bool ContinueWhenBlocked { get; set; }
 
     public List<OrderGuardBinding> Guards { get; } = [];
 
+    /// <summary>The idempotency options; null for the default of the bus.</summary>
     public IdempotencyOptions? Idempotency { get; set; }
 
+    /// <summary>The predicates of exceptions after which an event becomes a dead letter without a retry.</summary>
     public List<Func<Exception, bool>> IsPermanent { get; } = [];
 
     public SubscriptionOptions Options { get; } = new();

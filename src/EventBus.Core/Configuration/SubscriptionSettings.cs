@@ -4,7 +4,9 @@ namespace EventBus;
 /// <param name="Concurrency">The number of events that are handled concurrently.</param>
 /// <param name="HandlerTimeout">The time after which an attempt counts as failed.</param>
 /// <param name="Retry">The retries of failed events.</param>
-/// <param name="CircuitBreaker">The conditions of a pause; null if the subscription is never paused.</param>
+/// <param name="CircuitBreaker">
+/// The conditions of a pause after failures; null if failures never pause the subscription.
+/// </param>
 internal sealed record SubscriptionSettings(
     int Concurrency,
     TimeSpan HandlerTimeout,

@@ -32,8 +32,8 @@ internal sealed class BusDiagnostics : IDisposable
     private readonly Histogram<double> sagaStates;
     private readonly Counter<long> sagaReplies;
     private string system = "";
-    private string? bus;
-    private Func<string, bool> isKnown = static _ => true;
+    private string? busKey;
+    private Func<string, bool> isDeclared = static _ => true;
 
     public BusDiagnostics(IMeterFactory? meters, TimeProvider time)
     {
@@ -66,23 +66,31 @@ internal sealed class BusDiagnostics : IDisposable
 
     /// <summary>Sets the values that the tags need and that are known only after the bus was planned.</summary>
     /// <param name="messagingSystem">The backend.</param>
-    /// <param name="busKey">The key of the bus; null for the default bus, which has no tag of its own.</param>
+    /// <param name="key">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">
     /// Returns true if the application declared an event name. Other names are not used as metric tags, because their
     /// number is unbounded.
     /// </param>
-    public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) =>
-        (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
+    public void Describe(string messagingSystem, string? key, Func<string, bool> knowsEvent)
+    {
+        system = messagingSystem;
+        busKey = key;
+        isDeclared = knowsEvent;
+    }
 
     /// <summary>
     /// Returns the id of the current activity, which becomes the trace context of an event; null if there is none.
     /// </summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
+    /// <summary>Starts the span of a publish.</summary>
+    /// <param name="eventName">The name of the event.</param>
+    /// <param name="traceParent">The W3C trace context of the event; null for that of the caller.</param>
+    /// <param name="traceState">The W3C <c>tracestate</c> of the event; null for none.</param>
     public Activity? StartPublish(string eventName, string? traceParent, string? traceState)
     {
         // An event that is sent later, such as an event that a saga publishes, belongs to the trace in which it was
-        // published.
+        // published. The default context means that the current activity is the parent.
         var parent = default(ActivityContext);
         if (traceParent is not null && traceParent != Activity.Current?.Id)
         {
@@ -97,7 +105,13 @@ internal sealed class BusDiagnostics : IDisposable
         return activity;
     }
 
-    public void Published(Activity? activity, string eventName, string? eventId, long startedAt, string? error)
+    /// <summary>Records the end of a publish.</summary>
+    /// <param name="activity">The span; null if there is none.</param>
+    /// <param name="eventName">The name of the event.</param>
+    /// <param name="eventId">The id of the event.</param>
+    /// <param name="startedAt">The timestamp of the start, by the clock of the bus.</param>
+    /// <param name="errorType">The kind of failure; null if the event was accepted.</param>
+    public void Published(Activity? activity, string eventName, string? eventId, long startedAt, string? errorType)
     {
         var tags = Tags(new()
         {
@@ -105,10 +119,10 @@ internal sealed class BusDiagnostics : IDisposable
             { "messaging.operation.name", "publish" },
             { "messaging.destination.name", eventName }
         });
-        if (error is not null)
+        if (errorType is not null)
         {
-            tags.Add("error.type", error);
-            activity?.SetStatus(ActivityStatusCode.Error, error).SetTag("error.type", error);
+            tags.Add("error.type", errorType);
+            activity?.SetStatus(ActivityStatusCode.Error, errorType).SetTag("error.type", errorType);
         }
 
         activity?.SetTag("messaging.message.id", eventId);
@@ -119,6 +133,7 @@ internal sealed class BusDiagnostics : IDisposable
     public Activity? StartProcess(in ProcessedEvent handled, string? traceParent, string? traceState)
     {
         // The handler's span is a child of the publish span, so that one business process is one tree.
+        // Without a valid trace context, the span has no remote parent.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
         var activity = Start($"process {DeclaredOrOther(handled.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system)
@@ -225,9 +240,9 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>Adds the tag with the key of the bus, if the bus has a key.</summary>
     private TagList Tags(TagList tags)
     {
-        if (bus is not null)
+        if (busKey is not null)
         {
-            tags.Add(BusTag, bus);
+            tags.Add(BusTag, busKey);
         }
 
         return tags;
@@ -236,12 +251,12 @@ internal sealed class BusDiagnostics : IDisposable
     private Activity? Start(string name, ActivityKind kind, ActivityContext parent)
     {
         var activity = source.StartActivity(name, kind, parent);
-        return bus is null ? activity : activity?.SetTag(BusTag, bus);
+        return busKey is null ? activity : activity?.SetTag(BusTag, busKey);
     }
 
     /// <summary>
     /// Returns the event name if the application declared it. Otherwise returns <c>_OTHER</c>, which the OpenTelemetry
     /// conventions define for values that are not known.
     /// </summary>
-    private string DeclaredOrOther(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
+    private string DeclaredOrOther(string eventName) => isDeclared(eventName) ? eventName : "_OTHER";
 }

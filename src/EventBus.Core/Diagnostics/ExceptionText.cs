@@ -9,8 +9,8 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// The members of an exception are code of the application: they may throw, return null, or return a text of any
-/// length, of which only the allowed length is copied. The messages of the JSON reader contain keys and values of the
-/// data: only the line and position are used.
+/// length, of which only the allowed length is copied. The messages of the JSON serializer contain keys and values of
+/// the data, so only the line and the position in it are used.
 /// </remarks>
 internal static class ExceptionText
 {
@@ -24,8 +24,8 @@ internal static class ExceptionText
     // described.
     private const int MaxExceptions = 16;
 
-    // A longer text with stack traces is not passed to a log provider.
-    private const int MaxPlain = 64 * 1_024;
+    // The maximum length of a text with stack traces that is passed to a log provider, in characters.
+    private const int MaxPlainDetails = 64 * 1_024;
 
     private const string PathInMessage = " Path: $";
 
@@ -64,7 +64,13 @@ internal static class ExceptionText
     {
         var text = new StringBuilder();
         AppendTrace(text, exception);
-        return text.Length == 0 ? null : PrintableText.Start(text.ToString(1, text.Length - 1), MaxDetails);
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        // Without the line feed before the first line.
+        return PrintableText.Start(text.ToString(1, text.Length - 1), MaxDetails);
     }
 
     /// <summary>
@@ -75,11 +81,13 @@ internal static class ExceptionText
     {
         try
         {
-            // The messages are checked first: the combined text is created only when it is known to be short.
-            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain
+            var chain = Chain(exception).Take(MaxExceptions + 1).ToList();
+
+            // The members are checked first: the combined text is created only when they are known to be short.
+            return chain.Count <= MaxExceptions
                 && chain.TrueForAll(HasPlainMessage)
                 && chain.TrueForAll(HasPlainTrace)
-                && chain.TrueForAll(HasPlainRest)
+                && chain.TrueForAll(HasPlainOtherMembers)
                 && HasPlainLines(exception.ToString());
         }
         catch (Exception)
@@ -91,22 +99,31 @@ internal static class ExceptionText
     /// <summary>Returns the exception and its inner exceptions, up to the maximum number.</summary>
     public static IEnumerable<Exception> AllOf(Exception exception) => Chain(exception).Take(MaxExceptions);
 
+    /// <summary>Returns the exception and its inner exceptions, each before its own inner exceptions.</summary>
     private static IEnumerable<Exception> Chain(Exception exception)
     {
-        var left = new Stack<Exception>([exception]);
-        while (left.TryPop(out var next))
+        var pending = new Stack<Exception>([exception]);
+        while (pending.TryPop(out var next))
         {
             yield return next;
-            IEnumerable<Exception> inner = next is AggregateException { InnerExceptions: var several } ? several.Take(MaxExceptions + 1)
-                .Reverse() : next.InnerException is { } one ? [one] : [];
-            foreach (var each in inner)
+            if (next is AggregateException aggregate)
             {
-                left.Push(each);
+                // Pushed in reverse order, so that the first inner exception is the next one on the stack.
+                foreach (var inner in aggregate.InnerExceptions.Take(MaxExceptions + 1).Reverse())
+                {
+                    pending.Push(inner);
+                }
+            }
+            else if (next.InnerException is { } single)
+            {
+                pending.Push(single);
             }
         }
     }
 
-    /// <summary>Returns the beginning of the message unchanged.</summary>
+    /// <summary>
+    /// Returns the beginning of the message without JSON content. It may have several lines and unprintable characters.
+    /// </summary>
     private static string Message(Exception exception)
     {
         switch (exception)
@@ -179,33 +196,38 @@ internal static class ExceptionText
             && !message.Contains(PathInMessage, StringComparison.Ordinal));
 
     private static bool HasPlainTrace(Exception exception) =>
-        exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
+        exception.StackTrace is not { } trace || (trace.Length <= MaxPlainDetails && HasPlainLines($"\n{trace}"));
 
     /// <summary>
     /// Checks other members that some log providers write. The entries of the data are separate log values, so it is
     /// enough that the data can be read.
     /// </summary>
-    private static bool HasPlainRest(Exception exception) =>
+    private static bool HasPlainOtherMembers(Exception exception) =>
         (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsPrintable(from)))
             && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsPrintable(link)))
             && exception.Data is { Count: >= 0 };
 
+    /// <summary>
+    /// Returns true if all lines of a text are printable, and all lines but the first are those of a stack trace.
+    /// </summary>
     private static bool HasPlainLines(string? text)
     {
-        if (text is null or { Length: > MaxPlain })
+        if (text is null or { Length: > MaxPlainDetails })
         {
             return false;
         }
 
         foreach (var range in text.AsSpan().Split('\n'))
         {
-            // The runtime adds a line where an exception was rethrown.
             var line = text.AsSpan()[range].TrimEnd('\r');
-            var isOurs = range.Start.Value == 0
+
+            // Lines of a stack trace are indented, except "--- End of ...", which the runtime adds where an exception
+            // was rethrown.
+            var isAllowed = range.Start.Value == 0
                 || line.IsEmpty
                 || line[0] == ' '
                 || line.StartsWith("--- End of ", StringComparison.Ordinal);
-            if (!isOurs || !PrintableText.IsPrintable(line))
+            if (!isAllowed || !PrintableText.IsPrintable(line))
             {
                 return false;
             }

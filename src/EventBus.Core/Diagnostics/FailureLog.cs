@@ -24,7 +24,7 @@ internal static partial class FailureLog
     [LoggerMessage(
         21,
         LogLevel.Critical,
-        "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); it is kept as dead letter "
+        "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); the event is kept as dead letter "
             + "{DeadLetterId}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,
@@ -50,10 +50,10 @@ internal static partial class FailureLog
             + "another instance has taken the event over")]
     public static partial void KeptAlready(this ILogger log, string subscription, string eventName, string eventId, Exception? exception);
 
-    [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
+    [LoggerMessage(24, LogLevel.Information, "The dead letter {DeadLetterId} is retried manually")]
     public static partial void Retried(this ILogger log, string deadLetterId);
 
-    [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
+    [LoggerMessage(25, LogLevel.Information, "The dead letter {DeadLetterId} is discarded: {Reason}")]
     public static partial void Discarded(this ILogger log, string deadLetterId, string reason);
 
     [LoggerMessage(
@@ -69,7 +69,10 @@ internal static partial class FailureLog
         "Another instance took over {Count} failed events that this instance was handling, because their leases were not renewed in time")]
     public static partial void ClaimsLost(this ILogger log, int count);
 
-    [LoggerMessage(29, LogLevel.Information, "{Count} dead letters were older than the retention and are removed")]
+    [LoggerMessage(
+        29,
+        LogLevel.Information,
+        "{Count} dead letters were older than the retention time (EventBusOptions.DeadLetterRetention) and were removed")]
     public static partial void Expired(this ILogger log, int count);
 
     [LoggerMessage(
@@ -106,13 +109,15 @@ internal static partial class FailureLog
     [LoggerMessage(
         72,
         LogLevel.Error,
-        "The store cannot accept the entry of {Subscription} for {EventName} {EventId}. A smaller entry was written instead")]
+        "The store cannot accept the entry of {Subscription} for {EventName} {EventId}. An entry without the parts that it cannot accept "
+            + "was written instead")]
     public static partial void WrittenReduced(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
         73,
         LogLevel.Error,
-        "The store refused a call for {Subscription} and {EventName} {EventId}. The event is processed without this call")]
+        "The store permanently refuses a call that {Subscription} needs for {EventName} {EventId}; the exception names the reason. The "
+            + "event is processed without the result of this call")]
     public static partial void StepLeftOut(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
@@ -122,12 +127,15 @@ internal static partial class FailureLog
             + "separately")]
     public static partial void NotRenewed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(75, LogLevel.Error, "The store could not return the due retries of {Subscription}. The other subscriptions continue")]
+    [LoggerMessage(
+        75,
+        LogLevel.Error,
+        "The store could not return the due retries of {Subscription}. They stay due, and the other subscriptions continue")]
     public static partial void NotClaimed(this ILogger log, string subscription, Exception exception);
 
     [LoggerMessage(
         76,
         LogLevel.Error,
-        "The alert of dead letter {DeadLetterId} cannot be marked as sent; it may be sent again after a restart")]
+        "The store could not record that the alert of the dead letter {DeadLetterId} was sent; after a restart it may be sent again")]
     public static partial void NotMarked(this ILogger log, string deadLetterId, Exception exception);
 }

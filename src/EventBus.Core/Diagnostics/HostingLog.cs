@@ -9,9 +9,9 @@ internal static partial class HostingLog
     [LoggerMessage(
         3,
         LogLevel.Warning,
-        "The shutdown timeout of {Budget} expired with work in flight: handlers are cancelled, and unfinished events are released to the "
-            + "backend")]
-    public static partial void DrainTimedOut(this ILogger log, TimeSpan budget);
+        "Work was still in flight when the drain timeout of {DrainTimeout} expired or the host ended the stop: handlers are cancelled, "
+            + "and unfinished events are released to the backend")]
+    public static partial void DrainTimedOut(this ILogger log, TimeSpan drainTimeout);
 
     [LoggerMessage(
         4,
@@ -34,7 +34,7 @@ internal static partial class HostingLog
         7,
         LogLevel.Information,
         "{System} delivers an event only to instances that are connected when it is published, and stores no events. Events are lost "
-            + "while this instance is disconnected or too slow. Retries and dead letters exist only for events that have arrived")]
+            + "while this instance is disconnected or too slow. Only events that have arrived are retried or become dead letters")]
     public static partial void Lossy(this ILogger log, string system);
 
     [LoggerMessage(
@@ -97,9 +97,12 @@ internal static partial class HostingLog
         long waiting,
         string removal);
 
-    [LoggerMessage(32, LogLevel.Error, "Scheduled work ({Loop}) failed and is repeated")]
+    [LoggerMessage(32, LogLevel.Error, "The background task '{Loop}' failed and is repeated")]
     public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
 
-    [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended with an unexpected error")]
+    [LoggerMessage(
+        33,
+        LogLevel.Critical,
+        "The background task '{Loop}' ended with an unexpected error and does not continue. Restart this instance")]
     public static partial void LoopEnded(this ILogger log, string loop, Exception exception);
 }

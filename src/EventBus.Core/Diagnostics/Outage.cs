@@ -3,8 +3,10 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Decides which failures of repeated operations are logged: the first failure of each cause of an activity in full,
-/// one entry at the end of its outage, and one summary per minute for all activities. Thread-safe.
+/// Decides which failures of activities are logged. An activity is an operation that is repeated until it succeeds; its
+/// outage lasts from its first failure to its next success. The first failure with each exception type is logged in
+/// full, the end of the outage in one entry, and all other failures in one summary per minute for all activities.
+/// Thread-safe.
 /// </summary>
 internal sealed class Outage(TimeProvider time)
 {
@@ -21,49 +23,64 @@ internal sealed class Outage(TimeProvider time)
     private readonly Lock gate = new();
     private readonly Dictionary<string, ActivityState> activities = new(StringComparer.Ordinal);
     private volatile bool isOver = true;
+
+    // The number of activities that fail at present.
     private int failingCount;
+
+    // The number of full entries since a time, as a timestamp of the clock.
     private int fullEntries;
     private long fullEntriesSince = time.GetTimestamp();
-    private long removedAt = time.GetTimestamp();
-    private long loggedAt;
+
+    // The number of failures that no entry reports yet, and the timestamp at which the summary period began.
     private long unlogged;
+    private long summaryPeriodStartedAt;
+
+    private long forgottenRemovedAt = time.GetTimestamp();
 
     /// <summary>True if no activity fails.</summary>
     public bool IsOver => isOver;
 
     /// <summary>Records a failure, and logs the summary if it is due.</summary>
-    /// <returns>True if the failure is to be logged in full.</returns>
-    public bool IsNew(ILogger log, string activity, Exception exception)
+    /// <returns>True if the caller must log the failure in full.</returns>
+    public bool RecordFailure(ILogger log, string activity, Exception exception)
     {
         long count;
         DateTimeOffset since;
         lock (gate)
         {
-            var state = Begin(activity);
-            if (state.Causes.Add(exception.GetType()) && MayLogInFull())
+            var state = CountFailure(activity);
+            var isNewType = state.ExceptionTypes.Add(exception.GetType());
+            if (isNewType && MayLogInFull())
             {
                 state.IsLoggedInFull = true;
-                loggedAt = unlogged == 0 ? time.GetTimestamp() : loggedAt;
+                if (unlogged == 0)
+                {
+                    summaryPeriodStartedAt = time.GetTimestamp();
+                }
+
                 return true;
             }
 
             unlogged++;
-            if (time.GetElapsedTime(loggedAt) < SummaryPeriod)
+            if (time.GetElapsedTime(summaryPeriodStartedAt) < SummaryPeriod)
             {
                 return false;
             }
 
-            (count, unlogged, loggedAt) = (unlogged, 0, time.GetTimestamp());
-            since = activities.Values.Where(each => each.EndedAt is null).Min(each => each.Since);
+            count = unlogged;
+            unlogged = 0;
+            summaryPeriodStartedAt = time.GetTimestamp();
+            since = activities.Values.Where(each => each.EndedAt is null).Min(each => each.StartTime);
         }
 
-        log.StillFailing(count, since, activity, exception.GetType(), MessageOf(exception));
+        log.StillFailing(since, count, activity, exception.GetType(), MessageOf(exception));
         return false;
     }
 
+    /// <summary>Records a success, which ends the outage of the activity. Logs the end.</summary>
     public void End(ILogger log, string activity)
     {
-        TimeSpan lasted;
+        TimeSpan duration;
         long count;
         lock (gate)
         {
@@ -73,8 +90,12 @@ internal sealed class Outage(TimeProvider time)
             }
 
             state.EndedAt = time.GetTimestamp();
-            isOver = --failingCount == 0;
-            unlogged = isOver ? 0 : unlogged;
+            failingCount--;
+            isOver = failingCount == 0;
+            if (isOver)
+            {
+                unlogged = 0;
+            }
 
             // The end is logged only if the failure was logged in full, and if no end was logged within the last
             // minute.
@@ -84,37 +105,33 @@ internal sealed class Outage(TimeProvider time)
             }
 
             state.EndLoggedAt = state.EndedAt;
-            (lasted, count) = (time.GetElapsedTime(state.StartedAt), state.Failures);
+            duration = time.GetElapsedTime(state.StartedAt);
+            count = state.Failures;
         }
 
-        log.OutageOver(count, lasted, activity);
+        log.OutageOver(count, duration, activity);
     }
 
-    private static string MessageOf(Exception exception)
-    {
-        var text = ExceptionText.MessageOf(exception);
-        var end = text.AsSpan().IndexOfAny('\r', '\n');
-        return PrintableText.Start(end >= 0 ? text[..end] : text, MaxErrorLength);
-    }
+    private static string MessageOf(Exception exception) => PrintableText.Start(ExceptionText.MessageOf(exception), MaxErrorLength);
 
-    private ActivityState Begin(string name)
+    /// <summary>Counts a failure of an activity, and returns the state of its outage.</summary>
+    private ActivityState CountFailure(string name)
     {
-        if (!activities.TryGetValue(name, out var state) || IsForgotten(state))
+        RemoveForgotten();
+        var state = activities.GetValueOrDefault(name);
+        if (state is not { EndedAt: null })
         {
-            var isCounted = state is { EndedAt: null };
-            if (!isCounted)
-            {
-                failingCount++;
-            }
+            failingCount++;
+        }
 
-            RemoveEnded();
-            state = new ActivityState { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
+        if (state is null || IsForgotten(state))
+        {
+            state = new ActivityState { StartTime = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
             activities[name] = state;
         }
-        else if (state.EndedAt is not null)
+        else
         {
-            // The failure belongs to the previous outage, which ended less than a minute ago.
-            failingCount++;
+            // If the outage ended less than a minute ago, it continues.
             state.EndedAt = null;
         }
 
@@ -131,17 +148,15 @@ internal sealed class Outage(TimeProvider time)
     private bool IsForgotten(ActivityState state) =>
         state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= ForgottenAfter;
 
-    /// <summary>
-    /// Removes the activities whose outage is over. Does nothing if it did so within the last minute.
-    /// </summary>
-    private void RemoveEnded()
+    /// <summary>Removes the activities whose next failure begins a new outage. Does so at most once a minute.</summary>
+    private void RemoveForgotten()
     {
-        if (time.GetElapsedTime(removedAt) < SummaryPeriod)
+        if (time.GetElapsedTime(forgottenRemovedAt) < SummaryPeriod)
         {
             return;
         }
 
-        removedAt = time.GetTimestamp();
+        forgottenRemovedAt = time.GetTimestamp();
         foreach (var (name, state) in activities.Where(each => IsForgotten(each.Value)).ToList())
         {
             activities.Remove(name);
@@ -152,35 +167,41 @@ internal sealed class Outage(TimeProvider time)
         }
     }
 
+    /// <summary>Counts a full entry. Returns false if there are too many within a minute.</summary>
     private bool MayLogInFull()
     {
         if (time.GetElapsedTime(fullEntriesSince) >= SummaryPeriod)
         {
-            (fullEntries, fullEntriesSince) = (0, time.GetTimestamp());
+            fullEntries = 0;
+            fullEntriesSince = time.GetTimestamp();
         }
 
         fullEntries++;
         return fullEntries <= MaxFullEntries;
     }
 
-    /// <summary>The state of a repeated operation that fails or failed recently.</summary>
+    /// <summary>
+    /// Contains the state of an activity that fails, or that failed recently. Times are timestamps of the clock, unless
+    /// they have another type.
+    /// </summary>
     private sealed class ActivityState
     {
-        public required DateTimeOffset Since { get; init; }
+        /// <summary>The wall clock time of the first failure, for the log.</summary>
+        public required DateTimeOffset StartTime { get; init; }
 
         public required long StartedAt { get; init; }
 
-        /// <summary>The types of its exceptions.</summary>
-        public HashSet<Type> Causes { get; } = [];
+        /// <summary>The types of the exceptions since the first failure.</summary>
+        public HashSet<Type> ExceptionTypes { get; } = [];
 
-        /// <summary>True if at least one cause was logged in full.</summary>
+        /// <summary>True if at least one failure was logged in full.</summary>
         public bool IsLoggedInFull { get; set; }
 
         public long Failures { get; set; }
 
         public long FailedAt { get; set; }
 
-        /// <summary>The time at which it succeeded again; null while it fails.</summary>
+        /// <summary>The time at which the activity succeeded again; null while it fails.</summary>
         public long? EndedAt { get; set; }
 
         public long? EndLoggedAt { get; set; }

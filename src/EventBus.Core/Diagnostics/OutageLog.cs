@@ -11,11 +11,11 @@ internal static partial class OutageLog
     [LoggerMessage(
         38,
         LogLevel.Warning,
-        "{Count} more failures since {Since:O}, not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
+        "Failing since {Since:O}: {Count} further failures were not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
     public static partial void StillFailing(
         this ILogger log,
-        long count,
         DateTimeOffset since,
+        long count,
         string activity,
         Type errorType,
         string error);
@@ -23,6 +23,6 @@ internal static partial class OutageLog
     [LoggerMessage(39, LogLevel.Information, "Recovered after {Count} failures in {Time}: {Activity}")]
     public static partial void OutageOver(this ILogger log, long count, TimeSpan time, string activity);
 
-    [LoggerMessage(90, LogLevel.Debug, "An attempt failed, and is repeated after {Delay}; the failure is reported elsewhere: {Activity}")]
+    [LoggerMessage(90, LogLevel.Debug, "An attempt failed, and is repeated after {Delay}; another entry reports the failure: {Activity}")]
     public static partial void AttemptFailed(this ILogger log, string activity, TimeSpan delay, Exception exception);
 }

@@ -16,7 +16,8 @@ internal sealed class PrintableException : Exception
     public PrintableException(Exception original)
         : base(ExceptionText.Of(original))
     {
-        (details, trace) = (ExceptionText.DetailsOf(original), ExceptionText.TraceOf(original));
+        details = ExceptionText.DetailsOf(original);
+        trace = ExceptionText.TraceOf(original);
         HResult = original.HResult;
     }
 

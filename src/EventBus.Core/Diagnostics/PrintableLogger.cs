@@ -14,9 +14,9 @@ namespace EventBus.Transports;
 /// </remarks>
 internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogger
 {
-    private const string ExceptionType = "ExceptionType";
+    private const string ExceptionTypeValue = "ExceptionType";
 
-    /// <summary>The outages of repeated operations.</summary>
+    /// <summary>The outages of the activities that are logged with this logger.</summary>
     public Outage Outage { get; } = new(time);
 
     public IDisposable? BeginScope<TState>(TState state)
@@ -53,7 +53,7 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
             var values = state as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
             if (shown != exception)
             {
-                values = [new(ExceptionType, exception!.GetType().ToString()), .. values];
+                values = [new(ExceptionTypeValue, exception!.GetType().ToString()), .. values];
             }
 
             inner.Log(

@@ -54,7 +54,16 @@ internal static class PrintableText
     /// <param name="text">Any text; only the beginning of a long text is copied.</param>
     /// <param name="max">The maximum number of characters that are returned.</param>
     [return: NotNullIfNotNull(nameof(text))]
-    public static string? Of(string? text, int max) => text is null ? null : Start(Of(Start(text, max)), max);
+    public static string? Of(string? text, int max)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        // Shortened again at the end, because the codes of unprintable characters are longer than the characters.
+        return Start(Of(Start(text, max)), max);
+    }
 
     /// <summary>Returns the beginning of a text, without an unpaired surrogate at its end.</summary>
     public static string Start(string text, int max)

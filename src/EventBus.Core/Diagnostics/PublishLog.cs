@@ -9,27 +9,29 @@ internal static partial class PublishLog
     [LoggerMessage(
         10,
         LogLevel.Warning,
-        "No subscription matches {EventName}: such events are accepted and delivered nowhere. Logged once for each name; declare the "
-            + "type with RequireSubscriber() to make it an error")]
+        "No subscription matches {EventName}: such events are accepted and delivered nowhere. Declare the event type with "
+            + "RequireSubscriber() to make this an error. Logged once for each type")]
     public static partial void NoSubscription(this ILogger log, string eventName);
 
     [LoggerMessage(
         11,
         LogLevel.Warning,
-        "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Logged once for each type. Events carry ids, not whole "
-            + "objects")]
+        "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes} (EventBusOptions.WarnBodyBytes). Publish ids instead of "
+            + "whole objects, and let handlers load what they need. Logged once for each type")]
     public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
 
     [LoggerMessage(
         12,
         LogLevel.Warning,
-        "The delayed event {EventName} {EventId} could not be published. It stays in the store, and is published later")]
+        "The delayed event {EventName} {EventId} could not be published. It stays in the store, and is tried again when its lease has "
+            + "expired")]
     public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(
         13,
         LogLevel.Error,
-        "The delayed event {EventName} {EventId} was not delivered: no subscription matches it, although its type requires a subscriber")]
+        "The delayed event {EventName} {EventId} was due, and no subscription matches it, although its type requires a subscriber. It is "
+            + "removed from the store, because no retry would deliver it")]
     public static partial void DelayedWithoutSubscriber(this ILogger log, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(

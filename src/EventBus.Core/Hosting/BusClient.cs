@@ -2,7 +2,7 @@ namespace EventBus;
 
 /// <summary>
 /// Publishes events through the running bus: the <see cref="IEventBus"/> that applications resolve. While the bus is
-/// not running, it rejects calls with a message that gives the reason. Runs each call outside of the caller's
+/// not running, rejects calls with a message that gives the reason. Runs each call outside of the caller's
 /// synchronization context.
 /// </summary>
 internal sealed class BusClient(CallerContext callerContext) : IEventBus
@@ -15,6 +15,8 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         + "before the host stops: hosted services can, from their first line to their last.";
 
     private volatile Publisher? publisher;
+
+    // The message for calls while there is no publisher.
     private volatile string refusal = NotStarted;
     private volatile BusComponents? running;
     private volatile bool isStopping;
@@ -32,6 +34,8 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
     /// </summary>
     public void CloseToOutsiders() => isStopping = true;
 
+    /// <summary>Rejects all calls from now on.</summary>
+    /// <param name="reason">The message for the callers.</param>
     public void Close(string reason)
     {
         refusal = reason;
@@ -89,7 +93,7 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         await callerContext.Leave();
-        await Publisher().PublishManyAsync(events, options, cancellationToken);
+        await CurrentPublisher().PublishManyAsync(events, options, cancellationToken);
     }
 
     private async Task SendStreamAsync<TEvent>(
@@ -99,7 +103,7 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         await callerContext.Leave();
-        await new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken);
+        await new StreamPublisher<TEvent>(CurrentPublisher(), options).PublishAsync(events, cancellationToken);
     }
 
     private Task SendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
@@ -107,7 +111,7 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
     {
         try
         {
-            return Publisher().PublishAsync(@event, options, cancellationToken);
+            return CurrentPublisher().PublishAsync(@event, options, cancellationToken);
         }
         catch (Exception exception)
         {
@@ -117,7 +121,15 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         }
     }
 
-    private Publisher Publisher() =>
-        isStopping && running is not null && !callerContext.IsHandler ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
-        : publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
+    /// <summary>Gets the publisher of the running bus.</summary>
+    /// <exception cref="PublishException">The bus does not accept events of this caller at present.</exception>
+    private Publisher CurrentPublisher()
+    {
+        if (isStopping && running is not null && !callerContext.IsHandler)
+        {
+            throw new PublishException(Stopping, PublishFailure.Rejected, null);
+        }
+
+        return publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
+    }
 }

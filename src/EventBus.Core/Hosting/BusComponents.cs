@@ -45,8 +45,11 @@ internal sealed record BusComponents
 
     public required RetentionSweeper Sweeper { get; init; }
 
-    /// <summary>Finds instances with other stores; null if that is impossible on this backend.</summary>
-    public required UnknownConsumerMonitor? Consumers { get; init; }
+    /// <summary>
+    /// Finds instances that consume the same subscriptions with other stores; null if all instances use the same stores,
+    /// or the backend shares no subscriptions.
+    /// </summary>
+    public required UnknownConsumerMonitor? ConsumerMonitor { get; init; }
 
     /// <summary>Finds what removed subscriptions have left; null if the backend lists that itself.</summary>
     public required LeftoverWatch? Leftovers { get; init; }

@@ -6,12 +6,11 @@ namespace EventBus;
 /// <summary>Composes the objects of one bus from its checked plan.</summary>
 internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProvider provider, StopStages stages, BusServices services)
 {
-    private readonly Transport single = backend.Transport;
     private readonly BusStores? stores = backend.Stores;
     private readonly WakeSignal delaysDue = new();
     private readonly SubscriptionWorkers workers = new();
 
-    // An in-process transport has no connection that may come back, so its publishes are not retried.
+    // An in-process transport has no connection that could be restored, so its publishes are not retried.
     private readonly Transport transport = backend.Transport.Features.Serializes
         ? new RetryingTransport(backend.Transport, services.Time)
         : backend.Transport;
@@ -24,8 +23,8 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var publishing = ComposePublishing();
         var recovery = stores?.Failures is { } failures ? ComposeRecovery(failures) : null;
         var delays = stores?.Delays is { } delayed ? ComposeDelays(delayed, publishing, recovery) : null;
-        var sagas = stores?.Sagas is { } kept && plan.Sagas.Count > 0
-            ? new SagaComposer(plan, kept, publishing, provider, services).Compose(notifiers, alertSettings, stages.Loops.Token)
+        var sagas = stores?.Sagas is { } sagaStore && plan.Sagas.Count > 0
+            ? new SagaComposer(plan, sagaStore, publishing, provider, services).Compose(notifiers, alertSettings, stages.Loops.Token)
             : null;
         var engine = sagas is null ? null : new SagaEngine(sagas, new SagaCensus(sagas.Store, sagas.Catalog, services));
         var leftovers = ComposeLeftoverWatch();
@@ -48,14 +47,15 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Idle = new IdleCheck(transport, stores, recovery?.Alerts, engine, services),
             Retirement = new SubscriptionRetirement(transport, RegisteredSubscriptions(), leftovers),
             Sweeper = new RetentionSweeper(stores, plan.Options.DeadLetterRetention, services),
-            Consumers = ComposeConsumerMonitor(),
+            ConsumerMonitor = ComposeConsumerMonitor(),
             Leftovers = leftovers,
         };
     }
 
     private PublishComponents ComposePublishing()
     {
-        var (options, features) = (plan.Options, transport.Features);
+        var options = plan.Options;
+        var features = transport.Features;
 
         // With a durable store, any event may have to be stored.
         var limits = new EventSizeLimits(
@@ -71,7 +71,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         {
             Envelopes = envelopes,
             Sender = sender,
-            SingleAttempt = new EventSender(single, options.PublishTimeout, errors, services),
+            SingleAttempt = new EventSender(backend.Transport, options.PublishTimeout, errors, services),
             Batches = batches,
             Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
             FollowUps = new FollowUpPublisher(envelopes, batches),
@@ -128,15 +128,17 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             : null;
 
     private LeftoverWatch? ComposeLeftoverWatch() =>
-        stores?.Subscriptions is { } seen && transport.Features.KeepsUnlistedQueues
+        stores?.Subscriptions is { } subscriptionStore && transport.Features.KeepsUnlistedQueues
             ? new LeftoverWatch(
                 transport,
-                seen,
+                subscriptionStore,
                 new OwnSubscriptions(plan.ServiceName, ConsumedSubscriptions(), RegisteredSubscriptions()),
                 services)
             : null;
 
-    /// <summary>The retry policy of everything that is not an event of a subscription of this instance.</summary>
+    /// <summary>
+    /// Creates the retry policy for events that belong to no subscription of this instance, such as delayed events.
+    /// </summary>
     private RetryPolicy DefaultRetry() => new(RetrySettings.Merge(plan.Options.Retry), [], services.Random, services.Log);
 
     private FailurePolicy PolicyOf(SubscriptionPlan subscription) => new(

@@ -5,7 +5,8 @@ namespace EventBus;
 /// <summary>Reports whether a bus can publish and consume.</summary>
 internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
 {
-    private const int MaxNamed = 10;
+    // The maximum number of entries in a list.
+    private const int MaxListed = 10;
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -13,33 +14,33 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
         return await CheckAsync(context.Registration.FailureStatus, cancellationToken);
     }
 
-    private async Task<HealthCheckResult> CheckAsync(HealthStatus failure, CancellationToken cancellationToken)
+    private async Task<HealthCheckResult> CheckAsync(HealthStatus failureStatus, CancellationToken cancellationToken)
     {
         if (host.Running is not { } running)
         {
-            return new HealthCheckResult(failure, "The event bus is not running.");
+            return new HealthCheckResult(failureStatus, "The event bus is not running.");
         }
 
         var status = new BusStatus(running);
         if (FailureOf(status) is { } reason)
         {
-            return new HealthCheckResult(failure, reason);
+            return new HealthCheckResult(failureStatus, reason);
         }
 
         var health = await running.Transport.CheckHealthAsync(cancellationToken);
         var description = health.Description is { } text ? PrintableText.Of(text) : null;
         if (health.Status is not (HealthStatus.Healthy or HealthStatus.Degraded))
         {
-            return new HealthCheckResult(failure, description);
+            return new HealthCheckResult(failureStatus, description);
         }
 
-        var complaints = Complaints(status).ToList();
+        var warnings = WarningsOf(status).ToList();
         var data = health.Data.Concat(status.Leftovers).ToDictionary(
             each => PrintableText.Of(each.Key),
             each => each.Value is string value ? PrintableText.Of(value) : each.Value,
             StringComparer.Ordinal);
-        return complaints.Count > 0
-            ? HealthCheckResult.Degraded(PrintableText.Of($"{string.Join(' ', complaints)} {description}".TrimEnd()), data: data)
+        return warnings.Count > 0
+            ? HealthCheckResult.Degraded(PrintableText.Of($"{string.Join(' ', warnings)} {description}".TrimEnd()), data: data)
             : new HealthCheckResult(health.Status, description, data: data);
     }
 
@@ -57,20 +58,23 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
         }
 
         var ended = status.EndedSubscriptions.ToList();
-        return ended.Count > 0
-            ? $"These subscriptions no longer take events: {string.Join(", ", ended)}. Restart this instance."
-            : null;
+        if (ended.Count > 0)
+        {
+            return $"These subscriptions no longer take events: {string.Join(", ", ended)}. Restart this instance.";
+        }
+
+        return null;
     }
 
     /// <summary>Returns the problems of which an operator should know while the bus works, one sentence each.</summary>
-    private static IEnumerable<string> Complaints(BusStatus status)
+    private static IEnumerable<string> WarningsOf(BusStatus status)
     {
         foreach (var (subscription, reason) in status.HeldSubscriptions)
         {
             yield return $"The subscription {subscription} takes no events: {reason}";
         }
 
-        foreach (var (subscription, reason) in status.HeldBrokerDeadLetters.Take(MaxNamed))
+        foreach (var (subscription, reason) in status.HeldBrokerDeadLetters.Take(MaxListed))
         {
             yield return $"Events of {subscription} that the broker dead-lettered cannot be stored: {reason}";
         }
@@ -85,22 +89,25 @@ internal sealed class BusHealthCheck(BusHost host) : IHealthCheck
             yield return consumers;
         }
 
-        if (status.PausedSubscriptions.ToList() is { Count: > 0 } paused)
+        var paused = status.PausedSubscriptions.ToList();
+        if (paused.Count > 0)
         {
             yield return $"These subscriptions are paused, because their attempts fail: {string.Join(", ", paused)}. They resume by "
                 + "themselves once an event succeeds.";
         }
 
-        if (status.SubscriptionsPausedByOperator.ToList() is { Count: > 0 } pausedByOperator)
+        var pausedByOperator = status.SubscriptionsPausedByOperator.ToList();
+        if (pausedByOperator.Count > 0)
         {
             yield return $"An operator has paused these subscriptions: {string.Join(", ", pausedByOperator)}. They take no events until "
                 + "they are resumed.";
         }
 
-        if (status.RefusedSagas is { Count: > 0 } refused)
+        var refused = status.RefusedSagas;
+        if (refused.Count > 0)
         {
             yield return $"The saga store accepts the writes of other sagas, but not those of {refused.Count}: "
-                + $"{string.Join(", ", refused.Take(MaxNamed))}. They are tried again.";
+                + $"{string.Join(", ", refused.Take(MaxListed))}. The refused writes are repeated.";
         }
     }
 }

@@ -116,7 +116,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
                 throw;
             }
 
-            (lifecycle, Running) = (starting, parts);
+            lifecycle = starting;
+            Running = parts;
         }
         finally
         {
@@ -126,7 +127,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     private async Task StopInsideAsync(CancellationToken cancellationToken)
     {
-        // Does not use the token of the caller: a stop that another caller has begun has its own time limit.
+        // Not with the caller's token: a stop or start that another caller has begun has its own time limit.
         await gate.WaitAsync(CancellationToken.None);
         try
         {
@@ -138,7 +139,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
                 Client.Close("The event bus has stopped, so nothing can be published. Publish before the host has stopped.");
                 Sagas.Close();
                 await running.DisposeAsync();
-                (lifecycle, Running) = (null, null);
+                lifecycle = null;
+                Running = null;
                 Log.Stopped();
             }
         }
@@ -153,6 +155,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         Client.Open(parts);
         if (parts.Recovery is { } recovery)
         {
+            // A dead letter that an operator retries is an event of a subscription, or a delayed event.
             IReadOnlyList<WakeSignal> wake = parts.Delays is null ? [recovery.RetriesDue] : [recovery.RetriesDue, parts.DelaysDue];
             DeadLetters.Open(recovery.Store.DeadLetters, plan.Options.PublishTimeout, wake, parts.Services);
         }
@@ -168,20 +171,26 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>Checks the registration and composes the objects of the bus.</summary>
+    /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
     private async Task<(BusPlan Plan, BusComponents Parts)> BuildAsync(StopStages stages)
     {
         var problems = new List<string>();
-        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(registration.OptionsName), problems)
-            ?? new EventBusOptions();
-        var transport = registration.Transports.Count == 1 ? TryMake(registration.Transports[0].Create, problems) : null;
-        var stores = (registration.Stores ?? registration.DefaultStores) is { } create ? TryMake(create, problems) : null;
+        var options = TryCreate(ReadOptions, problems) ?? new EventBusOptions();
+        var transport = registration.Transports.Count == 1 ? TryCreate(registration.Transports[0].Create, problems) : null;
+        var createStores = registration.Stores ?? registration.DefaultStores;
+        var stores = createStores is null ? null : TryCreate(createStores, problems);
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
         var sagas = await SagaCompiler.DescribeAsync(registration, services, Sagas.ReceiveAsync, problems);
         var plan = new BusPlanner(registration, options, transport?.Features, stores)
             .Plan(sagas, applicationName, problems.Distinct(StringComparer.Ordinal));
         var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
-        return (plan, new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose());
+        var parts = new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose();
+        return (plan, parts);
     }
+
+    private EventBusOptions ReadOptions(IServiceProvider provider) =>
+        provider.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(registration.OptionsName);
 
     private BusServices CreateServices(BusPlan plan, BusBackend backend, StopStages stages)
     {
@@ -205,15 +214,22 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// (<see cref="BusStores.CreateClock"/>). For stores that end with the process, and for the delays of broker
     /// queues, it is a clock that never goes back.
     /// </summary>
-    private TimeProvider StoreTimeOf(BusStores? stores) =>
-        stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) }
-            ? new MonotonicTimeProvider(Time)
-            : stores?.CreateClock(Time) ?? Time;
+    private TimeProvider StoreTimeOf(BusStores? stores)
+    {
+        if (stores is null)
+        {
+            return Time;
+        }
+
+        var areRetriesInBroker = stores.Failures is not (null or KeyedFailureStore);
+        return !stores.Durable || areRetriesInBroker ? new MonotonicTimeProvider(Time) : stores.CreateClock(Time);
+    }
 
     /// <summary>
-    /// Creates the options, the transport or the stores. An invalid value is added to the configuration errors.
+    /// Creates the options, the transport or the stores. If a value is invalid, adds the reason to the configuration
+    /// errors and returns null.
     /// </summary>
-    private T? TryMake<T>(Func<IServiceProvider, T> create, List<string> problems)
+    private T? TryCreate<T>(Func<IServiceProvider, T> create, List<string> problems)
         where T : class
     {
         try

@@ -8,11 +8,12 @@ namespace EventBus;
 /// </summary>
 internal sealed class BusHostedService(BusHost host) : IHostedLifecycleService
 {
-    private bool hostKnowsLifecycles;
+    // False for a host that calls only StartAsync and StopAsync.
+    private bool hostCallsLifecycleMethods;
 
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        hostKnowsLifecycles = true;
+        hostCallsLifecycleMethods = true;
         return host.StartAsync(cancellationToken);
     }
 
@@ -23,7 +24,7 @@ internal sealed class BusHostedService(BusHost host) : IHostedLifecycleService
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) =>
-        hostKnowsLifecycles ? Task.CompletedTask : host.StopAsync(cancellationToken);
+        hostCallsLifecycleMethods ? Task.CompletedTask : host.StopAsync(cancellationToken);
 
     public Task StoppedAsync(CancellationToken cancellationToken) => host.StopAsync(cancellationToken);
 }

@@ -4,12 +4,13 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Starts the composed objects of one bus in their order, drains them, and closes them in reverse order.
+/// Starts the composed objects of one bus. When the bus stops, drains them (waits for the work in flight) and closes
+/// them in reverse order.
 /// </summary>
 internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages stages, IServiceProvider provider) : IAsyncDisposable
 {
-    // Bounds each step after the tokens of the handlers are cancelled: settling the deliveries, then closing the
-    // backend.
+    // The maximum duration of each step after the tokens of the handlers are cancelled: settling the deliveries, then
+    // closing the backend.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
     private readonly Transport transport = parts.Transport;
@@ -43,8 +44,8 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         {
             foreach (var subscription in plan.Subscriptions)
             {
-                workers.Add(
-                    factory.Create(subscription, await transport.SubscribeAsync(subscription.Subscription, cancellationToken), provider));
+                var receiver = await transport.SubscribeAsync(subscription.Subscription, cancellationToken);
+                workers.Add(factory.Create(subscription, receiver, provider));
             }
         }
     }
@@ -64,9 +65,21 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
             StartLoop("sweeper", parts.Sweeper.RunAsync);
         }
 
-        StartLoop("delays", parts.Delays is { } delays ? delays.Loop.RunAsync : null);
-        StartLoop("consumers of other instances", parts.Consumers is { } consumers ? consumers.RunAsync : null);
-        StartLoop("subscriptions that were left behind", parts.Leftovers is { } leftovers ? leftovers.RunAsync : null);
+        if (parts.Delays is { } delays)
+        {
+            StartLoop("delays", delays.Loop.RunAsync);
+        }
+
+        if (parts.ConsumerMonitor is { } consumerMonitor)
+        {
+            StartLoop("consumers of other instances", consumerMonitor.RunAsync);
+        }
+
+        if (parts.Leftovers is { } leftovers)
+        {
+            StartLoop("subscriptions that were left behind", leftovers.RunAsync);
+        }
+
         services.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
         VolatileBackendCheck.Warn(transport.Features, plan.Registration, plan.Subscriptions, services.Log);
     }
@@ -75,26 +88,28 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     /// Stops the intake of events and waits for the work in flight within the drain timeout. Then cancels the remaining
     /// work.
     /// </summary>
+    /// <param name="hostAborts">Cancelled when the host ends the stop: the remaining work is cancelled at once.</param>
     public async Task DrainAsync(CancellationToken hostAborts)
     {
-        using var budget = hostAborts.WithTimeout(plan.Options.DrainTimeout, services.Time);
-        var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
+        using var drainLimit = hostAborts.WithTimeout(plan.Options.DrainTimeout, services.Time);
+
+        // Events that are queued only in this process would be lost, so they are handled before the intake stops.
+        var isQueueInProcess = transport.Features is { Durable: false, CountsWork: true };
         foreach (var worker in workers.All)
         {
-            worker.StopPauses(letThrough: queueEndsHere);
+            worker.StopPauses(letThrough: isQueueInProcess);
         }
 
-        if (queueEndsHere)
+        if (isQueueInProcess)
         {
-            // The queued events exist only in this process, so the stop also handles them, within the drain timeout.
-            await parts.Idle.WhenIdleAsync(budget.Token).Quietly();
+            await parts.Idle.WhenIdleAsync(drainLimit.Token).Quietly();
         }
 
         // Claimed retries count as started. No further ones are claimed from here on, because they might get no slot.
         await CancelAsync(stages.Claims);
         var intake = Task.WhenAll(workers.All.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.All.Select(worker => worker.DrainAsync()).Append(sagas?.DrainAsync() ?? Task.CompletedTask));
-        await Task.WhenAll(intake, drained).WaitAsync(budget.Token).Quietly();
+        await Task.WhenAll(intake, drained).WaitAsync(drainLimit.Token).Quietly();
         if (!drained.IsCompleted)
         {
             services.Log.DrainTimedOut(plan.Options.DrainTimeout);
@@ -103,8 +118,9 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await CancelAsync(stages.Handlers);
         await WithinCloseTimeoutAsync(drained);
 
-        // Retries that were claimed but not started are released to the store, without counting as attempts.
-        await WithinCloseTimeoutAsync(() => parts.Recovery?.Scheduler.IsIdle != false, hostAborts);
+        // The scheduler is idle when it has released the retries that were claimed but not started. They do not count
+        // as attempts.
+        await WaitUntilAsync(() => parts.Recovery is null || parts.Recovery.Scheduler.IsIdle, hostAborts);
         await SendRemainingAlertsAsync(hostAborts);
     }
 
@@ -122,7 +138,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (parts.Stores is { } stores)
         {
-            await WithinCloseTimeoutAsync(parts.Consumers?.EndAsync() ?? Task.CompletedTask);
+            await WithinCloseTimeoutAsync(parts.ConsumerMonitor?.EndAsync() ?? Task.CompletedTask);
             await CloseAsync(stores.CloseAsync().AsTask());
         }
 
@@ -133,7 +149,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
     {
         if (workers.Count > 0)
         {
-            // An instance that handles events also publishes the delayed ones of other instances.
+            // The first pulse: an instance that handles events also publishes the delayed events of other instances.
             parts.DelaysDue.Pulse();
         }
 
@@ -146,9 +162,9 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         {
             StartLoop("alerts", async stop =>
             {
-                // Without subscriptions, only delayed events can become dead letters.
                 if (workers.Count == 0)
                 {
+                    // Without subscriptions, only delayed events can become dead letters.
                     await parts.DelaysDue.FirstPulse.WaitAsync(stop);
                 }
 
@@ -170,7 +186,10 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
             StartLoop("leases", recovery.Leases.RunAsync);
         }
 
-        StartLoop("idempotency leases", workers.Count > 0 && recovery.ClaimLeases is { } claims ? claims.RunAsync : null);
+        if (workers.Count > 0 && recovery.ClaimLeases is { } claimLeases)
+        {
+            StartLoop("idempotency leases", claimLeases.RunAsync);
+        }
     }
 
     private void StartSagas()
@@ -186,33 +205,35 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         }
     }
 
-    /// <summary>Starts a loop, which ends in the last stage of the stop. Does nothing if there is none.</summary>
-    private void StartLoop(string name, Func<CancellationToken, Task>? loop)
-    {
-        if (loop is not null)
-        {
-            loops.Add(services.Runner.Start(name, () => loop(stages.Loops.Token)));
-        }
-    }
+    /// <summary>
+    /// Starts a loop. Its token is cancelled in the last stage of the stop; loops that claim work use an earlier stage
+    /// instead.
+    /// </summary>
+    private void StartLoop(string name, Func<CancellationToken, Task> loop) =>
+        loops.Add(services.Runner.Start(name, () => loop(stages.Loops.Token)));
 
     /// <summary>
     /// Sends the alerts that wait for the end of an alert interval, if the store is volatile and would lose them.
     /// </summary>
     private async Task SendRemainingAlertsAsync(CancellationToken hostAborts)
     {
-        if (parts.Stores is { Durable: false })
+        if (parts.Stores is not { Durable: false })
         {
-            var (deadLetters, attention) = (parts.Recovery?.Alerts, sagas?.Alerts);
-            deadLetters?.Flush();
-            attention?.Flush();
-            await WithinCloseTimeoutAsync(() => deadLetters?.IsIdle != false && attention?.IsIdle != false, hostAborts);
+            return;
         }
+
+        var deadLetterAlerts = parts.Recovery?.Alerts;
+        var sagaAlerts = sagas?.Alerts;
+        deadLetterAlerts?.Flush();
+        sagaAlerts?.Flush();
+        await WaitUntilAsync(() => deadLetterAlerts is not { IsIdle: false } && sagaAlerts is not { IsIdle: false }, hostAborts);
     }
 
-    private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostAborts)
+    /// <summary>Waits until a condition is true, at most for the close timeout. Does not throw.</summary>
+    private async Task WaitUntilAsync(Func<bool> condition, CancellationToken hostAborts)
     {
         using var limit = hostAborts.WithTimeout(CloseTimeout, services.Time);
-        await services.Idle.WaitAsync(() => Task.FromResult(isIdle()), limit.Token).Quietly();
+        await services.Idle.WaitAsync(() => Task.FromResult(condition()), limit.Token).Quietly();
     }
 
     /// <summary>Waits for a task, at most for the close timeout. Does not throw.</summary>
@@ -235,7 +256,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
 
     private async Task ReportLossAsync()
     {
-        if (!transport.Features.Durable && transport.Features.CountsWork)
+        if (transport.Features is { Durable: false, CountsWork: true })
         {
             var work = transport.Work;
             if (work.Accepted > work.Settled)
@@ -253,10 +274,10 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
                 services.Log.StoreLostAtStop(failed, delayed, stores.Name);
             }
 
-            var alive = sagas is null ? 0 : await sagas.CountAliveAsync();
-            if (alive > 0)
+            var unfinishedSagas = sagas is null ? 0 : await sagas.CountAliveAsync();
+            if (unfinishedSagas > 0)
             {
-                services.Log.SagasLostAtStop(alive, stores.Name);
+                services.Log.SagasLostAtStop(unfinishedSagas, stores.Name);
             }
         }
     }

@@ -20,11 +20,19 @@ internal sealed class BusStatus(BusComponents parts)
     /// <summary>
     /// The subscriptions that take no events because the store accepts no writes for them, each with the reason.
     /// </summary>
-    public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
-        from worker in parts.Workers.All
-        let reason = worker.HeldBecause
-        where reason is not null
-        select (worker.Name, reason);
+    public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions
+    {
+        get
+        {
+            foreach (var worker in parts.Workers.All)
+            {
+                if (worker.HeldBecause is { } reason)
+                {
+                    yield return (worker.Name, reason);
+                }
+            }
+        }
+    }
 
     /// <summary>
     /// The subscriptions whose events the broker dead-lettered and the store rejects, each with the reason.
@@ -35,7 +43,7 @@ internal sealed class BusStatus(BusComponents parts)
     /// <summary>
     /// The problem with other instances that share the subscriptions but not the store; null if there are none.
     /// </summary>
-    public string? UnknownConsumers => parts.Consumers?.Problem;
+    public string? UnknownConsumers => parts.ConsumerMonitor?.Problem;
 
     /// <summary>
     /// The queues that removed subscriptions have left on the backend and that no instance consumes. The key is the

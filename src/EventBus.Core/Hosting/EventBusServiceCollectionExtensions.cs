@@ -87,16 +87,16 @@ public static class EventBusServiceCollectionExtensions
         AddService<ISagas>(host => new SagaClient(host.Sagas));
         AddService<SagaManager>(host => new SagaManagerClient(host.Sagas));
 
-        void AddService<T>(Func<BusHost, T> of)
+        void AddService<T>(Func<BusHost, T> select)
             where T : class
         {
             if (registration.Key is null)
             {
-                services.TryAddSingleton(provider => of(HostOf(provider)));
+                services.TryAddSingleton(provider => select(HostOf(provider)));
             }
             else
             {
-                services.TryAddKeyedSingleton(registration.Key, (provider, _) => of(HostOf(provider)));
+                services.TryAddKeyedSingleton(registration.Key, (provider, _) => select(HostOf(provider)));
             }
         }
 

@@ -11,35 +11,38 @@ internal static class HandlerPipeline
     public static EventDelegate Compose(BusRegistration registration, SubscriptionPlan subscription, IServiceProvider services)
     {
         var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, registration, services));
-        EventDelegate step;
-        if (subscription.Registration.PatternHandler is { } any)
+        EventDelegate pipeline;
+        if (subscription.Registration.PatternHandler is { } patternHandler)
         {
-            step = (context, cancellationToken) => any(context, cancellationToken);
+            pipeline = new EventDelegate(patternHandler);
         }
         else
         {
-            step = handlers.Count == 1 ? Single(handlers.Values.First()) : Several(handlers);
+            pipeline = handlers.Count == 1 ? Single(handlers.Values.First()) : Several(handlers);
         }
 
+        // Each middleware is put around those after it, so the last one is added first.
         foreach (var create in Enumerable.Reverse(registration.Middleware))
         {
             var middleware = create(services);
-            var inner = step;
+            var inner = pipeline;
             EventDelegate next = (context, cancellationToken) => inner(context, cancellationToken)
                 ?? throw new InvalidOperationException("The handler, or a middleware given to bus.Use, returned null instead of a task.");
-            step = (context, cancellationToken) => middleware(context, next, cancellationToken);
+            pipeline = (context, cancellationToken) => middleware(context, next, cancellationToken);
         }
 
-        return step;
+        return pipeline;
     }
 
     private static BoundHandler Bind(HandlerRegistration handler, BusRegistration registration, IServiceProvider services)
     {
         if (handler.HandlerType is not { } type)
         {
+            // For a delegate, Adapt ignores its argument.
             return new BoundHandler(handler.Adapt(handler), null);
         }
 
+        // A singleton is resolved once, here; any other handler in the scope of each delivery.
         var lifetime = registration.Services.LastOrDefault(service => service.ServiceType == type && !service.IsKeyedService)?.Lifetime;
         return lifetime == ServiceLifetime.Singleton
             ? new BoundHandler(handler.Adapt(services.GetRequiredService(type)), null)

@@ -20,17 +20,19 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);
 
-    // The time without use after which a name of this service is reported. It is longer than a restart of another
-    // instance that has the subscription.
-    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
+    // The time without use after which a name is looked up. It is longer than a restart of another instance that has
+    // the subscription.
+    private static readonly TimeSpan UnusedAfter = TimeSpan.FromMinutes(1);
 
     // The time without use after which a name of another service is logged. Until then only the health check reports
     // it, because the service may be stopped for days.
-    private static readonly TimeSpan QuietOfOthers = TimeSpan.FromDays(7);
+    private static readonly TimeSpan OtherServiceUnusedAfter = TimeSpan.FromDays(7);
 
     private readonly string service = own.Service;
+
+    // The names of other services for which this backend keeps nothing, with the time of their last use at the lookup.
     private readonly Dictionary<(string Service, string Name), DateTimeOffset> missing = [];
-    private readonly HashSet<(string Service, string Name)> reported = [];
+    private readonly HashSet<(string Service, string Name)> logged = [];
     private volatile IReadOnlyList<Leftover> found = [];
 
     /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
@@ -46,6 +48,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
     private string Backend => transport.Features.System;
 
+    /// <summary>Looks for leftovers every 20 s.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         while (true)
@@ -85,14 +88,15 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     {
         var now = Time.GetUtcNow();
         var names = await store.RecordAsync(Backend, own.Consumed, now, stop);
+
+        // The names of this service first (false sorts before true).
         var candidates = names
-            .Where(seen => (seen.Service != service || !own.Registered.Contains(seen.Name)) && now - seen.LastSeen > Quiet)
-            .Where(seen => now - seen.LastSeen > QuietOfOthers || missing.GetValueOrDefault((seen.Service, seen.Name)) != seen.LastSeen)
+            .Where(seen => MayBeLeftover(seen, now))
             .OrderBy(seen => seen.Service != service)
             .ThenBy(seen => seen.LastSeen)
             .Take(MaxLookups)
             .ToList();
-        var left = new List<Leftover>();
+        var leftovers = new List<Leftover>();
         foreach (var seen in candidates)
         {
             if (await transport.FindQueueAsync(seen.Service, seen.Name, stop) is not { } queue)
@@ -101,29 +105,49 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
             }
             else if (queue.Consumers == 0)
             {
-                left.Add(new Leftover(seen, queue));
+                leftovers.Add(new Leftover(seen, queue));
             }
         }
 
-        reported.RemoveWhere(each => !left.Exists(leftover => (leftover.Seen.Service, leftover.Seen.Name) == each));
-        foreach (var leftover in left)
+        // A name that is in use again is logged anew when it is left behind again.
+        logged.RemoveWhere(each => !leftovers.Exists(leftover => (leftover.Seen.Service, leftover.Seen.Name) == each));
+        foreach (var leftover in leftovers)
         {
-            Report(leftover, now);
+            LogOnce(leftover, now);
         }
 
-        found = left;
+        found = leftovers;
+    }
+
+    /// <summary>Returns true if a name must be looked up on the backend.</summary>
+    private bool MayBeLeftover((string Service, string Name, DateTimeOffset LastSeen) seen, DateTimeOffset now)
+    {
+        if (seen.Service == service && own.Registered.Contains(seen.Name))
+        {
+            return false;
+        }
+
+        var unusedFor = now - seen.LastSeen;
+        if (unusedFor <= UnusedAfter)
+        {
+            return false;
+        }
+
+        // A name that was missing and has not been used since is looked up again only to forget it.
+        var isKnownMissing = missing.GetValueOrDefault((seen.Service, seen.Name)) == seen.LastSeen;
+        return !isKnownMissing || unusedFor > OtherServiceUnusedAfter;
     }
 
     /// <summary>
     /// Forgets a name for which the backend keeps nothing. Another service may use another server with the same stores:
-    /// its name is kept for some days, but not looked up again unless it has been used since.
+    /// its name is kept for seven days after its last use, but not looked up again unless it has been used since.
     /// </summary>
     private async Task ForgetMissingAsync(
         (string Service, string Name, DateTimeOffset LastSeen) seen,
         DateTimeOffset now,
         CancellationToken stop)
     {
-        if (seen.Service == service || now - seen.LastSeen > QuietOfOthers)
+        if (seen.Service == service || now - seen.LastSeen > OtherServiceUnusedAfter)
         {
             await store.ForgetAsync(Backend, seen.Service, seen.Name, stop);
         }
@@ -133,10 +157,15 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         }
     }
 
-    private void Report(Leftover leftover, DateTimeOffset now)
+    private void LogOnce(Leftover leftover, DateTimeOffset now)
     {
         var (seen, queue) = leftover;
-        if ((seen.Service != service && now - seen.LastSeen <= QuietOfOthers) || !reported.Add((seen.Service, seen.Name)))
+        if (seen.Service != service && now - seen.LastSeen <= OtherServiceUnusedAfter)
+        {
+            return;
+        }
+
+        if (!logged.Add((seen.Service, seen.Name)))
         {
             return;
         }
@@ -151,6 +180,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         }
     }
 
+    /// <summary>Returns how an operator removes a queue.</summary>
     private string RemovalOf(Leftover leftover)
     {
         var call = $"ISubscriptionManager.RetireAsync(\"{leftover.Seen.Name}\")";

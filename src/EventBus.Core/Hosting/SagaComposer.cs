@@ -20,7 +20,8 @@ internal sealed class SagaComposer(
     /// <param name="closing">Cancelled when the bus closes, after its handlers and steps were cancelled.</param>
     public SagaComponents Compose(IReadOnlyList<IDeadLetterNotifier> notifiers, AlertSettings alertSettings, CancellationToken closing)
     {
-        var (options, draining) = (plan.Options, new CancellationTokenSource());
+        var options = plan.Options;
+        var draining = new CancellationTokenSource();
         var refusals = new SagaRefusals(store, services, closing);
         var repository = new SagaRepository(store, refusals, options.Lease, services, closing);
         var alerts = notifiers.Count == 0

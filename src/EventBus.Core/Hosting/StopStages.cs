@@ -6,7 +6,9 @@ internal sealed class StopStages
     /// <summary>First: no further retries and sagas are claimed.</summary>
     public CancellationTokenSource Claims { get; } = new();
 
-    /// <summary>When the drain timeout has elapsed: handlers and steps are cancelled.</summary>
+    /// <summary>
+    /// When the work in flight has ended, or the drain timeout has elapsed: remaining handlers and steps are cancelled.
+    /// </summary>
     public CancellationTokenSource Handlers { get; } = new();
 
     /// <summary>Last: all loops end.</summary>

@@ -36,7 +36,6 @@ internal sealed class SubscriptionFactory(
 
     private SubscriptionRuntime CreateRuntime(SubscriptionPlan subscription, IServiceProvider provider)
     {
-        var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
         var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency, recovery.Writer.Intake);
         var policy = recovery.Policies.Of(subscription.Subscription.Name);
         return new SubscriptionRuntime
@@ -47,7 +46,7 @@ internal sealed class SubscriptionFactory(
             Attempts = recovery.Attempts,
             Scopes = provider.GetRequiredService<IServiceScopeFactory>(),
             Slots = slots,
-            EventTypes = types,
+            EventTypes = subscription.Handlers.Select(handler => handler.EventType).ToHashSet(),
             FailurePolicy = policy,
             Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Registration.Guards, policy, recovery.Order, slots) : null,
             Claims = CreateClaims(subscription),
@@ -56,20 +55,28 @@ internal sealed class SubscriptionFactory(
         };
     }
 
-    private EventClaims? CreateClaims(SubscriptionPlan subscription) =>
-        (subscription.Registration.Idempotency ?? plan.Registration.Idempotency) is { } options
-        && stores.Processed is { } processed
-        && recovery.ClaimLeases is { } leases
-            ? new EventClaims(
-                new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease),
-                processed,
-                recovery.Writer,
-                leases,
-                services)
-            : null;
+    /// <summary>Creates the claims of an idempotent subscription; null for any other subscription.</summary>
+    private EventClaims? CreateClaims(SubscriptionPlan subscription)
+    {
+        var options = subscription.Registration.Idempotency ?? plan.Registration.Idempotency;
+        if (options is null || stores.Processed is null || recovery.ClaimLeases is null)
+        {
+            return null;
+        }
 
-    private SubscriptionCircuitBreaker? CreateCircuitBreaker(SubscriptionPlan subscription, FailurePolicy policy) =>
-        subscription.Settings.CircuitBreaker is { } breaker
-            ? new SubscriptionCircuitBreaker(policy.Subscription, breaker, policy.Retry, recovery.RetriesDue, services)
-            : null;
+        return new EventClaims(
+            new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease),
+            stores.Processed,
+            recovery.Writer,
+            recovery.ClaimLeases,
+            services);
+    }
+
+    private SubscriptionCircuitBreaker? CreateCircuitBreaker(SubscriptionPlan subscription, FailurePolicy policy)
+    {
+        var settings = subscription.Settings.CircuitBreaker;
+        return settings is null
+            ? null
+            : new SubscriptionCircuitBreaker(policy.Subscription, settings, policy.Retry, recovery.RetriesDue, services);
+    }
 }

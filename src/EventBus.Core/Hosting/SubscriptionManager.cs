@@ -71,8 +71,8 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
         if (bus.Retirement.IsRegistered(subscription))
         {
             throw new ArgumentException(
-                $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; "
-                    + "then retire it.",
+                $"The subscription '{subscription}' is still registered in this application. Remove its Subscribe call and start the "
+                    + "application again; then retire it.",
                 nameof(subscription));
         }
 
@@ -92,7 +92,10 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
             nameof(subscription));
     }
 
-    /// <summary>Counts the events that wait on the backend; null if it does not report them, or not now.</summary>
+    /// <summary>
+    /// Counts the events that wait on the backend; null if the backend does not report them, or cannot be asked at
+    /// present.
+    /// </summary>
     private static async Task<long?> CountWaitingAsync(BusComponents bus, SubscriptionWorker worker, CancellationToken cancellationToken)
     {
         if (bus.Transport.Features.CountsWork)

@@ -21,13 +21,19 @@ internal sealed class UnknownConsumerMonitor(
 {
     private const int MaxNamed = 10;
 
-    // A note is valid for several periods, so that an instance under load is not taken for an unknown one.
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan NoteLifetime = TimeSpan.FromSeconds(30);
+
+    // The lifetime of the record of an instance in the store. It is several periods, so that an instance under load is
+    // not taken for an unknown one.
+    private static readonly TimeSpan RecordLifetime = TimeSpan.FromSeconds(30);
 
     private readonly InstanceStore instances = stores.Instances
         ?? throw new ArgumentException("The stores know no instances.", nameof(stores));
+
+    // The timestamp since which a subscription has had unknown consumers.
     private readonly Dictionary<string, long> unknownSince = new(StringComparer.Ordinal);
+
+    // The subscriptions with unknown consumers.
     private volatile IReadOnlyList<string> unknown = [];
 
     private TimeProvider Time => services.StoreTime;
@@ -39,6 +45,7 @@ internal sealed class UnknownConsumerMonitor(
             + "store that they share (bus.StoreInRedis(...)), or run one instance only."
         : null;
 
+    /// <summary>Looks for unknown consumers every 5 s.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         services.Log.StoreIsPrivate(stores.Name, transport.Features.System);
@@ -59,23 +66,28 @@ internal sealed class UnknownConsumerMonitor(
     }
 
     /// <summary>
-    /// Removes the note of this instance, so that the other instances of this machine no longer count it.
+    /// Removes the record of this instance, so that the other instances that share the store no longer count it.
     /// </summary>
     public async Task EndAsync() => await instances.ForgetAsync(instance, CancellationToken.None);
 
     private async Task LookAsync(CancellationToken stop)
     {
-        var known = await instances.RecordAsync(instance, subscriptions, Time.GetUtcNow(), NoteLifetime, stop);
+        var known = await instances.RecordAsync(instance, subscriptions, Time.GetUtcNow(), RecordLifetime, stop);
+        var before = unknown;
         var found = new List<string>();
         foreach (var subscription in subscriptions)
         {
             if (await transport.CountOtherConsumersAsync(subscription, stop) is not { } others)
             {
                 // The number of consumers is not known at present, so the last result stays.
-                found.AddRange(unknown.Where(name => name == subscription));
+                if (before.Contains(subscription, StringComparer.Ordinal))
+                {
+                    found.Add(subscription);
+                }
             }
             else if (others.Count + 1 <= known.GetValueOrDefault(subscription))
             {
+                // The store knows at least as many instances as consume, with this one.
                 unknownSince.Remove(subscription);
             }
             else if (IsAlive(subscription, others.ExpiresAfter))
@@ -84,11 +96,11 @@ internal sealed class UnknownConsumerMonitor(
             }
         }
 
-        var before = unknown;
         unknown = found;
-        if (found.Except(before, StringComparer.Ordinal).ToList() is { Count: > 0 } more)
+        var added = found.Except(before, StringComparer.Ordinal).ToList();
+        if (added.Count > 0)
         {
-            services.Log.UnknownConsumers(Describe(more), stores.Name);
+            services.Log.UnknownConsumers(Describe(added), stores.Name);
         }
         else if (found.Count == 0 && before.Count > 0)
         {
@@ -105,7 +117,8 @@ internal sealed class UnknownConsumerMonitor(
     {
         if (!unknownSince.TryGetValue(subscription, out var since))
         {
-            unknownSince.Add(subscription, since = Time.GetTimestamp());
+            since = Time.GetTimestamp();
+            unknownSince.Add(subscription, since);
         }
 
         return Time.GetElapsedTime(since) > expiresAfter;

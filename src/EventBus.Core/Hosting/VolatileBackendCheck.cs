@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Logs warnings when the bus starts if the backend keeps no events, in general and for each idempotent or guarded
+/// Logs when the bus starts that the backend keeps no events, with a warning for each idempotent or guarded
 /// subscription.
 /// </summary>
 internal static class VolatileBackendCheck

@@ -48,7 +48,7 @@ public static class BackendLog
         ArgumentNullException.ThrowIfNull(activity);
         ArgumentNullException.ThrowIfNull(exception);
         ArgumentNullException.ThrowIfNull(inFull);
-        if (log is PrintableLogger { Outage: var outage } && !outage.IsNew(log, activity, exception))
+        if (log is PrintableLogger { Outage: var outage } && !outage.RecordFailure(log, activity, exception))
         {
             return false;
         }

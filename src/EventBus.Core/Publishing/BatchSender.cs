@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Sends many events with one call of the transport, so that they are pipelined, also if each of them is observed by
-/// traces or metrics.
+/// Sends many events with one call of the transport, so that they are pipelined. Each has its own trace and metrics if
+/// they are observed. Events with a delay are sent or stored one by one.
 /// </summary>
 internal sealed class BatchSender(
     Transport transport,
@@ -17,11 +17,12 @@ internal sealed class BatchSender(
     private readonly TimeProvider time = services.Time;
     private readonly BusDiagnostics diagnostics = services.Diagnostics;
 
-    /// <summary>Sends stored events. Returns the error of each event; null for accepted events.</summary>
+    /// <summary>Sends the follow-up events of a handler or a saga, with the timeout of the bus.</summary>
+    /// <returns>The error of each event; null for an accepted event.</returns>
     public async Task<PublishException?[]> TrySendAsync(IReadOnlyList<Envelope> outbox)
     {
         var outcomes = new PublishOutcome[outbox.Count];
-        await SendAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
+        await SendAsync(outbox.ToArray(), outcomes, timeout: null, CancellationToken.None);
         return [.. outcomes.Select((outcome, i) => ErrorOf(outcome, outbox[i]))];
     }
 
@@ -29,7 +30,13 @@ internal sealed class BatchSender(
     public PublishException? ErrorOf(PublishOutcome outcome, Envelope envelope) => errors.Of(outcome, envelope);
 
     /// <summary>Sends events with one deadline.</summary>
-    /// <returns>False if the deadline passed before every event had an outcome.</returns>
+    /// <param name="batch">The events.</param>
+    /// <param name="outcomes">Receives the outcome of each event.</param>
+    /// <param name="timeout">The time until the deadline; null for the timeout of the bus.</param>
+    /// <param name="cancellationToken">Cancels the wait only.</param>
+    /// <returns>
+    /// False if no further events may be sent: the deadline has passed, or an event that was sent alone had no answer.
+    /// </returns>
     public async Task<bool> SendAsync(
         ReadOnlyMemory<Envelope> batch,
         Memory<PublishOutcome> outcomes,
@@ -46,25 +53,20 @@ internal sealed class BatchSender(
             return await SendOneByOneAsync(batch, outcomes, timeout, cancellationToken);
         }
 
+        if (!diagnostics.ObservesPublish)
+        {
+            return await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
+        }
+
         var startedAt = time.GetTimestamp();
-        var activities = diagnostics.ObservesPublish ? StartActivities(batch.Span) : null;
+        var activities = StartActivities(batch.Span);
         try
         {
             return await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
         }
         finally
         {
-            for (var i = 0; i < activities?.Length; i++)
-            {
-                var (envelope, outcome) = (batch.Span[i], outcomes.Span[i]);
-                diagnostics.Published(
-                    activities[i],
-                    envelope.Name,
-                    envelope.Id,
-                    startedAt,
-                    outcome.Status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : outcome.Status.ToString());
-                activities[i]?.Dispose();
-            }
+            EndActivities(activities, batch.Span, outcomes.Span, startedAt);
         }
     }
 
@@ -81,10 +83,16 @@ internal sealed class BatchSender(
             await transport.PublishAsync(batch, outcomes, deadline).AsTask().Observed().WaitAsync(cancellationToken);
             ownDeadline?.Dispose();
         }
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Events without an outcome are in doubt by default; this adds the reason.
+            // The send continues and still needs its deadline, so the source of the deadline is not disposed.
+            throw;
+        }
+        catch (Exception exception)
+        {
             ownDeadline?.Dispose();
+
+            // Events without an outcome are in doubt by default; this adds the reason.
             for (var i = 0; i < outcomes.Length; i++)
             {
                 if (outcomes.Span[i] == default)
@@ -135,7 +143,6 @@ internal sealed class BatchSender(
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {
-                // This event has no outcome within the deadline, so the events after it are not sent.
                 outcomes.Span[(i + 1)..].Fill(
                     PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
                 return false;
@@ -163,6 +170,21 @@ internal sealed class BatchSender(
         return activities;
     }
 
+    private void EndActivities(
+        Activity?[] activities,
+        ReadOnlySpan<Envelope> batch,
+        ReadOnlySpan<PublishOutcome> outcomes,
+        long startedAt)
+    {
+        for (var i = 0; i < activities.Length; i++)
+        {
+            var status = outcomes[i].Status;
+            var error = status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : status.ToString();
+            diagnostics.Published(activities[i], batch[i].Name, batch[i].Id, startedAt, error);
+            activities[i]?.Dispose();
+        }
+    }
+
     private static bool HasDelayed(ReadOnlySpan<Envelope> batch)
     {
         foreach (var envelope in batch)
@@ -185,6 +207,7 @@ internal sealed class BatchSender(
         }
         catch (PublishException exception)
         {
+            // Failed also for a rejection: PublishErrors then returns the exception itself instead of wrapping it.
             return exception.Failure == PublishFailure.InDoubt ? PublishOutcome.InDoubt(exception) : PublishOutcome.Failed(exception);
         }
     }

@@ -7,6 +7,7 @@ internal sealed class DelayedEventManager(CallerContext context, TimeProvider ti
 {
     private const int MaxLimit = 1_000;
 
+    // Null until the bus has started with a store of delayed events.
     private (DelayStore Store, StoreCalls Calls)? opened;
 
     /// <summary>Gives access to a store, because the bus has started.</summary>

@@ -3,17 +3,20 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Stores the events that are published with a later time. Thread-safe.</summary>
+/// <summary>Stores the events that are published with a delay. Thread-safe.</summary>
 /// <param name="store">The store; null if none keeps delayed events.</param>
-/// <param name="due">Wakes the loop of delayed events, when an event was stored.</param>
+/// <param name="delaysDue">Wakes the loop of delayed events after an event was stored.</param>
 /// <param name="errors">Creates the exceptions.</param>
 /// <param name="services">The clocks.</param>
-internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, PublishErrors errors, BusServices services)
+internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal delaysDue, PublishErrors errors, BusServices services)
 {
     private readonly TimeProvider time = services.Time;
 
-    /// <summary>Stores an event until its time. Repeats while the store has no room, until the deadline.</summary>
-    /// <exception cref="PublishException">The event was not stored, or it is in doubt.</exception>
+    /// <summary>
+    /// Stores an event until it is due. Repeats the write until the deadline while the store accepts no writes or has
+    /// no space.
+    /// </summary>
+    /// <exception cref="PublishException">The event was not stored, or it is in doubt whether it was.</exception>
     public async Task AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline, CancellationToken cancellationToken)
     {
         if (store is null)
@@ -27,18 +30,20 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
 
         // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
         // and scheduled by the clock of the stores.
-        var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
+        var delay = dueAt - time.GetUtcNow();
+        var startedAt = time.GetTimestamp();
         var failures = 0;
         while (true)
         {
             try
             {
                 await StoreCalls.UntilAsync(AddOnceAsync(store), time, deadline, cancellationToken);
-                break;
+                delaysDue.Pulse();
+                return;
             }
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
             {
-                // The store has not taken the event, and may take it later.
+                // The store refuses other events too, so it may accept this one later.
                 failures++;
                 await Task.Delay(RetryingTransport.RetryDelays.After(failures), time, deadline).WaitAsync(cancellationToken).Quietly();
                 cancellationToken.ThrowIfCancellationRequested();
@@ -49,6 +54,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
             }
             catch (InvalidOperationException exception)
             {
+                // The store is full, or refuses this event permanently, or the deadline has passed.
                 throw NotKept(exception);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -57,20 +63,20 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, Publ
             }
         }
 
-        due.Pulse();
-
         PublishException NotKept(InvalidOperationException exception) => new(
             $"The event '{envelope.Name}' {envelope.Id} was not stored as a delayed event: {ExceptionText.MessageOf(exception)}",
             exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
-            envelope.Id, exception);
+            envelope.Id,
+            exception);
 
         async Task<bool> AddOnceAsync(DelayStore delays)
         {
             // The elapsed time is read first: if the thread is suspended between the two reads, the event must not
             // become due too early.
-            var left = wait - time.GetElapsedTime(since);
+            var left = delay - time.GetElapsedTime(startedAt);
             var now = services.StoreTime.GetUtcNow();
-            await delays.AddAsync(envelope, left < DateTimeOffset.MaxValue - now ? now + left : DateTimeOffset.MaxValue, deadline);
+            var dueByStoreTime = left < DateTimeOffset.MaxValue - now ? now + left : DateTimeOffset.MaxValue;
+            await delays.AddAsync(envelope, dueByStoreTime, deadline);
             return true;
         }
     }

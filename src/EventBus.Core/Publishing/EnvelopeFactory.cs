@@ -3,18 +3,25 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Creates the envelopes of events. Rejects events that are invalid, cannot be serialized or are too large, on every
-/// backend alike. Thread-safe.
+/// Creates the envelopes of events. Rejects events with invalid attributes, and events that are too large or cannot be
+/// serialized. Thread-safe.
 /// </summary>
+/// <remarks>
+/// The size limits are the same on every backend. An event that stays in memory is serialized only if the upper bound
+/// of its size does not prove that it is small, and not at all if its type has no JSON type information.
+/// </remarks>
 internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, string serviceName, BusServices services)
 {
-    // The upper bound of a size overestimates names and numbers, and the warning need not be exact.
-    private const double Tolerance = 1.0 / 32;
+    // An upper bound up to 3 % above WarnBytes does not cause a serialization only to decide about the warning.
+    private const double WarningTolerance = 1.0 / 32;
 
     private readonly EventIds ids = new(services.Random);
     private readonly TimeProvider time = services.Time;
 
-    /// <summary>True if every event is serialized, so that it must be created even if nothing receives it.</summary>
+    /// <summary>
+    /// True if every event is serialized. Its envelope must then be created, and may be rejected, even if no
+    /// subscription receives it.
+    /// </summary>
     public bool SerializesAll => limits.SerializesAll;
 
     /// <summary>Returns the descriptor of an event that the application publishes.</summary>
@@ -29,16 +36,25 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
     /// <param name="options">The options; null for the defaults.</param>
     /// <param name="now">The current time in ticks.</param>
     public Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now) =>
-        Create(descriptor, @event, options, now, Inherited.None);
+        Create(descriptor, @event, options, now, parent: null);
 
     /// <summary>Creates the envelope of an event that a handler publishes through its context.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <param name="parent">The event being handled.</param>
+    /// <param name="subscription">The subscription of the handler.</param>
+    /// <param name="ordinal">The ordinal of the event among those that the handler publishes.</param>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
         Create(
             DescriptorOf(@event),
             @event,
             options,
             time.GetUtcNow().UtcTicks,
-            new Inherited(EventIds.Derive(serviceName, parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
+            new Parent(
+                EventIds.Derive(serviceName, parent.Id, subscription, ordinal),
+                parent.CorrelationId,
+                CausationId: parent.Id,
+                SagaId: null));
 
     /// <summary>Creates the envelope of an event that a saga publishes.</summary>
     /// <param name="event">The event.</param>
@@ -48,26 +64,33 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
     /// </param>
     /// <param name="origin">The part of the saga that publishes the event.</param>
     /// <param name="ordinal">The ordinal of the event within that part.</param>
-    public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
-        options is { CorrelationId: not null }
-            ? throw new PublishException(
+    public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal)
+    {
+        if (options?.CorrelationId is not null)
+        {
+            throw new PublishException(
                 "Events that a saga publishes have the saga's id as correlation id, so that replies find it. Leave "
                     + "PublishOptions.CorrelationId out.",
                 PublishFailure.Rejected,
-                null)
-            : Create(
-                DescriptorOf(@event),
-                @event,
-                options,
-                time.GetUtcNow().UtcTicks,
-                new Inherited(IdForSaga(sagaId, origin, ordinal), sagaId, null, sagaId));
+                null);
+        }
+
+        return Create(
+            DescriptorOf(@event),
+            @event,
+            options,
+            time.GetUtcNow().UtcTicks,
+            new Parent(IdForSaga(sagaId, origin, ordinal), CorrelationId: sagaId, CausationId: null, sagaId));
+    }
 
     /// <summary>Derives the id of an event that a saga publishes without setting an id.</summary>
     public Guid IdForSaga(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
 
     /// <summary>
-    /// Returns the key by the function that was declared for the event type. This runs application code.
+    /// Returns the key by the function that was declared for the event type; null if there is none. This runs
+    /// application code.
     /// </summary>
+    /// <exception cref="PublishException">The function has thrown.</exception>
     public static string? KeyOf(EventDescriptor descriptor, object @event)
     {
         try
@@ -85,58 +108,54 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         }
     }
 
-    private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
+    private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Parent? parent)
     {
         var headers = options is null ? null : PublishValidator.Check(options);
-        var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
+        var key = options?.Key ?? KeyOf(descriptor, @event) ?? parent?.SagaId;
         if (key is not null)
         {
             PublishValidator.CheckKey(key);
         }
 
-        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null }
+        var hasExtras = parent is not null
             || headers is not null
-            || inherited.IsAny
+            || options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null };
+        var extras = hasExtras
             ? new EnvelopeExtras
             {
                 Id = options?.EventId,
-                CorrelationId = options?.CorrelationId ?? inherited.CorrelationId,
-                CausationId = inherited.CausationId,
+                CorrelationId = options?.CorrelationId ?? parent?.CorrelationId,
+                CausationId = parent?.CausationId,
                 Headers = headers,
                 NotBefore = options?.NotBefore ?? DueAfter(options?.Delay, now),
             }
             : null;
-        var envelope = new Envelope(descriptor, @event, inherited.IsAny ? inherited.Id : ids.Next(now), now, extras)
+        var envelope = new Envelope(descriptor, @event, parent?.DerivedId ?? ids.Next(now), now, extras)
         {
             Key = key,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
-            FromHandler = inherited.IsAny || services.Runner.Caller.IsHandler,
-            IdIsDerived = inherited.IsAny && options?.EventId is null,
+            FromHandler = parent is not null || services.Runner.Caller.IsHandler,
+            IdIsDerived = parent is not null && options?.EventId is null,
         };
 
         // Events of sagas are stored as bytes in every store.
-        CheckSize(envelope, descriptor, isWritten: limits.SerializesAll || inherited.Key is not null);
+        CheckSize(envelope, descriptor, isSerialized: limits.SerializesAll || parent?.SagaId is not null);
         return envelope;
     }
 
-    /// <summary>
-    /// Rejects an event that is too large or cannot be serialized. In memory, the bytes are not needed: the upper bound
-    /// proves most events small enough, and only the others are serialized to be measured.
-    /// </summary>
+    /// <summary>Rejects an event that is too large or cannot be serialized.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="descriptor">The descriptor of its type.</param>
-    /// <param name="isWritten">
-    /// True if the event will certainly be serialized, so that an error must be found now.
+    /// <param name="isSerialized">
+    /// True if the event will certainly be serialized. It is then serialized here, so that an error reaches the
+    /// publisher.
     /// </param>
-    private void CheckSize(Envelope envelope, EventDescriptor descriptor, bool isWritten)
+    private void CheckSize(Envelope envelope, EventDescriptor descriptor, bool isSerialized)
     {
         int length;
         try
         {
-            var enough = descriptor.WarnedLarge
-                ? limits.MaxBytes
-                : (int)Math.Min(limits.WarnBytes * (1 + Tolerance), limits.MaxBytes);
-            if (!isWritten && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
+            if (!isSerialized && NeedsNoExactSize(envelope, descriptor))
             {
                 return;
             }
@@ -173,16 +192,42 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         }
     }
 
-    private static DateTimeOffset? DueAfter(TimeSpan? delay, long now) =>
-        delay is { } wait ? new DateTimeOffset(Math.Min(wait.Ticks, DateTimeOffset.MaxValue.UtcTicks - now) + now, TimeSpan.Zero) : null;
+    /// <summary>
+    /// Returns true if an event that stays in memory need not be serialized to be measured. Its members are code of the
+    /// application, which may throw.
+    /// </summary>
+    private bool NeedsNoExactSize(Envelope envelope, EventDescriptor descriptor)
+    {
+        // Without type information the event cannot be measured. Such an event can only be published in memory.
+        if (descriptor.Json is null)
+        {
+            return true;
+        }
+
+        // Once the warning was logged, only the maximum matters.
+        var limit = descriptor.WarnedLarge
+            ? limits.MaxBytes
+            : (int)Math.Min(limits.WarnBytes * (1 + WarningTolerance), limits.MaxBytes);
+        return descriptor.Size?.UpperBound(envelope.Payload!) <= limit;
+    }
+
+    private static DateTimeOffset? DueAfter(TimeSpan? delay, long now)
+    {
+        if (delay is null)
+        {
+            return null;
+        }
+
+        var maxDelay = DateTimeOffset.MaxValue.UtcTicks - now;
+        return new DateTimeOffset(now + Math.Min(delay.Value.Ticks, maxDelay), TimeSpan.Zero);
+    }
 
     /// <summary>
-    /// Contains the values that an event inherits from the event being handled, or from the saga that publishes it.
+    /// Contains the values that an event gets from the event being handled, or from the saga that publishes it.
     /// </summary>
-    private readonly record struct Inherited(Guid Id, string CorrelationId, string? CausationId, string? Key = null)
-    {
-        public static Inherited None => default;
-
-        public bool IsAny => CorrelationId is not null;
-    }
+    /// <param name="DerivedId">The id of the event, unless the options contain one.</param>
+    /// <param name="CorrelationId">The correlation id, unless the options contain one.</param>
+    /// <param name="CausationId">The id of the event being handled; null for a saga.</param>
+    /// <param name="SagaId">The id of the saga, which is the key of last resort; null for a handler.</param>
+    private readonly record struct Parent(Guid DerivedId, string CorrelationId, string? CausationId, string? SagaId);
 }

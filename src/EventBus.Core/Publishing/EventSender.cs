@@ -12,9 +12,9 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     private readonly DeadlineTokens deadlines = new(
         services.Time,
         timeout,
-        TimeSpan.FromMilliseconds(250),
-        TimeSpan.TicksPerSecond,
-        CancellationToken.None);
+        longestInterval: TimeSpan.FromMilliseconds(250),
+        ticksPerSecond: TimeSpan.TicksPerSecond,
+        parent: CancellationToken.None);
     private readonly ConcurrentQueue<SendBuffer> spareBuffers = new();
     private SendBuffer? firstBuffer;
 
@@ -24,21 +24,24 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     /// <summary>Returns true if an event may have subscribers, as far as this process knows.</summary>
     public bool MayHaveSubscribers(string eventName) => transport.MayHaveSubscribers(eventName);
 
-    /// <summary>Ends the publish of an event that has no subscribers.</summary>
-    public Task EndUnrouted(EventDescriptor descriptor) =>
-        errors.Unrouted(descriptor, null) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
+    /// <summary>Ends the publish of an event that has no subscribers, without sending it.</summary>
+    public Task EndUnrouted(EventDescriptor descriptor)
+    {
+        var error = errors.Unrouted(descriptor, eventId: null);
+        return error is null ? Task.CompletedTask : Task.FromException(error);
+    }
 
     /// <summary>Returns the deadline of a send that starts now.</summary>
     public CancellationToken Deadline() => deadlines.Token(services.Time.GetUtcNow().UtcTicks);
 
     /// <summary>Sends an event that the application has just published.</summary>
     /// <param name="envelope">The event.</param>
-    /// <param name="now">The current time in ticks.</param>
+    /// <param name="now">The current time (UTC) in ticks.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public Task SendAsync(Envelope envelope, long now, CancellationToken cancellationToken) =>
         SendAsync(envelope, deadlines.Token(now), cancellationToken);
 
-    /// <summary>Sends an event whose time has come. The event stays in its store until it is accepted.</summary>
+    /// <summary>Sends a delayed event that is due. The event stays in its store until it is accepted.</summary>
     public Task SendDueAsync(Envelope envelope) => SendAsync(envelope, Deadline(), CancellationToken.None);
 
     /// <summary>Sends an event until a deadline.</summary>
@@ -68,26 +71,39 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
             return Task.CompletedTask;
         }
 
-        return errors.Of(outcome, envelope) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
+        var error = errors.Of(outcome, envelope);
+        return error is null ? Task.CompletedTask : Task.FromException(error);
     }
 
     private async Task AwaitSendAsync(ValueTask sending, SendBuffer buffer, CancellationToken cancellationToken)
     {
         try
         {
-            // The caller's token only cancels the wait: the transport keeps the buffer.
-            await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().Observed().WaitAsync(cancellationToken)) : sending);
+            if (cancellationToken.CanBeCanceled)
+            {
+                await sending.AsTask().Observed().WaitAsync(cancellationToken);
+            }
+            else
+            {
+                await sending;
+            }
         }
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Only the wait has ended. The transport still uses the buffer, so it is not returned.
+            throw;
+        }
+        catch (Exception exception)
         {
             throw errors.InDoubt(buffer.Envelopes[0], exception);
         }
 
-        var (outcome, envelope) = (buffer.Outcomes[0], buffer.Envelopes[0]);
+        var envelope = buffer.Envelopes[0];
+        var outcome = buffer.Outcomes[0];
         ReturnBuffer(buffer);
-        if (outcome.Status != PublishStatus.Accepted && errors.Of(outcome, envelope) is { } problem)
+        if (errors.Of(outcome, envelope) is { } error)
         {
-            throw problem;
+            throw error;
         }
     }
 

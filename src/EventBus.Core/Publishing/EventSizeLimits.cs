@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>The limits of the size of an event as JSON, in bytes.</summary>
-/// <param name="WarnBytes">Above it, the first event of each type is logged.</param>
-/// <param name="MaxBytes">Above it, an event is rejected.</param>
+/// <param name="WarnBytes">The size above which the first event of each type is logged.</param>
+/// <param name="MaxBytes">The size above which an event is rejected.</param>
 /// <param name="SerializesAll">
 /// True if every event is serialized, because the transport or a store needs its bytes.
 /// </param>

@@ -15,7 +15,9 @@ internal sealed class FollowUpPublisher(EnvelopeFactory envelopes, BatchSender b
     /// </exception>
     public async Task SendAsync(IReadOnlyList<Envelope> outbox)
     {
-        if ((await batches.TrySendAsync(outbox)).FirstOrDefault(problem => problem is not null) is { } first)
+        var errors = await batches.TrySendAsync(outbox);
+        var first = errors.FirstOrDefault(error => error is not null);
+        if (first is not null)
         {
             throw first;
         }

@@ -16,9 +16,9 @@ internal sealed class KeyedPublishQueue
     public Lock Gate { get; } = new();
 
     private readonly Dictionary<string, PublishLine> lines = new(StringComparer.Ordinal);
-    private long latest;
+    private long lastSequence;
 
-    /// <summary>Adds a call to the queues of its keys. Returns null if no event has a key.</summary>
+    /// <summary>Adds a call to the lines of its keys. Returns null if no event has a key.</summary>
     public PublishCall? Enter(ReadOnlySpan<Envelope> batch)
     {
         var keys = KeysOf(batch);
@@ -29,24 +29,24 @@ internal sealed class KeyedPublishQueue
 
         lock (Gate)
         {
-            var call = new PublishCall(this, keys, ++latest);
+            lastSequence++;
+            var call = new PublishCall(this, keys, lastSequence) { State = PublishCallState.Sent };
             for (var i = 0; i < keys.Length; i++)
             {
-                if (!lines.TryGetValue(keys[i], out var line))
-                {
-                    lines.Add(keys[i], line = new PublishLine());
-                }
-
-                // Waits if the queue contains a call that must be retried, or calls that wait behind one.
-                call.State = line.Queue.Count == 0 ? call.State : PublishCallState.Waiting;
+                var line = LineOf(keys[i]);
                 call.Lines[i] = line;
+                if (line.Queue.Count > 0)
+                {
+                    // The line contains a call that must be retried, or calls that wait behind one.
+                    call.State = PublishCallState.Waiting;
+                }
             }
 
             foreach (var line in call.Lines)
             {
-                if (call.State == PublishCallState.Begun)
+                if (call.State == PublishCallState.Sent)
                 {
-                    line!.Begun++;
+                    line!.SentCount++;
                 }
                 else
                 {
@@ -56,6 +56,85 @@ internal sealed class KeyedPublishQueue
 
             return call;
         }
+    }
+
+    /// <summary>
+    /// Removes a call from the line of one of its keys. Does nothing if it has left that line. The caller holds the
+    /// gate.
+    /// </summary>
+    public void Remove(PublishCall call, int keyIndex)
+    {
+        if (call.Lines[keyIndex] is not { } line)
+        {
+            return;
+        }
+
+        if (call.State == PublishCallState.Sent)
+        {
+            line.SentCount--;
+        }
+        else
+        {
+            line.Queue.Remove(call);
+        }
+
+        call.Lines[keyIndex] = null;
+        if (line.SentCount == 0 && line.Queue.Count == 0)
+        {
+            lines.Remove(call.Keys[keyIndex]);
+        }
+    }
+
+    /// <summary>
+    /// Returns true if a waiting call may be sent: it is the first of the queue of each of its keys. A retry also
+    /// requires that no other call of its keys is being sent. The caller holds the gate.
+    /// </summary>
+    public static bool CanStart(PublishCall call)
+    {
+        foreach (var line in call.Lines)
+        {
+            if (line is null)
+            {
+                continue;
+            }
+
+            if (line.Queue.Min != call || (call.IsRetry && line.SentCount > 0))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Releases the calls that may be sent after a call was sent or has left its lines. The caller holds the gate.
+    /// </summary>
+    /// <param name="call">The call that was sent or has left its lines.</param>
+    public void ReleaseNext(PublishCall call)
+    {
+        foreach (var key in call.Keys)
+        {
+            var next = lines.GetValueOrDefault(key)?.Queue.Min;
+
+            // A call without a turn does not wait yet. It checks by itself whether it may be sent.
+            if (next is { State: PublishCallState.Waiting, Turn: { } turn } && CanStart(next))
+            {
+                next.State = PublishCallState.Released;
+                turn.TrySetResult();
+            }
+        }
+    }
+
+    private PublishLine LineOf(string key)
+    {
+        if (!lines.TryGetValue(key, out var line))
+        {
+            line = new PublishLine();
+            lines.Add(key, line);
+        }
+
+        return line;
     }
 
     private static string[] KeysOf(ReadOnlySpan<Envelope> batch)
@@ -70,64 +149,11 @@ internal sealed class KeyedPublishQueue
         {
             if (envelope.Key is { } key)
             {
-                (keys ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
+                keys ??= new HashSet<string>(StringComparer.Ordinal);
+                keys.Add(key);
             }
         }
 
         return keys is null ? [] : [.. keys];
-    }
-
-    /// <summary>Removes a call from the line of one of its keys. The caller holds the gate.</summary>
-    public void Remove(PublishCall call, int place)
-    {
-        if (call.Lines[place] is not { } line)
-        {
-            return;
-        }
-
-        if (call.State == PublishCallState.Begun)
-        {
-            line.Begun--;
-        }
-        else
-        {
-            line.Queue.Remove(call);
-        }
-
-        call.Lines[place] = null;
-        if (line.Begun + line.Queue.Count == 0)
-        {
-            lines.Remove(call.Keys[place]);
-        }
-    }
-
-    /// <summary>
-    /// Returns true if a call may be sent. A first send may follow other first sends. A retry requires that no other
-    /// call of its keys is being sent.
-    /// </summary>
-    public static bool CanStart(PublishCall call)
-    {
-        foreach (var line in call.Lines)
-        {
-            if (line is not null && (line.Queue.Min != call || (call.WasAnswered && line.Begun > 0)))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>Releases the first waiting call of each key of a call, if it may be sent.</summary>
-    public void Wake(PublishCall call)
-    {
-        foreach (var key in call.Keys)
-        {
-            if (lines.GetValueOrDefault(key)?.Queue.Min is { State: PublishCallState.Waiting, Turn: { } turn } next && CanStart(next))
-            {
-                next.State = PublishCallState.Released;
-                turn.TrySetResult();
-            }
-        }
     }
 }

@@ -7,6 +7,8 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
 {
     private const int BatchSize = 512;
 
+    /// <summary>Publishes the events of a list in batches.</summary>
+    /// <exception cref="PublishManyException">At least one event was not accepted.</exception>
     public async Task PublishAsync<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull
     {
@@ -20,20 +22,22 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
 
         cancellationToken.ThrowIfCancellationRequested();
         var count = CountOf(list);
-        var run = new BatchProgress(count);
+        var progress = new BatchProgress(count);
         var batch = new Envelope[Math.Min(BatchSize, count)];
         var positions = new int[batch.Length];
         var outcomes = new PublishOutcome[batch.Length];
-        var inTime = true;
+        var mayContinue = true;
         var next = 0;
-        while (next < count && inTime)
+        while (next < count && mayContinue)
         {
             var filled = 0;
             while (next < count && filled < batch.Length)
             {
-                if (TryPrepare(list, options, run, next) is { } envelope)
+                var envelope = TryCreate(list, next, options, progress);
+                if (envelope is not null)
                 {
-                    (positions[filled], batch[filled]) = (next, envelope);
+                    batch[filled] = envelope;
+                    positions[filled] = next;
                     filled++;
                 }
 
@@ -41,27 +45,36 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
             }
 
             outcomes.AsSpan().Clear();
-            inTime = await batches.SendAsync(batch.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
+            mayContinue = await batches.SendAsync(
+                batch.AsMemory(0, filled),
+                outcomes.AsMemory(0, filled),
+                options?.Timeout,
+                cancellationToken);
             for (var i = 0; i < filled; i++)
             {
-                run.Conclude(positions[i], batch[i], batches.ErrorOf(outcomes[i], batch[i]));
+                if (batches.ErrorOf(outcomes[i], batch[i]) is { } error)
+                {
+                    progress.Fail(positions[i], batch[i].Key, error);
+                }
             }
         }
 
-        // The deadline has passed before these events were sent.
-        while (next < count)
+        // The events after a batch that was not accepted in time are not sent.
+        for (; next < count; next++)
         {
-            run.Reject(next, null, new PublishException(
+            progress.Fail(next, null, new PublishException(
                 $"The event at position {next} was not sent: earlier events of the list were not accepted in time.",
                 PublishFailure.Failed,
                 null));
-            next++;
         }
 
-        run.ThrowIfAnyFailed();
+        progress.ThrowIfAnyFailed();
     }
 
-    private Envelope? TryPrepare<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, BatchProgress run, int position)
+    /// <summary>
+    /// Creates the envelope of an event. If the event must not be sent, records the error and returns null.
+    /// </summary>
+    private Envelope? TryCreate<TEvent>(IReadOnlyList<TEvent> list, int position, PublishOptions? options, BatchProgress progress)
         where TEvent : notnull
     {
         object? @event = null;
@@ -74,7 +87,7 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
             }
 
             var descriptor = envelopes.DescriptorOf(@event);
-            if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? EnvelopeFactory.KeyOf(descriptor, @event)))
+            if (progress.HoldsBackAny && progress.IsHeldBack(options?.Key ?? EnvelopeFactory.KeyOf(descriptor, @event)))
             {
                 throw new PublishException(
                     $"The event at position {position} of the list was not sent: {KeyOrder.Reason}",
@@ -86,18 +99,20 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         }
         catch (Exception exception)
         {
-            run.Reject(position, KeyOrNull(@event, options), exception as PublishException
+            var error = exception as PublishException
                 ?? new PublishException(
                     $"The event at position {position} of the list was not published: {ExceptionText.MessageOf(exception)}",
                     PublishFailure.Rejected,
                     null,
-                    exception));
+                    exception);
+            progress.Fail(position, KeyOrNull(@event, options), error);
             return null;
         }
     }
 
     /// <summary>
-    /// Returns the key of a rejected event; null if the event was rejected because its key cannot be read.
+    /// Returns the key of an event that is not sent. Returns null if it has none, or if reading the event or its key
+    /// has failed.
     /// </summary>
     private string? KeyOrNull(object? @event, PublishOptions? options)
     {

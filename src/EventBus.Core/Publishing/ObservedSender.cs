@@ -3,14 +3,17 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Sends single events with telemetry, with a timeout of their own, or at a later time. Slower than
-/// <see cref="EventSender"/>.
+/// Sends single events that need more than <see cref="EventSender"/> offers: traces and metrics, a timeout of their
+/// own, or a delay.
 /// </summary>
 internal sealed class ObservedSender(EventSender sender, DelayedEventWriter delays, BusServices services)
 {
     private readonly TimeProvider time = services.Time;
 
-    /// <summary>Sends an event. Its timeout is that of the bus if it has none of its own.</summary>
+    /// <summary>Sends an event, or stores it if it is delayed.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="timeout">The timeout; null for that of the bus.</param>
+    /// <param name="cancellationToken">Cancels the wait only.</param>
     public async Task SendAsync(Envelope envelope, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
@@ -28,7 +31,7 @@ internal sealed class ObservedSender(EventSender sender, DelayedEventWriter dela
         }
     }
 
-    /// <summary>Sends an event until a deadline.</summary>
+    /// <summary>Sends an event until a deadline, or stores it if it is delayed.</summary>
     public async Task SendAsync(Envelope envelope, CancellationToken deadline, CancellationToken cancellationToken)
     {
         var startedAt = time.GetTimestamp();
@@ -37,9 +40,14 @@ internal sealed class ObservedSender(EventSender sender, DelayedEventWriter dela
         string? error = null;
         try
         {
-            await (envelope.NotBefore is { } dueAt && dueAt > time.GetUtcNow()
-                ? delays.AddAsync(envelope, dueAt, deadline, cancellationToken)
-                : sender.SendAsync(envelope, deadline, cancellationToken));
+            if (envelope.NotBefore is { } dueAt && dueAt > time.GetUtcNow())
+            {
+                await delays.AddAsync(envelope, dueAt, deadline, cancellationToken);
+            }
+            else
+            {
+                await sender.SendAsync(envelope, deadline, cancellationToken);
+            }
         }
         catch (Exception exception)
         {

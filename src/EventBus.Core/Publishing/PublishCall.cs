@@ -2,27 +2,32 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Represents one publish call.</summary>
+/// <summary>
+/// Represents one publish call with at least one key, and its place in the lines of its keys
+/// (<see cref="KeyedPublishQueue"/>).
+/// </summary>
 internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long sequence)
 {
     public string[] Keys => keys;
 
-    /// <summary>The queue of each key; null after the call has left it.</summary>
+    /// <summary>The line of each key; null after the call has left it.</summary>
     public PublishLine?[] Lines { get; } = new PublishLine?[keys.Length];
 
     /// <summary>The position in the order in which the calls began.</summary>
     public long Sequence => sequence;
 
+    /// <summary>Completes when the call is released; null if the call has not had to wait.</summary>
     public TaskCompletionSource? Turn { get; private set; }
 
     public PublishCallState State { get; set; }
 
-    public bool WasAnswered { get; set; }
+    /// <summary>True after the first attempt had its outcomes: each further attempt is a retry.</summary>
+    public bool IsRetry { get; private set; }
 
     /// <summary>
     /// Waits until the call may be sent. A new call that has nothing to wait for continues at once.
     /// </summary>
-    /// <returns>False if the deadline came first.</returns>
+    /// <returns>False if the deadline passed first.</returns>
     public async Task<bool> EnterAsync(CancellationToken deadline)
     {
         Task turn;
@@ -47,10 +52,12 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
         return turn.IsCompletedSuccessfully;
     }
 
-    /// <summary>Records that the transport has the events of the call, so that the next call may follow.</summary>
+    /// <summary>
+    /// Records that the transport has the events of the first attempt, so that the next call may be sent.
+    /// </summary>
     public void MarkSent()
     {
-        if (State == PublishCallState.Begun)
+        if (State == PublishCallState.Sent)
         {
             return;
         }
@@ -60,24 +67,24 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
             foreach (var line in Lines)
             {
                 line!.Queue.Remove(this);
-                line.Begun++;
+                line.SentCount++;
             }
 
-            State = PublishCallState.Begun;
-            owner.Wake(this);
+            State = PublishCallState.Sent;
+            owner.ReleaseNext(this);
         }
     }
 
     /// <summary>
-    /// Returns the keys whose events must not be sent again, because a later event may have been accepted or the
-    /// call has left the queue.
+    /// Returns the keys whose events must not be sent again: a later event may have been accepted, or the call has left
+    /// the line of the key. The caller holds the gate.
     /// </summary>
     public HashSet<string> Overtaken()
     {
         var overtaken = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < keys.Length; i++)
         {
-            if (Lines[i] is not { } line || line.LastTaken > sequence)
+            if (Lines[i] is not { } line || line.LastPossiblyAccepted > sequence)
             {
                 overtaken.Add(keys[i]);
             }
@@ -87,86 +94,98 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
     }
 
     /// <summary>
-    /// Removes the events that must not be sent again, because a later event of their key may have been accepted in
-    /// the meantime.
+    /// Removes the events that must not be sent again, because a later event of their key may have been accepted while
+    /// the call waited.
     /// </summary>
-    public void LeaveOutOvertaken(List<int> again, ReadOnlyMemory<Envelope> batch)
+    /// <param name="retried">The indexes of the events to send again.</param>
+    /// <param name="batch">The events of the call.</param>
+    public void RemoveOvertaken(List<int> retried, ReadOnlyMemory<Envelope> batch)
     {
         lock (owner.Gate)
         {
             var overtaken = Overtaken();
-            again.RemoveAll(index => batch.Span[index].Key is { } key && overtaken.Contains(key));
+            retried.RemoveAll(index => batch.Span[index].Key is { } key && overtaken.Contains(key));
         }
     }
 
-    /// <summary>Records the outcomes. The call leaves the queues of the keys that are finished.</summary>
+    /// <summary>Records the outcomes. The call leaves the lines of the keys that are finished.</summary>
     /// <returns>The indexes of the events that must be sent again.</returns>
     public List<int> Conclude(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes)
     {
         lock (owner.Gate)
         {
-            var again = RepeatablePublishes.Find(batch, outcomes, this);
-            var open = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var index in again)
+            var retried = RepeatablePublishes.Find(batch, outcomes, this);
+            var retriedKeys = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var index in retried)
             {
                 if (batch[index].Key is { } key)
                 {
-                    open.Add(key);
+                    retriedKeys.Add(key);
                 }
             }
 
-            var taken = new HashSet<string>(StringComparer.Ordinal);
+            var possiblyAccepted = new HashSet<string>(StringComparer.Ordinal);
             for (var i = 0; i < batch.Length; i++)
             {
                 if (batch[i].Key is { } key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
                 {
-                    taken.Add(key);
+                    possiblyAccepted.Add(key);
                 }
             }
 
             for (var i = 0; i < keys.Length; i++)
             {
-                // The key is marked even if it has further events to send, because an earlier event of the key may have
-                // been accepted.
-                MarkTaken(i, taken.Contains(keys[i]));
-                if (!open.Contains(keys[i]))
+                if (possiblyAccepted.Contains(keys[i]))
+                {
+                    // Also if the call has further events of the key to send: it may have sent an earlier one.
+                    MarkPossiblyAccepted(i);
+                }
+
+                if (!retriedKeys.Contains(keys[i]))
                 {
                     owner.Remove(this, i);
                 }
-                else if (State == PublishCallState.Begun)
+                else if (State == PublishCallState.Sent)
                 {
-                    Lines[i]!.Begun--;
+                    Lines[i]!.SentCount--;
                     Lines[i]!.Queue.Add(this);
                 }
             }
 
-            (State, WasAnswered) = (PublishCallState.Waiting, true);
-            owner.Wake(this);
-            return again;
+            State = PublishCallState.Waiting;
+            IsRetry = true;
+            owner.ReleaseNext(this);
+            return retried;
         }
     }
 
     /// <summary>Ends the call.</summary>
-    /// <param name="taken">True if its events may have been accepted.</param>
-    public void Leave(bool taken)
+    /// <param name="possiblyAccepted">
+    /// True if events whose outcomes were not recorded by <see cref="Conclude"/> may have been accepted.
+    /// </param>
+    public void Leave(bool possiblyAccepted)
     {
         lock (owner.Gate)
         {
             for (var i = 0; i < keys.Length; i++)
             {
-                MarkTaken(i, taken);
+                if (possiblyAccepted)
+                {
+                    MarkPossiblyAccepted(i);
+                }
+
                 owner.Remove(this, i);
             }
 
-            owner.Wake(this);
+            owner.ReleaseNext(this);
         }
     }
 
-    private void MarkTaken(int place, bool taken)
+    private void MarkPossiblyAccepted(int keyIndex)
     {
-        if (taken && Lines[place] is { } line)
+        if (Lines[keyIndex] is { } line)
         {
-            line.LastTaken = Math.Max(line.LastTaken, sequence);
+            line.LastPossiblyAccepted = Math.Max(line.LastPossiblyAccepted, sequence);
         }
     }
 }

@@ -7,7 +7,10 @@ internal sealed record PublishComponents
 
     public required EventSender Sender { get; init; }
 
-    /// <summary>Sends with one attempt, without the retries of <see cref="Sender"/>.</summary>
+    /// <summary>
+    /// Sends with one attempt, without the retries of <see cref="Sender"/>: delayed events stay in the store after a
+    /// failure, and are sent again later.
+    /// </summary>
     public required EventSender SingleAttempt { get; init; }
 
     public required BatchSender Batches { get; init; }

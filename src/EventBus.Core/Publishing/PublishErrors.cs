@@ -2,10 +2,16 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Turns the outcome of a publish into the exception that its caller gets.</summary>
+/// <summary>
+/// Creates the exceptions for the outcomes of publishes. Counts and logs the events that no subscription matches.
+/// Thread-safe.
+/// </summary>
 internal sealed class PublishErrors(EventRegistry events, TransportFeatures features, BusServices services)
 {
-    /// <summary>Returns the exception for the outcome of an event; null if the event was accepted.</summary>
+    /// <summary>
+    /// Returns the exception for the outcome of an event; null if the event was accepted. If the event failed or is in
+    /// doubt, a <see cref="PublishException"/> in the outcome is returned as it is.
+    /// </summary>
     public PublishException? Of(PublishOutcome outcome, Envelope envelope) => outcome.Status switch
     {
         PublishStatus.Accepted => null,
@@ -25,12 +31,18 @@ internal sealed class PublishErrors(EventRegistry events, TransportFeatures feat
     };
 
     /// <summary>Creates the exception for an event that may have been accepted.</summary>
-    public PublishException InDoubt(Envelope envelope, Exception? cause) => new(
-        $"It is in doubt whether the event '{envelope.Name}' {envelope.Id} was accepted: "
-            + $"{TextOf(cause) ?? $"{features.System} gave no answer."} "
-        + $"To be sure, publish it again with PublishOptions.EventId = \"{envelope.Id}\", so that it can be recognised as the same "
-        + $"event.{(features.Durable ? "" : " In memory it is lost if this process ends.")}",
-        PublishFailure.InDoubt, envelope.Id, cause);
+    public PublishException InDoubt(Envelope envelope, Exception? cause)
+    {
+        var reason = TextOf(cause) ?? $"{features.System} gave no answer.";
+        var isOnlyInProcess = features is { Durable: false, CountsWork: true };
+        return new PublishException(
+            $"It is in doubt whether the event '{envelope.Name}' {envelope.Id} was accepted: {reason} "
+                + $"To be sure, publish it again with PublishOptions.EventId = \"{envelope.Id}\", so that it can be recognized as the "
+                + $"same event.{(isOnlyInProcess ? " If it was accepted, it is lost when this process ends before it is handled." : "")}",
+            PublishFailure.InDoubt,
+            envelope.Id,
+            cause);
+    }
 
     /// <summary>
     /// Counts an event that no subscription matches. Returns the exception if its type requires a subscriber; null
@@ -57,8 +69,8 @@ internal sealed class PublishErrors(EventRegistry events, TransportFeatures feat
     }
 
     /// <summary>
-    /// Returns the descriptor of an event that may come from a store. If another version of this application stored it,
-    /// this version may not know the event.
+    /// Returns the descriptor of an event. An event from a store may have none, and if another version of this
+    /// application stored it, this version may not know its type.
     /// </summary>
     private EventDescriptor DescriptorOf(Envelope envelope) =>
         envelope.Descriptor

@@ -9,12 +9,13 @@ namespace EventBus;
 /// </summary>
 internal static class PublishValidator
 {
+    // The maximum number of headers, and maximum lengths in characters.
     private const int MaxHeaders = 64;
-    private const int MaxHeaderName = 64;
-    private const int MaxHeaderValue = 1_024;
-    private const int MaxHeaderChars = 16 * 1_024;
-    private const int MaxKey = 256;
-    private const int MaxId = 128;
+    private const int MaxHeaderNameLength = 64;
+    private const int MaxHeaderValueLength = 1_024;
+    private const int MaxHeadersLength = 16 * 1_024;
+    private const int MaxKeyLength = 256;
+    private const int MaxIdLength = 128;
 
     private static readonly SearchValues<char> HeaderNameChars =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
@@ -33,11 +34,14 @@ internal static class PublishValidator
             throw Refuse($"PublishOptions.Timeout is {timeout}; it must be above zero and at most one hour.");
         }
 
-        if (options.Delay is { } delay && (delay < TimeSpan.Zero || options.NotBefore is not null))
+        if (options.Delay < TimeSpan.Zero)
         {
-            throw Refuse(delay < TimeSpan.Zero
-                ? $"PublishOptions.Delay is {delay}; it must not be negative."
-                : "PublishOptions has a Delay and a NotBefore. Set one of them.");
+            throw Refuse($"PublishOptions.Delay is {options.Delay}; it must not be negative.");
+        }
+
+        if (options.Delay is not null && options.NotBefore is not null)
+        {
+            throw Refuse("PublishOptions has a Delay and a NotBefore. Set one of them.");
         }
 
         try
@@ -57,9 +61,9 @@ internal static class PublishValidator
 
     public static void CheckKey(string key)
     {
-        if (key is { Length: 0 or > MaxKey })
+        if (key.Length is 0 or > MaxKeyLength)
         {
-            throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
+            throw Refuse($"The key has {key.Length} characters; 1 to {MaxKeyLength} are allowed, and null for none. Use an id as the key.");
         }
 
         if (EnvelopeLimits.IndexOfForbidden(key) >= 0)
@@ -76,19 +80,19 @@ internal static class PublishValidator
             throw Refuse($"The event has {headers.Count} headers; at most {MaxHeaders} are allowed.");
         }
 
-        var total = 0;
+        var totalLength = 0;
         var copy = new Dictionary<string, string>(headers.Count, StringComparer.Ordinal);
         foreach (var (name, value) in headers)
         {
             if (copy.Count == MaxHeaders)
             {
-                throw Refuse($"The collection of headers yields more than its Count; at most {MaxHeaders} are allowed.");
+                throw Refuse($"PublishOptions.Headers yields more headers than its Count; at most {MaxHeaders} are allowed.");
             }
 
-            if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
+            if (name.Length is 0 or > MaxHeaderNameLength || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
             {
-                throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, "
-                    + "underscores and dots are allowed.");
+                throw Refuse($"The header name '{PrintableText.Of(name, MaxHeaderNameLength)}' is invalid: 1 to {MaxHeaderNameLength} "
+                    + "ASCII letters, digits, hyphens, underscores and dots are allowed.");
             }
 
             if (IsReserved(name))
@@ -97,32 +101,36 @@ internal static class PublishValidator
                     + "event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
             }
 
-            if (value is null || value.Length > MaxHeaderValue || IsUnfit(value))
+            if (value is null || value.Length > MaxHeaderValueLength || WouldChangeInTransit(value))
             {
-                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a "
+                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValueLength:N0} characters, none of them a "
                     + "control character or half of a surrogate pair, are allowed.");
             }
 
             copy.Add(name, value);
-            total += name.Length + value.Length;
+            totalLength += name.Length + value.Length;
         }
 
-        return total <= MaxHeaderChars
-            ? copy
-            : throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
+        if (totalLength > MaxHeadersLength)
+        {
+            throw Refuse($"The headers have {totalLength:N0} characters in all; at most {MaxHeadersLength:N0} are allowed.");
+        }
+
+        return copy;
     }
 
     private static bool IsReserved(string name) =>
         name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
-            || name.Equals("cc", StringComparison.OrdinalIgnoreCase) || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
+            || name.Equals("cc", StringComparison.OrdinalIgnoreCase)
+            || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
 
     private static void CheckId(string? id, string option)
     {
-        if (id is not null && (id.Length is 0 or > MaxId || EnvelopeLimits.IndexOfForbidden(id) >= 0))
+        if (id is not null && (id.Length is 0 or > MaxIdLength || EnvelopeLimits.IndexOfForbidden(id) >= 0))
         {
-            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, a line "
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxIdLength} characters, none of them a control character, a line "
                 + "separator or half a surrogate pair, are allowed.");
         }
     }
@@ -131,7 +139,7 @@ internal static class PublishValidator
     /// Returns true if a text would change in transit: it contains control characters or unpaired surrogates, which
     /// UTF-8 cannot encode.
     /// </summary>
-    private static bool IsUnfit(string text)
+    private static bool WouldChangeInTransit(string text)
     {
         for (var i = 0; i < text.Length; i++)
         {
@@ -158,7 +166,6 @@ internal static class PublishValidator
         return false;
     }
 
-    private static string Printable(string text) => string.Concat(text.Take(MaxHeaderName).Select(c => char.IsControl(c) ? '?' : c));
 
     private static PublishException Refuse(string message) => new(message, PublishFailure.Rejected, null);
 }

@@ -12,8 +12,12 @@ internal sealed class Publisher
 
     public Publisher(EnvelopeFactory envelopes, EventSender sender, ObservedSender observed, ListPublisher lists, BusServices services)
     {
-        (this.envelopes, this.sender, this.observed, this.lists) = (envelopes, sender, observed, lists);
-        (time, diagnostics) = (services.Time, services.Diagnostics);
+        this.envelopes = envelopes;
+        this.sender = sender;
+        this.observed = observed;
+        this.lists = lists;
+        time = services.Time;
+        diagnostics = services.Diagnostics;
     }
 
     public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
@@ -25,17 +29,22 @@ internal sealed class Publisher
         }
 
         var descriptor = envelopes.DescriptorOf(@event);
-        if (!sender.MayHaveSubscribers(descriptor.Name) && (options is null || descriptor.RequiresSubscriber) && !envelopes.SerializesAll)
+        if (!envelopes.SerializesAll && !sender.MayHaveSubscribers(descriptor.Name))
         {
-            return sender.EndUnrouted(descriptor);
+            // Nothing receives the event. It is created nevertheless if there are options, which must be checked and
+            // may contain a delay, unless a missing subscriber is an error.
+            if (options is null || descriptor.RequiresSubscriber)
+            {
+                return sender.EndUnrouted(descriptor);
+            }
         }
 
         var now = time.GetUtcNow().UtcTicks;
         var envelope = envelopes.Create(descriptor, @event, options, now);
-        var needsMore = options is { Timeout: not null } or { NotBefore: not null } or { Delay: not null } || diagnostics.ObservesPublish;
-        return needsMore
-            ? observed.SendAsync(envelope, options?.Timeout, cancellationToken)
-            : sender.SendAsync(envelope, now, cancellationToken);
+        var isSimple = options is null or { Timeout: null, NotBefore: null, Delay: null } && !diagnostics.ObservesPublish;
+        return isSimple
+            ? sender.SendAsync(envelope, now, cancellationToken)
+            : observed.SendAsync(envelope, options?.Timeout, cancellationToken);
     }
 
     public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, CancellationToken cancellationToken)

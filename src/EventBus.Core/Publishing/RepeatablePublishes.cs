@@ -6,54 +6,59 @@ namespace EventBus;
 internal static class RepeatablePublishes
 {
     /// <summary>
-    /// Returns the indexes of the events of a batch that must be sent again: events that were certainly not sent,
-    /// without an earlier event of the same key that failed for good and without a later one that may have been
-    /// accepted.
+    /// Returns the indexes of the events of a batch that must be sent again, in ascending order. These are the events
+    /// that were certainly not sent, unless an earlier event of their key was rejected or is in doubt, or a later event
+    /// of their key may have been accepted.
     /// </summary>
     /// <param name="batch">The events.</param>
     /// <param name="outcomes">The outcome of each event.</param>
-    /// <param name="call">The call; null if no event has a key.</param>
+    /// <param name="call">The call, whose gate the caller holds; null if no event has a key.</param>
     public static List<int> Find(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, PublishCall? call)
     {
-        var overtaken = call?.Overtaken() ?? new HashSet<string>(StringComparer.Ordinal);
-        var failed = new List<int>();
-        for (var i = batch.Length - 1; i >= 0; i--)
+        var isOvertaken = FindOvertaken(batch, outcomes, call);
+        var order = default(KeyOrder);
+        var retried = new List<int>();
+        for (var i = 0; i < batch.Length; i++)
         {
             var key = batch[i].Key;
-            if (outcomes[i].Status == PublishStatus.Failed)
+            if (outcomes[i].Status != PublishStatus.Failed)
             {
-                if (key is null || !overtaken.Contains(key))
-                {
-                    failed.Add(i);
-                }
+                order.Record(key, outcomes[i]);
             }
-            else if (key is not null && outcomes[i].Status != PublishStatus.Rejected)
+            else if (!isOvertaken[i] && !order.IsHeldBack(key))
             {
-                overtaken.Add(key);
+                // Does not hold back the later events of its key, because it is sent again before them.
+                retried.Add(i);
             }
         }
 
-        failed.Reverse();
-        var last = 0;
-        var order = default(KeyOrder);
-        var again = new List<int>(failed.Count);
-        foreach (var index in failed)
+        return retried;
+    }
+
+    /// <summary>
+    /// Determines for each event whether a later event of its key may have been accepted, in the same batch or in
+    /// another call.
+    /// </summary>
+    private static bool[] FindOvertaken(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, PublishCall? call)
+    {
+        var overtakenKeys = call?.Overtaken() ?? new HashSet<string>(StringComparer.Ordinal);
+        var isOvertaken = new bool[batch.Length];
+
+        // From the last event to the first, so that the set contains the keys of the events after the current one.
+        for (var i = batch.Length - 1; i >= 0; i--)
         {
-            for (; last < index; last++)
+            if (batch[i].Key is not { } key)
             {
-                // An event that failed is sent again before the later ones of its key.
-                if (outcomes[last].Status != PublishStatus.Failed)
-                {
-                    order.Record(batch[last].Key, outcomes[last]);
-                }
+                continue;
             }
 
-            if (!order.IsHeldBack(batch[index].Key))
+            isOvertaken[i] = overtakenKeys.Contains(key);
+            if (outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
             {
-                again.Add(index);
+                overtakenKeys.Add(key);
             }
         }
 
-        return again;
+        return isOvertaken;
     }
 }

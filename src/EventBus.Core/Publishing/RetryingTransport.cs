@@ -9,14 +9,14 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// The order of each key is kept (<see cref="KeyedPublishQueue"/>): later calls of a key wait behind the one that is
-/// retried. Not used for an in-process transport, which has no connection that may come back.
+/// retried. Not used for an in-process transport, which has no connection that could be restored.
 /// </remarks>
 internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Transport
 {
     /// <summary>The delays between the attempts to send an event.</summary>
     internal static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(500));
 
-    private readonly KeyedPublishQueue lines = new();
+    private readonly KeyedPublishQueue queue = new();
     private readonly TaskCompletionSource closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override TransportFeatures Features => inner.Features;
@@ -59,36 +59,38 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         Memory<PublishOutcome> outcomes,
         CancellationToken deadline)
     {
-        var call = batch.Length == 1 && batch.Span[0].Key is null ? null : lines.Enter(batch.Span);
-        var taken = false;
+        var call = queue.Enter(batch.Span);
+        var possiblyAccepted = false;
         try
         {
             if (call is not null && !await call.EnterAsync(deadline))
             {
                 outcomes.Span.Fill(PublishOutcome.Failed(
-                    new TimeoutException("The time was up while the event waited behind an earlier one of its key.")));
+                    new TimeoutException("The deadline passed while the event waited for an earlier event of its key.")));
                 return;
             }
 
-            taken = true;
+            possiblyAccepted = true;
             var sending = inner.PublishAsync(batch, outcomes, deadline);
             call?.MarkSent();
             await sending;
-            if (AreTaken(outcomes.Span))
+            if (AreAllAccepted(outcomes.Span))
             {
                 return;
             }
 
-            taken = false;
-            await RepeatAsync(call, batch, outcomes, deadline);
+            // From here on, the call records by itself which events may have been accepted.
+            possiblyAccepted = false;
+            await RetryAsync(call, batch, outcomes, deadline);
         }
         finally
         {
-            call?.Leave(taken);
+            call?.Leave(possiblyAccepted);
         }
     }
 
-    private async Task RepeatAsync(
+    /// <summary>Sends the failed events of a batch again until none is left, or the deadline has passed.</summary>
+    private async Task RetryAsync(
         PublishCall? call,
         ReadOnlyMemory<Envelope> batch,
         Memory<PublishOutcome> outcomes,
@@ -98,8 +100,10 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         while (true)
         {
             failures++;
-            var again = call is null ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
-            if (again.Count == 0)
+            var retried = call is null
+                ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call: null)
+                : call.Conclude(batch.Span, outcomes.Span);
+            if (retried.Count == 0)
             {
                 return;
             }
@@ -114,13 +118,13 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
                 return;
             }
 
-            call?.LeaveOutOvertaken(again, batch);
-            if (again.Count == 0)
+            call?.RemoveOvertaken(retried, batch);
+            if (retried.Count == 0)
             {
                 return;
             }
 
-            await SendAsync([.. again], batch, outcomes, deadline);
+            await SendAsync([.. retried], batch, outcomes, deadline);
         }
     }
 
@@ -156,7 +160,8 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
     }
 
-    private static bool AreTaken(ReadOnlySpan<PublishOutcome> outcomes)
+    /// <summary>Returns true if all events were accepted, with or without a subscription that receives them.</summary>
+    private static bool AreAllAccepted(ReadOnlySpan<PublishOutcome> outcomes)
     {
         foreach (var outcome in outcomes)
         {

@@ -14,7 +14,8 @@ internal sealed class StreamPublisher<TEvent>(Publisher publisher, PublishOption
     private readonly Channel<TEvent> waiting = Channel.CreateBounded<TEvent>(
         new BoundedChannelOptions(BatchSize) { SingleReader = true, SingleWriter = true });
 
-    private int accepted;
+    private int readCount;
+    private int acceptedCount;
 
     /// <summary>Publishes all events of a stream.</summary>
     /// <exception cref="PublishManyException">An event was not accepted. The stream is not read further.</exception>
@@ -22,18 +23,26 @@ internal sealed class StreamPublisher<TEvent>(Publisher publisher, PublishOption
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reading = ReadAsync(events, stop.Token);
+        PublishManyException? failure = null;
         try
         {
-            // Throws what the stream has thrown, after the events before it were sent.
-            while (await waiting.Reader.WaitToReadAsync(cancellationToken))
+            // If the stream has thrown, this throws the same exception after the events before it were sent.
+            while (failure is null && await waiting.Reader.WaitToReadAsync(cancellationToken))
             {
-                await SendAsync(TakeBatch(), cancellationToken);
+                failure = await SendAsync(TakeBatch(), cancellationToken);
             }
         }
         finally
         {
             await stop.CancelAsync();
             await reading;
+        }
+
+        if (failure is not null)
+        {
+            // Only now is it known how many events were read while the last batch was being sent.
+            var notSent = Enumerable.Range(0, readCount - acceptedCount - failure.Items.Count).Select(_ => NotSent());
+            throw new PublishManyException(new StreamResults(acceptedCount, [.. failure.Items, .. notSent]));
         }
     }
 
@@ -42,9 +51,10 @@ internal sealed class StreamPublisher<TEvent>(Publisher publisher, PublishOption
     {
         try
         {
-            await foreach (var each in events.WithCancellation(stop))
+            await foreach (var @event in events.WithCancellation(stop))
             {
-                await waiting.Writer.WriteAsync(each, stop);
+                readCount++;
+                await waiting.Writer.WriteAsync(@event, stop);
             }
 
             waiting.Writer.Complete();
@@ -58,25 +68,29 @@ internal sealed class StreamPublisher<TEvent>(Publisher publisher, PublishOption
     private List<TEvent> TakeBatch()
     {
         var batch = new List<TEvent>(BatchSize);
-        while (batch.Count < BatchSize && waiting.Reader.TryRead(out var each))
+        while (batch.Count < BatchSize && waiting.Reader.TryRead(out var @event))
         {
-            batch.Add(each);
+            batch.Add(@event);
         }
 
         return batch;
     }
 
-    private async Task SendAsync(List<TEvent> batch, CancellationToken cancellationToken)
+    /// <summary>Sends a batch.</summary>
+    /// <returns>The results of the batch if an event was not accepted; otherwise null.</returns>
+    private async Task<PublishManyException?> SendAsync(List<TEvent> batch, CancellationToken cancellationToken)
     {
         try
         {
             await publisher.PublishManyAsync(batch, options, cancellationToken);
-            accepted += batch.Count;
         }
         catch (PublishManyException exception)
         {
-            throw new PublishManyException(new StreamResults(accepted, [.. exception.Items, .. TakeBatch().Select(_ => NotSent())]));
+            return exception;
         }
+
+        acceptedCount += batch.Count;
+        return null;
     }
 
     private static PublishException NotSent() =>

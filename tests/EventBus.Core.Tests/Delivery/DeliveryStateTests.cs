@@ -208,7 +208,7 @@ public sealed class DeliveryStateTests
         await bus.DisposeAsync().AsTask().WaitAsync(RunningBus.Patience, Token);
 
         Assert.Contains(logs.At(LogLevel.Error), text => text.StartsWith("2 deliveries", StringComparison.Ordinal));
-        Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains("shutdown timeout", StringComparison.Ordinal));
+        Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains("drain timeout", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -123,7 +123,7 @@ public sealed class CleanStopTests
 
         Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains(
             "disposed of while the event bus was running",
-            StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
+            StringComparison.Ordinal) && text.Contains("Unfinished deliveries: 1 ", StringComparison.Ordinal));
     }
 
     private static async Task<IReadOnlyCollection<string>> UnobservedAsync(Func<Task> run)

@@ -22,7 +22,7 @@ public sealed class KeyedPublishQueueTests
         foreach (var call in latestFirst ? calls.Reverse() : calls)
         {
             call.MarkSent();
-            call.Leave(taken: true);
+            call.Leave(possiblyAccepted: true);
         }
 
         // No allocation for each call.
@@ -45,7 +45,7 @@ public sealed class KeyedPublishQueueTests
         {
             Assert.False(turn.IsCompleted);
             Assert.True(await call.EnterAsync(CancellationToken.None));
-            call.Leave(taken: true);
+            call.Leave(possiblyAccepted: true);
         }
 
         Assert.True(await turn);
@@ -61,7 +61,7 @@ public sealed class KeyedPublishQueueTests
         var calls = EnterAll();
         var turns = calls.Select(call => call.EnterAsync(CancellationToken.None)).ToArray();
 
-        first.Leave(taken: true);
+        first.Leave(possiblyAccepted: true);
         for (var i = 0; i < Many; i++)
         {
             Assert.True(await turns[i]);

@@ -42,8 +42,8 @@ public sealed class SagaDefinitionTests
     {
         var problems = await ProblemsAsync(Good, bus => bus.AddSaga<SecondTrip, Trip>("book-trip"));
 
-        Expect(problems, "are all the saga 'book-trip'");
-        Expect(problems, "share the state EventBus.Sagas.Trip");
+        Expect(problems, "Several sagas are named 'book-trip'");
+        Expect(problems, "share the state type EventBus.Sagas.Trip");
         Expect(
             await ProblemsAsync(Good, bus => bus.AddSaga<SagaStartTests.OtherSaga, SagaStartTests.Other>("two words")),
             "The saga name 'two words' is invalid");

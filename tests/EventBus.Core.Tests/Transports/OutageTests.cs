@@ -15,7 +15,7 @@ public sealed class OutageTests : IDisposable
 
     private int InFull => logs.Entries.Count(entry => entry.Text == "in full");
 
-    private int Summaries => logs.Entries.Count(entry => entry.Text.Contains("more failures", StringComparison.Ordinal));
+    private int Summaries => logs.Entries.Count(entry => entry.Text.Contains("further failures", StringComparison.Ordinal));
 
     private int Ends => logs.Entries.Count(entry => entry.Text.StartsWith("Recovered after", StringComparison.Ordinal));
 
@@ -32,8 +32,8 @@ public sealed class OutageTests : IDisposable
         log.Working("reading");
 
         Assert.Equal((1, 4, 1), (InFull, Summaries, Ends));
-        var summary = logs.Entries.First(entry => entry.Text.Contains("more failures", StringComparison.Ordinal));
-        Assert.Equal("60 more failures since 2026-01-01T00:00:00.0000000+00:00, not logged one by one. The last: reading: "
+        var summary = logs.Entries.First(entry => entry.Text.Contains("further failures", StringComparison.Ordinal));
+        Assert.Equal("Failing since 2026-01-01T00:00:00.0000000+00:00: 60 further failures were not logged one by one. The last: reading: "
             + "System.IO.IOException: no answer", summary.Text);
         Assert.Null(summary.Exception);
         Assert.Contains("after 300 failures in 00:05:00", logs.Entries[^1].Text, StringComparison.Ordinal);
@@ -144,6 +144,18 @@ public sealed class OutageTests : IDisposable
         log.Working("reading");
 
         Assert.Equal((2, 1), (InFull, Ends));
+    }
+
+    [Fact]
+    public void Activity_FailsAgainAfterTenMinutesAndSucceeds_LeavesNoOutage()
+    {
+        Fail("reading", new IOException("no"));
+        time.Advance(TimeSpan.FromMinutes(12));
+        Fail("reading", new IOException("no"));
+
+        log.Working("reading");
+
+        Assert.True(((PrintableLogger)log).Outage.IsOver);
     }
 
     [Fact]
