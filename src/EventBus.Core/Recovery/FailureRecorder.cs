@@ -160,8 +160,8 @@ internal sealed class FailureRecorder(
         {
             rejection = new Rejection(
                 DeadLetterReason.OutOfOrder,
-                $"The order guard deferred it for {deferred.Timeout} to wait for an earlier event of the key '{entry.OrderKey}', which "
-                    + "did not arrive. Retry it to handle it without that event.");
+                $"An order guard deferred the event for {deferred.Timeout}, to wait for an earlier event of the key '{entry.OrderKey}', "
+                    + "which did not arrive. Retry the dead letter to handle it without that event.");
         }
         else
         {

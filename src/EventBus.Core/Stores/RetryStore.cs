@@ -51,8 +51,8 @@ public abstract class RetryStore
     /// <param name="entry">The event, waiting, with one attempt.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
-    /// True if the event is stored; its delivery can then be acknowledged. False if the store counts the attempts
-    /// instead (<see cref="KeyedFailureStore.CountAttemptAsync"/>).
+    /// True if the event is stored; its delivery can then be acknowledged. False, without any change, if the store
+    /// counts the attempts of deliveries instead (<see cref="KeyedFailureStore.CountAttemptAsync"/>).
     /// </returns>
     public abstract ValueTask<bool> TryTakeRedeliveredAsync(FailedEvent entry, CancellationToken cancellationToken);
 
@@ -61,8 +61,9 @@ public abstract class RetryStore
     /// that follows. An entry that is not settled by the end of the lease is due again and is marked as interrupted.
     /// </summary>
     /// <remarks>
-    /// The claim of an interrupted entry counts no attempt: the entry waits until others were tried, and those may end
-    /// the process. <see cref="BeginAsync"/> counts its attempt when it begins.
+    /// The claim of an interrupted entry counts no attempt, because its attempt may begin much later or never: the bus
+    /// may first run other interrupted entries, which may end the process. <see cref="BeginAsync"/> counts the attempt
+    /// when it begins.
     /// </remarks>
     /// <param name="subscriptions">
     /// The subscriptions whose entries the caller can run now. Entries of other subscriptions are not claimed, and do
