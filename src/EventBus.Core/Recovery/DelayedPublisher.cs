@@ -11,7 +11,8 @@ namespace EventBus;
 /// <param name="sender">Sends an event with one attempt: retries would delay the other due events.</param>
 /// <param name="deadLetters">Records events that can never be published; null if no store keeps dead letters.</param>
 /// <param name="due">
-/// Wakes the loop. Its first pulse also shows that there are delayed events: this instance stored or published one.
+/// Wakes the loop. Its first pulse also shows that delayed events concern this instance: it has subscriptions, or has
+/// stored or claimed a delayed event.
 /// </param>
 /// <param name="services">The clock and the log.</param>
 internal sealed class DelayedPublisher(
@@ -44,7 +45,7 @@ internal sealed class DelayedPublisher(
             due.Pulse();
         }
 
-        // While no delayed event is known, there is nothing to retry, and the store of the dead letters is not queried.
+        // An instance that only publishes, and without delays, does not query the store of the dead letters.
         var retried = new DueBatch<FailedEvent>([], null);
         if (deadLetters is not null && due.FirstPulse.IsCompleted)
         {
