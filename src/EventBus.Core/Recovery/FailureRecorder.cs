@@ -17,8 +17,8 @@ internal sealed class FailureRecorder(
     public bool StoreIsDown => writer.StoreIsDown;
 
     /// <summary>
-    /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
-    /// waits.
+    /// True if a claim that ends with its process counts as an attempt even if the handler was not called: a claimed
+    /// entry must be released while it waits.
     /// </summary>
     public bool ClaimsAreAttempts => writer.ClaimsAreAttempts;
 
@@ -102,7 +102,8 @@ internal sealed class FailureRecorder(
 
     /// <summary>Completes a claimed entry that was handled.</summary>
     /// <remarks>
-    /// If the store cannot remove the entry, a dead letter replaces it, because it would be handled again and again.
+    /// If the store cannot remove the entry, a dead letter with the error given here replaces it, because the entry would
+    /// be handled again and again.
     /// </remarks>
     public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => WriteAsync(
         policy,

@@ -20,8 +20,8 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     private readonly StoreProbe probe = new(store, services.StoreTime);
 
     /// <summary>
-    /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
-    /// waits.
+    /// True if a claim that ends with its process counts as an attempt even if the handler was not called: a claimed
+    /// entry must be released while it waits.
     /// </summary>
     public bool ClaimsAreAttempts => keyed is null;
 

@@ -98,7 +98,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             {
                 throw error as StoreRefusedException ?? new StoreRefusedException(
                     StoreScope.Entry,
-                    $"The store takes other writes and not this one ({error.GetType()}).",
+                    $"The store accepts other writes, but not this one ({error.GetType()}).",
                     error);
             }
 
