@@ -102,8 +102,8 @@ internal sealed class FailureRecorder(
 
     /// <summary>Completes a claimed entry that was handled.</summary>
     /// <remarks>
-    /// If the store cannot remove the entry, a dead letter with the error given here replaces it, because the entry would
-    /// be handled again and again.
+    /// If the store cannot remove the entry, a dead letter with the error given here replaces it, because the entry
+    /// would be handled again and again.
     /// </remarks>
     public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => WriteAsync(
         policy,

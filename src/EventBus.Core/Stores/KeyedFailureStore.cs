@@ -9,7 +9,7 @@ namespace EventBus.Stores;
 /// Entries of a subscription with the same <see cref="FailedEvent.LineKey"/> form a line, in order of arrival. Only the
 /// head is ever due. A dead head blocks the line until it is retried, discarded, or recorded again without a line key.
 /// When the head leaves, the next entry becomes the head: a parked one is due at once, a waiting one at its own time,
-/// and a dead one blocks the line again. The line exists while it has entries; a claimed head still counts.
+/// and a dead one blocks the line again. The line exists while it has entries; a claimed head is still in the line.
 /// </para>
 /// <para>
 /// <see cref="RetryStore.RecordAsync"/> of a fresh entry also removes its counted attempts, in the same operation.

@@ -36,8 +36,9 @@ public abstract class RetryStore
     /// <summary>Stores a failed event, in one write.</summary>
     /// <remarks>
     /// A fresh entry (<see cref="FailedEvent.Claim"/> is 0) is stored unless there is already an entry for the same
-    /// event and subscription: a second copy changes nothing, whatever its status. A claimed entry replaces the stored
-    /// one if the claim is still valid, and the claim ends. A dead entry gets a <see cref="FailedEvent.Number"/>.
+    /// event and subscription: a second copy changes nothing, whatever the status of the stored entry. A claimed entry
+    /// replaces the stored one if the claim is still valid, and the claim ends. A dead entry gets a
+    /// <see cref="FailedEvent.Number"/>.
     /// </remarks>
     /// <param name="entry">The failed event: waiting or dead.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other at
-/// most once.
+/// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other when
+/// needed, and keeps the result.
 /// </summary>
 /// <remarks>Thread-safe, and immutable for a transport.</remarks>
 public sealed class Envelope
@@ -13,7 +13,7 @@ public sealed class Envelope
     // An event in memory costs an envelope of 104 bytes, and a DeliveryContext of 32 bytes for each subscription. To
     // keep that size, the fields extras and type each hold one of several types of objects.
 
-    // The id as a UUID, if the bus generated it; otherwise empty. The text is created when it is needed.
+    // The generated id of an event that has no other id. Its text is created when it is needed.
     private readonly Guid guid;
     private string? id;
 

@@ -77,7 +77,7 @@ internal sealed class AlertCoordinator
     /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => dispatchers.Count > 0;
 
-    /// <summary>The loops; the caller runs them concurrently.</summary>
+    /// <summary>The loops, none without notifiers. The caller runs them concurrently.</summary>
     public IEnumerable<Func<CancellationToken, Task>> Loops =>
         IsWanted ? sendLoops.Prepend(takeLoop).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
 
@@ -176,8 +176,8 @@ internal sealed class AlertCoordinator
             var isSent = await dispatcher.TrySendAsync(group, stop);
             if (isSent)
             {
-                // The call must precede Settle: until Settle, the dispatcher counts as busy, so that IsIdle stays false
-                // until the alerts are marked.
+                // Before Settle, because the dispatcher is not idle until then, and after AddSent toMark is not empty:
+                // so IsIdle is false all the time until the alerts are marked.
                 AddSent(group.Waiting);
             }
 

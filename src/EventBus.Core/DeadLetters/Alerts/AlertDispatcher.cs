@@ -174,7 +174,7 @@ internal sealed class AlertDispatcher(
                 using var timeout = stop.WithTimeout(SendTimeout, time);
                 var alert = new DeadLetterAlert(
                     first,
-                    [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
+                    [.. pending.Select(pendingAlert => pendingAlert.Id).Distinct(StringComparer.Ordinal)])
                 { ServiceName = settings.ServiceName };
                 var sending = notifier.NotifyAsync(alert, timeout.Token)
                     ?? throw new InvalidOperationException($"The notifier {notifier.GetType()} returned null instead of a task.");
