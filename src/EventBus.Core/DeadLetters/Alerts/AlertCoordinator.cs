@@ -1,5 +1,4 @@
 using EventBus.Stores;
-using EventBus.Transports;
 
 namespace EventBus;
 
