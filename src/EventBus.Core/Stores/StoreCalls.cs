@@ -34,7 +34,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
             && !cancellationToken.IsCancellationRequested)
         {
             throw new EventBusException(
-                $"The store did not answer within {timeout * timeoutFactor} (based on EventBusOptions.PublishTimeout), so it is in doubt "
+                $"The store gave no answer within {timeout * timeoutFactor} (based on EventBusOptions.PublishTimeout), so it is in doubt "
                     + $"whether the operation was executed ({purpose}). It is safe to call again.",
                 exception);
         }
