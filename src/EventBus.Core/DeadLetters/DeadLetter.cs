@@ -30,7 +30,7 @@ public sealed record DeadLetter
     public string? Error { get; init; }
 
     /// <summary>
-    /// The last error with its stack trace; null when there is nothing to add to <see cref="Error"/>.
+    /// The last error with its stack trace; null if there is nothing to add to <see cref="Error"/>.
     /// </summary>
     public string? ErrorDetails { get; init; }
 
@@ -50,21 +50,21 @@ public sealed record DeadLetter
     public IReadOnlyList<FailedAttempt> History { get; init; } = [];
 
     /// <summary>
-    /// A number that increases with each dead letter. To list the next page, pass it as
-    /// <see cref="DeadLetterFilter.Before"/>.
+    /// A number that increases with each dead letter. To list the next page, pass the number of the last dead letter of
+    /// a page as <see cref="DeadLetterFilter.Before"/>.
     /// </summary>
     public long Number { get; init; }
 
     /// <summary>
-    /// The event as JSON, or the raw bytes of an event that could not be read. Empty when the event type cannot be
-    /// serialized as JSON.
+    /// The event as JSON, or the raw bytes of an event that could not be read. Empty if the event type cannot be
+    /// serialized as JSON, or if the store could not keep the body.
     /// </summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>
-    /// The original length of the body in bytes when <see cref="Body"/> is truncated
-    /// (<see cref="EventBusOptions.MaxUnreadBodyBytes"/>); null when it is complete. An event with a truncated body
-    /// cannot be read: a retry ends in the same dead letter.
+    /// The original length of the body in bytes if <see cref="Body"/> is truncated
+    /// (<see cref="EventBusOptions.MaxUnreadBodyBytes"/>, <see cref="EventBusOptions.MaxUnreadBytes"/>); null if it is
+    /// complete. An event with a truncated body cannot be read: a retry ends in the same dead letter.
     /// </summary>
     public long? FullBodyLength { get; init; }
 }

@@ -5,7 +5,7 @@ namespace EventBus;
 /// declare. Usually contains one dead letter; more when several were recorded within
 /// <see cref="EventBusOptions.AlertInterval"/>.
 /// </summary>
-/// <param name="First">The first dead letter, with all its data.</param>
+/// <param name="First">The first of them that was not retried or discarded meanwhile, with all its data.</param>
 /// <param name="Ids">The ids of all dead letters, oldest first.</param>
 public sealed record DeadLetterAlert(DeadLetter First, IReadOnlyList<string> Ids)
 {

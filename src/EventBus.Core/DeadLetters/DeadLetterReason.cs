@@ -20,7 +20,7 @@ public enum DeadLetterReason
     /// </summary>
     UnknownEvent,
 
-    /// <summary>The message is larger than the limit.</summary>
+    /// <summary>The message is larger than <see cref="EventBusOptions.MaxBodyBytes"/>.</summary>
     TooLarge,
 
     /// <summary>

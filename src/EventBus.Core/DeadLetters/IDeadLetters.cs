@@ -7,22 +7,22 @@ namespace EventBus;
 /// <remarks>
 /// When a broker queue keeps the dead letters instead of a store, they can be counted, the first ones can be listed
 /// (oldest first), and all can be retried. All other operations throw an <see cref="EventBusException"/>, whose
-/// message names the stores that support them. Every call ends within <see cref="EventBusOptions.PublishTimeout"/>
-/// (10 s by default): if the store does not answer, it throws an <see cref="EventBusException"/>. It is then unknown
-/// whether the operation was carried out; it can be repeated.
+/// message names the stores that support them. Every call except <see cref="RetryAllAsync"/> ends within
+/// <see cref="EventBusOptions.PublishTimeout"/> (10 s by default): if the store does not answer, it throws an
+/// <see cref="EventBusException"/>. It is then unknown whether the operation was carried out; it can be repeated.
 /// </remarks>
 public interface IDeadLetters
 {
     /// <summary>Lists dead letters, newest first.</summary>
     /// <remarks>
-    /// A page contains the bodies of its dead letters: at most <see cref="DeadLetterFilter.Take"/> times
-    /// <see cref="EventBusOptions.MaxUnreadBodyBytes"/>. Use smaller pages when bodies are large.
+    /// A page contains the bodies of its dead letters: each at most <see cref="EventBusOptions.MaxBodyBytes"/>, or
+    /// <see cref="EventBusOptions.MaxUnreadBodyBytes"/> if it could not be read. Use smaller pages if bodies are large.
     /// </remarks>
     /// <param name="filter">The dead letters and the page to list; null for the first 100 of all.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Gets one dead letter; null when none has this id.</summary>
+    /// <summary>Gets one dead letter; null if none has this id.</summary>
     /// <param name="id">The id of the dead letter.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default);
@@ -38,12 +38,12 @@ public interface IDeadLetters
     /// </summary>
     /// <param name="id">The id of the dead letter.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>False when the dead letter does not exist or no longer exists.</returns>
+    /// <returns>False if the dead letter does not exist.</returns>
     Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Retries all dead letters that match now, oldest first. Loads ids in pages of 1,000, and no bodies. May take one
-    /// call timeout (<see cref="EventBusOptions.PublishTimeout"/>) for every 100 dead letters.
+    /// Retries all dead letters that match now, oldest first. May take <see cref="EventBusOptions.PublishTimeout"/>
+    /// twice, and once more for every 100 dead letters.
     /// </summary>
     /// <param name="filter">The dead letters to retry; paging is ignored; null for all.</param>
     /// <param name="cancellationToken">Stops after the current dead letter.</param>
@@ -58,6 +58,6 @@ public interface IDeadLetters
     /// <param name="id">The id of the dead letter.</param>
     /// <param name="reason">The reason, for the log; not empty.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>False when the dead letter does not exist or no longer exists.</returns>
+    /// <returns>False if the dead letter does not exist.</returns>
     Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default);
 }

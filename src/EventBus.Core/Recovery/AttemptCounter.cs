@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Counts the attempts of redelivered events durably, before each begins: such an event may have ended its process.
-/// Thread-safe.
+/// Counts the attempts of redelivered events in the store, each before it begins: an event that ends its process in
+/// every attempt must become a dead letter. Thread-safe.
 /// </summary>
 internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder recorder, BusServices services)
 {
@@ -13,6 +13,10 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// Transfers an event that may have ended its process to the store, if the store counts attempts by its own
     /// redeliveries (a queue of a broker).
     /// </summary>
+    /// <returns>
+    /// True if the event is stored, as waiting or as a dead letter: its delivery can be acknowledged. False if the
+    /// attempts are counted with <see cref="CountAsync"/> instead.
+    /// </returns>
     public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         var now = services.StoreTime.GetUtcNow();
@@ -27,10 +31,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
         }
     }
 
-    /// <summary>
-    /// Counts attempts of an event that may have ended its process. Null: it is already recorded as failed and needs no
-    /// further attempt.
-    /// </summary>
+    /// <summary>Counts attempts of an event that may have ended its process.</summary>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="added">The attempts to add.</param>
@@ -40,6 +41,10 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="stored">
     /// Set when the count is stored or refused; this may be long before the caller has a slot again.
     /// </param>
+    /// <returns>
+    /// The new count. Null if the event needs no further attempt: it was recorded as failed before, or it has become a
+    /// dead letter because the store refuses to count its attempts.
+    /// </returns>
     public async Task<AttemptCount?> CountAsync(
         FailurePolicy policy,
         Envelope envelope,
@@ -67,7 +72,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
     /// <param name="stored">Set when it is stored; this may be long before the caller has a slot again.</param>
     public Task MarkConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
-        writer.TryCountAttemptAsync(policy, envelope, new AttemptCount(0, 1), slots, stored);
+        writer.TryCountAttemptAsync(policy, envelope, new AttemptCount(Attempts: 0, Concurrent: 1), slots, stored);
 
     /// <summary>Records that the running attempt of a claimed entry became a concurrent one.</summary>
     /// <param name="entry">The entry.</param>
@@ -76,10 +81,7 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     public Task MarkConcurrentAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
         writer.TryBeginAttemptAsync(entry with { Concurrent = entry.Concurrent + 1 }, slots, stored);
 
-    /// <summary>
-    /// Counts the next attempt of a claimed entry that may have ended its process. Returns false if another instance
-    /// has claimed the entry, or if the entry became a dead letter because its attempts cannot be counted.
-    /// </summary>
+    /// <summary>Counts the next attempt of a claimed entry that may have ended its process.</summary>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The entry, including the next attempt.</param>
     /// <param name="slots">
@@ -88,6 +90,10 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
     /// <param name="stored">
     /// Set when the count is stored or refused; this may be long before the caller has a slot again.
     /// </param>
+    /// <returns>
+    /// False if the attempt must not begin: another instance has claimed the entry, or the entry has become a dead
+    /// letter because the store refuses to count its attempts.
+    /// </returns>
     public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored)
     {
         try
@@ -97,6 +103,8 @@ internal sealed class AttemptCounter(FailureStoreWriter writer, FailureRecorder 
         catch (StoreRefusedException exception)
         {
             stored.TrySetResult();
+
+            // The entry includes the next attempt, which is not made.
             await recorder.RecordAsync(policy, entry with { Attempts = entry.Attempts - 1 }, Rejected.Unstorable(exception), slots);
             return false;
         }

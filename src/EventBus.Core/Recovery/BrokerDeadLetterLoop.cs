@@ -10,26 +10,31 @@ namespace EventBus;
 /// </summary>
 /// <param name="transport">The transport that provides the events.</param>
 /// <param name="failures">Records the events.</param>
-/// <param name="policies">Gets the failure policies, also of subscriptions that this application does not have.</param>
+/// <param name="policies">
+/// Gets the failure policies, also for subscriptions that this application does not have.
+/// </param>
 /// <param name="services">The clock and the log.</param>
 internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder failures, FailurePolicies policies, BusServices services)
 {
-    private const string Activity = "given up";
+    private const string Activity = "recording what the broker dead-lettered";
 
-    // The maximum size in bytes of the events that wait for the store: their bodies, plus a fixed size for each.
-    // Further events stay with the broker.
-    private const long MaxHeld = 16 * 1024 * 1024;
-    private const int SizeWithoutBody = 4 * 1024;
+    // The limit, in bytes, of the events that wait for the store: their bodies, plus an estimate for everything else
+    // of an event. When it is reached, further events stay with the broker.
+    private const long MaxHeldBytes = 16 * 1024 * 1024;
+    private const int BytesWithoutBody = 4 * 1024;
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, Line> lines = new(StringComparer.Ordinal);
-    private Exception? failure;
-    private long held;
+    // By the name of the subscription.
+    private readonly ConcurrentDictionary<string, Backlog> backlogs = new(StringComparer.Ordinal);
+
+    // The latest error of a recording that was not reported yet.
+    private Exception? unreported;
+    private long heldBytes;
 
     /// <summary>The subscriptions whose dead-lettered events the store does not accept, with the reason.</summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
-        lines.Select(line => (line.Key, line.Value.Slots.Intake.Reason)).Where(line => line.Reason is not null)!;
+        backlogs.Select(backlog => (backlog.Key, backlog.Value.Slots.Intake.Reason)).Where(held => held.Reason is not null)!;
 
     /// <summary>Records dead-lettered events until the bus stops. Completes when no event is being recorded.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -40,29 +45,38 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         }
         finally
         {
-            await Task.WhenAll(lines.Values.Select(line => line.Last));
+            await Task.WhenAll(backlogs.Values.Select(backlog => backlog.LastRecording));
         }
     }
 
     private async Task<DateTimeOffset?> TakeAllAsync(CancellationToken stop)
     {
-        foreach (var (subscription, _) in lines.Where(line => line.Value.Last.IsCompleted))
+        foreach (var (subscription, _) in backlogs.Where(backlog => backlog.Value.LastRecording.IsCompleted))
         {
-            lines.TryRemove(subscription, out _);
+            backlogs.TryRemove(subscription, out _);
         }
 
-        while (!failures.StoreIsDown
-            && Interlocked.Read(ref held) < MaxHeld
-            && await transport.TakeBrokerDeadLetterAsync(stop) is { } deadLetter)
+        while (!failures.StoreIsDown && Interlocked.Read(ref heldBytes) < MaxHeldBytes)
         {
-            Interlocked.Add(ref held, SizeOf(deadLetter));
-            var line = lines.GetOrAdd(deadLetter.Subscription, _ => new Line());
-            line.Last = KeepAfterAsync(line.Last, deadLetter, line.Slots);
-            if (Interlocked.Exchange(ref failure, null) is { } last)
+            var deadLetter = await transport.TakeBrokerDeadLetterAsync(stop);
+            if (deadLetter is null)
+            {
+                break;
+            }
+
+            Interlocked.Add(ref heldBytes, SizeOf(deadLetter));
+            var backlog = backlogs.GetOrAdd(deadLetter.Subscription, _ => new Backlog());
+            backlog.LastRecording = RecordAfterAsync(backlog.LastRecording, deadLetter, backlog.Slots);
+
+            // The loop logs the error and waits. Without the wait, an event that was released after the error would
+            // be taken again at once, in an endless loop.
+            var error = Interlocked.Exchange(ref unreported, null);
+            if (error is not null)
             {
                 throw new EventBusException(
-                    $"Events that the broker dead-lettered could not be stored: {ExceptionText.MessageOf(last)}",
-                    last);
+                    "An event that the broker dead-lettered could not be recorded. It was released, and is taken again: "
+                        + ExceptionText.MessageOf(error),
+                    error);
             }
         }
 
@@ -70,24 +84,24 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
     }
 
     /// <summary>Records an event after the previous one of its subscription has completed. Never throws.</summary>
-    private async Task KeepAfterAsync(Task earlier, BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
+    private async Task RecordAfterAsync(Task earlier, BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
     {
         await earlier;
         try
         {
-            await KeepAsync(deadLetter, slots);
+            await RecordAsync(deadLetter, slots);
         }
         catch (Exception exception)
         {
-            Volatile.Write(ref failure, exception);
+            Volatile.Write(ref unreported, exception);
         }
         finally
         {
-            Interlocked.Add(ref held, -SizeOf(deadLetter));
+            Interlocked.Add(ref heldBytes, -SizeOf(deadLetter));
         }
     }
 
-    private async Task KeepAsync(BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
+    private async Task RecordAsync(BrokerDeadLetter deadLetter, ConcurrencyLimiter slots)
     {
         var policy = policies.Of(deadLetter.Subscription);
         await slots.TakeAsync();
@@ -112,16 +126,17 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         await deadLetter.Delivery.AckAsync();
     }
 
-    private static long SizeOf(BrokerDeadLetter deadLetter) => deadLetter.Delivery.Envelope.BodyLength + SizeWithoutBody;
+    private static long SizeOf(BrokerDeadLetter deadLetter) => deadLetter.Delivery.Envelope.BodyLength + BytesWithoutBody;
 
     /// <summary>
-    /// The events of one subscription that wait to be recorded. Has a limiter of its own, because all handlers of the
-    /// subscription may hang.
+    /// The events of one subscription that wait to be recorded, one after another. Has a limiter of its own, because
+    /// handlers that hang may hold all slots of the subscription.
     /// </summary>
-    private sealed class Line
+    private sealed class Backlog
     {
         public ConcurrencyLimiter Slots { get; } = new(1);
 
-        public Task Last { get; set; } = Task.CompletedTask;
+        /// <summary>The recording of the latest event, which ends after those of all earlier events.</summary>
+        public Task LastRecording { get; set; } = Task.CompletedTask;
     }
 }

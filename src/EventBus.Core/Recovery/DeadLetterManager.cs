@@ -7,10 +7,11 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
 {
     private const int MaxTake = 1_000;
 
-    // The number of retries that are expected to complete within the timeout of one call.
-    private const int RetriedInTime = 100;
+    // A store is expected to retry this number of dead letters within the timeout of one call.
+    private const int RetriesPerTimeout = 100;
 
-    private Access? opened;
+    // Null until the bus has started.
+    private Access? access;
 
     /// <summary>Gives access to the dead letters, because the bus has started.</summary>
     /// <param name="queue">The dead letters.</param>
@@ -18,17 +19,17 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     /// <param name="wake">Wake the loops of retries and of delayed events.</param>
     /// <param name="services">The clocks and the log of the bus.</param>
     public void Open(DeadLetterQueue queue, TimeSpan timeout, IReadOnlyList<WakeSignal> wake, BusServices services) =>
-        opened = new Access(queue, new StoreCalls(timeout, time), wake, services);
+        access = new Access(queue, new StoreCalls(timeout, time), wake, services);
 
     public async Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
         await context.Leave();
-        filter = Check(filter);
-        var access = Opened();
-        var found = await access.Calls.AskAsync(
-            token => AsksForAll(filter)
-                ? access.Queue.ListAsync(filter.Take, token)
-                : Store(access, "filters and pages").ListAsync(filter, token),
+        filter = Validated(filter);
+        var opened = Opened();
+        var found = await opened.Calls.AskAsync(
+            token => SelectsAll(filter)
+                ? opened.Queue.ListAsync(filter.Take, token)
+                : StoreFor(opened, "listing with a filter").ListAsync(filter, token),
             "list the dead letters",
             cancellationToken);
         return [.. found.Select(DeadLetterMapper.ToDeadLetter)];
@@ -37,43 +38,43 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return FindInsideAsync(id, cancellationToken);
+        return FindCoreAsync(id, cancellationToken);
     }
 
     public async Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
         await context.Leave();
-        return await CountAsync(Opened(), Check(filter), "counting some of them", cancellationToken);
+        return await CountAsync(Opened(), Validated(filter), "counting some of them", cancellationToken);
     }
 
     public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return RetryInsideAsync(id, cancellationToken);
+        return RetryCoreAsync(id, cancellationToken);
     }
 
     public async Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
-        const string Retrying = "retrying some of them";
+        const string Operation = "retrying some of them";
         await context.Leave();
-        var access = Opened();
+        var opened = Opened();
         try
         {
-            filter = Check(filter) with { Before = null, Take = MaxTake };
-            var count = await CountAsync(access, filter, Retrying, cancellationToken);
-            var retried = await access.Calls.AskAsync(
-                token => AsksForAll(filter)
-                    ? access.Queue.RetryAllAsync(access.Services.StoreTime.GetUtcNow(), token)
-                    : Store(access, Retrying).RetryAllAsync(filter, access.Services.StoreTime.GetUtcNow(), token),
+            filter = Validated(filter) with { Before = null, Take = MaxTake };
+            var count = await CountAsync(opened, filter, Operation, cancellationToken);
+            var retried = await opened.Calls.AskAsync(
+                token => SelectsAll(filter)
+                    ? opened.Queue.RetryAllAsync(opened.Services.StoreTime.GetUtcNow(), token)
+                    : StoreFor(opened, Operation).RetryAllAsync(filter, opened.Services.StoreTime.GetUtcNow(), token),
                 "retry dead letters",
                 cancellationToken,
-                turns: 1 + (count / RetriedInTime));
-            access.Services.Log.RetriedAll(retried);
+                timeoutFactor: 1 + (count / RetriesPerTimeout));
+            opened.Services.Log.RetriedAll(retried);
             return retried;
         }
         finally
         {
-            access.WakeRetries();
+            opened.WakeRetries();
         }
     }
 
@@ -81,63 +82,62 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return DiscardInsideAsync(id, reason, cancellationToken);
+        return DiscardCoreAsync(id, reason, cancellationToken);
     }
 
-    private async Task<DeadLetter?> FindInsideAsync(string id, CancellationToken cancellationToken)
+    private async Task<DeadLetter?> FindCoreAsync(string id, CancellationToken cancellationToken)
     {
         await context.Leave();
-        var access = Opened();
-        var store = Store(access, "finding one");
-        return await access.Calls.AskAsync(token => store.FindAsync(id, token), "find a dead letter", cancellationToken) is { } entry
-            ? DeadLetterMapper.ToDeadLetter(entry)
-            : null;
+        var opened = Opened();
+        var store = StoreFor(opened, "finding one");
+        var entry = await opened.Calls.AskAsync(token => store.FindAsync(id, token), "find a dead letter", cancellationToken);
+        return entry is null ? null : DeadLetterMapper.ToDeadLetter(entry);
     }
 
-    private async Task<bool> RetryInsideAsync(string id, CancellationToken cancellationToken)
+    private async Task<bool> RetryCoreAsync(string id, CancellationToken cancellationToken)
     {
         await context.Leave();
-        var access = Opened();
+        var opened = Opened();
         try
         {
-            var store = Store(access, "retrying one");
-            var retried = await access.Calls.AskAsync(
-                token => store.RetryAsync(id, access.Services.StoreTime.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+            var store = StoreFor(opened, "retrying one");
+            var retried = await opened.Calls.AskAsync(
+                token => store.RetryAsync(id, opened.Services.StoreTime.GetUtcNow(), token), "retry a dead letter", cancellationToken);
             if (retried)
             {
-                access.Services.Log.Retried(id);
+                opened.Services.Log.Retried(id);
             }
 
             return retried;
         }
         finally
         {
-            access.WakeRetries();
+            opened.WakeRetries();
         }
     }
 
-    private async Task<bool> DiscardInsideAsync(string id, string reason, CancellationToken cancellationToken)
+    private async Task<bool> DiscardCoreAsync(string id, string reason, CancellationToken cancellationToken)
     {
         await context.Leave();
-        var access = Opened();
+        var opened = Opened();
         try
         {
-            var store = Store(access, "discarding one");
-            var discarded = await access.Calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
+            var store = StoreFor(opened, "discarding one");
+            var discarded = await opened.Calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
             if (discarded)
             {
-                access.Services.Log.Discarded(id, reason);
+                opened.Services.Log.Discarded(id, reason);
             }
 
             return discarded;
         }
         finally
         {
-            access.WakeRetries();
+            opened.WakeRetries();
         }
     }
 
-    private static DeadLetterFilter Check(DeadLetterFilter? filter)
+    private static DeadLetterFilter Validated(DeadLetterFilter? filter)
     {
         filter ??= new DeadLetterFilter();
         ArgumentOutOfRangeException.ThrowIfLessThan(filter.Take, 1, nameof(DeadLetterFilter.Take));
@@ -145,28 +145,34 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
         return filter;
     }
 
-    private static bool AsksForAll(DeadLetterFilter filter) => filter == new DeadLetterFilter { Take = filter.Take };
+    private static bool SelectsAll(DeadLetterFilter filter) =>
+        filter.Subscription is null
+        && filter.EventName is null
+        && filter.EventId is null
+        && filter.Reason is null
+        && filter.Before is null;
 
     /// <summary>Gets the store for an operation that a queue of a broker does not support.</summary>
-    private static DeadLetterStore Store(Access access, string operation) => access.Queue as DeadLetterStore ?? throw new EventBusException(
-        "The dead letters are in a queue of the broker, which can only count them, read the first and retry all; "
-        + $"{operation} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
+    private static DeadLetterStore StoreFor(Access opened, string operation) =>
+        opened.Queue as DeadLetterStore ?? throw new EventBusException(
+            "The dead letters are in a queue of the broker, which can only count them, read the first and retry all; "
+            + $"{operation} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 
-    private static Task<long> CountAsync(Access access, DeadLetterFilter filter, string operation, CancellationToken cancellationToken) =>
-        access.Calls.AskAsync(
-            token => AsksForAll(filter) ? access.Queue.CountAsync(token) : Store(access, operation).CountAsync(filter, token),
+    private static Task<long> CountAsync(Access opened, DeadLetterFilter filter, string operation, CancellationToken cancellationToken) =>
+        opened.Calls.AskAsync(
+            token => SelectsAll(filter) ? opened.Queue.CountAsync(token) : StoreFor(opened, operation).CountAsync(filter, token),
             "count the dead letters",
             cancellationToken);
 
-    private Access Opened() => opened ?? throw new EventBusException(
+    private Access Opened() => access ?? throw new EventBusException(
         "The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. "
         + "Start the host; add a store, for instance bus.StoreInMemory().");
 
     private sealed record Access(DeadLetterQueue Queue, StoreCalls Calls, IReadOnlyList<WakeSignal> Wake, BusServices Services)
     {
         /// <summary>
-        /// Wakes the loops, because the next event of a key may be due. Also after a failure, because the store may
-        /// have made the change nevertheless.
+        /// Wakes the loops, because the dead letter or the next event of its key may be due. Called also after an
+        /// error, because the store may have made the change nevertheless.
         /// </summary>
         public void WakeRetries()
         {

@@ -9,8 +9,8 @@ namespace EventBus;
 internal sealed record Deferred(long Stamp, TimeSpan Recheck, TimeSpan Timeout) : Failure
 {
     /// <summary>
-    /// The time before which the event does not become a dead letter, even after its deadline: the event that it waits
-    /// for may not have had a chance to arrive.
+    /// The time before which the event does not become a dead letter, even after its deadline: after a start or a
+    /// pause, the event that it waits for may still be in transit.
     /// </summary>
     public DateTimeOffset EarliestDeadline { get; init; }
 }

@@ -20,16 +20,17 @@ internal sealed class DelayedDeadLetters(
     BusServices services)
 {
     /// <summary>
-    /// The subscription of the dead letters. Contains a slash, which names of subscriptions cannot contain.
+    /// The subscription of these dead letters. Names of subscriptions cannot contain a slash, so no subscription of the
+    /// application has this name.
     /// </summary>
     public const string Subscription = "eventbus/delayed";
 
     /// <summary>The maximum number of events that are in progress at once.</summary>
     public const int MaxConcurrent = 32;
 
-    private readonly FailurePolicy policy = new(Subscription, false, retry);
+    private readonly FailurePolicy policy = new(Subscription, Ordered: false, retry);
 
-    // No handler runs here. The recorder expects that its caller holds a slot, because it releases the slot while it
+    // No handler runs here. But the recorder expects that its caller holds a slot, which it lends to others while it
     // waits for the store.
     private readonly ConcurrencyLimiter slots = new(MaxConcurrent);
 
@@ -41,46 +42,61 @@ internal sealed class DelayedDeadLetters(
     /// Records a dead letter for an event that is still in the store of delayed events. The event is removed from that
     /// store afterwards: if the process ends in between, the same dead letter is recorded again.
     /// </summary>
-    public Task RecordAsync(Envelope envelope, DeadLetterReason reason, string error) =>
+    /// <returns>False if the bus stops before the store accepted the dead letter.</returns>
+    public Task<bool> TryRecordAsync(Envelope envelope, DeadLetterReason reason, string error) =>
         WithSlotAsync(
             () => recorder.RecordAsync(policy, policy.Fresh(envelope, attempts: 0), new Rejected(new Rejection(reason, error)), slots));
 
     /// <summary>Publishes a claimed dead letter, and completes it or records its failure.</summary>
     public Task RetryAsync(FailedEvent entry, EventSender sender) => WithSlotAsync(async () =>
     {
-        Failure failure;
-        try
+        var failure = await SendAsync(entry.Envelope, sender);
+        if (failure is null)
         {
-            if (entry.Envelope.Defect is not { } defect)
-            {
-                await sender.SendDueAsync(entry.Envelope);
-                await recorder.CompleteAsync(policy, entry, slots);
-                return;
-            }
-
-            failure = new Rejected(new Rejection(DeadLetterReason.Unstorable, defect));
-        }
-        catch (PublishException exception)
-        {
-            failure = exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber
-                ? new Rejected(new Rejection(DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception)))
-                : new Threw(exception);
+            await recorder.CompleteAsync(policy, entry, slots);
+            return;
         }
 
         await recorder.RecordAsync(policy, entry, failure, slots);
         due.Pulse();
     });
 
-    private async Task WithSlotAsync(Func<Task> action)
+    /// <returns>Null if the event is published.</returns>
+    private static async Task<Failure?> SendAsync(Envelope envelope, EventSender sender)
+    {
+        if (envelope.Defect is { } defect)
+        {
+            return new Rejected(new Rejection(DeadLetterReason.Unstorable, defect));
+        }
+
+        try
+        {
+            await sender.SendDueAsync(envelope);
+            return null;
+        }
+        catch (PublishException exception) when (exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber)
+        {
+            return new Rejected(new Rejection(DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception)));
+        }
+        catch (PublishException exception)
+        {
+            return new Threw(exception);
+        }
+    }
+
+    /// <returns>False if the bus stops before the store accepted the write of the action.</returns>
+    private async Task<bool> WithSlotAsync(Func<Task> action)
     {
         await slots.TakeAsync();
         try
         {
             await action();
+            return true;
         }
         catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
-            // The bus stops before the store accepted the write: the event is due again when its lease expires.
+            // The event stays in its store, and is due again when its lease expires.
+            return false;
         }
         finally
         {

@@ -9,8 +9,11 @@ namespace EventBus;
 /// </summary>
 /// <param name="store">The store of the delayed events.</param>
 /// <param name="sender">Sends an event with one attempt: retries would delay the other due events.</param>
-/// <param name="deadLetters">Records events that can never be published; null when no store keeps dead letters.</param>
-/// <param name="due">Wakes the loop. The first pulse also shows that this instance handles delayed events.</param>
+/// <param name="deadLetters">Records events that can never be published; null if no store keeps dead letters.</param>
+/// <param name="due">
+/// Wakes the loop. Its first pulse also shows that delayed events concern this instance: it has subscriptions, or has
+/// stored or claimed a delayed event.
+/// </param>
 /// <param name="services">The clock and the log.</param>
 internal sealed class DelayedPublisher(
     DelayStore store,
@@ -22,10 +25,10 @@ internal sealed class DelayedPublisher(
     private const string Publishing = "publishing delayed events";
     private const string Removing = "removing delayed events that are published";
 
-    // The maximum number of entries per claim.
+    // The maximum number of entries of one claim. Two claims are in progress at once: due events and dead letters.
     private const int ClaimSize = DelayedDeadLetters.MaxConcurrent / 2;
 
-    // Added to the publish timeout, for the calls of the store itself.
+    // The part of the lease that is left for calls of the store, after the publish timeout.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
 
     private readonly TimeSpan lease = sender.Timeout + LeaseMargin;
@@ -33,7 +36,7 @@ internal sealed class DelayedPublisher(
     private TimeProvider Time => services.StoreTime;
 
     /// <summary>Publishes the events that are due. They start in the order of the store and run concurrently.</summary>
-    /// <returns>The time of the next call; null when nothing is known to be due.</returns>
+    /// <returns>The time of the next call; null if nothing is known to become due.</returns>
     public async Task<DateTimeOffset?> PublishDueAsync(CancellationToken stop)
     {
         var claimed = await store.ClaimDueAsync(Time.GetUtcNow(), lease, ClaimSize, stop);
@@ -42,52 +45,79 @@ internal sealed class DelayedPublisher(
             due.Pulse();
         }
 
-        // An instance that only publishes without delays does not query the store of the dead letters.
-        var retried = deadLetters is not null && due.FirstPulse.IsCompleted
-            ? await deadLetters.ClaimDueAsync(lease, ClaimSize, stop)
-            : default;
+        // An instance that only publishes, and without delays, does not query the store of the dead letters.
+        var retried = new DueBatch<FailedEvent>([], null);
+        if (deadLetters is not null && due.FirstPulse.IsCompleted)
+        {
+            retried = await deadLetters.ClaimDueAsync(lease, ClaimSize, stop);
+        }
+
         await Task.WhenAll([
             .. claimed.Entries.Select(envelope => PublishAsync(envelope, stop)),
-            .. (retried.Entries ?? []).Select(entry => deadLetters?.RetryAsync(entry, sender) ?? Task.CompletedTask)
+            .. retried.Entries.Select(entry => deadLetters!.RetryAsync(entry, sender))
         ]);
-        return claimed.Entries.Count == ClaimSize || retried.Entries is { Count: ClaimSize }
-            ? Time.GetUtcNow()
-            : TimeMath.Earlier(claimed.NextDue, retried.NextDue);
+        var mayHaveMore = claimed.Entries.Count == ClaimSize || retried.Entries.Count == ClaimSize;
+        return mayHaveMore ? Time.GetUtcNow() : TimeMath.Earlier(claimed.NextDue, retried.NextDue);
     }
 
+    /// <summary>Publishes an event or records its dead letter, and removes it from the store.</summary>
     private async Task PublishAsync(Envelope envelope, CancellationToken stop)
     {
+        bool isDone;
         try
         {
-            if (envelope.Defect is { } defect)
-            {
-                await KeepAsync(envelope, DeadLetterReason.Unstorable, defect);
-            }
-            else
-            {
-                await sender.SendDueAsync(envelope);
-            }
-
-            services.Log.Working(Publishing);
+            isDone = await SendAsync(envelope);
         }
-        catch (PublishException exception) when (exception.Failure == PublishFailure.Rejected && deadLetters is not null)
-        {
-            await KeepAsync(envelope, DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception));
-        }
-        catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
+        catch (PublishException exception)
         {
             // The event is still in the store, and is due again when its lease expires. If it was sent, its copy has
             // the same id.
             services.Log.Failing(Publishing, exception, logger => logger.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
-        catch (PublishException exception)
+
+        if (isDone)
+        {
+            await RemoveAsync(envelope, stop);
+        }
+    }
+
+    /// <summary>Publishes an event, or records a dead letter if it can never be published.</summary>
+    /// <returns>False if the event must stay in the store: the bus stops before the dead letter was recorded.</returns>
+    /// <exception cref="PublishException">The event must stay in the store, to be published later.</exception>
+    private async Task<bool> SendAsync(Envelope envelope)
+    {
+        if (envelope.Defect is { } defect)
+        {
+            return deadLetters is not null
+                ? await deadLetters.TryRecordAsync(envelope, DeadLetterReason.Unstorable, defect)
+                : throw new PublishException(
+                    $"The delayed event '{envelope.Name}' {envelope.Id} cannot be published, and no store keeps dead letters: {defect}",
+                    PublishFailure.Failed,
+                    envelope.Id);
+        }
+
+        try
+        {
+            await sender.SendDueAsync(envelope);
+            services.Log.Working(Publishing);
+            return true;
+        }
+        catch (PublishException exception) when (exception.Failure == PublishFailure.Rejected && deadLetters is not null)
+        {
+            return await deadLetters.TryRecordAsync(envelope, DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception));
+        }
+        catch (PublishException exception) when (exception.Failure == PublishFailure.NoSubscriber)
         {
             // The event was accepted when there was a subscriber. It is removed, because otherwise it would become due
             // again without end.
             services.Log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
+            return true;
         }
+    }
 
+    private async Task RemoveAsync(Envelope envelope, CancellationToken stop)
+    {
         try
         {
             await store.RemoveAsync(envelope, stop);
@@ -100,11 +130,4 @@ internal sealed class DelayedPublisher(
             services.Log.Failing(Removing, exception, logger => logger.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
-
-    private Task KeepAsync(Envelope envelope, DeadLetterReason reason, string error) =>
-        deadLetters?.RecordAsync(envelope, reason, error)
-        ?? throw new PublishException(
-            $"The delayed event '{envelope.Name}' {envelope.Id} cannot be published, and no store keeps dead letters: {error}",
-            PublishFailure.Failed,
-            envelope.Id);
 }

@@ -8,31 +8,36 @@ namespace EventBus;
 /// failure, and disposes this object when the write is done.
 /// </summary>
 /// <remarks>
-/// While the write is held, the slot of the caller is free for retries, which may make room in a full store. All
-/// subscriptions, or only the one without room, take no new deliveries meanwhile. Therefore no more writes can be held
-/// than deliveries were in progress.
+/// From the first failure until its end the write is held. Meanwhile the slot of the caller is free for retries, which
+/// may make room in a full store, and all subscriptions, or only that of the event, take no new deliveries. Therefore
+/// no more writes can be held than deliveries were in progress.
 /// </remarks>
 /// <param name="writer">Holds the write after its first failure.</param>
 /// <param name="subject">The event that the write concerns.</param>
 /// <param name="slots">The limiter in which the caller holds a slot.</param>
-/// <param name="forms">The number of forms of the write.</param>
+/// <param name="forms">
+/// The number of forms of the write: the complete one, and reduced ones that are written if the store cannot accept it.
+/// </param>
 /// <param name="services">The log and the abort token.</param>
 internal sealed class DurableWrite(
     DurableWriter writer, WriteSubject subject, ConcurrencyLimiter slots, int forms, BusServices services) : IAsyncDisposable
 {
+    // Null until the first failure.
     private RepeatedWrite? repeated;
+
+    // True if the caller has stopped trying: RepeatAsync threw.
     private bool hasFailed;
 
-    /// <summary>The index of the form to write now; 0 for the first.</summary>
+    /// <summary>The index of the form to write now; 0 for the complete one.</summary>
     public int Form => repeated?.Form ?? 0;
 
     /// <summary>Waits after a failed attempt. Completes when the caller may try again.</summary>
     /// <exception cref="StoreRefusedException">
-    /// The store does not accept this write, and there is no alternative.
+    /// The store does not accept this write, and the write has no reduced form.
     /// </exception>
-    /// <exception cref="Exception">
-    /// The error itself, or <see cref="OperationCanceledException"/>: the bus stops, or an effect of a handler failed.
-    /// </exception>
+    /// <exception cref="EffectException">The given error: an effect of the handler failed.</exception>
+    /// <exception cref="OperationCanceledException">The bus stops during the wait.</exception>
+    /// <exception cref="Exception">The given error, if the bus had stopped before.</exception>
     public async Task RepeatAsync(Exception error)
     {
         hasFailed = true;

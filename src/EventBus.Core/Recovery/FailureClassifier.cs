@@ -19,12 +19,7 @@ internal static class FailureClassifier
     /// <returns>The entry, waiting for a retry or dead.</returns>
     public static FailedEvent Classify(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now) => failure switch
     {
-        Rejected { Rejection: var rejection } => DeadLetter(policy, entry, rejection.Reason) with
-        {
-            LastFailedAt = now,
-            Error = PrintableText.Of(rejection.Error + rejection.Foreign, MaxErrorLength),
-            ErrorDetails = null,
-        },
+        Rejected rejected => ClassifyRejection(policy, entry, rejected.Rejection, now),
         Threw threw => ClassifyException(policy, entry, threw, now),
         _ => throw new UnreachableException($"{failure.GetType()} is recorded in another way."),
     };
@@ -34,30 +29,42 @@ internal static class FailureClassifier
     /// <param name="deferred">The wait.</param>
     /// <param name="now">The current time.</param>
     /// <returns>
-    /// The entry, waiting for another event of its key; and the end of that wait, which may be over.
+    /// The entry, waiting for another event of its key; and the end of that wait, which may be over already.
     /// </returns>
     public static (FailedEvent Entry, DateTimeOffset Deadline) Defer(FailedEvent entry, Deferred deferred, DateTimeOffset now)
     {
-        var own = entry.Deadline ?? now + deferred.Timeout;
-        var deadline = own > deferred.EarliestDeadline ? own : deferred.EarliestDeadline;
-        var recheck = now + deferred.Recheck;
-        return (entry with
+        // The later deadline after a start or a pause is not stored: it applies to this instance only.
+        var storedDeadline = entry.Deadline ?? now + deferred.Timeout;
+        var deadline = storedDeadline > deferred.EarliestDeadline ? storedDeadline : deferred.EarliestDeadline;
+        var recheckAt = now + deferred.Recheck;
+        var waiting = entry with
         {
             Status = FailedEventStatus.Deferred,
             LineKey = null,
             Attempts = entry.Attempts - 1,
             Position = deferred.Position,
-            Deadline = own,
-            DueAt = recheck < deadline ? recheck : deadline,
-        }, deadline);
+            Deadline = storedDeadline,
+            DueAt = recheckAt < deadline ? recheckAt : deadline,
+        };
+        return (waiting, deadline);
     }
 
     /// <summary>
-    /// True if events with later numbers do not wait for this dead letter. False if it became a dead letter because too
-    /// many events wait: its turn had not come, and the events before it must still be handled first.
+    /// True if the entry is a dead letter for which events with later numbers do not wait. False if it became a dead
+    /// letter because too many events wait: its turn had not come, and the events before it must still be handled
+    /// first.
     /// </summary>
     public static bool IsPassed(FailurePolicy policy, FailedEvent entry) =>
-        policy.ContinueWhenBlocked && entry is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };
+        policy.ContinueWhenBlocked
+        && entry is { Status: FailedEventStatus.Dead, Reason: not DeadLetterReason.KeyBlocked, OrderKey: not null, Position: not null };
+
+    private static FailedEvent ClassifyRejection(FailurePolicy policy, FailedEvent entry, Rejection rejection, DateTimeOffset now) =>
+        DeadLetter(policy, entry, rejection.Reason) with
+        {
+            LastFailedAt = now,
+            Error = PrintableText.Of(rejection.Error + rejection.Foreign, MaxErrorLength),
+            ErrorDetails = null,
+        };
 
     private static FailedEvent ClassifyException(FailurePolicy policy, FailedEvent entry, Threw threw, DateTimeOffset now)
     {

@@ -9,12 +9,12 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     /// <summary>True if a dead letter does not block the later events of its key.</summary>
     public bool ContinueWhenBlocked { get; init; }
 
-    /// <summary>True if a guard checks the order of events.</summary>
+    /// <summary>True if the subscription has order guards.</summary>
     public bool Guarded { get; init; }
 
     /// <summary>
-    /// Creates the entry of an event that the store does not have yet. All events without a key share one line and one
-    /// order.
+    /// Creates the entry of an event that the store does not have yet. Events without a key share one line and one
+    /// order, those of the empty key.
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="attempts">The number of attempts.</param>

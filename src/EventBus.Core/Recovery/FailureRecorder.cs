@@ -17,50 +17,40 @@ internal sealed class FailureRecorder(
     public bool StoreIsDown => writer.StoreIsDown;
 
     /// <summary>
-    /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
-    /// waits.
+    /// True if a claim that ends with its process counts as an attempt even if the handler was not called: a claimed
+    /// entry must be released while it waits.
     /// </summary>
     public bool ClaimsAreAttempts => writer.ClaimsAreAttempts;
 
     /// <summary>Records that an event failed, or that its guard deferred it.</summary>
-    /// <exception cref="OperationCanceledException">
-    /// The bus stops before the store accepted the write: release the delivery.
-    /// </exception>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The claimed entry or a new one; its attempts include this one.</param>
     /// <param name="failure">The reason of the failure.</param>
     /// <param name="slots">
     /// The limiter in which the caller holds a slot. The slot is free for others while the store accepts no writes.
     /// </param>
-    /// <returns>False when the guard must be asked again, because the state of the key has changed since.</returns>
+    /// <returns>False if the guard must be called again, because the state of the key has changed since.</returns>
+    /// <exception cref="OperationCanceledException">
+    /// The bus stops before the store accepted the write: release the delivery.
+    /// </exception>
     public async Task<bool> RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, ConcurrencyLimiter slots)
     {
         var now = services.StoreTime.GetUtcNow();
         entry = entry with { FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt };
-        if (failure is not Deferred deferred)
+        if (failure is Deferred deferred)
         {
-            await RecordFailedAsync(policy, entry, failure, now, slots);
-            return true;
+            return await RecordDeferredAsync(policy, entry, deferred, now, slots);
         }
 
-        var (waiting, deadline) = FailureClassifier.Defer(entry, deferred, now);
-        var (outcome, rejection) = now < deadline
-            ? await DeferAsync(waiting, deferred, deadline, slots)
-            : (DeferOutcome.Full, new Rejection(
-                DeadLetterReason.OutOfOrder,
-                $"The order guard deferred it for {deferred.Timeout} to wait for an earlier event of the key '{entry.OrderKey}', which "
-                    + "did not arrive. Retry it to handle it without that event."));
-        if (rejection is not null)
-        {
-            await RecordFailedAsync(policy, waiting with { LineKey = entry.LineKey }, new Rejected(rejection), now, slots);
-        }
-
-        return outcome != DeferOutcome.Changed;
+        await RecordFailedAsync(policy, entry, failure, now, slots);
+        return true;
     }
 
-    /// <summary>
-    /// Parks an event behind a failed event of its key. Returns false if no event blocks it: the caller handles it.
-    /// </summary>
+    /// <summary>Parks an event behind a failed event of its key.</summary>
+    /// <returns>
+    /// False if the caller must handle the event: no event blocks it, or it is too large to be read and is rejected at
+    /// once. True if it is recorded, as parked or as a dead letter.
+    /// </returns>
     public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         if (limits.IsTooLarge(envelope.BodyLength))
@@ -82,17 +72,19 @@ internal sealed class FailureRecorder(
 
         if (outcome == ParkOutcome.LineFull)
         {
-            await RecordAsync(policy, entry, new Rejected(new Rejection(
-                DeadLetterReason.KeyBlocked, $"{limits.MaxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a "
-                    + "failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
+            var rejection = new Rejection(
+                DeadLetterReason.KeyBlocked,
+                $"{limits.MaxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a failed one. Retry or discard the "
+                    + "first dead letter of this key, then retry these.");
+            await RecordAsync(policy, entry, new Rejected(rejection), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
     }
 
     /// <summary>
-    /// Completes the recording of a delivery that was recorded as failed and not acknowledged: the steps after the
-    /// write may be missing.
+    /// Completes the recording of a delivery that was recorded as failed and not acknowledged. If it is a dead letter
+    /// that later events pass, the process may have ended before they were made due.
     /// </summary>
     public async Task FinishRecordedAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
@@ -110,11 +102,12 @@ internal sealed class FailureRecorder(
 
     /// <summary>Completes a claimed entry that was handled.</summary>
     /// <remarks>
-    /// An entry that the store cannot remove becomes a dead letter, because it would be handled again and again.
+    /// If the store cannot remove the entry, a dead letter with the error given here replaces it, because the entry
+    /// would be handled again and again.
     /// </remarks>
     public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => WriteAsync(
         policy,
-        entry with { Error = "Its handler succeeded, but the store could not remove the entry. Discard it." },
+        entry with { Error = "The event was handled successfully, but the store could not remove its entry. Discard this dead letter." },
         failure: null,
         slots);
 
@@ -123,16 +116,16 @@ internal sealed class FailureRecorder(
     /// entry is due again, and no attempt is counted.
     /// </summary>
     /// <remarks>
-    /// An entry that was interrupted before keeps that mark. Its claim counted no attempt, and most stores leave it
-    /// until its lease expires.
+    /// An interrupted entry (<see cref="FailedEvent.WasInterrupted"/>) stays interrupted: its claim counted no attempt.
+    /// Most stores do nothing for it, and it is due again when its lease expires.
     /// </remarks>
     public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => entry.WasInterrupted
         ? writer.TryReleaseAsync(entry, slots)
         : writer.TryRecordAsync(NotAttempted(entry), slots);
 
     /// <summary>
-    /// Releases a claimed entry like <see cref="ReleaseAsync"/> when the bus stops: tries once, for at most 1 s. If
-    /// that fails, the entry is due again when its lease expires. Never throws.
+    /// Releases a claimed entry that was not interrupted, like <see cref="ReleaseAsync"/>, when the bus stops: tries
+    /// once, for at most 1 s. If that fails, the entry is due again when its lease expires. Never throws.
     /// </summary>
     public async Task ReleaseAtStopAsync(FailedEvent entry)
     {
@@ -151,6 +144,58 @@ internal sealed class FailureRecorder(
         }
     }
 
+    /// <summary>
+    /// Stores a deferred event, or a dead letter if it has waited too long or the store does not keep it.
+    /// </summary>
+    /// <returns>False if the guard must be called again.</returns>
+    private async Task<bool> RecordDeferredAsync(
+        FailurePolicy policy,
+        FailedEvent entry,
+        Deferred deferred,
+        DateTimeOffset now,
+        ConcurrencyLimiter slots)
+    {
+        var (waiting, deadline) = FailureClassifier.Defer(entry, deferred, now);
+        Rejection rejection;
+        if (now >= deadline)
+        {
+            rejection = new Rejection(
+                DeadLetterReason.OutOfOrder,
+                $"An order guard deferred the event for {deferred.Timeout}, to wait for an earlier event of the key '{entry.OrderKey}', "
+                    + "which did not arrive. Retry the dead letter to handle it without that event.");
+        }
+        else
+        {
+            try
+            {
+                var outcome = await writer.DeferAsync(waiting, deferred.Stamp, limits.MaxWaitingPerKey, slots);
+                if (outcome == DeferOutcome.Deferred)
+                {
+                    reporter.Deferred(waiting, deadline);
+                    return true;
+                }
+
+                if (outcome == DeferOutcome.Changed)
+                {
+                    return false;
+                }
+
+                rejection = new Rejection(
+                    DeadLetterReason.KeyBlocked,
+                    $"{limits.MaxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it "
+                        + "does not arrive, then retry these.");
+            }
+            catch (StoreRefusedException exception)
+            {
+                rejection = Rejected.Unstorable(exception).Rejection;
+            }
+        }
+
+        // Only deferred entries leave their line.
+        await RecordFailedAsync(policy, waiting with { LineKey = entry.LineKey }, new Rejected(rejection), now, slots);
+        return true;
+    }
+
     private async Task RecordFailedAsync(
         FailurePolicy policy,
         FailedEvent entry,
@@ -164,33 +209,36 @@ internal sealed class FailureRecorder(
             entry = await writer.TryFitAsync(entry with { NeedsAlert = reporter.WantsAlerts }, limits, slots);
         }
 
-        // The process may end between the two steps, so their order depends on the entry. A stored entry is passed
-        // first: if the process ends then, the entry runs again, and is not skipped as outdated. A new entry is stored
-        // first, because later events must not pass it before.
-        var passes = entry.Status == FailedEventStatus.Dead && FailureClassifier.IsPassed(policy, entry);
-        if (passes && entry.Claim != 0)
+        // A dead letter is written, and later events are allowed to pass it. The process may end between these two
+        // steps. A claimed entry is passed first: if the process ends then, the entry runs again, and is not skipped as
+        // outdated. A new entry is written first: later events must not pass it before it is stored.
+        var isPassedFirst = entry.Claim != 0 && FailureClassifier.IsPassed(policy, entry);
+        if (isPassedFirst)
         {
             await order.PassAsync(policy, entry, slots);
         }
 
-        var kept = await WriteAsync(policy, entry, failure, slots);
-        if ((passes && entry.Claim == 0) || (!passes && FailureClassifier.IsPassed(policy, kept)))
+        // An entry for a retry may be written as a dead letter, if the store cannot accept it as it is.
+        var written = await WriteAsync(policy, entry, failure, slots);
+        if (!isPassedFirst && FailureClassifier.IsPassed(policy, written))
         {
-            await order.PassAsync(policy, kept, slots);
+            await order.PassAsync(policy, written, slots);
         }
     }
 
     /// <summary>
-    /// Records a failed event or completes a handled one. If the store cannot accept that, writes a dead letter in its
-    /// place. Reports the result before callers that wait for alerts continue.
+    /// Records a failed event or completes a handled one. If the store cannot accept that, writes a reduced dead letter
+    /// instead (<see cref="ReducedEntry"/>). A dead letter is announced to the alerts before it is written, so that the
+    /// bus does not count as idle before its alert is sent.
     /// </summary>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The entry.</param>
     /// <param name="failure">The reason of the failure; null if the event was handled.</param>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <returns>The entry in the form that was written.</returns>
     private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, Failure? failure, ConcurrencyLimiter slots)
     {
-        var expected = 0;
+        var announced = 0;
         await using var write = writer.Begin(entry, slots, ReducedEntry.Forms);
         try
         {
@@ -205,7 +253,7 @@ internal sealed class FailureRecorder(
                     if (form.Status == FailedEventStatus.Dead)
                     {
                         reporter.ExpectDeadLetter();
-                        expected++;
+                        announced++;
                     }
 
                     isNew = await (completes ? CompleteAsync(form) : writer.RecordAsync(form));
@@ -218,7 +266,7 @@ internal sealed class FailureRecorder(
 
                 if (!completes)
                 {
-                    reporter.Recorded(form, isNew, (failure as Threw)?.Exception, OwnErrorOf(failure) ?? form.Error);
+                    reporter.Recorded(form, isNew, (failure as Threw)?.Exception, LogErrorOf(failure) ?? form.Error);
                 }
 
                 return form;
@@ -226,7 +274,7 @@ internal sealed class FailureRecorder(
         }
         finally
         {
-            for (var i = 0; i < expected; i++)
+            for (var i = 0; i < announced; i++)
             {
                 reporter.DeadLetterRecorded();
             }
@@ -239,39 +287,12 @@ internal sealed class FailureRecorder(
         return true;
     }
 
-    /// <summary>Returns the error of a rejection without text from the message; null if it has none.</summary>
-    private static string? OwnErrorOf(Failure? failure) =>
-        failure is Rejected { Rejection: { Foreign: not null, Error: var text } } ? text : null;
-
-    /// <summary>Stores a deferred event. Returns the rejection of an event that the store does not keep.</summary>
-    private async Task<(DeferOutcome Outcome, Rejection? Rejection)> DeferAsync(
-        FailedEvent entry,
-        Deferred deferred,
-        DateTimeOffset deadline,
-        ConcurrencyLimiter slots)
-    {
-        DeferOutcome outcome;
-        try
-        {
-            outcome = await writer.DeferAsync(entry, deferred.Stamp, limits.MaxWaitingPerKey, slots);
-        }
-        catch (StoreRefusedException exception)
-        {
-            return (DeferOutcome.Full, Rejected.Unstorable(exception).Rejection);
-        }
-
-        if (outcome == DeferOutcome.Deferred)
-        {
-            reporter.Deferred(entry, deadline);
-        }
-
-        return (outcome, outcome == DeferOutcome.Full
-            ? new Rejection(
-                DeadLetterReason.KeyBlocked,
-                $"{limits.MaxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it "
-                    + "does not arrive, then retry these.")
-            : null);
-    }
+    /// <summary>
+    /// Returns the error for the log, if it differs from that of the entry: that of a rejection, without text from the
+    /// message.
+    /// </summary>
+    private static string? LogErrorOf(Failure? failure) =>
+        failure is Rejected rejected && rejected.Rejection.Foreign is not null ? rejected.Rejection.Error : null;
 
     private FailedEvent NotAttempted(FailedEvent entry) =>
         entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };

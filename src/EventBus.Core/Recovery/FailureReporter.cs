@@ -18,7 +18,7 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
 
     /// <summary>Reports an entry that is stored.</summary>
     /// <param name="entry">The entry.</param>
-    /// <param name="isNew">False if the event was recorded before.</param>
+    /// <param name="isNew">False if nothing was written: the event was recorded before, or the claim was lost.</param>
     /// <param name="exception">The exception of the handler; null for none.</param>
     /// <param name="error">The error for the log, without text from the message.</param>
     public void Recorded(FailedEvent entry, bool isNew, Exception? exception, string? error)

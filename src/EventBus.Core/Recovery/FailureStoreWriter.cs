@@ -9,8 +9,8 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// A call throws <see cref="StoreRefusedException"/> if the store does not accept it, and
-/// <see cref="OperationCanceledException"/> if the bus stops first. The methods that begin with Try are for optional
-/// calls: one that the store refuses is skipped and logged.
+/// <see cref="OperationCanceledException"/> if the bus stops first. The methods that begin with Try are for calls that
+/// can be left out: if the store refuses the call, it is logged and skipped.
 /// </remarks>
 internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer, BusServices services)
 {
@@ -20,8 +20,8 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     private readonly StoreProbe probe = new(store, services.StoreTime);
 
     /// <summary>
-    /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
-    /// waits.
+    /// True if a claim that ends with its process counts as an attempt even if the handler was not called: a claimed
+    /// entry must be released while it waits.
     /// </summary>
     public bool ClaimsAreAttempts => keyed is null;
 
@@ -30,7 +30,7 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
 
     /// <summary>The store, for calls about the id or the key of an event.</summary>
     /// <exception cref="InvalidOperationException">
-    /// The store is a queue of a broker. The plan of the bus rejects subscriptions that need more.
+    /// The store is a queue of a broker. The bus does not start with a subscription that needs more.
     /// </exception>
     private KeyedFailureStore Keyed => keyed ?? throw new InvalidOperationException("The failure store finds no events by id or key.");
 
@@ -125,7 +125,7 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
         slots,
         () => Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), services.Abort));
 
-    /// <summary>Reduces the body of a dead letter to what may be stored.</summary>
+    /// <summary>Returns a dead letter with as much of its body as may be stored.</summary>
     public async Task<FailedEvent> TryFitAsync(FailedEvent entry, RecordLimits limits, ConcurrencyLimiter slots) =>
         await TryWriteAsync(SubjectOf(entry), slots, () => limits.FitAsync(entry, services.Abort)) ?? entry;
 
@@ -133,7 +133,7 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     public Task TryRecordAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
         TryWriteAsync(SubjectOf(entry), slots, () => store.RecordAsync(entry, services.Abort));
 
-    /// <summary>Releases a claimed entry whose earlier attempt was interrupted.</summary>
+    /// <summary>Releases a claimed, interrupted entry that was not attempted.</summary>
     public Task TryReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => TryWriteAsync(SubjectOf(entry), slots, async () =>
     {
         await store.ReleaseAsync(entry, services.Abort);

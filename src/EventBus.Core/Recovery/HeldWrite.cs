@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Represents a write that is held. It blocks the bus, its subscription or nothing else, depending on its latest
-/// failure.
+/// Represents a write that is held. Closes the gate of the bus, that of the subscription, or none, depending on the
+/// latest failure of the write. Logs the failures.
 /// </summary>
 /// <param name="subject">The event that the write concerns.</param>
 /// <param name="bus">The gate of the bus.</param>
@@ -14,42 +14,49 @@ namespace EventBus;
 /// <param name="log">The log.</param>
 internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate subscription, ILogger log)
 {
-    private const string Activity = "writing to the store";
+    // The activity that the log reports as failing while the store accepts no writes. All writes share it.
+    private const string StoreActivity = "writing to the store";
 
-    private IntakeGate? hold;
+    // The gate that this write holds closed, and the reason for which; null for none.
+    private IntakeGate? closedGate;
     private string reason = "";
 
-    // The activity of the entry or its subscription that is logged as failing.
-    private string? activity;
+    // The activity that the log reports as failing while only this entry or its subscription is affected; null for
+    // none.
+    private string? entryActivity;
 
-    private IntakeGate? Narrow => subject.IsDelivery ? subscription : null;
+    private IntakeGate? SubscriptionGate => subject.IsDelivery ? subscription : null;
 
-    /// <summary>Blocks all subscriptions until it is known what the failure concerns.</summary>
-    public void Until(Exception error) =>
-        Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : bus, ExceptionText.MessageOf(error));
+    /// <summary>
+    /// Closes the gate of the bus until it is known what the first failure concerns, or that of the subscription if the
+    /// failure itself says that it does not concern the whole store.
+    /// </summary>
+    public void BlockUntilProbed(Exception error) =>
+        CloseOnly(error is StoreRefusedException { Scope: not StoreScope.Store } ? SubscriptionGate : bus, ExceptionText.MessageOf(error));
 
-    /// <summary>Blocks and logs what the failure concerns.</summary>
-    public void Because(Exception error, StoreScope scope, int attempt, TimeSpan backoff)
+    /// <summary>Closes the gate of what the failure concerns, and logs the failure.</summary>
+    public void Block(Exception error, StoreScope scope, int attempt, TimeSpan backoff)
     {
         switch (scope)
         {
             case StoreScope.Store:
-                log.Failing(Activity, error, logger => logger.StoreDown(attempt, backoff, error));
-                Move(bus, ExceptionText.MessageOf(error));
+                log.Failing(StoreActivity, error, logger => logger.StoreDown(attempt, backoff, error));
+                CloseOnly(bus, ExceptionText.MessageOf(error));
                 break;
             case StoreScope.Subscription:
-                log.Failing(
-                    Own($"room for {subject.Subscription}"),
-                    error,
-                    logger => logger.NoRoom(subject.Subscription, attempt, backoff, error));
-                Move(Narrow, ExceptionText.MessageOf(error));
+                var roomActivity = $"room for {subject.Subscription}";
+                SetEntryActivity(roomActivity);
+                log.Failing(roomActivity, error, logger => logger.NoRoom(subject.Subscription, attempt, backoff, error));
+                CloseOnly(SubscriptionGate, ExceptionText.MessageOf(error));
                 break;
             default:
+                var storingActivity = $"storing an event of {subject.Subscription}";
+                SetEntryActivity(storingActivity);
                 log.Failing(
-                    Own($"keeping an event of {subject.Subscription}"),
+                    storingActivity,
                     error,
                     logger => logger.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
-                Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
+                CloseOnly(SubscriptionGate, $"The store does not accept the entry of {subject.EventName} {subject.EventId}.");
                 break;
         }
     }
@@ -57,30 +64,33 @@ internal sealed class HeldWrite(WriteSubject subject, IntakeGate bus, IntakeGate
     /// <summary>Opens the gate again, because the write has ended.</summary>
     public void End()
     {
-        hold?.Open(reason);
-        Own(null);
+        closedGate?.Open(reason);
+        SetEntryActivity(null);
+
+        // While another write holds the gate of the bus closed, the store still fails.
         if (!bus.IsClosed)
         {
-            log.Working(Activity);
+            log.Working(StoreActivity);
         }
     }
 
-    private string Own(string? next)
+    /// <summary>Sets the activity that is reported as failing, and reports the previous one as working.</summary>
+    private void SetEntryActivity(string? next)
     {
-        if (activity is not null && activity != next)
+        if (entryActivity is not null && entryActivity != next)
         {
-            log.Working(activity);
+            log.Working(entryActivity);
         }
 
-        activity = next;
-        return next ?? "";
+        entryActivity = next;
     }
 
-    private void Move(IntakeGate? next, string why)
+    private void CloseOnly(IntakeGate? gate, string newReason)
     {
-        // Closes the next gate before it opens the last one: otherwise a delivery could begin in between.
-        next?.Close(why);
-        hold?.Open(reason);
-        (hold, reason) = (next, why);
+        // Closes the new gate before it opens the old one: otherwise a delivery could begin in between.
+        gate?.Close(newReason);
+        closedGate?.Open(reason);
+        closedGate = gate;
+        reason = newReason;
     }
 }

@@ -16,8 +16,8 @@ internal static class ReducedEntry
     private const int MaxContentType = 128;
 
     /// <summary>
-    /// Returns a form of an entry: 0 is the entry itself, 1 a dead letter without headers, unimportant attributes,
-    /// history and error details, 2 the same without the body.
+    /// Returns a form of an entry: 0 is the entry itself; 1 is a dead letter without headers, history, error details,
+    /// and the attributes about the trace and the origin of the event; 2 is the same without the body.
     /// </summary>
     public static FailedEvent Of(FailedEvent entry, int form, FailurePolicy policy, bool needsAlert) => form switch
     {
@@ -29,7 +29,7 @@ internal static class ReducedEntry
     /// <summary>Replaces unpaired surrogates, which some stores cannot write.</summary>
     public static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
-    private static FailedEvent Make(FailedEvent entry, FailurePolicy policy, byte[]? body, string left, bool needsAlert)
+    private static FailedEvent Make(FailedEvent entry, FailurePolicy policy, byte[]? body, string omission, bool needsAlert)
     {
         var envelope = entry.Envelope;
         var attributes = new EnvelopeAttributes
@@ -53,7 +53,7 @@ internal static class ReducedEntry
             Deadline = null,
             LineKey = policy.ContinueWhenBlocked ? null : entry.LineKey,
             Error = PrintableText.Start(
-                WellFormed($"The store could not keep the event as it is; it is kept {left}. {entry.Error}".TrimEnd()),
+                WellFormed($"The store could not keep the event as it is; it is kept {omission}. {entry.Error}".TrimEnd()),
                 FailureClassifier.MaxErrorLength),
             ErrorDetails = null,
             History = [],

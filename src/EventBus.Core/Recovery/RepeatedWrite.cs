@@ -6,7 +6,8 @@ namespace EventBus;
 
 /// <summary>
 /// Decides after each failure of a write when and in which form it is tried again, until the store accepts it or it is
-/// certain that it never will.
+/// certain that it never will. Each round probes the store, waits for the backoff, probes it again, and tries the
+/// forms.
 /// </summary>
 /// <param name="subject">The event that the write concerns.</param>
 /// <param name="forms">
@@ -25,24 +26,27 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     // The indexes of the forms to write, one for each attempt after the first.
     private IAsyncEnumerator<int>? attempts;
 
-    // The latest failure, and the one that led to the last form that may be tried.
-    private Exception error = null!;
-    private Exception cause = null!;
-    private int last;
+    // The most reduced form that may be tried. Less reduced forms are tried before it, in case the store accepts them
+    // by now.
+    private int lastForm;
 
-    // The results of the latest probe and of the one before it.
-    private bool? answers;
-    private bool? before;
+    // The latest failure, and the one that led to the last form.
+    private Exception error = null!;
+    private Exception refusal = null!;
+
+    // The results of the latest probe, and of the one before the failed attempt; null if the error made it needless.
+    private bool? storeAnswers;
+    private bool? answeredBeforeAttempt;
 
     // The next delay: of a pause, or before another form.
-    private TimeSpan Delay => RetryDelays.After(pauses + 1);
+    private TimeSpan NextDelay => RetryDelays.After(pauses + 1);
 
     /// <summary>The index of the form to try.</summary>
     public int Form { get; private set; }
 
     /// <summary>Waits after a failed attempt. Completes when <see cref="Form"/> is to be tried.</summary>
     /// <exception cref="StoreRefusedException">
-    /// The store does not accept the write, and there is no alternative.
+    /// The store does not accept the write, and the write has no reduced form.
     /// </exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store accepted the write.</exception>
     public async Task NextAsync(Exception failure)
@@ -60,51 +64,52 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         held.End();
         if (isWritten && Form > 0)
         {
-            services.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
+            services.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, refusal);
         }
     }
 
     /// <summary>
-    /// Returns the index of the form for each attempt after the first. The caller requests the next one only after an
-    /// attempt has failed.
+    /// Returns the index of the form for each attempt after the first. At each <c>yield return</c> the caller makes an
+    /// attempt. It continues the iteration only if the attempt failed, with its failure in <see cref="error"/>.
     /// </summary>
     private async IAsyncEnumerator<int> AttemptsAsync()
     {
-        // Until the first probe, the whole store may be unavailable.
-        held.Until(error);
-        answers = await probes.AnswersAsync(subject.Probe, error);
+        held.BlockUntilProbed(error);
+        storeAnswers = await probes.AnswersAsync(subject.Probe, error);
         var round = 0;
         while (true)
         {
             round++;
-            var refused = IsRefusal(error, StoreScope.Entry);
-            if (!refused || last == forms - 1)
+
+            // If the store says that it refuses this entry, the next form is tried without a pause.
+            var isRefused = IsRefusal(error, StoreScope.Entry);
+            if (!isRefused || lastForm == forms - 1)
             {
                 await PauseAsync(round);
-                if (answers == false)
+                if (storeAnswers == false)
                 {
                     continue;
                 }
 
-                refused |= evidence.Suffices;
+                isRefused = isRefused || evidence.IsSufficient;
             }
 
-            if (refused && forms == 1)
+            if (isRefused && forms == 1)
             {
                 throw error as StoreRefusedException ?? new StoreRefusedException(
                     StoreScope.Entry,
-                    $"The store takes other writes and not this one ({error.GetType()}).",
+                    $"The store accepts other writes, but not this one ({error.GetType()}).",
                     error);
             }
 
-            if (refused && last < forms - 1)
+            if (isRefused && lastForm < forms - 1)
             {
-                // The next form needs its own proof.
-                (last, cause) = (last + 1, error);
-                evidence.Next();
+                lastForm++;
+                refusal = error;
+                evidence.ResetCounts();
             }
 
-            for (var form = 0; form <= last; form++)
+            for (var form = 0; form <= lastForm; form++)
             {
                 yield return form;
                 if (!await MayTryNextFormAsync(form))
@@ -113,11 +118,13 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
                 }
             }
 
-            answers = await probes.AnswersAsync(subject.Probe, error);
-            if (answers == false && !IsOutage(error))
+            // After a timeout or a lost connection, a failed probe shows nothing: the write may have broken the
+            // connection. The probe after the backoff decides.
+            storeAnswers = await probes.AnswersAsync(subject.Probe, error);
+            if (storeAnswers == false && !IsOutage(error))
             {
-                last = 0;
-                evidence.Reset();
+                lastForm = 0;
+                evidence.Restart();
             }
         }
     }
@@ -137,32 +144,44 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     /// </summary>
     private async Task PauseAsync(int round)
     {
-        // Without a scope of the store: if the store answers the probe, the error concerns only this entry.
-        var scopeOfProbe = answers == true ? StoreScope.Entry : StoreScope.Store;
-        held.Because(error, error is StoreRefusedException known ? known.Scope : scopeOfProbe, round, Delay);
-        await Task.Delay(Delay, services.Time, services.Abort);
+        held.Block(error, ScopeOfError(), round, NextDelay);
+        await Task.Delay(NextDelay, services.Time, services.Abort);
         pauses++;
 
         // After the backoff, because the write may have broken the connection: by now there is a new one.
-        answers = await probes.AnswersAsync(subject.Probe, error);
-        if (answers == false || IsRefusal(error, StoreScope.Store))
+        storeAnswers = await probes.AnswersAsync(subject.Probe, error);
+        if (storeAnswers == false || IsRefusal(error, StoreScope.Store))
         {
-            // The store itself had a problem, so earlier failures prove nothing: also the forms that were given up may
-            // be tried again.
-            last = 0;
-            evidence.Reset();
+            // The store itself had a problem, so earlier failures prove nothing, and the complete form may be possible.
+            lastForm = 0;
+            evidence.Restart();
         }
-        else if (before == true && answers == true && subject.ProbeWrites)
+        else if (answeredBeforeAttempt == true && storeAnswers == true && subject.ProbeWrites)
         {
-            evidence.Add(IsOutage(error), ofWhole: last == 0);
+            evidence.Add(IsOutage(error), isComplete: lastForm == 0);
         }
 
-        before = answers;
+        answeredBeforeAttempt = storeAnswers;
     }
 
     /// <summary>
-    /// Decides after the failure of a form whether the next one is tried at once. The last form, which has no body, is
-    /// tried only when the store certainly did not cause the failure of the previous form.
+    /// Returns the scope that the store gave. Without one, the error concerns only this entry if the store answers the
+    /// probe.
+    /// </summary>
+    private StoreScope ScopeOfError()
+    {
+        if (error is StoreRefusedException refused)
+        {
+            return refused.Scope;
+        }
+
+        return storeAnswers == true ? StoreScope.Entry : StoreScope.Store;
+    }
+
+    /// <summary>
+    /// Decides after the failure of a form whether the next one is tried in the same round. The form without a body is
+    /// tried only if the previous form did not fail with a timeout or a lost connection, which the store may have
+    /// caused.
     /// </summary>
     private async Task<bool> MayTryNextFormAsync(int form)
     {
@@ -171,13 +190,13 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             return false;
         }
 
-        if (form == last || !IsOutage(error))
+        if (form == lastForm || !IsOutage(error))
         {
             return true;
         }
 
         // Waits, because the failed form may have broken the connection that the next form needs.
-        await Task.Delay(Delay, services.Time, services.Abort);
+        await Task.Delay(NextDelay, services.Time, services.Abort);
         return await probes.AnswersAsync(subject.Probe, error) != false;
     }
 }

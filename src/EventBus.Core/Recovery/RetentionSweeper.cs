@@ -7,13 +7,14 @@ namespace EventBus;
 /// <summary>Removes entries from the stores when their retention has ended, in small batches.</summary>
 internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRetention, BusServices services)
 {
-    private const int Batch = 500;
+    private const int BatchSize = 500;
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
-    // Attempts are counted only for events that are redelivered, which happens within hours. The state of a sequence is
-    // kept for three months after its last event.
+    // Attempts are counted only for events that are redelivered, which happens within hours.
     private static readonly TimeSpan AttemptsRetention = TimeSpan.FromDays(7);
+
+    // The retention of the order state of a key, after its last settled event.
     private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
 
     private readonly TimeProvider time = services.StoreTime;
@@ -52,7 +53,7 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         }
 
         var now = time.GetUtcNow();
-        await failures.SweepAsync(now - AttemptsRetention, now - OrderRetention, Batch, stop);
+        await failures.SweepAsync(now - AttemptsRetention, now - OrderRetention, BatchSize, stop);
         if (deadLetterRetention is not { } retention)
         {
             return;
@@ -61,13 +62,13 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         int expired;
         do
         {
-            expired = await failures.DeadLetters.SweepAsync(now - retention, Batch, stop);
+            expired = await failures.DeadLetters.SweepAsync(now - retention, BatchSize, stop);
             if (expired > 0)
             {
                 log.Expired(expired);
             }
         }
-        while (expired >= Batch);
+        while (expired >= BatchSize);
     }
 
     private async Task SweepSagasAsync(CancellationToken stop)
@@ -80,9 +81,9 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         int expired;
         do
         {
-            expired = await sagas.SweepAsync(time.GetUtcNow(), Batch, stop);
+            expired = await sagas.SweepAsync(time.GetUtcNow(), BatchSize, stop);
         }
-        while (expired >= Batch);
+        while (expired >= BatchSize);
     }
 
     private async Task SweepProcessedAsync(CancellationToken stop)
@@ -95,8 +96,8 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         int expired;
         do
         {
-            expired = await processed.SweepAsync(time.GetUtcNow(), Batch, stop);
+            expired = await processed.SweepAsync(time.GetUtcNow(), BatchSize, stop);
         }
-        while (expired >= Batch);
+        while (expired >= BatchSize);
     }
 }

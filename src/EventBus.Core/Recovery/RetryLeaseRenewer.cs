@@ -9,10 +9,10 @@ namespace EventBus;
 /// the handlers of events whose lease was lost. Thread-safe.
 /// </summary>
 internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, BusServices services)
-    : LeaseRenewer<RetryLease>("leases", duration / 3, TimeSpan.Zero, services)
+    : LeaseRenewer<RetryLease>("leases", period: duration / 3, margin: TimeSpan.Zero, services)
 {
-    // If so many entries in a row cannot be renewed one by one, the store as a whole has failed.
-    private const int MaxFailures = 3;
+    // If the first leases that are renewed one by one all fail, this many, the store as a whole has failed.
+    private const int MaxFailuresAtFirst = 3;
 
     // The subscriptions with at least one entry that was not renewed. The values are not used.
     private readonly ConcurrentDictionary<string, bool> failing = new(StringComparer.Ordinal);
@@ -25,9 +25,9 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, Bus
     /// <summary>Renews the lease of a claim until the returned object is disposed.</summary>
     public RetryLease Hold(FailedEvent entry)
     {
-        var claim = new RetryLease(this, entry, Time.GetUtcNow() + duration);
-        Hold(claim);
-        return claim;
+        var lease = new RetryLease(this, entry, Time.GetUtcNow() + duration);
+        Hold(lease);
+        return lease;
     }
 
     protected override async Task<bool> RenewAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
@@ -53,7 +53,8 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, Bus
 
     protected override void Lose(IEnumerable<RetryLease> leases)
     {
-        // The store does not have an entry that was settled meanwhile: that is no loss of its lease.
+        // An entry that was settled during the renewal is no longer in the store, and was released here: its lease is
+        // not lost.
         var lost = leases.Where(Release).ToList();
         base.Lose(lost);
         if (lost.Count > 0)
@@ -67,13 +68,13 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, Bus
     private async Task RenewTogetherAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
     {
         var end = Time.GetUtcNow() + duration;
-        var gone = await store.RenewAsync([.. leases.Select(each => each.Entry)], end, stop);
-        foreach (var each in leases.Where(each => !gone.Contains(each.Entry.Id)))
+        var lostIds = await store.RenewAsync([.. leases.Select(lease => lease.Entry)], end, stop);
+        foreach (var lease in leases.Where(lease => !lostIds.Contains(lease.Entry.Id)))
         {
-            each.LeaseEnd = end;
+            lease.LeaseEnd = end;
         }
 
-        Lose(leases.Where(each => gone.Contains(each.Entry.Id)));
+        Lose(leases.Where(lease => lostIds.Contains(lease.Entry.Id)));
     }
 
     /// <summary>
@@ -82,18 +83,24 @@ internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan duration, Bus
     /// </summary>
     private async Task RenewOneByOneAsync(IReadOnlyList<RetryLease> leases, CancellationToken stop)
     {
-        var (renewed, failed) = (0, 0);
-        for (var i = 0; i < leases.Count && (renewed > 0 || failed < MaxFailures); i++)
+        var renewed = 0;
+        var failed = 0;
+        foreach (var lease in leases)
         {
+            if (renewed == 0 && failed == MaxFailuresAtFirst)
+            {
+                return;
+            }
+
             try
             {
-                await RenewTogetherAsync([leases[i]], stop);
+                await RenewTogetherAsync([lease], stop);
                 renewed++;
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 failed++;
-                LogNotRenewed(leases[i].Entry, exception);
+                LogNotRenewed(lease.Entry, exception);
             }
         }
     }

@@ -9,7 +9,7 @@ internal sealed class RetryPolicy(
     RandomSource random,
     ILogger log)
 {
-    /// <summary>The largest exponent of the factor. There are at most 100 retries.</summary>
+    // The largest exponent of the backoff factor, because there are at most 100 retries.
     private const int MaxExponent = 100;
 
     /// <summary>True if another attempt follows after the given number of attempts.</summary>
@@ -17,17 +17,19 @@ internal sealed class RetryPolicy(
 
     /// <summary>
     /// True if the exception, or the only inner exception of an aggregate, was declared permanent. A predicate that
-    /// throws is logged and does not match.
+    /// throws does not match, and its exception is logged.
     /// </summary>
-    public bool IsPermanent(Exception exception) => Unwrap(exception).Any(each => isPermanent.Any(predicate => Matches(predicate, each)));
+    public bool IsPermanent(Exception exception) =>
+        Unwrap(exception).Any(unwrapped => isPermanent.Any(predicate => Matches(predicate, unwrapped)));
 
     /// <summary>Returns the exception and, for aggregates with one inner exception, that exception.</summary>
     public static IEnumerable<Exception> Unwrap(Exception exception)
     {
         yield return exception;
-        while (exception is AggregateException { InnerExceptions: [var only] })
+        while (exception is AggregateException { InnerExceptions: [var inner] })
         {
-            yield return exception = only;
+            exception = inner;
+            yield return exception;
         }
     }
 
@@ -38,12 +40,22 @@ internal sealed class RetryPolicy(
     /// </summary>
     public TimeSpan DelayAfter(int attempts)
     {
-        var delay = settings.Delays is { Count: > 0 } delays
-            ? delays[Math.Clamp(attempts, 1, delays.Count) - 1].TotalSeconds
-            : Math.Min(
-                settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, Math.Clamp(attempts - 1, 0, MaxExponent)),
+        double seconds;
+        if (settings.Delays is { Count: > 0 } delays)
+        {
+            seconds = delays[Math.Clamp(attempts, 1, delays.Count) - 1].TotalSeconds;
+        }
+        else
+        {
+            var exponent = Math.Clamp(attempts - 1, 0, MaxExponent);
+            seconds = Math.Min(
+                settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, exponent),
                 settings.MaxDelay.TotalSeconds);
-        return TimeSpan.FromSeconds(delay * (1 + (settings.Jitter * ((2 * random.NextDouble()) - 1))));
+        }
+
+        // From -1 to 1.
+        var deviation = (2 * random.NextDouble()) - 1;
+        return TimeSpan.FromSeconds(seconds * (1 + (settings.Jitter * deviation)));
     }
 
     private bool Matches(Func<Exception, bool> predicate, Exception exception)

@@ -10,16 +10,21 @@ internal sealed record RetrySettings(int MaxRetryAttempts, TimeSpan Delay, doubl
     /// <param name="levels">The levels, the most specific one first.</param>
     public static RetrySettings Merge(params RetryOptions?[] levels)
     {
-        RetryOptions[] set = [.. levels.OfType<RetryOptions>()];
+        RetryOptions[] configured = [.. levels.OfType<RetryOptions>()];
+
+        // A level that sets the first delay or the factor overrides the list of delays of a less specific level.
+        var levelOfDelays = configured.FirstOrDefault(
+            level => level.Delays is not null || level.Delay is not null || level.BackoffFactor is not null);
+
+        // The length of a list of delays is the number of retries.
         return new RetrySettings(
-            set.Select(level => level.Delays?.Count ?? level.MaxRetryAttempts).FirstOrDefault(value => value is not null) ?? 3,
-            set.Select(level => level.Delay).FirstOrDefault(value => value is not null) ?? TimeSpan.FromSeconds(5),
-            set.Select(level => level.BackoffFactor).FirstOrDefault(value => value is not null) ?? 5,
-            set.Select(level => level.MaxDelay).FirstOrDefault(value => value is not null) ?? TimeSpan.FromHours(1),
-            set.Select(level => level.Jitter).FirstOrDefault(value => value is not null) ?? 0.2)
+            configured.Select(level => level.Delays?.Count ?? level.MaxRetryAttempts).FirstOrDefault(value => value is not null) ?? 3,
+            configured.Select(level => level.Delay).FirstOrDefault(value => value is not null) ?? TimeSpan.FromSeconds(5),
+            configured.Select(level => level.BackoffFactor).FirstOrDefault(value => value is not null) ?? 5,
+            configured.Select(level => level.MaxDelay).FirstOrDefault(value => value is not null) ?? TimeSpan.FromHours(1),
+            configured.Select(level => level.Jitter).FirstOrDefault(value => value is not null) ?? 0.2)
         {
-            // A level that sets the first delay or the factor overrides the list of a less specific level.
-            Delays = set.FirstOrDefault(level => level is not { Delays: null, Delay: null, BackoffFactor: null })?.Delays?.ToArray(),
+            Delays = levelOfDelays?.Delays?.ToArray(),
         };
     }
 }

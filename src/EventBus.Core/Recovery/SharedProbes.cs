@@ -12,9 +12,13 @@ internal sealed class SharedProbes(BusServices services)
 {
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
 
+    // The probes that are running, by the method that makes them: each store has its own.
     private readonly ConcurrentDictionary<Func<CancellationToken, Task>, Task<bool>> running = new();
 
-    /// <summary>Returns true if the store accepts a probe; null when the error already says what it concerns.</summary>
+    /// <summary>Probes the store, or waits for the result of the probe that is running.</summary>
+    /// <returns>
+    /// True if the store accepted the probe. Null, without a probe, if the error already says what it concerns.
+    /// </returns>
     /// <exception cref="OperationCanceledException">The bus stops.</exception>
     public async Task<bool?> AnswersAsync(Func<CancellationToken, Task> probe, Exception error)
     {
@@ -23,18 +27,18 @@ internal sealed class SharedProbes(BusServices services)
             return null;
         }
 
-        var mine = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var shared = running.GetOrAdd(probe, mine.Task);
-        if (shared == mine.Task)
+        var ownResult = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var result = running.GetOrAdd(probe, ownResult.Task);
+        if (result == ownResult.Task)
         {
-            var answers = await ProbeAsync(probe);
+            var succeeded = await ProbeAsync(probe);
             running.TryRemove(probe, out _);
-            mine.SetResult(answers);
+            ownResult.SetResult(succeeded);
         }
 
-        var answered = await shared;
+        var answers = await result;
         services.Abort.ThrowIfCancellationRequested();
-        return answered;
+        return answers;
     }
 
     private async Task<bool> ProbeAsync(Func<CancellationToken, Task> probe)

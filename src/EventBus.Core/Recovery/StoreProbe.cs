@@ -4,7 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Checks that a failure store accepts writes: stores an entry that belongs to no subscription, and removes it.
+/// Checks that a failure store accepts writes: stores an entry that belongs to no subscription, and removes it. Only
+/// reads from a queue of a broker.
 /// </summary>
 internal sealed class StoreProbe(RetryStore store, TimeProvider time)
 {
@@ -14,8 +15,8 @@ internal sealed class StoreProbe(RetryStore store, TimeProvider time)
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
-    /// <summary>Stores an entry and removes it.</summary>
-    /// <exception cref="Exception">The store does not accept the entry.</exception>
+    /// <summary>Makes one probe.</summary>
+    /// <exception cref="Exception">The store does not work.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (store is not KeyedFailureStore)

@@ -1,10 +1,11 @@
 namespace EventBus;
 
-/// <summary>The handler threw an exception, or did not end in time.</summary>
+/// <summary>The handler threw an exception, or exceeded its timeout.</summary>
 internal sealed record Threw(Exception Exception) : Failure
 {
     /// <summary>
-    /// True if it counts as an attempt. False while the subscription is paused because all its attempts fail.
+    /// True if the failure uses one of the attempts of the event. False while the circuit breaker of the subscription
+    /// is open. Default true.
     /// </summary>
     public bool Counts { get; init; } = true;
 }

@@ -1,7 +1,8 @@
 namespace EventBus.Stores;
 
 /// <summary>
-/// Contains the number of attempts of an event, and the number of them that may have ended because of another event.
+/// Contains the number of attempts of an event that may have ended its process, and the number of those for which
+/// another event may be the cause.
 /// </summary>
 /// <param name="Attempts">The number of attempts, including the first one, which is not counted when it begins.</param>
 /// <param name="Concurrent">

@@ -1,7 +1,7 @@
 namespace EventBus.Stores;
 
 /// <summary>
-/// The stores that a package provides. A store that the package does not provide is null. If it is required, the start
+/// Provides the stores of a package. A store that the package does not provide is null. If the bus needs it, the start
 /// fails with an error that names a package which provides it.
 /// </summary>
 public abstract class BusStores
@@ -44,8 +44,8 @@ public abstract class BusStores
     public virtual SubscriptionStore? Subscriptions => null;
 
     /// <summary>
-    /// The problems of the stores, and the kinds of data for which they will soon have no space: one sentence each,
-    /// which names what is affected. If there are any, the health check is degraded and shows them. Default none.
+    /// The problems of the stores, including data for which they will soon have no space: one sentence each, which
+    /// names what is affected. If there are any, the health check is degraded and shows them. Default none.
     /// </summary>
     public virtual IReadOnlyCollection<string> Shortages => [];
 

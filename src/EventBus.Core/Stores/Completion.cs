@@ -9,7 +9,7 @@ namespace EventBus.Stores;
 /// The effects that the handler registered for the transaction; empty unless
 /// <see cref="ProcessedEventStore.SupportsTransactions"/> is true.
 /// </param>
-/// <param name="KeepUntil">The time after which the key may be removed.</param>
+/// <param name="KeepUntil">The time after which the event's <see cref="ProcessedKey"/> may be removed.</param>
 public sealed record Completion(
     IReadOnlyList<Envelope> Outbox,
     IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> Effects,

@@ -6,11 +6,11 @@ namespace EventBus.Stores;
 /// </summary>
 public abstract class DeadLetterStore : DeadLetterQueue
 {
-    // After this number of failures in a row, the number of dead letters is requested, to check that the store still
-    // answers.
+    // After this number of failures in a row, RetryAllAsync requests the number of dead letters, to check that the
+    // store still answers.
     private const int FailuresBeforeCheck = 20;
 
-    private const int RetryPage = 1_000;
+    private const int RetryPageSize = 1_000;
 
     /// <summary>Lists the dead letters that match, newest first.</summary>
     /// <param name="filter">The filter.</param>
@@ -87,6 +87,7 @@ public abstract class DeadLetterStore : DeadLetterQueue
     /// <exception cref="EventBusException">
     /// Some dead letters could not be made due again; all others are due.
     /// </exception>
+    /// <exception cref="Exception">The store itself failed. The dead letters before the failure are due.</exception>
     public async ValueTask<int> RetryAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
@@ -98,8 +99,12 @@ public abstract class DeadLetterStore : DeadLetterQueue
             return 0;
         }
 
-        var page = filter with { Before = latest[0].Number + 1, Take = RetryPage };
-        var (retried, after, failed, failedInARow, first) = (0, 0L, 0, 0, (Exception?)null);
+        var page = filter with { Before = latest[0].Number + 1, Take = RetryPageSize };
+        var after = 0L;
+        var retried = 0;
+        var failed = 0;
+        var failedInARow = 0;
+        Exception? firstError = null;
         IReadOnlyList<(string Id, long Number)> found;
         do
         {
@@ -117,10 +122,12 @@ public abstract class DeadLetterStore : DeadLetterQueue
 
                     failedInARow = 0;
                 }
-                catch (Exception exception) when (IsOfOneEntry(exception, cancellationToken))
+                catch (Exception exception) when (MayConcernOneEntry(exception, cancellationToken))
                 {
                     failed++;
-                    first ??= exception;
+                    firstError ??= exception;
+
+                    // If the store says that it refuses only this dead letter, it still answers.
                     if (exception is not StoreRefusedException { Scope: StoreScope.Entry })
                     {
                         failedInARow++;
@@ -135,9 +142,9 @@ public abstract class DeadLetterStore : DeadLetterQueue
                 }
             }
         }
-        while (found.Count == RetryPage);
+        while (found.Count == RetryPageSize);
 
-        return first is null ? retried : throw SomeFailed(retried, failed, first);
+        return firstError is null ? retried : throw SomeFailed(retried, failed, firstError);
     }
 
     /// <inheritdoc/>
@@ -157,11 +164,11 @@ public abstract class DeadLetterStore : DeadLetterQueue
         await FindAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? entry : null;
 
     // Unless the store says otherwise, a failure is assumed to concern one dead letter only.
-    private static bool IsOfOneEntry(Exception exception, CancellationToken cancellationToken) =>
+    private static bool MayConcernOneEntry(Exception exception, CancellationToken cancellationToken) =>
         !cancellationToken.IsCancellationRequested && exception is not StoreRefusedException { Scope: StoreScope.Store };
 
-    private static EventBusException SomeFailed(int retried, int failed, Exception first) => new(
+    private static EventBusException SomeFailed(int retried, int failed, Exception firstError) => new(
         $"{retried} dead letters are due again, and {failed} could not be retried. Those are still dead letters; "
-        + $"the first failed with: {ExceptionText.MessageOf(first)}",
-        first);
+        + $"the first failed with: {ExceptionText.MessageOf(firstError)}",
+        firstError);
 }

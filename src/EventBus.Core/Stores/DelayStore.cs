@@ -11,13 +11,13 @@ public abstract class DelayStore
     /// </summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
-    /// <summary>
-    /// Stores an event. Storing the same id again changes nothing. Throws <see cref="InvalidOperationException"/> if
-    /// the store certainly did not accept the event, because it is full or cancelled the call before it began.
-    /// </summary>
+    /// <summary>Stores an event. Storing the same id again changes nothing.</summary>
     /// <param name="envelope">The event.</param>
-    /// <param name="dueAt">The time to publish the event.</param>
+    /// <param name="dueAt">The time at which the event is to be published.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The store certainly did not accept the event: it is full, or cancelled the call before it began.
+    /// </exception>
     public abstract ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken);
 
     /// <summary>

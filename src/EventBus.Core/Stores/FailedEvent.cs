@@ -11,7 +11,7 @@ public sealed record FailedEvent
     /// <summary>The maximum number of attempts in the <see cref="History"/>: 16.</summary>
     public const int MaxHistory = 16;
 
-    /// <summary>The subscription that failed.</summary>
+    /// <summary>The subscription that has not handled the event.</summary>
     public required string Subscription { get; init; }
 
     /// <summary>The event.</summary>
@@ -95,7 +95,7 @@ public sealed record FailedEvent
     /// </summary>
     public long Number { get; init; }
 
-    /// <summary>True if the alert for this dead letter was not sent yet.</summary>
+    /// <summary>True if an alert for this dead letter is still to be sent.</summary>
     public bool NeedsAlert { get; init; }
 
     /// <summary>The id of the entry: the same for the same event and subscription.</summary>

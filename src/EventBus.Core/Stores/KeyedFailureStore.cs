@@ -9,7 +9,7 @@ namespace EventBus.Stores;
 /// Entries of a subscription with the same <see cref="FailedEvent.LineKey"/> form a line, in order of arrival. Only the
 /// head is ever due. A dead head blocks the line until it is retried, discarded, or recorded again without a line key.
 /// When the head leaves, the next entry becomes the head: a parked one is due at once, a waiting one at its own time,
-/// and a dead one blocks the line again. The line exists while it has entries; a claimed head still counts.
+/// and a dead one blocks the line again. The line exists while it has entries; a claimed head is still in the line.
 /// </para>
 /// <para>
 /// <see cref="RetryStore.RecordAsync"/> of a fresh entry also removes its counted attempts, in the same operation.
@@ -34,8 +34,8 @@ public abstract class KeyedFailureStore : RetryStore
     /// <param name="eventId">The event's id.</param>
     /// <param name="added">
     /// The numbers to add: the attempt that follows, or one concurrent attempt if the attempt in progress became
-    /// concurrent. The default value adds nothing and returns the count. Without an attempt, nothing is added if no
-    /// attempts are counted yet.
+    /// concurrent. The default value adds nothing and returns the count. If <see cref="AttemptCount.Attempts"/> is 0
+    /// and no attempt of the event is counted yet, nothing is added.
     /// </param>
     /// <param name="now">The current time.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -70,7 +70,7 @@ public abstract class KeyedFailureStore : RetryStore
         string subscription, string orderKey, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Stores an event that a guard defers, fresh or claimed, unless an event of its key was handled since the guard's
+    /// Stores an event that a guard defers, fresh or claimed, unless an event of its key was settled since the guard's
     /// decision.
     /// </summary>
     /// <remarks>A deferred entry is in no line: a claimed entry leaves its line.</remarks>
@@ -84,9 +84,9 @@ public abstract class KeyedFailureStore : RetryStore
     public abstract ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Records that an event of a key was settled. Increases the key's stamp, and raises its position if the given one
-    /// is higher. Makes deferred entries of the key due: all those without a position, and of the others the one with
-    /// the lowest position.
+    /// Records that an event of a key was settled: handled, skipped, or passed as a dead letter. Increases the key's
+    /// stamp, and raises its position if the given one is higher. Makes deferred entries of the key due: all those
+    /// without a position, and of the others the one with the lowest position.
     /// </summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="orderKey">The key; empty for events without one.</param>

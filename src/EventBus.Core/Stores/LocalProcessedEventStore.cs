@@ -10,8 +10,8 @@ namespace EventBus.Stores;
 public abstract class LocalProcessedEventStore : ProcessedEventStore
 {
     /// <summary>
-    /// Claims a key until it is completed or released. Returns false if the key is claimed or done, or the store is
-    /// full; <see cref="ProcessedEventStore.ClaimAsync"/> then returns which.
+    /// Claims a key until it is completed or released. Returns false if the key is claimed or done, or the store may be
+    /// full; <see cref="ProcessedEventStore.ClaimAsync"/> then decides.
     /// </summary>
     /// <param name="key">The key to claim.</param>
     /// <param name="fencingToken">The fencing token of the claim.</param>

@@ -3,7 +3,7 @@ namespace EventBus.Stores;
 /// <summary>Specifies the result of <see cref="KeyedFailureStore.TryParkAsync"/>.</summary>
 public enum ParkOutcome
 {
-    /// <summary>No earlier event of the key has failed: the event is to be handled.</summary>
+    /// <summary>No earlier event of the key waits in the store: the event is to be handled.</summary>
     NotBlocked,
 
     /// <summary>The event waits behind the failed event, or was already in the line.</summary>

@@ -2,8 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus.Stores;
 
-/// <summary>The result of a claim.</summary>
-/// <param name="State">The state of the key: only if it is new may the caller handle the event.</param>
+/// <summary>Represents the result of <see cref="ProcessedEventStore.ClaimAsync"/>.</summary>
+/// <param name="State">
+/// The state of the key. The caller may handle the event only if it is <see cref="ProcessedState.New"/>.
+/// </param>
 /// <param name="FencingToken">
 /// The fencing token of a new claim: higher than that of every earlier claim of the key, so that a resource can refuse
 /// an older claim. Otherwise 0.

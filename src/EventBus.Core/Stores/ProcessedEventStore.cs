@@ -66,8 +66,8 @@ public abstract class ProcessedEventStore
     public abstract ValueTask ReleaseAsync(ProcessedKey key, long fencingToken, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Removes keys whose retention has ended, and claims whose lease expired a day ago, which will not be taken over.
-    /// A key whose events were not sent yet is kept.
+    /// Removes done keys whose retention has ended, unless their events were not sent yet. Also removes claims whose
+    /// lease expired more than a day ago, because no caller takes them over any longer.
     /// </summary>
     /// <param name="now">The current time.</param>
     /// <param name="max">The maximum number to remove.</param>

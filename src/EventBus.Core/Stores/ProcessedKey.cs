@@ -35,10 +35,11 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     public ProcessedKey(string subscription, Guid eventId)
     {
         ArgumentNullException.ThrowIfNull(subscription);
+
         // ThrowIfEqual is avoided because it compares through an interface, and a key is created twice for every event.
         if (eventId == Guid.Empty)
         {
-            throw new ArgumentOutOfRangeException(nameof(eventId), "An event's id is not empty.");
+            throw new ArgumentOutOfRangeException(nameof(eventId), "The id of an event must not be an empty UUID.");
         }
 
         Subscription = subscription;
@@ -48,7 +49,7 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     /// <summary>The subscription.</summary>
     public string Subscription { get; }
 
-    /// <summary>The key as a UUID; empty if the key is not a UUID and only <see cref="Key"/> identifies it.</summary>
+    /// <summary>The key as a UUID; <see cref="Guid.Empty"/> if the key is a text that is not a UUID.</summary>
     public Guid Uuid { get; }
 
     /// <summary>The event's id, or the key from the application.</summary>

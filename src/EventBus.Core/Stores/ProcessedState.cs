@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>Specifies the state of a key.</summary>
+/// <summary>Specifies the state of a <see cref="ProcessedKey"/> when it is claimed.</summary>
 public enum ProcessedState
 {
     /// <summary>The caller has claimed the key.</summary>

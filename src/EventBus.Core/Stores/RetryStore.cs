@@ -36,8 +36,9 @@ public abstract class RetryStore
     /// <summary>Stores a failed event, in one write.</summary>
     /// <remarks>
     /// A fresh entry (<see cref="FailedEvent.Claim"/> is 0) is stored unless there is already an entry for the same
-    /// event and subscription: a second copy changes nothing, whatever its status. A claimed entry replaces the stored
-    /// one if the claim is still valid, and the claim ends. A dead entry gets a <see cref="FailedEvent.Number"/>.
+    /// event and subscription: a second copy changes nothing, whatever the status of the stored entry. A claimed entry
+    /// replaces the stored one if the claim is still valid, and the claim ends. A dead entry gets a
+    /// <see cref="FailedEvent.Number"/>.
     /// </remarks>
     /// <param name="entry">The failed event: waiting or dead.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -51,8 +52,8 @@ public abstract class RetryStore
     /// <param name="entry">The event, waiting, with one attempt.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>
-    /// True if the event is stored; its delivery can then be acknowledged. False if the store counts the attempts
-    /// instead (<see cref="KeyedFailureStore.CountAttemptAsync"/>).
+    /// True if the event is stored; its delivery can then be acknowledged. False, without any change, if the store
+    /// counts the attempts of deliveries instead (<see cref="KeyedFailureStore.CountAttemptAsync"/>).
     /// </returns>
     public abstract ValueTask<bool> TryTakeRedeliveredAsync(FailedEvent entry, CancellationToken cancellationToken);
 
@@ -61,8 +62,9 @@ public abstract class RetryStore
     /// that follows. An entry that is not settled by the end of the lease is due again and is marked as interrupted.
     /// </summary>
     /// <remarks>
-    /// The claim of an interrupted entry counts no attempt: the entry waits until others were tried, and those may end
-    /// the process. <see cref="BeginAsync"/> counts its attempt when it begins.
+    /// The claim of an interrupted entry counts no attempt, because its attempt may begin much later or never: the bus
+    /// may first run other interrupted entries, which may end the process. <see cref="BeginAsync"/> counts the attempt
+    /// when it begins.
     /// </remarks>
     /// <param name="subscriptions">
     /// The subscriptions whose entries the caller can run now. Entries of other subscriptions are not claimed, and do

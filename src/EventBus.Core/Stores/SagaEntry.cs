@@ -24,8 +24,8 @@ public sealed record SagaEntry
     public long Number { get; init; }
 
     /// <summary>
-    /// The number of the claim under which an instance runs the saga. It increases with each claim and identifies a
-    /// previous owner.
+    /// The number of the claim under which an instance runs the saga. It increases with each claim, so that an instance
+    /// notices that another one has taken the saga over.
     /// </summary>
     public long Claim { get; init; }
 

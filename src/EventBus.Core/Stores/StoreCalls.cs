@@ -14,17 +14,17 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// <param name="call">
     /// The call. Its token is cancelled at the deadline, and when <paramref name="cancellationToken"/> is cancelled.
     /// </param>
-    /// <param name="purpose">The purpose of the call, for the text of the exception.</param>
+    /// <param name="purpose">The operation in the imperative, for the text of the exception.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <param name="turns">The factor by which the timeout is multiplied.</param>
+    /// <param name="timeoutFactor">The factor by which the timeout is multiplied.</param>
     /// <exception cref="EventBusException">The store did not answer in time.</exception>
     public async Task<T> AskAsync<T>(
         Func<CancellationToken, ValueTask<T>> call,
         string purpose,
         CancellationToken cancellationToken,
-        long turns = 1)
+        long timeoutFactor = 1)
     {
-        using var deadline = cancellationToken.WithTimeout(timeout * turns, time);
+        using var deadline = cancellationToken.WithTimeout(timeout * timeoutFactor, time);
         try
         {
             return await UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
@@ -34,8 +34,8 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
             && !cancellationToken.IsCancellationRequested)
         {
             throw new EventBusException(
-                $"The store gave no answer within {timeout * turns} (EventBusOptions.PublishTimeout): it is in doubt whether the "
-                    + $"operation was executed ({purpose}). Call again; repeating it changes nothing.",
+                $"The store gave no answer within {timeout * timeoutFactor} (based on EventBusOptions.PublishTimeout), so it is in doubt "
+                    + $"whether the operation was executed ({purpose}). It is safe to call again.",
                 exception);
         }
     }
@@ -46,7 +46,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// </exception>
     /// <exception cref="TimeoutException">The deadline has passed, and the store has not ended the call.</exception>
     public static async Task<T> UntilAsync<T>(
-        Task<T> asked,
+        Task<T> call,
         TimeProvider time,
         CancellationToken deadline,
         CancellationToken cancellationToken)
@@ -54,11 +54,11 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try
         {
-            return await asked.Observed().WaitAsync(linked.Token);
+            return await call.Observed().WaitAsync(linked.Token);
         }
-        catch (OperationCanceledException) when (!asked.IsCompleted && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!call.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
-            return await asked.WaitAsync(AnswerGrace, time, cancellationToken);
+            return await call.WaitAsync(AnswerGrace, time, cancellationToken);
         }
     }
 }

@@ -8,11 +8,18 @@ namespace EventBus.Stores;
 
 /// <summary>
 /// Defines the common format of events in durable stores: the attributes as JSON, stored next to the body. Reads never
-/// throw.
+/// throw because of stored data.
 /// </summary>
+/// <remarks>
+/// Events that are read have <see cref="Envelope.FromHandler"/> set: if the bus publishes them, it must not wait for
+/// capacity.
+/// </remarks>
 public static class StoreFormat
 {
     private const int MaxDepth = 4;
+
+    // The number of an attempt in the history. Entries that are already stored have this name, so it must not change.
+    private const string AttemptProperty = "start";
 
     /// <summary>Writes the attributes of an event as JSON (UTF-8).</summary>
     /// <param name="envelope">The event.</param>
@@ -27,14 +34,14 @@ public static class StoreFormat
             json.WriteString("name", envelope.Name);
             json.WriteNumber("version", envelope.Version);
             json.WriteString("time", envelope.Time);
-            Write("key", envelope.Key);
-            Write("correlation", envelope.OtherCorrelationId);
-            Write("causation", envelope.CausationId);
-            Write("traceparent", envelope.TraceParent);
-            Write("tracestate", envelope.TraceState);
-            Write("source", envelope.Source);
-            Write("contenttype", envelope.ContentType == JsonContent.MediaType ? null : envelope.ContentType);
-            Write("defect", envelope.Defect);
+            WriteOptional("key", envelope.Key);
+            WriteOptional("correlation", envelope.OtherCorrelationId);
+            WriteOptional("causation", envelope.CausationId);
+            WriteOptional("traceparent", envelope.TraceParent);
+            WriteOptional("tracestate", envelope.TraceState);
+            WriteOptional("source", envelope.Source);
+            WriteOptional("contenttype", envelope.ContentType == JsonContent.MediaType ? null : envelope.ContentType);
+            WriteOptional("defect", envelope.Defect);
             if (envelope.IdIsDerived)
             {
                 json.WriteBoolean("derived", true);
@@ -63,7 +70,7 @@ public static class StoreFormat
 
             json.WriteEndObject();
 
-            void Write(string name, string? value)
+            void WriteOptional(string name, string? value)
             {
                 if (value is not null)
                 {
@@ -110,7 +117,7 @@ public static class StoreFormat
             foreach (var attempt in history)
             {
                 json.WriteStartObject();
-                json.WriteNumber("start", attempt.Attempt);
+                json.WriteNumber(AttemptProperty, attempt.Attempt);
                 json.WriteString("at", attempt.At);
                 json.WriteString("error", attempt.Error);
                 json.WriteEndObject();
@@ -131,7 +138,7 @@ public static class StoreFormat
             var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
             using var document = JsonDocument.ParseValue(ref reader);
             return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(attempt => new FailedAttempt(
-                attempt.GetProperty("start").GetInt32(),
+                attempt.GetProperty(AttemptProperty).GetInt32(),
                 attempt.GetProperty("at").GetDateTimeOffset(),
                 attempt.GetProperty("error").GetString() ?? ""))];
         }
@@ -174,8 +181,8 @@ public static class StoreFormat
         while (!rest.IsEmpty)
         {
             var id = $"{owner}/{events.Count.ToString(CultureInfo.InvariantCulture)}";
-            var next = rest;
-            if (!TryReadPart(ref next, out var attributes) || !TryReadPart(ref next, out var body))
+            var afterEvent = rest;
+            if (!TryReadPart(ref afterEvent, out var attributes) || !TryReadPart(ref afterEvent, out var body))
             {
                 events.Add(
                     Unreadable("The stored event is cut off or was changed.", id, CloudEventAttributes.UnreadableType, rest.ToArray()));
@@ -183,7 +190,7 @@ public static class StoreFormat
             }
 
             events.Add(Read(attributes, body.ToArray(), id, CloudEventAttributes.UnreadableType));
-            rest = next;
+            rest = afterEvent;
         }
 
         return events;

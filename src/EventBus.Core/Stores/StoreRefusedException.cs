@@ -7,7 +7,8 @@ namespace EventBus.Stores;
 /// <remarks>
 /// Thrown by stores that know the scope. After any other exception the bus determines the scope: it makes an unrelated
 /// call, and if the store answers but still refuses the same write, the write is at fault. Derives from
-/// <see cref="InvalidOperationException"/>, which a full store of delayed events or sagas throws.
+/// <see cref="InvalidOperationException"/>, the exception for what a store certainly did not accept
+/// (<see cref="DelayStore.AddAsync"/>, <see cref="SagaStore.CreateAsync"/>).
 /// </remarks>
 public sealed class StoreRefusedException : InvalidOperationException
 {

@@ -26,7 +26,8 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
     /// <param name="services">The services (<see cref="EventBusBuilder.Services"/>).</param>
     /// <param name="key">The key of the bus (<see cref="EventBusBuilder.Key"/>); null for the default bus.</param>
     /// <param name="validator">
-    /// Checks the options, usually generated with <see cref="OptionsValidatorAttribute"/>. Called with the name null.
+    /// Checks the options, usually generated with <see cref="OptionsValidatorAttribute"/>. Its parameter <c>name</c> is
+    /// always null.
     /// </param>
     public BackendConfiguration(IServiceCollection services, string? key, IValidateOptions<TOptions> validator)
     {
@@ -56,8 +57,8 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
     /// </summary>
     /// <param name="section">The section.</param>
     /// <param name="bind">
-    /// Binds a section to the options: <c>static (section, options) => section.Bind(options)</c>. It stands in the
-    /// assembly of the options, so that the compiler can generate the code of the binding.
+    /// Binds a section to the options: <c>static (section, options) => section.Bind(options)</c>. Passed by the
+    /// assembly of the options, so that the source generator of the configuration binder can generate its code.
     /// </param>
     public BackendConfiguration<TOptions> Bind(IConfiguration section, Action<IConfiguration, TOptions> bind)
     {
@@ -69,7 +70,7 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
         return Configure(bound.Bind);
     }
 
-    /// <summary>Returns the options. Returns the same object at each call.</summary>
+    /// <summary>Returns the options, the same object at each call.</summary>
     /// <param name="provider">The services of the application.</param>
     /// <exception cref="OptionsValidationException">The options have mistakes.</exception>
     public TOptions Get(IServiceProvider provider)

@@ -2,7 +2,7 @@ namespace EventBus.Transports;
 
 /// <summary>Describes an event that the broker itself dropped. The bus stores it as a dead letter.</summary>
 /// <param name="Subscription">
-/// The subscription that the event was intended for, or another text if the broker does not say.
+/// The subscription that the event was intended for, or another name for the dead letter if the broker does not say.
 /// </param>
 /// <param name="Reason">
 /// The reason of the dead letter: <see cref="DeadLetterReason.DroppedByBroker"/>, or

@@ -4,23 +4,29 @@ using System.Text.Json;
 namespace EventBus.Transports;
 
 /// <summary>
-/// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other at
-/// most once.
+/// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other when
+/// needed, and keeps the result.
 /// </summary>
 /// <remarks>Thread-safe, and immutable for a transport.</remarks>
 public sealed class Envelope
 {
     // An event in memory costs an envelope of 104 bytes, and a DeliveryContext of 32 bytes for each subscription. To
-    // keep that size, two fields each hold one of several kinds of values.
+    // keep that size, the fields extras and type each hold one of several types of objects.
+
+    // The generated id of an event that has no other id. Its text is created when it is needed.
     private readonly Guid guid;
+    private string? id;
+
+    // The UTC time of publication.
     private readonly long ticks;
 
     // Null, the source as a string, or an EnvelopeExtras. Most received events have a source and no other extras.
     private readonly object? extras;
 
-    // The descriptor of the event's type, which knows the name, or only the name of an event that was not read yet.
+    // The EventDescriptor of the event's type, or the event's name as a string if the event was not read yet.
     private object type;
-    private string? id;
+
+    // Null until the event is serialized.
     private byte[]? body;
 
     /// <summary>
@@ -113,8 +119,8 @@ public sealed class Envelope
     public string? Defect => Extras?.Defect;
 
     /// <summary>
-    /// True if a handler published the event. A transport that makes publishers wait for capacity admits such events to
-    /// a bounded reserve, so that a handler does not wait for itself.
+    /// True if a handler published the event, or the bus publishes it from a store. A transport that makes publishers
+    /// wait for capacity admits such events to a bounded reserve, so that a handler does not wait for itself.
     /// </summary>
     public bool FromHandler { get; internal init; }
 
@@ -148,9 +154,11 @@ public sealed class Envelope
     public override string ToString() => $"{Name} {Id}";
 
     /// <summary>
-    /// Returns a defective copy of the event with a truncated body, which cannot be handled as a complete event.
+    /// Returns a defective copy of the event with a truncated body, which cannot be handled.
     /// </summary>
-    internal Envelope CutBody(int length, string note) => new(
+    /// <param name="length">The number of bytes to keep.</param>
+    /// <param name="note">The defect, appended to an earlier one.</param>
+    internal Envelope WithTruncatedBody(int length, string note) => new(
         new EnvelopeAttributes
         {
             Id = Id,
@@ -179,13 +187,16 @@ public sealed class Envelope
         Payload = value;
     }
 
-    private byte[] Serialize() =>
-        Descriptor is { Json: { } json }
+    private byte[] Serialize()
+    {
+        var json = Descriptor?.Json ?? throw new EventBusException(
+            $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, "
+                + "and reflection-based JSON is off.");
 
-            // Two subscriptions may serialize the event at the same time. Both get the same bytes, and one of the
-            // arrays is kept.
-            ? body = JsonSerializer.SerializeToUtf8Bytes(Payload!, json)
-            : throw new EventBusException(
-                $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, "
-                    + "and reflection-based JSON is off.");
+        // Two subscriptions may serialize the event at the same time. Both get the same bytes, and one of the arrays is
+        // kept.
+        var serialized = JsonSerializer.SerializeToUtf8Bytes(Payload!, json);
+        body = serialized;
+        return serialized;
+    }
 }

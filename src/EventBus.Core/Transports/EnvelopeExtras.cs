@@ -1,8 +1,9 @@
 namespace EventBus.Transports;
 
-/// <summary>Holds the attributes that most events do not have.</summary>
+/// <summary>Holds the attributes that most events do not have; null for those that this event does not have.</summary>
 internal sealed class EnvelopeExtras
 {
+    /// <summary>The id that the publisher set or the bus derived. Not used for received events.</summary>
     public string? Id { get; init; }
 
     public string? CorrelationId { get; init; }
@@ -11,9 +12,10 @@ internal sealed class EnvelopeExtras
 
     public string? Source { get; init; }
 
-    /// <summary>The user's headers; null for none.</summary>
+    /// <summary>The user's headers.</summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
+    /// <summary>The media type of the body, if it is not that of JSON.</summary>
     public string? ContentType { get; init; }
 
     public string? TraceState { get; init; }
@@ -29,20 +31,30 @@ internal sealed class EnvelopeExtras
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
         var contentType = attributes.ContentType == JsonContent.MediaType ? null : attributes.ContentType;
-        return (attributes.CorrelationId ?? attributes.CausationId ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null
-            && attributes.NotBefore is null && attributes.FullBodyLength is null && attributes.Headers is not { Count: > 0 }
-            ? null
-            : new EnvelopeExtras
-            {
-                CorrelationId = attributes.CorrelationId,
-                CausationId = attributes.CausationId,
-                Source = attributes.Source,
-                Headers = attributes.Headers,
-                ContentType = contentType,
-                TraceState = attributes.TraceState,
-                Defect = attributes.Defect,
-                NotBefore = attributes.NotBefore,
-                FullBodyLength = attributes.FullBodyLength,
-            };
+        var hasExtras = attributes.CorrelationId is not null
+            || attributes.CausationId is not null
+            || contentType is not null
+            || attributes.TraceState is not null
+            || attributes.Defect is not null
+            || attributes.NotBefore is not null
+            || attributes.FullBodyLength is not null
+            || attributes.Headers is { Count: > 0 };
+        if (!hasExtras)
+        {
+            return null;
+        }
+
+        return new EnvelopeExtras
+        {
+            CorrelationId = attributes.CorrelationId,
+            CausationId = attributes.CausationId,
+            Source = attributes.Source,
+            Headers = attributes.Headers,
+            ContentType = contentType,
+            TraceState = attributes.TraceState,
+            Defect = attributes.Defect,
+            NotBefore = attributes.NotBefore,
+            FullBodyLength = attributes.FullBodyLength,
+        };
     }
 }

@@ -43,6 +43,7 @@ internal static class EnvelopeLimits
     {
         ArgumentNullException.ThrowIfNull(given.Id);
         ArgumentNullException.ThrowIfNull(given.Name);
+
         // Invalid trace attributes are ignored, as W3C Trace Context requires. They do not make the event defective,
         // except a tracestate that is too long.
         var fitted = given with
@@ -50,26 +51,30 @@ internal static class EnvelopeLimits
             TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null,
             TraceState = given.TraceState is { Length: <= MaxTraceState } state && IndexOfForbidden(state) >= 0 ? null : given.TraceState,
         };
-        var problem = ProblemOf(fitted, out var kept);
-        return problem is null && given.Defect is null
-            ? fitted
-            : fitted with
-            {
-                Id = Problem(CloudEventAttributes.Id, given.Id, MaxText) is null ? given.Id : Digest(given.Id),
-                Name = Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength) is null
-                    ? given.Name
-                    : CloudEventAttributes.UnreadableType,
+        var headers = FitHeaders(given.Headers, out var headerProblem);
+        var defect = given.Defect ?? ProblemOf(fitted) ?? headerProblem;
+        if (defect is null)
+        {
+            return fitted;
+        }
 
-                // The key is dropped: a truncated key could equal the key of another event.
-                Key = Problem(CloudEventAttributes.PartitionKey, given.Key, MaxText) is null ? given.Key : null,
-                CorrelationId = PrintableText.Of(given.CorrelationId, MaxText),
-                CausationId = PrintableText.Of(given.CausationId, MaxText),
-                Source = PrintableText.Of(given.Source, MaxText),
-                ContentType = PrintableText.Of(given.ContentType, MaxContentType),
-                TraceState = PrintableText.Of(fitted.TraceState, MaxTraceState),
-                Headers = kept,
-                Defect = PrintableText.Of(given.Defect ?? problem!),
-            };
+        return fitted with
+        {
+            Id = Problem(CloudEventAttributes.Id, given.Id, MaxText) is null ? given.Id : Digest(given.Id),
+            Name = Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength) is null
+                ? given.Name
+                : CloudEventAttributes.UnreadableType,
+
+            // The key is dropped: a truncated key could equal the key of another event.
+            Key = Problem(CloudEventAttributes.PartitionKey, given.Key, MaxText) is null ? given.Key : null,
+            CorrelationId = PrintableText.Of(given.CorrelationId, MaxText),
+            CausationId = PrintableText.Of(given.CausationId, MaxText),
+            Source = PrintableText.Of(given.Source, MaxText),
+            ContentType = PrintableText.Of(given.ContentType, MaxContentType),
+            TraceState = PrintableText.Of(fitted.TraceState, MaxTraceState),
+            Headers = headers,
+            Defect = PrintableText.Of(defect),
+        };
     }
 
     /// <summary>Describes what is wrong with the text of an attribute; null if it is valid or missing.</summary>
@@ -88,54 +93,76 @@ internal static class EnvelopeLimits
             return $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read.";
         }
 
-        var at = IndexOfForbidden(text);
-        return at < 0
+        var index = IndexOfForbidden(text);
+        return index < 0
             ? null
-            : $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at {at:N0} is not allowed: "
-                + $"U+{(int)text[at]:X4}, a control character, a line separator or half a character.";
+            : $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at index {index:N0} is not allowed: "
+                + $"U+{(int)text[index]:X4}, a control character, a line separator or half a character.";
     }
 
     /// <summary>Returns the index of the first character that is not allowed in an attribute; -1 for none.</summary>
     public static int IndexOfForbidden(ReadOnlySpan<char> text)
     {
         var forbidden = text.IndexOfAny(Forbidden);
-        for (var i = text.IndexOfAnyInRange('\uD800', '\uDFFF'); i >= 0 && i < text.Length; i++)
+        var unpaired = IndexOfUnpairedSurrogate(text);
+        if (forbidden < 0)
+        {
+            return unpaired;
+        }
+
+        return unpaired < 0 ? forbidden : Math.Min(forbidden, unpaired);
+    }
+
+    private static int IndexOfUnpairedSurrogate(ReadOnlySpan<char> text)
+    {
+        var i = text.IndexOfAnyInRange('\uD800', '\uDFFF');
+        if (i < 0)
+        {
+            return -1;
+        }
+
+        while (i < text.Length)
         {
             if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
             {
-                i++;
+                i += 2;
             }
             else if (char.IsSurrogate(text[i]))
             {
-                return forbidden >= 0 && forbidden < i ? forbidden : i;
+                return i;
+            }
+            else
+            {
+                i++;
             }
         }
 
-        return forbidden;
+        return -1;
     }
 
-    private static string? ProblemOf(in EnvelopeAttributes given, out IReadOnlyDictionary<string, string>? kept)
-    {
-        kept = given.Headers;
-        var headers = HeaderProblem(given.Headers, ref kept);
-        return Problem(CloudEventAttributes.Id, given.Id, MaxText)
+    /// <summary>Describes the first problem of the attributes except headers; null if there is none.</summary>
+    private static string? ProblemOf(in EnvelopeAttributes given) =>
+        Problem(CloudEventAttributes.Id, given.Id, MaxText)
             ?? Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength)
             ?? Problem(CloudEventAttributes.PartitionKey, given.Key, MaxText)
             ?? Problem(CloudEventAttributes.CorrelationId, given.CorrelationId, MaxText)
             ?? Problem(CloudEventAttributes.CausationId, given.CausationId, MaxText)
             ?? Problem(CloudEventAttributes.Source, given.Source, MaxText)
             ?? Problem(CloudEventAttributes.DataContentType, given.ContentType, MaxContentType)
-            ?? Problem(CloudEventAttributes.TraceState, given.TraceState, MaxTraceState)
-            ?? headers;
-    }
+            ?? Problem(CloudEventAttributes.TraceState, given.TraceState, MaxTraceState);
 
-    private static string? HeaderProblem(IReadOnlyDictionary<string, string>? headers, ref IReadOnlyDictionary<string, string>? kept)
+    /// <summary>Returns the headers within the limits: all, or the first that fit.</summary>
+    /// <param name="headers">The headers; null for none.</param>
+    /// <param name="problem">Describes which limit the headers exceed; null if they exceed none.</param>
+    private static IReadOnlyDictionary<string, string>? FitHeaders(IReadOnlyDictionary<string, string>? headers, out string? problem)
     {
+        problem = null;
         if (headers is null or { Count: 0 })
         {
-            return null;
+            return headers;
         }
 
+        // Most headers have so few characters that their bytes need not be counted.
         var characters = 0L;
         foreach (var (name, value) in headers)
         {
@@ -144,10 +171,11 @@ internal static class EnvelopeLimits
 
         if (headers.Count <= MaxHeaders && characters <= MaxHeaderBytes / MaxBytesPerChar)
         {
-            return null;
+            return headers;
         }
 
-        var (bytes, fitting) = (0L, new Dictionary<string, string>(StringComparer.Ordinal));
+        var bytes = 0L;
+        var fitting = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in headers)
         {
             bytes += Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
@@ -157,15 +185,16 @@ internal static class EnvelopeLimits
             }
         }
 
-        if (headers.Count <= MaxHeaders && bytes <= MaxHeaderBytes)
+        if (headers.Count > MaxHeaders)
         {
-            return null;
+            problem = $"The event has {headers.Count:N0} headers; at most {MaxHeaders} are read.";
+        }
+        else if (bytes > MaxHeaderBytes)
+        {
+            problem = $"The headers have {bytes:N0} bytes as UTF-8, names and values together; at most {MaxHeaderBytes:N0} are read.";
         }
 
-        kept = fitting;
-        return headers.Count > MaxHeaders
-            ? $"The event has {headers.Count:N0} headers; at most {MaxHeaders} are read."
-            : $"The headers have {bytes:N0} bytes as UTF-8, names and values together; at most {MaxHeaderBytes:N0} are read.";
+        return problem is null ? headers : fitting;
     }
 
     /// <summary>
@@ -174,6 +203,7 @@ internal static class EnvelopeLimits
     /// </summary>
     private static bool IsTraceParent(string? text)
     {
+        // version (2 digits) - trace id (32) - parent id (16) - flags (2)
         if (text is not { Length: TraceParentLength }
             || text[2] != '-'
             || text[35] != '-'

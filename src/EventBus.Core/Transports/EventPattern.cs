@@ -89,23 +89,31 @@ public sealed record EventPattern
     {
         // The classic greedy glob algorithm: on a mismatch the last # takes one more word. Linear in practice,
         // quadratic at worst, never exponential.
-        int p = 0, n = 0, hash = -1, resume = 0;
-        while (n < name.Length)
+        var patternIndex = 0;
+        var nameIndex = 0;
+
+        // The index of the last # in the pattern, and the index of the first word of the name that it does not take.
+        var hashIndex = -1;
+        var afterHash = 0;
+        while (nameIndex < name.Length)
         {
-            if (p < pattern.Length && pattern[p] == "#")
+            var word = patternIndex < pattern.Length ? pattern[patternIndex] : null;
+            if (word == "#")
             {
-                hash = p++;
-                resume = n;
+                hashIndex = patternIndex;
+                afterHash = nameIndex;
+                patternIndex++;
             }
-            else if (p < pattern.Length && (pattern[p] == "*" || pattern[p] == name[n]))
+            else if (word == "*" || word == name[nameIndex])
             {
-                p++;
-                n++;
+                patternIndex++;
+                nameIndex++;
             }
-            else if (hash >= 0)
+            else if (hashIndex >= 0)
             {
-                p = hash + 1;
-                n = ++resume;
+                afterHash++;
+                nameIndex = afterHash;
+                patternIndex = hashIndex + 1;
             }
             else
             {
@@ -113,11 +121,12 @@ public sealed record EventPattern
             }
         }
 
-        while (p < pattern.Length && pattern[p] == "#")
+        // Each # at the end may take no word.
+        while (patternIndex < pattern.Length && pattern[patternIndex] == "#")
         {
-            p++;
+            patternIndex++;
         }
 
-        return p == pattern.Length;
+        return patternIndex == pattern.Length;
     }
 }

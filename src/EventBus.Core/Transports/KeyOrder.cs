@@ -6,7 +6,7 @@ namespace EventBus.Transports;
 /// </summary>
 public struct KeyOrder
 {
-    /// <summary>The reason in <see cref="NotSent"/>.</summary>
+    /// <summary>The error message of <see cref="NotSent"/>.</summary>
     internal const string Reason = "An earlier event of the same key was not accepted.";
 
     private HashSet<string>? heldBack;

@@ -22,7 +22,8 @@ public readonly record struct PublishOutcome
     public PublishStatus Status { get; }
 
     /// <summary>
-    /// The reason that the event was not accepted, with what an operator can do; null if it was accepted.
+    /// The reason that the event was not accepted, with what an operator can do; null if it was accepted, and in the
+    /// default value.
     /// </summary>
     public Exception? Error { get; }
 

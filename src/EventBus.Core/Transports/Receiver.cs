@@ -12,7 +12,7 @@ public abstract class Receiver : IAsyncDisposable
     /// The channel is bounded: the number of buffered and unsettled deliveries together is a small multiple of
     /// <see cref="Subscription.Concurrency"/>. The channel completes after <see cref="StopIntakeAsync"/> or disposal; a
     /// lost connection does not complete it. Deliveries that were lost while they were buffered may stay in the
-    /// channel: the bus does not handle them. It releases them, which has no effect on a lost delivery.
+    /// channel: the bus releases them without handling them, which has no effect on a lost delivery.
     /// </remarks>
     public abstract ChannelReader<Delivery> Deliveries { get; }
 

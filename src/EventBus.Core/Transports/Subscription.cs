@@ -13,9 +13,10 @@ namespace EventBus.Transports;
 public sealed record Subscription(string Name, IReadOnlyList<EventPattern> Patterns)
 {
     /// <summary>
-    /// True if deliveries keep the order of the log, and only one instance at a time receives the events of a key.
-    /// After a loss or a release, the whole epoch restarts in the order of the log; only the first release of an epoch
-    /// counts. Default false.
+    /// True if events are delivered in the order in which the backend accepted them, and only one instance at a time
+    /// receives the events of a key. After a delivery is lost or released, the transport delivers again from the first
+    /// unsettled event on, in the same order. Releases of further deliveries from before this restart have no effect.
+    /// Default false.
     /// </summary>
     public bool Ordered { get; init; }
 

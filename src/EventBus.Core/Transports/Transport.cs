@@ -79,8 +79,9 @@ public abstract class Transport : IAsyncDisposable
     public virtual bool MayHaveSubscribers(string eventName) => true;
 
     /// <summary>
-    /// The number of deliveries accepted and of deliveries acknowledged since the start, one for each subscription of
-    /// an event, if the transport can count them (<see cref="TransportFeatures.CountsWork"/>). Thread-safe.
+    /// The number of deliveries that publishes have caused since the start, one for each event and subscription; and
+    /// the number of those that were acknowledged. Needed if <see cref="TransportFeatures.CountsWork"/> is true.
+    /// Thread-safe.
     /// </summary>
     public virtual (long Accepted, long Settled) Work => default;
 

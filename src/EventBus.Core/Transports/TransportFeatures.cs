@@ -1,8 +1,8 @@
 namespace EventBus.Transports;
 
 /// <summary>
-/// The capabilities of a backend. The bus refuses to start if the backend and its stores lack a required capability.
-/// The conformance suite skips tests that a value here rules out, and reports the reason.
+/// Describes the capabilities of a backend. The bus refuses to start if the backend and its stores lack a required
+/// capability. The conformance suite skips scenarios that a value here rules out, and reports the reason.
 /// </summary>
 public sealed record TransportFeatures
 {
@@ -19,8 +19,8 @@ public sealed record TransportFeatures
     public bool Durable { get; init; }
 
     /// <summary>
-    /// True if each subscription receives the events that share a first word in the order in which they were accepted.
-    /// Default false.
+    /// True if each subscription receives the events whose names have the same first word in the order in which they
+    /// were accepted. Default false.
     /// </summary>
     public bool Ordered { get; init; }
 

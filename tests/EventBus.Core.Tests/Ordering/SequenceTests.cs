@@ -151,6 +151,21 @@ public sealed class SequenceTests
         Assert.Equal("2", seen.Items[^1]);
     }
 
+    /// <summary>Later numbers pass a dead letter only, not an event that waits for a retry.</summary>
+    [Fact]
+    public async Task Sequenced_ContinueWhenBlockedAndNumberFails_LaterOnesWaitForItsRetry()
+    {
+        await using var running = await StartAsync(
+            (e, context) => e.Number == 2 && context.Attempt == 1 ? throw new IOException("down") : Note($"{e.Number}"),
+            s => s.OnBlockedKey(BlockedKeyBehavior.Continue));
+        await PublishAsync(running, 1, 2, 3);
+        await running.WhenIdleAsync();
+        Assert.Equal(["1"], Handled);
+
+        await running.PassAsync(time, TimeSpan.FromSeconds(6));
+        Assert.Equal(["1", "2", "3"], Handled);
+    }
+
     /// <summary>Continuing after a dead letter loses none of the events before it.</summary>
     [Fact]
     public async Task Sequenced_ContinueWhenBlockedAndTooManyWait_HandlesThoseThatWait()

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -72,12 +73,42 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
         Assert.Equal(2, await second);
     }
 
-    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseRefusing()", _ => transport)
-            .StoreInMemory()
-            .Publishes<OrderPlaced>()
-            .AddAlert<Alerts>()
-            .Configure(options => options.AlertInterval = TimeSpan.Zero),
+    /// <summary>An event leaves the store of the delayed events only when its dead letter is stored.</summary>
+    [Fact]
+    public async Task Delayed_RefusedAndTheBusStopsBeforeTheDeadLetterIsStored_StaysInTheStore()
+    {
+        var attempted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var failures = new FaultyStore
+        {
+            BeforeRecording = _ =>
+            {
+                attempted.TrySetResult();
+                throw new IOException("down");
+            },
+        };
+        var delays = new InMemoryDelayStore(1_000);
+        await using (var running = await StartAsync(bus => bus.UseStores(_ => new TestBusStores("test", failures: failures, delays: delays))))
+        {
+            transport.Outcome = PublishOutcome.Rejected(new InvalidOperationException("The broker refuses it."));
+            await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = time.GetUtcNow() + Delay }, Token);
+            time.Advance(Delay);
+            await attempted.Task.WaitAsync(RunningBus.Patience, Token);
+        }
+
+        Assert.Equal(1, await delays.CountAsync(Token));
+    }
+
+    private Task<RunningBus> StartAsync() => StartAsync(bus => bus.StoreInMemory());
+
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> stores) => RunningBus.StartAsync(
+        bus =>
+        {
+            stores(bus);
+            bus.UseTransport("UseRefusing()", _ => transport)
+                .Publishes<OrderPlaced>()
+                .AddAlert<Alerts>()
+                .Configure(options => options.AlertInterval = TimeSpan.Zero);
+        },
         time,
         services => services.AddSingleton(alerts));
 

@@ -84,7 +84,7 @@ public sealed class EnvelopeLimitsTests
             }
 
             Assert.Contains(
-                $"'{attribute}' has 3 characters, and the one at 1 is not allowed: U+{(int)c:X4}",
+                $"'{attribute}' has 3 characters, and the one at index 1 is not allowed: U+{(int)c:X4}",
                 envelope.Defect,
                 StringComparison.Ordinal);
             AssertWithinBounds(envelope);

@@ -1,6 +1,4 @@
 using EventBus.Stores;
-using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -16,21 +14,24 @@ internal sealed class AlertCoordinator
 {
     private const int ClaimSize = 1_000;
 
-    // When marking has failed this number of times in a row, the alerts are marked one by one: a single alert may be
-    // the cause.
-    private const int FailuresBeforeOneByOne = 3;
-
     // The maximum number of alerts that are claimed at once. The others stay in the store.
     private const int MaxHeld = 100_000;
 
     private readonly AlertSource source;
     private readonly TimeProvider time;
     private readonly TimeSpan lease;
+    private readonly AlertMarker marker;
+    private readonly IdleSignal idle;
+
+    // Claims alerts, passes them to the dispatchers, and marks those that are sent. Woken by takeSignal.
+    private readonly ScheduledLoop takeLoop;
+    private readonly WakeSignal takeSignal = new();
+
+    // In the order of the notifiers: the dispatcher of each, its loop and the signal that wakes the loop.
     private readonly List<AlertDispatcher> dispatchers;
-    private readonly ScheduledLoop taking;
-    private readonly WakeSignal due = new();
-    private readonly List<ScheduledLoop> loops;
-    private readonly List<WakeSignal> sending;
+    private readonly List<ScheduledLoop> sendLoops;
+    private readonly List<WakeSignal> sendSignals;
+
     private readonly Lock gate = new();
 
     // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
@@ -38,32 +39,33 @@ internal sealed class AlertCoordinator
     private readonly Dictionary<PendingAlert, int> held = [];
     private readonly List<PendingAlert> toMark = [];
 
-    // The alerts that were sent and could not be marked. Marking is tried again when the store returns them again.
+    // The alerts that were sent and could not be marked. When their lease expires, the store returns them again, and
+    // marking is tried again.
     private readonly HashSet<PendingAlert> unmarked = [];
-    private readonly ILogger log;
-    private readonly IdleSignal idle;
-    private readonly string marking;
-    private int markFailures;
 
+    // The number of alerts that were raised in this process, and its value before the latest completed claim.
     private long raised;
-    private long looked;
-    private int beingReported;
+    private long raisedBeforeClaim;
 
-    public AlertCoordinator(AlertSource source, IReadOnlyList<IDeadLetterNotifier> alerts, AlertSettings settings, BusServices services)
+    // The number of announced entries that are not recorded yet.
+    private int announced;
+
+    public AlertCoordinator(AlertSource source, IReadOnlyList<IDeadLetterNotifier> notifiers, AlertSettings settings, BusServices services)
     {
         this.source = source;
-        (time, log, idle) = (services.StoreTime, services.Log, services.Idle);
+        time = services.StoreTime;
+        idle = services.Idle;
         lease = settings.Interval + TimeSpan.FromMinutes(1);
-        marking = $"marking alerts of {source.Name} as sent";
-        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(
-            alert,
-            $"alert {index + 1} of {source.Name}, {alert.GetType()}",
+        marker = new AlertMarker(source, services.Log);
+        takeLoop = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, takeSignal, services);
+        dispatchers = [.. notifiers.Select((notifier, index) => new AlertDispatcher(
+            notifier,
+            $"alert {index + 1} of {source.Name}, {notifier.GetType()}",
             source,
             settings,
             services))];
-        taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, due, services);
-        sending = [.. dispatchers.Select(_ => new WakeSignal())];
-        loops = [.. dispatchers.Zip(sending, (dispatcher, wake) => new ScheduledLoop(
+        sendSignals = [.. dispatchers.Select(_ => new WakeSignal())];
+        sendLoops = [.. dispatchers.Zip(sendSignals, (dispatcher, wake) => new ScheduledLoop(
             $"the loop of {dispatcher.Name}",
             stop => SendAsync(dispatcher, stop),
             Timeout.InfiniteTimeSpan,
@@ -74,9 +76,9 @@ internal sealed class AlertCoordinator
     /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => dispatchers.Count > 0;
 
-    /// <summary>The loops; the caller runs them concurrently.</summary>
+    /// <summary>The loops, none without notifiers. The caller runs them concurrently.</summary>
     public IEnumerable<Func<CancellationToken, Task>> Loops =>
-        IsWanted ? loops.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
+        IsWanted ? sendLoops.Prepend(takeLoop).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
 
     /// <summary>
     /// True if every alert that was raised in this process is sent, or waits for the end of an interval or of a
@@ -86,9 +88,10 @@ internal sealed class AlertCoordinator
     {
         get
         {
-            // The checks follow the order of processing, so that no alert moves past them unseen.
-            if (Volatile.Read(ref beingReported) != 0
-                || Interlocked.Read(ref raised) != Interlocked.Read(ref looked)
+            // The checks follow the order of processing: an alert that moves on during the checks is seen by a later
+            // one.
+            if (Volatile.Read(ref announced) != 0
+                || Interlocked.Read(ref raised) != Interlocked.Read(ref raisedBeforeClaim)
                 || !dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle))
             {
                 return false;
@@ -104,20 +107,20 @@ internal sealed class AlertCoordinator
     /// <summary>
     /// Announces that an entry that needs an alert is about to be recorded: <see cref="IsIdle"/> is false from now on.
     /// </summary>
-    public void Expect() => Interlocked.Increment(ref beingReported);
+    public void Expect() => Interlocked.Increment(ref announced);
 
     /// <summary>Called when the announced entry was recorded and logged, or could not be recorded.</summary>
     public void Reported()
     {
         if (IsWanted)
         {
-            // The counter increases after the entry was recorded: a pass that began earlier may have missed the entry,
-            // and must not make this class idle.
+            // The counter increases after the entry was recorded: a claim that began earlier may have missed the entry,
+            // and must not make IsIdle true.
             Interlocked.Increment(ref raised);
-            due.Pulse();
+            takeSignal.Pulse();
         }
 
-        Interlocked.Decrement(ref beingReported);
+        Interlocked.Decrement(ref announced);
     }
 
     /// <summary>
@@ -126,7 +129,7 @@ internal sealed class AlertCoordinator
     /// </summary>
     public void Flush()
     {
-        foreach (var (dispatcher, wake) in dispatchers.Zip(sending))
+        foreach (var (dispatcher, wake) in dispatchers.Zip(sendSignals))
         {
             dispatcher.Flush();
             wake.Pulse();
@@ -135,7 +138,7 @@ internal sealed class AlertCoordinator
 
     private async Task<DateTimeOffset?> TakeAsync(CancellationToken stop)
     {
-        var seen = Interlocked.Read(ref raised);
+        var raisedBefore = Interlocked.Read(ref raised);
         await MarkAsync(stop);
 
         // If the maximum number is reached, no next time is returned: the next alert that is marked as sent wakes this
@@ -144,9 +147,12 @@ internal sealed class AlertCoordinator
         while (HasRoom())
         {
             var claimed = await source.ClaimAsync(time.GetUtcNow(), lease, ClaimSize, stop);
-            foreach (var alert in claimed.Entries.Where(Hold))
+            foreach (var alert in claimed.Entries)
             {
-                dispatchers.ForEach(dispatcher => dispatcher.Add(alert));
+                if (TryHold(alert))
+                {
+                    dispatchers.ForEach(dispatcher => dispatcher.Add(alert));
+                }
             }
 
             if (claimed.Entries.Count < ClaimSize)
@@ -156,8 +162,8 @@ internal sealed class AlertCoordinator
             }
         }
 
-        sending.ForEach(wake => wake.Pulse());
-        Interlocked.Exchange(ref looked, seen);
+        sendSignals.ForEach(wake => wake.Pulse());
+        Interlocked.Exchange(ref raisedBeforeClaim, raisedBefore);
         idle.Set();
         return next;
     }
@@ -169,8 +175,8 @@ internal sealed class AlertCoordinator
             var isSent = await dispatcher.TrySendAsync(group, stop);
             if (isSent)
             {
-                // The call must precede Settle: until Settle, the dispatcher counts as busy, so that IsIdle stays false
-                // until the alerts are marked.
+                // Before Settle, because the dispatcher is not idle until then, and after AddSent toMark is not empty:
+                // so IsIdle is false all the time until the alerts are marked.
                 AddSent(group.Waiting);
             }
 
@@ -200,7 +206,7 @@ internal sealed class AlertCoordinator
                 return;
             }
 
-            var failed = await MarkAsync(sent, stop);
+            var failed = await marker.MarkAsync(sent, stop);
             lock (gate)
             {
                 toMark.RemoveRange(0, sent.Length);
@@ -221,63 +227,26 @@ internal sealed class AlertCoordinator
         }
     }
 
-    /// <summary>Marks alerts as sent.</summary>
-    /// <returns>The alerts that could not be marked.</returns>
-    private async Task<HashSet<PendingAlert>> MarkAsync(PendingAlert[] sent, CancellationToken stop)
-    {
-        try
-        {
-            await source.MarkSentAsync(sent, stop);
-            markFailures = 0;
-            log.Working(marking);
-            return [];
-        }
-        catch (Exception) when (++markFailures >= FailuresBeforeOneByOne && !stop.IsCancellationRequested)
-        {
-            return await MarkOneByOneAsync(sent, stop);
-        }
-    }
-
-    /// <summary>
-    /// Marks alerts one by one after marking them together has failed: an alert that cannot be marked does not affect
-    /// the others.
-    /// </summary>
-    private async Task<HashSet<PendingAlert>> MarkOneByOneAsync(PendingAlert[] sent, CancellationToken stop)
-    {
-        var failed = new HashSet<PendingAlert>();
-        foreach (var alert in sent)
-        {
-            if (failed.Count == FailuresBeforeOneByOne && failed.SetEquals(sent.Take(FailuresBeforeOneByOne)))
-            {
-                // None of the first alerts could be marked, so the store accepts no marks at present.
-                return [.. sent];
-            }
-
-            try
-            {
-                await source.MarkSentAsync([alert], stop);
-            }
-            catch (Exception exception) when (!stop.IsCancellationRequested)
-            {
-                failed.Add(alert);
-                log.Failing(marking, exception, logger => logger.NotMarked(alert.Id, exception));
-            }
-        }
-
-        return failed;
-    }
-
     private void AddSent(IReadOnlyList<PendingAlert> alerts)
     {
         lock (gate)
         {
-            toMark.AddRange(alerts.Where(alert => --held[alert] == 0));
+            foreach (var alert in alerts)
+            {
+                held[alert]--;
+                if (held[alert] == 0)
+                {
+                    toMark.Add(alert);
+                }
+            }
         }
 
-        due.Pulse();
+        takeSignal.Pulse();
     }
 
-    private bool Hold(PendingAlert alert)
+    /// <summary>Adds a claimed alert to those that are held.</summary>
+    /// <returns>False if it is held already: it was claimed again because its lease had expired.</returns>
+    private bool TryHold(PendingAlert alert)
     {
         lock (gate)
         {

@@ -12,9 +12,14 @@ namespace EventBus;
 /// are sent together when the interval ends. All event names that the application did not declare count as one name: a
 /// sender of invented names creates neither more groups nor more alerts.
 /// </remarks>
+/// <param name="notifier">The notifier.</param>
+/// <param name="name">The name of this dispatcher in logs; unique.</param>
+/// <param name="source">Provides the dead letters of the alerts.</param>
+/// <param name="settings">The settings that all alerts share.</param>
+/// <param name="services">The clock and the log.</param>
 internal sealed class AlertDispatcher(
-    IDeadLetterNotifier sink,
-    string activity,
+    IDeadLetterNotifier notifier,
+    string name,
     AlertSource source,
     AlertSettings settings,
     BusServices services)
@@ -35,7 +40,7 @@ internal sealed class AlertDispatcher(
     private bool isFlushing;
 
     /// <summary>The name of this dispatcher in logs; unique.</summary>
-    public string Name => activity;
+    public string Name => name;
 
     /// <summary>
     /// True if no alert can be sent now: there is none, or all wait for the end of an interval or of a backoff.
@@ -51,16 +56,18 @@ internal sealed class AlertDispatcher(
         }
     }
 
+    // The time on the monotonic clock.
     private TimeSpan Elapsed => time.GetElapsedTime(0);
 
     public void Add(PendingAlert alert)
     {
         lock (gate)
         {
-            var name = NameOf(alert);
-            if (!groups.TryGetValue(name, out var group))
+            var key = KeyOf(alert);
+            if (!groups.TryGetValue(key, out var group))
             {
-                groups.Add(name, group = new AlertGroup());
+                group = new AlertGroup();
+                groups.Add(key, group);
             }
 
             group.Waiting.Add(alert);
@@ -82,7 +89,7 @@ internal sealed class AlertDispatcher(
         }
     }
 
-    /// <summary>Gets the time at which the next alerts are due; null when none wait.</summary>
+    /// <summary>Gets the time at which the next group is due; null if there is none.</summary>
     public DateTimeOffset? NextDue()
     {
         lock (gate)
@@ -108,18 +115,21 @@ internal sealed class AlertDispatcher(
         lock (gate)
         {
             var now = Elapsed;
-            foreach (var (name, empty) in groups.Where(entry => entry.Value.Waiting.Count == 0 && entry.Value.NotBefore <= now).ToList())
+
+            // An empty group only keeps the time of the next alert. After that time it is not needed.
+            foreach (var (key, group) in groups.ToList())
             {
-                groups.Remove(name);
+                if (group.Waiting.Count == 0 && group.NotBefore <= now)
+                {
+                    groups.Remove(key);
+                }
             }
 
-            var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now)
-                .OrderBy(entry => entry.Value.NotBefore)
-                .FirstOrDefault();
+            var due = groups.Values.Where(group => group.Waiting.Count > 0 && group.NotBefore <= now).MinBy(group => group.NotBefore);
             if (due is not null)
             {
-                // Not due until Settle sets its time.
-                groups[key] = new AlertGroup { NotBefore = TimeSpan.MaxValue };
+                // The new group is not due until Settle sets its time.
+                groups[KeyOf(due.Waiting[0])] = new AlertGroup { NotBefore = TimeSpan.MaxValue };
                 isSending = true;
             }
 
@@ -128,18 +138,18 @@ internal sealed class AlertDispatcher(
     }
 
     /// <summary>Ends the attempt to send a group: its alerts were sent, or wait for the backoff.</summary>
-    public void Settle(AlertGroup group, bool sent)
+    public void Settle(AlertGroup group, bool isSent)
     {
         lock (gate)
         {
-            var name = NameOf(group.Waiting[0]);
+            var key = KeyOf(group.Waiting[0]);
             var now = Elapsed;
-            var added = groups[name].Waiting;
-            groups[name] = sent
-                ? new AlertGroup { Waiting = added, NotBefore = isFlushing ? now : now + settings.Interval }
+            var addedMeanwhile = groups[key].Waiting;
+            groups[key] = isSent
+                ? new AlertGroup { Waiting = addedMeanwhile, NotBefore = isFlushing ? now : now + settings.Interval }
                 : new AlertGroup
                 {
-                    Waiting = [.. group.Waiting, .. added],
+                    Waiting = [.. group.Waiting, .. addedMeanwhile],
                     NotBefore = now + RetryDelays.After(group.Failures + 1),
                     Failures = group.Failures + 1
                 };
@@ -147,46 +157,47 @@ internal sealed class AlertDispatcher(
         }
     }
 
-    private (string Subscription, string? EventName) NameOf(PendingAlert alert) =>
+    /// <summary>Gets the key of the group of an alert. The event name is null for all undeclared names.</summary>
+    private (string Subscription, string? EventName) KeyOf(PendingAlert alert) =>
         (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
 
     /// <summary>Sends a group as one alert, or nothing if none of its alerts is needed any longer.</summary>
     /// <returns>False if it failed.</returns>
-    public async Task<bool> TrySendAsync(AlertGroup due, CancellationToken stop)
+    public async Task<bool> TrySendAsync(AlertGroup group, CancellationToken stop)
     {
-        var pending = due.Waiting;
+        var pending = group.Waiting;
         try
         {
-            if (await FindFirstAsync(pending, due.Failures, stop) is { } first)
+            var first = await FindFirstAsync(pending, group.Failures, stop);
+            if (first is not null)
             {
                 using var timeout = stop.WithTimeout(SendTimeout, time);
                 var alert = new DeadLetterAlert(
                     first,
-                    [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)])
+                    [.. pending.Select(pendingAlert => pendingAlert.Id).Distinct(StringComparer.Ordinal)])
                 { ServiceName = settings.ServiceName };
-                var sending = sink.NotifyAsync(alert, timeout.Token)
-                    ?? throw new InvalidOperationException($"The notifier {sink.GetType()} returned null instead of a task.");
+                var sending = notifier.NotifyAsync(alert, timeout.Token)
+                    ?? throw new InvalidOperationException($"The notifier {notifier.GetType()} returned null instead of a task.");
                 await sending.Observed().WaitAsync(timeout.Token);
             }
 
-            services.Log.Working(activity);
-
+            services.Log.Working(name);
             return true;
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
             services.Log.Failing(
-                activity,
+                name,
                 exception,
-                logger => logger.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
+                logger => logger.AlertFailed(notifier.GetType(), pending.Count, pending[0].Id, exception));
             return false;
         }
     }
 
     /// <summary>
-    /// Gets the first dead letter that still needs an alert; null when none does. If the dead letters cannot be read,
-    /// throws in the first attempts, because the store may be unavailable. Later attempts return a placeholder with the
-    /// known data, so that a damaged dead letter does not delay the others without end.
+    /// Gets the first dead letter that still needs an alert and can be read; null if none needs one. If none can be
+    /// read, throws in the first attempts, because the store may be unavailable. Later attempts return a placeholder
+    /// with the known data, so that a damaged dead letter does not delay the others without end.
     /// </summary>
     private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, int failures, CancellationToken stop)
     {
@@ -195,26 +206,28 @@ internal sealed class AlertDispatcher(
         {
             try
             {
-                if (await source.FindAsync(alert, stop) is { } letter)
+                var deadLetter = await source.FindAsync(alert, stop);
+                if (deadLetter is not null)
                 {
-                    return letter;
+                    return deadLetter;
                 }
             }
-            catch (Exception exception) when (!stop.IsCancellationRequested && unreadable.Count + 1 < MaxUnreadable)
+            catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 unreadable.Add((alert, exception));
-            }
-            catch (Exception) when (!stop.IsCancellationRequested && failures >= FailuresBeforePlaceholder)
-            {
-                return Placeholder(alert);
+                if (unreadable.Count == MaxUnreadable)
+                {
+                    break;
+                }
             }
         }
 
-        if (unreadable is not [var (first, error), ..])
+        if (unreadable.Count == 0)
         {
             return null;
         }
 
+        var (first, error) = unreadable[0];
         return failures >= FailuresBeforePlaceholder
             ? Placeholder(first)
             : throw new EventBusException($"The dead letter {first.Id} could not be read.", error);
@@ -224,11 +237,14 @@ internal sealed class AlertDispatcher(
     {
         Subscription = alert.Subscription,
         Envelope = new Envelope(
-            new EnvelopeAttributes { Id = alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..], Name = alert.EventName },
+            new EnvelopeAttributes { Id = EventIdOf(alert), Name = alert.EventName },
             []),
         Status = FailedEventStatus.Dead,
         Reason = DeadLetterReason.Unstorable,
         Error = "The store cannot read this dead letter.",
         Number = alert.Number,
     });
+
+    /// <summary>Gets the event id from the id of a dead letter (<see cref="FailedEvent.MakeId"/>).</summary>
+    private static string EventIdOf(PendingAlert alert) => alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..];
 }

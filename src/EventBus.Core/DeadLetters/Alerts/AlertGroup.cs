@@ -12,5 +12,6 @@ internal sealed class AlertGroup
     /// </summary>
     public TimeSpan NotBefore { get; set; }
 
+    /// <summary>The number of failed attempts to send these alerts.</summary>
     public int Failures { get; init; }
 }

@@ -9,7 +9,7 @@ internal abstract class AlertSource
     public abstract string Name { get; }
 
     /// <summary>
-    /// The interval of polling for alerts that other instances recorded; infinite when there are no other instances.
+    /// The interval of polling for alerts that other instances recorded; infinite if there are no other instances.
     /// </summary>
     public abstract TimeSpan PollInterval { get; }
 
@@ -23,6 +23,6 @@ internal abstract class AlertSource
     /// <summary>Marks alerts as sent.</summary>
     public abstract ValueTask MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
 
-    /// <summary>Gets the dead letter to report; null when it no longer needs an alert.</summary>
+    /// <summary>Gets the dead letter to report; null if it no longer needs an alert.</summary>
     public abstract ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken);
 }

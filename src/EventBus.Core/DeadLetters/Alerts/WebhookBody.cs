@@ -18,7 +18,8 @@ internal static class WebhookBody
 
     public static byte[] Write(DeadLetterAlert alert, bool includeError)
     {
-        var (first, error) = (alert.First, includeError ? alert.First.Error : null);
+        var first = alert.First;
+        var error = includeError ? first.Error : null;
         var buffer = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -55,15 +56,18 @@ internal static class WebhookBody
     private static string Text(DeadLetterAlert alert, string? error)
     {
         var first = alert.First;
+
+        // The id of a dead letter contains a tilde, which must not be replaced. The id of a saga is not composed.
+        var id = first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
+            ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText))
+            : Plain(first.Id, MaxIdInText);
         var text = new StringBuilder();
         text.Append(alert.ServiceName.Length > 0 ? $"{alert.ServiceName}: " : "")
             .Append(first.Subscription)
             .Append(" failed for good on ")
             .Append(Plain(first.EventName, MaxIdInText))
             .Append(alert.Count == 1 ? $" ({first.Reason}), dead letter " : $" ({first.Reason}), {alert.Count} dead letters, the first is ")
-            .Append(first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
-                ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText))
-                : Plain(first.Id, MaxIdInText));
+            .Append(id);
         if (error is not null)
         {
             text.Append(": ").Append(Plain(error, MaxErrorInText));
@@ -84,18 +88,21 @@ internal static class WebhookBody
         {
             if (char.IsSurrogatePair(start, i))
             {
-                plain.Append(start, i++, 2);
+                plain.Append(start, i, 2);
+                i++;
                 continue;
             }
 
-            var isInside = i > 0 && i + 1 < start.Length && char.IsLetterOrDigit(start[i - 1]) && char.IsLetterOrDigit(start[i + 1]);
+            var isInsideWord = i > 0 && i + 1 < start.Length && char.IsLetterOrDigit(start[i - 1]) && char.IsLetterOrDigit(start[i + 1]);
             plain.Append(start[i] switch
             {
                 // Inside a word, an underscore does not begin italics.
-                '_' => isInside ? '_' : '?',
+                '_' => isInsideWord ? '_' : '?',
 
-                // A colon inside a word makes an address or an emoji of it, and a dot after www makes an address.
+                // Without a space after it, a colon makes an address or an emoji of the text.
                 ':' => i + 1 < start.Length && start[i + 1] == ' ' ? ':' : '?',
+
+                // A dot after www makes an address of it.
                 '.' when i >= 3 && start.AsSpan(i - 3, 3).Equals("www", StringComparison.OrdinalIgnoreCase) => '?',
                 var c when char.IsLetterOrDigit(c) || Punctuation.Contains(c, StringComparison.Ordinal) => c,
                 var c when char.IsControl(c) || char.IsSeparator(c) => ' ',

@@ -9,7 +9,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 {
     private const int MaxAttempts = 3;
 
-    // When the server asks for a longer delay, the call fails. The dispatcher repeats it later.
+    // If the server asks for a longer delay than the longest of these, the call fails. The dispatcher repeats it later.
     private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
 
     private readonly Uri url;
@@ -19,7 +19,9 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     public WebhookNotifier(Uri url, WebhookOptions options, TimeProvider time)
     {
-        (this.url, this.options, this.time) = (url, options, time);
+        this.url = url;
+        this.options = options;
+        this.time = time;
 
         // Connections are renewed, so that DNS changes take effect. Redirects are off: the headers are meant for this
         // host only. Tracing of the request is off: traces would contain the URL.
@@ -42,18 +44,18 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         while (true)
         {
             attempt++;
-            var (failure, wait) = await TryPostAsync(body, RetryDelays.After(attempt), cancellationToken);
+            var (failure, delay) = await TryPostAsync(body, RetryDelays.After(attempt), cancellationToken);
             if (failure is null)
             {
                 return;
             }
 
-            if (attempt == MaxAttempts || wait is not { } backoff)
+            if (attempt == MaxAttempts || delay is null)
             {
                 throw failure;
             }
 
-            await Task.Delay(backoff, time, cancellationToken);
+            await Task.Delay(delay.Value, time, cancellationToken);
         }
     }
 
@@ -61,9 +63,9 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     /// <summary>Posts an alert once.</summary>
     /// <returns>
-    /// The error, null for success; and the delay before the next attempt, null when a retry is pointless.
+    /// The error, null for success; and the delay before the next attempt, null if this call makes no further attempt.
     /// </returns>
-    private async Task<(EventBusException? Failure, TimeSpan? Wait)> TryPostAsync(
+    private async Task<(EventBusException? Failure, TimeSpan? Delay)> TryPostAsync(
         byte[] body,
         TimeSpan backoff,
         CancellationToken cancellationToken)
@@ -79,7 +81,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
             }
 
             var failure = new EventBusException($"The webhook at {url.Host} answered {(int)response.StatusCode}.");
-            return (failure, IsTransient(response.StatusCode) ? WaitAfter(response.Headers.RetryAfter, backoff) : null);
+            return (failure, IsTransient(response.StatusCode) ? DelayAfter(response.Headers.RetryAfter, backoff) : null);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -107,11 +109,22 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
     private static bool IsTransient(HttpStatusCode status) =>
         status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
 
-    /// <summary>Returns the delay that the server asks for, at least the backoff; null when it is too long.</summary>
-    private TimeSpan? WaitAfter(RetryConditionHeaderValue? asked, TimeSpan backoff)
+    /// <summary>Returns the delay that the server asks for, at least the backoff; null if it is too long.</summary>
+    /// <param name="retryAfter">The header, with a delay or a date; null for none.</param>
+    /// <param name="backoff">The delay if the server asks for none.</param>
+    private TimeSpan? DelayAfter(RetryConditionHeaderValue? retryAfter, TimeSpan backoff)
     {
-        var wait = asked?.Delta ?? (asked?.Date is { } date ? date - time.GetUtcNow() : backoff);
-        wait = wait > backoff ? wait : backoff;
-        return wait <= RetryDelays.Longest ? wait : null;
+        var delay = backoff;
+        if (retryAfter?.Delta is { } requested)
+        {
+            delay = requested;
+        }
+        else if (retryAfter?.Date is { } date)
+        {
+            delay = date - time.GetUtcNow();
+        }
+
+        delay = delay > backoff ? delay : backoff;
+        return delay <= RetryDelays.Longest ? delay : null;
     }
 }
