@@ -8,7 +8,7 @@ internal static partial class Log
     [LoggerMessage(
         501,
         LogLevel.Warning,
-        "The in-memory store keeps {Count} {Kind} of {Subscription}, and has room for {Capacity}. When it is full, the subscription takes "
+        "The in-memory store holds {Count} {Kind} of {Subscription}, and has room for {Capacity}. When it is full, the subscription takes "
             + "no events until there is room. {Advice}, raise InMemoryOptions.StoreCapacity, or use a durable store. This is logged again "
             + "only after the usage was below 70 %")]
     public static partial void StoreShort(this ILogger log, string subscription, int count, string kind, int capacity, string advice);

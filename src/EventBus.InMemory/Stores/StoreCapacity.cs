@@ -87,7 +87,7 @@ internal sealed class StoreCapacity(string kind, string advice, int capacity, IL
 
     /// <summary>Describes how much room a subscription uses.</summary>
     public string Describe(string subscription, int count) =>
-        $"The in-memory store keeps {count:N0} {kind} of the subscription '{subscription}', and has room for {capacity:N0}. {advice}, "
+        $"The in-memory store holds {count:N0} {kind} of the subscription '{subscription}', and has room for {capacity:N0}. {advice}, "
             + "raise InMemoryOptions.StoreCapacity, or use a durable store.";
 
     private static int PercentOf(int whole, int percent) => (int)((long)whole * percent / 100);
