@@ -27,7 +27,7 @@ internal static class Waivers
         (Sealed, "EventBusException", "The base class of the exceptions of the bus, which is also thrown itself."),
         (Sealed, "SubscriptionWorker", "The ordered worker derives from it, and handles its deliveries by key."),
         (Sealed, "ParcelLost", "An event of the scenarios from which another event derives."),
-        (ExceptionTexts, "PublishManyException: items.First(item => item is not null)!.Message",
+        (ExceptionTexts, "PublishManyException: first.Message",
             "The bus wrote the text of a PublishException; and this type stands above Diagnostics, where ExceptionText is."),
         (Statics, "ScenarioRunner.runs", "Counts the runs of the process, so that each uses unique names on a broker."),
         (Nested, "RedeliveryLock.Turn", "A handle that only the lock creates."),

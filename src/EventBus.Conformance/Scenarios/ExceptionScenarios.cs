@@ -99,21 +99,7 @@ internal static class ExceptionScenarios
         Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
         foreach (var letter in letters)
         {
-            Expect.Equal(
-                (DeadLetterReason.HandlerFailed, 2),
-                (letter.Reason, letter.Attempts),
-                "the reason and the attempts of a dead letter");
-            var error = letter.Error ?? "";
-            Expect.That(
-                error.Length <= 1_024
-                    && error.Contains(nameof(UndescribedException), StringComparison.Ordinal)
-                    && !error.Any(char.IsControl),
-                "an error of one bounded line that names the type",
-                letter.Error);
-            Expect.That(
-                letter.ErrorDetails is null or { Length: <= 8_192 },
-                "bounded details",
-                $"{letter.ErrorDetails?.Length} characters");
+            ExpectBoundedError(letter);
         }
 
         var forged = node.Logs.Entries.Items.FirstOrDefault(
@@ -134,6 +120,25 @@ internal static class ExceptionScenarios
                 return e.Number < texts.Length ? throw new UndescribedException(texts[e.Number]) : Task.CompletedTask;
             });
         }
+    }
+
+    private static void ExpectBoundedError(DeadLetter letter)
+    {
+        Expect.Equal(
+            (DeadLetterReason.HandlerFailed, 2),
+            (letter.Reason, letter.Attempts),
+            "the reason and the attempts of a dead letter");
+        var error = letter.Error ?? "";
+        Expect.That(
+            error.Length <= 1_024
+                && error.Contains(nameof(UndescribedException), StringComparison.Ordinal)
+                && !error.Any(char.IsControl),
+            "an error of one bounded line that names the type",
+            letter.Error);
+        Expect.That(
+            letter.ErrorDetails is null or { Length: <= 8_192 },
+            "bounded details",
+            $"{letter.ErrorDetails?.Length} characters");
     }
 
     /// <summary>An exception whose members return a given text, or throw.</summary>

@@ -8,6 +8,9 @@ internal static class InputScenarios
 {
     private const int MaxBody = 4_000;
 
+    // The number of bytes that a dead letter keeps of a body beyond the limits.
+    private const int KeptBytes = 64 * 1024;
+
     public static IEnumerable<TransportScenario> All { get; } =
     [
         new(
@@ -64,8 +67,6 @@ internal static class InputScenarios
 
     private static async Task UnreadBodiesAsync(TransportRun run)
     {
-        // The number of bytes that a dead letter keeps of a body beyond the limits.
-        const int KeptBytes = 64 * 1024;
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus
             .Configure(options =>
@@ -112,20 +113,26 @@ internal static class InputScenarios
                     (0, manualRetries),
                     (letter.Attempts, letter.ManualRetries),
                     $"the attempts and manual retries of the body of {length:N0} bytes");
-                Expect.Equal(
-                    isWhole ? null : length,
-                    letter.FullBodyLength,
-                    $"the full length of the body of {length:N0} bytes, where it was cut");
-                Expect.That(
-                    letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : KeptBytes)),
-                    $"the kept bytes of the body of {length:N0} bytes",
-                    $"{letter.Body.Length} bytes");
-                Expect.Equal(
-                    !isWhole,
-                    letter.Error!.Contains($"65,536 of {length:N0} bytes", StringComparison.Ordinal),
-                    $"whether the error says that the body of {length:N0} bytes was cut ('{letter.Error}')");
+                ExpectBody(letter, Body(i), isWhole);
             }
         }
+    }
+
+    private static void ExpectBody(DeadLetter letter, byte[] body, bool isWhole)
+    {
+        var length = body.Length;
+        Expect.Equal(
+            isWhole ? null : length,
+            letter.FullBodyLength,
+            $"the full length of the body of {length:N0} bytes, where it was cut");
+        Expect.That(
+            letter.Body.Span.SequenceEqual(body.AsSpan(0, isWhole ? length : KeptBytes)),
+            $"the kept bytes of the body of {length:N0} bytes",
+            $"{letter.Body.Length} bytes");
+        Expect.Equal(
+            !isWhole,
+            letter.Error!.Contains($"65,536 of {length:N0} bytes", StringComparison.Ordinal),
+            $"whether the error says that the body of {length:N0} bytes was cut ('{letter.Error}')");
     }
 
     private static async Task OtherMembersAsync(TransportRun run)

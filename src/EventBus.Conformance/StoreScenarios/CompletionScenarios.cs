@@ -172,16 +172,6 @@ internal static class CompletionScenarios
 
         Completion WithEffects(params Func<DbTransaction, CancellationToken, Task>[] effects) => run.Done() with { Effects = effects };
 
-        Func<DbTransaction, CancellationToken, Task> Execute(string text, Action<object?>? result = null) =>
-            async (transaction, cancellationToken) =>
-            {
-                await using var command = transaction.Connection!.CreateCommand();
-                command.Transaction = transaction;
-                command.CommandText = text;
-                var value = await command.ExecuteScalarAsync(cancellationToken);
-                result?.Invoke(value);
-            };
-
         Task Insert(DbTransaction transaction, CancellationToken cancellationToken) =>
             Execute("INSERT INTO effects (id) VALUES (1)")(transaction, cancellationToken);
 
@@ -198,4 +188,14 @@ internal static class CompletionScenarios
             return count;
         }
     }
+
+    private static Func<DbTransaction, CancellationToken, Task> Execute(string text, Action<object?>? result = null) =>
+        async (transaction, cancellationToken) =>
+        {
+            await using var command = transaction.Connection!.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = text;
+            var value = await command.ExecuteScalarAsync(cancellationToken);
+            result?.Invoke(value);
+        };
 }

@@ -49,25 +49,19 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal delaysDue
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)
                 {
-                    throw NotKept(exception);
+                    throw NotStored(envelope, exception);
                 }
             }
             catch (InvalidOperationException exception)
             {
                 // The store is full, or refuses this event permanently, or the deadline has passed.
-                throw NotKept(exception);
+                throw NotStored(envelope, exception);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
             {
                 throw errors.InDoubt(envelope, exception);
             }
         }
-
-        PublishException NotKept(InvalidOperationException exception) => new(
-            $"The event '{envelope.Name}' {envelope.Id} was not stored as a delayed event: {ExceptionText.MessageOf(exception)}",
-            exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
-            envelope.Id,
-            exception);
 
         async Task<bool> AddOnceAsync(DelayStore delays)
         {
@@ -80,4 +74,10 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal delaysDue
             return true;
         }
     }
+
+    private static PublishException NotStored(Envelope envelope, InvalidOperationException exception) => new(
+        $"The event '{envelope.Name}' {envelope.Id} was not stored as a delayed event: {ExceptionText.MessageOf(exception)}",
+        exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
+        envelope.Id,
+        exception);
 }

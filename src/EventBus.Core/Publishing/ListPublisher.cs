@@ -12,14 +12,7 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
     public async Task PublishAsync<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull
     {
-        if (options?.EventId is not null)
-        {
-            throw new PublishException(
-                "PublishManyAsync cannot give every event of a list the same id. Leave PublishOptions.EventId out, or publish one by one.",
-                PublishFailure.Rejected,
-                null);
-        }
-
+        RejectSharedId(options);
         cancellationToken.ThrowIfCancellationRequested();
         var count = CountOf(list);
         var progress = new BatchProgress(count);
@@ -69,6 +62,17 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
         }
 
         progress.ThrowIfAnyFailed();
+    }
+
+    private static void RejectSharedId(PublishOptions? options)
+    {
+        if (options?.EventId is not null)
+        {
+            throw new PublishException(
+                "PublishManyAsync cannot give every event of a list the same id. Leave PublishOptions.EventId out, or publish one by one.",
+                PublishFailure.Rejected,
+                null);
+        }
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using EventBus.Transports;
@@ -17,7 +18,7 @@ internal static class RabbitMqWireFormat
     private const int MaxShortBytes = 255;
 
     // The content encodings that other clients write for a body that is not encoded.
-    private static readonly string[] PlainEncodings =
+    private static readonly ImmutableArray<string> PlainEncodings =
         ["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"];
 
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>

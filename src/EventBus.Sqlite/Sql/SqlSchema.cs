@@ -124,7 +124,9 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
             + $"{dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) "
             + $"{dialect.TableByKey}"];
 
-    private IEnumerable<string> Tables()
+    private IEnumerable<string> Tables() => [.. EntryTables(), .. CountTables()];
+
+    private IEnumerable<string> EntryTables()
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
 
@@ -179,8 +181,12 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 turn {number} NOT NULL, claimed {number} NOT NULL,
                 attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
             """;
+    }
 
-        // The numbers of rows (SqlDialect.Count).
+    /// <summary>Returns the tables of the numbers of rows (<see cref="SqlDialect.Count"/>).</summary>
+    private IEnumerable<string> CountTables()
+    {
+        var (number, text) = (dialect.Number, dialect.Text);
         yield return $"""
             CREATE TABLE {prefix}failure_counts (
                 app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL,

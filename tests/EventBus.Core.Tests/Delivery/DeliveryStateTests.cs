@@ -248,7 +248,7 @@ public sealed class DeliveryStateTests
         var exception = await Assert.ThrowsAsync<TimeoutException>(() => bus.Bus.WhenIdleAsync(TimeSpan.FromMilliseconds(20), Token));
         release.SetResult();
 
-        Assert.Contains("1 deliveries", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(": 1 events are queued or in a handler", exception.Message, StringComparison.Ordinal);
     }
 
     private static void InterlockedMax(ref int target, int value)

@@ -87,7 +87,8 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
             },
         };
         var delays = new InMemoryDelayStore(1_000);
-        await using (var running = await StartAsync(bus => bus.UseStores(_ => new TestBusStores("test", failures: failures, delays: delays))))
+        await using (var running = await StartAsync(
+            bus => bus.UseStores(_ => new TestBusStores("test", failures: failures, delays: delays))))
         {
             transport.Outcome = PublishOutcome.Rejected(new InvalidOperationException("The broker refuses it."));
             await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = time.GetUtcNow() + Delay }, Token);
