@@ -24,7 +24,7 @@ internal static class FailureScenarios
             RetryAsync),
         new(
             "dead-letter-discard",
-            "A discarded dead letter is gone and never runs again, so that operators decide what ends.",
+            "A discarded dead letter is gone and never runs again, so that an event that an operator has given up has no further effect.",
             DiscardAsync),
         new(
             "dead-letter-filters",
@@ -178,8 +178,8 @@ internal static class FailureScenarios
 
         async Task ExpectCountAsync(long expected, DeadLetterFilter? filter)
         {
-            Expect.Equal(expected, await node.DeadLetters.CountAsync(filter), $"the count for {filter}");
-            Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter}");
+            Expect.Equal(expected, await node.DeadLetters.CountAsync(filter), $"the count for {filter?.ToString() ?? "no filter"}");
+            Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter?.ToString() ?? "no filter"}");
         }
 
         // Fails until the handlers are repaired.

@@ -19,15 +19,15 @@ internal static class DeadLetterListScenarios
                 + "operators see all of them.",
             PagesAsync) { SkipUnless = StoreRule.Failures },
         new(
-            "dead-letter-places",
+            "dead-letter-ids",
             "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
                 + "memory, each once.",
             ListIdsAsync) { SkipUnless = StoreRule.Failures },
         new(
-            "unread-bytes",
+            "unreadable-bytes",
             "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
                 + "can be limited.",
-            UnreadAsync) { SkipUnless = StoreRule.Failures },
+            UnreadableAsync) { SkipUnless = StoreRule.Failures },
         new(
             "dead-letter-find",
             "Only a dead letter is found by its id, no other entry, so that operators do not act on an event that is still being "
@@ -100,9 +100,10 @@ internal static class DeadLetterListScenarios
                 break;
             }
 
-            // Discards a dead letter of this page, lets another one fail again, discards the one before which the next
-            // page starts, and adds a new one.
+            // The last dead letter of this page marks the start of the next one.
             filter = filter with { Before = letters[^1].Number };
+
+            // Discards the first and the last one of this page, lets the second one fail again, and adds a new one.
             await run.DeadLetters.DiscardAsync(letters[0].Id, default);
             await run.DeadLetters.RetryAsync(letters[1].Id, run.Now, default);
             await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
@@ -163,7 +164,7 @@ internal static class DeadLetterListScenarios
                 $"the ids for {filter}");
     }
 
-    private static async Task UnreadAsync(StoreRun run)
+    private static async Task UnreadableAsync(StoreRun run)
     {
         const int Threshold = 64 * 1024;
         await run.RecordAsync(
@@ -196,7 +197,7 @@ internal static class DeadLetterListScenarios
             Expect.Equal(
                 expected,
                 await run.DeadLetters.MeasureUnreadableAsync(subscription, Threshold, default),
-                $"the total bytes of the large unread bodies of {subscription} {when}");
+                $"the total bytes of the large unreadable bodies of {subscription} {when}");
     }
 
     private static async Task FindAsync(StoreRun run)

@@ -30,15 +30,15 @@ public static class EventBusServiceCollectionExtensions
     /// with <c>[FromKeyedServices("billing")] IEventBus</c>.
     /// </summary>
     /// <remarks>
-    /// On a backend and in a store, a keyed bus is a separate service. Its name consists of the service name of the
+    /// Backends and stores treat a keyed bus like a separate application. Its name consists of the service name of the
     /// application and the key (<c>shop+billing</c>). It shares streams and exchanges with the other buses of the
     /// application, but not subscriptions, retries, dead letters, delayed events, handled events or sagas.
     /// </remarks>
     /// <param name="services">The services of the application.</param>
     /// <param name="key">
-    /// The key. It is also the name of the options of the bus. The health check is named <c>eventbus-key</c>, and
-    /// metrics and traces have the key in the tag <c>eventbus.bus</c>. Two keys that differ only in case are an error
-    /// when the bus starts.
+    /// The key. It is also the name of the options of the bus. The health check has the name <c>eventbus-</c> and the
+    /// key (<c>eventbus-billing</c>), and metrics and traces have the key in the tag <c>eventbus.bus</c>. Two keys that
+    /// differ only in case are an error when the bus starts.
     /// </param>
     /// <param name="configure">Registers a backend, handlers and settings.</param>
     public static IServiceCollection AddKeyedEventBus(this IServiceCollection services, string key, Action<EventBusBuilder> configure)
@@ -75,6 +75,8 @@ public static class EventBusServiceCollectionExtensions
         services.AddSingleton(registration);
         services.AddKeyedSingleton(hostKey, (provider, _) => new BusHost(registration, provider));
         services.AddSingleton<IHostedService>(provider => new BusHostedService(HostOf(provider)));
+
+        // Takes effect only if the application calls AddHealthChecks.
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
             registration.Key is null ? "eventbus" : $"eventbus-{registration.Key}",
             provider => new BusHealthCheck(HostOf(provider)),

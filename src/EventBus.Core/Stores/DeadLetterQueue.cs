@@ -1,16 +1,16 @@
 namespace EventBus.Stores;
 
 /// <summary>
-/// The dead letters of a <see cref="RetryStore"/>, as far as a queue of a broker gives access to them, and their
-/// alerts. Thread-safe.
+/// The dead letters of a <see cref="RetryStore"/> and their alerts, with only the operations that a queue of a broker
+/// can offer. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A store that finds dead letters by id derives from <see cref="DeadLetterStore"/>. For a plain queue, the bus rejects
-/// the operations that only such a store supports with an error.
+/// A store that finds dead letters by id derives from <see cref="DeadLetterStore"/>. If a store is only a queue, the
+/// bus answers the other operations (find, filter, retry or discard one) with an error.
 /// </remarks>
 public abstract class DeadLetterQueue
 {
-    /// <summary>Lists the first dead letters, in the order of the queue.</summary>
+    /// <summary>Lists the first dead letters, a queue in its order, a <see cref="DeadLetterStore"/> the newest first.</summary>
     /// <param name="max">The maximum number.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<IReadOnlyList<FailedEvent>> ListAsync(int max, CancellationToken cancellationToken);

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Keeps sagas until the process ends.</summary>
+/// <summary>Keeps sagas in memory until their retention ends, or the process.</summary>
 internal sealed class InMemorySagaStore(int capacity) : SagaStore
 {
     private readonly Lock gate = new();

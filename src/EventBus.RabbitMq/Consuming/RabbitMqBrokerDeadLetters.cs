@@ -126,7 +126,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
             }
 
             var session = await connector.Consuming.ConnectionAsync(cancellationToken);
-            await provisioner.RestoreAsync(session, topology.BrokerDeadLetterEntities);
+            await provisioner.TryRestoreAsync(session, topology.BrokerDeadLetterEntities);
             return null;
         }
     }

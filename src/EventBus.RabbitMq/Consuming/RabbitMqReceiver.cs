@@ -237,7 +237,7 @@ internal sealed class RabbitMqReceiver : Receiver
         var queue = topology.QueueOf(subscription.Name);
         try
         {
-            await new RabbitMqProvisioner(options).RestoreAsync(session, channel, topology.EntitiesOf(subscription));
+            await new RabbitMqProvisioner(options).RestoreOnAsync(session, channel, topology.EntitiesOf(subscription));
             await session.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
             await session.CallAsync(consumer.ConsumeAsync(queue));
             currentConsumer = consumer;

@@ -19,7 +19,7 @@ internal sealed class ExchangeRestorer(RabbitMqTopology topology, RabbitMqOption
     {
         try
         {
-            await session.OnChannelAsync(channel => provisioner.RestoreAsync(session, channel, [topology.EventExchange]));
+            await session.OnChannelAsync(channel => provisioner.RestoreOnAsync(session, channel, [topology.EventExchange]));
             return options.Provisioning == RabbitMqProvisioning.Create;
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == AccessRefused)

@@ -177,7 +177,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             {
                 var provisioner = new RabbitMqProvisioner(options);
                 mayCreateExchange = await exchangeRestorer.RestoreAsync(provisioner, session);
-                await provisioner.RestoreAsync(session, Targets);
+                await provisioner.TryRestoreAsync(session, Targets);
                 supervisor.Succeeded();
             }
 

@@ -15,9 +15,9 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
     /// <summary>
     /// Declares the entities again on the given channel, if the bus may create them. Used after a reconnect to restore
-    /// deleted entities.
+    /// deleted entities. A refusal of the broker closes the channel and is thrown.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession session, IChannel channel, IEnumerable<RabbitMqEntity> entities)
+    public async Task RestoreOnAsync(ConnectionSession session, IChannel channel, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
@@ -32,7 +32,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     /// Declares the entities again, each on its own channel, if the bus may create them. Ignores refusals of the
     /// broker: the component that needs the entity reports them.
     /// </summary>
-    public async Task RestoreAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
+    public async Task TryRestoreAsync(ConnectionSession session, IEnumerable<RabbitMqEntity> entities)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
         {
@@ -57,7 +57,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         var problems = new List<string>();
         foreach (var entity in Distinct(entities))
         {
-            var problem = await FindProblemAsync(session, entity);
+            var problem = await CreateOrValidateAsync(session, entity);
             if (problem is not null)
             {
                 problems.Add(problem);
@@ -71,13 +71,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
     }
 
-    // Subscriptions share some entities. RabbitMqTopology ensures that different entities have different names.
+    // Subscriptions share some entities. A queue and an exchange may have the same name; two queues never have.
     public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> entities) =>
         entities.DistinctBy(entity => (entity.Name, entity.ExchangeType));
 
     /// <summary>Creates or checks an entity.</summary>
     /// <returns>The problem, for operators; null if there is none.</returns>
-    private Task<string?> FindProblemAsync(ConnectionSession session, RabbitMqEntity entity) =>
+    private Task<string?> CreateOrValidateAsync(ConnectionSession session, RabbitMqEntity entity) =>
         options.Provisioning == RabbitMqProvisioning.Create ? CreateAsync(session, entity) : ValidateAsync(session, entity);
 
     private static async Task<string?> CreateAsync(ConnectionSession session, RabbitMqEntity entity)
@@ -98,7 +98,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
 
         // The declaration of an existing entity creates nothing: the broker compares the arguments. A user without the
-        // configure permission cannot compare them.
+        // configure permission cannot compare them. Without the bindings, which would be created: they are not checked.
         var withoutBindings = entity with { Bindings = [] };
         refusal = await TryAsync(session, withoutBindings.DeclareAsync);
         return refusal is null || refusal.ReplyCode == AccessRefused ? null : Describe(entity, refusal);
@@ -106,9 +106,9 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
     private static string Describe(RabbitMqEntity entity, ShutdownEventArgs refusal) => refusal.ReplyCode switch
     {
-        PreconditionFailed => $"{entity.Title} exists with other arguments: {refusal.ReplyText}. The bus declares {entity}. Empty and "
-            + "delete it, so that it is created again; or give the bus another name, or "
-            + $"{nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
+        PreconditionFailed => $"{entity.Title} exists with other arguments: {refusal.ReplyText}. The bus declares {entity}. Delete "
+            + "it (a queue only once it is empty) and create it again; or change the service name; or, for the queue of a "
+            + $"subscription, set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)} to its type.",
         AccessRefused => $"{entity.Title} is refused to this user: {refusal.ReplyText}. Grant the permissions configure, write and read; "
             + $"or create {entity}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = "
             + $"{nameof(RabbitMqProvisioning.Validate)}.",

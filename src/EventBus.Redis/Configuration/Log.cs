@@ -29,7 +29,8 @@ internal static partial class Log
     [LoggerMessage(
         224,
         LogLevel.Information,
-        "The bus cannot check {Question}: the user has no right to use {Commands} in Redis. Everything else works")]
+        "The bus cannot check {Question}: {Commands} gave no usable answer in Redis. Perhaps the user has no right to it. Everything "
+            + "else works")]
     public static partial void NotChecked(this ILogger log, string question, string commands);
 
     [LoggerMessage(

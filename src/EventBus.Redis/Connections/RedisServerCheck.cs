@@ -5,7 +5,7 @@ namespace EventBus;
 
 /// <summary>
 /// Checks the version and the persistence of a server. Only a version that is too old is an error. A server without
-/// persistence, and a check for which the user has no rights, are logged.
+/// persistence, and a check that is not possible, are logged.
 /// </summary>
 /// <param name="connection">A connection that may run admin commands.</param>
 /// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
@@ -43,7 +43,7 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
         }
     }
 
-    /// <summary>Gets the values of a section of INFO by their names; null if the user has no right to INFO.</summary>
+    /// <summary>Gets the values of a section of INFO by their names; null if INFO gives no answer.</summary>
     private async Task<Dictionary<string, string>?> InfoAsync(string section)
     {
         var answer = await AskAsync("INFO", section);
@@ -77,7 +77,7 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
         return null;
     }
 
-    /// <summary>Runs a command; null if the user has no right to it, or the server does not support it.</summary>
+    /// <summary>Runs a command; null if it is not permitted, not supported, or not sent by the client.</summary>
     private async Task<RedisResult?> AskAsync(string command, params object[] arguments)
     {
         try

@@ -58,10 +58,13 @@ internal sealed class SagaStateWriter(
         repository.SaveAsync(leased, _ => active.Begun = true, static (_, entry, leaseEnd) => entry with { DueAt = leaseEnd });
 
     /// <summary>
-    /// Saves the key of the reply that the active step will wait for, before the step runs, so that even an early reply
+    /// Saves that the active step begins, and the key of the reply that it will wait for, so that even an early reply
     /// finds the saga. Removes early replies to another key.
     /// </summary>
-    public Task BeginAsync(LeasedSaga leased, SagaStepProgress active, string? waitKey) => repository.SaveAsync(
+    /// <param name="leased">The saga.</param>
+    /// <param name="active">The active step.</param>
+    /// <param name="waitKey">The key; null if replies find the saga by its id.</param>
+    public Task BeginWithWaitKeyAsync(LeasedSaga leased, SagaStepProgress active, string? waitKey) => repository.SaveAsync(
         leased,
         progress =>
         {
@@ -86,11 +89,11 @@ internal sealed class SagaStateWriter(
         },
         time.GetUtcNow());
 
-    /// <summary>Changes the saga and releases it until its due time.</summary>
+    /// <summary>Changes the saga and ends its lease. At the due time any instance continues it.</summary>
     public Task ReleaseUntilAsync(LeasedSaga leased, Action<SagaProgress> change, DateTimeOffset dueAt) =>
         ReleaseUntilAsync(leased, change, _ => dueAt);
 
-    /// <summary>Changes the saga and releases it until its due time.</summary>
+    /// <summary>Changes the saga and ends its lease. At the due time any instance continues it.</summary>
     /// <param name="leased">The saga.</param>
     /// <param name="change">Changes the progress.</param>
     /// <param name="dueAt">Gets the due time from the changed progress; null if nothing is due.</param>
@@ -103,6 +106,8 @@ internal sealed class SagaStateWriter(
                 change(progress);
                 progress.Held = false;
             },
+
+            // The status stays. An ended saga whose events are now sent gets the end of its retention.
             (progress, entry, _) => transitions.WithStatus(entry, entry.Status, progress, time.GetUtcNow()) with
             {
                 DueAt = dueAt(progress),
@@ -115,11 +120,15 @@ internal sealed class SagaStateWriter(
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
     public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
-        RaiseAsync(leased, leased.Progress.Active()?.Name, reason, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
+        RaiseAsync(leased, leased.Progress.Active()?.Name, reason, error, async () =>
         {
-            recordFailure?.Invoke(progress, now);
-            return transitions.Halt(progress, reason, now);
-        }));
+            await ChangeStatusAsync(leased, (progress, entry, now) =>
+            {
+                recordFailure?.Invoke(progress, now);
+                return transitions.Halt(progress, reason, now);
+            });
+            return true;
+        });
 
     /// <summary>
     /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
@@ -131,7 +140,7 @@ internal sealed class SagaStateWriter(
         {
             try
             {
-                await HaltStoredAsync(leased, (progress, now) =>
+                return await HaltStoredAsync(leased, (progress, now) =>
                 {
                     progress.Active()?.CutOff();
                     progress.Held = false;
@@ -141,13 +150,14 @@ internal sealed class SagaStateWriter(
             catch (Exception) when (!repository.Closing.IsCancellationRequested)
             {
                 // The store may have no room for the reason, which is also in the log.
-                await HaltStoredAsync(leased, null);
+                return await HaltStoredAsync(leased, null);
             }
         });
     }
 
     /// <summary>
-    /// Records that the active step has not begun: this instance has not run it and will not run it now.
+    /// Records that the active step has not begun. A transition saves its next step as begun already, and this instance
+    /// will not run it now.
     /// </summary>
     public static void ClearBegun(SagaProgress progress)
     {
@@ -163,35 +173,50 @@ internal sealed class SagaStateWriter(
     /// </summary>
     /// <param name="leased">The saga. Nothing is changed if another instance has claimed it.</param>
     /// <param name="change">Changes the stored progress; null to leave the content of the entry unchanged.</param>
-    private async Task HaltStoredAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? change) => await repository.ChangeAsync(
-        leased.Id,
-        entry =>
-        {
-            if (entry.Claim != leased.Entry.Claim
-                || SagaTransitions.IsEnd(entry.Status)
-                || SagaProgress.Read(entry.Content, out _) is not { } progress)
+    /// <returns>True if the saga was changed.</returns>
+    private async Task<bool> HaltStoredAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? change)
+    {
+        var changed = await repository.ChangeAsync(
+            leased.Id,
+            entry =>
             {
-                return null;
-            }
+                if (entry.Claim != leased.Entry.Claim
+                    || SagaTransitions.IsEnd(entry.Status)
+                    || SagaProgress.Read(entry.Content, out _) is not { } progress)
+                {
+                    return null;
+                }
 
-            var now = time.GetUtcNow();
-            change?.Invoke(progress, now);
-            return transitions.WithStatus(entry, SagaStatus.NeedsAttention, progress, now) with
-            {
-                DueAt = null,
-                AlertAt = AlertAt(now),
-                ChangedAt = now,
-                Content = change is null ? entry.Content : progress.Write(),
-            };
-        },
-        repository.Closing);
+                var now = time.GetUtcNow();
+                change?.Invoke(progress, now);
+                return transitions.WithStatus(entry, SagaStatus.NeedsAttention, progress, now) with
+                {
+                    DueAt = null,
+                    AlertAt = AlertAt(now),
+                    ChangedAt = now,
+                    Content = change is null ? entry.Content : progress.Write(),
+                };
+            },
+            repository.Closing);
+        return changed is not null;
+    }
 
-    private Task RaiseAsync(LeasedSaga leased, string? step, string reason, Exception? error, Func<Task> write) => notifier.RaiseAsync(
+    /// <summary>Marks the saga, and logs it if this instance has marked it.</summary>
+    /// <param name="leased">The saga.</param>
+    /// <param name="step">The step that failed; null for none.</param>
+    /// <param name="reason">The reason, for operators.</param>
+    /// <param name="error">The cause; null for none.</param>
+    /// <param name="mark">Marks the saga. Returns false if another instance has changed it.</param>
+    private Task RaiseAsync(LeasedSaga leased, string? step, string reason, Exception? error, Func<Task<bool>> mark) => notifier.RaiseAsync(
         async () =>
         {
-            await write();
-            services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
-            return true;
+            var marked = await mark();
+            if (marked)
+            {
+                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
+            }
+
+            return marked;
         },
         leased.Id);
 

@@ -79,7 +79,7 @@ internal sealed class SagaStepExecutor(
                     new SagaFailure(exception, active.Failures + 1, KindOf(step, direction, exception)));
             }
 
-            await writer.BeginAsync(leased, active, key);
+            await writer.BeginWithWaitKeyAsync(leased, active, key);
         }
         else if (!active.Begun || leased.LeaseEnd <= time.GetUtcNow())
         {
