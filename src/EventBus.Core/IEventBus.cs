@@ -5,10 +5,10 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// A publish does not wait for handlers. It completes when the backend has accepted the event with the strongest
-/// durability that it offers. After <see cref="EventBusOptions.PublishTimeout"/> it ends with a <see cref="PublishException"/> that says
-/// whether the event certainly failed or is in doubt. Inside a handler, prefer
-/// <see cref="EventContext.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/>: its events are sent
-/// only if the handler succeeds.
+/// durability that it offers. After <see cref="EventBusOptions.PublishTimeout"/> it ends with a <see
+/// cref="PublishException"/> that says whether the event certainly failed or is in doubt. Inside a handler, prefer <see
+/// cref="EventContext.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/>: its events are sent only if
+/// the handler succeeds.
 /// </remarks>
 public interface IEventBus
 {
@@ -37,7 +37,9 @@ public interface IEventBus
     Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull;
 
-    /// <summary>Publishes a list of events without waiting for each. For each key, the order of the list is kept.</summary>
+    /// <summary>
+    /// Publishes a list of events without waiting for each. For each key, the order of the list is kept.
+    /// </summary>
     /// <remarks>
     /// If an event is not accepted, the later events of its key are not sent and are reported as failed. The timeout
     /// applies to each batch of 512 events. If it expires, the events after that batch are not sent and are reported as
@@ -59,7 +61,9 @@ public interface IEventBus
         CancellationToken cancellationToken = default)
         where TEvent : notnull;
 
-    /// <summary>Publishes a stream of events without waiting for each. For each key, the order of the stream is kept.</summary>
+    /// <summary>
+    /// Publishes a stream of events without waiting for each. For each key, the order of the stream is kept.
+    /// </summary>
     /// <remarks>
     /// Events are sent in batches of up to 512 while the next ones are read; a batch does not wait until it is full. At
     /// most 1,024 events are held in memory. The timeout applies to each batch. If an event of a batch is not accepted,

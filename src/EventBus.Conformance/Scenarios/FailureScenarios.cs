@@ -178,8 +178,9 @@ internal static class FailureScenarios
 
         async Task ExpectCountAsync(long expected, DeadLetterFilter? filter)
         {
-            Expect.Equal(expected, await node.DeadLetters.CountAsync(filter), $"the count for {filter?.ToString() ?? "no filter"}");
-            Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter?.ToString() ?? "no filter"}");
+            var chosen = filter?.ToString() ?? "no filter";
+            Expect.Equal(expected, await node.DeadLetters.CountAsync(filter), $"the count for {chosen}");
+            Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {chosen}");
         }
 
         // Fails until the handlers are repaired.

@@ -10,7 +10,9 @@ namespace EventBus.Stores;
 /// </remarks>
 public abstract class DeadLetterQueue
 {
-    /// <summary>Lists the first dead letters, a queue in its order, a <see cref="DeadLetterStore"/> the newest first.</summary>
+    /// <summary>
+    /// Lists the first dead letters: a queue in its order, a <see cref="DeadLetterStore"/> the newest first.
+    /// </summary>
     /// <param name="max">The maximum number.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<IReadOnlyList<FailedEvent>> ListAsync(int max, CancellationToken cancellationToken);
