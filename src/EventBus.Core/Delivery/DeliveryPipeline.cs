@@ -22,7 +22,7 @@ internal static class DeliveryPipeline
             // count.
             subscription.CircuitBreaker is { } breaker ? next => new CircuitBreakerStep(breaker, next) : null,
             next => new ExceptionStep(services, next),
-            next => new ReadStep(subscription, reader, next),
+            next => new ReadStep(subscription, reader, services, next),
             subscription.Guard is { } guard ? next => new OrderGuardStep(subscription, guard, deadlines, services, next) : null,
 
             // After the guard: an event that waits is not a run of the handler, and is not traced as one.

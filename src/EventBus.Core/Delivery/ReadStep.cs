@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>
 /// Reads the event as the type that the subscription handles. Rejects an event that cannot be handled.
 /// </summary>
-internal sealed class ReadStep(SubscriptionRuntime subscription, EventReader reader, DeliveryStep next) : DeliveryStep
+internal sealed class ReadStep(SubscriptionRuntime subscription, EventReader reader, BusServices services, DeliveryStep next) : DeliveryStep
 {
     private readonly Type? onlyType = subscription.EventTypes.Count == 1 ? subscription.EventTypes.First() : null;
 
@@ -15,8 +15,9 @@ internal sealed class ReadStep(SubscriptionRuntime subscription, EventReader rea
             return next.InvokeAsync(context, now, cancellationToken);
         }
 
+        // Reading takes time, which does not count for the handler.
         return reader.Read(context) is { } rejection
             ? new(DeliveryOutcome.Rejected(rejection))
-            : next.InvokeAsync(context, now, cancellationToken);
+            : next.InvokeAsync(context, services.StoreTime.GetTimestamp(), cancellationToken);
     }
 }

@@ -142,7 +142,7 @@ public abstract class DeadLetterStore : DeadLetterQueue
                 }
             }
         }
-        while (found.Count == RetryPageSize);
+        while (found.Count >= RetryPageSize);
 
         return firstError is null ? retried : throw SomeFailed(retried, failed, firstError);
     }

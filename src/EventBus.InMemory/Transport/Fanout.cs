@@ -57,7 +57,8 @@ internal sealed class Fanout
             }
             else
             {
-                notAccepted.Add($"{name} (full)");
+                // A waiter that was withdrawn at the deadline is not completed. The stop of its subscription completes it.
+                notAccepted.Add($"{name} ({(waiter.Completion.Task.IsCompleted ? "stopped" : "full")})");
             }
         }
 

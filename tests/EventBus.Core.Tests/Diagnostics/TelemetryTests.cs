@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
@@ -145,6 +146,49 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    public async Task ProcessDuration_OfAnEventThatIsReadSlowly_IsThatOfTheHandler()
+    {
+        var time = new FakeTimeProvider();
+        var durations = new ConcurrentBag<double>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listening) =>
+            {
+                if (instrument is { Meter.Name: "EventBus", Name: "messaging.process.duration" })
+                {
+                    listening.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
+        {
+            if (tags.ToArray().Contains(new("messaging.destination.name", "slow.read")))
+            {
+                durations.Add(value);
+            }
+        });
+        listener.Start();
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory()
+                .Upcast<SlowReadOld, SlowRead>(_ =>
+                {
+                    time.Advance(TimeSpan.FromSeconds(5));
+                    return new SlowRead();
+                })
+                .Subscribe<SlowRead>("meter", (_, _, _) =>
+                {
+                    time.Advance(TimeSpan.FromSeconds(2));
+                    return Task.CompletedTask;
+                }),
+            time);
+
+        await running.Bus.PublishAsync(new SlowReadOld(), Token);
+        await running.WhenIdleAsync();
+
+        Assert.Equal([2.0], durations);
+    }
+
+    [Fact]
     public async Task Telemetry_OfAKeyedBus_HasTheTagOfTheBus()
     {
         var measured = new ConcurrentBag<(string Instrument, object? Name, object? Bus)>();
@@ -220,4 +264,10 @@ public sealed class TelemetryTests
     private sealed record MetricMeasured;
 
     private sealed record MetricUnheard;
+
+    [EventName("slow.read", Version = 1)]
+    private sealed record SlowReadOld;
+
+    [EventName("slow.read", Version = 2)]
+    private sealed record SlowRead;
 }

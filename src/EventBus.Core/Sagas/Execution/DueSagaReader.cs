@@ -108,12 +108,11 @@ internal sealed class DueSagaReader(
     /// </summary>
     private async Task HaltUnreadableAsync(SagaEntry entry, string defect)
     {
-        services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
         await notifier.RaiseAsync(
             async () =>
             {
                 var now = time.GetUtcNow();
-                return await store.SaveAsync(entry with
+                var marked = await store.SaveAsync(entry with
                 {
                     Status = SagaStatus.NeedsAttention,
                     Claim = entry.Claim + 1,
@@ -122,6 +121,12 @@ internal sealed class DueSagaReader(
                     AlertAt = notifier.WantsAlerts ? now : null,
                     ChangedAt = now
                 }, repository.Closing);
+                if (marked)
+                {
+                    services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
+                }
+
+                return marked;
             },
             entry.Id);
     }
