@@ -70,7 +70,7 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         {
             if (link is null)
             {
-                if (users == 0)
+                if (users <= 0)
                 {
                     throw new InvalidOperationException("The transport and the stores are not started, or are already closed.");
                 }

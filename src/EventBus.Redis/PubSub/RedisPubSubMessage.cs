@@ -192,8 +192,10 @@ internal sealed class RedisPubSubMessage
             or RedisPubSubAttribute.Type
             or RedisPubSubAttribute.Source
             or RedisPubSubAttribute.ContentType;
-        var isPlain = reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan);
-        var value = isCommon && isPlain ? commonStrings.Get(reader.ValueSpan) : RedisPubSubAttributes.ReadValue(ref reader);
+        var isPlain = isCommon
+            && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false }
+            && Ascii.IsValid(reader.ValueSpan);
+        var value = isPlain ? commonStrings.Get(reader.ValueSpan) : RedisPubSubAttributes.ReadValue(ref reader);
         if (value is null)
         {
             return;
