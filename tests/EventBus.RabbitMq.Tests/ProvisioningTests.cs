@@ -25,7 +25,7 @@ public sealed class ProvisioningTests
         Assert.Contains($"the queue '{name}:mail' exists with other arguments", error.Message, StringComparison.Ordinal);
         Assert.Contains($"the queue '{name}:stock' exists with other arguments", error.Message, StringComparison.Ordinal);
         Assert.Contains("inequivalent arg", error.Message, StringComparison.Ordinal);
-        Assert.Contains("Empty and delete it", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Delete it (a queue only once it is empty)", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
