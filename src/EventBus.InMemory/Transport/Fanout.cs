@@ -57,7 +57,7 @@ internal sealed class Fanout
             }
             else
             {
-                // A waiter that was withdrawn at the deadline is not completed. The stop of its subscription completes it.
+                // A waiter that was withdrawn at the deadline is not completed; one whose subscription stopped is.
                 notAccepted.Add($"{name} ({(waiter.Completion.Task.IsCompleted ? "stopped" : "full")})");
             }
         }
