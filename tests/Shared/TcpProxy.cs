@@ -99,6 +99,11 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// True if a client has sent a text over an open connection. The case of letters is ignored.
+    /// </summary>
+    public bool HasSent(string text) => connections.Keys.Any(connection => connection.HasSent(text));
+
     /// <summary>Drops the connections through which a client has sent a text. The case of letters is ignored.</summary>
     /// <returns>The number of dropped connections.</returns>
     public int DropConnectionsThatSent(string text)
