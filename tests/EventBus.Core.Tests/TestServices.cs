@@ -15,7 +15,7 @@ internal static class TestServices
         Diagnostics = new BusDiagnostics(null, time),
         Runner = new BackgroundRunner(new CallerContext(), log ?? NullLogger.Instance),
         Random = new RandomSource(),
-        Idle = new IdleSignal(time),
+        Idle = new IdleSignal(),
         Abort = CancellationToken.None,
     };
 

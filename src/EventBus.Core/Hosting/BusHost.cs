@@ -204,7 +204,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             Diagnostics = diagnostics,
             Runner = new BackgroundRunner(CallerContext, Log),
             Random = new RandomSource(),
-            Idle = new IdleSignal(Time),
+            Idle = new IdleSignal(),
             Abort = stages.Handlers.Token,
         };
     }

@@ -5,10 +5,10 @@ namespace EventBus;
 /// <summary>
 /// Lets callers wait until the bus is idle. Without waiters, it costs one read for each settled event.
 /// </summary>
-internal sealed class IdleSignal(TimeProvider time)
+internal sealed class IdleSignal
 {
     // The bus is checked this often without a signal, because an event that the transport settles by itself causes
-    // none.
+    // none. By the system clock: the caller really waits, even if the bus runs on a fake clock.
     private static readonly TimeSpan RecheckInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock sync = new();
@@ -35,7 +35,7 @@ internal sealed class IdleSignal(TimeProvider time)
                 return;
             }
 
-            await Task.WhenAny(nextSignal, Task.Delay(RecheckInterval, time, cancellationToken));
+            await Task.WhenAny(nextSignal, Task.Delay(RecheckInterval, TimeProvider.System, cancellationToken));
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

@@ -35,6 +35,9 @@ internal sealed class ScheduledLoop(
             {
                 next = await step(stop);
                 log.Working(name);
+
+                // The step may have removed the last due entry, after its event was handled.
+                services.Idle.Set();
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {

@@ -126,7 +126,7 @@ public sealed class DeliveryPipelineTests : IDisposable
             Diagnostics = diagnostics,
             Runner = new BackgroundRunner(new CallerContext(), NullLogger.Instance),
             Random = new RandomSource(),
-            Idle = new IdleSignal(TimeProvider.System),
+            Idle = new IdleSignal(),
             Abort = abort.Token,
         };
         return DeliveryPipeline.Compose(NewSubscription(), reader, handler, services);

@@ -79,6 +79,28 @@ public sealed class DelayedEventsTests
         Assert.Empty(await Delayed(running).ListAsync(cancellationToken: Token));
     }
 
+    /// <summary>
+    /// Nothing else signals that the bus is idle: the handler has ended before, and the clock stands still.
+    /// </summary>
+    [Fact]
+    public async Task WhenIdle_EventIsRemovedAfterItsHandler_Ends()
+    {
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory()
+                .UseStores(_ => new TestBusStores("test", failures: new InMemoryFailureStore(100), delays: new LateRemovalDelayStore()))
+                .Subscribe<OrderPlaced>("orders", (e, _, _) =>
+                {
+                    seen.Add(e.OrderId);
+                    return Task.CompletedTask;
+                }),
+            time);
+        await DelayAsync(running, "1", 10);
+
+        await running.PassAsync(time, TimeSpan.FromSeconds(11));
+
+        Assert.Equal(["1"], seen);
+    }
+
     [Fact]
     public async Task Cancel_WithoutAStoreOfDelayedEvents_NamesAStore()
     {
