@@ -55,7 +55,8 @@ internal sealed class DurableWriter(BusServices services)
     }
 
     /// <summary>
-    /// Makes an optional call like <see cref="WriteAsync{T}"/>. If the store refuses the call, it is logged and left out.
+    /// Makes an optional call, like <see cref="WriteAsync{T}"/>. If the store refuses the call, logs that and leaves it
+    /// out.
     /// </summary>
     /// <returns>The default value if the store refuses the call.</returns>
     public async Task<T?> TryWriteAsync<T>(
