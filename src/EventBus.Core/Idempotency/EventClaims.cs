@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using EventBus.Stores;
 using EventBus.Transports;
@@ -26,9 +25,7 @@ internal sealed class EventClaims(
     private readonly IdempotencyOptions options = settings.Options;
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
     private readonly ProcessedStoreProbe probe = new(store, settings.Lease, services.StoreTime);
-
-    // The running attempts by key. Attempts of this process wait for each other without polling the store.
-    private readonly ConcurrentDictionary<string, Task> runningAttempts = new(StringComparer.Ordinal);
+    private readonly RunningAttempts runningAttempts = new(services);
 
     /// <summary>True if effects can run in the transaction that marks an event as handled.</summary>
     public bool HasTransactions => store.SupportsTransactions;
@@ -61,7 +58,7 @@ internal sealed class EventClaims(
         while (true)
         {
             polls++;
-            await WaitForEarlierAttemptsAsync(claim, slots, cancellationToken);
+            await runningAttempts.EnterAsync(claim, slots, cancellationToken);
             var (found, askedAt) = await TryClaimAsync(claim, slots);
             if (found.State == ProcessedState.New && askedAt + settings.Lease <= services.StoreTime.GetUtcNow())
             {
@@ -85,19 +82,6 @@ internal sealed class EventClaims(
             {
                 await Task.Delay(PollDelays.After(polls), services.StoreTime, cancellationToken);
             }
-        }
-    }
-
-    /// <summary>
-    /// Waits until no other attempt of this instance handles an event with the key, and registers the attempt.
-    /// </summary>
-    private async Task WaitForEarlierAttemptsAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
-    {
-        var registered = runningAttempts.GetOrAdd(claim.Key.Key, claim.Ended);
-        while (registered != claim.Ended)
-        {
-            await slots.WaitWithoutAsync(registered.WaitAsync(cancellationToken), services.Abort);
-            registered = runningAttempts.GetOrAdd(claim.Key.Key, claim.Ended);
         }
     }
 

@@ -9,8 +9,8 @@ internal static class EventIdentity
     private const int MaxKeyLength = 256;
 
     /// <summary>
-    /// Returns the text by which a subscription recognizes copies of an event. A custom key is scoped to one event type:
-    /// OrderPaid and OrderShipped of the same order are not copies of each other.
+    /// Returns the text by which a subscription recognizes copies of an event. A custom key is scoped to one event
+    /// type: OrderPaid and OrderShipped of the same order are not copies of each other.
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="customKey">The key of the application; null for the id of the event.</param>

@@ -3,7 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Checks whether the store of handled events accepts writes at all: claims and releases a key that belongs to no event.
+/// Checks whether the store of handled events accepts writes at all: claims and releases a key that belongs to no
+/// event.
 /// </summary>
 internal sealed class ProcessedStoreProbe(ProcessedEventStore store, TimeSpan lease, TimeProvider time)
 {
