@@ -58,7 +58,7 @@ internal sealed class OrderedWorker(
             }
             else
             {
-                await Failures.ReleaseAtStopAsync(entry);
+                await Failures.Releaser.ReleaseAtStopAsync(entry);
             }
         }
         finally

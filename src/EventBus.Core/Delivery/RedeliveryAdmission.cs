@@ -189,7 +189,7 @@ internal sealed class RedeliveryAdmission(
     /// </summary>
     private async Task<RedeliveryLock.Turn?> EnterTurnAsync(FailedEvent entry)
     {
-        if (!failures.ClaimsAreAttempts)
+        if (!failures.Releaser.ClaimsAreAttempts)
         {
             return await EnterTurnAsync();
         }
@@ -226,7 +226,7 @@ internal sealed class RedeliveryAdmission(
     /// </summary>
     private async Task<RedeliveryRun?> EnterCoordinatorAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
     {
-        if (!failures.ClaimsAreAttempts)
+        if (!failures.Releaser.ClaimsAreAttempts)
         {
             return await EnterCoordinatorAsync(alone, mark);
         }
@@ -250,7 +250,7 @@ internal sealed class RedeliveryAdmission(
         Interlocked.Increment(ref waitingEntries);
         try
         {
-            await failures.ReleaseAsync(entry, subscription.Slots);
+            await failures.Releaser.ReleaseAsync(entry, subscription.Slots);
             await subscription.Slots.WaitWithoutAsync(free, services.Abort);
         }
         finally
