@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Creates the rejections of events that cannot wait for their turn, with the advice for the operator.</summary>
+/// <summary>Creates the rejections of events that cannot wait for their turn, with advice for the operator.</summary>
 internal static class OrderRejections
 {
     /// <summary>An event of an ordered subscription cannot be parked, because too many already are.</summary>
