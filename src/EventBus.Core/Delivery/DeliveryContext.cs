@@ -57,7 +57,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         get
         {
             var own = State?.FencingToken ?? 0;
-            return own > 0 ? own : Owner.Claims?.FencingTokenOf(envelope) ?? 0;
+            return own > 0 ? own : Owner.Claims?.Local.FencingTokenOf(envelope) ?? 0;
         }
     }
 

@@ -10,9 +10,11 @@ internal sealed class IdempotencyStep(
     SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next)
         : DeliveryStep
 {
+    private readonly LocalClaims local = claims.Local;
+
     public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, long now, CancellationToken cancellationToken)
     {
-        if (!claims.TryClaim(context.Envelope, out var fencingToken))
+        if (!local.TryClaim(context.Envelope, out var fencingToken))
         {
             return ClaimAsync(context, cancellationToken);
         }
@@ -24,7 +26,7 @@ internal sealed class IdempotencyStep(
             return CompleteAsync(context, fencingToken, running);
         }
 
-        claims.Complete(context.Envelope, fencingToken);
+        local.Complete(context.Envelope, fencingToken);
         return running;
     }
 
@@ -42,14 +44,14 @@ internal sealed class IdempotencyStep(
                 return outcome;
             }
 
-            committed = await claims.CompleteAsync(context.Envelope, fencingToken, context.State?.Outbox ?? []);
+            committed = await local.CompleteAsync(context.Envelope, fencingToken, context.State?.Outbox ?? []);
             return committed ? outcome : DeliveryOutcome.Interrupted;
         }
         finally
         {
             if (!committed)
             {
-                await claims.ReleaseAsync(context.Envelope, fencingToken);
+                await local.ReleaseAsync(context.Envelope, fencingToken);
             }
         }
     }

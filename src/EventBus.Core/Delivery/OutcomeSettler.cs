@@ -70,7 +70,7 @@ internal sealed class OutcomeSettler(SubscriptionRuntime subscription, FailureRe
 
         if (outcome.Status == DeliveryStatus.Interrupted)
         {
-            await failures.ReleaseAtStopAsync(entry);
+            await failures.Releaser.ReleaseAtStopAsync(entry);
             return true;
         }
 

@@ -10,17 +10,11 @@ namespace EventBus;
 internal sealed class RedeliveryAdmission(
     SubscriptionRuntime subscription, FailureRecorder failures, RedeliveryLock redeliveryLock, BusServices services)
 {
-    // The maximum number of concurrent attempts, after the first one, that are not counted. Without a maximum, an event
-    // that always ends its process during concurrent attempts would never become a dead letter.
-    private const int MaxExcused = 3;
+    private readonly RedeliveryLimit limit = new(subscription.FailurePolicy.Retry);
+    private readonly RedeliveryTurns turns = new(subscription, failures.Releaser, redeliveryLock, services);
 
-    private int waitingEntries;
-
-    /// <summary>
-    /// True while an entry whose earlier attempt may have ended the process waits for its turn. The entry was released
-    /// to the store, so no entries of the subscription are claimed meanwhile.
-    /// </summary>
-    public bool EntryWaits => Volatile.Read(ref waitingEntries) > 0;
+    /// <inheritdoc cref="RedeliveryTurns.EntryWaits"/>
+    public bool EntryWaits => turns.EntryWaits;
 
     /// <summary>Waits until a redelivered event may be attempted, and counts the attempt.</summary>
     /// <param name="delivery">The delivery.</param>
@@ -36,21 +30,21 @@ internal sealed class RedeliveryAdmission(
         }
 
         // Reads the count without adding to it.
-        attempt.Turn = await EnterTurnAsync();
+        attempt.Turn = await turns.EnterAsync();
         if (await subscription.Attempts.CountAsync(policy, envelope, added: default, slots) is not { } earlier)
         {
             await FinishRecordedAsync(delivery);
             return false;
         }
 
-        if (!MayBegin(earlier.Attempts + 1, earlier.Concurrent))
+        if (!limit.Allows(earlier.Attempts + 1, earlier.Concurrent))
         {
             await GiveUpAsync(delivery, earlier.Attempts);
             return false;
         }
 
         var mark = new ConcurrentMark(subscription.Attempts, policy, envelope);
-        var run = await EnterCoordinatorAsync(MustRunAlone(earlier.Attempts, earlier.Concurrent), mark);
+        var run = await turns.BeginRunAsync(limit.RequiresAlone(earlier.Attempts, earlier.Concurrent), mark);
         attempt.Run = run;
         if (delivery.Lost.IsCancellationRequested)
         {
@@ -68,7 +62,7 @@ internal sealed class RedeliveryAdmission(
         }
 
         // Another instance may have counted attempts since the count was read.
-        if (!MayBegin(counted.Attempts, earlier.Concurrent))
+        if (!limit.Allows(counted.Attempts, earlier.Concurrent))
         {
             run.Dispose();
             await GiveUpAsync(delivery, counted.Attempts - 1);
@@ -94,21 +88,21 @@ internal sealed class RedeliveryAdmission(
     {
         // The attempt is counted when its turn has come, and not with the claim: an event before it may end the process
         // while it waits.
-        attempt.Turn = await EnterTurnAsync(entry);
+        attempt.Turn = await turns.EnterAsync(entry);
         if (attempt.Turn is null)
         {
             return null;
         }
 
         var next = entry with { Attempts = entry.Attempts + 1 };
-        if (!MayBegin(next.Attempts, entry.Concurrent))
+        if (!limit.Allows(next.Attempts, entry.Concurrent))
         {
-            await failures.RecordAsync(subscription.FailurePolicy, entry, ProcessEnded(entry.Attempts), subscription.Slots);
+            await failures.RecordAsync(subscription.FailurePolicy, entry, RedeliveryLimit.Exceeded(entry.Attempts), subscription.Slots);
             return null;
         }
 
         var mark = new ConcurrentMark(subscription.Attempts, subscription.FailurePolicy, entry.Envelope) { Entry = next };
-        var run = await EnterCoordinatorAsync(MustRunAlone(entry.Attempts, entry.Concurrent), mark, entry);
+        var run = await turns.BeginRunAsync(limit.RequiresAlone(entry.Attempts, entry.Concurrent), mark, entry);
         attempt.Run = run;
         if (run is null)
         {
@@ -132,7 +126,7 @@ internal sealed class RedeliveryAdmission(
     private async Task GiveUpAsync(Delivery delivery, int attempts)
     {
         var entry = subscription.FailurePolicy.Fresh(delivery.Envelope, attempts);
-        await failures.RecordAsync(subscription.FailurePolicy, entry, ProcessEnded(attempts), subscription.Slots);
+        await failures.RecordAsync(subscription.FailurePolicy, entry, RedeliveryLimit.Exceeded(attempts), subscription.Slots);
         await delivery.AckAsync();
     }
 
@@ -144,118 +138,5 @@ internal sealed class RedeliveryAdmission(
     {
         await failures.FinishRecordedAsync(subscription.FailurePolicy, delivery.Envelope, subscription.Slots);
         await delivery.AckAsync();
-    }
-
-    /// <summary>
-    /// True if an attempt is within the allowed number. The second attempt always is: the first delivery may have been
-    /// only buffered.
-    /// </summary>
-    /// <remarks>
-    /// Of the earlier concurrent attempts, the first counts, because this event may have ended the process. From then
-    /// on it runs alone: another event begins only after this one has run for a long time, so the other one more
-    /// probably ended the process.
-    /// </remarks>
-    /// <param name="attempt">The number of the attempt.</param>
-    /// <param name="concurrent">The number of earlier attempts that were concurrent.</param>
-    private bool MayBegin(int attempt, int concurrent)
-    {
-        var charged = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
-        return charged <= 2 || subscription.FailurePolicy.Retry.Allows(charged - 1);
-    }
-
-    /// <summary>
-    /// True if the next attempt must run alone: after the process has ended during a concurrent attempt, or when it is
-    /// the last attempt. It must be certain which event ends the process.
-    /// </summary>
-    private bool MustRunAlone(int earlierAttempts, int concurrent) => concurrent > 0 || !MayBegin(earlierAttempts + 2, concurrent);
-
-    private static Rejected ProcessEnded(int attempts) =>
-        new(new Rejection(
-            DeadLetterReason.ProcessEnded,
-            $"The process ended {attempts} times while the handler ran, or was stopped without notice. The event is not attempted again. "
-                + "Find the cause: a stack overflow, lack of memory, a native crash."));
-
-    /// <summary>Waits for the turn of an event within the subscription. The caller holds a slot.</summary>
-    private async Task<RedeliveryLock.Turn> EnterTurnAsync()
-    {
-        var entering = redeliveryLock.EnterAsync(services.Abort);
-        await subscription.Slots.WaitWithoutAsync(entering, services.Abort);
-        return await entering;
-    }
-
-    /// <summary>
-    /// Waits for the turn of a claimed entry. Null if the entry had to wait: it was released meanwhile, and can be
-    /// claimed again now.
-    /// </summary>
-    private async Task<RedeliveryLock.Turn?> EnterTurnAsync(FailedEvent entry)
-    {
-        if (!failures.ClaimsAreAttempts)
-        {
-            return await EnterTurnAsync();
-        }
-
-        var entering = redeliveryLock.EnterAsync(services.Abort);
-        if (!entering.IsCompleted)
-        {
-            await ReleaseUntilAsync(entry, entering);
-            (await entering).Dispose();
-            return null;
-        }
-
-        return await entering;
-    }
-
-    /// <summary>Waits until the coordinator lets the event run. The caller holds a slot.</summary>
-    private async Task<RedeliveryRun> EnterCoordinatorAsync(bool alone, ConcurrentMark mark)
-    {
-        var coordinator = redeliveryLock.Coordinator;
-        var arrivedAt = services.Time.GetTimestamp();
-        var run = coordinator.TryEnter(alone, arrivedAt, mark);
-        while (run is null)
-        {
-            await subscription.Slots.WaitWithoutAsync(coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort), services.Abort);
-            run = coordinator.TryEnter(alone, arrivedAt, mark);
-        }
-
-        return run;
-    }
-
-    /// <summary>
-    /// Enters the coordinator with a claimed entry. Null if the entry had to wait: it was released meanwhile, and can
-    /// be claimed again now.
-    /// </summary>
-    private async Task<RedeliveryRun?> EnterCoordinatorAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
-    {
-        if (!failures.ClaimsAreAttempts)
-        {
-            return await EnterCoordinatorAsync(alone, mark);
-        }
-
-        var arrivedAt = services.Time.GetTimestamp();
-        var run = redeliveryLock.Coordinator.TryEnter(alone, arrivedAt, mark);
-        if (run is null)
-        {
-            await ReleaseUntilAsync(entry, redeliveryLock.Coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort));
-        }
-
-        return run;
-    }
-
-    /// <summary>
-    /// Releases a claimed entry and waits until its turn may have come: if the process ended while it waits, its claim
-    /// would count as an attempt.
-    /// </summary>
-    private async Task ReleaseUntilAsync(FailedEvent entry, Task free)
-    {
-        Interlocked.Increment(ref waitingEntries);
-        try
-        {
-            await failures.ReleaseAsync(entry, subscription.Slots);
-            await subscription.Slots.WaitWithoutAsync(free, services.Abort);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref waitingEntries);
-        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
@@ -24,11 +23,11 @@ internal sealed class RetryScheduler(
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly ILogger log = services.Log;
-    private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
+    private readonly RunningRetries retries = new(leases, wake, services);
     private bool lastClaimsFailed;
 
     /// <summary>True if no claimed entry is in flight.</summary>
-    public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
+    public bool IsIdle => retries.IsIdle;
 
     /// <summary>
     /// Starts the due retries of the subscriptions that have free slots. Hanging retries of one subscription do not
@@ -43,7 +42,7 @@ internal sealed class RetryScheduler(
             next = TimeMath.Earlier(next, await ProbeAsync(worker, stop));
         }
 
-        SubscriptionWorker[] withRoom = [.. workers.All.Where(worker => RoomOf(worker) > 0)];
+        SubscriptionWorker[] withRoom = [.. workers.All.Where(worker => retries.RoomOf(worker) > 0)];
         if (withRoom.Length == 0)
         {
             // The first retry that ends wakes the loop.
@@ -52,7 +51,7 @@ internal sealed class RetryScheduler(
 
         // A claim counts as an attempt. Therefore only as many entries are claimed as can begin at once: otherwise a
         // killed process would use up attempts of entries that only waited.
-        var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
+        var size = Math.Min(ClaimSize, withRoom.Min(retries.RoomOf));
         try
         {
             next = TimeMath.Earlier(next, await ClaimAsync(withRoom, size, stop));
@@ -107,7 +106,7 @@ internal sealed class RetryScheduler(
         var claimed = await store.ClaimDueAsync(names, time.GetUtcNow(), leases.Lease, size, stop);
         foreach (var entry in claimed.Entries)
         {
-            Start(workers[entry.Subscription], entry, probe: 0);
+            retries.Start(workers[entry.Subscription], entry, probe: 0);
         }
 
         // After a full batch, more entries may be due.
@@ -143,7 +142,7 @@ internal sealed class RetryScheduler(
             }
 
             // The end of the retry wakes the loop.
-            Start(worker, entry, probe);
+            retries.Start(worker, entry, probe);
             started = true;
             return null;
         }
@@ -153,41 +152,6 @@ internal sealed class RetryScheduler(
             {
                 breaker.Withdraw(probe);
             }
-        }
-    }
-
-    /// <summary>Returns the number of further retries that a subscription can begin now.</summary>
-    private int RoomOf(SubscriptionWorker worker)
-    {
-        // An entry that waits for its turn is in the store, and would be claimed again at once.
-        if (worker.RedeliveredEntryWaits || worker.Pause.IsClosed || worker.CircuitBreaker is { IsPaused: true })
-        {
-            return 0;
-        }
-
-        return worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
-    }
-
-    private void Start(SubscriptionWorker worker, FailedEvent entry, long probe)
-    {
-        retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
-        services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
-    }
-
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLease lease)
-    {
-        try
-        {
-            await worker.RetryAsync(entry, probe, lease.Lost);
-        }
-        finally
-        {
-            lease.Dispose();
-
-            // The end of a retry may make the next entry of its line due, and makes room for another retry.
-            retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
-            wake.Pulse();
-            services.Idle.Set();
         }
     }
 }

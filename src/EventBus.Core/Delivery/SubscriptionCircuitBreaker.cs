@@ -5,10 +5,9 @@ namespace EventBus;
 /// until one succeeds. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The state is Running until enough attempts have failed; then Paused until the next probe is due; then Probing, or
-/// Ready while no event is available for the probe. A success sets the state to Running from every other state.
-/// Failures that say nothing about the service behind the handler (an unreadable message, a permanent failure) are not
-/// counted.
+/// The subscription runs until enough attempts have failed (<see cref="FailureWindow"/>). It is then paused and probed
+/// (<see cref="ProbeSchedule"/>), until an attempt succeeds. Failures that say nothing about the service behind the
+/// handler (an unreadable message, a permanent failure) are not counted.
 /// </remarks>
 internal sealed class SubscriptionCircuitBreaker(
     string subscription,
@@ -17,52 +16,25 @@ internal sealed class SubscriptionCircuitBreaker(
     WakeSignal retryLoop,
     BusServices services)
 {
-    private static readonly TimeSpan MaxFirstDelay = TimeSpan.FromSeconds(30);
-
-    // The delay before the next probe if the result of a probe says nothing about the service behind the handler.
-    private static readonly TimeSpan ShortDelay = TimeSpan.FromSeconds(1);
-
     private readonly TimeProvider time = services.StoreTime;
     private readonly Lock sync = new();
-    private readonly Backoff probeDelays = new(TimeMath.Shorter(settings.Window, MaxFirstDelay), TimeSpan.FromMinutes(5));
-
-    // The timestamps of the last consecutive failures, as a circular buffer.
-    private readonly long[] failedAt = new long[settings.Failures];
-    private long consecutiveFailures;
-    private volatile State state;
+    private readonly FailureWindow failures = new(settings, services.StoreTime);
+    private readonly ProbeSchedule probes = new(settings.Window, services.StoreTime);
+    private volatile bool isPaused;
     private volatile bool stopping;
     private DateTimeOffset? resumedAt;
-    private TimeSpan probeAt;
-
-    // The number of delays of this pause: one, and one more for each failed probe.
-    private int delays;
-
-    // The number of the last probe. Probes are numbered from 1, so that the end of an earlier one has no effect.
-    private long lastProbe;
-    private bool probeHasFailed;
     private TaskCompletionSource mayEnterSignal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private enum State
-    {
-        Running,
-        Paused,
-        Ready,
-        Probing,
-    }
-
-    public bool IsPaused => state != State.Running;
+    public bool IsPaused => isPaused;
 
     /// <summary>True if a delivery may begin, possibly as the probe.</summary>
-    public bool MayEnter => state is State.Running or State.Ready;
+    public bool MayEnter => !isPaused || probes.IsReady;
 
     /// <summary>True if the bus stops during a pause: deliveries that were taken and not begun are released.</summary>
-    public bool IsOver => stopping && IsPaused;
+    public bool IsOver => stopping && isPaused;
 
-    /// <summary>
-    /// True if the last probe was a retry, so that the next is a new delivery: a retry that can never succeed must not
-    /// prolong the pause.
-    /// </summary>
-    public bool WantsDelivery { get; private set; }
+    /// <inheritdoc cref="ProbeSchedule.WantsDelivery"/>
+    public bool WantsDelivery => probes.WantsDelivery;
 
     /// <summary>The time of the next probe; null when there is nothing to wait for.</summary>
     public DateTimeOffset? ProbeAt
@@ -71,7 +43,7 @@ internal sealed class SubscriptionCircuitBreaker(
         {
             lock (sync)
             {
-                return state == State.Paused && !stopping ? time.GetUtcNow() + (probeAt - Elapsed) : null;
+                return isPaused && !stopping ? probes.DueAt : null;
             }
         }
     }
@@ -82,7 +54,7 @@ internal sealed class SubscriptionCircuitBreaker(
     {
         lock (sync)
         {
-            return IsPaused ? time.GetUtcNow() : resumedAt ?? start;
+            return isPaused ? time.GetUtcNow() : resumedAt ?? start;
         }
     }
 
@@ -104,20 +76,20 @@ internal sealed class SubscriptionCircuitBreaker(
     /// <summary>Records a success of a handler: ends the pause and resets the count.</summary>
     public void Succeeded()
     {
-        if (Volatile.Read(ref consecutiveFailures) == 0 && state == State.Running)
+        if (failures.IsEmpty && !isPaused)
         {
             return;
         }
 
         lock (sync)
         {
-            consecutiveFailures = 0;
-            if (state == State.Running || stopping)
+            failures.Reset();
+            if (!isPaused || stopping)
             {
                 return;
             }
 
-            state = State.Running;
+            isPaused = false;
             resumedAt = time.GetUtcNow();
             AdmitWaiting();
         }
@@ -142,20 +114,19 @@ internal sealed class SubscriptionCircuitBreaker(
     public bool TryEnter(out long probe)
     {
         probe = 0;
-        if (state == State.Running)
+        if (!isPaused)
         {
             return true;
         }
 
         lock (sync)
         {
-            if (state == State.Ready && !stopping)
+            if (isPaused && !stopping && probes.TryBeginWithDelivery(out probe))
             {
-                WantsDelivery = false;
-                probe = BeginProbe();
+                HoldBackOthers();
             }
 
-            return probe != 0 || state == State.Running;
+            return probe != 0 || !isPaused;
         }
     }
 
@@ -166,15 +137,13 @@ internal sealed class SubscriptionCircuitBreaker(
     {
         lock (sync)
         {
-            var isDue = state == State.Ready || (state == State.Paused && Elapsed >= probeAt);
-            if (!isDue || stopping)
+            probe = 0;
+            if (!isPaused || stopping || !probes.TryBeginWithRetry(out probe))
             {
-                probe = 0;
                 return false;
             }
 
-            probe = BeginProbe();
-            WantsDelivery = true;
+            HoldBackOthers();
             return true;
         }
     }
@@ -184,33 +153,22 @@ internal sealed class SubscriptionCircuitBreaker(
     {
         lock (sync)
         {
-            if (IsCurrent(probe))
+            if (isPaused && probes.TryWithdraw(probe))
             {
-                state = State.Ready;
                 AdmitWaiting();
             }
         }
     }
 
-    /// <summary>Ends a probe. If it succeeded, the state is already Running.</summary>
+    /// <summary>Ends a probe. If it succeeded, the pause has already ended.</summary>
     public void EndProbe(long probe)
     {
         lock (sync)
         {
-            if (!IsCurrent(probe))
+            if (!isPaused || !probes.TryEnd(probe))
             {
                 return;
             }
-
-            state = State.Paused;
-            var delay = ShortDelay;
-            if (probeHasFailed)
-            {
-                delays++;
-                delay = probeDelays.After(delays);
-            }
-
-            probeAt = Elapsed + delay;
         }
 
         retryLoop.Pulse();
@@ -227,7 +185,7 @@ internal sealed class SubscriptionCircuitBreaker(
             stopping = true;
             if (letThrough)
             {
-                state = State.Running;
+                isPaused = false;
             }
 
             AdmitWaiting();
@@ -243,29 +201,20 @@ internal sealed class SubscriptionCircuitBreaker(
         TimeSpan delay;
         lock (sync)
         {
-            if (state != State.Running || stopping)
+            if (isPaused || stopping)
             {
-                probeHasFailed = true;
-                return state != State.Running;
+                probes.AddFailure();
+                return isPaused;
             }
 
-            var now = time.GetTimestamp();
-            failedAt[consecutiveFailures % failedAt.Length] = now;
-            consecutiveFailures++;
-
-            // The next place of the circular buffer holds the oldest failure.
-            var oldest = failedAt[consecutiveFailures % failedAt.Length];
-            if (consecutiveFailures < failedAt.Length || time.GetElapsedTime(oldest, now) > settings.Window)
+            if (!failures.Add())
             {
                 return false;
             }
 
-            state = State.Paused;
-            mayEnterSignal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            delays = 1;
-            delay = probeDelays.After(delays);
-            probeAt = Elapsed + delay;
-            WantsDelivery = false;
+            delay = probes.Start();
+            isPaused = true;
+            HoldBackOthers();
         }
 
         services.Log.Paused(subscription, settings.Failures, settings.Window, time.GetUtcNow() + delay);
@@ -273,25 +222,14 @@ internal sealed class SubscriptionCircuitBreaker(
         return false;
     }
 
-    /// <summary>
-    /// The time on the monotonic clock. Probes use it, so that changes of the system clock have no effect.
-    /// </summary>
-    private TimeSpan Elapsed => time.GetElapsedTime(0);
-
-    private long BeginProbe()
+    /// <summary>Lets the deliveries wait that ask for permission from now on. Call it under the lock.</summary>
+    private void HoldBackOthers()
     {
-        state = State.Probing;
-        probeHasFailed = false;
         if (mayEnterSignal.Task.IsCompleted)
         {
             mayEnterSignal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
-
-        lastProbe++;
-        return lastProbe;
     }
 
     private void AdmitWaiting() => mayEnterSignal.TrySetResult();
-
-    private bool IsCurrent(long probe) => state == State.Probing && probe == lastProbe;
 }

@@ -131,7 +131,7 @@ internal class SubscriptionWorker(
         }
         catch (OperationCanceledException)
         {
-            await failures.ReleaseAtStopAsync(entry);
+            await failures.Releaser.ReleaseAtStopAsync(entry);
             return;
         }
 
@@ -140,11 +140,11 @@ internal class SubscriptionWorker(
             if (services.Abort.IsCancellationRequested)
             {
                 // The slot was released by a handler that the stop has just cancelled.
-                await failures.ReleaseAtStopAsync(entry);
+                await failures.Releaser.ReleaseAtStopAsync(entry);
             }
             else if (probe == 0 && (Pause.IsClosed || CircuitBreaker is { IsPaused: true }))
             {
-                await failures.ReleaseAsync(entry, slots);
+                await failures.Releaser.ReleaseAsync(entry, slots);
             }
             else
             {

@@ -10,25 +10,21 @@ namespace EventBus;
 /// </summary>
 internal sealed class EventMembers
 {
-    // The maximum number of names in a text, and the maximum lengths of a member name and of the type name.
-    private const int MaxListed = 5;
-    private const int MaxNameLength = 64;
+    // The maximum length of the type name in a text.
     private const int MaxTypeLength = 200;
 
     private readonly JsonTypeInfo info;
-    private readonly List<(string Name, byte[] Utf8)> known;
-
-    // Names that the serializer adds, such as $type. They do not show that an object is an event of the type.
-    private readonly List<string> metadata;
+    private readonly MemberNames names;
+    private readonly List<byte[]> knownUtf8;
     private readonly List<string> required;
     private readonly JsonReaderOptions readerOptions;
 
-    private EventMembers(JsonTypeInfo info, IEnumerable<string> names, List<string> metadata)
+    private EventMembers(JsonTypeInfo info, MemberNames names)
     {
         this.info = info;
-        this.metadata = metadata;
+        this.names = names;
         required = [.. info.Properties.Where(property => property.IsRequired).Select(property => property.Name)];
-        known = [.. names.Distinct(StringComparer.Ordinal).Select(name => (name, Encoding.UTF8.GetBytes(name)))];
+        knownUtf8 = [.. names.Known.Select(name => Encoding.UTF8.GetBytes(name))];
         var options = info.Options;
         readerOptions = new JsonReaderOptions
         {
@@ -42,35 +38,7 @@ internal sealed class EventMembers
     /// Creates the members of a type. Returns null if any object may be an event of the type: the type has no members,
     /// accepts members of all names, or has a custom converter.
     /// </summary>
-    public static EventMembers? For(JsonTypeInfo info)
-    {
-        var names = new List<string>();
-        var metadata = new List<string>();
-        if (!TryAdd(info, names))
-        {
-            return null;
-        }
-
-        if (info.PolymorphismOptions is { } polymorphism)
-        {
-            metadata.Add(polymorphism.TypeDiscriminatorPropertyName);
-            foreach (var derived in polymorphism.DerivedTypes)
-            {
-                if (derived.DerivedType != info.Type
-                    && !(info.Options.TryGetTypeInfo(derived.DerivedType, out var derivedInfo) && TryAdd(derivedInfo, names)))
-                {
-                    return null;
-                }
-            }
-        }
-
-        if (info.Options.ReferenceHandler is not null)
-        {
-            metadata.AddRange(["$id", "$ref", "$values"]);
-        }
-
-        return names.Count == 0 ? null : new EventMembers(info, names, metadata);
-    }
+    public static EventMembers? For(JsonTypeInfo info) => MemberNames.Of(info) is { } names ? new EventMembers(info, names) : null;
 
     /// <summary>Reads the member names of a body until one is known, which is usually the first.</summary>
     /// <returns>
@@ -96,13 +64,13 @@ internal sealed class EventMembers
             }
 
             var name = NameOf(ref reader);
-            if (!metadata.Contains(name, StringComparer.Ordinal))
+            if (!names.Metadata.Contains(name, StringComparer.Ordinal))
             {
                 unknown ??= [];
                 count++;
-                if (count <= MaxListed)
+                if (count <= MemberNameText.MaxListed)
                 {
-                    unknown.Add(DescribeForeign(name));
+                    unknown.Add(MemberNameText.DescribeForeign(name));
                 }
             }
 
@@ -114,12 +82,12 @@ internal sealed class EventMembers
             return null;
         }
 
-        var expected = JoinFirst(known.Take(MaxListed).Select(member => Cut(member.Name)), known.Count);
         return new Rejection(
             DeadLetterReason.Unreadable,
-            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxTypeLength)}: expected is one of {expected}.")
+            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxTypeLength)}: expected is one of "
+                + $"{MemberNameText.List(names.Known)}.")
         {
-            Foreign = $"{Rejection.ForeignMembers}{JoinFirst(unknown, count)}.",
+            Foreign = $"{Rejection.ForeignMembers}{MemberNameText.JoinFirst(unknown, count)}.",
         };
     }
 
@@ -152,27 +120,12 @@ internal sealed class EventMembers
             return "";
         }
 
-        return missing.Count == 0 ? "" : $"; required and missing: {JoinFirst(missing.Take(MaxListed).Select(Cut), missing.Count)}";
-    }
-
-    /// <summary>Adds the member names of a type. Returns false if any object may be an event of the type.</summary>
-    private static bool TryAdd(JsonTypeInfo info, List<string> names)
-    {
-        if (info.Kind != JsonTypeInfoKind.Object || info.Properties.Any(property => property.IsExtensionData))
-        {
-            return false;
-        }
-
-        // An ignored property is neither written nor read.
-        names.AddRange(info.Properties.Where(property => property.Get is not null
-            || property.Set is not null
-            || property.AssociatedParameter is not null).Select(property => property.Name));
-        return true;
+        return missing.Count == 0 ? "" : $"; required and missing: {MemberNameText.List(missing)}";
     }
 
     private bool IsKnown(ref Utf8JsonReader reader)
     {
-        foreach (var (_, utf8) in known)
+        foreach (var utf8 in knownUtf8)
         {
             if (reader.ValueTextEquals(utf8))
             {
@@ -183,7 +136,7 @@ internal sealed class EventMembers
         return info.Options.PropertyNameCaseInsensitive && IsKnownInOtherCase(NameOf(ref reader));
     }
 
-    private bool IsKnownInOtherCase(string name) => known.Exists(member => member.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    private bool IsKnownInOtherCase(string name) => names.Known.Contains(name, StringComparer.OrdinalIgnoreCase);
 
     private static string NameOf(ref Utf8JsonReader reader)
     {
@@ -196,35 +149,5 @@ internal sealed class EventMembers
             // The bytes are not valid UTF-8.
             return "";
         }
-    }
-
-    /// <summary>
-    /// Returns a member name from the publisher for an error text. A name that is not an identifier may be content, for
-    /// instance the key of a dictionary, and only its length is returned.
-    /// </summary>
-    private static string DescribeForeign(string name)
-    {
-        // Some serializers begin the names of metadata with @.
-        var identifier = name.StartsWith('@') ? name.AsSpan(1) : name;
-        var isIdentifier = name.Length > 0;
-        foreach (var c in identifier)
-        {
-            isIdentifier &= char.IsLetterOrDigit(c) || c is '_' or '-' or '.' or ':' or '$';
-        }
-
-        return isIdentifier ? Cut(name) : $"(a name of {name.Length:N0} characters)";
-    }
-
-    private static string Cut(string name)
-    {
-        var start = PrintableText.Of(name, MaxNameLength);
-        return name.Length > MaxNameLength ? $"{start}..." : start;
-    }
-
-    /// <summary>Joins the first names of a list, and adds the number of the others.</summary>
-    private static string JoinFirst(IEnumerable<string> first, int count)
-    {
-        var names = string.Join(", ", first);
-        return count > MaxListed ? $"{names} and {count - MaxListed:N0} more" : names;
     }
 }

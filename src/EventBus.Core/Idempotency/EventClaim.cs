@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -7,11 +6,8 @@ namespace EventBus;
 /// <param name="key">The key of the event.</param>
 /// <param name="fingerprint">The fingerprint of the event's content; 0 if copies may differ.</param>
 /// <param name="subject">The event, as writes to the store name it.</param>
-/// <param name="runningAttempts">
-/// The attempts of this process by key, each as the task <see cref="Ended"/>. Disposing removes this one.
-/// </param>
-internal sealed class EventClaim(
-    ProcessedKey key, long fingerprint, WriteSubject subject, ConcurrentDictionary<string, Task> runningAttempts) : IDisposable
+/// <param name="runningAttempts">The running attempts of the subscription. Disposing removes this one.</param>
+internal sealed class EventClaim(ProcessedKey key, long fingerprint, WriteSubject subject, RunningAttempts runningAttempts) : IDisposable
 {
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -29,7 +25,7 @@ internal sealed class EventClaim(
 
     public void Dispose()
     {
-        runningAttempts.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
+        runningAttempts.Leave(this);
         ended.TrySetResult();
     }
 }

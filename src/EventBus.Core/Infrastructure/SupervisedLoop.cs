@@ -16,15 +16,9 @@ namespace EventBus.Transports;
 /// </param>
 public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger log, Action<ILogger, TimeSpan, Exception> failed)
 {
-    // The duration of work after which the backoff begins again.
-    private static readonly TimeSpan StableAfter = TimeSpan.FromSeconds(3);
-
-    private readonly RandomSource jitter = new();
+    private readonly RestartBackoff backoff = new(time);
     private readonly TaskCompletionSource firstFailure = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private bool isWorking;
-    private long workingSince;
     private volatile Exception? lastError;
-    private volatile int failures;
 
     /// <summary>
     /// The delay after the first failure. It doubles with each further failure, and is shortened by a jitter of up to
@@ -48,7 +42,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
     /// The number of failures since the activity last worked for 3 seconds or completed a unit of work
     /// (<see cref="Progressed"/>).
     /// </summary>
-    public int Failures => failures;
+    public int Failures => backoff.Failures;
 
     /// <summary>Completes at the first error that <see cref="LastError"/> contains.</summary>
     public Task Failed => firstFailure.Task;
@@ -59,12 +53,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
     /// </summary>
     public void Succeeded()
     {
-        if (!isWorking)
-        {
-            isWorking = true;
-            workingSince = time.GetTimestamp();
-        }
-
+        backoff.Succeeded();
         lastError = null;
         log.Working(activity);
     }
@@ -73,7 +62,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
     /// Reports that the activity has completed a unit of work: the next delay is short again, however long the activity
     /// has worked.
     /// </summary>
-    public void Progressed() => failures = 0;
+    public void Progressed() => backoff.Progressed();
 
     /// <summary>Runs a loop until it returns or is stopped. Never throws.</summary>
     /// <param name="loop">
@@ -156,10 +145,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
 
     private async Task RecoverAsync(Exception exception, CancellationToken stop)
     {
-        var wasStable = isWorking && time.GetElapsedTime(workingSince) >= StableAfter;
-        failures = wasStable ? 1 : failures + 1;
-        isWorking = false;
-        var delay = new Backoff(FirstDelay, MaxDelay) { Jitter = jitter }.After(failures);
+        var delay = backoff.AfterFailure(FirstDelay, MaxDelay);
 
         // The wait starts before the failure is logged, so that a test may advance the clock when it sees the entry.
         var waiting = Task.Delay(delay, time, stop);

@@ -18,7 +18,7 @@ namespace EventBus;
 /// <param name="forms">
 /// The number of forms of the write: the complete one, and reduced ones that are written if the store cannot accept it.
 /// </param>
-/// <param name="services">The log and the abort token.</param>
+/// <param name="services">The abort token.</param>
 internal sealed class DurableWrite(
     DurableWriter writer, WriteSubject subject, ConcurrencyLimiter slots, int forms, BusServices services) : IAsyncDisposable
 {
@@ -54,26 +54,6 @@ internal sealed class DurableWrite(
 
         await repeated.NextAsync(error);
         hasFailed = false;
-    }
-
-    /// <summary>
-    /// Waits after a failed attempt of an optional write, in the same way as <see cref="RepeatAsync"/>.
-    /// </summary>
-    /// <returns>
-    /// False if the store cannot accept the write: that is logged, and the caller continues without the write.
-    /// </returns>
-    public async Task<bool> TryRepeatAsync(Exception error)
-    {
-        try
-        {
-            await RepeatAsync(error);
-            return true;
-        }
-        catch (StoreRefusedException exception)
-        {
-            services.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
-            return false;
-        }
     }
 
     /// <summary>Ends the write. Completes when the caller has a slot again.</summary>

@@ -1,3 +1,5 @@
+using EventBus.Stores;
+
 namespace EventBus;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace EventBus;
 /// has no room for a subscription, or it cannot accept this entry. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A store may report the kind of failure with a <see cref="Stores.StoreRefusedException"/>. After any other exception,
+/// A store may report the kind of failure with a <see cref="StoreRefusedException"/>. After any other exception,
 /// the writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
 /// fails several times in a row although the probes before and after it succeed, the write itself is the cause. A
 /// timeout or a lost connection counts as such a failure only if the probes have succeeded for some time. The probes
@@ -23,6 +25,53 @@ internal sealed class DurableWriter(BusServices services)
 
     /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => Intake.IsClosed;
+
+    /// <summary>Calls the store until it accepts the call.</summary>
+    /// <param name="subject">The event that the call concerns.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="stored">
+    /// Set when the store has accepted the call; this may be long before the caller has a slot again.
+    /// </param>
+    /// <exception cref="StoreRefusedException">The store does not accept this call.</exception>
+    /// <exception cref="OperationCanceledException">The bus stops before the store accepted the call.</exception>
+    public async Task<T> WriteAsync<T>(
+        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
+    {
+        await using var write = Begin(subject, slots);
+        while (true)
+        {
+            try
+            {
+                var result = await call();
+                stored?.TrySetResult();
+                return result;
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes an optional call, like <see cref="WriteAsync{T}"/>. If the store refuses the call, logs that and leaves it
+    /// out.
+    /// </summary>
+    /// <returns>The default value if the store refuses the call.</returns>
+    public async Task<T?> TryWriteAsync<T>(
+        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
+    {
+        try
+        {
+            return await WriteAsync(subject, slots, call, stored);
+        }
+        catch (StoreRefusedException exception)
+        {
+            services.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
+            return default;
+        }
+    }
 
     /// <summary>Begins a write. The caller makes the attempts itself, and disposes the write when it is done.</summary>
     /// <param name="subject">The event that the write concerns.</param>

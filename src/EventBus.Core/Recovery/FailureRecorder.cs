@@ -13,14 +13,13 @@ internal sealed class FailureRecorder(
     RecordLimits limits,
     BusServices services)
 {
+    private readonly EntryWriter entries = new(writer, reporter);
+
     /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => writer.StoreIsDown;
 
-    /// <summary>
-    /// True if a claim that ends with its process counts as an attempt even if the handler was not called: a claimed
-    /// entry must be released while it waits.
-    /// </summary>
-    public bool ClaimsAreAttempts => writer.ClaimsAreAttempts;
+    /// <summary>Releases claimed entries that were not attempted.</summary>
+    public EntryReleaser Releaser { get; } = new(writer, services);
 
     /// <summary>Records that an event failed, or that its guard deferred it.</summary>
     /// <param name="policy">The failure policy of the subscription.</param>
@@ -72,11 +71,7 @@ internal sealed class FailureRecorder(
 
         if (outcome == ParkOutcome.LineFull)
         {
-            var rejection = new Rejection(
-                DeadLetterReason.KeyBlocked,
-                $"{limits.MaxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a failed one. Retry or discard the "
-                    + "first dead letter of this key, then retry these.");
-            await RecordAsync(policy, entry, new Rejected(rejection), slots);
+            await RecordAsync(policy, entry, new Rejected(OrderRejections.LineIsFull(limits.MaxWaitingPerKey, envelope.Key)), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
@@ -86,63 +81,19 @@ internal sealed class FailureRecorder(
     /// Completes the recording of a delivery that was recorded as failed and not acknowledged. If it is a dead letter
     /// that later events pass, the process may have ended before they were made due.
     /// </summary>
-    public async Task FinishRecordedAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
-    {
-        if (!policy.ContinueWhenBlocked || !policy.Guarded)
-        {
-            return;
-        }
-
-        var dead = await writer.TryFindDeadLetterAsync(policy, envelope, slots);
-        if (dead is not null && FailureClassifier.IsPassed(policy, dead))
-        {
-            await order.PassAsync(policy, dead, slots);
-        }
-    }
+    public Task FinishRecordedAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        order.PassRecordedAsync(policy, envelope, slots);
 
     /// <summary>Completes a claimed entry that was handled.</summary>
     /// <remarks>
     /// If the store cannot remove the entry, a dead letter with the error given here replaces it, because the entry
     /// would be handled again and again.
     /// </remarks>
-    public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => WriteAsync(
+    public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => entries.WriteAsync(
         policy,
         entry with { Error = "The event was handled successfully, but the store could not remove its entry. Discard this dead letter." },
         failure: null,
         slots);
-
-    /// <summary>
-    /// Releases a claimed entry that was not attempted, for example because its subscription was paused meanwhile. The
-    /// entry is due again, and no attempt is counted.
-    /// </summary>
-    /// <remarks>
-    /// An interrupted entry (<see cref="FailedEvent.WasInterrupted"/>) stays interrupted: its claim counted no attempt.
-    /// Most stores do nothing for it, and it is due again when its lease expires.
-    /// </remarks>
-    public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => entry.WasInterrupted
-        ? writer.TryReleaseAsync(entry, slots)
-        : writer.TryRecordAsync(NotAttempted(entry), slots);
-
-    /// <summary>
-    /// Releases a claimed entry that was not interrupted, like <see cref="ReleaseAsync"/>, when the bus stops: tries
-    /// once, for at most 1 s. If that fails, the entry is due again when its lease expires. Never throws.
-    /// </summary>
-    public async Task ReleaseAtStopAsync(FailedEvent entry)
-    {
-        if (entry.WasInterrupted)
-        {
-            return;
-        }
-
-        try
-        {
-            await writer.RecordOnceAsync(NotAttempted(entry));
-        }
-        catch (Exception exception)
-        {
-            services.Log.NotReleased(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
-        }
-    }
 
     /// <summary>
     /// Stores a deferred event, or a dead letter if it has waited too long or the store does not keep it.
@@ -159,10 +110,7 @@ internal sealed class FailureRecorder(
         Rejection rejection;
         if (now >= deadline)
         {
-            rejection = new Rejection(
-                DeadLetterReason.OutOfOrder,
-                $"An order guard deferred the event for {deferred.Timeout}, to wait for an earlier event of the key '{entry.OrderKey}', "
-                    + "which did not arrive. Retry the dead letter to handle it without that event.");
+            rejection = OrderRejections.EarlierEventIsMissing(deferred.Timeout, entry.OrderKey);
         }
         else
         {
@@ -180,10 +128,7 @@ internal sealed class FailureRecorder(
                     return false;
                 }
 
-                rejection = new Rejection(
-                    DeadLetterReason.KeyBlocked,
-                    $"{limits.MaxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it "
-                        + "does not arrive, then retry these.");
+                rejection = OrderRejections.TooManyAreDeferred(limits.MaxWaitingPerKey, entry.OrderKey);
             }
             catch (StoreRefusedException exception)
             {
@@ -219,81 +164,10 @@ internal sealed class FailureRecorder(
         }
 
         // An entry for a retry may be written as a dead letter, if the store cannot accept it as it is.
-        var written = await WriteAsync(policy, entry, failure, slots);
+        var written = await entries.WriteAsync(policy, entry, failure, slots);
         if (!isPassedFirst && FailureClassifier.IsPassed(policy, written))
         {
             await order.PassAsync(policy, written, slots);
         }
     }
-
-    /// <summary>
-    /// Records a failed event or completes a handled one. If the store cannot accept that, writes a reduced dead letter
-    /// instead (<see cref="ReducedEntry"/>). A dead letter is announced to the alerts before it is written, so that the
-    /// bus does not count as idle before its alert is sent.
-    /// </summary>
-    /// <param name="policy">The failure policy of the subscription.</param>
-    /// <param name="entry">The entry.</param>
-    /// <param name="failure">The reason of the failure; null if the event was handled.</param>
-    /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    /// <returns>The entry in the form that was written.</returns>
-    private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, Failure? failure, ConcurrencyLimiter slots)
-    {
-        var announced = 0;
-        await using var write = writer.Begin(entry, slots, ReducedEntry.Forms);
-        try
-        {
-            while (true)
-            {
-                var completes = failure is null && write.Form == 0;
-                FailedEvent form;
-                bool isNew;
-                try
-                {
-                    form = ReducedEntry.Of(entry, write.Form, policy, reporter.WantsAlerts);
-                    if (form.Status == FailedEventStatus.Dead)
-                    {
-                        reporter.ExpectDeadLetter();
-                        announced++;
-                    }
-
-                    isNew = await (completes ? CompleteAsync(form) : writer.RecordAsync(form));
-                }
-                catch (Exception exception)
-                {
-                    await write.RepeatAsync(exception);
-                    continue;
-                }
-
-                if (!completes)
-                {
-                    reporter.Recorded(form, isNew, (failure as Threw)?.Exception, LogErrorOf(failure) ?? form.Error);
-                }
-
-                return form;
-            }
-        }
-        finally
-        {
-            for (var i = 0; i < announced; i++)
-            {
-                reporter.DeadLetterRecorded();
-            }
-        }
-    }
-
-    private async ValueTask<bool> CompleteAsync(FailedEvent entry)
-    {
-        await writer.CompleteAsync(entry);
-        return true;
-    }
-
-    /// <summary>
-    /// Returns the error for the log, if it differs from that of the entry: that of a rejection, without text from the
-    /// message.
-    /// </summary>
-    private static string? LogErrorOf(Failure? failure) =>
-        failure is Rejected rejected && rejected.Rejection.Foreign is not null ? rejected.Rejection.Error : null;
-
-    private FailedEvent NotAttempted(FailedEvent entry) =>
-        entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };
 }

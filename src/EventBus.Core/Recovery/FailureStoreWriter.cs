@@ -52,19 +52,19 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
 
     /// <inheritdoc cref="RetryStore.TryTakeRedeliveredAsync"/>
     public Task<bool> TakeRedeliveredAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
-        WriteAsync(SubjectOf(entry), slots, () => store.TryTakeRedeliveredAsync(entry, services.Abort));
+        writer.WriteAsync(SubjectOf(entry), slots, () => store.TryTakeRedeliveredAsync(entry, services.Abort));
 
     /// <inheritdoc cref="KeyedFailureStore.TryParkAsync"/>
     public Task<ParkOutcome> ParkAsync(FailedEvent entry, int limit, ConcurrencyLimiter slots) =>
-        WriteAsync(SubjectOf(entry), slots, () => Keyed.TryParkAsync(entry, limit, services.Abort));
+        writer.WriteAsync(SubjectOf(entry), slots, () => Keyed.TryParkAsync(entry, limit, services.Abort));
 
     /// <inheritdoc cref="KeyedFailureStore.DeferAsync"/>
     public Task<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, ConcurrencyLimiter slots) =>
-        WriteAsync(SubjectOf(entry), slots, () => Keyed.DeferAsync(entry, stamp, limit, services.Abort));
+        writer.WriteAsync(SubjectOf(entry), slots, () => Keyed.DeferAsync(entry, stamp, limit, services.Abort));
 
     /// <inheritdoc cref="KeyedFailureStore.GetOrderAsync"/>
     public Task<(long Stamp, long? Position)> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
-        WriteAsync(
+        writer.WriteAsync(
             SubjectOf(policy, envelope),
             slots,
             () => Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", services.Abort));
@@ -72,7 +72,7 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// <inheritdoc cref="KeyedFailureStore.AdvanceAsync"/>
     public Task<bool> AdvanceAsync(
         FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots) =>
-        WriteAsync(
+        writer.WriteAsync(
             SubjectOf(policy, envelope),
             slots,
             () => Keyed.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), services.Abort));
@@ -85,7 +85,7 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// <param name="stored">Set when the count is stored; this may be long before the caller has a slot again.</param>
     public Task<AttemptCount?> CountAttemptAsync(
         FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, TaskCompletionSource? stored) =>
-        WriteAsync(
+        writer.WriteAsync(
             SubjectOf(policy, envelope),
             slots,
             () => Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), services.Abort),
@@ -96,12 +96,12 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
     /// <param name="stored">Set when it is stored; this may be long before the caller has a slot again.</param>
     public Task<bool> BeginAttemptAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
-        WriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
+        writer.WriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
 
     /// <inheritdoc cref="CountAttemptAsync"/>
     public Task TryCountAttemptAsync(
         FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
-        TryWriteAsync(
+        writer.TryWriteAsync(
             SubjectOf(policy, envelope),
             slots,
             () => Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), services.Abort),
@@ -109,70 +109,37 @@ internal sealed class FailureStoreWriter(RetryStore store, DurableWriter writer,
 
     /// <inheritdoc cref="BeginAttemptAsync"/>
     public Task TryBeginAttemptAsync(FailedEvent entry, ConcurrencyLimiter slots, TaskCompletionSource stored) =>
-        TryWriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
+        writer.TryWriteAsync(SubjectOf(entry), slots, () => store.BeginAsync(entry, services.Abort), stored);
 
     /// <summary>Removes the attempt count of an event, if the store keeps one.</summary>
     public Task TryForgetAttemptsAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
-        keyed is null ? Task.CompletedTask : TryWriteAsync(SubjectOf(policy, envelope), slots, async () =>
+        keyed is null ? Task.CompletedTask : writer.TryWriteAsync(SubjectOf(policy, envelope), slots, async () =>
         {
             await keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, services.Abort);
             return true;
         });
 
     /// <summary>Finds the dead letter of an event; null if there is none.</summary>
-    public Task<FailedEvent?> TryFindDeadLetterAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) => TryWriteAsync(
-        SubjectOf(policy, envelope),
-        slots,
-        () => Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), services.Abort));
+    public Task<FailedEvent?> TryFindDeadLetterAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        writer.TryWriteAsync(
+            SubjectOf(policy, envelope),
+            slots,
+            () => Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), services.Abort));
 
     /// <summary>Returns a dead letter with as much of its body as may be stored.</summary>
     public async Task<FailedEvent> TryFitAsync(FailedEvent entry, RecordLimits limits, ConcurrencyLimiter slots) =>
-        await TryWriteAsync(SubjectOf(entry), slots, () => limits.FitAsync(entry, services.Abort)) ?? entry;
+        await writer.TryWriteAsync(SubjectOf(entry), slots, () => limits.FitAsync(entry, services.Abort)) ?? entry;
 
     /// <summary>Records a claimed entry that was not attempted, so that it is due again.</summary>
     public Task TryRecordAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
-        TryWriteAsync(SubjectOf(entry), slots, () => store.RecordAsync(entry, services.Abort));
+        writer.TryWriteAsync(SubjectOf(entry), slots, () => store.RecordAsync(entry, services.Abort));
 
     /// <summary>Releases a claimed, interrupted entry that was not attempted.</summary>
-    public Task TryReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => TryWriteAsync(SubjectOf(entry), slots, async () =>
+    public Task TryReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) => writer.TryWriteAsync(SubjectOf(entry), slots, async () =>
     {
         await store.ReleaseAsync(entry, services.Abort);
         return true;
     });
-
-    private async Task<T> WriteAsync<T>(
-        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
-    {
-        await using var write = writer.Begin(subject, slots);
-        while (true)
-        {
-            try
-            {
-                var result = await call();
-                stored?.TrySetResult();
-                return result;
-            }
-            catch (Exception exception)
-            {
-                await write.RepeatAsync(exception);
-            }
-        }
-    }
-
-    /// <returns>The default value if the store refuses the call.</returns>
-    private async Task<T?> TryWriteAsync<T>(
-        WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
-    {
-        try
-        {
-            return await WriteAsync(subject, slots, call, stored);
-        }
-        catch (StoreRefusedException exception)
-        {
-            services.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
-            return default;
-        }
-    }
 
     private WriteSubject SubjectOf(FailedEvent entry) => new(
         entry.Subscription,

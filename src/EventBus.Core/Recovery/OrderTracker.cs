@@ -36,4 +36,22 @@ internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries
             services.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
         }
     }
+
+    /// <summary>
+    /// Lets the events with later numbers continue past an event that is already recorded as a dead letter, if it is
+    /// one that they pass.
+    /// </summary>
+    public async Task PassRecordedAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        if (!policy.ContinueWhenBlocked || !policy.Guarded)
+        {
+            return;
+        }
+
+        var dead = await writer.TryFindDeadLetterAsync(policy, envelope, slots);
+        if (dead is not null && FailureClassifier.IsPassed(policy, dead))
+        {
+            await PassAsync(policy, dead, slots);
+        }
+    }
 }

@@ -49,7 +49,7 @@ internal sealed class RecordLimits(RetryStore store, EventBusOptions options, Ti
         var note = $"The body was truncated: the first {TruncatedBytes:N0} of {length:N0} bytes are kept.";
         return dead with
         {
-            Envelope = dead.Envelope.WithTruncatedBody(TruncatedBytes, note),
+            Envelope = TruncatedEnvelope.Of(dead.Envelope, TruncatedBytes, note),
             Error = $"{PrintableText.Start(dead.Error ?? "", FailureClassifier.MaxErrorLength - note.Length - 1)} {note}".TrimStart(),
         };
     }

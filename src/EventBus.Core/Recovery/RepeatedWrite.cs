@@ -1,5 +1,3 @@
-using System.Data.Common;
-using System.Net.Sockets;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -82,7 +80,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             round++;
 
             // If the store says that it refuses this entry, the next form is tried without a pause.
-            var isRefused = IsRefusal(error, StoreScope.Entry);
+            var isRefused = WriteErrors.IsRefusal(error, StoreScope.Entry);
             if (!isRefused || lastForm == forms - 1)
             {
                 await PauseAsync(round);
@@ -121,7 +119,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
             // After a timeout or a lost connection, a failed probe shows nothing: the write may have broken the
             // connection. The probe after the backoff decides.
             storeAnswers = await probes.AnswersAsync(subject.Probe, error);
-            if (storeAnswers == false && !IsOutage(error))
+            if (storeAnswers == false && !WriteErrors.IsOutage(error))
             {
                 lastForm = 0;
                 evidence.Restart();
@@ -129,28 +127,18 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         }
     }
 
-    private static bool IsRefusal(Exception error, StoreScope scope) => error is StoreRefusedException refused && refused.Scope == scope;
-
-    /// <summary>True for a timeout or a lost connection, which can affect any write.</summary>
-    private static bool IsOutage(Exception error) =>
-        ExceptionText.AllOf(error).Any(each => each is TimeoutException
-            or OperationCanceledException
-            or SocketException
-            or IOException
-            or DbException { IsTransient: true });
-
     /// <summary>
     /// Waits for the backoff, probes the store, and counts the failure as evidence if the store answers.
     /// </summary>
     private async Task PauseAsync(int round)
     {
-        held.Block(error, ScopeOfError(), round, NextDelay);
+        held.Block(error, WriteErrors.ScopeOf(error, storeAnswers), round, NextDelay);
         await Task.Delay(NextDelay, services.Time, services.Abort);
         pauses++;
 
         // After the backoff, because the write may have broken the connection: by now there is a new one.
         storeAnswers = await probes.AnswersAsync(subject.Probe, error);
-        if (storeAnswers == false || IsRefusal(error, StoreScope.Store))
+        if (storeAnswers == false || WriteErrors.IsRefusal(error, StoreScope.Store))
         {
             // The store itself had a problem, so earlier failures prove nothing, and the complete form may be possible.
             lastForm = 0;
@@ -158,24 +146,10 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
         }
         else if (answeredBeforeAttempt == true && storeAnswers == true && subject.ProbeWrites)
         {
-            evidence.Add(IsOutage(error), isComplete: lastForm == 0);
+            evidence.Add(WriteErrors.IsOutage(error), isComplete: lastForm == 0);
         }
 
         answeredBeforeAttempt = storeAnswers;
-    }
-
-    /// <summary>
-    /// Returns the scope that the store gave. Without one, the error concerns only this entry if the store answers the
-    /// probe.
-    /// </summary>
-    private StoreScope ScopeOfError()
-    {
-        if (error is StoreRefusedException refused)
-        {
-            return refused.Scope;
-        }
-
-        return storeAnswers == true ? StoreScope.Entry : StoreScope.Store;
     }
 
     /// <summary>
@@ -185,12 +159,12 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
     /// </summary>
     private async Task<bool> MayTryNextFormAsync(int form)
     {
-        if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && IsOutage(error)))
+        if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && WriteErrors.IsOutage(error)))
         {
             return false;
         }
 
-        if (form == lastForm || !IsOutage(error))
+        if (form == lastForm || !WriteErrors.IsOutage(error))
         {
             return true;
         }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using EventBus.Transports;
@@ -16,70 +15,12 @@ namespace EventBus.Stores;
 /// </remarks>
 public static class StoreFormat
 {
-    private const int MaxDepth = 4;
-
-    // The number of an attempt in the history. Entries that are already stored have this name, so it must not change.
-    private const string AttemptProperty = "start";
-
     /// <summary>Writes the attributes of an event as JSON (UTF-8).</summary>
     /// <param name="envelope">The event.</param>
     public static byte[] WriteAttributes(Envelope envelope)
     {
         ArgumentNullException.ThrowIfNull(envelope);
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteString("id", envelope.Id);
-            json.WriteString("name", envelope.Name);
-            json.WriteNumber("version", envelope.Version);
-            json.WriteString("time", envelope.Time);
-            WriteOptional("key", envelope.Key);
-            WriteOptional("correlation", envelope.OtherCorrelationId);
-            WriteOptional("causation", envelope.CausationId);
-            WriteOptional("traceparent", envelope.TraceParent);
-            WriteOptional("tracestate", envelope.TraceState);
-            WriteOptional("source", envelope.Source);
-            WriteOptional("contenttype", envelope.ContentType == JsonContent.MediaType ? null : envelope.ContentType);
-            WriteOptional("defect", envelope.Defect);
-            if (envelope.IdIsDerived)
-            {
-                json.WriteBoolean("derived", true);
-            }
-
-            if (envelope.NotBefore is { } notBefore)
-            {
-                json.WriteString("notbefore", notBefore);
-            }
-
-            if (envelope.FullBodyLength is { } length)
-            {
-                json.WriteNumber("bodylength", length);
-            }
-
-            if (envelope.Headers is { Count: > 0 } headers)
-            {
-                json.WriteStartObject("headers");
-                foreach (var (name, value) in headers)
-                {
-                    json.WriteString(name, value);
-                }
-
-                json.WriteEndObject();
-            }
-
-            json.WriteEndObject();
-
-            void WriteOptional(string name, string? value)
-            {
-                if (value is not null)
-                {
-                    json.WriteString(name, value);
-                }
-            }
-        }
-
-        return buffer.WrittenSpan.ToArray();
+        return StoredAttributes.Write(envelope);
     }
 
     /// <summary>
@@ -97,7 +38,7 @@ public static class StoreFormat
         ArgumentNullException.ThrowIfNull(body);
         try
         {
-            return new Envelope(ReadAttributes(attributes, id, name), body) { FromHandler = true };
+            return new Envelope(StoredAttributes.Read(attributes, id, name), body) { FromHandler = true };
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
@@ -110,44 +51,12 @@ public static class StoreFormat
     public static byte[] WriteHistory(IReadOnlyList<FailedAttempt> history)
     {
         ArgumentNullException.ThrowIfNull(history);
-        var buffer = new ArrayBufferWriter<byte>(64);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartArray();
-            foreach (var attempt in history)
-            {
-                json.WriteStartObject();
-                json.WriteNumber(AttemptProperty, attempt.Attempt);
-                json.WriteString("at", attempt.At);
-                json.WriteString("error", attempt.Error);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-        }
-
-        return buffer.WrittenSpan.ToArray();
+        return StoredHistory.Write(history);
     }
 
     /// <summary>Reads the history of an entry; empty if it cannot be read.</summary>
     /// <param name="history">The bytes that <see cref="WriteHistory"/> returned.</param>
-    public static IReadOnlyList<FailedAttempt> ReadHistory(ReadOnlySpan<byte> history)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
-            using var document = JsonDocument.ParseValue(ref reader);
-            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(attempt => new FailedAttempt(
-                attempt.GetProperty(AttemptProperty).GetInt32(),
-                attempt.GetProperty("at").GetDateTimeOffset(),
-                attempt.GetProperty("error").GetString() ?? ""))];
-        }
-        catch (Exception exception)
-            when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
-        {
-            return [];
-        }
-    }
+    public static IReadOnlyList<FailedAttempt> ReadHistory(ReadOnlySpan<byte> history) => StoredHistory.Read(history);
 
     /// <summary>
     /// Writes several events into one value. Each event consists of the length of its attributes, the attributes, the
@@ -160,8 +69,8 @@ public static class StoreFormat
         var buffer = new ArrayBufferWriter<byte>(256);
         foreach (var envelope in events)
         {
-            WritePart(buffer, WriteAttributes(envelope));
-            WritePart(buffer, envelope.Body.Span);
+            LengthPrefixed.Write(buffer, WriteAttributes(envelope));
+            LengthPrefixed.Write(buffer, envelope.Body.Span);
         }
 
         return buffer.WrittenSpan.ToArray();
@@ -182,7 +91,7 @@ public static class StoreFormat
         {
             var id = $"{owner}/{events.Count.ToString(CultureInfo.InvariantCulture)}";
             var afterEvent = rest;
-            if (!TryReadPart(ref afterEvent, out var attributes) || !TryReadPart(ref afterEvent, out var body))
+            if (!LengthPrefixed.TryRead(ref afterEvent, out var attributes) || !LengthPrefixed.TryRead(ref afterEvent, out var body))
             {
                 events.Add(
                     Unreadable("The stored event is cut off or was changed.", id, CloudEventAttributes.UnreadableType, rest.ToArray()));
@@ -198,55 +107,4 @@ public static class StoreFormat
 
     private static Envelope Unreadable(string defect, string id, string name, byte[] body) =>
         new(new EnvelopeAttributes { Id = id, Name = name, Defect = defect }, body) { FromHandler = true };
-
-    private static void WritePart(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> part)
-    {
-        BinaryPrimitives.WriteInt32LittleEndian(buffer.GetSpan(sizeof(int)), part.Length);
-        buffer.Advance(sizeof(int));
-        buffer.Write(part);
-    }
-
-    private static bool TryReadPart(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> part)
-    {
-        part = default;
-        if (!BinaryPrimitives.TryReadInt32LittleEndian(rest, out var length) || length < 0 || length > rest.Length - sizeof(int))
-        {
-            return false;
-        }
-
-        part = rest.Slice(sizeof(int), length);
-        rest = rest[(sizeof(int) + length)..];
-        return true;
-    }
-
-    private static EnvelopeAttributes ReadAttributes(ReadOnlySpan<byte> attributes, string id, string name)
-    {
-        var reader = new Utf8JsonReader(attributes, new JsonReaderOptions { MaxDepth = MaxDepth });
-        using var document = JsonDocument.ParseValue(ref reader);
-        var root = document.RootElement;
-        return new EnvelopeAttributes
-        {
-            Id = Text("id") ?? id,
-            Name = Text("name") ?? name,
-            Version = root.TryGetProperty("version", out var version) ? version.GetInt32() : 1,
-            Time = root.TryGetProperty("time", out var time) ? time.GetDateTimeOffset() : DateTimeOffset.UnixEpoch,
-            Key = Text("key"),
-            CorrelationId = Text("correlation"),
-            CausationId = Text("causation"),
-            IdIsDerived = root.TryGetProperty("derived", out var derived) && derived.GetBoolean(),
-            TraceParent = Text("traceparent"),
-            TraceState = Text("tracestate"),
-            Source = Text("source"),
-            ContentType = Text("contenttype") ?? JsonContent.MediaType,
-            Defect = Text("defect"),
-            NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
-            FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,
-            Headers = root.TryGetProperty("headers", out var headers)
-                ? headers.EnumerateObject()
-                    .ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)
-                : null,
-        };
-
-        string? Text(string property) => root.TryGetProperty(property, out var value) ? value.GetString() : null;
-    }
 }

@@ -153,33 +153,6 @@ public sealed class Envelope
     /// <summary>Returns the event's name and id, without its content, for logs.</summary>
     public override string ToString() => $"{Name} {Id}";
 
-    /// <summary>
-    /// Returns a defective copy of the event with a truncated body, which cannot be handled.
-    /// </summary>
-    /// <param name="length">The number of bytes to keep.</param>
-    /// <param name="note">The defect, appended to an earlier one.</param>
-    internal Envelope WithTruncatedBody(int length, string note) => new(
-        new EnvelopeAttributes
-        {
-            Id = Id,
-            Name = Name,
-            Version = Version,
-            Key = Key,
-            Time = Time,
-            Headers = Headers,
-            CorrelationId = OtherCorrelationId,
-            CausationId = CausationId,
-            IdIsDerived = IdIsDerived,
-            TraceParent = TraceParent,
-            TraceState = TraceState,
-            Source = Source,
-            ContentType = ContentType,
-            FullBodyLength = FullBodyLength ?? BodyLength,
-            Defect = Defect is { } defect ? $"{defect} {note}" : note,
-        },
-        Body[..length].ToArray())
-    { FromHandler = FromHandler };
-
     /// <summary>Binds a received event to its type in this application, which has the same name and version.</summary>
     internal void Bind(EventDescriptor known, object value)
     {

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace EventBus.Transports;
 
@@ -18,15 +16,6 @@ internal static class EnvelopeLimits
 
     public const int MaxTraceState = 512;
     public const int MaxContentType = 255;
-    public const int MaxHeaders = 64;
-
-    /// <summary>The maximum size of all names and values of the user's headers together, as UTF-8.</summary>
-    public const int MaxHeaderBytes = 64 * 1024;
-
-    private const int TraceParentLength = 55;
-
-    // One UTF-16 character needs at most three bytes of UTF-8.
-    private const int MaxBytesPerChar = 3;
 
     private static readonly SearchValues<char> Forbidden = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20)
@@ -48,10 +37,11 @@ internal static class EnvelopeLimits
         // except a tracestate that is too long.
         var fitted = given with
         {
-            TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null,
+            TraceParent = given.TraceParent is { } parent && TraceParentFormat.IsValid(parent) ? parent : null,
             TraceState = given.TraceState is { Length: <= MaxTraceState } state && IndexOfForbidden(state) >= 0 ? null : given.TraceState,
         };
-        var headers = FitHeaders(given.Headers, out var headerProblem);
+        string? headerProblem = null;
+        var headers = given.Headers is { Count: > 0 } userHeaders ? HeaderLimits.Fit(userHeaders, out headerProblem) : given.Headers;
         var defect = given.Defect ?? ProblemOf(fitted) ?? headerProblem;
         if (defect is null)
         {
@@ -60,7 +50,7 @@ internal static class EnvelopeLimits
 
         return fitted with
         {
-            Id = Problem(CloudEventAttributes.Id, given.Id, MaxText) is null ? given.Id : Digest(given.Id),
+            Id = Problem(CloudEventAttributes.Id, given.Id, MaxText) is null ? given.Id : IdDigest.Of(given.Id),
             Name = Problem(CloudEventAttributes.Type, given.Name, EventNameRules.MaxLength) is null
                 ? given.Name
                 : CloudEventAttributes.UnreadableType,
@@ -150,96 +140,4 @@ internal static class EnvelopeLimits
             ?? Problem(CloudEventAttributes.Source, given.Source, MaxText)
             ?? Problem(CloudEventAttributes.DataContentType, given.ContentType, MaxContentType)
             ?? Problem(CloudEventAttributes.TraceState, given.TraceState, MaxTraceState);
-
-    /// <summary>Returns the headers within the limits: all, or the first that fit.</summary>
-    /// <param name="headers">The headers; null for none.</param>
-    /// <param name="problem">Describes which limit the headers exceed; null if they exceed none.</param>
-    private static IReadOnlyDictionary<string, string>? FitHeaders(IReadOnlyDictionary<string, string>? headers, out string? problem)
-    {
-        problem = null;
-        if (headers is null or { Count: 0 })
-        {
-            return headers;
-        }
-
-        // Most headers have so few characters that their bytes need not be counted.
-        var characters = 0L;
-        foreach (var (name, value) in headers)
-        {
-            characters += name.Length + value.Length;
-        }
-
-        if (headers.Count <= MaxHeaders && characters <= MaxHeaderBytes / MaxBytesPerChar)
-        {
-            return headers;
-        }
-
-        var bytes = 0L;
-        var fitting = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var (name, value) in headers)
-        {
-            bytes += Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
-            if (bytes <= MaxHeaderBytes && fitting.Count < MaxHeaders)
-            {
-                fitting.Add(name, value);
-            }
-        }
-
-        if (headers.Count > MaxHeaders)
-        {
-            problem = $"The event has {headers.Count:N0} headers; at most {MaxHeaders} are read.";
-        }
-        else if (bytes > MaxHeaderBytes)
-        {
-            problem = $"The headers have {bytes:N0} bytes as UTF-8, names and values together; at most {MaxHeaderBytes:N0} are read.";
-        }
-
-        return problem is null ? headers : fitting;
-    }
-
-    /// <summary>
-    /// Checks the format of a traceparent of W3C Trace Context. An invalid value is ignored, as the standard requires,
-    /// and a new trace begins.
-    /// </summary>
-    private static bool IsTraceParent(string? text)
-    {
-        // version (2 digits) - trace id (32) - parent id (16) - flags (2)
-        if (text is not { Length: TraceParentLength }
-            || text[2] != '-'
-            || text[35] != '-'
-            || text[52] != '-'
-            || text.StartsWith("ff", StringComparison.Ordinal))
-        {
-            return false;
-        }
-
-        return IsHex(text.AsSpan(0, 2)) && IsHex(text.AsSpan(3, 32)) && IsHex(text.AsSpan(36, 16)) && IsHex(text.AsSpan(53, 2))
-            && text.AsSpan(3, 32).ContainsAnyExcept('0') && text.AsSpan(36, 16).ContainsAnyExcept('0');
-
-        static bool IsHex(ReadOnlySpan<char> digits)
-        {
-            foreach (var c in digits)
-            {
-                if (!char.IsAsciiHexDigitLower(c))
-                {
-                    return false;
-                }
-            }
-
-            return true;
-        }
-    }
-
-    /// <summary>
-    /// Returns a hash that replaces an id that is too long or invalid. Different ids stay different, and copies of an
-    /// event keep the same id.
-    /// </summary>
-    private static string Digest(string id)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-
-        // The UTF-16 characters are hashed directly: UTF-8 would map all unpaired surrogates to one character.
-        SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(id.AsSpan()), hash);
-        return $"sha256-{Convert.ToHexStringLower(hash)}";
-    }
 }

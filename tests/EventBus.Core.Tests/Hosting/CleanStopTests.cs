@@ -34,7 +34,7 @@ public sealed class CleanStopTests
         store.Keep = _ => new ValueTask<bool>(answer.Task);
         var (recorder, _) = TestServices.CreateRecorder(store, TestServices.Create(time));
 
-        var releasing = recorder.ReleaseAtStopAsync(new FailedEvent
+        var releasing = recorder.Releaser.ReleaseAtStopAsync(new FailedEvent
         {
             Subscription = "mail",
             Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []),

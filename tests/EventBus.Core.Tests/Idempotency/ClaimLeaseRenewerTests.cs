@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EventBus.Stores;
 using EventBus.Transports;
 
@@ -83,7 +82,7 @@ public sealed class ClaimLeaseRenewerTests : IAsyncDisposable
             Key,
             0,
             new WriteSubject(Key.Subscription, "order.placed", "1", _ => Task.CompletedTask),
-            new ConcurrentDictionary<string, Task>(StringComparer.Ordinal));
+            new RunningAttempts(TestServices.Create(time)));
         claim.FencingToken = (await ClaimAsync()).FencingToken;
         return renewer.Hold(claim);
     }

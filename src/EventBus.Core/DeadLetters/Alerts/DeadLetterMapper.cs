@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -26,6 +27,19 @@ internal static class DeadLetterMapper
         FullBodyLength = entry.Envelope.FullBodyLength,
     };
 
+    /// <summary>Returns a dead letter with what is known of one that the store cannot read.</summary>
+    public static DeadLetter Unreadable(PendingAlert alert) => ToDeadLetter(new FailedEvent
+    {
+        Subscription = alert.Subscription,
+        Envelope = new Envelope(
+            new EnvelopeAttributes { Id = EventIdOf(alert), Name = alert.EventName },
+            []),
+        Status = FailedEventStatus.Dead,
+        Reason = DeadLetterReason.Unstorable,
+        Error = "The store cannot read this dead letter.",
+        Number = alert.Number,
+    });
+
     private static ReadOnlyMemory<byte> BodyOf(FailedEvent entry)
     {
         try
@@ -38,4 +52,7 @@ internal static class DeadLetterMapper
             return ReadOnlyMemory<byte>.Empty;
         }
     }
+
+    /// <summary>Gets the event id from the id of a dead letter (<see cref="FailedEvent.MakeId"/>).</summary>
+    private static string EventIdOf(PendingAlert alert) => alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..];
 }

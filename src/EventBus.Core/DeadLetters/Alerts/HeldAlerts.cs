@@ -1,0 +1,112 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>
+/// Holds the claimed alerts until every dispatcher has sent them and they are marked as sent. Thread-safe.
+/// </summary>
+/// <param name="dispatchers">The number of dispatchers.</param>
+internal sealed class HeldAlerts(int dispatchers)
+{
+    // The maximum number of alerts that are claimed at once. The others stay in the store.
+    private const int MaxHeld = 100_000;
+
+    private readonly Lock gate = new();
+
+    // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
+    // each.
+    private readonly Dictionary<PendingAlert, int> held = [];
+    private readonly List<PendingAlert> toMark = [];
+
+    // The alerts that were sent and could not be marked. When their lease expires, the store returns them again, and
+    // marking is tried again.
+    private readonly HashSet<PendingAlert> unmarked = [];
+
+    /// <summary>True if more alerts may be claimed.</summary>
+    public bool HasRoom
+    {
+        get
+        {
+            lock (gate)
+            {
+                return held.Count < MaxHeld;
+            }
+        }
+    }
+
+    /// <summary>True if an alert was sent and must be marked.</summary>
+    public bool AnyToMark
+    {
+        get
+        {
+            lock (gate)
+            {
+                return toMark.Count > 0;
+            }
+        }
+    }
+
+    /// <summary>Adds a claimed alert to those that are held.</summary>
+    /// <returns>False if it is held already: it was claimed again because its lease had expired.</returns>
+    public bool TryAdd(PendingAlert alert)
+    {
+        lock (gate)
+        {
+            if (unmarked.Remove(alert))
+            {
+                toMark.Add(alert);
+            }
+
+            return held.TryAdd(alert, dispatchers);
+        }
+    }
+
+    /// <summary>Records that one dispatcher has sent these alerts.</summary>
+    public void AddSent(IReadOnlyList<PendingAlert> alerts)
+    {
+        lock (gate)
+        {
+            foreach (var alert in alerts)
+            {
+                held[alert]--;
+                if (held[alert] == 0)
+                {
+                    toMark.Add(alert);
+                }
+            }
+        }
+    }
+
+    /// <summary>Gets the first alerts that every dispatcher has sent and that must be marked.</summary>
+    public PendingAlert[] GetToMark(int max)
+    {
+        lock (gate)
+        {
+            return [.. toMark.Take(max)];
+        }
+    }
+
+    /// <summary>Releases the alerts that are marked.</summary>
+    /// <param name="marked">The alerts that <see cref="GetToMark"/> returned.</param>
+    /// <param name="failed">Those of them that could not be marked. They are not sent again.</param>
+    public void Release(PendingAlert[] marked, HashSet<PendingAlert> failed)
+    {
+        lock (gate)
+        {
+            toMark.RemoveRange(0, marked.Length);
+            foreach (var alert in marked)
+            {
+                // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
+                // sent again.
+                if (failed.Contains(alert))
+                {
+                    unmarked.Add(alert);
+                }
+                else
+                {
+                    held.Remove(alert);
+                }
+            }
+        }
+    }
+}

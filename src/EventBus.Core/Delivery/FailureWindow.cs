@@ -1,0 +1,30 @@
+namespace EventBus;
+
+/// <summary>
+/// Counts the consecutive failures of a subscription within a time. Only <see cref="IsEmpty"/> is thread-safe.
+/// </summary>
+internal sealed class FailureWindow(CircuitBreakerSettings settings, TimeProvider time)
+{
+    // The timestamps of the last consecutive failures, as a circular buffer.
+    private readonly long[] failedAt = new long[settings.Failures];
+    private long consecutiveFailures;
+
+    /// <summary>True if there was no failure since the last success.</summary>
+    public bool IsEmpty => Volatile.Read(ref consecutiveFailures) == 0;
+
+    /// <summary>Adds a failure.</summary>
+    /// <returns>True if it is one too many.</returns>
+    public bool Add()
+    {
+        var now = time.GetTimestamp();
+        failedAt[consecutiveFailures % failedAt.Length] = now;
+        consecutiveFailures++;
+
+        // The next place of the circular buffer holds the oldest failure.
+        var oldest = failedAt[consecutiveFailures % failedAt.Length];
+        return consecutiveFailures >= failedAt.Length && time.GetElapsedTime(oldest, now) <= settings.Window;
+    }
+
+    /// <summary>Removes all failures, because an attempt succeeded.</summary>
+    public void Reset() => consecutiveFailures = 0;
+}

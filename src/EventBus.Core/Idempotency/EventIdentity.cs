@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Determines by which key and by which content an event is a copy of another one.</summary>
+internal static class EventIdentity
+{
+    private const int MaxKeyLength = 256;
+
+    /// <summary>
+    /// Returns the text by which a subscription recognizes copies of an event. A custom key is scoped to one event
+    /// type: OrderPaid and OrderShipped of the same order are not copies of each other.
+    /// </summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="customKey">The key of the application; null for the id of the event.</param>
+    public static string KeyOf(Envelope envelope, string? customKey) =>
+        customKey is null ? envelope.Id : $"{envelope.Name}~{customKey}";
+
+    /// <summary>Returns the key of the application; null for none.</summary>
+    /// <param name="options">The options of the application.</param>
+    /// <param name="event">The event object; null for an unknown event.</param>
+    /// <exception cref="InvalidOperationException">The key is too long or empty.</exception>
+    public static string? CustomKeyOf(IdempotencyOptions options, object? @event)
+    {
+        var customKey = @event is null ? null : options.KeyOf(@event.GetType())?.Invoke(@event);
+        if (customKey is { Length: 0 or > MaxKeyLength })
+        {
+            throw new InvalidOperationException(
+                $"The idempotency key has {customKey.Length} characters; 1 to {MaxKeyLength} are allowed. Correct the function given to "
+                    + $"KeyedBy<{@event!.GetType().Name}>().");
+        }
+
+        return customKey;
+    }
+
+    /// <summary>
+    /// Returns the first 64 bits of the SHA-256 hash of the body; 1 instead of 0. Returns 0 if it is unknown, or if
+    /// copies may differ.
+    /// </summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="customKey">The key of the application; null for none.</param>
+    public static long FingerprintOf(Envelope envelope, string? customKey)
+    {
+        // When a handler is retried, the events that it publishes have the same ids, but their bodies may contain other
+        // timestamps. So events with derived ids have no fingerprint.
+        var hasFingerprint = customKey is null && !envelope.IdIsDerived && envelope.BodyLength >= 0;
+        if (!hasFingerprint)
+        {
+            return 0;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(envelope.Body.Span, hash);
+        var value = BitConverter.ToInt64(hash);
+        return value == 0 ? 1 : value;
+    }
+}
