@@ -66,7 +66,8 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var errors = new PublishErrors(plan.Events, features, services);
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);
         var observed = new ObservedSender(sender, new DelayedEventWriter(stores?.Delays, delaysDue, errors, services), services);
-        var batches = new BatchSender(transport, sender, observed, errors, services);
+        var sequential = new SequentialSender(sender, observed, services.Time);
+        var batches = new BatchSender(transport, sender, sequential, errors, services);
         return new PublishComponents
         {
             Envelopes = envelopes,
