@@ -46,8 +46,8 @@ internal sealed record BusComponents
     public required RetentionSweeper Sweeper { get; init; }
 
     /// <summary>
-    /// Finds instances that consume the same subscriptions with other stores; null if all instances use the same stores,
-    /// or the backend shares no subscriptions.
+    /// Finds instances that consume the same subscriptions with other stores; null if all instances use the same
+    /// stores, or the backend shares no subscriptions.
     /// </summary>
     public required UnknownConsumerMonitor? ConsumerMonitor { get; init; }
 

@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Logs the work that is lost when a bus stops, because its transport or its stores end with the process.</summary>
+/// <summary>
+/// Logs the work that is lost when a bus stops, because its transport or its stores end with the process.
+/// </summary>
 internal static class LossReport
 {
     /// <summary>Logs the events and sagas that are lost. Logs nothing if none are lost.</summary>
