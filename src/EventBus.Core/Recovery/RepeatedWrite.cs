@@ -133,7 +133,7 @@ internal sealed class RepeatedWrite(WriteSubject subject, int forms, HeldWrite h
 
     /// <summary>True for a timeout or a lost connection, which can affect any write.</summary>
     private static bool IsOutage(Exception error) =>
-        ExceptionText.AllOf(error).Any(each => each is TimeoutException
+        ExceptionChain.Of(error).Any(each => each is TimeoutException
             or OperationCanceledException
             or SocketException
             or IOException
