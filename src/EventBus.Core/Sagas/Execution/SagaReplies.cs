@@ -7,7 +7,7 @@ namespace EventBus;
 internal sealed class SagaReplies(
     SagaStore store,
     SagaRepository repository,
-    EnvelopeFactory envelopes,
+    PublishComponents publishing,
     WakeSignal due,
     BusServices services)
 {
@@ -29,7 +29,7 @@ internal sealed class SagaReplies(
             sagaIds.Add(key);
         }
 
-        var descriptor = envelopes.DescriptorOf(context.Event!);
+        var descriptor = publishing.Envelopes.DescriptorOf(context.Event!);
         var reply = new SagaReply(descriptor.Name, context.EventId, JsonSerializer.SerializeToElement(context.Event!, descriptor.Json!));
         var anyExists = false;
         foreach (var id in sagaIds)
@@ -149,7 +149,7 @@ internal sealed class SagaReplies(
         return progress.Steps.Exists(step => step != progress.Active()
             && definition.Find(step.Name)?.ReplyName == eventName
             && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(
-                envelopes,
+                publishing.SagaEnvelopes,
                 definition.Name,
                 entry.Id,
                 step.Name,
