@@ -39,14 +39,14 @@ internal sealed class SagaReplies(
 
         if (!anyExists)
         {
-            services.Diagnostics.SagaReplied(definition.Name, "unknown");
+            services.Diagnostics.Sagas.Replied(definition.Name, "unknown");
         }
     }
 
     /// <summary>Logs and counts a reply that is not used.</summary>
     public static void Ignore(SagaReply reply, string saga, string id, BusServices services)
     {
-        services.Diagnostics.SagaReplied(saga, "late");
+        services.Diagnostics.Sagas.Replied(saga, "late");
         services.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
     }
 
@@ -96,7 +96,7 @@ internal sealed class SagaReplies(
             cancellationToken);
         if (waits)
         {
-            services.Diagnostics.SagaReplied(definition.Name, "used");
+            services.Diagnostics.Sagas.Replied(definition.Name, "used");
             due.Pulse();
         }
         else if (exists)
