@@ -23,8 +23,8 @@ internal sealed class SagaDiagnostics(ActivitySource source, Meter meter, Teleme
 
     /// <summary>Starts the span of a step's attempt: a child of the saga's root span, on any instance.</summary>
     public Activity? StartStep(string saga, string sagaId, string step, string direction, int attempt, string? traceParent) =>
-        StartSpan($"saga {saga} {step} {direction}", SpanParent.Remote(traceParent, traceState: null))?
-            .SetTag("eventbus.saga", saga)
+        StartSpan($"saga {saga} {step} {direction}", SpanParent.Remote(traceParent, traceState: null))
+            ?.SetTag("eventbus.saga", saga)
             .SetTag("eventbus.saga.id", sagaId)
             .SetTag("eventbus.saga.step", step)
             .SetTag("eventbus.saga.direction", direction)
