@@ -27,7 +27,7 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
         var json = new EventJson(registration.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
         var serializes = features?.Serializes != false || stores is { Durable: true };
         var events = new EventPlanner(registration, problems).Plan(json, serializes);
-        SagaCompiler.CheckNeeds(registration, json, stores, problems);
+        SagaCheck.CheckNeeds(registration, json, stores, problems);
         var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
         IReadOnlyList<SubscriptionPlan> consumed = options.Consume ? subscriptions : [];
         new BackendCheck(features, stores, problems).Check(registration, options, events.Values, consumed);

@@ -10,6 +10,7 @@ internal sealed class SubscriptionPlanner(
     List<string> problems)
 {
     private readonly HashSet<string> names = new(StringComparer.Ordinal);
+    private readonly BaseTypeHandlers baseTypes = new(events.Keys, registration.Upcasts, problems);
 
     /// <summary>Plans the subscriptions. An invalid one is added to the problems and left out.</summary>
     public List<SubscriptionPlan> Plan()
@@ -27,7 +28,7 @@ internal sealed class SubscriptionPlanner(
         CheckHandlers(subscription);
         OptionsCheck.Check(subscription.Options, new SubscriptionOptionsValidator(), $"Subscription '{subscription.Name}'", problems);
         var settings = SubscriptionSettings.Merge(options, subscription);
-        var handlers = ExpandBaseTypes(subscription);
+        var handlers = baseTypes.Expand(subscription);
         if (problems.Count > problemsBefore || !handlers.All(handler => events.ContainsKey(handler.EventType)))
         {
             return null;
@@ -99,71 +100,6 @@ internal sealed class SubscriptionPlanner(
             problems.Add($"The subscription '{subscription.Name}' has several handlers for {duplicates.Key}. Make one subscription for "
                 + "each, so that each is retried alone.");
         }
-    }
-
-    /// <summary>
-    /// Replaces each handler for an interface or an abstract class by one handler for every known event type that is
-    /// assignable to it. A handler for the type itself has priority, and each type has exactly one handler.
-    /// </summary>
-    private List<HandlerRegistration> ExpandBaseTypes(SubscriptionRegistration subscription)
-    {
-        var handlers = subscription.Handlers.Where(handler => !handler.IsForBaseType).ToList();
-        var typesWithOwnHandler = handlers.Select(handler => handler.EventType).ToHashSet();
-
-        // The base type by which each other event type is handled.
-        var baseTypes = new Dictionary<Type, Type>();
-        foreach (var handler in subscription.Handlers.Where(handler => handler.IsForBaseType))
-        {
-            var known = events.Keys.Where(handler.EventType.IsAssignableFrom).ToList();
-            if (known.Count == 0)
-            {
-                problems.Add($"The subscription '{subscription.Name}' handles {handler.EventType}, "
-                    + $"{(handler.EventType.IsInterface ? "an interface" : "an abstract class")}, and no event type known to this bus is "
-                    + "assignable to it, so that no event could ever match. Declare the types with bus.Publishes<TEvent>(), or subscribe "
-                    + "to them by themselves.");
-            }
-
-            foreach (var type in known.Where(type => !typesWithOwnHandler.Contains(type) && !IsUpcastTo(handler.EventType, type)))
-            {
-                if (baseTypes.TryAdd(type, handler.EventType))
-                {
-                    handlers.Add(handler with { EventType = type });
-                }
-                else if (baseTypes[type] != handler.EventType)
-                {
-                    problems.Add($"The subscription '{subscription.Name}' has two handlers for {type}: one for {baseTypes[type]} and one "
-                        + $"for {handler.EventType}. Handle {type} by itself there, or make two subscriptions.");
-                }
-            }
-        }
-
-        return handlers;
-    }
-
-    /// <summary>
-    /// Returns true if an old event version is upcast to a type that is also assignable to a base type: the handler
-    /// then receives the newer version.
-    /// </summary>
-    private bool IsUpcastTo(Type baseType, Type old)
-    {
-        // Bounded by the number of upcasts, because the upcasts may form a cycle.
-        var type = old;
-        for (var i = 0; i < registration.Upcasts.Count; i++)
-        {
-            var next = registration.Upcasts.Find(upcast => upcast.From == type);
-            if (next is null)
-            {
-                return false;
-            }
-
-            type = next.To;
-            if (baseType.IsAssignableFrom(type))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     /// <summary>Checks the settings that configuration has for subscriptions by name.</summary>

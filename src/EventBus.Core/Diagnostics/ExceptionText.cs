@@ -20,15 +20,6 @@ internal static class ExceptionText
     /// <summary>The maximum length of a description with stack traces, in characters.</summary>
     public const int MaxDetails = 8_192;
 
-    // The maximum number of exceptions in a description; of chains and aggregates with more, the outermost are
-    // described.
-    private const int MaxExceptions = 16;
-
-    // The maximum length of a text with stack traces that is passed to a log provider, in characters.
-    private const int MaxPlainDetails = 64 * 1_024;
-
-    private const string PathInMessage = " Path: $";
-
     /// <summary>Returns the first line of the message.</summary>
     public static string MessageOf(Exception exception) => PrintableText.Of(FirstLine(Message(exception)), MaxMessage);
 
@@ -46,7 +37,7 @@ internal static class ExceptionText
     public static string DetailsOf(Exception exception)
     {
         var text = new StringBuilder();
-        foreach (var each in AllOf(exception))
+        foreach (var each in ExceptionChain.Of(exception))
         {
             text.Append(text.Length > 0 ? "\n ---> " : "").Append(PrintableText.Of($"{each.GetType()}: {Message(each)}", MaxMessage));
             AppendTrace(text, each);
@@ -81,43 +72,18 @@ internal static class ExceptionText
     {
         try
         {
-            var chain = Chain(exception).Take(MaxExceptions + 1).ToList();
+            var chain = ExceptionChain.All(exception).Take(ExceptionChain.MaxLength + 1).ToList();
 
             // The members are checked first: the combined text is created only when they are known to be short.
-            return chain.Count <= MaxExceptions
+            return chain.Count <= ExceptionChain.MaxLength
                 && chain.TrueForAll(HasPlainMessage)
                 && chain.TrueForAll(HasPlainTrace)
                 && chain.TrueForAll(HasPlainOtherMembers)
-                && HasPlainLines(exception.ToString());
+                && StackTraceLines.ArePlain(exception.ToString());
         }
         catch (Exception)
         {
             return false;
-        }
-    }
-
-    /// <summary>Returns the exception and its inner exceptions, up to the maximum number.</summary>
-    public static IEnumerable<Exception> AllOf(Exception exception) => Chain(exception).Take(MaxExceptions);
-
-    /// <summary>Returns the exception and its inner exceptions, each before its own inner exceptions.</summary>
-    private static IEnumerable<Exception> Chain(Exception exception)
-    {
-        var pending = new Stack<Exception>([exception]);
-        while (pending.TryPop(out var next))
-        {
-            yield return next;
-            if (next is AggregateException aggregate)
-            {
-                // Pushed in reverse order, so that the first inner exception is the next one on the stack.
-                foreach (var inner in aggregate.InnerExceptions.Take(MaxExceptions + 1).Reverse())
-                {
-                    pending.Push(inner);
-                }
-            }
-            else if (next.InnerException is { } single)
-            {
-                pending.Push(single);
-            }
         }
     }
 
@@ -129,13 +95,11 @@ internal static class ExceptionText
         switch (exception)
         {
             case JsonException json:
-                return json is { LineNumber: { } line, BytePositionInLine: { } position }
-                    ? $"at line {line + 1}, byte {position + 1}"
-                    : "JSON that cannot be read or written";
+                return JsonErrorText.PositionOf(json);
 
             case AggregateException:
                 // The message of the aggregate itself consists of all messages in it.
-                return AllOf(exception).FirstOrDefault(each => each is not AggregateException) is { } first
+                return ExceptionChain.Of(exception).FirstOrDefault(each => each is not AggregateException) is { } first
                     ? $"One or more errors occurred. ({Message(first)})"
                     : "One or more errors occurred.";
 
@@ -143,7 +107,7 @@ internal static class ExceptionText
                 try
                 {
                     return exception.Message is { } message
-                        ? WithoutPath(PrintableText.Start(message, MaxMessage))
+                        ? JsonErrorText.WithoutPath(PrintableText.Start(message, MaxMessage))
                         : "(its message is null)";
                 }
                 catch (Exception problem)
@@ -151,15 +115,6 @@ internal static class ExceptionText
                     return $"(its message cannot be read: {problem.GetType()})";
                 }
         }
-    }
-
-    /// <summary>
-    /// Removes the JSON path at the end of a serializer message, because it contains keys of the data.
-    /// </summary>
-    private static string WithoutPath(string message)
-    {
-        var path = message.IndexOf(PathInMessage, StringComparison.Ordinal);
-        return path >= 0 ? message[..path] : message;
     }
 
     private static string FirstLine(string text)
@@ -180,23 +135,17 @@ internal static class ExceptionText
             trace = $"(its stack trace cannot be read: {problem.GetType()})";
         }
 
-        foreach (var line in PrintableText.Start(trace ?? "", MaxDetails).AsSpan().EnumerateLines())
-        {
-            if (line.Trim() is { Length: > 0 } frame)
-            {
-                text.Append("\n   ").Append(PrintableText.Of(frame.ToString()));
-            }
-        }
+        StackTraceLines.Append(text, PrintableText.Start(trace ?? "", MaxDetails));
     }
 
     private static bool HasPlainMessage(Exception exception) => exception is AggregateException
         || (exception is not JsonException
             && exception.Message is { Length: <= MaxMessage } message
             && PrintableText.IsPrintable(message)
-            && !message.Contains(PathInMessage, StringComparison.Ordinal));
+            && !JsonErrorText.HasPath(message));
 
     private static bool HasPlainTrace(Exception exception) =>
-        exception.StackTrace is not { } trace || (trace.Length <= MaxPlainDetails && HasPlainLines($"\n{trace}"));
+        exception.StackTrace is not { } trace || (trace.Length <= StackTraceLines.MaxPlainLength && StackTraceLines.ArePlain($"\n{trace}"));
 
     /// <summary>
     /// Checks other members that some log providers write. The entries of the data are separate log values, so it is
@@ -206,33 +155,4 @@ internal static class ExceptionText
         (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsPrintable(from)))
             && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsPrintable(link)))
             && exception.Data is { Count: >= 0 };
-
-    /// <summary>
-    /// Returns true if all lines of a text are printable, and all lines but the first are those of a stack trace.
-    /// </summary>
-    private static bool HasPlainLines(string? text)
-    {
-        if (text is null or { Length: > MaxPlainDetails })
-        {
-            return false;
-        }
-
-        foreach (var range in text.AsSpan().Split('\n'))
-        {
-            var line = text.AsSpan()[range].TrimEnd('\r');
-
-            // Lines of a stack trace are indented, except "--- End of ...", which the runtime adds where an exception
-            // was rethrown.
-            var isAllowed = range.Start.Value == 0
-                || line.IsEmpty
-                || line[0] == ' '
-                || line.StartsWith("--- End of ", StringComparison.Ordinal);
-            if (!isAllowed || !PrintableText.IsPrintable(line))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
 }

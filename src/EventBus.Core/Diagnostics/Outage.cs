@@ -10,8 +10,6 @@ namespace EventBus.Transports;
 /// </summary>
 internal sealed class Outage(TimeProvider time)
 {
-    // The maximum number of full entries per minute, over all activities.
-    private const int MaxFullEntries = 10;
     private const int MaxErrorLength = 300;
 
     private static readonly TimeSpan SummaryPeriod = TimeSpan.FromMinutes(1);
@@ -21,15 +19,12 @@ internal sealed class Outage(TimeProvider time)
     private static readonly TimeSpan ForgottenAfter = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, ActivityState> activities = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FailingActivity> activities = new(StringComparer.Ordinal);
+    private readonly FullEntryLimit fullEntries = new(time, SummaryPeriod);
     private volatile bool isOver = true;
 
     // The number of activities that fail at present.
     private int failingCount;
-
-    // The number of full entries since a time, as a timestamp of the clock.
-    private int fullEntries;
-    private long fullEntriesSince = time.GetTimestamp();
 
     // The number of failures that no entry reports yet, and the timestamp at which the summary period began.
     private long unlogged;
@@ -50,7 +45,7 @@ internal sealed class Outage(TimeProvider time)
         {
             var state = CountFailure(activity);
             var isNewType = state.ExceptionTypes.Add(exception.GetType());
-            if (isNewType && MayLogInFull())
+            if (isNewType && fullEntries.TryTake())
             {
                 state.IsLoggedInFull = true;
                 if (unlogged == 0)
@@ -115,7 +110,7 @@ internal sealed class Outage(TimeProvider time)
     private static string MessageOf(Exception exception) => PrintableText.Start(ExceptionText.MessageOf(exception), MaxErrorLength);
 
     /// <summary>Counts a failure of an activity, and returns the state of its outage.</summary>
-    private ActivityState CountFailure(string name)
+    private FailingActivity CountFailure(string name)
     {
         RemoveForgotten();
         var state = activities.GetValueOrDefault(name);
@@ -126,7 +121,7 @@ internal sealed class Outage(TimeProvider time)
 
         if (state is null || IsForgotten(state))
         {
-            state = new ActivityState { StartTime = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
+            state = new FailingActivity { StartTime = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
             activities[name] = state;
         }
         else
@@ -145,7 +140,7 @@ internal sealed class Outage(TimeProvider time)
     /// Returns true if the next failure of an activity begins a new outage: the last outage ended at least a minute
     /// ago, or the activity has not failed for ten minutes.
     /// </summary>
-    private bool IsForgotten(ActivityState state) =>
+    private bool IsForgotten(FailingActivity state) =>
         state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= ForgottenAfter;
 
     /// <summary>Removes the activities whose next failure begins a new outage. Does so at most once a minute.</summary>
@@ -165,45 +160,5 @@ internal sealed class Outage(TimeProvider time)
                 failingCount--;
             }
         }
-    }
-
-    /// <summary>Counts a full entry. Returns false if there are too many within a minute.</summary>
-    private bool MayLogInFull()
-    {
-        if (time.GetElapsedTime(fullEntriesSince) >= SummaryPeriod)
-        {
-            fullEntries = 0;
-            fullEntriesSince = time.GetTimestamp();
-        }
-
-        fullEntries++;
-        return fullEntries <= MaxFullEntries;
-    }
-
-    /// <summary>
-    /// Contains the state of an activity that fails, or that failed recently. Times are timestamps of the clock, unless
-    /// they have another type.
-    /// </summary>
-    private sealed class ActivityState
-    {
-        /// <summary>The wall clock time of the first failure, for the log.</summary>
-        public required DateTimeOffset StartTime { get; init; }
-
-        public required long StartedAt { get; init; }
-
-        /// <summary>The types of the exceptions since the first failure.</summary>
-        public HashSet<Type> ExceptionTypes { get; } = [];
-
-        /// <summary>True if at least one failure was logged in full.</summary>
-        public bool IsLoggedInFull { get; set; }
-
-        public long Failures { get; set; }
-
-        public long FailedAt { get; set; }
-
-        /// <summary>The time at which the activity succeeded again; null while it fails.</summary>
-        public long? EndedAt { get; set; }
-
-        public long? EndLoggedAt { get; set; }
     }
 }

@@ -14,7 +14,7 @@ internal static class ReadFailure
     public static string Describe(Exception exception)
     {
         // An inner exception of the JSON reader has the same position as the outer one and adds nothing.
-        var relevant = ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException);
+        var relevant = ExceptionChain.Of(exception).Where(each => each == exception || each is not JsonException);
         return string.Join(", because of ", relevant.Select(DescribeOne));
     }
 

@@ -62,19 +62,21 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             options.WarnBodyBytes,
             (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes),
             SerializesAll: features.Serializes || stores is { Durable: true });
-        var envelopes = new EnvelopeFactory(plan.Events, limits, plan.ServiceName, services);
+        var envelopes = new EnvelopeFactory(plan.Events, limits, services);
         var errors = new PublishErrors(plan.Events, features, services);
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);
         var observed = new ObservedSender(sender, new DelayedEventWriter(stores?.Delays, delaysDue, errors, services), services);
-        var batches = new BatchSender(transport, sender, observed, errors, services);
+        var sequential = new SequentialSender(sender, observed, services.Time);
+        var batches = new BatchSender(transport, sender, sequential, errors, services);
         return new PublishComponents
         {
             Envelopes = envelopes,
+            SagaEnvelopes = new SagaEnvelopes(envelopes, plan.ServiceName, services.Time),
             Sender = sender,
             SingleAttempt = new EventSender(backend.Transport, options.PublishTimeout, errors, services),
             Batches = batches,
             Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
-            FollowUps = new FollowUpPublisher(envelopes, batches),
+            FollowUps = new FollowUpPublisher(envelopes, batches, plan.ServiceName, services),
             EffectPrefix = plan.Registration.Key is { } key ? $"{key}+" : "",
         };
     }

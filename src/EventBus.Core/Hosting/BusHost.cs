@@ -1,11 +1,6 @@
-using System.Diagnostics;
-using System.Diagnostics.Metrics;
-using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
@@ -14,15 +9,14 @@ namespace EventBus;
 /// </summary>
 internal sealed class BusHost : IAsyncDisposable, IDisposable
 {
-    private readonly BusRegistration registration;
     private readonly IServiceProvider services;
+    private readonly BusFactory factory;
     private readonly SemaphoreSlim gate = new(1);
     private BusLifecycle? lifecycle;
     private bool stopped;
 
     public BusHost(BusRegistration registration, IServiceProvider services)
     {
-        this.registration = registration;
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         Log = BackendLog.Create(
@@ -30,6 +24,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             registration.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{registration.Key}",
             services.GetService<TimeProvider>());
         CallerContext = services.GetService<CallerContext>() ?? new CallerContext();
+        factory = new BusFactory(registration, services, Time, Log, CallerContext);
         Client = new BusClient(CallerContext);
         DeadLetters = new DeadLetterManager(CallerContext, Time);
         DelayedEvents = new DelayedEventManager(CallerContext, Time);
@@ -98,7 +93,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             }
 
             var stages = new StopStages();
-            var (plan, parts) = await BuildAsync(stages);
+            var (plan, parts) = await factory.CreateAsync(stages, Sagas.ReceiveAsync);
             var starting = new BusLifecycle(plan, parts, stages, services);
             try
             {
@@ -168,83 +163,6 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         if (parts.SagaOperations is { } sagas)
         {
             Sagas.Open(sagas);
-        }
-    }
-
-    /// <summary>Checks the registration and composes the objects of the bus.</summary>
-    /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
-    private async Task<(BusPlan Plan, BusComponents Parts)> BuildAsync(StopStages stages)
-    {
-        var problems = new List<string>();
-        var options = TryCreate(ReadOptions, problems) ?? new EventBusOptions();
-        var transport = registration.Transports.Count == 1 ? TryCreate(registration.Transports[0].Create, problems) : null;
-        var createStores = registration.Stores ?? registration.DefaultStores;
-        var stores = createStores is null ? null : TryCreate(createStores, problems);
-        var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var sagas = await SagaCompiler.DescribeAsync(registration, services, Sagas.ReceiveAsync, problems);
-        var plan = new BusPlanner(registration, options, transport?.Features, stores)
-            .Plan(sagas, applicationName, problems.Distinct(StringComparer.Ordinal));
-        var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
-        var parts = new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose();
-        return (plan, parts);
-    }
-
-    private EventBusOptions ReadOptions(IServiceProvider provider) =>
-        provider.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(registration.OptionsName);
-
-    private BusServices CreateServices(BusPlan plan, BusBackend backend, StopStages stages)
-    {
-        var diagnostics = new BusDiagnostics(services.GetService<IMeterFactory>(), Time);
-        diagnostics.Describe(backend.Transport.Features.System, registration.Key, plan.Events.Knows);
-        return new BusServices
-        {
-            Time = Time,
-            StoreTime = StoreTimeOf(backend.Stores),
-            Log = Log,
-            Diagnostics = diagnostics,
-            Runner = new BackgroundRunner(CallerContext, Log),
-            Random = new RandomSource(),
-            Idle = new IdleSignal(),
-            Abort = stages.Handlers.Token,
-        };
-    }
-
-    /// <summary>
-    /// Gets the clock for due times and leases. Durable stores provide it themselves
-    /// (<see cref="BusStores.CreateClock"/>). For stores that end with the process, and for the delays of broker
-    /// queues, it is a clock that never goes back.
-    /// </summary>
-    private TimeProvider StoreTimeOf(BusStores? stores)
-    {
-        if (stores is null)
-        {
-            return Time;
-        }
-
-        var areRetriesInBroker = stores.Failures is not (null or KeyedFailureStore);
-        return !stores.Durable || areRetriesInBroker ? new MonotonicTimeProvider(Time) : stores.CreateClock(Time);
-    }
-
-    /// <summary>
-    /// Creates the options, the transport or the stores. If a value is invalid, adds the reason to the configuration
-    /// errors and returns null.
-    /// </summary>
-    private T? TryCreate<T>(Func<IServiceProvider, T> create, List<string> problems)
-        where T : class
-    {
-        try
-        {
-            return create(services);
-        }
-        catch (OptionsValidationException exception)
-        {
-            problems.AddRange(exception.Failures);
-            return null;
-        }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException)
-        {
-            problems.Add(ExceptionText.MessageOf(exception));
-            return null;
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using EventBus.Stores;
 using EventBus.Transports;
 
@@ -24,25 +23,17 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     // the subscription.
     private static readonly TimeSpan UnusedAfter = TimeSpan.FromMinutes(1);
 
-    // The time without use after which a name of another service is logged. Until then only the health check reports
-    // it, because the service may be stopped for days.
-    private static readonly TimeSpan OtherServiceUnusedAfter = TimeSpan.FromDays(7);
-
     private readonly string service = own.Service;
 
     // The names of other services for which this backend keeps nothing, with the time of their last use at the lookup.
     private readonly Dictionary<(string Service, string Name), DateTimeOffset> missing = [];
-    private readonly HashSet<(string Service, string Name)> logged = [];
+    private readonly LeftoverReport report = new(own.Service, services.Log);
     private volatile IReadOnlyList<Leftover> found = [];
 
     /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
     public IReadOnlyDictionary<string, object> Data => found
         .DistinctBy(each => each.Queue.Name, StringComparer.Ordinal)
-        .ToDictionary(each => each.Queue.Name, object (each) => string.Create(
-            CultureInfo.InvariantCulture,
-            $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and "
-                + $"{each.Queue.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: "
-                + $"{RemovalOf(each)}."), StringComparer.Ordinal);
+        .ToDictionary(each => each.Queue.Name, object (each) => each.Describe(service), StringComparer.Ordinal);
 
     private TimeProvider Time => services.StoreTime;
 
@@ -109,13 +100,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
             }
         }
 
-        // A name that is in use again is logged anew when it is left behind again.
-        logged.RemoveWhere(each => !leftovers.Exists(leftover => (leftover.Seen.Service, leftover.Seen.Name) == each));
-        foreach (var leftover in leftovers)
-        {
-            LogOnce(leftover, now);
-        }
-
+        report.Log(leftovers, now);
         found = leftovers;
     }
 
@@ -135,7 +120,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
         // A name that was missing and has not been used since is looked up again only to forget it.
         var isKnownMissing = missing.GetValueOrDefault((seen.Service, seen.Name)) == seen.LastSeen;
-        return !isKnownMissing || unusedFor > OtherServiceUnusedAfter;
+        return !isKnownMissing || unusedFor > LeftoverReport.OtherServiceUnusedAfter;
     }
 
     /// <summary>
@@ -147,7 +132,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         DateTimeOffset now,
         CancellationToken stop)
     {
-        if (seen.Service == service || now - seen.LastSeen > OtherServiceUnusedAfter)
+        if (seen.Service == service || now - seen.LastSeen > LeftoverReport.OtherServiceUnusedAfter)
         {
             await store.ForgetAsync(Backend, seen.Service, seen.Name, stop);
         }
@@ -156,38 +141,4 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
             missing[(seen.Service, seen.Name)] = seen.LastSeen;
         }
     }
-
-    private void LogOnce(Leftover leftover, DateTimeOffset now)
-    {
-        var (seen, queue) = leftover;
-        if (seen.Service != service && now - seen.LastSeen <= OtherServiceUnusedAfter)
-        {
-            return;
-        }
-
-        if (!logged.Add((seen.Service, seen.Name)))
-        {
-            return;
-        }
-
-        if (seen.Service == service)
-        {
-            services.Log.SubscriptionLeftBehind(queue.Name, seen.Name, queue.Waiting, seen.LastSeen, RemovalOf(leftover));
-        }
-        else
-        {
-            services.Log.ServiceLeftBehind(seen.Service, queue.Name, seen.LastSeen, queue.Waiting, RemovalOf(leftover));
-        }
-    }
-
-    /// <summary>Returns how an operator removes a queue.</summary>
-    private string RemovalOf(Leftover leftover)
-    {
-        var call = $"ISubscriptionManager.RetireAsync(\"{leftover.Seen.Name}\")";
-        return leftover.Seen.Service == service
-            ? call
-            : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Queue.Removal}";
-    }
-
-    private sealed record Leftover((string Service, string Name, DateTimeOffset LastSeen) Seen, SubscriptionQueue Queue);
 }

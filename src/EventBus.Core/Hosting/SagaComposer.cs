@@ -50,7 +50,7 @@ internal sealed class SagaComposer(
             Slots = slots,
             Driver = driver,
             Waiters = waiters,
-            Replies = new SagaReplies(store, repository, publishing.Envelopes, due, services),
+            Replies = new SagaReplies(store, repository, publishing, due, services),
             Due = due,
             Loop = options.Consume ? new ScheduledLoop("sagas", scheduler.StartDueAsync, store.PollInterval, due, services) : null,
             Alerts = alerts,

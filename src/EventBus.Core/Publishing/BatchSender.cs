@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -10,12 +9,12 @@ namespace EventBus;
 internal sealed class BatchSender(
     Transport transport,
     EventSender sender,
-    ObservedSender observed,
+    SequentialSender sequential,
     PublishErrors errors,
     BusServices services)
 {
     private readonly TimeProvider time = services.Time;
-    private readonly BusDiagnostics diagnostics = services.Diagnostics;
+    private readonly BatchSpans spans = new(services.Diagnostics);
 
     /// <summary>Sends the follow-up events of a handler or a saga, with the timeout of the bus.</summary>
     /// <returns>The error of each event; null for an accepted event.</returns>
@@ -50,23 +49,23 @@ internal sealed class BatchSender(
 
         if (HasDelayed(batch.Span))
         {
-            return await SendOneByOneAsync(batch, outcomes, timeout, cancellationToken);
+            return await sequential.SendAsync(batch, outcomes, timeout, cancellationToken);
         }
 
-        if (!diagnostics.ObservesPublish)
+        if (!services.Diagnostics.ObservesPublish)
         {
             return await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
         }
 
         var startedAt = time.GetTimestamp();
-        var activities = StartActivities(batch.Span);
+        var activities = spans.Start(batch.Span);
         try
         {
             return await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
         }
         finally
         {
-            EndActivities(activities, batch.Span, outcomes.Span, startedAt);
+            spans.End(activities, batch.Span, outcomes.Span, startedAt);
         }
     }
 
@@ -91,98 +90,10 @@ internal sealed class BatchSender(
         catch (Exception exception)
         {
             ownDeadline?.Dispose();
-
-            // Events without an outcome are in doubt by default; this adds the reason.
-            for (var i = 0; i < outcomes.Length; i++)
-            {
-                if (outcomes.Span[i] == default)
-                {
-                    outcomes.Span[i] = PublishOutcome.InDoubt(exception);
-                }
-            }
+            MissingOutcomes.Fill(outcomes.Span, exception);
         }
 
         return !deadline.IsCancellationRequested;
-    }
-
-    /// <summary>Sends the events one by one with a common deadline, like events that are sent together.</summary>
-    private async Task<bool> SendOneByOneAsync(
-        ReadOnlyMemory<Envelope> batch,
-        Memory<PublishOutcome> outcomes,
-        TimeSpan? timeout,
-        CancellationToken cancellationToken)
-    {
-        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
-        try
-        {
-            return await SendOneByOneAsync(batch, outcomes, ownDeadline?.Token ?? sender.Deadline(), cancellationToken);
-        }
-        finally
-        {
-            // A send whose caller was cancelled continues and still needs its deadline.
-            if (!cancellationToken.IsCancellationRequested)
-            {
-                ownDeadline?.Dispose();
-            }
-        }
-    }
-
-    private async Task<bool> SendOneByOneAsync(
-        ReadOnlyMemory<Envelope> batch,
-        Memory<PublishOutcome> outcomes,
-        CancellationToken deadline,
-        CancellationToken cancellationToken)
-    {
-        var order = default(KeyOrder);
-        for (var i = 0; i < batch.Length; i++)
-        {
-            var envelope = batch.Span[i];
-            var outcome = order.IsHeldBack(envelope.Key)
-                ? KeyOrder.NotSent
-                : await OutcomeOfAsync(observed.SendAsync(envelope, deadline, cancellationToken));
-            outcomes.Span[i] = outcome;
-            if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
-            {
-                outcomes.Span[(i + 1)..].Fill(
-                    PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
-                return false;
-            }
-
-            order.Record(envelope.Key, outcome);
-        }
-
-        return true;
-    }
-
-    private Activity?[] StartActivities(ReadOnlySpan<Envelope> batch)
-    {
-        var parent = Activity.Current;
-        var activities = new Activity?[batch.Length];
-        for (var i = 0; i < batch.Length; i++)
-        {
-            activities[i] = diagnostics.StartPublish(batch[i].Name, batch[i].TraceParent, batch[i].TraceState);
-            batch[i].TraceParent = activities[i]?.Id ?? batch[i].TraceParent;
-
-            // The activities are siblings, not nested.
-            Activity.Current = parent;
-        }
-
-        return activities;
-    }
-
-    private void EndActivities(
-        Activity?[] activities,
-        ReadOnlySpan<Envelope> batch,
-        ReadOnlySpan<PublishOutcome> outcomes,
-        long startedAt)
-    {
-        for (var i = 0; i < activities.Length; i++)
-        {
-            var status = outcomes[i].Status;
-            var error = status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : status.ToString();
-            diagnostics.Published(activities[i], batch[i].Name, batch[i].Id, startedAt, error);
-            activities[i]?.Dispose();
-        }
     }
 
     private static bool HasDelayed(ReadOnlySpan<Envelope> batch)
@@ -196,19 +107,5 @@ internal sealed class BatchSender(
         }
 
         return false;
-    }
-
-    private static async Task<PublishOutcome> OutcomeOfAsync(Task sending)
-    {
-        try
-        {
-            await sending;
-            return PublishOutcome.Accepted;
-        }
-        catch (PublishException exception)
-        {
-            // Failed also for a rejection: PublishErrors then returns the exception itself instead of wrapping it.
-            return exception.Failure == PublishFailure.InDoubt ? PublishOutcome.InDoubt(exception) : PublishOutcome.Failed(exception);
-        }
     }
 }

@@ -45,7 +45,7 @@ internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal delaysDue
             {
                 // The store refuses other events too, so it may accept this one later.
                 failures++;
-                await Task.Delay(RetryingTransport.RetryDelays.After(failures), time, deadline).WaitAsync(cancellationToken).Quietly();
+                await Task.Delay(PublishRetry.Delays.After(failures), time, deadline).WaitAsync(cancellationToken).Quietly();
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)
                 {

@@ -10,13 +10,12 @@ namespace EventBus;
 /// The size limits are the same on every backend. An event that stays in memory is serialized only if the upper bound
 /// of its size does not prove that it is small, and not at all if its type has no JSON type information.
 /// </remarks>
-internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, string serviceName, BusServices services)
+internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limits, BusServices services)
 {
     // An upper bound up to 3 % above WarnBytes does not cause a serialization only to decide about the warning.
     private const double WarningTolerance = 1.0 / 32;
 
     private readonly EventIds ids = new(services.Random);
-    private readonly TimeProvider time = services.Time;
 
     /// <summary>
     /// True if every event is serialized. Its envelope must then be created, and may be rejected, even if no
@@ -38,77 +37,13 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
     public Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now) =>
         Create(descriptor, @event, options, now, parent: null);
 
-    /// <summary>Creates the envelope of an event that a handler publishes through its context.</summary>
+    /// <summary>Creates the envelope of an event that the application, a handler or a saga publishes.</summary>
+    /// <param name="descriptor">The descriptor of the event.</param>
     /// <param name="event">The event.</param>
     /// <param name="options">The options; null for the defaults.</param>
-    /// <param name="parent">The event being handled.</param>
-    /// <param name="subscription">The subscription of the handler.</param>
-    /// <param name="ordinal">The ordinal of the event among those that the handler publishes.</param>
-    public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        Create(
-            DescriptorOf(@event),
-            @event,
-            options,
-            time.GetUtcNow().UtcTicks,
-            new Parent(
-                EventIds.Derive(serviceName, parent.Id, subscription, ordinal),
-                parent.CorrelationId,
-                CausationId: parent.Id,
-                SagaId: null));
-
-    /// <summary>Creates the envelope of an event that a saga publishes.</summary>
-    /// <param name="event">The event.</param>
-    /// <param name="options">The options; null for the defaults.</param>
-    /// <param name="sagaId">
-    /// The id of the saga. It becomes the correlation id, and the key if the event has no other key.
-    /// </param>
-    /// <param name="origin">The part of the saga that publishes the event.</param>
-    /// <param name="ordinal">The ordinal of the event within that part.</param>
-    public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal)
-    {
-        if (options?.CorrelationId is not null)
-        {
-            throw new PublishException(
-                "Events that a saga publishes have the saga's id as correlation id, so that replies find it. Leave "
-                    + "PublishOptions.CorrelationId out.",
-                PublishFailure.Rejected,
-                null);
-        }
-
-        return Create(
-            DescriptorOf(@event),
-            @event,
-            options,
-            time.GetUtcNow().UtcTicks,
-            new Parent(IdForSaga(sagaId, origin, ordinal), CorrelationId: sagaId, CausationId: null, sagaId));
-    }
-
-    /// <summary>Derives the id of an event that a saga publishes without setting an id.</summary>
-    public Guid IdForSaga(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
-
-    /// <summary>
-    /// Returns the key by the function that was declared for the event type; null if there is none. This runs
-    /// application code.
-    /// </summary>
-    /// <exception cref="PublishException">The function has thrown.</exception>
-    public static string? KeyOf(EventDescriptor descriptor, object @event)
-    {
-        try
-        {
-            return descriptor.KeyOf?.Invoke(@event);
-        }
-        catch (Exception exception)
-        {
-            throw new PublishException(
-                $"The event '{descriptor.Name}' was not published: the function given to KeyedBy for {descriptor.Type} threw "
-                    + $"{ExceptionText.Of(exception)}",
-                PublishFailure.Rejected,
-                null,
-                exception);
-        }
-    }
-
-    private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Parent? parent)
+    /// <param name="now">The current time in ticks.</param>
+    /// <param name="parent">The values from the handler or the saga; null if the application publishes.</param>
+    public Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, EventParent? parent)
     {
         var headers = options is null ? null : PublishValidator.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? parent?.SagaId;
@@ -143,6 +78,23 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         return envelope;
     }
 
+    /// <summary>
+    /// Returns the key by the function that was declared for the event type; null if there is none. This runs
+    /// application code.
+    /// </summary>
+    /// <exception cref="PublishException">The function has thrown.</exception>
+    public static string? KeyOf(EventDescriptor descriptor, object @event)
+    {
+        try
+        {
+            return descriptor.KeyOf?.Invoke(@event);
+        }
+        catch (Exception exception)
+        {
+            throw EnvelopeErrors.NoKey(descriptor, exception);
+        }
+    }
+
     /// <summary>Rejects an event that is too large or cannot be serialized.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="descriptor">The descriptor of its type.</param>
@@ -162,28 +114,14 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
 
             length = envelope.Body.Length;
         }
-        catch (EventBusException exception)
-        {
-            throw new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, envelope.Id, exception);
-        }
         catch (Exception exception)
         {
-            throw new PublishException(
-                $"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: "
-                    + $"{ExceptionText.MessageOf(exception)}",
-                PublishFailure.Rejected,
-                envelope.Id,
-                exception);
+            throw EnvelopeErrors.NotSerialized(envelope, descriptor, exception);
         }
 
         if (length > limits.MaxBytes)
         {
-            throw new PublishException(
-                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {limits.MaxBytes:N0} are allowed. Events carry "
-                    + "ids, not whole objects: publish the id, and let handlers load what they need. "
-                    + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.",
-                PublishFailure.Rejected,
-                envelope.Id);
+            throw EnvelopeErrors.TooLarge(envelope, length, limits.MaxBytes);
         }
 
         if (length > limits.WarnBytes && descriptor.FirstLarge())
@@ -221,13 +159,4 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         var maxDelay = DateTimeOffset.MaxValue.UtcTicks - now;
         return new DateTimeOffset(now + Math.Min(delay.Value.Ticks, maxDelay), TimeSpan.Zero);
     }
-
-    /// <summary>
-    /// Contains the values that an event gets from the event being handled, or from the saga that publishes it.
-    /// </summary>
-    /// <param name="DerivedId">The id of the event, unless the options contain one.</param>
-    /// <param name="CorrelationId">The correlation id, unless the options contain one.</param>
-    /// <param name="CausationId">The id of the event being handled; null for a saga.</param>
-    /// <param name="SagaId">The id of the saga, which is the key of last resort; null for a handler.</param>
-    private readonly record struct Parent(Guid DerivedId, string CorrelationId, string? CausationId, string? SagaId);
 }

@@ -3,11 +3,29 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Publishes the events that handlers publish through their context. Thread-safe.</summary>
-internal sealed class FollowUpPublisher(EnvelopeFactory envelopes, BatchSender batches)
+internal sealed class FollowUpPublisher(
+    EnvelopeFactory envelopes,
+    BatchSender batches,
+    string serviceName,
+    BusServices services)
 {
     /// <summary>Creates the envelope of an event. Its id is the same whenever the handler runs again.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <param name="parent">The event being handled.</param>
+    /// <param name="subscription">The subscription of the handler.</param>
+    /// <param name="ordinal">The ordinal of the event among those that the handler publishes.</param>
     public Envelope Create(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        envelopes.CreateFollowUp(@event, options, parent, subscription, ordinal);
+        envelopes.Create(
+            envelopes.DescriptorOf(@event),
+            @event,
+            options,
+            services.Time.GetUtcNow().UtcTicks,
+            new EventParent(
+                EventIds.Derive(serviceName, parent.Id, subscription, ordinal),
+                parent.CorrelationId,
+                CausationId: parent.Id,
+                SagaId: null));
 
     /// <summary>Sends the events that a handler published, after it has succeeded.</summary>
     /// <exception cref="PublishException">

@@ -115,24 +115,8 @@ internal sealed class PublishCall(KeyedPublishQueue owner, string[] keys, long s
         lock (owner.Gate)
         {
             var retried = RepeatablePublishes.Find(batch, outcomes, this);
-            var retriedKeys = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var index in retried)
-            {
-                if (batch[index].Key is { } key)
-                {
-                    retriedKeys.Add(key);
-                }
-            }
-
-            var possiblyAccepted = new HashSet<string>(StringComparer.Ordinal);
-            for (var i = 0; i < batch.Length; i++)
-            {
-                if (batch[i].Key is { } key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
-                {
-                    possiblyAccepted.Add(key);
-                }
-            }
-
+            var retriedKeys = BatchKeys.Of(batch, retried);
+            var possiblyAccepted = BatchKeys.PossiblyAccepted(batch, outcomes);
             for (var i = 0; i < keys.Length; i++)
             {
                 if (possiblyAccepted.Contains(keys[i]))

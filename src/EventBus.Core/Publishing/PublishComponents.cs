@@ -5,6 +5,8 @@ internal sealed record PublishComponents
 {
     public required EnvelopeFactory Envelopes { get; init; }
 
+    public required SagaEnvelopes SagaEnvelopes { get; init; }
+
     public required EventSender Sender { get; init; }
 
     /// <summary>

@@ -13,11 +13,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Transport
 {
-    /// <summary>The delays between the attempts to send an event.</summary>
-    internal static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(500));
-
     private readonly KeyedPublishQueue queue = new();
-    private readonly TaskCompletionSource closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly PublishRetry retry = new(inner, time);
 
     public override TransportFeatures Features => inner.Features;
 
@@ -50,7 +47,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
     public override ValueTask DisposeAsync()
     {
-        closing.TrySetResult();
+        retry.Close();
         return inner.DisposeAsync();
     }
 
@@ -81,82 +78,11 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
             // From here on, the call records by itself which events may have been accepted.
             possiblyAccepted = false;
-            await RetryAsync(call, batch, outcomes, deadline);
+            await retry.RunAsync(call, batch, outcomes, deadline);
         }
         finally
         {
             call?.Leave(possiblyAccepted);
-        }
-    }
-
-    /// <summary>Sends the failed events of a batch again until none is left, or the deadline has passed.</summary>
-    private async Task RetryAsync(
-        PublishCall? call,
-        ReadOnlyMemory<Envelope> batch,
-        Memory<PublishOutcome> outcomes,
-        CancellationToken deadline)
-    {
-        var failures = 0;
-        while (true)
-        {
-            failures++;
-            var retried = call is null
-                ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call: null)
-                : call.Conclude(batch.Span, outcomes.Span);
-            if (retried.Count == 0)
-            {
-                return;
-            }
-
-            if (!await PauseAsync(RetryDelays.After(failures), deadline))
-            {
-                return;
-            }
-
-            if (call is not null && !await call.EnterAsync(deadline))
-            {
-                return;
-            }
-
-            call?.RemoveOvertaken(retried, batch);
-            if (retried.Count == 0)
-            {
-                return;
-            }
-
-            await SendAsync([.. retried], batch, outcomes, deadline);
-        }
-    }
-
-    /// <summary>Sends the events of a batch at the given indexes.</summary>
-    private async Task SendAsync(int[] indexes, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
-    {
-        var events = new Envelope[indexes.Length];
-        var answers = new PublishOutcome[indexes.Length];
-        for (var i = 0; i < indexes.Length; i++)
-        {
-            events[i] = batch.Span[indexes[i]];
-        }
-
-        try
-        {
-            await inner.PublishAsync(events, answers, deadline);
-        }
-        catch (Exception exception)
-        {
-            // Events that get no outcome from this attempt are in doubt, as after the first attempt.
-            for (var i = 0; i < indexes.Length; i++)
-            {
-                if (answers[i] == default)
-                {
-                    answers[i] = PublishOutcome.InDoubt(exception);
-                }
-            }
-        }
-
-        for (var i = 0; i < indexes.Length; i++)
-        {
-            outcomes.Span[indexes[i]] = answers[i];
         }
     }
 
@@ -172,13 +98,5 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
 
         return true;
-    }
-
-    /// <summary>Waits for the backoff before the next attempt.</summary>
-    /// <returns>False if the deadline has passed or the transport is being closed.</returns>
-    private async Task<bool> PauseAsync(TimeSpan delay, CancellationToken deadline)
-    {
-        await Task.WhenAny(Task.Delay(delay, time, deadline), closing.Task);
-        return !deadline.IsCancellationRequested && !closing.Task.IsCompleted;
     }
 }

@@ -12,7 +12,7 @@ internal static class WriteErrors
 
     /// <summary>True for a timeout or a lost connection, which can affect any write.</summary>
     public static bool IsOutage(Exception error) =>
-        ExceptionText.AllOf(error).Any(each => each is TimeoutException
+        ExceptionChain.Of(error).Any(each => each is TimeoutException
             or OperationCanceledException
             or SocketException
             or IOException

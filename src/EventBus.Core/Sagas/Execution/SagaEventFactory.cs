@@ -37,11 +37,11 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     /// <param name="call">The attempt of the step.</param>
     /// <param name="ordinal">The number of the event in the attempt: 1 for the first.</param>
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
-        publishing.Envelopes.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
+        publishing.SagaEnvelopes.Create(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
     /// <summary>Derives the id of an event that a step publishes without setting an id.</summary>
-    public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
-        envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
+    public static Guid IdOf(SagaEnvelopes envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) =>
+        envelopes.IdOf(sagaId, OriginOf(saga, step, direction), ordinal);
 
     /// <summary>Converts an envelope to the form in which the outbox keeps it.</summary>
     public static StoredSagaEvent ToStored(Envelope envelope) =>
@@ -57,7 +57,7 @@ internal sealed class SagaEventFactory(string saga, PublishComponents publishing
     {
         if (publishesEvents && publishing.Sender.MayHaveSubscribers(publishing.Envelopes.NameOf<TEvent>()))
         {
-            var envelope = publishing.Envelopes.CreateForSaga(@event, null, sagaId, $"{saga}/{origin}", 1);
+            var envelope = publishing.SagaEnvelopes.Create(@event, null, sagaId, $"{saga}/{origin}", 1);
             envelope.TraceParent ??= traceParent;
             yield return ToStored(envelope);
         }

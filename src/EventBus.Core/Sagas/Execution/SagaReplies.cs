@@ -7,7 +7,7 @@ namespace EventBus;
 internal sealed class SagaReplies(
     SagaStore store,
     SagaRepository repository,
-    EnvelopeFactory envelopes,
+    PublishComponents publishing,
     WakeSignal due,
     BusServices services)
 {
@@ -29,7 +29,7 @@ internal sealed class SagaReplies(
             sagaIds.Add(key);
         }
 
-        var descriptor = envelopes.DescriptorOf(context.Event!);
+        var descriptor = publishing.Envelopes.DescriptorOf(context.Event!);
         var reply = new SagaReply(descriptor.Name, context.EventId, JsonSerializer.SerializeToElement(context.Event!, descriptor.Json!));
         var anyExists = false;
         foreach (var id in sagaIds)
@@ -39,14 +39,14 @@ internal sealed class SagaReplies(
 
         if (!anyExists)
         {
-            services.Diagnostics.SagaReplied(definition.Name, "unknown");
+            services.Diagnostics.Sagas.Replied(definition.Name, "unknown");
         }
     }
 
     /// <summary>Logs and counts a reply that is not used.</summary>
     public static void Ignore(SagaReply reply, string saga, string id, BusServices services)
     {
-        services.Diagnostics.SagaReplied(saga, "late");
+        services.Diagnostics.Sagas.Replied(saga, "late");
         services.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
     }
 
@@ -96,7 +96,7 @@ internal sealed class SagaReplies(
             cancellationToken);
         if (waits)
         {
-            services.Diagnostics.SagaReplied(definition.Name, "used");
+            services.Diagnostics.Sagas.Replied(definition.Name, "used");
             due.Pulse();
         }
         else if (exists)
@@ -149,7 +149,7 @@ internal sealed class SagaReplies(
         return progress.Steps.Exists(step => step != progress.Active()
             && definition.Find(step.Name)?.ReplyName == eventName
             && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(
-                envelopes,
+                publishing.SagaEnvelopes,
                 definition.Name,
                 entry.Id,
                 step.Name,

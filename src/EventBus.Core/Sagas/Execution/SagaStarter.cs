@@ -25,7 +25,7 @@ internal sealed class SagaStarter(SagaComponents parts, EventBusOptions options,
         var saga = parts.Catalog.Get(typeof(TState));
         var now = time.GetUtcNow();
         var id = requestedId ?? ids.Next(now.UtcTicks).ToString("D");
-        using var activity = services.Diagnostics.StartSaga(saga.Definition.Name, id);
+        using var activity = services.Diagnostics.Sagas.Start(saga.Definition.Name, id);
         var progress = saga.Transitions.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
         progress.Start = ids.Next(now.UtcTicks).ToString("N");
         progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();

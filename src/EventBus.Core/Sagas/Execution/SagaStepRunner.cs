@@ -50,7 +50,7 @@ internal sealed class SagaStepRunner(
         string? traceParent,
         CancellationToken lost)
     {
-        using var activity = services.Diagnostics.StartSagaStep(
+        using var activity = services.Diagnostics.Sagas.StartStep(
             definition.Name,
             call.SagaId,
             call.Step,
@@ -61,7 +61,7 @@ internal sealed class SagaStepRunner(
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, services.Abort);
         var running = InvokeAsync(step, call, state, linked.Token);
         var outcome = await OutcomeAsync(step, call, running, timeout.Token, lost, linked.Token);
-        BusDiagnostics.SagaStepEnded(activity, outcome.Error);
+        SagaDiagnostics.StepEnded(activity, outcome.Error);
         return outcome;
     }
 

@@ -10,10 +10,10 @@ internal static class SagaTelemetry
     /// <param name="duration">The time that the saga had the previous status.</param>
     public static void StatusChanged(BusDiagnostics diagnostics, string saga, SagaStatus previous, SagaStatus current, TimeSpan duration)
     {
-        diagnostics.SagaStatusChanged(saga, previous.ToString(), duration);
+        diagnostics.Sagas.StatusChanged(saga, previous.ToString(), duration);
         if (current == SagaStatus.NeedsAttention || SagaTransitions.IsEnd(current))
         {
-            diagnostics.SagaEnded(saga, current.ToString());
+            diagnostics.Sagas.Ended(saga, current.ToString());
         }
     }
 }

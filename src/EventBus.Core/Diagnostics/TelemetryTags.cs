@@ -1,0 +1,60 @@
+using System.Diagnostics;
+
+namespace EventBus;
+
+/// <summary>
+/// Creates the tags of the metrics of one bus, by the OpenTelemetry semantic conventions for messaging.
+/// </summary>
+internal sealed class TelemetryTags
+{
+    private const string BusTag = "eventbus.bus";
+
+    private string? busKey;
+    private Func<string, bool> isDeclared = static _ => true;
+
+    /// <summary>The backend.</summary>
+    public string MessagingSystem { get; private set; } = "";
+
+    /// <summary>Sets the values that are known only after the bus was planned.</summary>
+    /// <param name="messagingSystem">The backend.</param>
+    /// <param name="key">The key of the bus; null for the default bus, which has no tag of its own.</param>
+    /// <param name="knowsEvent">Returns true if the application declared an event name.</param>
+    public void Describe(string messagingSystem, string? key, Func<string, bool> knowsEvent)
+    {
+        MessagingSystem = messagingSystem;
+        busKey = key;
+        isDeclared = knowsEvent;
+    }
+
+    /// <summary>Returns the tags of an event that the application publishes.</summary>
+    public TagList OfEvent(string eventName) =>
+        WithBus(new() { { "messaging.system", MessagingSystem }, { "messaging.destination.name", eventName } });
+
+    /// <summary>Returns the tags of an event of a subscription.</summary>
+    public TagList OfSubscription(string eventName, string subscription) => WithBus(new()
+    {
+        { "messaging.system", MessagingSystem },
+        { "messaging.destination.name", DeclaredOrOther(eventName) },
+        { "messaging.consumer.group.name", subscription },
+    });
+
+    /// <summary>Adds the tag with the key of the bus, if the bus has a key.</summary>
+    public TagList WithBus(TagList tags)
+    {
+        if (busKey is not null)
+        {
+            tags.Add(BusTag, busKey);
+        }
+
+        return tags;
+    }
+
+    /// <summary>Adds the tag with the key of the bus to a span, if the bus has a key.</summary>
+    public Activity? AddBus(Activity? span) => busKey is null ? span : span?.SetTag(BusTag, busKey);
+
+    /// <summary>
+    /// Returns the event name if the application declared it. Otherwise returns <c>_OTHER</c>, which the OpenTelemetry
+    /// conventions define for values that are not known.
+    /// </summary>
+    public string DeclaredOrOther(string eventName) => isDeclared(eventName) ? eventName : "_OTHER";
+}
