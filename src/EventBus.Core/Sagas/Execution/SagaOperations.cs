@@ -36,7 +36,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     {
         var changed = await ChangeAsync(
             id,
-            static (saga, entry, progress, now) => saga.Transitions.Retry(progress, now),
+            static (saga, entry, progress, now) => saga.Interventions.Retry(progress, now),
             // The content stays as it is: the saga continues when an instance can read it.
             static entry => entry with { Status = SagaStatus.Running },
             cancellationToken);
@@ -56,7 +56,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             (saga, entry, progress, now) =>
             {
                 step = progress.Active()?.Name;
-                return saga.Transitions.Skip(progress, entry, reason, now);
+                return saga.Interventions.Skip(progress, entry, reason, now);
             },
             entry => throw new EventBusException(
                 $"The saga '{entry.Id}' cannot be skipped: its stored content cannot be read, or this application has no saga "
@@ -75,7 +75,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         var now = time.GetUtcNow();
         var changed = await ChangeAsync(
             id,
-            (saga, entry, progress, changedAt) => saga.Transitions.Finish(progress, entry, reason, changedAt),
+            (saga, entry, progress, changedAt) => saga.Interventions.Finish(progress, entry, reason, changedAt),
             entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention },
             cancellationToken);
         if (changed is not null)

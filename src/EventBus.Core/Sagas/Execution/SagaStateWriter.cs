@@ -37,7 +37,7 @@ internal sealed class SagaStateWriter(
             (progress, entry, leaseEnd) => transitions.WithStatus(entry, status, progress, now) with
             {
                 DueAt = progress.Held ? leaseEnd : null,
-                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
+                AlertAt = status == SagaStatus.NeedsAttention ? notifier.AlertAt(now) : null,
                 WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
             });
         if (status != previous)
@@ -114,36 +114,21 @@ internal sealed class SagaStateWriter(
     public void ReportEnd(LeasedSaga leased) => notifier.ReportEnd(leased.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
-    public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
-        RaiseAsync(leased, leased.Progress.Active()?.Name, reason, error, () => ChangeStatusAsync(leased, (progress, entry, now) =>
-        {
-            recordFailure?.Invoke(progress, now);
-            return transitions.Halt(progress, reason, now);
-        }));
-
-    /// <summary>
-    /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
-    /// </summary>
-    public Task HaltAfterErrorAsync(LeasedSaga leased, Exception exception)
+    public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null)
     {
-        var reason = $"The saga could not continue: {ExceptionText.ShortOf(exception)}";
-        return RaiseAsync(leased, null, reason, exception, async () =>
-        {
-            try
+        var step = leased.Progress.Active()?.Name;
+        return notifier.RaiseAsync(
+            async () =>
             {
-                await HaltStoredAsync(leased, (progress, now) =>
+                await ChangeStatusAsync(leased, (progress, entry, now) =>
                 {
-                    progress.Active()?.CutOff();
-                    progress.Held = false;
-                    transitions.Halt(progress, reason, now);
+                    recordFailure?.Invoke(progress, now);
+                    return transitions.Halt(progress, reason, now);
                 });
-            }
-            catch (Exception) when (!repository.Closing.IsCancellationRequested)
-            {
-                // The store may have no room for the reason, which is also in the log.
-                await HaltStoredAsync(leased, null);
-            }
-        });
+                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
+                return true;
+            },
+            leased.Id);
     }
 
     /// <summary>
@@ -156,44 +141,4 @@ internal sealed class SagaStateWriter(
             active.Begun = false;
         }
     }
-
-    /// <summary>
-    /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
-    /// progress inconsistent.
-    /// </summary>
-    /// <param name="leased">The saga. Nothing is changed if another instance has claimed it.</param>
-    /// <param name="change">Changes the stored progress; null to leave the content of the entry unchanged.</param>
-    private async Task HaltStoredAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? change) => await repository.ChangeAsync(
-        leased.Id,
-        entry =>
-        {
-            if (entry.Claim != leased.Entry.Claim
-                || SagaTransitions.IsEnd(entry.Status)
-                || SagaProgress.Read(entry.Content, out _) is not { } progress)
-            {
-                return null;
-            }
-
-            var now = time.GetUtcNow();
-            change?.Invoke(progress, now);
-            return transitions.WithStatus(entry, SagaStatus.NeedsAttention, progress, now) with
-            {
-                DueAt = null,
-                AlertAt = AlertAt(now),
-                ChangedAt = now,
-                Content = change is null ? entry.Content : progress.Write(),
-            };
-        },
-        repository.Closing);
-
-    private Task RaiseAsync(LeasedSaga leased, string? step, string reason, Exception? error, Func<Task> write) => notifier.RaiseAsync(
-        async () =>
-        {
-            await write();
-            services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
-            return true;
-        },
-        leased.Id);
-
-    private DateTimeOffset? AlertAt(DateTimeOffset now) => notifier.WantsAlerts ? now : null;
 }
