@@ -1,5 +1,3 @@
-using EventBus.Stores;
-
 namespace EventBus;
 
 /// <summary>
