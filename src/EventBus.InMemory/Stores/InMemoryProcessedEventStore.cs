@@ -15,8 +15,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     private readonly SettledSignals signals = new();
     private readonly FencingSequence tokens = new();
 
-    // When a subscription has no more room, new keys are refused. Evicting a key before its time would allow a duplicate
-    // to be handled.
+    // When a subscription has no more room, new keys are refused. Evicting a key before its time would allow a
+    // duplicate to be handled.
     private readonly StoreCapacity limit = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
 
     // The subscription of the previous call, which is usually the subscription of the next one.

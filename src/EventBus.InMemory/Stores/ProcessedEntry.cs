@@ -21,8 +21,7 @@ internal struct ProcessedEntry
     public long Until;
 
     /// <summary>
-    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="None"/>
-    /// for none.
+    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="None"/> for none.
     /// </summary>
     public int Next;
 

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Checks whether a subscription has room for another key of a handled event, and logs the beginning of a shortage once.
-/// Not thread-safe.
+/// Checks whether a subscription has room for another key of a handled event, and logs the beginning of a shortage
+/// once. Not thread-safe.
 /// </summary>
 /// <param name="limit">The limit of the keys. When it is reached, new keys are refused.</param>
 internal struct ProcessedRoom(StoreCapacity limit)
