@@ -172,7 +172,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
             """;
 
-        // SqlDelayStore lists the meanings of the columns.
+        // DelayTable lists the meanings of the columns.
         yield return $"""
             CREATE TABLE {prefix}delays (
                 seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
