@@ -35,6 +35,5 @@ internal static class Waivers
         (Nested, "RedisPubSubPublishCounter.PublishCall", "As for RedeliveryLock.Turn."),
         (Nested, "EntryRequests.Request", "As for RedeliveryLock.Turn."),
         (Nested, "QueueConsumerState.Counters", "Fields that need a separate cache line."),
-        (Nested, "SqlClock.Check", "The state of the clock at a check, which the database keeps until the check is committed."),
     ];
 }

@@ -62,7 +62,8 @@ internal sealed class SagaComposer(
     {
         var options = plan.Options;
         var events = new SagaEventFactory(definition.Name, publishing, options.Sagas.PublishEvents);
-        var transitions = new SagaTransitions(definition, events, options.Sagas.Retention);
+        var path = new SagaPath(definition, events);
+        var transitions = new SagaTransitions(definition, path, events, options.Sagas.Retention);
         var runner = new SagaStepRunner(
             definition,
             events,
@@ -73,6 +74,12 @@ internal sealed class SagaComposer(
         var failures = new SagaFailureHandler(definition, transitions, writer, services);
         var steps = new SagaStepExecutor(transitions, runner, writer, failures, services);
         var outbox = new SagaOutboxSender(definition, publishing.Batches, writer, services);
-        return new SagaRuntime(definition, transitions, runner, new SagaExecutor(definition, outbox, steps, writer, draining));
+        return new SagaRuntime(
+            definition,
+            transitions,
+            new SagaInterventions(definition, path),
+            runner,
+            new SagaExecutor(definition, outbox, steps, writer, draining),
+            new SagaErrorHandler(definition, transitions, repository, notifier, services));
     }
 }

@@ -3,23 +3,12 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Holds the entries of the failure store, with an index for each way of finding them: by id, by line, by the due time
-/// in a subscription, and by the number of a dead letter. Not thread-safe.
+/// Holds the entries of the failure store, which are found by id, by line, and by what they wait for. Not thread-safe.
 /// </summary>
 internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 {
-    private static readonly Comparer<FailedEntry> ByTime =
-        Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
-    private static readonly Comparer<FailedEntry> ByNumber =
-        Comparer<FailedEntry>.Create((a, b) => a.Event.Number.CompareTo(b.Event.Number));
-
     private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
-
-    // The entries of each subscription that run when they are due, by due time: neither claimed nor dead, and the first
-    // of their line.
-    private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
-    private long claimedCount;
+    private readonly FailureLines lines = new();
     private long nextOrder;
 
     // All entries share one sequence of numbers, so that an entry that was removed and stored again never reuses a
@@ -29,10 +18,8 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 
     public int Count => byId.Count;
 
-    public SortedSet<FailedEntry> Dead { get; } = new(ByNumber);
-
-    /// <summary>The dead entries whose alert is still to be sent.</summary>
-    public SortedSet<FailedEntry> Alerts { get; } = new(ByNumber);
+    /// <summary>The entries that are due, the dead ones, and those whose alert is still to be sent.</summary>
+    public FailureIndex Index { get; } = new(orders);
 
     public FailedEntry? Find(string id) => byId.GetValueOrDefault(id);
 
@@ -42,13 +29,7 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     public FailedEntry? FindClaimed(FailedEvent claimed) =>
         Find(claimed.Id) is { IsClaimed: true } entry && entry.Event.Claim == claimed.Claim ? entry : null;
 
-    public FailureLine? FindLine(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
-
-    public SortedSet<FailedEntry>? FindSchedule(string subscription) => schedules.GetValueOrDefault(subscription);
-
-    /// <summary>Counts the entries that are claimed or due.</summary>
-    public long CountDue(DateTimeOffset now) =>
-        claimedCount + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+    public FailureLine? FindLine(FailedEvent failed) => lines.Find(failed);
 
     /// <summary>Adds a new entry at the end of its line.</summary>
     public void Add(FailedEvent failed)
@@ -57,8 +38,8 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         var entry = new FailedEntry(WithStoreFields(failed), nextOrder);
         nextOrder++;
         byId.Add(failed.Id, entry);
-        JoinLine(entry);
-        AddToIndex(entry);
+        lines.Join(entry);
+        Index.Add(entry);
     }
 
     /// <summary>
@@ -67,7 +48,7 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
     /// </summary>
     public void Replace(FailedEntry entry, FailedEvent failed)
     {
-        RemoveFromIndex(entry);
+        Index.Remove(entry);
         var changesLine = entry.Event.LineKey != failed.LineKey;
         if (changesLine)
         {
@@ -77,16 +58,31 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         entry.Event = WithStoreFields(failed);
         if (changesLine)
         {
-            JoinLine(entry);
+            lines.Join(entry);
         }
 
-        AddToIndex(entry);
+        Index.Add(entry);
+    }
+
+    /// <summary>Claims the due entries of subscriptions, at most a number of each.</summary>
+    public DueBatch<FailedEvent> ClaimDue(IEnumerable<string> subscriptions, DateTimeOffset now, int max)
+    {
+        var (due, next) = Index.FindDue(subscriptions, now, max);
+        return new DueBatch<FailedEvent>([.. due.Select(Claim)], next);
+    }
+
+    public void Remove(FailedEntry entry)
+    {
+        Index.Remove(entry);
+        LeaveLine(entry);
+        byId.Remove(entry.Event.Id);
+        limit.Release(entry.Event.Subscription);
     }
 
     /// <summary>Claims an entry for an attempt.</summary>
-    public FailedEvent Claim(FailedEntry entry)
+    private FailedEvent Claim(FailedEntry entry)
     {
-        RemoveFromIndex(entry);
+        Index.Remove(entry);
         lastClaim++;
         entry.Event = entry.Event with
         {
@@ -95,16 +91,8 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
             Attempts = entry.Event.Attempts + 1,
             Claim = lastClaim,
         };
-        AddToIndex(entry);
+        Index.Add(entry);
         return entry.Event;
-    }
-
-    public void Remove(FailedEntry entry)
-    {
-        RemoveFromIndex(entry);
-        LeaveLine(entry);
-        byId.Remove(entry.Event.Id);
-        limit.Release(entry.Event.Subscription);
     }
 
     /// <summary>
@@ -121,122 +109,13 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
         return failed with { Claim = 0, WasInterrupted = false, Number = isDead ? lastDeadNumber : 0 };
     }
 
-    private void JoinLine(FailedEntry entry)
-    {
-        if (entry.Event.LineKey is not { } key)
-        {
-            return;
-        }
-
-        var line = FindLine(entry.Event);
-        if (line is null)
-        {
-            line = new FailureLine();
-            lines.Add((entry.Event.Subscription, key), line);
-        }
-
-        entry.Line = line;
-        entry.LineNode = line.Entries.AddLast(entry);
-    }
-
     private void LeaveLine(FailedEntry entry)
     {
-        if (entry.Line is not { } line)
+        // The next entry of the line is scheduled. A dead one waits for an operator.
+        if (lines.Leave(entry) is { IsDead: false } head)
         {
-            return;
+            Index.Remove(head);
+            Index.Add(head);
         }
-
-        var wasHead = entry.IsHead;
-        line.Entries.Remove(entry.LineNode!);
-        entry.Line = null;
-        entry.LineNode = null;
-        var next = line.Entries.First?.Value;
-        if (next is null)
-        {
-            lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
-        }
-        else if (wasHead && !next.IsDead)
-        {
-            // The next entry is the head now, so it is scheduled. A dead one waits for an operator.
-            RemoveFromIndex(next);
-            AddToIndex(next);
-        }
-    }
-
-    /// <summary>
-    /// Counts a claimed entry, indexes a dead one, and schedules any other one that is the head of its line.
-    /// </summary>
-    private void AddToIndex(FailedEntry entry)
-    {
-        orders.Add(entry);
-        if (entry.IsClaimed)
-        {
-            claimedCount++;
-        }
-        else if (entry.IsDead)
-        {
-            Dead.Add(entry);
-            if (entry.Event.NeedsAlert)
-            {
-                // The earliest possible time: the alert is due at once.
-                entry.AlertAt = default;
-                Alerts.Add(entry);
-            }
-        }
-        else
-        {
-            var isParked = entry is { Event.Status: FailedEventStatus.Parked, Line: not null };
-            if (isParked)
-            {
-                entry.Line!.ParkedCount++;
-            }
-
-            // A parked entry at the head may run at once, which the earliest possible time means. All others wait for
-            // their due time.
-            if (entry.IsHead)
-            {
-                entry.ScheduledAt = isParked ? default : entry.Event.DueAt;
-                ScheduleOf(entry).Add(entry);
-                entry.IsScheduled = true;
-            }
-        }
-    }
-
-    private void RemoveFromIndex(FailedEntry entry)
-    {
-        orders.Remove(entry);
-        if (entry.IsClaimed)
-        {
-            claimedCount--;
-        }
-        else if (entry.IsDead)
-        {
-            Dead.Remove(entry);
-            Alerts.Remove(entry);
-        }
-        else
-        {
-            if (entry is { Event.Status: FailedEventStatus.Parked, Line: { } line })
-            {
-                line.ParkedCount--;
-            }
-
-            if (entry.IsScheduled)
-            {
-                ScheduleOf(entry).Remove(entry);
-                entry.IsScheduled = false;
-            }
-        }
-    }
-
-    private SortedSet<FailedEntry> ScheduleOf(FailedEntry entry)
-    {
-        if (!schedules.TryGetValue(entry.Event.Subscription, out var schedule))
-        {
-            schedule = new SortedSet<FailedEntry>(ByTime);
-            schedules.Add(entry.Event.Subscription, schedule);
-        }
-
-        return schedule;
     }
 }

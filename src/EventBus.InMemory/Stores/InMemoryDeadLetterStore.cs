@@ -26,7 +26,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         lock (gate)
         {
             return ValueTask.FromResult<IReadOnlyList<(string Id, long Number)>>(
-                [.. Matching(filter, table.Dead)
+                [.. Matching(filter, table.Index.Dead)
                     .SkipWhile(dead => dead.Number <= after)
                     .TakeWhile(dead => filter.Before is null || dead.Number < filter.Before)
                     .Take(filter.Take)
@@ -38,7 +38,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     {
         lock (gate)
         {
-            var old = table.Dead.Where(entry => entry.Event.LastFailedAt < before).Take(max).ToList();
+            var old = table.Index.Dead.Where(entry => entry.Event.LastFailedAt < before).Take(max).ToList();
             old.ForEach(table.Remove);
             return ValueTask.FromResult(old.Count);
         }
@@ -49,7 +49,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
         lock (gate)
         {
             // Only dead letters with these reasons hold bytes that could not be read.
-            return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
+            return ValueTask.FromResult(table.Index.Dead.Select(entry => entry.Event)
                 .Where(dead => dead.Subscription == subscription
                     && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
                 .Select(dead => (long)dead.Envelope.Body.Length)
@@ -125,11 +125,11 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     {
         lock (gate)
         {
-            var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
+            var due = table.Index.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
             due.ForEach(entry => entry.AlertAt = now + lease);
             var claimed = due.Select(entry => entry.Event)
                 .Select(dead => new PendingAlert(dead.Id, dead.Number, dead.Subscription, dead.Envelope.Name));
-            DateTimeOffset? nextDue = table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null;
+            DateTimeOffset? nextDue = table.Index.Alerts.Count > 0 ? table.Index.Alerts.Min(entry => entry.AlertAt) : null;
             return ValueTask.FromResult(new DueBatch<PendingAlert>([.. claimed], nextDue));
         }
     }
@@ -142,7 +142,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
             {
                 if (table.FindDead(alert.Id) is { } entry && entry.Event.Number == alert.Number)
                 {
-                    table.Alerts.Remove(entry);
+                    table.Index.Alerts.Remove(entry);
                     entry.Event = entry.Event with { NeedsAlert = false };
                 }
             }
@@ -152,7 +152,7 @@ internal sealed class InMemoryDeadLetterStore(Lock gate, FailureTable table, Ord
     }
 
     /// <summary>Returns the matching dead letters, latest first.</summary>
-    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
+    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Index.Dead.Reverse());
 
     private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> entries) =>
         entries.Select(entry => entry.Event).Where(dead =>

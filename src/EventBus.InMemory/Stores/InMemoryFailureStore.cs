@@ -9,27 +9,17 @@ namespace EventBus;
 internal sealed class InMemoryFailureStore : KeyedFailureStore
 {
     private readonly Lock gate = new();
-    private readonly FailureTable table;
-    private readonly OrderKeyTable orders;
-    private readonly AttemptCounts attempts;
-    private readonly StoreCapacity[] limits;
+    private readonly FailureTables tables;
+    private readonly FailureOperations operations;
 
     /// <summary>Creates an empty store.</summary>
-    /// <param name="capacity">
-    /// The maximum number, per subscription, of each of entries, order keys and counted attempts.
-    /// </param>
+    /// <param name="capacity">The maximum number per subscription of entries, order keys and counted attempts.</param>
     /// <param name="log">The log for shortages; null for none.</param>
     public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
-        log ??= NullLogger.Instance;
-        var entryLimit = new StoreCapacity("failed and waiting events", "Retry or discard its dead letters", capacity, log);
-        var orderKeyLimit = new StoreCapacity("order keys", "Use fewer keys", capacity, log);
-        var attemptLimit = new StoreCapacity("attempt counts", "Find out why its events are delivered again", capacity, log);
-        limits = [entryLimit, orderKeyLimit, attemptLimit];
-        orders = new OrderKeyTable(orderKeyLimit);
-        table = new FailureTable(entryLimit, orders);
-        attempts = new AttemptCounts(attemptLimit);
-        DeadLetters = new InMemoryDeadLetterStore(gate, table, orders);
+        tables = new FailureTables(capacity, log ?? NullLogger.Instance);
+        operations = new FailureOperations(tables);
+        DeadLetters = new InMemoryDeadLetterStore(gate, tables.Entries, tables.Orders);
     }
 
     public override DeadLetterStore DeadLetters { get; }
@@ -40,13 +30,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            if (!MayStore(entry))
-            {
-                return ValueTask.FromResult(false);
-            }
-
-            Store(entry);
-            return ValueTask.FromResult(true);
+            return ValueTask.FromResult(operations.TryRecord(entry));
         }
     }
 
@@ -59,8 +43,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            var id = FailedEvent.MakeId(subscription, eventId);
-            return ValueTask.FromResult<AttemptCount?>(table.Find(id) is null ? attempts.Add(id, added, now) : null);
+            return ValueTask.FromResult(operations.CountAttempt(FailedEvent.MakeId(subscription, eventId), added, now));
         }
     }
 
@@ -68,7 +51,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            attempts.Forget(FailedEvent.MakeId(subscription, eventId));
+            tables.Attempts.Forget(FailedEvent.MakeId(subscription, eventId));
             return ValueTask.CompletedTask;
         }
     }
@@ -77,24 +60,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            if (table.FindLine(entry) is not { } line)
-            {
-                return ValueTask.FromResult(ParkOutcome.NotBlocked);
-            }
-
-            // A duplicate of an event that is already in the line, or is being handled, changes nothing.
-            if (table.Find(entry.Id) is not null)
-            {
-                return ValueTask.FromResult(ParkOutcome.Parked);
-            }
-
-            if (line.ParkedCount >= limit)
-            {
-                return ValueTask.FromResult(ParkOutcome.LineFull);
-            }
-
-            Store(entry);
-            return ValueTask.FromResult(ParkOutcome.Parked);
+            return ValueTask.FromResult(operations.Park(entry, limit));
         }
     }
 
@@ -107,31 +73,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            var due = new List<FailedEntry>();
-            DateTimeOffset? next = null;
-            foreach (var schedule in subscriptions.Select(table.FindSchedule).OfType<SortedSet<FailedEntry>>())
-            {
-                var taken = 0;
-                foreach (var entry in schedule)
-                {
-                    if (taken == max || entry.ScheduledAt > now)
-                    {
-                        // The schedule is sorted, so this is its earliest entry that is left.
-                        if (next is null || entry.ScheduledAt < next)
-                        {
-                            next = entry.ScheduledAt;
-                        }
-
-                        break;
-                    }
-
-                    due.Add(entry);
-                    taken++;
-                }
-            }
-
-            due.Sort((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
-            return ValueTask.FromResult(new DueBatch<FailedEvent>([.. due.Select(table.Claim)], next));
+            return ValueTask.FromResult(tables.Entries.ClaimDue(subscriptions, now, max));
         }
     }
 
@@ -140,7 +82,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(table.FindClaimed(entry) is not null);
+            return ValueTask.FromResult(tables.Entries.FindClaimed(entry) is not null);
         }
     }
 
@@ -152,7 +94,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         lock (gate)
         {
             return ValueTask.FromResult<IReadOnlyList<string>>(
-                [.. claimed.Where(entry => table.FindClaimed(entry) is null).Select(entry => entry.Id)]);
+                [.. claimed.Where(entry => tables.Entries.FindClaimed(entry) is null).Select(entry => entry.Id)]);
         }
     }
 
@@ -160,11 +102,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            if (table.FindClaimed(entry) is { } claimed)
-            {
-                table.Remove(claimed);
-            }
-
+            operations.Complete(entry);
             return ValueTask.CompletedTask;
         }
     }
@@ -174,7 +112,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(orders.StateOf(subscription, orderKey));
+            return ValueTask.FromResult(tables.Orders.StateOf(subscription, orderKey));
         }
     }
 
@@ -182,24 +120,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            if (!MayStore(entry))
-            {
-                return ValueTask.FromResult(DeferOutcome.Deferred);
-            }
-
-            if (orders.StateOf(entry.Subscription, entry.OrderKey!).Stamp != stamp)
-            {
-                return ValueTask.FromResult(DeferOutcome.Changed);
-            }
-
-            // A claimed event that was deferred before is already counted.
-            if (orders.CountDeferred(entry) >= limit && table.Find(entry.Id)?.Event.Status != FailedEventStatus.Deferred)
-            {
-                return ValueTask.FromResult(DeferOutcome.Full);
-            }
-
-            Store(entry with { LineKey = null });
-            return ValueTask.FromResult(DeferOutcome.Deferred);
+            return ValueTask.FromResult(operations.Defer(entry, stamp, limit));
         }
     }
 
@@ -212,14 +133,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            orders.Raise(subscription, orderKey, position, now);
-            var woken = orders.DeferredToCheck(subscription, orderKey);
-            foreach (var entry in woken.Where(entry => entry.Event.DueAt > now))
-            {
-                table.Replace(entry, entry.Event with { DueAt = now });
-            }
-
-            return ValueTask.FromResult(woken.Exists(entry => entry.IsScheduled));
+            return ValueTask.FromResult(operations.Advance(subscription, orderKey, position, now));
         }
     }
 
@@ -231,8 +145,8 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            attempts.Sweep(attemptsBefore, max);
-            orders.Sweep(orderBefore, max);
+            tables.Attempts.Sweep(attemptsBefore, max);
+            tables.Orders.Sweep(orderBefore, max);
             return ValueTask.CompletedTask;
         }
     }
@@ -241,7 +155,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult((long)table.Count);
+            return ValueTask.FromResult((long)tables.Entries.Count);
         }
     }
 
@@ -249,7 +163,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(table.CountDue(now));
+            return ValueTask.FromResult(tables.Entries.Index.CountDue(now));
         }
     }
 
@@ -258,27 +172,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return [.. limits.SelectMany(limit => limit.Shortages())];
-        }
-    }
-
-    /// <summary>
-    /// True if the caller may store the event: without a claim, if it is not stored yet; with a claim, while the claim
-    /// is valid.
-    /// </summary>
-    private bool MayStore(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
-
-    /// <summary>Adds a new event, or replaces a claimed entry and ends its claim.</summary>
-    private void Store(FailedEvent entry)
-    {
-        if (entry.Claim == 0)
-        {
-            table.Add(entry);
-            attempts.Forget(entry.Id);
-        }
-        else
-        {
-            table.Replace(table.FindClaimed(entry)!, entry);
+            return tables.Shortages();
         }
     }
 }

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -9,41 +10,24 @@ namespace EventBus;
 /// <param name="log">The log for shortages; null for none.</param>
 internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = null) : LocalProcessedEventStore
 {
-    // A claim whose lease ended this long ago is removed: no delivery of the event takes it over.
-    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromDays(1);
-
     private readonly Lock gate = new();
-    private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ProcessedClaims> claims = new(StringComparer.Ordinal);
+    private readonly SettledSignals signals = new();
+    private readonly FencingSequence tokens = new();
 
-    // Completed when the claim of the key has ended, for deliveries of the same event that wait for that.
-    private readonly Dictionary<ProcessedKey, TaskCompletionSource> settledSignals = [];
-
-    // When a table is full, new keys are refused. Evicting a key before its time would allow a duplicate to be handled.
+    // When a subscription has no more room, new keys are refused. Evicting a key before its time would allow a
+    // duplicate to be handled.
     private readonly StoreCapacity limit = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
 
     // The subscription of the previous call, which is usually the subscription of the next one.
     private string? lastSubscription;
-    private ProcessedTable lastTable = new();
-
-    // All keys share one sequence, so that a key that is claimed again after a release gets a higher fencing token.
-    private long lastFencingToken;
-
-    // With this number of keys, the next key begins a shortage. TryClaim leaves it to ClaimAsync, which logs that.
-    private int CheckBeforeShortage => limit.ShortFrom - 1;
+    private ProcessedClaims? lastClaims;
 
     public override bool TryClaim(in ProcessedKey key, out long fencingToken)
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            if (table.Count >= table.CheckFrom || !table.TryAdd(key, out var index))
-            {
-                fencingToken = 0;
-                return false;
-            }
-
-            fencingToken = Claim(table, index, DateTimeOffset.MaxValue);
-            return true;
+            return ClaimsOf(key.Subscription).TryClaim(key, out fencingToken);
         }
     }
 
@@ -51,14 +35,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key, fencingToken);
-            if (index >= 0 && !table[index].IsDone)
-            {
-                table[index].SetDone(keepUntil.UtcTicks);
-                table.LetExpire(index);
-                SignalSettled(key);
-            }
+            Complete(key, fencingToken, keepUntil, []);
         }
     }
 
@@ -66,9 +43,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key);
-            return index >= 0 ? table[index].FencingToken : 0;
+            return ClaimsOf(key.Subscription).FencingTokenOf(key);
         }
     }
 
@@ -76,20 +51,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key);
-            if (index < 0 || table[index].IsDone)
-            {
-                return Task.CompletedTask;
-            }
-
-            if (!settledSignals.TryGetValue(key, out var settled))
-            {
-                settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                settledSignals.Add(key, settled);
-            }
-
-            return settled.Task.WaitAsync(cancellationToken);
+            return ClaimsOf(key.Subscription).IsClaimed(key) ? signals.Wait(key).WaitAsync(cancellationToken) : Task.CompletedTask;
         }
     }
 
@@ -98,26 +60,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key);
-            if (index >= 0 && (table[index].IsDone || table[index].Until > now.UtcTicks))
-            {
-                var details = table.DetailsOf(index);
-                return ValueTask.FromResult(new ProcessedClaim(
-                    table[index].IsDone ? ProcessedState.Done : ProcessedState.InProgress,
-                    0,
-                    details?.Fingerprint ?? 0,
-                    details?.Outbox ?? []));
-            }
-
-            if (index < 0)
-            {
-                CheckRoom(key.Subscription, table);
-                table.TryAdd(key, out index);
-            }
-
-            table.SetDetails(index, fingerprint, []);
-            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, index, now + lease), fingerprint, []));
+            return ValueTask.FromResult(ClaimsOf(key.Subscription).Claim(key, fingerprint, now, lease));
         }
     }
 
@@ -126,15 +69,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key, fencingToken);
-            var isClaimed = index >= 0 && !table[index].IsDone;
-            if (isClaimed)
-            {
-                table[index].Until = until.UtcTicks;
-            }
-
-            return ValueTask.FromResult(isClaimed);
+            return ValueTask.FromResult(ClaimsOf(key.Subscription).Renew(key, fencingToken, until));
         }
     }
 
@@ -143,26 +78,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key, fencingToken);
-            if (index >= 0 && !table[index].IsDone)
-            {
-                table[index].SetDone(completion.KeepUntil.UtcTicks);
-                if (completion.Outbox.Count > 0)
-                {
-                    // The mark does not expire before MarkDispatchedAsync: its events must be sent first.
-                    table.SetDetails(index, table.DetailsOf(index)?.Fingerprint ?? 0, completion.Outbox);
-                }
-                else
-                {
-                    table.LetExpire(index);
-                }
-
-                SignalSettled(key);
-            }
-
-            // True also if the key was done already: a repeated call returns the same result as the first one.
-            return ValueTask.FromResult(index >= 0);
+            return ValueTask.FromResult(Complete(key, fencingToken, completion.KeepUntil, completion.Outbox));
         }
     }
 
@@ -170,14 +86,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key);
-            if (index >= 0 && table[index].IsDone && table.DetailsOf(index) is { Outbox.Count: > 0 } details)
-            {
-                table.SetDetails(index, details.Fingerprint, []);
-                table.LetExpire(index);
-            }
-
+            ClaimsOf(key.Subscription).MarkDispatched(key);
             return ValueTask.CompletedTask;
         }
     }
@@ -186,13 +95,9 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            var table = TableOf(key.Subscription);
-            var index = table.Find(key, fencingToken);
-            if (index >= 0 && !table[index].IsDone)
+            if (ClaimsOf(key.Subscription).Release(key, fencingToken))
             {
-                table.Remove(index);
-                EndShortage(table);
-                SignalSettled(key);
+                signals.Signal(key);
             }
 
             return ValueTask.CompletedTask;
@@ -204,23 +109,9 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         lock (gate)
         {
             var removed = 0;
-            foreach (var table in tables.Values)
+            foreach (var subscription in claims.Values)
             {
-                while (removed < max && table.FirstToExpire >= 0 && table[table.FirstToExpire].Until <= now.UtcTicks)
-                {
-                    table.RemoveFirstToExpire();
-                    removed++;
-                }
-
-                var abandonedBefore = (now - AbandonedAfter).UtcTicks;
-                var abandoned = table.Claimed().Where(index => table[index].Until <= abandonedBefore).Take(max - removed).ToList();
-                foreach (var index in abandoned)
-                {
-                    table.Remove(index);
-                    removed++;
-                }
-
-                EndShortage(table);
+                removed += subscription.Sweep(now, max - removed);
             }
 
             return ValueTask.FromResult(removed);
@@ -231,7 +122,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            return ValueTask.FromResult(tables.Values.Sum(table => (long)table.Count));
+            return ValueTask.FromResult(claims.Values.Sum(subscription => (long)subscription.Count));
         }
     }
 
@@ -240,61 +131,36 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
     {
         lock (gate)
         {
-            return [.. tables.Where(table => table.Value.Count >= limit.ShortFrom)
-                .Select(table => limit.Describe(table.Key, table.Value.Count))];
+            return [.. claims.Where(subscription => subscription.Value.Count >= limit.ShortFrom)
+                .Select(subscription => limit.Describe(subscription.Key, subscription.Value.Count))];
         }
     }
 
-    private ProcessedTable TableOf(string subscription)
+    private ProcessedClaims ClaimsOf(string subscription)
     {
-        if (!ReferenceEquals(subscription, lastSubscription))
+        if (lastClaims is null || !ReferenceEquals(subscription, lastSubscription))
         {
-            if (!tables.TryGetValue(subscription, out var table))
+            if (!claims.TryGetValue(subscription, out var found))
             {
-                table = new ProcessedTable { CheckFrom = CheckBeforeShortage };
-                tables.Add(subscription, table);
+                found = new ProcessedClaims(limit, tokens);
+                claims.Add(subscription, found);
             }
 
             lastSubscription = subscription;
-            lastTable = table;
+            lastClaims = found;
         }
 
-        return lastTable;
+        return lastClaims;
     }
 
-    private long Claim(ProcessedTable table, int index, DateTimeOffset until)
+    private bool Complete(in ProcessedKey key, long fencingToken, DateTimeOffset keepUntil, IReadOnlyList<Envelope> outbox)
     {
-        lastFencingToken++;
-        ref var entry = ref table[index];
-        entry.FencingToken = lastFencingToken;
-        entry.Until = until.UtcTicks;
-        return lastFencingToken;
-    }
-
-    /// <summary>Checks that there is room for one more key, and logs the beginning of a shortage once.</summary>
-    private void CheckRoom(string subscription, ProcessedTable table)
-    {
-        if (table.Count >= table.CheckFrom)
+        var isHeld = ClaimsOf(key.Subscription).Complete(key, fencingToken, keepUntil, outbox);
+        if (isHeld)
         {
-            var isShortageLogged = table.CheckFrom == capacity;
-            limit.CheckRoom(subscription, table.Count, ref isShortageLogged);
-            table.CheckFrom = capacity;
+            signals.Signal(key);
         }
-    }
 
-    private void EndShortage(ProcessedTable table)
-    {
-        if (table.Count < limit.ShortageEndsBelow)
-        {
-            table.CheckFrom = CheckBeforeShortage;
-        }
-    }
-
-    private void SignalSettled(in ProcessedKey key)
-    {
-        if (settledSignals.Count > 0 && settledSignals.Remove(key, out var settled))
-        {
-            settled.SetResult();
-        }
+        return isHeld;
     }
 }

@@ -5,6 +5,12 @@ namespace EventBus;
 /// </summary>
 internal struct ProcessedEntry
 {
+    /// <summary>The index that stands for no entry.</summary>
+    public const int None = -1;
+
+    /// <summary>The value of <see cref="NextToExpire"/> for an event that is not done.</summary>
+    public const int NotDone = -2;
+
     /// <summary>The key; empty if the key is no UUID, but a <see cref="ProcessedDetails.Text"/>.</summary>
     public Guid Uuid;
 
@@ -15,25 +21,24 @@ internal struct ProcessedEntry
     public long Until;
 
     /// <summary>
-    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="ProcessedTable.None"/>
-    /// for none.
+    /// The index of the next entry in the same bucket, or of the next unused entry; <see cref="None"/> for none.
     /// </summary>
     public int Next;
 
     /// <summary>
-    /// The index of the entry that expires after this one. <see cref="ProcessedTable.None"/> for the last one, and
-    /// <see cref="ProcessedTable.NotDone"/> while the event is not done.
+    /// The index of the entry that expires after this one. <see cref="None"/> for the last one, and
+    /// <see cref="NotDone"/> while the event is not done.
     /// </summary>
     public int NextToExpire;
 
     /// <summary>True if the event was handled.</summary>
-    public readonly bool IsDone => NextToExpire != ProcessedTable.NotDone;
+    public readonly bool IsDone => NextToExpire != NotDone;
 
     /// <summary>Marks the event as handled.</summary>
     /// <param name="until">The end of its retention in UTC ticks.</param>
     public void SetDone(long until)
     {
         Until = until;
-        NextToExpire = ProcessedTable.None;
+        NextToExpire = None;
     }
 }

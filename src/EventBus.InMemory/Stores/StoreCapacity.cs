@@ -19,6 +19,9 @@ internal sealed class StoreCapacity(string kind, string advice, int capacity, IL
 
     private readonly Dictionary<string, Usage> usages = new(StringComparer.Ordinal);
 
+    /// <summary>The maximum number of entries per subscription.</summary>
+    public int Capacity => capacity;
+
     /// <summary>The number of entries from which there is a shortage.</summary>
     public int ShortFrom { get; } = Math.Max(1, PercentOf(capacity, ShortagePercent));
 

@@ -2,10 +2,8 @@ using System.Data;
 using System.Data.Common;
 using System.Threading.Channels;
 using EventBus.Stores;
-using EventBus.Transports;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
-using SQLitePCL;
 
 namespace EventBus;
 
@@ -15,12 +13,10 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqliteDatabase : SqlDatabase
 {
-    /// <summary>The time for which the store waits for an effect to end after its cancellation.</summary>
-    private static readonly TimeSpan GraceAfterCancel = TimeSpan.FromSeconds(1);
-
     private readonly SqliteFile file;
     private readonly SqliteStoreOptions options;
     private readonly ILogger log;
+    private readonly SqliteFileWatch watch;
     private readonly SqlWriter writer;
     private readonly SqlReaders readers;
     private TimeProvider time = TimeProvider.System;
@@ -32,16 +28,15 @@ internal sealed class SqliteDatabase : SqlDatabase
     // The number of the application in the database.
     private long app;
 
-    // The last change of the file that was logged; null after the file was opened again.
-    private string? loggedChange;
-
     public SqliteDatabase(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
         this.file = file;
         this.options = options;
         this.log = log;
-        writer = new SqlWriter(OpenWriterAsync, CheckFile, file.Explain, IsDamage);
-        readers = new SqlReaders(OpenReaderAsync, MustReopenAsync, file.Explain);
+        watch = new SqliteFileWatch(file.Path, log);
+        var errors = new SqliteErrors(file.Path, options.BusyTimeout);
+        writer = new SqlWriter(OpenWriterAsync, CheckFile, errors.Explain, IsDamage);
+        readers = new SqlReaders(OpenReaderAsync, MustReopenAsync, errors.Explain);
     }
 
     public override SqlDialect Dialect { get; } = new SqliteDialect();
@@ -106,55 +101,13 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    public override async ValueTask RunEffectsAsync(
+    public override ValueTask RunEffectsAsync(
         SqlSession session,
         IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
         CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(options.EffectTimeout, time);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        var running = RunOnThreadPoolAsync(effects, session.Transaction!, stop.Token);
-        await running.WaitAsync(stop.Token).Quietly();
-        if (!running.IsCompleted)
-        {
-            // A statement that is running does not observe the token, so it is interrupted.
-            raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
-            await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
-        }
-
-        if (!running.IsCompleted)
-        {
-            log.EffectAbandoned(options.EffectTimeout);
-            session.IsAbandoned = true;
-            throw new EffectException(new TimeoutException(
-                $"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout) and did not end when its token "
-                    + "was cancelled."));
-        }
-
-        try
-        {
-            await running;
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            throw;
-        }
-        catch (Exception exception) when (deadline.IsCancellationRequested)
-        {
-            throw new EffectException(new TimeoutException(
-                $"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout).",
-                exception));
-        }
-        catch (Exception exception)
-        {
-            throw new EffectException(exception);
-        }
-
-        if (session.Transaction!.Connection is null)
-        {
-            throw new EffectException(new InvalidOperationException(
-                "An effect committed, rolled back or closed the transaction that it was given. Only the store may end it."));
-        }
+        var runner = new EffectRunner(options.EffectTimeout, time, log);
+        return runner.RunAsync(session, effects, cancellationToken);
     }
 
     private async ValueTask<SqlSession> OpenReaderAsync() => new(await file.OpenReaderAsync(), app);
@@ -178,7 +131,7 @@ internal sealed class SqliteDatabase : SqlDatabase
             app = await new SqlSchema(Dialect, Prefix).OpenAsync(session, service);
             await transaction.CommitAsync();
             session.Transaction = null;
-            Volatile.Write(ref loggedChange, null);
+            watch.RecordOpened();
             return session;
         }
         catch (Exception)
@@ -189,29 +142,18 @@ internal sealed class SqliteDatabase : SqlDatabase
     }
 
     /// <summary>
-    /// Returns the reason why data written by the session would be lost; null if it would not be. Logs that reason
-    /// once, and updates the problem of the writer.
+    /// Returns the reason why data written by the session would be lost; null if it would not be. Updates the problem
+    /// of the writer.
     /// </summary>
     private StoreRefusedException? CheckFile(SqlSession session)
     {
-        var connection = (SqliteConnection)session.Connection;
-        var reason = SqliteFileCheck.ChangeOf(connection);
-        if (reason is null)
+        var change = watch.Check(session);
+        if (change is null)
         {
-            var isLogMissing = session.HasWritten && SqliteFileCheck.IsLogMissing(connection);
-            writer.Problem = isLogMissing
-                ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process "
-                    + "that uses the database: the last one saves the data of the log. Then start them again."
-                : null;
-            return null;
+            writer.Problem = watch.ProblemOf(session);
         }
 
-        if (Interlocked.Exchange(ref loggedChange, reason) is null)
-        {
-            log.FileMoved(file.Path, reason);
-        }
-
-        return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{file.Path}' {reason}. It is opened again.");
+        return change;
     }
 
     /// <summary>
@@ -227,24 +169,6 @@ internal sealed class SqliteDatabase : SqlDatabase
 
         await writer.RunAsync(static _ => ValueTask.FromResult(true), CancellationToken.None);
         return true;
-    }
-
-    /// <summary>
-    /// Runs effects on the thread pool, outside the writer's synchronization context, so that an effect that blocks
-    /// cannot deadlock the writer.
-    /// </summary>
-    private static async Task RunOnThreadPoolAsync(
-        IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects,
-        DbTransaction transaction,
-        CancellationToken cancellationToken)
-    {
-        await BackendTasks.SwitchToThreadPool();
-        foreach (var effect in effects)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            await (effect(transaction, cancellationToken)
-                ?? throw new InvalidOperationException("An effect given to OnCommit returned null instead of a task."));
-        }
     }
 
     private ObjectDisposedException Closed() => new(null, $"The stores in the SQLite database '{file.Path}' are closed.");

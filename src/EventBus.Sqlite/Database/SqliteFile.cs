@@ -1,16 +1,11 @@
 using System.Data.Common;
-using EventBus.Stores;
 using Microsoft.Data.Sqlite;
-using SQLitePCL;
 
 namespace EventBus;
 
-/// <summary>Opens the connections to a SQLite file, and explains the errors of SQLite.</summary>
+/// <summary>Opens the connections to a SQLite file.</summary>
 internal sealed class SqliteFile
 {
-    private const string UriScheme = "file:";
-    private const string DataDirectory = "|DataDirectory|";
-
     private readonly SqliteConnectionStringBuilder connection;
     private readonly TimeSpan busyTimeout;
 
@@ -48,7 +43,7 @@ internal sealed class SqliteFile
     /// Gets the path of the file as it is opened. A URI is returned without its parameters, because one of them may be
     /// a key.
     /// </summary>
-    public string Path => IsUri(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
+    public string Path => SqlitePath.IsUri(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
 
     /// <summary>
     /// Returns the same file with its full path. The connections are opened at different times, and the application may
@@ -57,8 +52,11 @@ internal sealed class SqliteFile
     /// <exception cref="ArgumentException">
     /// The path begins with <c>|DataDirectory|</c>, and the application has not set that directory.
     /// </exception>
-    public SqliteFile WithFullPath() =>
-        new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
+    public SqliteFile WithFullPath()
+    {
+        var fullPath = SqlitePath.Resolve(connection.DataSource);
+        return new SqliteFile(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = fullPath }, busyTimeout);
+    }
 
     /// <summary>Opens the file for writing, and creates it if it does not exist.</summary>
     public async ValueTask<SqliteConnection> OpenWriterAsync()
@@ -78,87 +76,12 @@ internal sealed class SqliteFile
 
     public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
 
-    /// <summary>
-    /// Converts an error of SQLite into an exception that says what went wrong, which part of the store it concerns and
-    /// what to do. Returns other exceptions unchanged.
-    /// </summary>
-    public Exception Explain(Exception exception) =>
-        exception is SqliteException { SqliteErrorCode: var code } ? Explain(code, exception) : exception;
-
-    private Exception Explain(int code, Exception exception) =>
-        code switch
-        {
-            raw.SQLITE_FULL =>
-                Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
-
-            // A refusal: nothing was written, because a transaction takes the write lock when it begins.
-            raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused(
-                $"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise "
-                    + "SqliteStoreOptions.BusyTimeout.",
-                exception),
-            raw.SQLITE_CANTOPEN =>
-                Refused("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
-            raw.SQLITE_NOTADB => Refused(
-                "is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this "
-                    + "one away.",
-                exception),
-            raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH =>
-                Refused("cannot be written by this process. Grant it write access to the file and its folder.", exception),
-            raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
-                new StoreRefusedException(
-                    StoreScope.Entry,
-                    $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}",
-                    exception),
-
-            // The damage may concern one page or the whole file, and after a failure of the disk it is unknown what was
-            // written. So neither error is a refusal of the store: the bus tests what the store still accepts.
-            raw.SQLITE_CORRUPT =>
-                Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
-            raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
-            _ => Failed($"refused a statement: {exception.Message}", exception),
-        };
-
-    private static bool IsUri(string source) => source.StartsWith(UriScheme, StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>Resolves a path in the same way as the client and SQLite do when they open it.</summary>
-    private static string FullPath(string source)
-    {
-        if (IsUri(source))
-        {
-            var path = source[UriScheme.Length..];
-            if (System.IO.Path.IsPathRooted(path))
-            {
-                return source;
-            }
-
-            // A path in a URI is escaped.
-            var folders = Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(Uri.EscapeDataString);
-            return $"{UriScheme}{string.Join('/', folders)}/{path}";
-        }
-
-        var folder = AppContext.GetData("DataDirectory") as string ?? "";
-        if (source.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
-        {
-            if (folder.Length == 0)
-            {
-                throw new ArgumentException(
-                    $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has not set it. "
-                        + "Set it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path "
-                        + "itself.");
-            }
-
-            source = source[DataDirectory.Length..];
-        }
-
-        return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, source));
-    }
-
     /// <exception cref="ArgumentException">The stores cannot be kept in this database.</exception>
     private void Validate()
     {
         if (connection.DataSource is "" or ":memory:"
-            || connection.DataSource.Equals(UriScheme, StringComparison.OrdinalIgnoreCase)
-            || connection.DataSource.StartsWith($"{UriScheme}?", StringComparison.OrdinalIgnoreCase)
+            || connection.DataSource.Equals(SqlitePath.UriScheme, StringComparison.OrdinalIgnoreCase)
+            || connection.DataSource.StartsWith($"{SqlitePath.UriScheme}?", StringComparison.OrdinalIgnoreCase)
             || connection.Mode == SqliteOpenMode.Memory
             || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
         {
@@ -178,11 +101,6 @@ internal sealed class SqliteFile
                 "The connection string given to StoreInSqlite(...) contains Cache=Shared, which lets readers block writers. Remove it.");
         }
     }
-
-    private StoreRefusedException Refused(string what, Exception cause) =>
-        new(StoreScope.Store, $"The SQLite database '{Path}' {what}", cause);
-
-    private EventBusException Failed(string what, Exception cause) => new($"The SQLite database '{Path}' {what}", cause);
 
     private async ValueTask<SqliteConnection> OpenAsync(string settings)
     {

@@ -27,54 +27,19 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     // The offset of the machine's clock when it was last set:
     private const string MachineRow = "clock.machine";
 
-    // The amount by which the machine's clock was last set forward, less what was set back since:
-    private const string ForwardRow = "clock.forward";
-
-    // The time of this clock before it was set forward:
-    private const string ForwardAtRow = "clock.forward_at";
-
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
     // Smaller adjustments of the machine's clock are frequent, and are followed in both directions.
     private static readonly long MaxAdjustment = TimeSpan.FromSeconds(1).Ticks;
 
-    // Offsets that differ by less count as equal: a thread may be suspended between the reads of the two clocks.
-    private static readonly long Slack = TimeSpan.FromSeconds(5).Ticks;
-
-    // The due time of a saga is either the end of a lease or a planned time, and the row does not say which. Leases end
-    // within this time, so only later times are moved.
-    private static readonly TimeSpan LongestLease = TimeSpan.FromMinutes(5);
-
-    private readonly string read = $"SELECT value FROM {prefix}meta WHERE name = @name";
-    private readonly string write =
-        $"INSERT INTO {prefix}meta (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-
-    // Moves the leases when the clock is set forward. A turn of 0 means that the entry may run at once; it is not
-    // moved. A delayed event has no column for the time at which it was planned, so those that were planned before the
-    // change are marked with claimed = 2.
-    private readonly string[] whenSetForward =
-    [
-        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0",
-        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
-        $"UPDATE {prefix}processed SET until = until + @by WHERE done = 0",
-        $"UPDATE {prefix}delays SET claimed = 2 WHERE claimed = 0",
-    ];
-
-    // Postpones the entries that were planned before @before, and are not due yet, when the clock is set back.
-    private readonly string[] whenSetBack =
-    [
-        $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim = 0 AND turn > @now AND last_failed_at < @before",
-        $"UPDATE {prefix}failures SET due_at = due_at + @by WHERE due_at > @now AND last_failed_at < @before",
-        $"UPDATE {prefix}failures SET deadline = deadline + @by WHERE deadline > @now AND last_failed_at < @before",
-        $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 2 AND turn > @now",
-        $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {LongestLease.Ticks} AND changed_at < @before",
-    ];
+    private readonly SqlMeta meta = new(prefix);
+    private readonly SqlTimeShift shift = new(prefix);
 
     // The offset of this clock, in ticks.
     private long offset = OffsetOf(inner);
 
     // The initial value is old, so that the first write checks the clock.
-    private Check lastCheck = new(OffsetOf(inner), OffsetOf(inner), -2 * Period);
+    private SqlClockCheck lastCheck = new(OffsetOf(inner), OffsetOf(inner), -2 * Period);
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
 
@@ -86,8 +51,8 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         get
         {
             var last = Volatile.Read(ref lastCheck);
-            return IsApart(OffsetOf(inner), last.MachineOffset)
-                || IsApart(FollowMachine(), last.ClockOffset)
+            return SqlClockCheck.IsApart(OffsetOf(inner), last.MachineOffset)
+                || SqlClockCheck.IsApart(FollowMachine(), last.ClockOffset)
                 || Elapsed(inner) - last.Elapsed.Ticks > Period.Ticks;
         }
     }
@@ -104,41 +69,39 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
     /// has moved them. Must be a write of its own, after whose commit the caller passes the result to
     /// <see cref="Remember"/>.
     /// </summary>
-    public async ValueTask<Check> FollowAsync(SqlSession session)
+    public async ValueTask<SqlClockCheck> FollowAsync(SqlSession session)
     {
         var last = Volatile.Read(ref lastCheck);
-        var now = new Check(OffsetOf(inner), FollowMachine(), TimeSpan.FromTicks(Elapsed(inner)));
-        var storedMachineOffset = await ReadAsync(session, MachineRow);
-        var wasSet = IsApart(now.MachineOffset, last.MachineOffset);
+        var now = new SqlClockCheck(OffsetOf(inner), FollowMachine(), TimeSpan.FromTicks(Elapsed(inner)));
+        var storedMachineOffset = await meta.ReadAsync(session, MachineRow);
+        var wasSet = SqlClockCheck.IsApart(now.MachineOffset, last.MachineOffset);
 
         // If the stored offset is the current one, another process has already moved the entries.
-        if (storedMachineOffset is null || (wasSet && IsApart(now.MachineOffset, storedMachineOffset.Value)))
+        if (storedMachineOffset is null || (wasSet && SqlClockCheck.IsApart(now.MachineOffset, storedMachineOffset.Value)))
         {
-            await MoveEntriesAsync(session, last, now);
-            await WriteAsync(session, MachineRow, now.MachineOffset);
+            await shift.MoveEntriesAsync(session, last, now);
+            await meta.WriteAsync(session, MachineRow, now.MachineOffset);
         }
 
-        var storedClockOffset = await ReadAsync(session, ClockRow) ?? 0;
-        if (now.ClockOffset - storedClockOffset > Slack)
+        var storedClockOffset = await meta.ReadAsync(session, ClockRow) ?? 0;
+        if (now.ClockOffset - storedClockOffset > SqlClockCheck.Slack)
         {
-            await WriteAsync(session, ClockRow, now.ClockOffset);
+            await meta.WriteAsync(session, ClockRow, now.ClockOffset);
         }
 
-        var isBehind = storedClockOffset - now.ClockOffset > Slack;
+        var isBehind = storedClockOffset - now.ClockOffset > SqlClockCheck.Slack;
         return isBehind ? now with { ClockOffset = storedClockOffset } : now;
     }
 
     /// <summary>Continues from the result of a committed check.</summary>
-    public void Remember(Check check)
+    public void Remember(SqlClockCheck check)
     {
         Volatile.Write(ref lastCheck, check);
-        if (check.ClockOffset > Volatile.Read(ref offset) + Slack)
+        if (check.ClockOffset > Volatile.Read(ref offset) + SqlClockCheck.Slack)
         {
             Volatile.Write(ref offset, check.ClockOffset);
         }
     }
-
-    private static bool IsApart(long one, long other) => Math.Abs(one - other) > Slack;
 
     // Reads the wall clock first. A thread that is suspended between the two reads must not compute an offset that is
     // too large.
@@ -161,62 +124,5 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         // If another thread has changed the value first, that thread has already followed the clock.
         Interlocked.CompareExchange(ref offset, now, known);
         return Volatile.Read(ref offset);
-    }
-
-    /// <summary>Moves the entries if the machine's clock was set since the last check.</summary>
-    private async ValueTask MoveEntriesAsync(SqlSession session, Check last, Check now)
-    {
-        if (now.ClockOffset - last.ClockOffset > Slack)
-        {
-            await MoveLeasesAsync(session, now.ClockOffset - last.ClockOffset, now);
-        }
-        else if (now.MachineOffset < last.MachineOffset)
-        {
-            var forward = await ReadAsync(session, ForwardRow) ?? 0;
-            if (forward > 0)
-            {
-                await PostponePlansAsync(session, Math.Min(forward, last.MachineOffset - now.MachineOffset), forward, now);
-            }
-        }
-    }
-
-    /// <summary>Moves the leases forward, because the machine's clock was set forward.</summary>
-    private async ValueTask MoveLeasesAsync(SqlSession session, long by, Check now)
-    {
-        foreach (var statement in whenSetForward)
-        {
-            await session.Prepare(statement).Set("@by", by).ExecuteAsync();
-        }
-
-        await WriteAsync(session, ForwardRow, by);
-        await WriteAsync(session, ForwardAtRow, now.Time - by);
-    }
-
-    /// <summary>Postpones the planned entries, because the machine's clock was set back.</summary>
-    private async ValueTask PostponePlansAsync(SqlSession session, long by, long forward, Check now)
-    {
-        var before = await ReadAsync(session, ForwardAtRow);
-        foreach (var statement in whenSetBack)
-        {
-            await session.Prepare(statement).Set("@by", by).Set("@now", now.Time).Set("@before", before).ExecuteAsync();
-        }
-
-        var remaining = forward - by;
-        await WriteAsync(session, ForwardRow, remaining > Slack ? remaining : 0);
-    }
-
-    private ValueTask<long?> ReadAsync(SqlSession session, string name) => session.Prepare(read).Set("@name", name).NumberAsync();
-
-    private async ValueTask WriteAsync(SqlSession session, string name, long value) =>
-        await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
-
-    /// <summary>The offsets of the clocks at the time of a check.</summary>
-    /// <param name="MachineOffset">The offset of the machine's clock, in ticks.</param>
-    /// <param name="ClockOffset">The offset of this clock, in ticks.</param>
-    /// <param name="Elapsed">The time of the monotonic clock at the check.</param>
-    internal sealed record Check(long MachineOffset, long ClockOffset, TimeSpan Elapsed)
-    {
-        /// <summary>The time of this clock at the check, in ticks.</summary>
-        public long Time => ClockOffset + Elapsed.Ticks;
     }
 }

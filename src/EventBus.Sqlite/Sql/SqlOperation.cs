@@ -1,3 +1,5 @@
+using EventBus.Stores;
+
 namespace EventBus;
 
 /// <summary>
@@ -29,6 +31,18 @@ internal abstract class SqlOperation
     public abstract void Complete();
 
     public abstract void Fail(Exception exception);
+
+    /// <summary>
+    /// Fails the step because another step has ended the transaction. Nothing of it was written, and the bus tries it
+    /// again.
+    /// </summary>
+    public void FailUndone(Exception cause) =>
+        Fail(cause is StoreRefusedException { Scope: StoreScope.Store } refused
+            ? refused
+            : new StoreRefusedException(
+                StoreScope.Store,
+                "Other writes ended two transactions in a row, and this write with them. It changed nothing, and is repeated.",
+                cause));
 
     protected bool TryCancel() => TryLeaveQueue(Stage.Cancelled);
 

@@ -57,46 +57,17 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// <summary>Returns the statements of version 1: failed, handled and delayed events.</summary>
     private IEnumerable<string> Version1() =>
         [
-            .. Tables(),
-            .. Indexes(),
-            .. Counts(),
+            .. new SqlEventTables(dialect, prefix).Create(),
+            .. new SqlEventIndexes(dialect, prefix).Create(),
             $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"
         ];
 
     /// <summary>Returns the statements that version 2 added: sagas.</summary>
-    private IEnumerable<string> Version2()
-    {
-        var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
-        yield return $"""
-            CREATE TABLE {prefix}sagas (
-                number {number} NOT NULL PRIMARY KEY, app {number} NOT NULL, id {text} NOT NULL, saga {text} NOT NULL,
-                status {number} NOT NULL CHECK (status BETWEEN 0 AND 5),
-                version {number} NOT NULL, claim {number} NOT NULL, due_at {number}, alert_at {number}, wait_key {text},
-                started_at {number} NOT NULL, changed_at {number} NOT NULL, keep_until {number}, content {bytes} NOT NULL,
-                UNIQUE (app, id)) {dialect.Table}
-            """;
-        yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n "
-            + $"{number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
-
-        // Due sagas, alerts, sagas that wait for a reply, and retention.
-        yield return Index("sagas", "due", "app, saga, due_at, number", "due_at IS NOT NULL");
-        yield return Index("sagas", "alert", "app, alert_at, number", "alert_at IS NOT NULL");
-        yield return Index("sagas", "waiting", "app, wait_key, number", "wait_key IS NOT NULL");
-        yield return Index("sagas", "age", "app, keep_until", "keep_until IS NOT NULL");
-
-        // Listing: each filter is ordered by number.
-        yield return Index("sagas", "all", "app, number");
-        yield return Index("sagas", "saga", "app, saga, number");
-        yield return Index("sagas", "status", "app, status, number");
-        yield return Index("sagas", "saga_status", "app, saga, status, number");
-
-        foreach (var statement in dialect.Count($"{prefix}sagas", $"{prefix}saga_counts", "app", "saga", "status"))
-        {
-            yield return statement;
-        }
-
-        yield return $"INSERT INTO {prefix}meta (name, value) VALUES ('{SagaNumber}', 0)";
-    }
+    private IEnumerable<string> Version2() =>
+        [
+            .. new SqlSagaTables(dialect, prefix).Create(),
+            $"INSERT INTO {prefix}meta (name, value) VALUES ('{SagaNumber}', 0)"
+        ];
 
     /// <summary>
     /// Returns the statements that version 3 added: the number of attempts that ran concurrently with another event
@@ -123,116 +94,4 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription "
             + $"{dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) "
             + $"{dialect.TableByKey}"];
-
-    private IEnumerable<string> Tables() => [.. EntryTables(), .. CountTables()];
-
-    private IEnumerable<string> EntryTables()
-    {
-        var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
-
-        // The number of an application stands in all its rows, because it is shorter than its name.
-        yield return $"CREATE TABLE {prefix}apps (id {dialect.RowNumber}, name {text} NOT NULL UNIQUE) {dialect.Table}";
-
-        // FailureTable lists the meanings of the columns.
-        yield return $"""
-            CREATE TABLE {prefix}failures (
-                seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL,
-                event_name {text} NOT NULL, status {number} NOT NULL CHECK (status BETWEEN 0 AND 3), claim {number} NOT NULL, turn {number},
-                due_at {number} NOT NULL, deadline {number},
-                line_key {text}, order_key {text}, position {number}, starts {number} NOT NULL, replays {number} NOT NULL,
-                reason {number} NOT NULL,
-                number {number} NOT NULL, alert_at {number}, first_failed_at {number} NOT NULL, last_failed_at {number} NOT NULL,
-                error {text},
-                UNIQUE (app, subscription, event_id)) {dialect.Table}
-            """;
-
-        // Large columns that seldom change are in a separate table, so that a claim writes little.
-        yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body "
-            + $"{bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
-
-        // AttemptTable lists the meanings of the columns.
-        yield return $"""
-            CREATE TABLE {prefix}starts (
-                app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL,
-                counted_at {number} NOT NULL,
-                PRIMARY KEY (app, subscription, event_id)) {dialect.TableByKey}
-            """;
-
-        // OrderTable lists the meanings of the columns.
-        yield return $"""
-            CREATE TABLE {prefix}order_keys (
-                app {number} NOT NULL, subscription {text} NOT NULL, order_key {text} NOT NULL, stamp {number} NOT NULL,
-                position {number}, changed_at {number} NOT NULL,
-                PRIMARY KEY (app, subscription, order_key)) {dialect.TableByKey}
-            """;
-
-        // SqlProcessedEventStore lists the meanings of the columns.
-        yield return $"""
-            CREATE TABLE {prefix}processed (
-                app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL,
-                fingerprint {number} NOT NULL, done {number} NOT NULL, until {number} NOT NULL, outbox {bytes},
-                PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
-            """;
-
-        // SqlDelayStore lists the meanings of the columns.
-        yield return $"""
-            CREATE TABLE {prefix}delays (
-                seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
-                turn {number} NOT NULL, claimed {number} NOT NULL,
-                attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
-            """;
-    }
-
-    /// <summary>Returns the tables of the numbers of rows (<see cref="SqlDialect.Count"/>).</summary>
-    private IEnumerable<string> CountTables()
-    {
-        var (number, text) = (dialect.Number, dialect.Text);
-        yield return $"""
-            CREATE TABLE {prefix}failure_counts (
-                app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL,
-                reason {number} NOT NULL, n {number} NOT NULL,
-                PRIMARY KEY (app, status, subscription, event_name, reason)) {dialect.TableByKey}
-            """;
-        yield return $"CREATE TABLE {prefix}processed_counts (app {number} NOT NULL PRIMARY KEY, n {number} NOT NULL) {dialect.Table}";
-        yield return $"CREATE TABLE {prefix}delay_counts (app {number} NOT NULL PRIMARY KEY, n {number} NOT NULL) {dialect.Table}";
-    }
-
-    private IEnumerable<string> Indexes()
-    {
-        // Claims.
-        yield return Index("failures", "turn", "app, subscription, turn, seq", "turn IS NOT NULL");
-        yield return Index("failures", "claimed", "app, turn", "claim <> 0");
-
-        // Lines, their parked entries, and order keys.
-        yield return Index("failures", "line", "app, subscription, line_key, seq", "line_key IS NOT NULL");
-        yield return Index("failures", "parked", "app, subscription, line_key", "status = 1");
-        yield return Index("failures", "order", "app, subscription, order_key, status, position", "order_key IS NOT NULL");
-
-        // Lists of dead letters, where each filter is ordered by number; alerts; and retention.
-        yield return Index("failures", "dead", "app, number", "status = 2");
-        yield return Index("failures", "dead_subscription", "app, subscription, number", "status = 2");
-        yield return Index("failures", "dead_name", "app, event_name, number", "status = 2");
-        yield return Index("failures", "dead_event", "app, event_id, number", "status = 2");
-        yield return Index("failures", "dead_reason", "app, reason, number", "status = 2");
-        yield return Index("failures", "dead_age", "app, last_failed_at", "status = 2");
-        yield return Index("failures", "alert", "app, number, alert_at", "alert_at IS NOT NULL");
-        yield return Index("failures", "alert_time", "app, alert_at", "alert_at IS NOT NULL");
-
-        yield return Index("starts", "age", "app, counted_at");
-        yield return Index("order_keys", "age", "app, changed_at");
-        yield return Index("processed", "age", "app, until", "done = 1 AND outbox IS NULL");
-        yield return Index("processed", "abandoned", "app, until", "done = 0");
-        yield return Index("delays", "turn", "app, turn");
-        yield return Index("delays", "claimed", "app, turn", "claimed = 1");
-    }
-
-    private IEnumerable<string> Counts() =>
-    [
-        .. dialect.Count($"{prefix}failures", $"{prefix}failure_counts", "app", "status", "subscription", "event_name", "reason"),
-        .. dialect.Count($"{prefix}processed", $"{prefix}processed_counts", "app"),
-        .. dialect.Count($"{prefix}delays", $"{prefix}delay_counts", "app"),
-    ];
-
-    private string Index(string table, string name, string columns, string? where = null) =>
-        $"CREATE INDEX {prefix}{table}_{name} ON {prefix}{table} ({columns}){(where is null ? "" : $" WHERE {where}")}";
 }

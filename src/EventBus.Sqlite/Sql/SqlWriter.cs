@@ -1,6 +1,4 @@
-using System.Data;
 using System.Threading.Channels;
-using EventBus.Stores;
 
 namespace EventBus;
 
@@ -27,7 +25,6 @@ internal sealed class SqlWriter(
 {
     private const int MaxWaiting = 1_024;
     private const int MaxBatch = 256;
-    private const string Savepoint = "step";
 
     /// <summary>
     /// The time after which a transaction accepts no more steps, because completed steps wait for its commit, and
@@ -37,14 +34,18 @@ internal sealed class SqlWriter(
 
     private readonly Channel<SqlOperation> queue =
         Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
-    private SqlSession? session;
+    private readonly SqlWriteConnection connection = new(open, checkFile);
     private Task loop = Task.CompletedTask;
 
     /// <summary>
     /// Gets or sets the reason why writes fail at present, or a problem that the owner has found; null if there is
     /// none.
     /// </summary>
-    public string? Problem { get; set; }
+    public string? Problem
+    {
+        get => connection.Problem;
+        set => connection.Problem = value;
+    }
 
     public void Start(TimeProvider time) => loop = SqlThread.RunAsync("EventBus SQL writer", () => LoopAsync(time));
 
@@ -79,7 +80,7 @@ internal sealed class SqlWriter(
             var (undone, cause) = await TryAsync(waiting, time);
             if (wasPreviousEnded)
             {
-                undone.ForEach(operation => operation.Fail(EndedByAnotherStep(cause!)));
+                undone.ForEach(operation => operation.FailUndone(cause!));
             }
             else
             {
@@ -89,20 +90,8 @@ internal sealed class SqlWriter(
             wasPreviousEnded = cause is not null;
         }
 
-        await CloseSessionAsync();
+        await connection.CloseAsync();
     }
-
-    /// <summary>
-    /// Returns the exception for the steps that are undone because another step has ended the transaction. Nothing of
-    /// them was written, and the bus tries them again.
-    /// </summary>
-    private static StoreRefusedException EndedByAnotherStep(Exception cause) =>
-        cause is StoreRefusedException { Scope: StoreScope.Store } refused
-            ? refused
-            : new StoreRefusedException(
-                StoreScope.Store,
-                "Other writes ended two transactions in a row, and this write with them. It changed nothing, and is repeated.",
-                cause);
 
     /// <summary>
     /// Runs steps in one transaction, as many as the time limit allows. If a step ends the transaction, returns the
@@ -126,18 +115,16 @@ internal sealed class SqlWriter(
 
             try
             {
-                await current.Transaction!.SaveAsync(Savepoint);
-                await operation.RunAsync(current);
-                await current.Transaction!.ReleaseAsync(Savepoint);
+                await SqlWriteConnection.RunAsync(current, operation);
                 done.Add(operation);
             }
             catch (Exception exception)
             {
                 var cause = explain(exception);
                 operation.Fail(cause);
-                if (isDamage(exception) || !await UndoAsync(current))
+                if (isDamage(exception) || !await SqlWriteConnection.UndoAsync(current))
                 {
-                    await CloseSessionAsync();
+                    await connection.CloseAsync();
                     return (done, cause);
                 }
             }
@@ -151,19 +138,7 @@ internal sealed class SqlWriter(
     {
         try
         {
-            if (session is not null && checkFile(session) is not null)
-            {
-                await CloseSessionAsync();
-            }
-
-            if (session is null)
-            {
-                session = await open();
-                Problem = null;
-            }
-
-            session.Transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.Serializable);
-            return session;
+            return await connection.BeginAsync();
         }
         catch (Exception exception)
         {
@@ -176,29 +151,8 @@ internal sealed class SqlWriter(
                 operation.Fail(cause);
             }
 
-            await CloseSessionAsync();
+            await connection.CloseAsync();
             return null;
-        }
-    }
-
-    /// <summary>Rolls back a single step. Returns false if the whole transaction is lost.</summary>
-    private static async ValueTask<bool> UndoAsync(SqlSession current)
-    {
-        if (current.IsAbandoned)
-        {
-            return false;
-        }
-
-        try
-        {
-            await current.Transaction!.RollbackAsync(Savepoint);
-            await current.Transaction!.ReleaseAsync(Savepoint);
-            return true;
-        }
-        catch (Exception)
-        {
-            // On a full disk, or if an effect ended the transaction, the database has rolled back everything already.
-            return false;
         }
     }
 
@@ -206,34 +160,16 @@ internal sealed class SqlWriter(
     {
         try
         {
-            await current.Transaction!.CommitAsync();
-            await current.Transaction.DisposeAsync();
-            current.Transaction = null;
-            current.HasWritten = true;
-
-            // The file may have been moved before the commit, which is then lost.
-            if (checkFile(current) is { } moved)
-            {
-                throw moved;
-            }
+            await connection.CommitAsync(current);
         }
         catch (Exception exception)
         {
             var cause = explain(exception);
             done.ForEach(operation => operation.Fail(cause));
-            await CloseSessionAsync();
+            await connection.CloseAsync();
             return;
         }
 
         done.ForEach(operation => operation.Complete());
-    }
-
-    private async ValueTask CloseSessionAsync()
-    {
-        if (session is { } closing)
-        {
-            session = null;
-            await closing.DisposeAsync();
-        }
     }
 }

@@ -118,7 +118,7 @@ internal sealed class DueSagaReader(
                     Claim = entry.Claim + 1,
                     DueAt = null,
                     KeepUntil = null,
-                    AlertAt = notifier.WantsAlerts ? now : null,
+                    AlertAt = notifier.AlertAt(now),
                     ChangedAt = now
                 }, repository.Closing);
                 if (marked)

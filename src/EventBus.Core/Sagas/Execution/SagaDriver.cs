@@ -75,7 +75,7 @@ internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaR
     {
         try
         {
-            await saga.Executor.HaltAsync(leased, exception);
+            await saga.Errors.HaltAsync(leased, exception);
             refusals.RecordAccepted(leased.Id);
         }
         catch (Exception refusal) when (!refusals.IsClosing)

@@ -24,11 +24,6 @@ internal sealed class SagaExecutor(
         while (continues);
     }
 
-    /// <summary>
-    /// Marks a saga that cannot continue as needing attention, in the state in which it was last saved.
-    /// </summary>
-    public Task HaltAsync(LeasedSaga leased, Exception exception) => writer.HaltAfterErrorAsync(leased, exception);
-
     /// <summary>Sends the events of the saga and executes its active step.</summary>
     /// <returns>True if the saga continues at once; false if it was released, has ended or needs attention.</returns>
     private async Task<bool> ContinueAsync(LeasedSaga leased)

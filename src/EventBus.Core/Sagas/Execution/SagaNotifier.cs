@@ -8,8 +8,10 @@ namespace EventBus;
 /// <param name="alerts">Sends alerts for sagas that need attention; null if no notifier is registered.</param>
 internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoordinator? alerts)
 {
-    /// <summary>True if a saga that needs attention must be saved with an alert time.</summary>
-    public bool WantsAlerts => alerts is { IsWanted: true };
+    /// <summary>
+    /// Returns the alert time of a saga that needs attention from now on: at once; null if no alerts are wanted.
+    /// </summary>
+    public DateTimeOffset? AlertAt(DateTimeOffset now) => alerts is { IsWanted: true } ? now : null;
 
     /// <summary>Reports that a saga may be due.</summary>
     public void ReportDue() => due.Pulse();

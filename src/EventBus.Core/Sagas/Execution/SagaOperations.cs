@@ -8,6 +8,7 @@ namespace EventBus;
 internal sealed class SagaOperations(SagaComponents parts, EventBusOptions options, BusServices services)
 {
     private readonly SagaStarter starter = new(parts, options, services);
+    private readonly SagaResultWaiter results = new(parts, options, services);
     private readonly StoreCalls calls = new(options.PublishTimeout, services.StoreTime);
     private readonly TimeProvider time = services.StoreTime;
 
@@ -28,35 +29,14 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
     public Task<string> StartAsync<TState>(TState state, string? id, CancellationToken cancellationToken)
         where TState : notnull => starter.StartAsync(state, id, cancellationToken);
 
-    public async Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken)
-        where TState : notnull
-    {
-        var saga = parts.Catalog.Get(typeof(TState));
-        while (true)
-        {
-            // Registered before the read, so that an end after it is not missed.
-            using var waiter = parts.Waiters.Wait(id);
-            var entry = await FindAsync(id, cancellationToken)
-                ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
-            if (entry.Saga != saga.Definition.Name)
-            {
-                throw new ArgumentException($"The saga '{id}' is a '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
-            }
-
-            if (SagaInfoMapper.IsAtRest(entry))
-            {
-                return await SagaInfoMapper.ResultAsync<TState>(entry, saga.Runner.ReadAsync);
-            }
-
-            await WaitForChangeAsync(id, waiter.Ended, cancellationToken);
-        }
-    }
+    public Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken)
+        where TState : notnull => results.WaitAsync<TState>(id, cancellationToken);
 
     public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken)
     {
         var changed = await ChangeAsync(
             id,
-            static (saga, entry, progress, now) => saga.Transitions.Retry(progress, now),
+            static (saga, entry, progress, now) => saga.Interventions.Retry(progress, now),
             // The content stays as it is: the saga continues when an instance can read it.
             static entry => entry with { Status = SagaStatus.Running },
             cancellationToken);
@@ -76,7 +56,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
             (saga, entry, progress, now) =>
             {
                 step = progress.Active()?.Name;
-                return saga.Transitions.Skip(progress, entry, reason, now);
+                return saga.Interventions.Skip(progress, entry, reason, now);
             },
             entry => throw new EventBusException(
                 $"The saga '{entry.Id}' cannot be skipped: its stored content cannot be read, or this application has no saga "
@@ -95,7 +75,7 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         var now = time.GetUtcNow();
         var changed = await ChangeAsync(
             id,
-            (saga, entry, progress, changedAt) => saga.Transitions.Finish(progress, entry, reason, changedAt),
+            (saga, entry, progress, changedAt) => saga.Interventions.Finish(progress, entry, reason, changedAt),
             entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention },
             cancellationToken);
         if (changed is not null)
@@ -156,27 +136,5 @@ internal sealed class SagaOperations(SagaComponents parts, EventBusOptions optio
         }
 
         return changed;
-    }
-
-    /// <summary>
-    /// Waits for a signal from this process, but at most for the poll interval, because another instance may end the
-    /// saga.
-    /// </summary>
-    private async Task WaitForChangeAsync(string id, Task ended, CancellationToken cancellationToken)
-    {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, services.Abort);
-        try
-        {
-            await ended.WaitAsync(parts.Store.PollInterval, time, linked.Token);
-        }
-        catch (TimeoutException)
-        {
-            // Another instance may have ended the saga, so the caller reads it again.
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new EventBusException($"The bus stops before the saga '{id}' has ended. The saga continues when an instance runs again, "
-                + "if its store is durable; wait for it again with its id.");
-        }
     }
 }

@@ -1,5 +1,4 @@
 using EventBus.Stores;
-using EventBus.Transports;
 
 namespace EventBus;
 
@@ -21,21 +20,14 @@ internal sealed class SagaRepository(
     BusServices services,
     CancellationToken closing)
 {
-    // Names the saves in the log.
-    private const string Activity = "saves of sagas";
-
-    private static readonly Backoff RetryDelays = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
-
-    private readonly TimeProvider time = services.StoreTime;
-
-    // The number of writes that wait because the store accepts no writes.
-    private int heldWrites;
+    private readonly LeasedSagaStore leasedSagas = new(store, lease, services, closing);
+    private readonly SagaSaveRetry retry = new(refusals, services, closing);
 
     /// <summary>Cancelled when the bus closes.</summary>
     public CancellationToken Closing => closing;
 
     /// <summary>True if at least one write waits because the store does not accept it.</summary>
-    public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
+    public bool StoreIsDown => retry.StoreIsDown;
 
     /// <summary>Returns the end of a lease that begins now.</summary>
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
@@ -65,7 +57,7 @@ internal sealed class SagaRepository(
             }
 
             change(leased.Progress);
-            await SaveGatedAsync(leased, createEntry);
+            await retry.RunAsync(leased, () => leasedSagas.SaveAsync(leased, createEntry));
         }
         finally
         {
@@ -119,9 +111,9 @@ internal sealed class SagaRepository(
         await leased.Gate.WaitAsync(closing);
         try
         {
-            if (leased.Progress.Held && leased.LeaseEnd <= time.GetUtcNow() + margin)
+            if (leased.Progress.Held && leased.LeaseEnd <= services.StoreTime.GetUtcNow() + margin)
             {
-                await SaveOnceAsync(leased, static (_, entry, leaseEnd) => entry with { DueAt = leaseEnd });
+                await leasedSagas.SaveAsync(leased, static (_, entry, leaseEnd) => entry with { DueAt = leaseEnd });
             }
 
             return true;
@@ -129,132 +121,6 @@ internal sealed class SagaRepository(
         finally
         {
             leased.Gate.Release();
-        }
-    }
-
-    /// <summary>Saves the progress of a saga whose gate the caller holds.</summary>
-    /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
-    private async Task SaveGatedAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> createEntry)
-    {
-        var attempt = 0;
-
-        // The number of attempts that failed although the store accepted another write.
-        var refusedAttempts = 0;
-        while (true)
-        {
-            attempt++;
-            try
-            {
-                await SaveOnceAsync(leased, createEntry);
-                services.Log.Working(Activity);
-                return;
-            }
-            catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
-            {
-                var delay = RetryDelays.After(attempt);
-                LogNotSaved(leased, attempt, delay, exception);
-                var concernsEntry = await refusals.ConcernsEntryAsync(leased.Entry, exception);
-                if (concernsEntry)
-                {
-                    refusedAttempts++;
-                    if (exception is StoreRefusedException)
-                    {
-                        throw;
-                    }
-
-                    if (refusedAttempts == SagaRefusals.FailuresUntilRefused)
-                    {
-                        throw new StoreRefusedException(
-                            StoreScope.Entry,
-                            $"The store accepts other sagas, but not this one ({exception.GetType()}).",
-                            exception);
-                    }
-                }
-
-                await WaitAsync(delay, isHeld: !concernsEntry);
-            }
-        }
-    }
-
-    private void LogNotSaved(LeasedSaga leased, int attempt, TimeSpan delay, Exception exception) =>
-        services.Log.Failing(
-            Activity,
-            exception,
-            logger => logger.SagaNotSaved(leased.Definition.Name, leased.Id, attempt, delay, exception));
-
-    /// <summary>Waits for the next attempt.</summary>
-    /// <param name="delay">The time to wait.</param>
-    /// <param name="isHeld">True if the store accepts no writes, so that the waiting write counts as held.</param>
-    private async Task WaitAsync(TimeSpan delay, bool isHeld)
-    {
-        var held = isHeld ? 1 : 0;
-        Interlocked.Add(ref heldWrites, held);
-        try
-        {
-            await Task.Delay(delay, time, closing);
-        }
-        finally
-        {
-            Interlocked.Add(ref heldWrites, -held);
-        }
-    }
-
-    /// <summary>Saves the progress, and repeats the save after a conflict with another write.</summary>
-    private async Task SaveOnceAsync(LeasedSaga leased, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> createEntry)
-    {
-        while (true)
-        {
-            var now = time.GetUtcNow();
-            var leaseEnd = LeaseFrom(now);
-            var entry = createEntry(leased.Progress, leased.Entry, leaseEnd) with { ChangedAt = now, Content = leased.Progress.Write() };
-            if (await store.SaveAsync(entry, closing))
-            {
-                leased.Entry = entry with { Version = entry.Version + 1 };
-                leased.LeaseEnd = leaseEnd;
-                return;
-            }
-
-            var current = await store.FindAsync(leased.Id, closing);
-            if (current is null || current.Claim != leased.Entry.Claim)
-            {
-                leased.Lose();
-                throw new SagaLeaseLostException();
-            }
-
-            if (current.Content.Span.SequenceEqual(entry.Content.Span))
-            {
-                // An earlier attempt has saved the saga, but its answer was lost. The stored entry may be newer,
-                // because its alert may have been claimed since then.
-                leased.Entry = current;
-                leased.LeaseEnd = current.DueAt ?? leaseEnd;
-                return;
-            }
-
-            MergeReplies(leased, current, entry.WaitKey);
-        }
-    }
-
-    /// <summary>
-    /// Merges the replies of the stored entry into the progress. Nothing else can have changed, because an instance
-    /// without the lease only adds replies. A reply belongs to the step that was active when it arrived, not to the
-    /// step that this write begins.
-    /// </summary>
-    private void MergeReplies(LeasedSaga leased, SagaEntry current, string? waitKey)
-    {
-        leased.Entry = leased.Entry with { Version = current.Version };
-        var stored = SagaProgress.Read(current.Content, out _);
-        var added = stored?.Inbox.FindAll(reply => !leased.Progress.HasReceived(reply.EventId)) ?? [];
-        foreach (var reply in added)
-        {
-            if (leased.Progress.IsForActiveStep(reply, waitKey))
-            {
-                leased.Progress.Inbox.Add(reply);
-            }
-            else
-            {
-                leased.Progress.Forget(reply);
-                SagaReplies.Ignore(reply, leased.Definition.Name, leased.Id, services);
-            }
         }
     }
 }

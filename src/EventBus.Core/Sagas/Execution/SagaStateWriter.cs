@@ -37,7 +37,7 @@ internal sealed class SagaStateWriter(
             (progress, entry, leaseEnd) => transitions.WithStatus(entry, status, progress, now) with
             {
                 DueAt = progress.Held ? leaseEnd : null,
-                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
+                AlertAt = status == SagaStatus.NeedsAttention ? notifier.AlertAt(now) : null,
                 WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
             });
         if (status != previous)
@@ -119,40 +119,21 @@ internal sealed class SagaStateWriter(
     public void ReportEnd(LeasedSaga leased) => notifier.ReportEnd(leased.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
-    public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null) =>
-        RaiseAsync(leased, leased.Progress.Active()?.Name, reason, error, async () =>
-        {
-            await ChangeStatusAsync(leased, (progress, entry, now) =>
-            {
-                recordFailure?.Invoke(progress, now);
-                return transitions.Halt(progress, reason, now);
-            });
-            return true;
-        });
-
-    /// <summary>
-    /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
-    /// </summary>
-    public Task HaltAfterErrorAsync(LeasedSaga leased, Exception exception)
+    public Task HaltAsync(LeasedSaga leased, string reason, Exception? error, Action<SagaProgress, DateTimeOffset>? recordFailure = null)
     {
-        var reason = $"The saga could not continue: {ExceptionText.ShortOf(exception)}";
-        return RaiseAsync(leased, null, reason, exception, async () =>
-        {
-            try
+        var step = leased.Progress.Active()?.Name;
+        return notifier.RaiseAsync(
+            async () =>
             {
-                return await HaltStoredAsync(leased, (progress, now) =>
+                await ChangeStatusAsync(leased, (progress, entry, now) =>
                 {
-                    progress.Active()?.CutOff();
-                    progress.Held = false;
-                    transitions.Halt(progress, reason, now);
+                    recordFailure?.Invoke(progress, now);
+                    return transitions.Halt(progress, reason, now);
                 });
-            }
-            catch (Exception) when (!repository.Closing.IsCancellationRequested)
-            {
-                // The store may have no room for the reason, which is also in the log.
-                return await HaltStoredAsync(leased, null);
-            }
-        });
+                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
+                return true;
+            },
+            leased.Id);
     }
 
     /// <summary>
@@ -166,59 +147,4 @@ internal sealed class SagaStateWriter(
             active.Begun = false;
         }
     }
-
-    /// <summary>
-    /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
-    /// progress inconsistent.
-    /// </summary>
-    /// <param name="leased">The saga. Nothing is changed if another instance has claimed it.</param>
-    /// <param name="change">Changes the stored progress; null to leave the content of the entry unchanged.</param>
-    /// <returns>True if the saga was changed.</returns>
-    private async Task<bool> HaltStoredAsync(LeasedSaga leased, Action<SagaProgress, DateTimeOffset>? change)
-    {
-        var changed = await repository.ChangeAsync(
-            leased.Id,
-            entry =>
-            {
-                if (entry.Claim != leased.Entry.Claim
-                    || SagaTransitions.IsEnd(entry.Status)
-                    || SagaProgress.Read(entry.Content, out _) is not { } progress)
-                {
-                    return null;
-                }
-
-                var now = time.GetUtcNow();
-                change?.Invoke(progress, now);
-                return transitions.WithStatus(entry, SagaStatus.NeedsAttention, progress, now) with
-                {
-                    DueAt = null,
-                    AlertAt = AlertAt(now),
-                    ChangedAt = now,
-                    Content = change is null ? entry.Content : progress.Write(),
-                };
-            },
-            repository.Closing);
-        return changed is not null;
-    }
-
-    /// <summary>Marks the saga, and logs it if this instance has marked it.</summary>
-    /// <param name="leased">The saga.</param>
-    /// <param name="step">The step that failed; null for none.</param>
-    /// <param name="reason">The reason, for operators.</param>
-    /// <param name="error">The cause; null for none.</param>
-    /// <param name="mark">Marks the saga. Returns false if another instance has changed it.</param>
-    private Task RaiseAsync(LeasedSaga leased, string? step, string reason, Exception? error, Func<Task<bool>> mark) => notifier.RaiseAsync(
-        async () =>
-        {
-            var marked = await mark();
-            if (marked)
-            {
-                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
-            }
-
-            return marked;
-        },
-        leased.Id);
-
-    private DateTimeOffset? AlertAt(DateTimeOffset now) => notifier.WantsAlerts ? now : null;
 }

@@ -43,7 +43,7 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
             SelectWithoutContents(prefix, "f.seq = @row"));
 
     /// <summary>
-    /// Returns the entry with the changes that the claim statement of <see cref="FailureTable"/> makes.
+    /// Returns the entry with the changes that the claim statement of <see cref="FailureClaims"/> makes.
     /// </summary>
     public KeptFailure WithClaim(long claimNumber)
     {

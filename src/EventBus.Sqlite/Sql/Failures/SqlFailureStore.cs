@@ -7,29 +7,21 @@ internal sealed class SqlFailureStore : KeyedFailureStore
 {
     private readonly SqlDatabase database;
     private readonly FailureTable table;
+    private readonly FailureClaims claims;
     private readonly OrderTable orders;
     private readonly AttemptTable attempts;
+    private readonly FailureOperations operations;
     private readonly SqlDeadLetterStore deadLetters;
-    private readonly string count;
-    private readonly string countDue;
-    private readonly string countClaimed;
 
     public SqlFailureStore(SqlDatabase database)
     {
         this.database = database;
         table = new FailureTable(database.Prefix);
+        claims = new FailureClaims(database.Prefix);
         orders = new OrderTable(database.Prefix);
         attempts = new AttemptTable(database.Prefix);
+        operations = new FailureOperations(database.Prefix, table, orders, attempts);
         deadLetters = new SqlDeadLetterStore(database, table, orders);
-        count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
-
-        // Joins by subscription, so that the index finds the due entries without reading the others.
-        countDue =
-            $"""
-            SELECT count(*) FROM (SELECT DISTINCT subscription FROM {database.Prefix}failure_counts WHERE app = @app) s
-            JOIN {database.Prefix}failures f ON f.app = @app AND f.subscription = s.subscription AND f.turn <= @now AND f.claim = 0
-            """;
-        countClaimed = $"SELECT count(*) FROM {database.Prefix}failures WHERE app = @app AND claim <> 0";
     }
 
     public override DeadLetterStore DeadLetters => deadLetters;
@@ -48,20 +40,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             return await RecordAsync(null);
         }
 
-        ValueTask<bool> RecordAsync(FailureContents? contents) => database.WriteAsync(async session =>
-        {
-            var kept = await FindAsync(session, entry);
-            if (!IsUnsettled(kept, entry))
-            {
-                return false;
-            }
-
-            // Without its contents the entry cannot be inserted again, so it stays in its line
-            // (FailureTable.KeepAsync).
-            var changed = contents is null ? entry with { LineKey = kept!.LineKey } : entry;
-            await KeepAsync(session, kept, changed, contents);
-            return true;
-        }, cancellationToken);
+        ValueTask<bool> RecordAsync(FailureContents? contents) =>
+            database.WriteAsync(session => operations.RecordAsync(session, entry, contents), cancellationToken);
     }
 
     public override ValueTask<AttemptCount?> CountAttemptAsync(
@@ -69,14 +49,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         string eventId,
         AttemptCount added,
         DateTimeOffset now,
-        CancellationToken cancellationToken) => database.WriteAsync<AttemptCount?>(
-        async session =>
-        {
-            // The attempts of an event that is stored as an entry are counted in the entry.
-            var isStored = await table.FindAsync(session, subscription, eventId) is not null;
-            return isStored ? null : await attempts.CountAsync(session, subscription, eventId, added, now);
-        },
-        cancellationToken);
+        CancellationToken cancellationToken) =>
+        database.WriteAsync(session => operations.CountAttemptAsync(session, subscription, eventId, added, now), cancellationToken);
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => attempts.ForgetAsync(session, subscription, eventId), cancellationToken);
@@ -84,27 +58,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken)
     {
         var contents = FailureContents.Of(entry);
-        return database.WriteAsync(async session =>
-        {
-            if (!await table.HasLineAsync(session, entry.Subscription, entry.LineKey!))
-            {
-                return ParkOutcome.NotBlocked;
-            }
-
-            // A second copy of an event that is in the line already, or is being processed, changes nothing.
-            if (await FindAsync(session, entry) is not null)
-            {
-                return ParkOutcome.Parked;
-            }
-
-            if (await table.CountParkedAsync(session, entry.Subscription, entry.LineKey!, limit) >= limit)
-            {
-                return ParkOutcome.LineFull;
-            }
-
-            await KeepAsync(session, null, entry, contents);
-            return ParkOutcome.Parked;
-        }, cancellationToken);
+        return database.WriteAsync(session => operations.ParkAsync(session, entry, contents, limit), cancellationToken);
     }
 
     public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
@@ -132,29 +86,16 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         bool skipContents,
         CancellationToken cancellationToken)
     {
-        var (due, next) = await database.WriteAsync(async session =>
-        {
-            var due = new List<KeptFailure>();
-            long? next = null;
-            foreach (var subscription in subscriptions)
-            {
-                due.AddRange(await table.ClaimAsync(session, subscription, now, now.Plus(lease), max, skipContents));
-                var turn = await table.NextTurnAsync(session, subscription);
-                if (next is null || turn < next)
-                {
-                    next = turn;
-                }
-            }
-
-            return (due, next);
-        }, cancellationToken);
+        var (due, next) = await database.WriteAsync(
+            session => claims.ClaimAsync(session, subscriptions, now, now.Plus(lease), max, skipContents),
+            cancellationToken);
         if (skipContents)
         {
             // Contents that are not damaged are read one by one.
             for (var i = 0; i < due.Count; i++)
             {
                 var entry = due[i];
-                due[i] = await database.ReadAsync(session => table.AddContentsAsync(session, entry), cancellationToken);
+                due[i] = await database.ReadAsync(session => claims.AddContentsAsync(session, entry), cancellationToken);
             }
         }
 
@@ -163,7 +104,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     }
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => table.BeginAsync(session, entry), cancellationToken);
+        database.WriteAsync(session => claims.BeginAsync(session, entry), cancellationToken);
 
     public override ValueTask<IReadOnlyList<string>> RenewAsync(
         IReadOnlyCollection<FailedEvent> claimed,
@@ -174,7 +115,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
             var lost = new List<string>();
             foreach (var entry in claimed)
             {
-                if (!await table.RenewAsync(session, entry, until))
+                if (!await claims.RenewAsync(session, entry, until))
                 {
                     lost.Add(entry.Id);
                 }
@@ -184,19 +125,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         }, cancellationToken);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await deadLetters.ChangeEntryAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
-
-    private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
-    {
-        var kept = await FindAsync(session, entry);
-        if (kept is null || !IsUnsettled(kept, entry))
-        {
-            return false;
-        }
-
-        await table.RemoveAsync(session, kept);
-        return true;
-    }
+        await deadLetters.ChangeEntryAsync(entry.Id, session => operations.CompleteAsync(session, entry), cancellationToken);
 
     public override ValueTask<(long Stamp, long? Position)> GetOrderAsync(
         string subscription, string orderKey, CancellationToken cancellationToken) =>
@@ -207,29 +136,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         // A deferred event is in no line.
         entry = entry with { LineKey = null };
         var contents = FailureContents.Of(entry);
-        return database.WriteAsync(async session =>
-        {
-            var kept = await FindAsync(session, entry);
-            if (!IsUnsettled(kept, entry))
-            {
-                return DeferOutcome.Deferred;
-            }
-
-            if ((await orders.StateAsync(session, entry.Subscription, entry.OrderKey!)).Stamp != stamp)
-            {
-                return DeferOutcome.Changed;
-            }
-
-            // A claimed entry that was deferred before is counted already.
-            if (kept?.Status != FailedEventStatus.Deferred
-                && await orders.CountDeferredAsync(session, entry.Subscription, entry.OrderKey!, limit) >= limit)
-            {
-                return DeferOutcome.Full;
-            }
-
-            await KeepAsync(session, kept, entry, contents);
-            return DeferOutcome.Deferred;
-        }, cancellationToken);
+        return database.WriteAsync(session => operations.DeferAsync(session, entry, contents, stamp, limit), cancellationToken);
     }
 
     public override ValueTask<bool> AdvanceAsync(
@@ -254,30 +161,8 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     }
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
+        database.ReadAsync(table.CountAsync, cancellationToken);
 
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0)
-            + (await session.Prepare(countClaimed).NumberAsync() ?? 0), cancellationToken);
-
-    /// <summary>
-    /// Returns true if the caller may still change the entry: it is not stored yet, or the caller holds its claim.
-    /// </summary>
-    private static bool IsUnsettled(FailureRow? kept, FailedEvent entry)
-    {
-        var isNew = entry.Claim == 0;
-        return isNew ? kept is null : kept?.Claim == entry.Claim;
-    }
-
-    private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) =>
-        table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
-
-    private async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
-    {
-        await table.KeepAsync(session, kept, entry, contents);
-        if (entry.Claim == 0)
-        {
-            await attempts.ForgetAsync(session, entry.Subscription, entry.Envelope.Id);
-        }
-    }
+        database.ReadAsync(session => claims.CountDueAsync(session, now), cancellationToken);
 }
