@@ -44,6 +44,13 @@ internal sealed class Ledger<T>
         return Task.CompletedTask;
     }
 
+    /// <summary>Adds an item and throws, so that the call can be the whole body of a handler that fails.</summary>
+    public Task RecordAndFailAsync(T item)
+    {
+        Add(item);
+        throw new InvalidOperationException("The handler fails on purpose.");
+    }
+
     /// <summary>Waits until there are at least <paramref name="count"/> items.</summary>
     /// <param name="count">The number of items.</param>
     /// <param name="what">The description of what adds one item, for the failure message.</param>

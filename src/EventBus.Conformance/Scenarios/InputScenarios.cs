@@ -36,24 +36,23 @@ internal static class InputScenarios
         var handled = new Ledger<int>();
         var node = await run.StartAsync(bus => bus.Configure(options => options.MaxBodyBytes = MaxBody)
             .Subscribe<ParcelSent>("all", (e, _, _) => handled.RecordAsync(e.Number)));
-        var cases = Cases(run.Features).ToList();
-        for (var i = 0; i < cases.Count; i++)
+        var messages = MalformedMessage.All(run.Features, MaxBody).ToList();
+        for (var i = 0; i < messages.Count; i++)
         {
-            var (_, body, _, attributes) = cases[i];
-            await node.SendAsync(new Envelope(attributes($"{run.Isolation}-{i}"), body));
+            await node.SendAsync(new Envelope(messages[i].Attributes($"{run.Isolation}-{i}"), messages[i].Body));
         }
 
         await node.SendAsync(
             new Envelope(Plain($"{run.Isolation}-valid"), Encoding.UTF8.GetBytes("""{"number":7,"unknown":{"deep":[1]}}""")));
         await handled.WaitForCountAsync(1, "the valid event after them is handled");
-        await node.Alerts.WaitForCountAsync(cases.Count, "an alert is raised");
+        await node.Alerts.WaitForCountAsync(messages.Count, "an alert is raised");
         await node.WhenIdleAsync();
 
         Expect.Sequence([7], handled.Items, "the events that reached the handler");
         var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
-        for (var i = 0; i < cases.Count; i++)
+        for (var i = 0; i < messages.Count; i++)
         {
-            var (what, body, reason, _) = cases[i];
+            var (what, body, reason, _) = messages[i];
             Expect.That(letters.TryGetValue($"{run.Isolation}-{i}", out var letter), $"a dead letter for: {what}");
             Expect.Equal((reason, 0), (letter!.Reason, letter.Attempts), $"the reason and the attempts of the dead letter for: {what}");
             Expect.That(
@@ -62,7 +61,7 @@ internal static class InputScenarios
                 $"{letter.Body.Length} bytes of {body.Length}");
         }
 
-        Expect.Equal(cases.Count, letters.Count, "the number of dead letters");
+        Expect.Equal(messages.Count, letters.Count, "the number of dead letters");
     }
 
     private static async Task UnreadBodiesAsync(TransportRun run)
@@ -174,55 +173,6 @@ internal static class InputScenarios
                 "no name of a foreign member in a log");
         }
     }
-
-    private static IEnumerable<(string What, byte[] Body, DeadLetterReason Reason, Func<string, EnvelopeAttributes> Attributes)> Cases(
-        TransportFeatures features)
-    {
-        yield return Unreadable("nothing at all", "");
-        yield return Unreadable("no JSON", "hello");
-        yield return Unreadable("JSON that ends early", """{"number":1""");
-        yield return Unreadable("JSON with something after it", """{"number":1} {"number":2}""");
-        yield return Unreadable("null", "null");
-        yield return Unreadable("an array instead of an object", "[1]");
-        yield return Unreadable("a value of another type", """{"number":"one"}""");
-        yield return Unreadable("a number that is too large", """{"number":99999999999999999999}""");
-        yield return Unreadable("duplicate properties", """{"number":1,"number":2}""");
-        yield return Unreadable("too deep", $$"""{"number":1,"unknown":{{new string('[', 40)}}{{new string(']', 40)}}}""");
-        yield return (
-            "bytes that are no UTF-8",
-            [.. "{\"number\":1,\"note\":\""u8, 0xFF, 0xFE, .. "\"}"u8],
-            DeadLetterReason.Unreadable,
-            Plain);
-        yield return ("binary", [0, 1, 2, 3, 255], DeadLetterReason.Unreadable, Plain);
-        yield return (
-            "too large",
-            Encoding.UTF8.GetBytes($$"""{"number":1,"note":"{{new string('x', MaxBody)}}"}"""),
-            DeadLetterReason.TooLarge,
-            Plain);
-        yield return (
-            "an unknown version",
-            "{\"number\":1}"u8.ToArray(),
-            DeadLetterReason.UnknownEvent,
-            id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, Version = 9 });
-        yield return (
-            "another media type",
-            "{\"number\":1}"u8.ToArray(),
-            DeadLetterReason.Unreadable,
-            id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, ContentType = "application/xml" });
-
-        // Only such a transport passes on a defect that is set when the event is sent.
-        if (!features.Serializes)
-        {
-            yield return (
-                "a message in which the transport found a defect",
-                "{\"number\":1}"u8.ToArray(),
-                DeadLetterReason.Unreadable,
-                id => new EnvelopeAttributes { Id = id, Name = ParcelSent.EventName, Defect = "The header is broken." });
-        }
-    }
-
-    private static (string, byte[], DeadLetterReason, Func<string, EnvelopeAttributes>) Unreadable(string what, string body) =>
-        (what, Encoding.UTF8.GetBytes(body), DeadLetterReason.Unreadable, Plain);
 
     private static EnvelopeAttributes Plain(string id) => new() { Id = id, Name = ParcelSent.EventName };
 }

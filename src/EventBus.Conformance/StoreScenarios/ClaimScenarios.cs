@@ -1,18 +1,12 @@
-using System.Collections.Concurrent;
 using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Tests claims: a due entry is returned once, to the owner of its claim.</summary>
+/// <summary>Tests claims: only the owner of a claim can change its entry.</summary>
 internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new(
-            "longest-due-first",
-            "Due entries are returned in the order of their due times, up to a maximum for each subscription, so that many entries of one "
-                + "subscription do not delay the others.",
-            LongestDueFirstAsync) { SkipUnless = StoreRule.Failures },
         new(
             "settled-claim",
             "A claim ends when its entry is settled, also for an event that is stored a second time, so that a late call changes nothing.",
@@ -33,49 +27,7 @@ internal static class ClaimScenarios
         {
             SkipUnless = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
-        new(
-            "claims-at-once",
-            "Two instances that claim at the same time never get the same entry, and together they get all entries, so that instances "
-                + "share the work.",
-            ClaimsAtOnceAsync) { SkipUnless = StoreRule.Failures },
     ];
-
-    private static async Task LongestDueFirstAsync(StoreRun run)
-    {
-        await run.RecordAsync(run.Waiting("c", -1), run.Waiting("a", -3), run.Waiting("d", 9), run.Waiting("b", -2));
-        await run.RecordAsync(
-            run.Waiting("e", -2.5) with { Subscription = "stock" },
-            run.Waiting("f", -2.4) with { Subscription = "stock" },
-            run.Waiting("g", -9) with { Subscription = "loyalty" });
-
-        var both = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
-        Expect.Sequence(
-            ["mail~a", "stock~e", "stock~f", "mail~b"],
-            both.Entries.Select(entry => entry.Id),
-            "the entries that two subscriptions claim, two each");
-        Expect.That(
-            both.Entries.All(entry => entry is { Attempts: 2, Claim: > 0, WasInterrupted: false }),
-            "claimed entries with their attempt counted and a claim number",
-            string.Join(", ", both.Entries));
-        Expect.That(both.NextDue <= run.Now, "the next due time is not later than now, because more is due", both.NextDue);
-
-        var rest = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
-        Expect.Sequence(["mail~c"], rest.Entries.Select(entry => entry.Id), "the entries that are left to claim");
-        Expect.Equal(run.In(9), rest.NextDue, "the next due time");
-        var none = await run.Failures.ClaimDueAsync(["stock", "unknown"], run.Now, StoreRun.Lease, 2, default);
-        Expect.That(
-            none.Entries.Count == 0 && (none.NextDue is null || none.NextDue > run.Now),
-            "nothing, and no next due time because of entries that are due for other subscriptions",
-            $"{none.Entries.Count} entries, next due {none.NextDue:O}");
-        Expect.Equal(
-            0,
-            (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count,
-            "the number of entries that are claimed for no subscription");
-        Expect.Sequence(
-            ["loyalty~g"],
-            (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id),
-            "the entries of a subscription that was not asked for before");
-    }
 
     private static async Task SettledClaimAsync(StoreRun run)
     {
@@ -167,37 +119,6 @@ internal static class ClaimScenarios
             held.Select(entry => entry.Id),
             (await run.Failures.RenewAsync(held, run.In(500), default)).Order(),
             "the claims that are lost after all were taken over");
-    }
-
-    private static async Task ClaimsAtOnceAsync(StoreRun run)
-    {
-        const int Count = 200;
-        KeyedFailureStore[] instances = [run.Failures, await run.OpenSecondFailureStoreAsync()];
-        await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Waiting($"{i}", -i, i % 3 == 0 ? $"line {i}" : null))]);
-        var received = new ConcurrentBag<string>();
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
-
-        Expect.Sequence(
-            Enumerable.Range(0, Count),
-            received.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(),
-            "the entries that eight workers on two instances received");
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
-
-        async Task WorkAsync(KeyedFailureStore store)
-        {
-            await Task.Yield();
-            DueBatch<FailedEvent> claimed;
-            do
-            {
-                claimed = await store.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 7, default);
-                foreach (var entry in claimed.Entries)
-                {
-                    received.Add(entry.Envelope.Id);
-                    await store.CompleteAsync(entry, default);
-                }
-            }
-            while (claimed.Entries.Count > 0);
-        }
     }
 
     /// <summary>Expects that the owner of a lost claim cannot change the entry.</summary>

@@ -1,9 +1,8 @@
 using EventBus.Stores;
-using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Tests the search for dead letters: lists, pages, counts and single ones.</summary>
+/// <summary>Tests the lists of dead letters: filters, counts, pages and ids.</summary>
 internal static class DeadLetterListScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -23,16 +22,6 @@ internal static class DeadLetterListScenarios
             "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded "
                 + "memory, each once.",
             ListIdsAsync) { SkipUnless = StoreRule.Failures },
-        new(
-            "unreadable-bytes",
-            "The store adds up the large bodies of dead letters that could not be read, for each subscription, so that their total size "
-                + "can be limited.",
-            UnreadableAsync) { SkipUnless = StoreRule.Failures },
-        new(
-            "dead-letter-find",
-            "Only a dead letter is found by its id, no other entry, so that operators do not act on an event that is still being "
-                + "processed.",
-            FindAsync) { SkipUnless = StoreRule.Failures },
     ];
 
     private static async Task FiltersAsync(StoreRun run)
@@ -162,55 +151,5 @@ internal static class DeadLetterListScenarios
                 expected,
                 (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(found => found.Id),
                 $"the ids for {filter}");
-    }
-
-    private static async Task UnreadableAsync(StoreRun run)
-    {
-        const int Threshold = 64 * 1024;
-        await run.RecordAsync(
-            Large("1", Threshold + 1, DeadLetterReason.Unreadable),
-            Large("2", Threshold + 2, DeadLetterReason.TooLarge),
-            Large("3", Threshold + 3, DeadLetterReason.UnknownEvent),
-            Large("small", Threshold, DeadLetterReason.Unreadable),
-            Large("read", Threshold + 100, DeadLetterReason.HandlerFailed),
-            Large("1", Threshold + 1_000, DeadLetterReason.Unreadable) with { Subscription = "mail.b" },
-            Large("waiting", Threshold + 1, DeadLetterReason.Unreadable) with { Status = FailedEventStatus.Waiting, DueAt = run.In(100) });
-        await ExpectAsync((3 * Threshold) + 6, "mail", "at first");
-        await ExpectAsync(Threshold + 1_000, "mail.b", "at first");
-        await ExpectAsync(0, "stock", "at first");
-
-        await run.DeadLetters.DiscardAsync("mail~1", default);
-        await run.DeadLetters.RetryAsync("mail~2", run.Now, default);
-        await ExpectAsync(Threshold + 3, "mail", "after one was discarded and one retried");
-        await run.Failures.RecordAsync(
-            await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge },
-            default);
-        await ExpectAsync((2 * Threshold) + 5, "mail", "after one became a dead letter again");
-
-        FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
-            run.Dead(id, reason: reason) with
-            {
-                Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed" }, new byte[bytes])
-            };
-
-        async Task ExpectAsync(long expected, string subscription, string when) =>
-            Expect.Equal(
-                expected,
-                await run.DeadLetters.MeasureUnreadableAsync(subscription, Threshold, default),
-                $"the total bytes of the large unreadable bodies of {subscription} {when}");
-    }
-
-    private static async Task FindAsync(StoreRun run)
-    {
-        await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Dead("3") with { Subscription = "stock" });
-        Expect.Equal("mail~1", (await run.DeadLetters.FindAsync("mail~1", default))?.Id, "the dead letter that is found");
-        Expect.Equal("stock~3", (await run.DeadLetters.FindAsync("stock~3", default))?.Id, "the dead letter that is found");
-        foreach (var id in new[] { "mail~2", "mail~3", "stock~1", "mail", "1", "", "~", "nonsense", "mail~1~" })
-        {
-            Expect.That(await run.DeadLetters.FindAsync(id, default) is null, $"no dead letter is found by '{id}'");
-        }
-
-        await run.ClaimOneAsync("2");
-        Expect.That(await run.DeadLetters.FindAsync("mail~2", default) is null, "no dead letter is found by the id of a running event");
     }
 }

@@ -32,16 +32,6 @@ internal static class DelayScenarios
             "Two instances that claim at the same time never get the same event, and together they get all events, so that instances share "
                 + "the work.",
             AtOnceAsync) { SkipUnless = StoreRule.Delays },
-        new(
-            "delayed-cancel",
-            "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled event is never returned, so that "
-                + "a caller can rely on the answer.",
-            CancelAsync) { SkipUnless = StoreRule.Delays },
-        new(
-            "delayed-cancel-at-once",
-            "If an event is cancelled and claimed at the same time, exactly one of the two succeeds, so that no event is both cancelled "
-                + "and published, and none is lost.",
-            CancelAtOnceAsync) { SkipUnless = StoreRule.Delays },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -51,12 +41,12 @@ internal static class DelayScenarios
             await run.Delays.AddAsync(envelope, run.Now, default);
         }
 
-        var claimed = await ClaimAsync(run, 0, 1_000);
+        var claimed = await run.ClaimDelayedAsync(0, 1_000);
         var found = claimed.ToDictionary(envelope => envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
             var actual = found.GetValueOrDefault(envelope.Id);
-            Expect.Equal(Sample.Describe(envelope), Sample.Describe(actual), $"the delayed event '{envelope.Id}'");
+            Expect.Equal(Description.Of(envelope), Description.Of(actual), $"the delayed event '{envelope.Id}'");
             await run.Delays.RemoveAsync(actual!, default);
         }
 
@@ -83,7 +73,7 @@ internal static class DelayScenarios
         var second = await run.Delays.ClaimDueAsync(run.In(20.001), StoreRun.Lease, 2, default);
         Expect.Sequence(["c"], second.Entries.Select(envelope => envelope.Id), "the other entries that are due");
         await RemoveAsync(second.Entries);
-        await RemoveAsync(await ClaimAsync(run, 30));
+        await RemoveAsync(await run.ClaimDelayedAsync(30));
         Expect.Equal(
             run.In(100_000_000),
             (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 2, default)).NextDue,
@@ -104,14 +94,14 @@ internal static class DelayScenarios
         var other = (await run.OpenSecondInstanceAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
         await other.AddAsync(Sample.Event("1", "order.changed"), run.Now, default);
-        Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of due events before the time of the first copy");
-        var claimed = await ClaimAsync(run, 10);
+        Expect.Equal(0, (await run.ClaimDelayedAsync(9)).Count, "the number of due events before the time of the first copy");
+        var claimed = await run.ClaimDelayedAsync(10);
         Expect.Sequence(
             ["order.placed 1"],
             claimed.Select(envelope => $"{envelope.Name} {envelope.Id}"),
             "the event that is due at the time of the first copy");
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
-        Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of due events after a copy of a claimed event was added");
+        Expect.Equal(0, (await run.ClaimDelayedAsync(11)).Count, "the number of due events after a copy of a claimed event was added");
         await run.Delays.RemoveAsync(claimed[0], default);
         await run.Delays.RemoveAsync(claimed[0], default);
         Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events after one was removed twice");
@@ -121,7 +111,7 @@ internal static class DelayScenarios
     {
         var other = (await run.OpenSecondInstanceAsync()).Delays!;
         await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
-        Expect.Equal(1, (await ClaimAsync(run, 0)).Count, "the number of due events");
+        Expect.Equal(1, (await run.ClaimDelayedAsync(0)).Count, "the number of due events");
         Expect.Equal(
             0,
             (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count,
@@ -130,7 +120,7 @@ internal static class DelayScenarios
         var again = (await other.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["1"], again.Select(envelope => envelope.Id), "the entries that are due after the lease");
         await other.RemoveAsync(again[0], default);
-        Expect.Equal(0, (await ClaimAsync(run, 1_000)).Count, "the number of due events after the removal");
+        Expect.Equal(0, (await run.ClaimDelayedAsync(1_000)).Count, "the number of due events after the removal");
         Expect.Equal(0, await run.Delays.CountDueAsync(run.In(1_000), default), "the number of due events after the removal");
     }
 
@@ -164,70 +154,4 @@ internal static class DelayScenarios
             while (claimed.Entries.Count > 0);
         }
     }
-
-    private static async Task CancelAsync(StoreRun run)
-    {
-        var other = (await run.OpenSecondInstanceAsync()).Delays!;
-        foreach (var (id, due) in new[] { ("b", 20.0), ("a", 10), ("c", 30) })
-        {
-            await run.Delays.AddAsync(Sample.Event(id), run.In(due), default);
-        }
-
-        await ExpectListedAsync(["a", "b", "c"], "before a cancellation");
-        Expect.Equal(run.In(10), (await other.ListAsync(1, default))[0].DueAt, "the due time that is listed");
-        Expect.Sequence(["order.placed"], (await other.ListAsync(1, default)).Select(found => found.EventName), "the name that is listed");
-        Expect.That(await other.CancelAsync("b", default), "a waiting event is cancelled", "the answer was false");
-        Expect.That(!await run.Delays.CancelAsync("b", default), "an event is cancelled once only", "the answer was true twice");
-        Expect.That(!await run.Delays.CancelAsync("unknown", default), "an unknown event is not cancelled", "the answer was true");
-        await ExpectListedAsync(["a", "c"], "after a cancellation");
-        Expect.Equal(2, await run.Delays.CountAsync(default), "the number of events after a cancellation");
-
-        var claimed = await ClaimAsync(run, 15);
-        Expect.Sequence(["a"], claimed.Select(envelope => envelope.Id), "the events that are due after 15 s");
-        Expect.That(!await other.CancelAsync("a", default), "an event that is being published is not cancelled", "the answer was true");
-        await ExpectListedAsync(["c"], "while one is being published");
-        await run.Delays.RemoveAsync(claimed[0], default);
-        Expect.Sequence(["c"], (await ClaimAsync(run, 1_000)).Select(envelope => envelope.Id), "the entries that are due in the end");
-
-        async Task ExpectListedAsync(IEnumerable<string> ids, string when) =>
-            Expect.Sequence(ids, (await other.ListAsync(10, default)).Select(found => found.EventId), $"the events that are listed {when}");
-    }
-
-    private static async Task CancelAtOnceAsync(StoreRun run)
-    {
-        const int Count = 100;
-        var other = (await run.OpenSecondInstanceAsync()).Delays!;
-        for (var i = 0; i < Count; i++)
-        {
-            await run.Delays.AddAsync(Sample.Event($"{i}"), run.Now, default);
-        }
-
-        var cancelling = Task.WhenAll(Enumerable.Range(0, Count).Select(i => CancelAsync($"{i}")));
-        var claimed = new List<string>();
-        var batch = await ClaimAsync(run, 0, 7);
-        while (batch.Count > 0)
-        {
-            claimed.AddRange(batch.Select(envelope => envelope.Id));
-            batch = await ClaimAsync(run, 0, 7);
-        }
-
-        var cancelled = (await cancelling).Where(result => result.Cancelled).Select(result => result.Id);
-
-        // An event whose cancellation failed must not be missing.
-        claimed.AddRange((await ClaimAsync(run, 0, Count)).Select(envelope => envelope.Id));
-        Expect.Sequence(
-            Enumerable.Range(0, Count).Select(i => $"{i}").Order(StringComparer.Ordinal),
-            claimed.Concat(cancelled).Order(StringComparer.Ordinal),
-            "the events that were either cancelled or claimed");
-
-        async Task<(string Id, bool Cancelled)> CancelAsync(string id)
-        {
-            // A store that completes its calls synchronously would cancel all events before the first claim.
-            await Task.Yield();
-            return (id, await other.CancelAsync(id, default));
-        }
-    }
-
-    private static async Task<IReadOnlyList<Envelope>> ClaimAsync(StoreRun run, double at, int max = 10) =>
-        (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
 }

@@ -8,10 +8,6 @@ namespace EventBus.Conformance;
 /// </summary>
 internal static class RepeatScenarios
 {
-    // The times of the repeats in seconds after the first claim: within its lease, and after an outage that is longer
-    // than the lease.
-    private static double[] RepeatTimes => [30, 61];
-
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new(
@@ -34,11 +30,6 @@ internal static class RepeatScenarios
             "A claim of delayed events that is repeated because its answer was lost holds for a whole lease from the repeat, so that two "
                 + "instances do not publish the same event at once.",
             DelayedAsync) { SkipUnless = StoreRule.Delays },
-        new(
-            "repeated-claim-saga",
-            "A claim of a saga that is repeated because its answer was lost holds for a whole lease from the repeat, so that no outage "
-                + "lets two instances run one step side by side.",
-            SagaAsync) { SkipUnless = StoreRule.Sagas },
     ];
 
     private static async Task HandledAsync(StoreRun run)
@@ -46,10 +37,10 @@ internal static class RepeatScenarios
         var other = (await run.OpenSecondInstanceAsync()).Processed!;
         for (var i = 0; i < 10; i++)
         {
-            foreach (var at in RepeatTimes)
+            foreach (var at in LostAnswer.RepeatTimes)
             {
                 var key = new ProcessedKey("mail", $"{i} {at}");
-                await ClaimAndCancelAsync(i, token => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, token).AsTask());
+                await LostAnswer.ClaimAndCancelAsync(i, token => run.Processed.ClaimAsync(key, 1, run.Now, StoreRun.Lease, token).AsTask());
                 var repeated = await run.Processed.ClaimAsync(key, 1, run.In(at), StoreRun.Lease, default);
                 if (repeated.State == ProcessedState.New)
                 {
@@ -82,13 +73,13 @@ internal static class RepeatScenarios
         var other = await run.OpenSecondFailureStoreAsync();
         for (var i = 0; i < 4; i++)
         {
-            foreach (var at in RepeatTimes)
+            foreach (var at in LostAnswer.RepeatTimes)
             {
                 var subscription = $"mail-{i}-{at}";
                 await run.RecordAsync(
                     run.Waiting("1") with { Subscription = subscription },
                     run.Waiting("2") with { Subscription = subscription });
-                await ClaimAndCancelAsync(
+                await LostAnswer.ClaimAndCancelAsync(
                     i,
                     token => run.Failures.ClaimDueAsync([subscription], run.Now, StoreRun.Lease, 10, token).AsTask());
                 var repeated = (await run.Failures.ClaimDueAsync([subscription], run.In(at), StoreRun.Lease, 10, default)).Entries;
@@ -118,10 +109,10 @@ internal static class RepeatScenarios
             // Each round begins after all claims of the one before have expired. The four rounds combine both times of
             // the repeat with both ways to cancel.
             var from = i * 300;
-            await ClaimAndCancelAsync(
+            await LostAnswer.ClaimAndCancelAsync(
                 i,
                 token => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
-            var at = from + RepeatTimes[i / 2];
+            var at = from + LostAnswer.RepeatTimes[i / 2];
             var repeated = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.DeadLetters.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
@@ -141,70 +132,14 @@ internal static class RepeatScenarios
             // Each round begins after all claims of the one before have expired. The four rounds combine both times of
             // the repeat with both ways to cancel.
             var from = i * 300;
-            await ClaimAndCancelAsync(i, token => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
-            var at = from + RepeatTimes[i / 2];
+            await LostAnswer.ClaimAndCancelAsync(i, token => run.Delays.ClaimDueAsync(run.In(from), StoreRun.Lease, 10, token).AsTask());
+            var at = from + LostAnswer.RepeatTimes[i / 2];
             var repeated = (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.ClaimDueAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence(
                 [],
                 repeated.Select(envelope => envelope.Id).Intersect(early.Select(envelope => envelope.Id)),
                 $"the entries that another instance claims {at + 59} s after the start, where a repeat was granted after {at} s");
-        }
-    }
-
-    private static async Task SagaAsync(StoreRun run)
-    {
-        var other = (await run.OpenSecondInstanceAsync()).Sagas!;
-        for (var i = 0; i < 4; i++)
-        {
-            foreach (var at in RepeatTimes)
-            {
-                var id = $"{i} {at}";
-                var name = $"trip-{i}-{at}";
-                await run.Sagas.CreateAsync(run.Saga(id, 0, name), default);
-                var found = (await run.Sagas.FindAsync(id, default))!;
-                var claim = found with { DueAt = run.In(60), Claim = found.Claim + 1 };
-                await ClaimAndCancelAsync(i, token => run.Sagas.SaveAsync(claim, token).AsTask());
-
-                // A claim saves the version that was read: an instance that does not know the result of its claim reads
-                // the saga again.
-                var current = (await run.Sagas.FindAsync(id, default))!;
-                Expect.That(
-                    await run.Sagas.SaveAsync(current with { DueAt = run.In(at + 60), Claim = current.Claim + 1 }, default),
-                    $"the claim of a saga is granted after {at} s");
-                Expect.Equal(
-                    0,
-                    (await other.ListDueAsync([name], run.In(at + 59), 10, default)).Entries.Count,
-                    $"the number of sagas that are due for another {at + 59} s after the first claim, whose repeat was granted after "
-                        + $"{at} s");
-                Expect.That(
-                    !await other.SaveAsync(current with { DueAt = run.In(999) }, default),
-                    "a claim of the version before the repeat is refused");
-            }
-        }
-    }
-
-    /// <summary>
-    /// Calls the store and cancels the call, so that the store may have executed the claim. In even rounds the token is
-    /// cancelled before the call, otherwise while the call is in progress.
-    /// </summary>
-    private static async Task ClaimAndCancelAsync(int round, Func<CancellationToken, Task> claim)
-    {
-        using var cancellation = new CancellationTokenSource();
-        try
-        {
-            if (round % 2 == 0)
-            {
-                await cancellation.CancelAsync();
-            }
-
-            var claiming = claim(cancellation.Token);
-            await cancellation.CancelAsync();
-            await claiming;
-        }
-        catch (OperationCanceledException)
-        {
-            // The result of the claim is unknown.
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>Tests the search for sagas by their times, and by the event that they wait for.</summary>
+/// <summary>Tests the search for due sagas, by their times and names.</summary>
 internal static class SagaDueScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -15,16 +15,6 @@ internal static class SagaDueScenarios
             "Due sagas with other names than the requested ones are not returned and do not affect the next due time, so that sagas that "
                 + "an instance cannot run do not delay it.",
             DueByNameAsync) { SkipUnless = StoreRule.Sagas },
-        new(
-            "saga-alerts",
-            "Sagas that need attention are listed when their alert is due, the oldest first and with any name, until the alert is sent, so "
-                + "that no alert is lost.",
-            AlertsAsync) { SkipUnless = StoreRule.Sagas },
-        new(
-            "saga-waiting",
-            "A saga that waits for a key is found by exactly this key, and only while it waits, so that a reply reaches the sagas that "
-                + "wait for it and no others.",
-            WaitingAsync) { SkipUnless = StoreRule.Sagas },
     ];
 
     private static async Task DueAsync(StoreRun run)
@@ -51,7 +41,7 @@ internal static class SagaDueScenarios
 
         // Listing changes nothing. An instance claims a saga when it saves it with a later time.
         var dueSagas = (await other.ListDueAsync(["trip"], run.In(20.001), 10, default)).Entries;
-        Expect.Equal(Sample.Describe(run.Saga("a", 5)), Sample.Describe(dueSagas[0]), "the first that is due");
+        Expect.Equal(Description.Of(run.Saga("a", 5)), Description.Of(dueSagas[0]), "the first that is due");
         Expect.That(await other.SaveAsync(dueSagas[0] with { DueAt = run.In(60) }, default), "the first is claimed on another instance");
         Expect.That(await run.Sagas.SaveAsync(dueSagas[1] with { DueAt = null }, default), "the second needs no further work");
         Expect.That(!await run.Sagas.SaveAsync(dueSagas[0] with { DueAt = run.In(61) }, default), "the first is not claimed twice");
@@ -110,78 +100,5 @@ internal static class SagaDueScenarios
                 batch.NextDue,
                 $"when the next of [{string.Join(", ", names)}] is due");
         }
-    }
-
-    private static async Task AlertsAsync(StoreRun run)
-    {
-        foreach (var (id, name, at) in new (string, string, double?)[]
-        {
-            ("1", "trip", 10),
-            ("2", "refund", 5),
-            ("3", "trip", null),
-            ("4", "trip", 30),
-            ("5", "refund", 10)
-        })
-        {
-            await run.Sagas.CreateAsync(
-                run.Saga(id, 0, name, SagaStatus.NeedsAttention) with { AlertAt = run.In(at) },
-                default);
-        }
-
-        await ExpectAlertsAsync(4.999, 10, [], 5);
-        await ExpectAlertsAsync(10, 2, ["2", "1"], 10);
-        await ExpectAlertsAsync(10, 10, ["2", "1", "5"], 30);
-
-        var alerts = (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries;
-        Expect.That(await run.Sagas.SaveAsync(alerts[0] with { AlertAt = run.In(70) }, default), "the first alert is claimed");
-        Expect.That(await run.Sagas.SaveAsync(alerts[1] with { AlertAt = null }, default), "the alert of the second was sent");
-        await ExpectAlertsAsync(10, 10, ["5"], 30);
-        await ExpectAlertsAsync(70, 10, ["5", "4", "2"], null);
-
-        async Task ExpectAlertsAsync(double at, int max, string[] ids, double? next)
-        {
-            var batch = await run.Sagas.ListAlertsAsync(run.In(at), max, default);
-            Expect.Sequence(ids, batch.Entries.Select(entry => entry.Id), $"the first {max} alerts after {at} s");
-            Expect.Equal(
-                run.In(next),
-                batch.NextDue,
-                $"when the next alert is after {max} of those after {at} s");
-        }
-    }
-
-    private static async Task WaitingAsync(StoreRun run)
-    {
-        foreach (var (key, i) in Sample.UnusualKeys.Append("")
-            .Append("trip~order.paid~1")
-            .Append("trip~order.paid~12")
-            .Append("trip~order.paid")
-            .Select((key, i) => (key, i)))
-        {
-            await run.Sagas.CreateAsync(run.Saga($"first {i}") with { WaitKey = key }, default);
-            await run.Sagas.CreateAsync(run.Saga($"second {i}", saga: "other") with { WaitKey = key }, default);
-            await run.Sagas.CreateAsync(run.Saga($"none {i}"), default);
-            Expect.Sequence(
-                [$"first {i}", $"second {i}"],
-                await run.Sagas.FindWaitingAsync(key, 10, default),
-                $"the sagas that wait for '{key}', while others wait for other keys");
-        }
-
-        foreach (var key in new[] { "trip~order.paid~", "trip", "b", "ä ", "%", "kk", "/", "trip~order.paid~2" })
-        {
-            Expect.Equal(0, (await run.Sagas.FindWaitingAsync(key, 10, default)).Count, $"the number of sagas that wait for '{key}'");
-        }
-
-        Expect.Sequence(["first 0"], await run.Sagas.FindWaitingAsync("a", 1, default), "the first that waits for 'a'");
-        var first = (await run.Sagas.FindAsync("first 0", default))!;
-        Expect.That(
-            await run.Sagas.SaveAsync(first with { WaitKey = "moved", Content = "{}"u8.ToArray() }, default),
-            "the saga waits for another key");
-        Expect.Sequence(["second 0"], await run.Sagas.FindWaitingAsync("a", 10, default), "the sagas that wait for 'a' then");
-        Expect.Sequence(["first 0"], await run.Sagas.FindWaitingAsync("moved", 10, default), "the sagas that wait for the other key");
-        Expect.That(await run.Sagas.SaveAsync(first with { Version = 2, WaitKey = null }, default), "the saga waits for nothing");
-        Expect.Equal(
-            0,
-            (await run.Sagas.FindWaitingAsync("moved", 10, default)).Count,
-            "the number of sagas that wait for the other key then");
     }
 }

@@ -57,7 +57,7 @@ internal static class SagaListScenarios
         }
 
         var listed = await run.Sagas.ListAsync(new SagaFilter { Saga = "refund", Take = 1 }, default);
-        Expect.Equal(Sample.Describe(run.Saga("9", 3, "refund")), Sample.Describe(listed[0]), "a saga that is listed");
+        Expect.Equal(Description.Of(run.Saga("9", 3, "refund")), Description.Of(listed[0]), "a saga that is listed");
         var found = (await run.Sagas.FindAsync("9", default))!;
         Expect.Equal(
             (found.Version, found.Number),

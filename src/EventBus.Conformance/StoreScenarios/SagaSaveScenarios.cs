@@ -56,8 +56,8 @@ internal static class SagaSaveScenarios
 
         // The description does not contain the version, which the store has raised.
         Expect.Equal(
-            Sample.Describe(latest),
-            Sample.Describe(await other.FindAsync("1", default)),
+            Description.Of(latest),
+            Description.Of(await other.FindAsync("1", default)),
             "the saga after other saves were refused");
         Expect.Equal((0, run.In(30)), await DueAsync(), "the number of sagas that are due early, and the next due time");
         Expect.Equal(0, (await run.Sagas.ListAlertsAsync(run.In(9), 10, default)).Entries.Count, "the number of alerts");
@@ -127,7 +127,7 @@ internal static class SagaSaveScenarios
         Expect.That(await run.Sagas.SaveAsync(saved, default), "the save succeeds");
         Expect.That(!await run.Sagas.SaveAsync(saved, default), "the repeated save is refused");
         found = (await run.Sagas.FindAsync("1", default))!;
-        Expect.Equal((2, Sample.Describe(saved)), (found.Version, Sample.Describe(found)), "version and contents after the repeated save");
+        Expect.Equal((2, Description.Of(saved)), (found.Version, Description.Of(found)), "version and contents after the repeated save");
         Expect.Sequence(
             ["1"],
             await run.Sagas.FindWaitingAsync("k", 10, default),
@@ -147,8 +147,8 @@ internal static class SagaSaveScenarios
             default), "the saga is saved");
         var found = await run.Sagas.FindAsync("1", default);
         Expect.Equal(
-            Sample.Describe(first with { Claim = 2 }),
-            Sample.Describe(found),
+            Description.Of(first with { Claim = 2 }),
+            Description.Of(found),
             "the saga after a save with another name and start");
         Expect.Equal((2, first.Number), (found!.Version, found.Number), "version and number after a save with another number");
         Expect.Sequence(

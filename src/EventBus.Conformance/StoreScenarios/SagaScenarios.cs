@@ -53,7 +53,7 @@ internal static class SagaScenarios
         foreach (var entry in entries)
         {
             var found = await run.Sagas.FindAsync(entry.Id, default);
-            Expect.Equal(Sample.Describe(entry), Sample.Describe(found), $"the saga '{entry.Id}'");
+            Expect.Equal(Description.Of(entry), Description.Of(found), $"the saga '{entry.Id}'");
             Expect.Equal(1, found!.Version, $"the version of the new saga '{entry.Id}'");
             numbers.Add(found.Number);
 
@@ -71,7 +71,7 @@ internal static class SagaScenarios
             };
             Expect.That(await run.Sagas.SaveAsync(changed, default), $"the saga '{entry.Id}' is saved");
             found = await run.Sagas.FindAsync(entry.Id, default);
-            Expect.Equal(Sample.Describe(changed), Sample.Describe(found), $"the saga '{entry.Id}' that was saved");
+            Expect.Equal(Description.Of(changed), Description.Of(found), $"the saga '{entry.Id}' that was saved");
             Expect.Equal(
                 (2, changed.Number),
                 (found!.Version, found.Number),
@@ -90,7 +90,7 @@ internal static class SagaScenarios
             run.Saga("1", 0, "other", SagaStatus.Completed) with { WaitKey = "k", AlertAt = run.Now, KeepUntil = run.Now },
             default), "a copy on another instance is refused");
         var kept = await other.FindAsync("1", default);
-        Expect.Equal(Sample.Describe(run.Saga("1", 5)), Sample.Describe(kept), "the saga after a copy was refused");
+        Expect.Equal(Description.Of(run.Saga("1", 5)), Description.Of(kept), "the saga after a copy was refused");
         Expect.Equal(
             0,
             (await run.Sagas.ListDueAsync(["trip", "other"], run.In(4), 10, default)).Entries.Count,
@@ -100,7 +100,7 @@ internal static class SagaScenarios
         var ended = kept! with { Status = SagaStatus.Completed, DueAt = null, KeepUntil = run.In(60) };
         Expect.That(await run.Sagas.SaveAsync(ended, default), "the saga ends");
         Expect.That(!await run.Sagas.CreateAsync(run.Saga("1", 0), default), "the id of a saga that has ended is refused");
-        Expect.Equal(Sample.Describe(ended), Sample.Describe(await run.Sagas.FindAsync("1", default)), "the saga that has ended");
+        Expect.Equal(Description.Of(ended), Description.Of(await run.Sagas.FindAsync("1", default)), "the saga that has ended");
         Expect.Equal(1, await run.Sagas.CountAsync(new SagaFilter(), default), "the number of sagas");
     }
 
@@ -113,8 +113,8 @@ internal static class SagaScenarios
             var kept = await Task.WhenAll(copies.Select((entry, copy) => instances[copy % 2].CreateAsync(entry, default).AsTask()));
             Expect.Equal(1, kept.Count(stored => stored), "the number of stored copies of four that start at once");
             Expect.Equal(
-                Sample.Describe(copies[Array.IndexOf(kept, true)]),
-                Sample.Describe(await run.Sagas.FindAsync($"{i}", default)),
+                Description.Of(copies[Array.IndexOf(kept, true)]),
+                Description.Of(await run.Sagas.FindAsync($"{i}", default)),
                 "the saga that is kept");
         }
 

@@ -34,10 +34,6 @@ internal static class StoreLifetimeScenarios
             "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work "
                 + "half done.",
             SagasOutliveAsync) { SkipUnless = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
-        new(
-            "opened-at-once",
-            "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.",
-            OpenedAtOnceAsync) { SkipUnless = StoreRule.Durable },
     ];
 
     private static async Task FailuresOutliveAsync(StoreRun run)
@@ -144,7 +140,7 @@ internal static class StoreLifetimeScenarios
 
         var due = await run.Sagas.ListDueAsync(["trip"], run.In(30), 10, default);
         Expect.Sequence(["1"], due.Entries.Select(entry => entry.Id), "the entries that are due");
-        Expect.Equal(Sample.Describe(run.Saga("1", 30)), Sample.Describe(due.Entries[0]), "the saga that is due");
+        Expect.Equal(Description.Of(run.Saga("1", 30)), Description.Of(due.Entries[0]), "the saga that is due");
         Expect.Sequence(["2"], await run.Sagas.FindWaitingAsync("k", 10, default), "the sagas that wait for the key");
         Expect.Sequence(
             ["3"],
@@ -160,31 +156,5 @@ internal static class StoreLifetimeScenarios
             ["4", "3", "2", "1"],
             (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id),
             "the sagas, the latest first");
-    }
-
-    private static async Task OpenedAtOnceAsync(StoreRun run)
-    {
-        // The stores of the run are already open. A new isolation has empty ones.
-        var isolation = ScenarioRunner.NewIsolation();
-        var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
-        try
-        {
-            var setup = new StoreSetup(StoreBackend.ServiceName, TimeProvider.System);
-            await Expect.WithinAsync(
-                Task.WhenAll(instances.Select(stores => stores.OpenAsync(setup, default).AsTask())),
-                "four instances open at once");
-            if (run.Stores.Failures is not null)
-            {
-                Expect.That(await instances[0].Failures!.RecordAsync(run.Dead("1"), default), "the first instance keeps a failed event");
-                Expect.Equal(1, await instances[3].Failures!.CountAsync(default), "the number of entries that the last instance sees");
-            }
-        }
-        finally
-        {
-            foreach (var stores in instances)
-            {
-                await stores.CloseAsync();
-            }
-        }
     }
 }
