@@ -160,7 +160,7 @@ internal sealed class RabbitMqConsumer(
                 envelope,
                 this,
                 (long)deliveryTag,
-                RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries),
+                RabbitMqDeliveryCount.EarlierDeliveries(properties, redelivered, countsDeliveries),
                 lost.Token);
             bool isBuffered;
             lock (gate)

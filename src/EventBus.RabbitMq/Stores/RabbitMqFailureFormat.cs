@@ -49,7 +49,7 @@ internal static class RabbitMqFailureFormat
     public static BasicProperties Write(FailedEvent entry, string serviceName, uint maxFrame)
     {
         var properties = RabbitMqWireFormat.Write(entry.Envelope, serviceName);
-        if (!RabbitMqWireFormat.IsShort(entry.Envelope.ContentType))
+        if (!AmqpShortString.Fits(entry.Envelope.ContentType))
         {
             // The original bytes were not UTF-8, and the replacement characters take more bytes.
             properties.ContentType = null;
@@ -58,7 +58,7 @@ internal static class RabbitMqFailureFormat
         var headers = properties.Headers!;
 
         // The name of a header is an AMQP short string, too.
-        foreach (var name in headers.Keys.Where(name => !RabbitMqWireFormat.IsShort(name)).ToList())
+        foreach (var name in headers.Keys.Where(name => !AmqpShortString.Fits(name)).ToList())
         {
             headers.Remove(name);
         }
@@ -131,7 +131,7 @@ internal static class RabbitMqFailureFormat
         if (defect is not null && envelope.Defect is null)
         {
             long? fullBodyLength = headers.Text(FullBodyLength) is null ? null : headers.Number(FullBodyLength);
-            envelope = RabbitMqWireFormat.WithDefect(envelope, defect, fullBodyLength);
+            envelope = RabbitMqDefect.AddTo(envelope, defect, fullBodyLength);
         }
 
         // Messages that the bus itself puts into the dead-letter or alert queue have no x-death header.

@@ -166,7 +166,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             queues.Setup.Subscriptions,
             FailedEventStatus.Waiting) with
         { Subscription = subscription };
-        var interruptions = RabbitMqWireFormat.EarlierDeliveries(
+        var interruptions = RabbitMqDeliveryCount.EarlierDeliveries(
             pulled.Message.BasicProperties,
             pulled.Message.Redelivered,
             countsDeliveries: true);
