@@ -2,7 +2,9 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Creates the envelopes of messages that are not valid events: with the original body, and a defect.</summary>
+/// <summary>
+/// Creates the envelopes of messages that are not valid events: with the original body, and a defect.
+/// </summary>
 internal static class RabbitMqDefect
 {
     /// <summary>Creates an envelope with only the body and the routing key of a message.</summary>
