@@ -50,12 +50,6 @@ internal sealed class ConnectionSession
     /// <summary>The largest negotiated frame size in bytes; 0 for no limit.</summary>
     public uint MaxFrame => Client.FrameMax;
 
-    /// <summary>
-    /// True if the broker can lose a consumer without a notification: RabbitMQ before version 4.0, or an unknown
-    /// version.
-    /// </summary>
-    public bool LosesConsumers => BrokerVersion.Of(Client) is not { Major: >= 4 };
-
     /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
     public Task<Exception> Ended => status.Ended;
 
