@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>Counts the consumers that other instances have on the queue of a subscription.</summary>
-internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology, TimeProvider time)
+internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology)
 {
     // The time in heartbeat intervals for which a consumer whose process has ended may still be counted: the broker
     // checks a connection once per interval, and closes a silent one at the second check without new data.
@@ -28,13 +28,11 @@ internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnecto
 
         try
         {
-            var session = await link.ConnectionAsync(cancellationToken)
-                .WaitAsync(connector.Options.CallTimeout, time, cancellationToken);
+            var session = await link.ConnectionWithinTimeoutAsync(cancellationToken);
             var state = await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
             return ((int)state.ConsumerCount - 1, session.Client.Heartbeat * HeartbeatsUntilDead);
         }
-        catch (Exception exception)
-            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception) when (RabbitMqErrors.IsCallFailure(exception))
         {
             if (exception is OperationInterruptedException && Interlocked.Exchange(ref isRefusalLogged, 1) == 0)
             {

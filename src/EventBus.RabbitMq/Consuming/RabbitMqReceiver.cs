@@ -10,7 +10,7 @@ internal sealed class RabbitMqReceiver(Subscription subscription, RabbitMqConnec
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConsumerLoop consumerLoop = new(subscription, connector, topology, time);
-    private readonly OtherConsumers otherConsumers = new(subscription, connector, topology, time);
+    private readonly OtherConsumers otherConsumers = new(subscription, connector, topology);
     private readonly CancellationTokenSource stop = new();
     private Task running = Task.CompletedTask;
 
