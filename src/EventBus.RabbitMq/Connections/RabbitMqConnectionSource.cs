@@ -1,5 +1,4 @@
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -9,10 +8,6 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqConnectionSource
 {
-    // The largest value that a broker can be configured with. With a lower limit, one large message would close every
-    // connection to which it is delivered.
-    private const uint MaxBodyBytes = 536_870_912;
-
     private readonly IConnection? sharedConnection;
     private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
@@ -85,7 +80,7 @@ internal sealed class RabbitMqConnectionSource
     {
         if (Factory is ConnectionFactory known)
         {
-            return OpenGuardedAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
+            return GuardedConnection.OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
         }
 
         if (sharedConnection is null)
@@ -99,65 +94,4 @@ internal sealed class RabbitMqConnectionSource
             : Task.FromException<IConnection>(new InvalidOperationException(
                 "The registered IConnection is closed. It opens again if its factory has AutomaticRecoveryEnabled."));
     }
-
-    /// <summary>
-    /// Opens a connection that unreadable messages do not close (<see cref="RabbitMqGuardedStream"/>). Like the
-    /// factory, uses the first endpoint that accepts the connection.
-    /// </summary>
-    private static async Task<IConnection> OpenGuardedAsync(
-        ConnectionFactory factory,
-        IEndpointResolver resolver,
-        string name,
-        ConnectionTraffic traffic)
-    {
-        List<Exception> errors = [];
-        foreach (var endpoint in resolver.All())
-        {
-            try
-            {
-                // RabbitMqGuardedClient establishes TLS, so the endpoint that the client gets has none.
-                var endpointWithoutTls = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes)
-                {
-                    AddressFamily = endpoint.AddressFamily,
-                };
-                var tls = endpoint.Ssl is { Enabled: true } ? endpoint.Ssl : null;
-                return await CreateGuardedCopy(factory, tls, traffic)
-                    .CreateConnectionAsync([endpointWithoutTls], name, CancellationToken.None);
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);
-            }
-        }
-
-        throw errors.Count == 1 ? errors[0] : new BrokerUnreachableException(new AggregateException(errors));
-    }
-
-    /// <summary>
-    /// Copies a factory, so that the application's factory is not changed. The connections of the copy read through
-    /// <see cref="RabbitMqGuardedStream"/>. Recovery is off, because the bus replaces lost connections.
-    /// </summary>
-    internal static ConnectionFactory CreateGuardedCopy(ConnectionFactory factory, SslOption? tls, ConnectionTraffic traffic) => new()
-    {
-        AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
-        AuthMechanisms = factory.AuthMechanisms,
-        AutomaticRecoveryEnabled = false,
-        ClientProperties = factory.ClientProperties,
-        ConsumerDispatchConcurrency = factory.ConsumerDispatchConcurrency,
-        ContinuationTimeout = factory.ContinuationTimeout,
-        CredentialsProvider = factory.CredentialsProvider,
-        HandshakeContinuationTimeout = factory.HandshakeContinuationTimeout,
-        MaxInboundMessageBodySize = MaxBodyBytes,
-        Password = factory.Password,
-        RequestedChannelMax = factory.RequestedChannelMax,
-        RequestedConnectionTimeout = factory.RequestedConnectionTimeout,
-        RequestedFrameMax = factory.RequestedFrameMax,
-        RequestedHeartbeat = factory.RequestedHeartbeat,
-        SocketFactory = family => new RabbitMqGuardedClient(factory.SocketFactory(family), tls, traffic),
-        SocketReadTimeout = factory.SocketReadTimeout,
-        SocketWriteTimeout = factory.SocketWriteTimeout,
-        TopologyRecoveryEnabled = false,
-        UserName = factory.UserName,
-        VirtualHost = factory.VirtualHost,
-    };
 }

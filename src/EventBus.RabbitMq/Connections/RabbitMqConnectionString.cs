@@ -6,6 +6,8 @@ namespace EventBus;
 /// <summary>Parses a connection string: an AMQP URI, which may have several hosts.</summary>
 internal static class RabbitMqConnectionString
 {
+    private const string SchemeEnd = "://";
+
     /// <summary>Creates one factory per host.</summary>
     /// <exception cref="ArgumentException">
     /// The text is not an AMQP URI. The message does not contain the text, which may include a password.
@@ -13,7 +15,7 @@ internal static class RabbitMqConnectionString
     public static IReadOnlyList<ConnectionFactory> Parse(string connectionString, RabbitMqOptions options)
     {
         List<ConnectionFactory> hosts = [];
-        foreach (var text in RabbitMqHosts.Split(connectionString))
+        foreach (var text in Split(connectionString))
         {
             if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
             {
@@ -44,6 +46,30 @@ internal static class RabbitMqConnectionString
             "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
                 + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
             nameof(connectionString));
+    }
+
+    /// <summary>
+    /// Splits a connection string into one address per host, all with the same user, password and virtual host.
+    /// </summary>
+    private static IEnumerable<string> Split(string connectionString)
+    {
+        var schemeEnd = connectionString.IndexOf(SchemeEnd, StringComparison.Ordinal);
+        if (schemeEnd < 0)
+        {
+            return [connectionString];
+        }
+
+        // The authority of the URI: user:password@host1,host2.
+        var authorityStart = schemeEnd + SchemeEnd.Length;
+        var authorityLength = connectionString.AsSpan(authorityStart).IndexOfAny("/?#");
+        var authorityEnd = authorityLength >= 0 ? authorityStart + authorityLength : connectionString.Length;
+
+        // A user or a password may contain a comma, so only the part after the @ is split.
+        var atSign = connectionString.AsSpan(authorityStart, authorityEnd - authorityStart).LastIndexOf('@');
+        var hostsStart = atSign >= 0 ? authorityStart + atSign + 1 : authorityStart;
+        var beforeHosts = connectionString[..hostsStart];
+        var afterHosts = connectionString[authorityEnd..];
+        return connectionString[hostsStart..authorityEnd].Split(',').Select(host => $"{beforeHosts}{host.Trim()}{afterHosts}");
     }
 
     /// <summary>
