@@ -1,7 +1,5 @@
 using EventBus.Transports;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -12,16 +10,13 @@ namespace EventBus;
 internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 {
     private readonly RabbitMqOptions options = connector.Options;
-    private readonly ILogger log = connector.Log;
-    private readonly RabbitMqProvisioner provisioner = new(connector.Options);
     private readonly List<RabbitMqReceiver> receivers = [];
+    private RabbitMqStart? start;
     private RabbitMqTopology? topology;
     private RabbitMqPublisher? publisher;
     private RabbitMqBrokerDeadLetters? brokerDeadLetters;
     private RabbitMqTopologyMonitor? monitor;
     private TimeProvider time = TimeProvider.System;
-    private bool failFast;
-    private bool isDegradedStartLogged;
     private bool holdsConnector;
 
     public override TransportFeatures Features { get; } = new()
@@ -42,7 +37,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
         time = topology.TimeProvider;
-        failFast = topology.FailFast;
+        start = new RabbitMqStart(connector, topology.FailFast, time);
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Acquire(topology.ServiceName, time);
         holdsConnector = true;
@@ -52,12 +47,13 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             [.. topology.Subscriptions.Select(subscription => subscription.Name)],
             time);
         RabbitMqEntity[] entities = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
-        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = entities };
+        var publishLoop = new PublishLoop(connector.Publishing, this.topology, options, time, connector.Log) { Targets = entities };
+        publisher = new RabbitMqPublisher(publishLoop, time);
         publisher.Start();
-        await WaitUntilReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
+        await start.WaitUntilReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
         if (publisher.IsOpen)
         {
-            await PrepareAsync(entities, cancellationToken);
+            await start.PrepareAsync(entities, cancellationToken);
         }
 
         var consumed = topology.Subscriptions.Select(subscription => this.topology.QueueOf(subscription.Name))
@@ -78,7 +74,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         receiver.Start();
-        await WaitUntilReadyAsync(receiver.Opened, receiver.Failed, () => receiver.LastError, cancellationToken);
+        await Started(start).WaitUntilReadyAsync(receiver.Opened, receiver.Failed, () => receiver.LastError, cancellationToken);
         return receiver;
     }
 
@@ -86,12 +82,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
-                .WaitAsync(options.CallTimeout, time, cancellationToken);
+            var session = await connector.Publishing.ConnectionWithinTimeoutAsync(cancellationToken);
             await new SubscriptionQueues(Started(topology)).RetireAsync(session, subscription, discardWaiting);
         }
-        catch (Exception exception)
-            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception) when (RabbitMqErrors.IsCallFailure(exception))
         {
             throw new EventBusException(
                 $"RabbitMQ at {connector.Address} did not remove the queue of the subscription '{subscription}': {exception.Message} Try "
@@ -108,8 +102,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         var queues = new SubscriptionQueues(new RabbitMqTopology(service, options));
         try
         {
-            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
-                .WaitAsync(options.CallTimeout, time, cancellationToken);
+            var session = await connector.Publishing.ConnectionWithinTimeoutAsync(cancellationToken);
             var queue = await queues.FindAsync(session, subscription);
             return queue is null
                 ? null
@@ -119,8 +112,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
                     queue.MessageCount,
                     $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})");
         }
-        catch (Exception exception)
-            when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        catch (Exception exception) when (RabbitMqErrors.IsCallFailure(exception))
         {
             throw new EventBusException(
                 $"RabbitMQ at {connector.Address} did not report whether the subscription '{subscription}' of the service '{service}' has "
@@ -145,28 +137,15 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
         Started(brokerDeadLetters).TakeAsync(cancellationToken);
 
-    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(CheckHealth());
-
-    private HealthCheckResult CheckHealth()
+    public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {
-        var failure = FindFailure();
-        if (failure is not null)
+        RabbitMqReceiver[] open;
+        lock (receivers)
         {
-            return new HealthCheckResult(HealthStatus.Unhealthy, failure);
+            open = [.. receivers];
         }
 
-        if (connector.Publishing.IsBlocked)
-        {
-            return new HealthCheckResult(
-                HealthStatus.Degraded,
-                "RabbitMQ is short of memory or disk, and accepts no events at present.");
-        }
-
-        var problem = brokerDeadLetters?.Problem;
-        return problem is null
-            ? HealthCheckResult.Healthy()
-            : new HealthCheckResult(HealthStatus.Degraded, $"RabbitMQ at {connector.Address}: {problem}");
+        return ValueTask.FromResult(new RabbitMqHealth(connector, publisher, open, monitor, brokerDeadLetters).Check());
     }
 
     public override async ValueTask DisposeAsync()
@@ -186,111 +165,6 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         {
             holdsConnector = false;
             await connector.ReleaseAsync();
-        }
-    }
-
-    /// <summary>
-    /// Describes the failure because of which events cannot be published or received; null if there is none.
-    /// </summary>
-    private string? FindFailure()
-    {
-        if (publisher is not { IsOpen: true })
-        {
-            var cause = RabbitMqErrors.CauseOf(publisher?.LastError) ?? "The connection is being opened.";
-            return $"Events cannot be published to RabbitMQ at {connector.Address}: {cause}";
-        }
-
-        RabbitMqReceiver? disconnected;
-        string? unreadableMessage;
-        lock (receivers)
-        {
-            disconnected = receivers.Find(receiver => !receiver.IsLive);
-            unreadableMessage = receivers.Select(receiver => receiver.UnreadableMessage).FirstOrDefault(found => found is not null);
-        }
-
-        if (unreadableMessage is not null)
-        {
-            return $"RabbitMQ at {connector.Address}: {unreadableMessage} Take the message out with the tools of the broker.";
-        }
-
-        if (disconnected is not null)
-        {
-            return $"The subscription '{disconnected.Name}' receives nothing from RabbitMQ at {connector.Address}; its consumer is being "
-                + $"opened again. {RabbitMqErrors.CauseOf(disconnected.LastError)}".TrimEnd();
-        }
-
-        var problem = monitor?.Problem;
-        return problem is null ? null : $"RabbitMQ at {connector.Address}: {problem}";
-    }
-
-    /// <summary>
-    /// Creates or checks all entities at once, so that one error lists all problems. If the connection is lost in the
-    /// meantime, the publisher and each receiver create the entities that they need when they have a connection again.
-    /// </summary>
-    private async Task PrepareAsync(IEnumerable<RabbitMqEntity> entities, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var session = await connector.Publishing.ConnectionAsync(cancellationToken)
-                .WaitAsync(options.CallTimeout, time, cancellationToken);
-            await provisioner.PrepareAsync(session, entities);
-        }
-        catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
-        {
-            LogDegradedStart();
-        }
-    }
-
-    /// <summary>
-    /// Waits until the publisher or a receiver is open, at most for the call timeout. Throws if the broker refuses this
-    /// application. If the broker is unreachable, throws only with fail-fast; otherwise logs a warning and returns.
-    /// </summary>
-    /// <param name="ready">Completes when the publisher or receiver is open; fails if the broker refuses it.</param>
-    /// <param name="failed">Completes when its first attempt to open has failed.</param>
-    /// <param name="lastError">Gets the error of its last attempt; null for none.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    private async Task WaitUntilReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var limit = cancellationToken.WithTimeout(options.CallTimeout, time);
-            await Task.WhenAny(ready, failed).WaitAsync(limit.Token);
-
-            // After a failure, a further attempt may succeed within the timeout, but not after a refusal.
-            if (failFast && !RabbitMqErrors.IsRefusal(lastError()))
-            {
-                await ready.WaitAsync(limit.Token);
-            }
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            // The timeout is handled below.
-        }
-
-        if (ready.IsCompleted)
-        {
-            await ready;
-            return;
-        }
-
-        var error = lastError();
-        var state = RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}";
-        var text = $"RabbitMQ at {connector.Address} {state}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, "
-            + "and the user, the password and the virtual host in the connection string.";
-        if (failFast || RabbitMqErrors.IsRefusal(error))
-        {
-            throw new EventBusException(text, error);
-        }
-
-        LogDegradedStart();
-    }
-
-    private void LogDegradedStart()
-    {
-        if (!isDegradedStartLogged)
-        {
-            isDegradedStartLogged = true;
-            log.StartedDegraded(connector.Address);
         }
     }
 

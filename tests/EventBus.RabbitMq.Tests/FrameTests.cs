@@ -123,7 +123,7 @@ public sealed class FrameTests : IDisposable
             SocketWriteTimeout = TimeSpan.FromSeconds(14),
             AmqpUriSslProtocols = System.Security.Authentication.SslProtocols.Tls13,
         };
-        var (copy, plain) = (RabbitMqConnectionSource.CreateGuardedCopy(factory, null, new ConnectionTraffic()), new ConnectionFactory());
+        var (copy, plain) = (GuardedConnection.CopyFactory(factory, null, new ConnectionTraffic()), new ConnectionFactory());
 
         foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property =>
             property is { CanWrite: true, GetMethod.IsStatic: false }

@@ -1,7 +1,4 @@
-using System.Text;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -11,10 +8,9 @@ internal sealed class ConnectionSession
     /// <summary>The number of timeouts that a call may take while data is received from the broker.</summary>
     public const int MaxTimeouts = 6;
 
-    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConnectionStatus status;
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
-    private volatile TaskCompletionSource? blocked;
     private long activityCount;
     private int probeAnswers;
 
@@ -24,13 +20,7 @@ internal sealed class ConnectionSession
         Epoch = epoch;
         this.timeout = timeout;
         this.time = time;
-        client.ConnectionShutdownAsync += OnShutdownAsync;
-        client.ConnectionBlockedAsync += OnBlockedAsync;
-        client.ConnectionUnblockedAsync += OnUnblockedAsync;
-        if (!client.IsOpen)
-        {
-            Abandon(new InvalidOperationException("The connection was closed while it was being opened."));
-        }
+        status = new ConnectionStatus(client, reason => OnBlocked(reason));
     }
 
     /// <summary>The callback that receives the broker's reason when the broker blocks this connection.</summary>
@@ -40,10 +30,10 @@ internal sealed class ConnectionSession
     public required ConnectionTraffic Traffic { get; init; }
 
     /// <summary>True while the broker blocks this connection.</summary>
-    public bool IsBlocked => blocked is not null;
+    public bool IsBlocked => status.IsBlocked;
 
     /// <summary>Completes when the broker unblocks this connection; immediately if it is not blocked.</summary>
-    public Task Unblocked => blocked?.Task ?? Task.CompletedTask;
+    public Task Unblocked => status.Unblocked;
 
     /// <summary>
     /// A value that changes whenever the broker shows that it is alive: by an answer, or by received bytes.
@@ -60,32 +50,11 @@ internal sealed class ConnectionSession
     /// <summary>The largest negotiated frame size in bytes; 0 for no limit.</summary>
     public uint MaxFrame => Client.FrameMax;
 
-    /// <summary>
-    /// True if the broker can lose a consumer without a notification: RabbitMQ before version 4.0, or an unknown
-    /// version.
-    /// </summary>
-    public bool LosesConsumers
-    {
-        get
-        {
-            if (Client.ServerProperties is not { } properties
-                || !properties.TryGetValue("version", out var value)
-                || value is not byte[] text)
-            {
-                return true;
-            }
-
-            // Removes a label after the numbers, as in 4.1.0-rc.1 or 3.13.7+2.
-            var numbers = Encoding.ASCII.GetString(text).Split('-', '+')[0];
-            return !Version.TryParse(numbers, out var version) || version.Major < 4;
-        }
-    }
-
     /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
-    public Task<Exception> Ended => ended.Task;
+    public Task<Exception> Ended => status.Ended;
 
     /// <summary>Abandons the connection; the supervisor opens another one.</summary>
-    public void Abandon(Exception cause) => ended.TrySetResult(cause);
+    public void Abandon(Exception cause) => status.End(cause);
 
     /// <summary>
     /// Records a sign of life of the broker: an answer, or an accepted write. Two concurrent calls may count as one,
@@ -101,75 +70,6 @@ internal sealed class ConnectionSession
     public void RecordProbeAnswer() => Interlocked.Increment(ref probeAnswers);
 
     /// <summary>
-    /// Opens a channel within the timeout. Closes a channel that opens too late: on a connection of the application it
-    /// would stay open.
-    /// </summary>
-    public async Task<IChannel> OpenChannelAsync(CreateChannelOptions? options = null)
-    {
-        var opening = CreateAsync();
-        try
-        {
-            return await CallAsync(opening);
-        }
-        catch (Exception)
-        {
-            _ = DiscardAsync();
-            throw;
-        }
-
-        async Task<IChannel> CreateAsync()
-        {
-            try
-            {
-                return await Client.CreateChannelAsync(options, CancellationToken.None);
-            }
-            catch (ChannelAllocationException exception)
-            {
-                throw new InvalidOperationException(
-                    $"The connection has no room for another channel: channel_max is {Client.ChannelMax:N0}, and each subscription needs "
-                        + "one. Raise channel_max of the broker, or RequestedChannelMax of the connection factory.",
-                    exception);
-            }
-        }
-
-        async Task DiscardAsync()
-        {
-            try
-            {
-                await (await opening).DiscardAsync();
-            }
-            catch (Exception)
-            {
-                // The channel was never opened, so there is nothing to close.
-            }
-        }
-    }
-
-    /// <summary>
-    /// Runs an action on a channel of its own, and returns its result. Used for calls that may cause the broker to
-    /// close the channel.
-    /// </summary>
-    public async Task<T> OnChannelAsync<T>(Func<IChannel, Task<T>> action)
-    {
-        var channel = await OpenChannelAsync();
-        try
-        {
-            return await CallAsync(action(channel));
-        }
-        finally
-        {
-            _ = channel.DiscardAsync();
-        }
-    }
-
-    /// <summary>Runs an action without a result on a channel of its own.</summary>
-    public Task OnChannelAsync(Func<IChannel, Task> action) => OnChannelAsync(async channel =>
-    {
-        await action(channel);
-        return true;
-    });
-
-    /// <summary>
     /// Waits until an event is written. The wait ends without the write only when the connection has ended: there is no
     /// limit while the broker blocks the connection or data is received.
     /// </summary>
@@ -179,7 +79,7 @@ internal sealed class ConnectionSession
         {
             if (IsBlocked)
             {
-                await Task.WhenAny(Unblocked, ended.Task);
+                await Task.WhenAny(Unblocked, Ended);
             }
 
             try
@@ -188,7 +88,7 @@ internal sealed class ConnectionSession
                 RecordActivity();
                 return;
             }
-            catch (TimeoutException) when (!ended.Task.IsCompleted)
+            catch (TimeoutException) when (!Ended.IsCompleted)
             {
                 // The broker blocks the connection, or data is still received: the wait continues.
             }
@@ -222,10 +122,10 @@ internal sealed class ConnectionSession
             var activityBefore = ActivityCount;
             try
             {
-                var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
+                var first = await Task.WhenAny(call, Ended).WaitAsync(timeout, time);
                 if (first != call)
                 {
-                    var cause = await ended.Task;
+                    var cause = await Ended;
                     throw new InvalidOperationException($"The connection was lost: {RabbitMqErrors.CauseOf(cause)}", cause);
                 }
 
@@ -261,38 +161,5 @@ internal sealed class ConnectionSession
     /// <summary>
     /// Removes the event handlers from the connection, which may belong to the application. Never throws.
     /// </summary>
-    public void StopListening()
-    {
-        try
-        {
-            Client.ConnectionShutdownAsync -= OnShutdownAsync;
-            Client.ConnectionBlockedAsync -= OnBlockedAsync;
-            Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
-        }
-        catch (ObjectDisposedException)
-        {
-            // The connection is disposed, and its event handlers with it.
-        }
-    }
-
-    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
-    {
-        Abandon(reason.Exception ?? new OperationInterruptedException(reason));
-        return Task.CompletedTask;
-    }
-
-    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs args)
-    {
-        blocked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        OnBlocked(args.Reason);
-        return Task.CompletedTask;
-    }
-
-    private Task OnUnblockedAsync(object sender, AsyncEventArgs unblocked)
-    {
-        var waiting = blocked;
-        blocked = null;
-        waiting?.TrySetResult();
-        return Task.CompletedTask;
-    }
+    public void StopListening() => status.StopListening();
 }

@@ -1,6 +1,4 @@
-using System.Net.Security;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -10,10 +8,6 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqConnectionSource
 {
-    // The largest value that a broker can be configured with. With a lower limit, one large message would close every
-    // connection to which it is delivered.
-    private const uint MaxBodyBytes = 536_870_912;
-
     private readonly IConnection? sharedConnection;
     private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
@@ -46,42 +40,12 @@ internal sealed class RabbitMqConnectionSource
     /// </exception>
     public static RabbitMqConnectionSource Of(string connectionString, RabbitMqOptions options)
     {
-        List<ConnectionFactory> hosts = [];
-        foreach (var text in RabbitMqHosts.Split(connectionString))
-        {
-            if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
-            {
-                throw InvalidConnectionString();
-            }
-
-            try
-            {
-                hosts.Add(CreateFactory(uri, options));
-            }
-            catch (Exception)
-            {
-                // The message of this exception contains parts of the text.
-                throw InvalidConnectionString();
-            }
-        }
-
-        foreach (var host in hosts)
-        {
-            // For an amqps:// address, the client by default accepts a valid certificate of any other host, so that an
-            // attacker on the network path could read all traffic.
-            host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
-        }
-
+        var hosts = RabbitMqConnectionString.Parse(connectionString, options);
         return new RabbitMqConnectionSource(
             string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")),
             hosts[0],
             null,
             [.. hosts.Select(host => host.Endpoint)]);
-
-        static ArgumentException InvalidConnectionString() => new(
-            "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
-                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
-            nameof(connectionString));
     }
 
     /// <summary>
@@ -116,7 +80,7 @@ internal sealed class RabbitMqConnectionSource
     {
         if (Factory is ConnectionFactory known)
         {
-            return OpenGuardedAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
+            return GuardedConnection.OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic);
         }
 
         if (sharedConnection is null)
@@ -130,88 +94,4 @@ internal sealed class RabbitMqConnectionSource
             : Task.FromException<IConnection>(new InvalidOperationException(
                 "The registered IConnection is closed. It opens again if its factory has AutomaticRecoveryEnabled."));
     }
-
-    /// <summary>
-    /// Opens a connection that unreadable messages do not close (<see cref="RabbitMqGuardedStream"/>). Like the
-    /// factory, uses the first endpoint that accepts the connection.
-    /// </summary>
-    private static async Task<IConnection> OpenGuardedAsync(
-        ConnectionFactory factory,
-        IEndpointResolver resolver,
-        string name,
-        ConnectionTraffic traffic)
-    {
-        List<Exception> errors = [];
-        foreach (var endpoint in resolver.All())
-        {
-            try
-            {
-                // RabbitMqGuardedClient establishes TLS, so the endpoint that the client gets has none.
-                var endpointWithoutTls = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes)
-                {
-                    AddressFamily = endpoint.AddressFamily,
-                };
-                var tls = endpoint.Ssl is { Enabled: true } ? endpoint.Ssl : null;
-                return await CreateGuardedCopy(factory, tls, traffic)
-                    .CreateConnectionAsync([endpointWithoutTls], name, CancellationToken.None);
-            }
-            catch (Exception exception)
-            {
-                errors.Add(exception);
-            }
-        }
-
-        throw errors.Count == 1 ? errors[0] : new BrokerUnreachableException(new AggregateException(errors));
-    }
-
-    /// <summary>
-    /// Copies a factory, so that the application's factory is not changed. The connections of the copy read through
-    /// <see cref="RabbitMqGuardedStream"/>. Recovery is off, because the bus replaces lost connections.
-    /// </summary>
-    internal static ConnectionFactory CreateGuardedCopy(ConnectionFactory factory, SslOption? tls, ConnectionTraffic traffic) => new()
-    {
-        AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
-        AuthMechanisms = factory.AuthMechanisms,
-        AutomaticRecoveryEnabled = false,
-        ClientProperties = factory.ClientProperties,
-        ConsumerDispatchConcurrency = factory.ConsumerDispatchConcurrency,
-        ContinuationTimeout = factory.ContinuationTimeout,
-        CredentialsProvider = factory.CredentialsProvider,
-        HandshakeContinuationTimeout = factory.HandshakeContinuationTimeout,
-        MaxInboundMessageBodySize = MaxBodyBytes,
-        Password = factory.Password,
-        RequestedChannelMax = factory.RequestedChannelMax,
-        RequestedConnectionTimeout = factory.RequestedConnectionTimeout,
-        RequestedFrameMax = factory.RequestedFrameMax,
-        RequestedHeartbeat = factory.RequestedHeartbeat,
-        SocketFactory = family => new RabbitMqGuardedClient(factory.SocketFactory(family), tls, traffic),
-        SocketReadTimeout = factory.SocketReadTimeout,
-        SocketWriteTimeout = factory.SocketWriteTimeout,
-        TopologyRecoveryEnabled = false,
-        UserName = factory.UserName,
-        VirtualHost = factory.VirtualHost,
-    };
-
-    /// <summary>
-    /// Returns false if the user or the password seems to contain a character that must be escaped: part of the
-    /// password would be read as the host, the port or the path, and would appear in errors.
-    /// </summary>
-    private static bool IsUnambiguous(Uri uri) =>
-        uri.UserInfo.Count(c => c == ':') <= 1
-            && uri.AbsolutePath.Count(c => c == '/') <= 1
-            && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
-
-    private static ConnectionFactory CreateFactory(Uri uri, RabbitMqOptions options) => new()
-    {
-        Uri = uri,
-        AutomaticRecoveryEnabled = false,
-        TopologyRecoveryEnabled = false,
-        RequestedHeartbeat = options.Heartbeat,
-        RequestedConnectionTimeout = options.CallTimeout,
-        HandshakeContinuationTimeout = options.CallTimeout,
-
-        // ConnectionSession applies the timeouts of calls. On a slow connection it waits for several of them, so the
-        // client must wait longer.
-        ContinuationTimeout = options.CallTimeout * (ConnectionSession.MaxTimeouts + 1),
-    };
 }

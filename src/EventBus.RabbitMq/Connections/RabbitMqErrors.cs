@@ -59,6 +59,10 @@ internal static class RabbitMqErrors
     /// <summary>True if the client closed the connection because it could not read the received data.</summary>
     public static bool IsUnreadable(Exception? error) => error is ProtocolException or { InnerException: ProtocolException };
 
+    /// <summary>True if a call failed: the broker refused it, did not answer in time, or was not connected.</summary>
+    public static bool IsCallFailure(Exception exception) =>
+        exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException;
+
     /// <summary>
     /// Gets the underlying cause of an error as a sentence; null for no error. The client wraps the cause in an error
     /// that reports only that no endpoint could be reached.

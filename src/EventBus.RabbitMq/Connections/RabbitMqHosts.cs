@@ -12,8 +12,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : IEndpointResolver
 {
-    private const string SchemeEnd = "://";
-
     // Increases with each attempt. Modulo the number of nodes, it is the index of the first node of the attempt.
     private uint attempts = (uint)Random.Shared.Next(endpoints.Count);
 
@@ -21,29 +19,5 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
     {
         var first = (int)((Interlocked.Increment(ref attempts) - 1) % (uint)endpoints.Count);
         return endpoints.Skip(first).Concat(endpoints.Take(first));
-    }
-
-    /// <summary>
-    /// Splits a connection string into one address per host, all with the same user, password and virtual host.
-    /// </summary>
-    public static IEnumerable<string> Split(string connectionString)
-    {
-        var schemeEnd = connectionString.IndexOf(SchemeEnd, StringComparison.Ordinal);
-        if (schemeEnd < 0)
-        {
-            return [connectionString];
-        }
-
-        // The authority of the URI: user:password@host1,host2.
-        var authorityStart = schemeEnd + SchemeEnd.Length;
-        var authorityLength = connectionString.AsSpan(authorityStart).IndexOfAny("/?#");
-        var authorityEnd = authorityLength >= 0 ? authorityStart + authorityLength : connectionString.Length;
-
-        // A user or a password may contain a comma, so only the part after the @ is split.
-        var atSign = connectionString.AsSpan(authorityStart, authorityEnd - authorityStart).LastIndexOf('@');
-        var hostsStart = atSign >= 0 ? authorityStart + atSign + 1 : authorityStart;
-        var beforeHosts = connectionString[..hostsStart];
-        var afterHosts = connectionString[authorityEnd..];
-        return connectionString[hostsStart..authorityEnd].Split(',').Select(host => $"{beforeHosts}{host.Trim()}{afterHosts}");
     }
 }

@@ -59,6 +59,11 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     /// <summary>Waits for the open connection and returns it.</summary>
     public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => sessionSource.Task.WaitAsync(cancellationToken);
 
+    /// <summary>Waits for the open connection and returns it, at most for the call timeout.</summary>
+    /// <exception cref="TimeoutException">The connection was not open in time.</exception>
+    public Task<ConnectionSession> ConnectionWithinTimeoutAsync(CancellationToken cancellationToken) =>
+        ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();

@@ -33,7 +33,7 @@ internal sealed class RabbitMqBrokerDeadLetters(
     private readonly RabbitMqQueueReader reader = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
 
-    private readonly Source[] sources = CreateSources(connector, topology);
+    private readonly BrokerDeadLetterSource[] sources = BrokerDeadLetterSource.Create(topology, connector.KeepsFailures);
 
     /// <summary>The reason why a queue cannot be read; null if no problem is known.</summary>
     public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
@@ -83,33 +83,11 @@ internal sealed class RabbitMqBrokerDeadLetters(
 
     public ValueTask DisposeAsync() => reader.DisposeAsync();
 
-    private static Source[] CreateSources(RabbitMqConnector connector, RabbitMqTopology topology)
-    {
-        var brokerQueue = new Source(topology.BrokerDeadLetterQueue)
-        {
-            IfUnread = "Events that RabbitMQ itself dead-letters stay in it, and are not kept as dead letters.",
-            IfMissing = "Events that RabbitMQ itself dead-letters are lost.",
-        };
-        if (connector.KeepsFailures)
-        {
-            // No store is configured: the queue of dead letters is itself where dead letters are kept.
-            return [brokerQueue];
-        }
-
-        // Dead letters that were kept in the queue before a store was configured move to the store.
-        var deadLetterQueue = new Source(topology.DeadLetterQueue)
-        {
-            IfUnread = "Dead letters that were kept in it before a store was configured do not move to the store.",
-            IfMissing = "The bus moves the dead letters that it contains to the store, so it needs the queue even if it is empty.",
-        };
-        return [brokerQueue, deadLetterQueue];
-    }
-
     /// <summary>
     /// Takes a message from a queue; null if the queue is empty or missing. Creates a missing queue, or reports it if
     /// the bus may not create it.
     /// </summary>
-    private async Task<PulledMessage?> GetAsync(Source source, CancellationToken cancellationToken)
+    private async Task<PulledMessage?> GetAsync(BrokerDeadLetterSource source, CancellationToken cancellationToken)
     {
         try
         {
@@ -138,10 +116,10 @@ internal sealed class RabbitMqBrokerDeadLetters(
             entry.Subscription.Length > 0 ? entry.Subscription : Unknown,
             entry.Reason,
             entry.Error ?? "The message was in a queue of dead letters, and describes no error.",
-            new Delivery(entry.Envelope, new Settler(pulled)));
+            new Delivery(entry.Envelope, new PulledMessageSettler(pulled)));
     }
 
-    private void Report(Source source, string problem, TimeSpan pause)
+    private void Report(BrokerDeadLetterSource source, string problem, TimeSpan pause)
     {
         source.PausedAt = time.GetTimestamp();
         source.Pause = pause;
@@ -150,42 +128,5 @@ internal sealed class RabbitMqBrokerDeadLetters(
             source.Problem = problem;
             connector.Log.BrokerDeadLettersUnreadable(problem);
         }
-    }
-
-    /// <summary>Holds the state of a queue from which messages are taken.</summary>
-    private sealed class Source(string queue)
-    {
-        private volatile string? problem;
-
-        public string Queue => queue;
-
-        /// <summary>The sentence for operators about what follows if the queue cannot be read.</summary>
-        public required string IfUnread { get; init; }
-
-        /// <summary>The sentence for operators about what follows if the queue is missing.</summary>
-        public required string IfMissing { get; init; }
-
-        /// <summary>The reason why the queue cannot be read; null if no problem is known.</summary>
-        public string? Problem
-        {
-            get => problem;
-            set => problem = value;
-        }
-
-        /// <summary>The timestamp at which the problem was found.</summary>
-        public long PausedAt { get; set; }
-
-        /// <summary>The time for which the queue is not read after a problem.</summary>
-        public TimeSpan Pause { get; set; }
-    }
-
-    private sealed class Settler(PulledMessage pulled) : IDeliverySettler
-    {
-        public ValueTask AckAsync(in Delivery delivery) => SettleAsync(pulled.AckAsync());
-
-        public ValueTask ReleaseAsync(in Delivery delivery) => SettleAsync(pulled.ReleaseAsync());
-
-        // A message that could not be settled is delivered again.
-        private static async ValueTask SettleAsync(Task settling) => await settling.Quietly();
     }
 }

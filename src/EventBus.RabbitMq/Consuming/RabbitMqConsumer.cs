@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -12,55 +11,23 @@ namespace EventBus;
 /// </summary>
 /// <param name="channel">The channel.</param>
 /// <param name="session">The connection of the channel.</param>
-/// <param name="buffer">The buffer of the subscription's receiver, which outlives the channel.</param>
+/// <param name="deliveries">The deliveries of the channel. They end when this channel delivers no more events.</param>
 /// <param name="ordered">True if the subscription is ordered.</param>
 /// <param name="countsDeliveries">True if the queue counts the deliveries of a message (a quorum queue).</param>
 internal sealed class RabbitMqConsumer(
     IChannel channel,
     ConnectionSession session,
-    Channel<Delivery> buffer,
+    UnsettledDeliveries deliveries,
     bool ordered,
-    bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
+    bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler
 {
-    private readonly Lock gate = new();
-    private readonly HashSet<long> unsettled = [];
-    private readonly CancellationTokenSource lost = new();
-    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? consumerTag;
-    private long received;
 
     /// <summary>
     /// The callback for an event without an id, whose id was computed from the content. Its argument is the routing
     /// key.
     /// </summary>
     public required Action<string> OnIdComputed { get; init; }
-
-    /// <summary>Completes with the cause when this channel delivers no more events.</summary>
-    public Task<Exception> Ended => ended.Task;
-
-    /// <summary>The number of events that this channel has delivered.</summary>
-    public long Received
-    {
-        get
-        {
-            lock (gate)
-            {
-                return received;
-            }
-        }
-    }
-
-    /// <summary>True if every event that this channel has delivered is settled.</summary>
-    public bool IsSettled
-    {
-        get
-        {
-            lock (gate)
-            {
-                return unsettled.Count == 0;
-            }
-        }
-    }
 
     public async Task ConsumeAsync(string queue) =>
         consumerTag = await Channel.BasicConsumeAsync(
@@ -91,49 +58,11 @@ internal sealed class RabbitMqConsumer(
         {
             // Releasing a single event would let later events overtake it. Instead all unsettled events are released,
             // and the queue delivers them again in order.
-            End(new InvalidOperationException("An event of an ordered subscription was released."));
+            deliveries.End(new InvalidOperationException("An event of an ordered subscription was released."));
             return ValueTask.CompletedTask;
         }
 
         return SettleAsync(delivery.Token, ack: false);
-    }
-
-    /// <summary>
-    /// Ends the consumer: drops its buffered deliveries, and cancels the tokens of all its deliveries. Does nothing if
-    /// it has already ended.
-    /// </summary>
-    public void End(Exception cause)
-    {
-        lock (gate)
-        {
-            if (!ended.TrySetResult(cause))
-            {
-                return;
-            }
-
-            unsettled.Clear();
-
-            // Cancels the token at once. The callbacks that handlers registered run on the thread pool, because this
-            // thread may be the one that reads for the client.
-            _ = lost.CancelAsync().Observed();
-            while (buffer.Reader.TryRead(out _))
-            {
-                // The event is dropped here, because it can no longer be settled. The next channel delivers it again.
-            }
-        }
-    }
-
-    /// <summary>
-    /// Releases the resources. Call it after <see cref="End"/>. The tokens of lost deliveries remain usable.
-    /// </summary>
-    public void Dispose()
-    {
-        // A cancelled source is not disposed: disposing would drop callbacks that the cancellation has not run yet, and
-        // there is nothing to free.
-        if (!lost.IsCancellationRequested)
-        {
-            lost.Dispose();
-        }
     }
 
     public override async Task HandleBasicDeliverAsync(
@@ -160,20 +89,9 @@ internal sealed class RabbitMqConsumer(
                 envelope,
                 this,
                 (long)deliveryTag,
-                RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries),
-                lost.Token);
-            bool isBuffered;
-            lock (gate)
-            {
-                if (ended.Task.IsCompleted)
-                {
-                    return;
-                }
-
-                received++;
-                unsettled.Add(delivery.Token);
-                isBuffered = buffer.Writer.TryWrite(delivery);
-            }
+                RabbitMqDeliveryCount.EarlierDeliveries(properties, redelivered, countsDeliveries),
+                deliveries.Lost);
+            var isBuffered = deliveries.TryAdd(delivery);
 
             // The intake has stopped. An ordered subscription releases events only when the channel closes.
             if (!isBuffered && !ordered)
@@ -184,32 +102,29 @@ internal sealed class RabbitMqConsumer(
         catch (Exception exception)
         {
             // The client would ignore the exception and leave the message unsettled.
-            End(exception);
+            deliveries.End(exception);
         }
     }
 
     /// <summary>Ends this consumer after the broker cancelled it, because its queue was deleted or moved.</summary>
     public override Task HandleBasicCancelAsync(string consumerTag, CancellationToken cancellationToken = default)
     {
-        End(new InvalidOperationException("The broker cancelled the consumer: its queue was deleted or moved."));
+        deliveries.End(new InvalidOperationException("The broker cancelled the consumer: its queue was deleted or moved."));
         return Task.CompletedTask;
     }
 
     public override Task HandleChannelShutdownAsync(object channel, ShutdownEventArgs reason)
     {
-        End(reason.Exception ?? new OperationInterruptedException(reason));
+        deliveries.End(reason.Exception ?? new OperationInterruptedException(reason));
         return Task.CompletedTask;
     }
 
     private ValueTask SettleAsync(long deliveryTag, bool ack)
     {
-        lock (gate)
+        // An unknown delivery tag closes the channel and, because of a client bug, the whole connection.
+        if (!deliveries.TryRemove(deliveryTag))
         {
-            // An unknown delivery tag closes the channel and, because of a client bug, the whole connection.
-            if (!unsettled.Remove(deliveryTag))
-            {
-                return ValueTask.CompletedTask;
-            }
+            return ValueTask.CompletedTask;
         }
 
         ValueTask writing;
@@ -221,7 +136,7 @@ internal sealed class RabbitMqConsumer(
         }
         catch (Exception exception)
         {
-            End(exception);
+            deliveries.End(exception);
             return ValueTask.CompletedTask;
         }
 
@@ -237,7 +152,7 @@ internal sealed class RabbitMqConsumer(
         }
         catch (Exception exception)
         {
-            End(exception);
+            deliveries.End(exception);
         }
     }
 }

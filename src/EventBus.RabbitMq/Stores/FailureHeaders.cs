@@ -4,8 +4,8 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>
-/// Reads the headers in which the bus describes a failure, by their names without the prefix <c>eventbus-</c>. A header
-/// that is missing or invalid has the default value of its type.
+/// Reads the headers in which the bus describes a failure (<see cref="FailureHeaderNames"/>). A header that is missing
+/// or invalid has the default value of its type.
 /// </summary>
 /// <param name="headers">The headers of the message; null for none.</param>
 internal readonly struct FailureHeaders(IDictionary<string, object?>? headers)
@@ -25,6 +25,5 @@ internal readonly struct FailureHeaders(IDictionary<string, object?>? headers)
     public DateTimeOffset Time(string name) =>
         DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
 
-    private object? Value(string name) =>
-        headers?.TryGetValue(RabbitMqHeaderNames.BusPrefix + name, out var value) == true ? value : null;
+    private object? Value(string name) => headers?.TryGetValue(name, out var value) == true ? value : null;
 }

@@ -17,14 +17,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 {
     private readonly RabbitMqQueueReader claimReader = new(connector);
     private readonly RabbitMqQueueReader countReader = new(connector);
-    private readonly Lock gate = new();
-
-    // The messages of the claims, by the number of the claim.
-    private readonly Dictionary<long, PulledMessage> claims = [];
-
-    // The subscriptions of which an interrupted entry is claimed, with the number of that claim.
-    private readonly Dictionary<string, long> interruptedClaims = new(StringComparer.Ordinal);
-    private long lastClaim;
+    private readonly RetryWaitQueues waitQueues = new(queues, connector.Options);
+    private readonly RetryClaims claims = new();
 
     public override DeadLetterQueue DeadLetters => deadLetters;
 
@@ -39,7 +33,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         var isNew = entry.Claim == 0;
-        var held = isNew ? null : FindHeld(entry);
+        var held = isNew ? null : claims.FindHeld(entry);
         if (!isNew && held is null)
         {
             return false;
@@ -53,10 +47,10 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         else
         {
             var delay = entry.DueAt - queues.Setup.TimeProvider.GetUtcNow();
-            await SendToWaitAsync(entry with { WasInterrupted = false }, delay, cancellationToken);
+            await waitQueues.SendAsync(entry with { WasInterrupted = false }, delay, cancellationToken);
         }
 
-        await SettleAsync(entry.Claim, held);
+        await claims.SettleAsync(entry.Claim, held);
         return true;
     }
 
@@ -82,7 +76,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
             // While an interrupted entry is claimed, no other entry of the subscription is: the interrupted one may end
             // the process, which must not count as an attempt of the others.
-            for (var i = 0; i < Math.Min(max, waiting) && !HoldsInterrupted(subscription); i++)
+            for (var i = 0; i < Math.Min(max, waiting) && !claims.HoldsInterrupted(subscription); i++)
             {
                 var pulled = await queues.AwaitAsync(claimReader.GetAsync(Topology.RetryQueueOf(subscription), cancellationToken));
                 if (pulled is null)
@@ -99,7 +93,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
     // Nothing is stored: if the attempt ends with the process, the broker counts one more delivery.
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(FindHeld(entry) is not null);
+        ValueTask.FromResult(claims.FindHeld(entry) is not null);
 
     /// <summary>
     /// Returns an event unchanged to its queue. The event is sent again instead of rejected: a rejected message is
@@ -107,11 +101,11 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     /// </summary>
     public override async ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
-        var held = FindHeld(entry);
+        var held = claims.FindHeld(entry);
         if (held is not null)
         {
             await queues.SendAsync(Topology.RetryQueueOf(entry.Subscription), entry, cancellationToken);
-            await SettleAsync(entry.Claim, held);
+            await claims.SettleAsync(entry.Claim, held);
         }
     }
 
@@ -120,22 +114,17 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         IReadOnlyCollection<FailedEvent> claimed,
         DateTimeOffset until,
         CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => FindHeld(entry) is null).Select(entry => entry.Id)]);
+        ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => claims.FindHeld(entry) is null).Select(entry => entry.Id)]);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await SettleAsync(entry.Claim, FindHeld(entry));
+        await claims.SettleAsync(entry.Claim, claims.FindHeld(entry));
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
         await queues.PrepareAsync(cancellationToken);
-        var sum = 0L;
-        var waitQueues = connector.Options.EffectiveRetrySteps.Distinct().Select(Topology.WaitQueueOf);
-        foreach (var queue in waitQueues.Append(Topology.DeadLetterQueue))
-        {
-            sum += await queues.CountAsync(queue, cancellationToken);
-        }
-
-        return sum + await CountDueAsync(queues.Setup.TimeProvider.GetUtcNow(), cancellationToken);
+        var waiting = await waitQueues.CountAsync(cancellationToken);
+        var dead = await queues.CountAsync(Topology.DeadLetterQueue, cancellationToken);
+        return waiting + dead + await CountDueAsync(queues.Setup.TimeProvider.GetUtcNow(), cancellationToken);
     }
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)
@@ -147,15 +136,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             sum += await queues.CountAsync(Topology.RetryQueueOf(subscription), cancellationToken);
         }
 
-        lock (gate)
-        {
-            return sum + claims.Values.Count(pulled => pulled.IsHeld);
-        }
+        return sum + claims.CountHeld();
     }
-
-    /// <summary>Gets the configured delay that is nearest to the requested one, by their ratio.</summary>
-    internal static TimeSpan NearestStep(TimeSpan delay, IEnumerable<TimeSpan> steps) =>
-        steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
@@ -166,95 +148,8 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             queues.Setup.Subscriptions,
             FailedEventStatus.Waiting) with
         { Subscription = subscription };
-        var interruptions = RabbitMqWireFormat.EarlierDeliveries(
-            pulled.Message.BasicProperties,
-            pulled.Message.Redelivered,
-            countsDeliveries: true);
-        var wasInterrupted = entry.WasInterrupted || interruptions > 0;
-
-        // Only attempts of an entry that was already interrupted can be concurrent. A held message cannot store whether
-        // another redelivered event was running, so each interruption of such an attempt counts as concurrent.
-        var interruptionsOfFirstAttempt = entry.WasInterrupted ? 0 : 1;
-        var isConcurrent = entry.Concurrent > 0 || interruptions > interruptionsOfFirstAttempt;
-        lock (gate)
-        {
-            lastClaim++;
-            var claim = lastClaim;
-            claims.Add(claim, pulled);
-            if (wasInterrupted)
-            {
-                interruptedClaims[subscription] = claim;
-            }
-
-            // Each earlier delivery that was not settled was an attempt. The attempt that follows is counted here,
-            // except after an interruption: then the broker counts it if it ends with the process.
-            return entry with
-            {
-                Claim = claim,
-                WasInterrupted = wasInterrupted,
-                Attempts = entry.Attempts + interruptions + (wasInterrupted ? 0 : 1),
-                Concurrent = isConcurrent ? 1 : 0,
-            };
-        }
-    }
-
-    private bool HoldsInterrupted(string subscription)
-    {
-        lock (gate)
-        {
-            return interruptedClaims.ContainsKey(subscription);
-        }
-    }
-
-    /// <summary>
-    /// Gets the message of a claimed entry. If the claim was lost, forgets it and returns null.
-    /// </summary>
-    private PulledMessage? FindHeld(FailedEvent entry)
-    {
-        lock (gate)
-        {
-            if (claims.TryGetValue(entry.Claim, out var pulled) && pulled.IsHeld)
-            {
-                return pulled;
-            }
-
-            ForgetLocked(entry.Claim);
-            return null;
-        }
-    }
-
-    private async Task SettleAsync(long claim, PulledMessage? held)
-    {
-        if (held is not null)
-        {
-            await held.AckAsync();
-        }
-
-        lock (gate)
-        {
-            ForgetLocked(claim);
-        }
-    }
-
-    private void ForgetLocked(long claim)
-    {
-        claims.Remove(claim);
-        foreach (var (subscription, interruptedClaim) in interruptedClaims)
-        {
-            if (interruptedClaim == claim)
-            {
-                interruptedClaims.Remove(subscription);
-                return;
-            }
-        }
-    }
-
-    /// <summary>Sends an entry to the waiting queue of its delay, or to the retry queue if it is due.</summary>
-    private async Task SendToWaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
-    {
-        // The name of the default exchange is empty. It routes a message to the queue that the routing key names.
-        var exchange = delay > TimeSpan.Zero ? Topology.WaitQueueOf(NearestStep(delay, connector.Options.EffectiveRetrySteps)) : "";
-        await queues.SendAsync(exchange, Topology.RetryQueueOf(entry.Subscription), entry, cancellationToken);
+        var counted = RetryAttempts.Add(entry, pulled.Message);
+        return counted with { Claim = claims.Add(pulled, subscription, counted.WasInterrupted) };
     }
 
     /// <summary>

@@ -1,31 +1,16 @@
-using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
 using EventBus.Transports;
 using RabbitMQ.Client;
 
 namespace EventBus;
 
 /// <summary>Defines the names and arguments of the entities that this backend needs on the broker.</summary>
-/// <remarks>
-/// The name of a subscription's queue separates its parts with a colon, which no part may contain. The names of the
-/// service's own queues use a dot. So two names are never equal, whatever the services and subscriptions are called.
-/// </remarks>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
     // A delivery limit that is never reached, for queues without a dead-letter queue: the broker counts each read as a
     // delivery, and drops messages that exceed the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
     private const int UnreachableLimit = 1_000_000;
 
-    private const char Separator = ':';
-    private const char HashMark = '#';
-    private const string Retries = "retries";
-
-    // AMQP encodes the name of a queue as a short string.
-    private const int MaxNameBytes = 255;
-
-    private static readonly SearchValues<char> PlainCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
+    private readonly RabbitMqQueueNames names = new(serviceName);
 
     public string Exchange => options.Exchange;
 
@@ -35,13 +20,13 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// The queue of events that failed permanently. Used if the bus has no store. A plain queue, which other tools can
     /// read.
     /// </summary>
-    public string DeadLetterQueue => ServiceQueue("dead-letters");
+    public string DeadLetterQueue => names.OfService("dead-letters");
 
     /// <summary>
     /// The queue of events that the broker dead-lettered by itself, for instance after too many deliveries. They stay
     /// in it until the bus has stored them as dead letters.
     /// </summary>
-    public string BrokerDeadLetterQueue => ServiceQueue("given-up");
+    public string BrokerDeadLetterQueue => names.OfService("given-up");
 
     /// <summary>
     /// The queue of events that the broker dead-lettered, and the queue of events that failed permanently.
@@ -50,37 +35,25 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         [Queue(BrokerDeadLetterQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
     /// <summary>The queue of alerts to send. Used if the bus has no store.</summary>
-    public string AlertQueue => ServiceQueue("alerts");
+    public string AlertQueue => names.OfService("alerts");
 
-    public string QueueOf(string subscription) => SubscriptionQueue(subscription);
+    public string QueueOf(string subscription) => names.OfSubscription(subscription);
 
     /// <summary>Gets the queue of events that are due for a retry. Used if the bus has no store.</summary>
-    public string RetryQueueOf(string subscription) => SubscriptionQueue(subscription, Retries);
+    public string RetryQueueOf(string subscription) => names.OfSubscription(subscription, "retries");
 
     /// <summary>
     /// Gets the name of the queue, and of its exchange, in which events wait for a retry delay. The routing key of an
     /// event is the queue to which the event moves afterwards.
     /// </summary>
-    public string WaitQueueOf(TimeSpan step) => ServiceQueue($"wait-{step.TotalMilliseconds:0}ms");
+    public string WaitQueueOf(TimeSpan step) => names.OfService($"wait-{step.TotalMilliseconds:0}ms");
 
     /// <summary>Gets the subscription of a queue; null for any other queue, including a retry queue.</summary>
     /// <param name="queue">The name of the queue.</param>
     /// <param name="known">
     /// The subscriptions of this application. Others are found only if the queue name contains no hash.
     /// </param>
-    public string? SubscriptionOf(string queue, IEnumerable<string> known)
-    {
-        var found = known.FirstOrDefault(subscription => QueueOf(subscription) == queue);
-        if (found is not null)
-        {
-            return found;
-        }
-
-        var prefix = $"{serviceName}{Separator}";
-        var isOfSubscription = queue.StartsWith(prefix, StringComparison.Ordinal)
-            && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0;
-        return isOfSubscription ? queue[prefix.Length..] : null;
-    }
+    public string? SubscriptionOf(string queue, IEnumerable<string> known) => names.SubscriptionOf(queue, known);
 
     /// <summary>Gets the entities that a subscription needs.</summary>
     public IEnumerable<RabbitMqEntity> EntitiesOf(Subscription subscription)
@@ -186,38 +159,4 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         ["x-dead-letter-exchange"] = "",
         ["x-dead-letter-routing-key"] = BrokerDeadLetterQueue,
     };
-
-    /// <summary>Gets the name of a queue of the service itself.</summary>
-    private string ServiceQueue(string kind)
-    {
-        var name = $"{serviceName}.{kind}";
-        return IsPlain(serviceName) && name.Length <= MaxNameBytes ? name : Hashed(name, "own", [serviceName, kind]);
-    }
-
-    /// <summary>Gets the name of a queue of a subscription.</summary>
-    private string SubscriptionQueue(string subscription, string? kind = null)
-    {
-        string[] parts = kind is null ? [serviceName, subscription] : [serviceName, subscription, kind];
-        var name = string.Join(Separator, parts);
-        return parts.All(IsPlain) && name.Length <= MaxNameBytes ? name : Hashed(name, "subscription", parts);
-    }
-
-    // A bus accepts only names of plain characters. Other names occur only if the transport is used without a bus.
-    private static bool IsPlain(string part) => !part.AsSpan().ContainsAnyExcept(PlainCharacters);
-
-    /// <summary>
-    /// Shortens a name to the available length, without its special characters, and appends a hash of its parts.
-    /// </summary>
-    private static string Hashed(string name, string owner, IReadOnlyList<string> parts)
-    {
-        var text = new StringBuilder(owner);
-        foreach (var part in parts)
-        {
-            text.Append('\0').Append(part.Length).Append('\0').Append(part);
-        }
-
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
-        var readable = new string([.. name.Where(c => PlainCharacters.Contains(c) || c == Separator).Take(MaxNameBytes - hash.Length - 1)]);
-        return $"{readable}{HashMark}{hash}";
-    }
 }

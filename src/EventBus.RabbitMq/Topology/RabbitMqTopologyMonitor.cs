@@ -12,7 +12,7 @@ namespace EventBus;
 /// time.</para>
 /// <para>A queue that this bus consumes is only bound and never created here: its receiver creates it. If a deleted
 /// queue were created again before the broker has cancelled its consumer, the receiver might not notice that
-/// (<see cref="RabbitMqReceiver"/>).</para>
+/// (<see cref="LostConsumerWatch"/>).</para>
 /// </remarks>
 /// <param name="link">The connection.</param>
 /// <param name="entities">The required entities.</param>

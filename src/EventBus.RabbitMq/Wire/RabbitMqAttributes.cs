@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using EventBus.Transports;
@@ -6,14 +5,9 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>
-/// Reads the headers of a message: separates the CloudEvents attributes from the headers of the user.
-/// </summary>
+/// <summary>Holds the CloudEvents attributes of a message, which it reads from the values of headers.</summary>
 internal ref struct RabbitMqAttributes
 {
-    // The maximum length of a header name in the description of a defect.
-    private const int MaxPrintable = 64;
-
     private object? time;
 
     public string? Id { get; private set; }
@@ -30,48 +24,14 @@ internal ref struct RabbitMqAttributes
 
     public bool IdIsDerived { get; private set; }
 
-    public string? TraceParent { get; private set; }
+    public string? TraceParent { get; set; }
 
-    public string? TraceState { get; private set; }
+    public string? TraceState { get; set; }
 
-    public Dictionary<string, string>? UserHeaders { get; private set; }
-
-    /// <summary>The description of a defect in the headers; null if there is none.</summary>
-    public string? Defect { get; private set; }
+    /// <summary>The description of the first defect in the headers; null if there is none.</summary>
+    public string? Defect { get; set; }
 
     private string? Version { get; set; }
-
-    /// <summary>Reads the headers of a message.</summary>
-    /// <param name="properties">The properties of the message.</param>
-    /// <param name="routingKey">The routing key, which usually equals the event type.</param>
-    public static RabbitMqAttributes Read(IReadOnlyBasicProperties properties, string routingKey)
-    {
-        var read = default(RabbitMqAttributes);
-
-        // The client's own type has an enumerator that needs no allocation. Other types are accepted too.
-        if (properties.Headers is Dictionary<string, object?> headers)
-        {
-            foreach (var (name, value) in headers)
-            {
-                read.Set(name, value, properties, routingKey);
-            }
-        }
-        else if (properties.Headers is { } others)
-        {
-            foreach (var (name, value) in others)
-            {
-                read.Set(name, value, properties, routingKey);
-            }
-        }
-
-        // The plain W3C Trace Context headers. Other programs write them, and so does the client if its traces are
-        // collected.
-        read.TraceParent ??= Plain(CloudEventAttributes.TraceParent);
-        read.TraceState ??= Plain(CloudEventAttributes.TraceState);
-        return read;
-
-        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? RabbitMqValue.Text(value) : null;
-    }
 
     /// <summary>
     /// Gets the version of the event's schema; false if the attribute is invalid. Without the attribute: 1.
@@ -88,59 +48,28 @@ internal ref struct RabbitMqAttributes
     /// </summary>
     public readonly bool TryGetTime(IReadOnlyBasicProperties properties, out DateTimeOffset published)
     {
-        published = properties.IsTimestampPresent() ? RabbitMqValue.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
         if (time is null)
         {
+            published = properties.IsTimestampPresent() ? RabbitMqTime.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
             return true;
         }
 
-        // The format that the bus writes is parsed without creating a string.
-        if (time is byte[] bytes && bytes.AsSpan().EndsWith("Z"u8))
-        {
-            var isRoundTrip = Utf8Parser.TryParse(bytes, out DateTimeOffset parsed, out var length, 'O');
-            if (isRoundTrip && length == bytes.Length)
-            {
-                published = parsed;
-                return true;
-            }
-        }
-
-        var text = RabbitMqValue.Text(time);
-        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published))
-        {
-            return true;
-        }
-
-        // Some clients write the number of seconds or milliseconds.
-        var isNumber = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
-        published = RabbitMqValue.FromUnix(number);
-        return isNumber;
+        return RabbitMqTime.TryRead(time, out published);
     }
 
-    private void Set(string name, object? value, IReadOnlyBasicProperties properties, string routingKey)
+    /// <summary>Reads one attribute.</summary>
+    /// <param name="attribute">The name of the attribute.</param>
+    /// <param name="value">The value of its header.</param>
+    /// <param name="properties">The properties of the message.</param>
+    /// <param name="routingKey">The routing key, which usually equals the event type.</param>
+    public void Set(ReadOnlySpan<char> attribute, object? value, IReadOnlyBasicProperties properties, string routingKey)
     {
-        if (!RabbitMqHeaderNames.IsAttribute(name))
-        {
-            if (name == RabbitMqHeaderNames.Unreadable)
-            {
-                Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does "
-                    + "not exist in .NET.";
-            }
-            else if (!RabbitMqHeaderNames.IsReserved(name))
-            {
-                AddUserHeader(name, RabbitMqValue.Text(value));
-            }
-
-            return;
-        }
-
         if (value is null)
         {
             // A null value counts as a missing attribute.
             return;
         }
 
-        var attribute = RabbitMqHeaderNames.AttributeName(name);
         switch (attribute)
         {
             case CloudEventAttributes.Id:
@@ -167,20 +96,6 @@ internal ref struct RabbitMqAttributes
                 break;
         }
     }
-
-    private void AddUserHeader(string name, string? text)
-    {
-        // A header that is not text is left out.
-        if (text is not null)
-        {
-            UserHeaders ??= new Dictionary<string, string>(StringComparer.Ordinal);
-            UserHeaders[name] = text;
-        }
-    }
-
-    // Replaces unsafe characters, because another program chose the name.
-    private static string Printable(object? name) =>
-        string.Concat((RabbitMqValue.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
     // Sets an attribute that most events do not have.
     private void SetOptional(ReadOnlySpan<char> attribute, string? text)

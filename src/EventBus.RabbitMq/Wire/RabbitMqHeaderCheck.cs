@@ -14,9 +14,6 @@ namespace EventBus;
 /// </remarks>
 internal static class RabbitMqHeaderCheck
 {
-    // The index of x-death among the broker's header names.
-    private const int DeathIndex = 2;
-
     private const int LengthOfTable = RabbitMqHeaderTable.LengthOfTable;
 
     // The bytes of RabbitMqHeaderNames.Unreadable.
@@ -75,9 +72,9 @@ internal static class RabbitMqHeaderCheck
             {
                 kept.Write(field);
             }
-            else if (isFirstOfBroker && IndexOfBrokerHeader(name) == DeathIndex)
+            else if (isFirstOfBroker && BrokerDeathList.IsName(name))
             {
-                if (!TryKeepBeginning(field, name, kept))
+                if (!BrokerDeathList.TryKeepBeginning(field, name, kept))
                 {
                     reportedName ??= name.ToArray();
                 }
@@ -112,45 +109,7 @@ internal static class RabbitMqHeaderCheck
     /// are removed silently.
     /// </summary>
     private static bool MustReport(FieldState state, ReadOnlySpan<byte> name) =>
-        !name.SequenceEqual(MarkerName) && (state == FieldState.Torn || IndexOfBrokerHeader(name) < 0);
-
-    /// <summary>
-    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher. Returns
-    /// false if there is no readable entry.
-    /// </summary>
-    private static bool TryKeepBeginning(ReadOnlySpan<byte> field, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> kept)
-    {
-        var valueOffset = 1 + name.Length;
-        var value = field[valueOffset..];
-        if ((char)value[0] != 'A')
-        {
-            return false;
-        }
-
-        var items = value[(1 + LengthOfTable)..];
-        var keptLength = 0;
-        while (keptLength < items.Length)
-        {
-            var length = RabbitMqFieldValue.LengthOf(items[keptLength..]);
-            if (length <= 0 || !RabbitMqFieldValue.IsReadable(items.Slice(keptLength, length)))
-            {
-                break;
-            }
-
-            keptLength += length;
-        }
-
-        if (keptLength == 0)
-        {
-            return false;
-        }
-
-        kept.Write(field[..(valueOffset + 1)]);
-        BinaryPrimitives.WriteInt32BigEndian(kept.GetSpan(LengthOfTable), keptLength);
-        kept.Advance(LengthOfTable);
-        kept.Write(items[..keptLength]);
-        return true;
-    }
+        !name.SequenceEqual(MarkerName) && (state == FieldState.Torn || !BrokerHeaders.Contains(name));
 
     /// <summary>Reads one field of the outermost table: its name, and its value with its type.</summary>
     /// <param name="data">The field and the data after it.</param>
@@ -174,40 +133,8 @@ internal static class RabbitMqHeaderCheck
         }
 
         size = valueOffset + length;
-        var isRepetition = IsRepetition(name, ref seenBrokerHeaders);
+        var isRepetition = BrokerHeaders.IsRepetition(name, ref seenBrokerHeaders);
         var isGood = !isRepetition && !name.SequenceEqual(MarkerName) && RabbitMqFieldValue.IsReadable(value[..length]);
         return isGood ? FieldState.Good : FieldState.Bad;
-    }
-
-    /// <summary>Returns true for a header of the broker that was already found, and records its name.</summary>
-    private static bool IsRepetition(ReadOnlySpan<byte> name, ref int seenBrokerHeaders)
-    {
-        var index = IndexOfBrokerHeader(name);
-        if (index < 0)
-        {
-            return false;
-        }
-
-        var flag = 1 << index;
-        var isRepetition = (seenBrokerHeaders & flag) != 0;
-        seenBrokerHeaders |= flag;
-        return isRepetition;
-    }
-
-    // The headers that the broker writes itself. The broker replaces the first header of a name, but the client would
-    // use the last.
-    private static int IndexOfBrokerHeader(ReadOnlySpan<byte> name)
-    {
-        if (name.SequenceEqual("x-delivery-count"u8))
-        {
-            return 0;
-        }
-
-        if (name.SequenceEqual("x-acquired-count"u8))
-        {
-            return 1;
-        }
-
-        return name.SequenceEqual("x-death"u8) ? DeathIndex : -1;
     }
 }

@@ -7,9 +7,6 @@ namespace EventBus;
 /// <summary>Converts the values of headers and properties, which other clients write with different types.</summary>
 internal static class RabbitMqValue
 {
-    // The last second of the year 9999.
-    private const long MaxUnixSeconds = 253_402_300_799;
-
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Converts a header to text; null if that is not possible.</summary>
@@ -21,7 +18,7 @@ internal static class RabbitMqValue
             {
                 byte[] bytes => StrictUtf8.GetString(bytes),
                 BinaryTableValue binary => StrictUtf8.GetString(binary.Bytes),
-                AmqpTimestamp stamp => FromUnix(stamp.UnixTime).ToString("O", CultureInfo.InvariantCulture),
+                AmqpTimestamp stamp => RabbitMqTime.FromUnix(stamp.UnixTime).ToString("O", CultureInfo.InvariantCulture),
                 bool flag => flag ? "true" : "false",
                 IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
                 _ => null,
@@ -34,17 +31,18 @@ internal static class RabbitMqValue
     }
 
     /// <summary>
-    /// Converts a Unix time of another client. The unit is seconds, or milliseconds or a smaller unit if the time would
-    /// be after the year 9999.
+    /// Returns a property that other clients fill with any data, such as the bytes of a GUID; null if it is not text.
     /// </summary>
-    public static DateTimeOffset FromUnix(long time)
+    public static string? UsableOrNull(string? text)
     {
-        var seconds = Math.Max(0, time);
-        while (seconds > MaxUnixSeconds)
+        foreach (var c in text.AsSpan())
         {
-            seconds /= 1_000;
+            if (char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\uFDD0' and <= '\uFDEF') or >= '\uFFFD')
+            {
+                return null;
+            }
         }
 
-        return DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return text;
     }
 }

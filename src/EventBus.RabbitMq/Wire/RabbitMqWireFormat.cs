@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+
 using System.Globalization;
 using System.Text;
 using EventBus.Transports;
@@ -14,25 +14,18 @@ internal static class RabbitMqWireFormat
 {
     private const string Prefix = RabbitMqHeaderNames.AttributePrefix;
 
-    // The maximum size of an AMQP short string, such as the message id.
-    private const int MaxShortBytes = 255;
-
-    // The content encodings that other clients write for a body that is not encoded.
-    private static readonly ImmutableArray<string> PlainEncodings =
-        ["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"];
-
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
     public static string? FindProblem(Envelope envelope)
     {
-        if (!IsShort(envelope.Id))
+        if (!AmqpShortString.Fits(envelope.Id))
         {
             return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.Id)} bytes as UTF-8; RabbitMQ carries at most "
-                + $"{MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
+                + $"{AmqpShortString.MaxBytes}. Use a shorter one, or fewer characters that are not ASCII.";
         }
 
-        if (!IsShort(envelope.ContentType))
+        if (!AmqpShortString.Fits(envelope.ContentType))
         {
-            return $"The event's content type is longer than the {MaxShortBytes} bytes that RabbitMQ carries.";
+            return $"The event's content type is longer than the {AmqpShortString.MaxBytes} bytes that RabbitMQ carries.";
         }
 
         foreach (var name in envelope.Headers.Keys)
@@ -79,7 +72,7 @@ internal static class RabbitMqWireFormat
             Persistent = true,
 
             // An event of another program, for which a failure is stored, may have a longer id. The header contains it.
-            MessageId = IsShort(envelope.Id) ? envelope.Id : null,
+            MessageId = AmqpShortString.Fits(envelope.Id) ? envelope.Id : null,
             ContentType = envelope.ContentType,
             Timestamp = new AmqpTimestamp(envelope.Time.ToUnixTimeSeconds()),
         };
@@ -109,7 +102,8 @@ internal static class RabbitMqWireFormat
         }
         catch (Exception exception)
         {
-            return Unreadable(routingKey, body, $"The message cannot be read ({exception.GetType().Name}).", out idIsComputed);
+            var defect = $"The message cannot be read ({exception.GetType().Name}).";
+            return RabbitMqDefect.Unreadable(routingKey, body, defect, out idIsComputed);
         }
     }
 
@@ -120,7 +114,7 @@ internal static class RabbitMqWireFormat
     /// <param name="idIsComputed">True if the publisher gave no usable id, so that the id was computed.</param>
     public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idIsComputed)
     {
-        var attributes = RabbitMqAttributes.Read(properties, routingKey);
+        var attributes = RabbitMqHeaders.Read(properties, routingKey, out var userHeaders);
         var defect = attributes.Defect;
         if (!attributes.TryGetVersion(out var version))
         {
@@ -139,12 +133,12 @@ internal static class RabbitMqWireFormat
         {
             defect ??= "The message is in the structured mode of CloudEvents; only the binary mode with a plain body is read.";
         }
-        else if (!IsPlain(properties.ContentEncoding))
+        else if (!RabbitMqContentEncoding.IsPlain(properties.ContentEncoding))
         {
             defect ??= "The content encoding of the message is not plain UTF-8; a compressed or otherwise encoded body is not read.";
         }
 
-        var id = string.IsNullOrEmpty(attributes.Id) ? UsableOrNull(properties.MessageId) : attributes.Id;
+        var id = string.IsNullOrEmpty(attributes.Id) ? RabbitMqValue.UsableOrNull(properties.MessageId) : attributes.Id;
         idIsComputed = string.IsNullOrEmpty(id);
         if (idIsComputed)
         {
@@ -161,8 +155,8 @@ internal static class RabbitMqWireFormat
                 Version = version,
                 Key = attributes.Key,
                 Time = time,
-                Headers = attributes.UserHeaders,
-                CorrelationId = attributes.CorrelationId ?? UsableOrNull(properties.CorrelationId),
+                Headers = userHeaders,
+                CorrelationId = attributes.CorrelationId ?? RabbitMqValue.UsableOrNull(properties.CorrelationId),
                 CausationId = attributes.CausationId,
                 IdIsDerived = attributes.IdIsDerived,
                 TraceParent = attributes.TraceParent,
@@ -172,124 +166,5 @@ internal static class RabbitMqWireFormat
                 Defect = defect,
             },
             body);
-    }
-
-    /// <summary>Creates an envelope with only the body and the routing key of a message.</summary>
-    public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idIsComputed)
-    {
-        idIsComputed = true;
-        return new Envelope(
-            new EnvelopeAttributes { Id = CloudEventAttributes.IdFromContent(routingKey, body), Name = routingKey, Defect = defect },
-            body);
-    }
-
-    /// <summary>Copies an envelope, and adds a defect that was found at its first delivery.</summary>
-    public static Envelope WithDefect(Envelope envelope, string defect, long? fullBodyLength) => new(
-        new EnvelopeAttributes
-        {
-            Id = envelope.Id,
-            Name = envelope.Name,
-            Version = envelope.Version,
-            Key = envelope.Key,
-            Time = envelope.Time,
-            Headers = envelope.Headers,
-            CorrelationId = envelope.CorrelationId,
-            CausationId = envelope.CausationId,
-            IdIsDerived = envelope.IdIsDerived,
-            TraceParent = envelope.TraceParent,
-            TraceState = envelope.TraceState,
-            Source = envelope.Source,
-            ContentType = envelope.ContentType,
-            FullBodyLength = fullBodyLength,
-            Defect = defect,
-        },
-        envelope.Body.ToArray());
-
-    /// <summary>Gets the number of earlier deliveries of a message, as far as the queue knows it.</summary>
-    /// <remarks>
-    /// From RabbitMQ 4.3 on, the count excludes released deliveries; the result for a redelivery is at least 1.
-    /// RabbitMQ 4.3 also writes a count of all deliveries, which is not used: on earlier versions its value comes from
-    /// the publisher.
-    /// </remarks>
-    /// <param name="properties">The properties of the message.</param>
-    /// <param name="redelivered">
-    /// The broker's redelivered flag. If it is false, the count comes from the publisher: a broker writes the count
-    /// from the second delivery on.
-    /// </param>
-    /// <param name="countsDeliveries">
-    /// True if the queue counts deliveries (a quorum queue). Other queues do not change what the publisher wrote.
-    /// </param>
-    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool countsDeliveries)
-    {
-        if (!redelivered)
-        {
-            return 0;
-        }
-
-        if (!countsDeliveries || properties.Headers?.TryGetValue("x-delivery-count", out var value) != true)
-        {
-            return 1;
-        }
-
-        var count = value switch
-        {
-            long number => number,
-            int number => number,
-            _ => 1,
-        };
-        return (int)Math.Clamp(count, 1, int.MaxValue);
-    }
-
-    /// <summary>
-    /// True if a text fits into an AMQP short string. The bytes of a short text are not counted: one UTF-16 code unit
-    /// takes at most three bytes in UTF-8.
-    /// </summary>
-    public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
-
-    /// <summary>
-    /// True if a content encoding means unencoded UTF-8. Clients also write the character set there, in upper or lower
-    /// case, and lists of several encodings.
-    /// </summary>
-    private static bool IsPlain(string? encoding)
-    {
-        foreach (var part in encoding.AsSpan().Split(','))
-        {
-            var name = encoding.AsSpan()[part].Trim();
-            if (!name.IsEmpty && !IsPlainName(name))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private static bool IsPlainName(ReadOnlySpan<char> name)
-    {
-        foreach (var plain in PlainEncodings)
-        {
-            if (name.Equals(plain, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>
-    /// Returns a property that other clients fill with any data, such as the bytes of a GUID; null if it is not text.
-    /// </summary>
-    private static string? UsableOrNull(string? text)
-    {
-        foreach (var c in text.AsSpan())
-        {
-            if (char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\uFDD0' and <= '\uFDEF') or >= '\uFFFD')
-            {
-                return null;
-            }
-        }
-
-        return text;
     }
 }

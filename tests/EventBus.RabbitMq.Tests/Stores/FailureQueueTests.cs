@@ -226,7 +226,7 @@ public sealed partial class FailureQueueTests
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
         Assert.Equal(
             TimeSpan.FromSeconds(step),
-            RabbitMqRetryStore.NearestStep(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().EffectiveRetrySteps));
+            RetryWaitQueues.NearestStep(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().EffectiveRetrySteps));
 
     private static async Task<IConnection> ConnectAsync() =>
         await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);

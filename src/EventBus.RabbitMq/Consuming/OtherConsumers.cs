@@ -1,0 +1,45 @@
+using EventBus.Transports;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>Counts the consumers that other instances have on the queue of a subscription.</summary>
+internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology)
+{
+    // The time in heartbeat intervals for which a consumer whose process has ended may still be counted: the broker
+    // checks a connection once per interval, and closes a silent one at the second check without new data.
+    private const int HeartbeatsUntilDead = 3;
+
+    private readonly SupervisedConnection link = connector.Consuming;
+    private readonly string queue = topology.QueueOf(subscription.Name);
+    private int isRefusalLogged;
+
+    /// <summary>
+    /// Counts the other consumers, while this instance has one; null if the broker does not report the number. A
+    /// consumer whose process has ended may be counted for up to <c>ExpiresAfter</c>.
+    /// </summary>
+    public async Task<(int Count, TimeSpan ExpiresAfter)?> CountAsync(CancellationToken cancellationToken)
+    {
+        // A quorum queue with a single active consumer counts only the active one.
+        if (subscription.Ordered && connector.Options.QueueType == RabbitMqQueueType.Quorum)
+        {
+            return null;
+        }
+
+        try
+        {
+            var session = await link.ConnectionWithinTimeoutAsync(cancellationToken);
+            var state = await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
+            return ((int)state.ConsumerCount - 1, session.Client.Heartbeat * HeartbeatsUntilDead);
+        }
+        catch (Exception exception) when (RabbitMqErrors.IsCallFailure(exception))
+        {
+            if (exception is OperationInterruptedException && Interlocked.Exchange(ref isRefusalLogged, 1) == 0)
+            {
+                connector.Log.CannotCountConsumers(queue, RabbitMqErrors.CauseOf(exception)!);
+            }
+
+            return null;
+        }
+    }
+}

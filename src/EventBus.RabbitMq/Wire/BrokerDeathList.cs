@@ -1,0 +1,53 @@
+using System.Buffers;
+using System.Buffers.Binary;
+
+namespace EventBus;
+
+/// <summary>
+/// Shortens the header <c>x-death</c>, a list in which the broker records how it moved a message, to its readable
+/// beginning.
+/// </summary>
+internal static class BrokerDeathList
+{
+    private const int LengthOfTable = RabbitMqHeaderTable.LengthOfTable;
+
+    public static bool IsName(ReadOnlySpan<byte> name) => name.SequenceEqual("x-death"u8);
+
+    /// <summary>
+    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher. Returns
+    /// false if there is no readable entry.
+    /// </summary>
+    public static bool TryKeepBeginning(ReadOnlySpan<byte> field, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> kept)
+    {
+        var valueOffset = 1 + name.Length;
+        var value = field[valueOffset..];
+        if ((char)value[0] != 'A')
+        {
+            return false;
+        }
+
+        var items = value[(1 + LengthOfTable)..];
+        var keptLength = 0;
+        while (keptLength < items.Length)
+        {
+            var length = RabbitMqFieldValue.LengthOf(items[keptLength..]);
+            if (length <= 0 || !RabbitMqFieldValue.IsReadable(items.Slice(keptLength, length)))
+            {
+                break;
+            }
+
+            keptLength += length;
+        }
+
+        if (keptLength == 0)
+        {
+            return false;
+        }
+
+        kept.Write(field[..(valueOffset + 1)]);
+        BinaryPrimitives.WriteInt32BigEndian(kept.GetSpan(LengthOfTable), keptLength);
+        kept.Advance(LengthOfTable);
+        kept.Write(items[..keptLength]);
+        return true;
+    }
+}
