@@ -63,7 +63,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         {
             var size = IsIndexed(filter) ? Math.Min(ScanPage, filter.Take - listed.Count) : ScanPage;
             RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
-            var rows = await link.RunAsync(RedisDeadLetterScripts.PageAscending, [IndexOf(filter), keys.States], range, cancellationToken);
+            var rows = await link.RunAsync(RedisDeadLetterQueries.PageAscending, [IndexOf(filter), keys.States], range, cancellationToken);
             var page = ReadPage(rows, filter);
             listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
@@ -79,7 +79,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
     public override async ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(
-            RedisDeadLetterScripts.MeasureUnreadable,
+            RedisDeadLetterQueries.MeasureUnreadable,
             [keys.Large],
             [FailedEvent.MakeId(subscription, ""), above],
             cancellationToken);
@@ -146,7 +146,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         }
 
         var rows = (RedisResult[])(await link.RunAsync(
-            RedisDeadLetterScripts.Load,
+            RedisDeadLetterQueries.Load,
             keys.Load,
             [.. ids.Select(id => (RedisValue)id)],
             cancellationToken))!;
@@ -168,7 +168,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         {
             var size = Math.Min(SweepPage, max - removed);
             var rows = (RedisResult[])(await link.RunAsync(
-                RedisDeadLetterScripts.Oldest,
+                RedisDeadLetterQueries.Oldest,
                 [keys.DeadByAge, .. keys.Load[..4]],
                 [RedisTime.Write(before), size],
                 cancellationToken))!;
@@ -207,7 +207,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     {
         var id = (string)row[0]!;
         var subscription = RedisFailureFormat.Split(id).Subscription;
-        var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
+        var name = RedisFailureStateFormat.Read(subscription, row[2], out _)?.Name;
         return new PendingAlert(
             id,
             (long)(double)row[1],
@@ -229,7 +229,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         int size,
         CancellationToken cancellationToken) =>
         ReadPage(await link.RunAsync(
-            RedisDeadLetterScripts.PageDescending,
+            RedisDeadLetterQueries.PageDescending,
             [IndexOf(filter), keys.States],
             [before is { } number ? $"({number}" : "+inf", size],
             cancellationToken), filter);
@@ -247,7 +247,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
                 return (id, number, true);
             }
 
-            var state = RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
+            var state = RedisFailureStateFormat.Read(RedisFailureFormat.Split(id).Subscription, row[2], out _);
             return (id, number, Matches(filter, state?.Name, state?.Entry));
         }
     }

@@ -5,7 +5,7 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The variable <c>s</c> is the state of an entry, a JSON object that <see cref="RedisFailureFormat"/> writes and
+/// The variable <c>s</c> is the state of an entry, a JSON object that <see cref="RedisFailureStateFormat"/> writes and
 /// reads. Its fields, with the members of <see cref="Stores.FailedEvent"/> that they store: <c>status</c>; <c>name</c>:
 /// the name of the event; <c>starts</c>: <c>Attempts</c>; <c>accompanied</c>: <c>Concurrent</c>; <c>replays</c>:
 /// <c>ManualRetries</c>; <c>claim</c>: the number of the last claim; <c>number</c>: <c>Number</c>; <c>due</c>:

@@ -22,7 +22,7 @@ internal static class RedisFailureStateLua
             and tonumber(value) >= -621355968000000000 and tonumber(value) <= 2534023007999999999
         end
 
-        -- The same checks as in RedisFailureFormat.
+        -- The same checks as in RedisFailureStateFormat.
         local function is_valid(s)
           return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
             and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied))

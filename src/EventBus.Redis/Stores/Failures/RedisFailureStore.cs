@@ -61,7 +61,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     {
         var id = FailedEvent.MakeId(subscription, eventId);
         var count = (int[]?)await deduplicator.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
-            RedisDeadLetterScripts.CountAttempts,
+            RedisAttemptScripts.CountAttempts,
             keys.For(subscription),
             [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent],
             cancellationToken));
@@ -70,7 +70,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.ForgetAttempts,
+            RedisAttemptScripts.ForgetAttempts,
             keys.For(subscription),
             [FailedEvent.MakeId(subscription, eventId)],
             cancellationToken);
@@ -87,7 +87,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         RedisResult[] rows;
         try
         {
-            rows = (RedisResult[])(await link.RunAsync(RedisFailureScripts.Claim, claim.Keys, values, cancellationToken))!;
+            rows = (RedisResult[])(await link.RunAsync(RedisFailureClaimScripts.Claim, claim.Keys, values, cancellationToken))!;
         }
         catch
         {
@@ -101,7 +101,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
     public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
-            RedisFailureScripts.Begin,
+            RedisFailureClaimScripts.Begin,
             keys.For(entry.Subscription),
             [entry.Id, entry.Claim, entry.Attempts, entry.Concurrent],
             cancellationToken);
@@ -122,7 +122,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
                 return new RedisValue[] { entry.Id, entry.Claim, indexOfKey };
             });
             lost.AddRange((string[])(await link.RunAsync(
-                RedisFailureScripts.Renew,
+                RedisFailureClaimScripts.Renew,
                 keys.For(subscriptions),
                 [RedisTime.Write(until), .. values],
                 cancellationToken))!);
@@ -132,7 +132,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     }
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisFailureScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
+        await link.RunAsync(RedisFailureClaimScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
 
     public override async ValueTask<(long Stamp, long? Position)> GetOrderAsync(
         string subscription, string orderKey, CancellationToken cancellationToken)
@@ -141,9 +141,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)),
             cancellationToken);
 
-        // A key that is missing or damaged has the stamp 0 and no position, as in order_of (RedisFailureLua).
+        // A key that is missing or damaged has the stamp 0 and no position, as in order_of (RedisFailureOrderLua).
         return stored?.Split(' ') is [var stampText, var rank] && long.TryParse(stampText, out var stamp)
-            ? (stamp, RedisFailureFormat.ReadRank(rank))
+            ? (stamp, RedisRank.Read(rank))
             : default;
     }
 
@@ -154,11 +154,11 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         DateTimeOffset now,
         CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
-            RedisDeadLetterScripts.Advance,
+            RedisOrderKeyScripts.Advance,
             keys.For(subscription),
             [
                 RedisFailureKeys.Prefix(subscription, orderKey),
-                position is { } number ? RedisFailureFormat.WriteRank(number) : "",
+                position is { } number ? RedisRank.Write(number) : "",
                 RedisTime.Write(now)
             ],
             cancellationToken);
@@ -169,7 +169,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         int max,
         CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.Sweep,
+            RedisAttemptScripts.Sweep,
             keys.For(),
             [RedisTime.Write(attemptsBefore), RedisTime.Write(orderBefore), max],
             cancellationToken);
@@ -195,7 +195,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
         try
         {
-            await link.RunAsync(RedisFailureScripts.UndoClaim, claim.Keys, [claim.Token], cancellationToken);
+            await link.RunAsync(RedisFailureClaimScripts.UndoClaim, claim.Keys, [claim.Token], cancellationToken);
         }
         catch (RedisServerException)
         {
@@ -220,8 +220,8 @@ internal sealed class RedisFailureStore : KeyedFailureStore
                 entry.Id,
                 entry.Subscription,
                 entry.Claim,
-                RedisFailureFormat.WriteState(entry, token),
-                RedisFailureFormat.WriteErrors(entry),
+                RedisFailureStateFormat.Write(entry, token),
+                RedisFailureErrorFormat.Write(entry),
                 attributes,
                 body,
                 .. moreArguments
