@@ -1,5 +1,4 @@
 using EventBus.Stores;
-using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -14,6 +13,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
     private const int ScanPage = 500;
 
     private readonly RedisDeadLetterPages pages = new(link, keys);
+    private readonly RedisDeadLetterAlerts alerts = new(link, keys);
     private readonly RedisDeadLetterSweep sweep = new(link, keys);
 
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
@@ -123,19 +123,11 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         DateTimeOffset now,
         TimeSpan lease,
         int max,
-        CancellationToken cancellationToken)
-    {
-        var rows = (RedisResult[])(await link.RunAsync(
-            RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
-        return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
-    }
+        CancellationToken cancellationToken) =>
+        await alerts.ClaimAsync(now, lease, max, cancellationToken);
 
     public override async ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        await link.RunAsync(
-            RedisDeadLetterScripts.MarkAlerted,
-            keys.For(),
-            [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })],
-            cancellationToken);
+        await alerts.MarkSentAsync(sent, cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken) =>
         await sweep.RunAsync(before, max, cancellationToken);
@@ -159,18 +151,6 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
                 Number: (long)(double)row[1]))
             .Where(found => found.Entry.Status == FailedEventStatus.Dead)
             .Select(found => found.Entry with { Number = found.Number })];
-    }
-
-    private static PendingAlert ReadAlert(RedisResult row)
-    {
-        var id = (string)row[0]!;
-        var subscription = RedisFailureFormat.Split(id).Subscription;
-        var name = RedisFailureStateFormat.Read(subscription, row[2], out _)?.Name;
-        return new PendingAlert(
-            id,
-            (long)(double)row[1],
-            subscription,
-            string.IsNullOrEmpty(name) ? CloudEventAttributes.UnreadableType : name);
     }
 
     /// <summary>Gets the ids that the entries of an event can have: one for each subscription.</summary>
