@@ -30,6 +30,7 @@ internal sealed class RedisReceiver : Receiver
 
     private readonly RedisConsumer consumer;
     private readonly UnackedEntries entries = new();
+    private readonly EntryReleaser releaser;
     private readonly EntrySettler settler;
     private readonly RedisReadLoop reading;
     private readonly PendingEntryMaintenance maintenance;
@@ -49,6 +50,7 @@ internal sealed class RedisReceiver : Receiver
     public RedisReceiver(RedisConsumer consumer)
     {
         this.consumer = consumer;
+        releaser = new EntryReleaser(consumer, entries);
         discovery = new RedisStreamDiscovery(consumer);
         EntryDispatcher dispatcher;
         if (consumer.Subscription.Ordered)
@@ -63,7 +65,7 @@ internal sealed class RedisReceiver : Receiver
         }
         else
         {
-            var shared = new SharedEntrySettler(consumer, entries, close.Token);
+            var shared = new SharedEntrySettler(consumer, entries, releaser, close.Token);
             settler = shared;
             dispatcher = new EntryDispatcher(consumer, entries, settler);
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
@@ -165,8 +167,8 @@ internal sealed class RedisReceiver : Receiver
 
             // In a shared subscription for the second time: the answer to a read may have arrived after the intake had
             // stopped.
-            await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
-            await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
+            await releaser.ReleaseUnseenAsync().WaitAsync(timeout, time);
+            await releaser.ReleaseAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
             if (lease is not null)
             {
                 await lease.ReleaseAsync().WaitAsync(timeout, time);
