@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using EventBus.Transports;
-using StackExchange.Redis;
 
 namespace EventBus;
 
@@ -24,10 +23,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisReceiver : Receiver
 {
-    // An instance that stands by is active only when the bus counts the other consumers, every 5 s. One call may be
-    // late.
-    private static readonly TimeSpan StandbyActivityPeriod = TimeSpan.FromSeconds(10);
-
     private readonly RedisConsumer consumer;
     private readonly UnackedEntries entries = new();
     private readonly EntryReleaser releaser;
@@ -37,6 +32,7 @@ internal sealed class RedisReceiver : Receiver
     private readonly RedisStreamDiscovery discovery;
     private readonly RedisLease? lease;
     private readonly RedisLeaseRenewer? leaseRenewer;
+    private readonly RedisConsumerCount consumerCount;
     private readonly CancellationTokenSource stopIntake = new();
     private readonly CancellationTokenSource close = new();
     private readonly Lock gate = new();
@@ -71,6 +67,7 @@ internal sealed class RedisReceiver : Receiver
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
         }
 
+        consumerCount = new RedisConsumerCount(consumer, lease);
         maintenance = new PendingEntryMaintenance(consumer, entries, dispatcher, settler, reading);
     }
 
@@ -104,26 +101,9 @@ internal sealed class RedisReceiver : Receiver
         maintenanceEnded = Task.WhenAll(maintenance.RunAsync(close.Token), leaseRenewer?.RunAsync(close.Token) ?? Task.CompletedTask);
     }
 
-    /// <summary>Counts the other active consumers of the group; null if the number is unknown at present.</summary>
-    public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
-    {
-        // An active consumer reads every second, or renews its entries every third of ClaimAfter.
-        var expiresAfter = (consumer.ClaimAfter / 3) + StandbyActivityPeriod;
-        try
-        {
-            var others = await consumer.Connector.AnswerAsync(consumer.Group.OtherConsumersAsync(expiresAfter), cancellationToken);
-            if (lease is not null)
-            {
-                others.UnionWith(await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
-            }
-
-            return (others.Count, expiresAfter);
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
-        {
-            return null;
-        }
-    }
+    /// <inheritdoc cref="RedisConsumerCount.OthersAsync"/>
+    public Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken) =>
+        consumerCount.OthersAsync(cancellationToken);
 
     public override async ValueTask StopIntakeAsync()
     {
@@ -174,7 +154,7 @@ internal sealed class RedisReceiver : Receiver
                 await lease.ReleaseAsync().WaitAsync(timeout, time);
             }
 
-            await consumer.Group.LeaveAsync().WaitAsync(timeout, time);
+            await consumer.Members.LeaveAsync().WaitAsync(timeout, time);
         }
         catch (Exception exception)
         {

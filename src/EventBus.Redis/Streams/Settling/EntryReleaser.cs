@@ -29,7 +29,7 @@ internal sealed class EntryReleaser(RedisConsumer consumer, UnackedEntries entri
         {
             var released = entriesToRelease
                 .GroupBy(entry => entry.Stream)
-                .Select(stream => consumer.Group.ReleaseAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
+                .Select(stream => consumer.Pending.ReleaseAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
             await Task.WhenAll(released).WaitAsync(EntrySettler.CloseTimeout, consumer.Time);
         }
         catch (Exception exception)
@@ -46,16 +46,16 @@ internal sealed class EntryReleaser(RedisConsumer consumer, UnackedEntries entri
         try
         {
             var held = entries.IdsOf(stream);
-            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxSearched);
+            var pending = await consumer.Pending.ListAsync(stream, null, null, MaxSearched);
 
             // The delivery in the lost answer does not count.
             var unseen = pending
-                .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsReleased(each))
+                .Where(each => !held.Contains(each.MessageId) && !RedisPendingEntries.IsReleased(each))
                 .Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1)))
                 .ToArray();
             if (unseen.Length > 0)
             {
-                await consumer.Group.ReleaseAsync(stream, unseen);
+                await consumer.Pending.ReleaseAsync(stream, unseen);
             }
         }
         catch (RedisServerException)
