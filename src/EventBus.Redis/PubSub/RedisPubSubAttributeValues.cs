@@ -6,8 +6,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Holds the attributes of a CloudEvents object: those that the bus uses as strings and a time, the others as headers of
-/// the user.
+/// Holds the attributes of a CloudEvents object: those that the bus uses as strings and a time, the others as the
+/// user's headers.
 /// </summary>
 /// <param name="commonStrings">Caches strings that most messages have in common.</param>
 internal struct RedisPubSubAttributeValues(RedisStringCache commonStrings)

@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Holds the unsettled events of one subscription, and offers their deliveries to the bus. Limits their number and their
-/// total size. Thread-safe.
+/// Holds the unsettled events of one subscription, and offers their deliveries to the bus. Limits their number and
+/// their total size. Thread-safe.
 /// </summary>
 internal sealed class RedisPubSubBuffer(RedisPubSubOptions options)
 {

@@ -9,7 +9,7 @@ internal static class RedisStreamsHealth
     public static HealthCheckResult Unreachable { get; } = new(
         HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
 
-    /// <summary>Describes the state of the receivers and of the maintenance of the streams while Redis answers.</summary>
+    /// <summary>Describes the state of the receivers and of the streams while Redis answers.</summary>
     /// <param name="receivers">The receivers; those that are stopping are left out.</param>
     /// <param name="catalog">The catalog of the streams; null before the start.</param>
     /// <param name="trimmer">The trimmer; null before the start.</param>

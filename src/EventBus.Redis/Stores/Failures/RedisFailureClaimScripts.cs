@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Contains the Lua scripts of the failure store that claim due entries, and that change entries while they are claimed.
+/// Contains the Lua scripts of the failure store that claim due entries, and that change claimed entries.
 /// </summary>
 internal static class RedisFailureClaimScripts
 {

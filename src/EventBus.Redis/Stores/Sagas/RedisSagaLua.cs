@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Contains the Lua code that the scripts of the store of sagas share. <see cref="RedisSagaScripts"/> describes the data.
+/// Contains the Lua code that the scripts of the store of sagas share (<see cref="RedisSagaScripts"/> describes the
+/// data).
 /// </summary>
 internal static class RedisSagaLua
 {

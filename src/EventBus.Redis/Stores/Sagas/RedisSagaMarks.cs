@@ -4,7 +4,9 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Creates the marks by which <see cref="RedisSagaScripts"/> index a saga; each mark ends in a slash.</summary>
+/// <summary>
+/// Creates the marks by which <see cref="RedisSagaScripts"/> index a saga; each mark ends in a slash.
+/// </summary>
 internal static class RedisSagaMarks
 {
     /// <summary>The beginning of the marks of all sagas that need an alert; its time follows.</summary>

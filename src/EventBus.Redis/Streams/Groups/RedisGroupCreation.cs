@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Creates a group in single streams: a new one at its beginning, a destroyed one at its recorded position. Detects that
-/// Redis has lost entries.
+/// Creates a group in single streams: a new one at its beginning, a destroyed one at its recorded position. Detects
+/// that Redis has lost entries.
 /// </summary>
 internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog catalog, ILogger log)
 {

@@ -6,7 +6,8 @@ namespace EventBus;
 internal sealed class OrderedEntryDispatcher(RedisConsumer consumer, EntryDispatcher dispatcher, OrderedEntrySettler settler)
 {
     /// <summary>
-    /// Delivers entries, and acknowledges those that are not for this subscription, if the epoch of the token continues.
+    /// Delivers entries, and acknowledges those that are not for this subscription, if the epoch of the token
+    /// continues.
     /// </summary>
     /// <param name="token">The fencing token under which the entries were read.</param>
     /// <param name="stream">The stream.</param>
