@@ -47,8 +47,8 @@ internal sealed class RedisOrderedReadLoop(
             return;
         }
 
-        var token = settler.Epoch;
-        if (token is null)
+        var epoch = settler.Epoch;
+        if (epoch is null)
         {
             if (!await TryTakeLeaseAsync(stop))
             {
@@ -62,17 +62,17 @@ internal sealed class RedisOrderedReadLoop(
         {
             foreach (var stream in Consumer.Group.Streams.Where(stream => !positions.ContainsKey(stream)))
             {
-                if (!await TakeOverAsync(token, stream, stop))
+                if (!await TakeOverAsync(epoch.Token, stream, stop))
                 {
                     return;
                 }
             }
 
-            await ReadNewAsync(blocking, token, stop);
+            await ReadNewAsync(blocking, epoch, stop);
         }
         catch (RedisServerException exception) when (FencedCommands.IsFenced(exception))
         {
-            settler.LoseLease(token);
+            settler.LoseLease(epoch.Token);
         }
     }
 
@@ -129,19 +129,18 @@ internal sealed class RedisOrderedReadLoop(
     }
 
     /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
-    private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
+    private async Task ReadNewAsync(IDatabase blocking, DeliveryEpoch epoch, CancellationToken stop)
     {
         var room = await Entries.WaitForRoomAsync(Consumer.Capacity, stop);
-        var epochEnded = settler.EpochEnded;
         using (var request = Dispatcher.Requests.Begin(room))
         {
             var bulk = await Consumer.Bulk.OpenAsync(stop);
             var count = Consumer.ShareOf(request.Count);
-            var found = await commands.ReadNewAsync(bulk, token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
+            var found = await commands.ReadNewAsync(bulk, epoch.Token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
             request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
             foreach (var (stream, read) in found)
             {
-                if (!await ordered.TryTakeAsync(token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
+                if (!await ordered.TryTakeAsync(epoch.Token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
                 {
                     return;
                 }
@@ -162,7 +161,7 @@ internal sealed class RedisOrderedReadLoop(
         }
 
         // The first task is awaited, so that its error is thrown.
-        var first = await Task.WhenAny(newEntries, epochEnded).WaitAsync(stop);
+        var first = await Task.WhenAny(newEntries, epoch.Ended).WaitAsync(stop);
         await first;
     }
 }
