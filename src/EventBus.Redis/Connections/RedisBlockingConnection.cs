@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -6,6 +7,9 @@ namespace EventBus;
 /// Holds a receiver's own connection for commands that may take long, because they wait at the server or have large
 /// answers. It is opened at first use, so that a start without Redis does not wait for it. Thread-safe.
 /// </summary>
+/// <remarks>
+/// The watchdog closes an inactive connection. While it is active, the wait for an answer has no timeout.
+/// </remarks>
 internal sealed class RedisBlockingConnection(RedisConnector connector)
 {
     private readonly Lock gate = new();
@@ -32,6 +36,10 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
 
         return (await connection).GetDatabase();
     }
+
+    /// <inheritdoc cref="OpenAsync()"/>
+    /// <param name="stop">Cancels the wait. The connection continues to open.</param>
+    public Task<IDatabase> OpenAsync(CancellationToken stop) => OpenAsync().Observed().WaitAsync(stop);
 
     /// <summary>
     /// Closes the connection and cancels its commands. A connection that is being opened is closed as soon as it is

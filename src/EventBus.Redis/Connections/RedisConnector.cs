@@ -1,4 +1,3 @@
-using System.Net;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -23,18 +22,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>The timeout of commands over the application's connection, and of those with a short answer.</summary>
     public static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(5);
 
-    // The time without activity after which the watchdog closes a connection. A connection for blocking reads gets
-    // BlockTime in addition.
-    private static readonly TimeSpan MaxSilence = TimeSpan.FromSeconds(3);
-
-    // The client's own timeout. It measures complete answers and not bytes, so it is so long that it never applies
-    // before the watchdog.
-    private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
-    private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-
-    // A placeholder: with sentinels, RedisConnectionActivity replaces the endpoint by the one that they name.
-    private const int PlaceholderPort = 6379;
 
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
@@ -76,7 +64,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             }
 
             users++;
-            opening = shared ??= OpenCheckedAsync(failFast);
+            opening = shared ??= new RedisConnectionStart(configuration, sentinels, ApplicationConnection, call, log).RunAsync(failFast);
         }
 
         try
@@ -129,7 +117,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <exception cref="EventBusException">Redis refuses a connection with the application's settings.</exception>
     public async Task<ConnectionMultiplexer> OpenBlockingAsync()
     {
-        var connection = await OpenAsync(BlockTime + MaxSilence);
+        var connection = await RedisConnectionOpener.OpenAsync(configuration, sentinels, BlockTime + RedisConnectionOpener.MaxSilence);
         try
         {
             if (ApplicationConnection is not null)
@@ -173,117 +161,5 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     {
         var connection = await opening;
         await connection.CloseAsync(allowCommandsToComplete: false);
-    }
-
-    private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
-    {
-        var connection = ApplicationConnection ?? await OpenAsync(MaxSilence);
-        try
-        {
-            await CheckServerAsync(connection);
-            return connection;
-        }
-        catch (Exception exception) when (!failFast && IsTemporary(exception))
-        {
-            log.StartedDegraded();
-            connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
-            return connection;
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
-        {
-            if (ApplicationConnection is null)
-            {
-                await connection.DisposeAsync();
-            }
-
-            if (exception is EventBusException)
-            {
-                throw;
-            }
-
-            if (RedisErrors.IsRefusal(exception))
-            {
-                throw new EventBusException(
-                    $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
-                    exception);
-            }
-
-            var detail = sentinels?.Problem is { } problem ? $" {problem}" : "";
-            throw new EventBusException(
-                $"Redis does not answer at the address given to {call}. Start it, or correct the address.{detail}",
-                exception);
-        }
-    }
-
-    private static bool IsTemporary(Exception exception) =>
-        (exception is RedisException or TimeoutException) && !RedisErrors.IsRefusal(exception);
-
-    private async Task TryCheckServerAsync(IConnectionMultiplexer connection)
-    {
-        try
-        {
-            await CheckServerAsync(connection);
-        }
-        catch (EventBusException exception)
-        {
-            log.ServerRejected(exception.Message);
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            // The server could not be checked. Nothing depends on that: the check only logs.
-        }
-    }
-
-    /// <summary>Checks that the server answers, and that its version is supported.</summary>
-    /// <exception cref="EventBusException">
-    /// The server is too old. With the application's connection that is only logged.
-    /// </exception>
-    private async Task CheckServerAsync(IConnectionMultiplexer connection)
-    {
-        await PingAsync(connection).WaitAsync(CommandTimeout, TimeProvider.System);
-        if (ApplicationConnection == connection)
-        {
-            // The application's connection may not allow admin commands, so a separate one checks the server.
-            await using var own = await OpenAsync(MaxSilence);
-            await TryCheckServerAsync(own);
-            return;
-        }
-
-        await new RedisServerCheck(connection, call, log).RunAsync();
-    }
-
-    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan maxSilence)
-    {
-        var own = configuration.Clone();
-        var currentSentinels = sentinels;
-        var activity = new RedisConnectionActivity(own.Tunnel, currentSentinels);
-        own.Tunnel = activity;
-        if (currentSentinels is not null)
-        {
-            // A single endpoint, which the tunnel replaces by the primary when it connects.
-            own.EndPoints.Clear();
-            own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PlaceholderPort));
-            own.ServiceName = null;
-            own.ResolveDns = false;
-        }
-
-        own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
-
-        // For INFO, which the client treats as an admin command. See RedisServerCheck.
-        own.AllowAdmin = true;
-
-        // The client reconnects by itself. A command that cannot be sent now fails at once; otherwise it would be sent
-        // later and out of order.
-        own.AbortOnConnectFail = false;
-        own.BacklogPolicy = BacklogPolicy.FailFast;
-        own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
-        var connection = await ConnectionMultiplexer.ConnectAsync(own);
-
-        // The client reads this value again at each later query of the roles: it limits the wait for unreachable
-        // servers.
-        own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
-        connection.ErrorMessage += (_, error) => activity.FindPrimaryAfter(error, connection);
-        _ = new RedisWatchdog(activity, maxSilence).RunAsync(connection);
-        return connection;
     }
 }

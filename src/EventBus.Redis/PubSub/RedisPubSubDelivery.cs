@@ -3,9 +3,9 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Represents a received event until it is settled. Redis keeps no copy, so a released event returns to its receiver.
+/// Represents a received event until it is settled. Redis keeps no copy, so a released event returns to its buffer.
 /// </summary>
-internal sealed class RedisPubSubDelivery(RedisPubSubReceiver receiver, Envelope envelope, int earlierDeliveries) : IDeliverySettler
+internal sealed class RedisPubSubDelivery(RedisPubSubBuffer buffer, Envelope envelope, int earlierDeliveries) : IDeliverySettler
 {
     // 1 after the delivery was settled; only the first settlement has an effect.
     private int isSettled;
@@ -20,7 +20,7 @@ internal sealed class RedisPubSubDelivery(RedisPubSubReceiver receiver, Envelope
     {
         if (TrySettle())
         {
-            receiver.Forget(this);
+            buffer.Forget(this);
         }
 
         return ValueTask.CompletedTask;
@@ -30,7 +30,7 @@ internal sealed class RedisPubSubDelivery(RedisPubSubReceiver receiver, Envelope
     {
         if (TrySettle())
         {
-            receiver.TakeBack(this);
+            buffer.TakeBack(this);
         }
 
         return ValueTask.CompletedTask;

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Text;
 using System.Text.Json;
 using EventBus.Transports;
 
@@ -8,37 +6,22 @@ namespace EventBus;
 /// <summary>Represents a parsed CloudEvents object: its attributes as strings, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {
-    // The last member of the enumeration.
-    private const int AttributeCount = (int)RedisPubSubAttribute.Version + 1;
+    private RedisPubSubAttributeValues attributes;
+    private RedisPubSubData data;
 
-    private readonly RedisStringCache commonStrings;
-    private AttributeValues values;
-    private Dictionary<string, string>? headers;
-    private bool hasTime;
-
-    // The bytes of the value of 'data' in the message; null if there is none.
-    private Range? data;
-    private bool isDataString;
-
-    // The decoded value of 'data_base64'; null if there is none.
-    private byte[]? decodedData;
-
-    private RedisPubSubMessage(RedisStringCache commonStrings) => this.commonStrings = commonStrings;
+    private RedisPubSubMessage(RedisStringCache commonStrings) => attributes = new(commonStrings);
 
     /// <summary>The reason why the message is invalid; null if it is valid.</summary>
     public string? Defect { get; private set; }
 
-    /// <summary>
-    /// The time of publication; null if the attribute is not a valid time. The Unix epoch if there is no such
-    /// attribute.
-    /// </summary>
-    public DateTimeOffset? Time { get; private set; } = DateTimeOffset.UnixEpoch;
+    /// <inheritdoc cref="RedisPubSubAttributeValues.Time"/>
+    public DateTimeOffset? Time => attributes.Time;
 
     /// <summary>The body.</summary>
     public byte[] Data { get; private set; } = [];
 
     /// <summary>Gets the value of an attribute; null if it is missing.</summary>
-    public string? this[RedisPubSubAttribute attribute] => values[(int)attribute];
+    public string? this[RedisPubSubAttribute attribute] => attributes[attribute];
 
     /// <summary>
     /// Parses a message. Returns null if it is not a CloudEvents object; the whole message is then the body.
@@ -72,160 +55,28 @@ internal sealed class RedisPubSubMessage
         }
     }
 
-    /// <summary>Returns the attributes that the bus does not use: the user's headers. Null if there are none.</summary>
-    public Dictionary<string, string>? TakeHeaders()
-    {
-        if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
-        {
-            // The subject is the key only if there is no partition key; otherwise it is a header.
-            headers ??= new(StringComparer.Ordinal);
-            headers[CloudEventAttributes.Subject] = subject;
-        }
-
-        if (headers is null)
-        {
-            return null;
-        }
-
-        // If the bus did not write the extension, it is an ordinary header, and stays.
-        if (headers.TryGetValue(RedisPubSubWireFormat.CombinedHeaders, out var json)
-            && RedisPubSubWireFormat.ReadCombinedHeaders(json) is { } others)
-        {
-            headers.Remove(RedisPubSubWireFormat.CombinedHeaders);
-            foreach (var (name, value) in others)
-            {
-                headers[name] = value;
-            }
-        }
-
-        return headers.Count > 0 ? headers : null;
-    }
+    /// <inheritdoc cref="RedisPubSubAttributeValues.TakeHeaders"/>
+    public Dictionary<string, string>? TakeHeaders() => attributes.TakeHeaders();
 
     private void Add(ref Utf8JsonReader reader)
     {
+        string? defect;
         if (reader.ValueTextEquals("data"u8))
         {
             reader.Read();
-            AddData(ref reader);
+            defect = data.Add(ref reader);
         }
         else if (reader.ValueTextEquals("data_base64"u8))
         {
             reader.Read();
-            AddBase64Data(ref reader);
+            defect = data.AddBase64(ref reader);
         }
         else
         {
-            AddAttribute(ref reader);
-        }
-    }
-
-    private void AddData(ref Utf8JsonReader reader)
-    {
-        if (HasDataAlready(ref reader))
-        {
-            return;
+            defect = attributes.Add(ref reader);
         }
 
-        isDataString = reader.TokenType == JsonTokenType.String;
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        data = start..(int)reader.BytesConsumed;
-    }
-
-    private void AddBase64Data(ref Utf8JsonReader reader)
-    {
-        if (HasDataAlready(ref reader))
-        {
-            return;
-        }
-
-        if (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out decodedData))
-        {
-            Defect ??= "The attribute 'data_base64' is no text in base 64.";
-            reader.Skip();
-        }
-    }
-
-    /// <summary>True if the message has its data already: records the defect, and skips the current value.</summary>
-    private bool HasDataAlready(ref Utf8JsonReader reader)
-    {
-        if (decodedData is null && data is null)
-        {
-            return false;
-        }
-
-        Defect ??= "The envelope has its data twice.";
-        reader.Skip();
-        return true;
-    }
-
-    private void AddTime(ref Utf8JsonReader reader)
-    {
-        if (!RedisPubSubAttributes.TryReadTime(ref reader, out var time))
-        {
-            return;
-        }
-
-        if (hasTime)
-        {
-            Defect ??= "The envelope has an attribute twice.";
-            return;
-        }
-
-        hasTime = true;
-        Time = time;
-    }
-
-    private void AddAttribute(ref Utf8JsonReader reader)
-    {
-        var attribute = RedisPubSubAttributes.Find(ref reader);
-        var name = attribute is null ? reader.GetString()! : null;
-        reader.Read();
-        if (attribute == RedisPubSubAttribute.Time)
-        {
-            AddTime(ref reader);
-            return;
-        }
-
-        // Most messages have the same values of these attributes.
-        var isCommon = attribute is RedisPubSubAttribute.SpecVersion
-            or RedisPubSubAttribute.Type
-            or RedisPubSubAttribute.Source
-            or RedisPubSubAttribute.ContentType;
-        var isPlain = isCommon
-            && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false }
-            && Ascii.IsValid(reader.ValueSpan);
-        var value = isPlain ? commonStrings.Get(reader.ValueSpan) : RedisPubSubAttributes.ReadValue(ref reader);
-        if (value is null)
-        {
-            return;
-        }
-
-        if (!TrySet(attribute, name, value))
-        {
-            Defect ??= "The envelope has an attribute twice.";
-        }
-    }
-
-    /// <summary>
-    /// Stores the value of an attribute, or of a header by its name. Returns false if it is there already.
-    /// </summary>
-    private bool TrySet(RedisPubSubAttribute? attribute, string? name, string value)
-    {
-        if (attribute is null)
-        {
-            headers ??= new(StringComparer.Ordinal);
-            return headers.TryAdd(name!, value);
-        }
-
-        var index = (int)attribute.Value;
-        if (values[index] is not null)
-        {
-            return false;
-        }
-
-        values[index] = value;
-        return true;
+        Defect ??= defect;
     }
 
     /// <summary>
@@ -244,22 +95,13 @@ internal sealed class RedisPubSubMessage
             Defect ??= "The message claims a version of CloudEvents other than 1.0.";
         }
 
-        if (decodedData is not null)
-        {
-            Data = decodedData;
-        }
-        else if (data is null)
+        if (data.IsMissing)
         {
             Defect ??= "The envelope has no data.";
         }
         else
         {
-            // If the media type is not JSON, data that is a JSON string contains the body as its text.
-            var value = message.AsSpan(data.Value);
-            var isOtherText = isDataString
-                && this[RedisPubSubAttribute.ContentType] is { } contentType
-                && !CloudEventAttributes.IsJson(contentType);
-            Data = isOtherText ? Unquote(value) : value.ToArray();
+            Data = data.ToBody(message, this[RedisPubSubAttribute.ContentType]);
         }
 
         if (Defect is not null)
@@ -269,19 +111,5 @@ internal sealed class RedisPubSubMessage
         }
 
         return true;
-    }
-
-    private static byte[] Unquote(ReadOnlySpan<byte> jsonString)
-    {
-        var reader = new Utf8JsonReader(jsonString);
-        reader.Read();
-        return Encoding.UTF8.GetBytes(reader.GetString()!);
-    }
-
-    // One string for each member of RedisPubSubAttribute.
-    [InlineArray(AttributeCount)]
-    private struct AttributeValues
-    {
-        private string? first;
     }
 }

@@ -21,11 +21,8 @@ internal sealed class RedisPubSubReceiver(
     ILogger log) : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-    private static readonly Action<RedisChannel, RedisValue> Ignore = static (_, _) => { };
 
-    // Unbounded; Accept enforces the limits by heldCount and heldBytes, which count every event until it is
-    // acknowledged, also while a handler processes it.
-    private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
+    private readonly RedisPubSubBuffer buffer = new(options);
     private readonly RedisPubSubDrops drops = new(subscription.Name, topology.Time, log);
     private readonly List<ChannelMessageQueue> queues = [];
     private readonly List<Task> loops = [];
@@ -34,15 +31,13 @@ internal sealed class RedisPubSubReceiver(
     private readonly Lock gate = new();
     private Task? stopping;
     private Task? closing;
-    private long heldCount;
-    private long heldBytes;
 
     // 1 after the first event without an id was logged.
     private int isMissingIdLogged;
 
     public Subscription Subscription => subscription;
 
-    public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
+    public override ChannelReader<Delivery> Deliveries => buffer.Reader;
 
     /// <summary>True if the intake has stopped or is about to stop.</summary>
     public bool IsStopping { get; private set; }
@@ -61,7 +56,7 @@ internal sealed class RedisPubSubReceiver(
     {
         foreach (var channel in topology.ChannelsOf(subscription))
         {
-            queues.Add(await OpenAsync(subscriber, channel, failFast, cancellationToken));
+            queues.Add(await RedisPubSubQueue.OpenAsync(subscriber, channel, failFast, topology.Time, cancellationToken));
         }
 
         loops.AddRange(queues.Select(queue => NewLoop(queue.Channel!).RunAsync(stopped => ReadAsync(queue, stopped), stop.Token)));
@@ -86,47 +81,6 @@ internal sealed class RedisPubSubReceiver(
         }
 
         await closing;
-    }
-
-    /// <summary>Stops to count an acknowledged event against the limits.</summary>
-    public void Forget(RedisPubSubDelivery delivery)
-    {
-        Interlocked.Decrement(ref heldCount);
-        Interlocked.Add(ref heldBytes, -delivery.Envelope.Body.Length);
-    }
-
-    /// <summary>
-    /// Delivers a released event again, because Redis keeps no copy. After the intake has stopped, the channel is
-    /// complete: a released event is then lost, and counted in the log when the receiver closes.
-    /// </summary>
-    public void TakeBack(RedisPubSubDelivery delivery) =>
-        deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, delivery.Envelope, delivery.EarlierDeliveries + 1).ToDelivery());
-
-    /// <summary>
-    /// Subscribes to a channel in two steps: first with a handler that ignores the messages, to learn whether Redis
-    /// allows it, then with the queue. If Redis refused the queue, the client would keep it and fill it, and there
-    /// would be no reference with which to remove it.
-    /// </summary>
-    private async Task<ChannelMessageQueue> OpenAsync(
-        ISubscriber subscriber,
-        RedisChannel channel,
-        bool failFast,
-        CancellationToken cancellationToken)
-    {
-        try
-        {
-            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.CommandTimeout, topology.Time, cancellationToken);
-            return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
-        }
-        catch (Exception exception) when (!failFast && exception is (RedisConnectionException or TimeoutException))
-        {
-            // There is no connection yet. The client subscribes to all its channels when it connects.
-            return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
-        }
-        finally
-        {
-            await subscriber.UnsubscribeAsync(channel, Ignore, CommandFlags.FireAndForget);
-        }
     }
 
     private SupervisedLoop NewLoop(string channel) => new(
@@ -179,13 +133,8 @@ internal sealed class RedisPubSubReceiver(
             return;
         }
 
-        // Checked before the message is parsed, so that a flood of messages costs little work. A receiver that holds no
-        // bytes accepts an event of any size.
-        var length = message.Message.Length();
-        var bytes = Interlocked.Read(ref heldBytes);
-        var exceedsCount = Interlocked.Read(ref heldCount) >= options.BufferCount;
-        var exceedsBytes = bytes > 0 && bytes + length > options.BufferBytes;
-        if (exceedsCount || exceedsBytes)
+        // Checked before the message is parsed, so that a flood of messages costs little work.
+        if (!buffer.HasRoomFor(message.Message.Length()))
         {
             drops.Add();
             return;
@@ -197,9 +146,7 @@ internal sealed class RedisPubSubReceiver(
             log.IdMadeFromContent(subscription.Name, envelope.Name);
         }
 
-        Interlocked.Increment(ref heldCount);
-        Interlocked.Add(ref heldBytes, envelope.Body.Length);
-        deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, envelope, earlierDeliveries: 0).ToDelivery());
+        buffer.Add(envelope);
         drops.Report();
     }
 
@@ -212,7 +159,7 @@ internal sealed class RedisPubSubReceiver(
         await Task.WhenAll(loops).WaitAsync(CloseTimeout, topology.Time).Quietly();
 
         // The bus still receives the deliveries that are in the channel, because their events are stored nowhere else.
-        deliveries.Writer.TryComplete();
+        buffer.Complete();
         drops.Report(atOnce: true);
     }
 
@@ -220,7 +167,7 @@ internal sealed class RedisPubSubReceiver(
     {
         await StopIntakeAsync();
         transport.Leave(this);
-        var lost = Interlocked.Read(ref heldCount);
+        var lost = buffer.Count;
         if (lost > 0)
         {
             log.LostAtClose(lost, subscription.Name);

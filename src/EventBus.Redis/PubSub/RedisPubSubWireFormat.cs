@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text.Encodings.Web;
@@ -19,14 +18,7 @@ internal static class RedisPubSubWireFormat
     /// </summary>
     public const int MaxDepth = 1_000;
 
-    /// <summary>
-    /// The name of the extension that contains the user's headers whose names CloudEvents does not allow, as the text
-    /// of a JSON object.
-    /// </summary>
-    public const string CombinedHeaders = "headers";
-
     private const int MaxTypeLength = 200;
-    private const int HeadersBufferBytes = 512;
     private const int MaxTimeLength = 33;
 
     public static readonly JsonWriterOptions WriterOptions =
@@ -62,7 +54,7 @@ internal static class RedisPubSubWireFormat
             writer.WriteNumber(CloudEventAttributes.EventVersion, envelope.Version);
         }
 
-        WriteHeaders(writer, envelope.Headers);
+        RedisPubSubHeaders.Write(writer, envelope.Headers);
         if (CloudEventAttributes.IsJson(envelope.ContentType) && IsValidJson(body))
         {
             writer.WritePropertyName("data");
@@ -149,61 +141,6 @@ internal static class RedisPubSubWireFormat
             },
             read?.Data ?? message);
     }
-
-    /// <summary>
-    /// Writes the headers. CloudEvents extension names consist of lowercase letters and digits; headers with other
-    /// names are combined in one extension.
-    /// </summary>
-    private static void WriteHeaders(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> headers)
-    {
-        Dictionary<string, string>? combined = null;
-        foreach (var (name, value) in headers)
-        {
-            if (name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) && !IsReserved(name))
-            {
-                writer.WriteString(name, value);
-            }
-            else
-            {
-                combined ??= new(StringComparer.Ordinal);
-                combined.Add(name, value);
-            }
-        }
-
-        if (combined is not null)
-        {
-            var buffer = new ArrayBufferWriter<byte>(HeadersBufferBytes);
-            using var inner = new Utf8JsonWriter(buffer, WriterOptions);
-            inner.WriteStartObject();
-            foreach (var (name, value) in combined)
-            {
-                inner.WriteString(name, value);
-            }
-
-            inner.WriteEndObject();
-            inner.Flush();
-            writer.WriteString(CombinedHeaders, buffer.WrittenSpan);
-        }
-    }
-
-    /// <summary>
-    /// Reads the headers from the extension that combines them; null if the bus did not write the extension.
-    /// </summary>
-    public static List<(string Name, string Value)>? ReadCombinedHeaders(string json)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            return [.. document.RootElement.EnumerateObject().Select(header => (header.Name, header.Value.GetString() ?? ""))];
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>True if the name is reserved, so that a header cannot be an extension of that name.</summary>
-    private static bool IsReserved(string name) => CloudEventAttributes.Contains(name) || name is "data" or CombinedHeaders;
 
     private static bool TryParseVersion(string text, out int version) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0;

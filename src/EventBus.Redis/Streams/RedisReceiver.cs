@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using EventBus.Transports;
-using StackExchange.Redis;
 
 namespace EventBus;
 
@@ -24,18 +23,16 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisReceiver : Receiver
 {
-    // An instance that stands by is active only when the bus counts the other consumers, every 5 s. One call may be
-    // late.
-    private static readonly TimeSpan StandbyActivityPeriod = TimeSpan.FromSeconds(10);
-
     private readonly RedisConsumer consumer;
     private readonly UnackedEntries entries = new();
+    private readonly EntryReleaser releaser;
     private readonly EntrySettler settler;
     private readonly RedisReadLoop reading;
     private readonly PendingEntryMaintenance maintenance;
     private readonly RedisStreamDiscovery discovery;
     private readonly RedisLease? lease;
     private readonly RedisLeaseRenewer? leaseRenewer;
+    private readonly RedisConsumerCount consumerCount;
     private readonly CancellationTokenSource stopIntake = new();
     private readonly CancellationTokenSource close = new();
     private readonly Lock gate = new();
@@ -49,6 +46,7 @@ internal sealed class RedisReceiver : Receiver
     public RedisReceiver(RedisConsumer consumer)
     {
         this.consumer = consumer;
+        releaser = new EntryReleaser(consumer, entries);
         discovery = new RedisStreamDiscovery(consumer);
         EntryDispatcher dispatcher;
         if (consumer.Subscription.Ordered)
@@ -63,12 +61,13 @@ internal sealed class RedisReceiver : Receiver
         }
         else
         {
-            var shared = new SharedEntrySettler(consumer, entries, close.Token);
+            var shared = new SharedEntrySettler(consumer, entries, releaser, close.Token);
             settler = shared;
             dispatcher = new EntryDispatcher(consumer, entries, settler);
             reading = new RedisSharedReadLoop(consumer, entries, dispatcher, shared);
         }
 
+        consumerCount = new RedisConsumerCount(consumer, lease);
         maintenance = new PendingEntryMaintenance(consumer, entries, dispatcher, settler, reading);
     }
 
@@ -102,26 +101,9 @@ internal sealed class RedisReceiver : Receiver
         maintenanceEnded = Task.WhenAll(maintenance.RunAsync(close.Token), leaseRenewer?.RunAsync(close.Token) ?? Task.CompletedTask);
     }
 
-    /// <summary>Counts the other active consumers of the group; null if the number is unknown at present.</summary>
-    public async Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken)
-    {
-        // An active consumer reads every second, or renews its entries every third of ClaimAfter.
-        var expiresAfter = (consumer.ClaimAfter / 3) + StandbyActivityPeriod;
-        try
-        {
-            var others = await consumer.Connector.AnswerAsync(consumer.Group.OtherConsumersAsync(expiresAfter), cancellationToken);
-            if (lease is not null)
-            {
-                others.UnionWith(await consumer.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
-            }
-
-            return (others.Count, expiresAfter);
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
-        {
-            return null;
-        }
-    }
+    /// <inheritdoc cref="RedisConsumerCount.OthersAsync"/>
+    public Task<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(CancellationToken cancellationToken) =>
+        consumerCount.OthersAsync(cancellationToken);
 
     public override async ValueTask StopIntakeAsync()
     {
@@ -165,14 +147,14 @@ internal sealed class RedisReceiver : Receiver
 
             // In a shared subscription for the second time: the answer to a read may have arrived after the intake had
             // stopped.
-            await settler.ReleaseUnseenAsync().WaitAsync(timeout, time);
-            await settler.ReleaseToGroupAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
+            await releaser.ReleaseUnseenAsync().WaitAsync(timeout, time);
+            await releaser.ReleaseAsync([.. entries.ToArray().Where(entry => entry.EndOwnership())]);
             if (lease is not null)
             {
                 await lease.ReleaseAsync().WaitAsync(timeout, time);
             }
 
-            await consumer.Group.LeaveAsync().WaitAsync(timeout, time);
+            await consumer.Members.LeaveAsync().WaitAsync(timeout, time);
         }
         catch (Exception exception)
         {

@@ -97,23 +97,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             connector.AnswerTimeout);
         var positions = new RedisGroupPositions(group, RedisTopology.IsOpen(subscription), Catalog, Names, log);
         var blocking = new RedisBlockingConnection(connector);
-        bool groupExists;
-        try
-        {
-            // The connection opens while the group is created. If Redis is unreachable, the read loop opens it later.
-            var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
-            groupExists = await TryCreateAsync(group, positions, cancellationToken);
-            if (groupExists)
-            {
-                await opening.WaitAsync(cancellationToken);
-            }
-        }
-        catch
-        {
-            _ = blocking.CloseAsync();
-            throw;
-        }
-
+        var groupExists = await new RedisSubscriptionStart(Connection, Names, failFast)
+            .RunAsync(group, positions, blocking, cancellationToken);
         var receiver = new RedisReceiver(new RedisConsumer(subscription, group, Names, options.ClaimAfter, log)
         {
             Connector = connector,
@@ -160,20 +145,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new HealthCheckResult(
-                HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
+            return RedisStreamsHealth.Unreachable;
         }
 
-        var stalled = Array.Find(receivers, each => !each.IsStopping && each.Problem is not null);
-        if (stalled is not null)
-        {
-            return new HealthCheckResult(
-                HealthStatus.Unhealthy, $"The subscription '{stalled.Subscription}' receives nothing: {stalled.Problem}");
-        }
-
-        var warning = receivers.Where(each => !each.IsStopping).Select(each => each.Warning).FirstOrDefault(each => each is not null);
-        var problem = warning ?? catalog?.Problem ?? trimmer?.Problem;
-        return new HealthCheckResult(problem is null ? HealthStatus.Healthy : HealthStatus.Degraded, problem, data: trimmer?.Data);
+        return RedisStreamsHealth.Of(receivers, catalog, trimmer);
     }
 
     public override async ValueTask DisposeAsync()
@@ -187,50 +162,6 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             stop.Dispose();
             await connector.ReleaseAsync();
         }
-    }
-
-    /// <summary>Creates the group where it is missing. After a degraded start the receiver creates it later.</summary>
-    /// <returns>True if the group exists.</returns>
-    private async Task<bool> TryCreateAsync(RedisGroup group, RedisGroupPositions positions, CancellationToken cancellationToken)
-    {
-        if (!failFast && !Connection.IsConnected)
-        {
-            // Without a connection the command would fail or, over the application's connection, wait in a queue.
-            return false;
-        }
-
-        try
-        {
-            await positions.CreateAsync(existed: false, cancellationToken);
-            return true;
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
-        {
-            var isPermanent = RedisErrors.IsRefusal(exception) || RedisErrors.IsWrongType(exception);
-            if (!failFast && !isPermanent)
-            {
-                return false;
-            }
-
-            var streams = string.Join(", ", group.Streams.Select(stream => $"'{stream}'"));
-            throw new EventBusException(
-                $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{AdviceOn(exception)}",
-                exception);
-        }
-    }
-
-    /// <summary>Gets the advice for an operator after a group could not be created; empty if there is none.</summary>
-    private string AdviceOn(Exception exception)
-    {
-        if (RedisErrors.IsWrongType(exception))
-        {
-            return " One of these keys is not a stream: rename it, or delete it.";
-        }
-
-        return RedisErrors.IsRefusal(exception)
-            ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... "
-                + $"~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
-            : "";
     }
 
     private void AskLimitAgain(object? sender, ConnectionFailedEventArgs restored) => _ = limit!.AskAsync(CancellationToken.None);

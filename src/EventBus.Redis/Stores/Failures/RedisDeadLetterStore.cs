@@ -1,5 +1,4 @@
 using EventBus.Stores;
-using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -12,7 +11,10 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 {
     private const int LoadPage = 50;
     private const int ScanPage = 500;
-    private const int SweepPage = 100;
+
+    private readonly RedisDeadLetterPages pages = new(link, keys);
+    private readonly RedisDeadLetterAlerts alerts = new(link, keys);
+    private readonly RedisDeadLetterSweep sweep = new(link, keys);
 
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
@@ -21,7 +23,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             var found = await LoadAsync(await IdsOfAsync(eventId, filter.Subscription, cancellationToken), cancellationToken);
             return [.. found
                 .Where(entry => filter.Before is null || entry.Number < filter.Before)
-                .Where(entry => Matches(filter, entry.Envelope.Name, entry))
+                .Where(entry => RedisDeadLetterPages.Matches(filter, entry.Envelope.Name, entry))
                 .OrderByDescending(entry => entry.Number)
                 .Take(filter.Take)];
         }
@@ -30,8 +32,8 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var before = filter.Before;
         while (listed.Count < filter.Take)
         {
-            var size = IsIndexed(filter) ? Math.Min(LoadPage, filter.Take - listed.Count) : ScanPage;
-            var page = await PageAsync(filter, before, size, cancellationToken);
+            var size = RedisDeadLetterPages.IsIndexed(filter) ? Math.Min(LoadPage, filter.Take - listed.Count) : ScanPage;
+            var page = await pages.DescendingAsync(filter, before, size, cancellationToken);
             var matching = page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => each.Id);
             foreach (var ids in matching.Chunk(LoadPage))
             {
@@ -61,10 +63,8 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var listed = new List<(string Id, long Number)>();
         while (listed.Count < filter.Take)
         {
-            var size = IsIndexed(filter) ? Math.Min(ScanPage, filter.Take - listed.Count) : ScanPage;
-            RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
-            var rows = await link.RunAsync(RedisDeadLetterScripts.PageAscending, [IndexOf(filter), keys.States], range, cancellationToken);
-            var page = ReadPage(rows, filter);
+            var size = RedisDeadLetterPages.IsIndexed(filter) ? Math.Min(ScanPage, filter.Take - listed.Count) : ScanPage;
+            var page = await pages.AscendingAsync(filter, after, size, cancellationToken);
             listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
             {
@@ -79,7 +79,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
 
     public override async ValueTask<long> MeasureUnreadableAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(
-            RedisDeadLetterScripts.MeasureUnreadable,
+            RedisDeadLetterQueries.MeasureUnreadable,
             [keys.Large],
             [FailedEvent.MakeId(subscription, ""), above],
             cancellationToken);
@@ -91,9 +91,9 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
             return (await ListAsync(filter with { Before = null, Take = int.MaxValue }, cancellationToken)).Count;
         }
 
-        if (IsIndexed(filter))
+        if (RedisDeadLetterPages.IsIndexed(filter))
         {
-            return await link.AskAsync(database => database.SortedSetLengthAsync(IndexOf(filter)), cancellationToken);
+            return await link.AskAsync(database => database.SortedSetLengthAsync(pages.IndexOf(filter)), cancellationToken);
         }
 
         var count = 0L;
@@ -101,7 +101,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         IReadOnlyList<(string Id, long Number, bool Matches)> page;
         do
         {
-            page = await PageAsync(filter, before, ScanPage, cancellationToken);
+            page = await pages.DescendingAsync(filter, before, ScanPage, cancellationToken);
             count += page.LongCount(each => each.Matches);
             before = page.Count > 0 ? page[^1].Number : before;
         }
@@ -123,19 +123,14 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         DateTimeOffset now,
         TimeSpan lease,
         int max,
-        CancellationToken cancellationToken)
-    {
-        var rows = (RedisResult[])(await link.RunAsync(
-            RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
-        return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
-    }
+        CancellationToken cancellationToken) =>
+        await alerts.ClaimAsync(now, lease, max, cancellationToken);
 
     public override async ValueTask MarkAlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        await link.RunAsync(
-            RedisDeadLetterScripts.MarkAlerted,
-            keys.For(),
-            [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })],
-            cancellationToken);
+        await alerts.MarkSentAsync(sent, cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken) =>
+        await sweep.RunAsync(before, max, cancellationToken);
 
     /// <summary>Reads the dead letters with the given ids. Ids without a dead letter are skipped.</summary>
     private async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
@@ -146,7 +141,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         }
 
         var rows = (RedisResult[])(await link.RunAsync(
-            RedisDeadLetterScripts.Load,
+            RedisDeadLetterQueries.Load,
             keys.Load,
             [.. ids.Select(id => (RedisValue)id)],
             cancellationToken))!;
@@ -156,100 +151,6 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
                 Number: (long)(double)row[1]))
             .Where(found => found.Entry.Status == FailedEventStatus.Dead)
             .Select(found => found.Entry with { Number = found.Number })];
-    }
-
-    /// <summary>
-    /// Removes old dead letters. A dead letter that cannot be read is kept for an operator, and later sweeps skip it.
-    /// </summary>
-    public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
-    {
-        var removed = 0;
-        while (removed < max)
-        {
-            var size = Math.Min(SweepPage, max - removed);
-            var rows = (RedisResult[])(await link.RunAsync(
-                RedisDeadLetterScripts.Oldest,
-                [keys.DeadByAge, .. keys.Load[..4]],
-                [RedisTime.Write(before), size],
-                cancellationToken))!;
-            var results = await Task.WhenAll(rows.Select(row => SweepAsync(row, before, cancellationToken)));
-            var removedNow = results.Count(isRemoved => isRemoved);
-            removed += removedNow;
-
-            // If no entry of the page was removed, the next page could be the same one, without end.
-            if (rows.Length < size || removedNow == 0)
-            {
-                break;
-            }
-        }
-
-        return removed;
-    }
-
-    private async Task<bool> SweepAsync(RedisResult row, DateTimeOffset before, CancellationToken cancellationToken)
-    {
-        var id = (string)row[0]!;
-        var isDead = !row[1].IsNull;
-        if (isDead && RedisFailureFormat.IsReadable(id, row[2], row[3]))
-        {
-            return (bool)await link.RunAsync(
-                RedisDeadLetterScripts.Discard,
-                keys.ForEntry(id),
-                [id, RedisTime.Write(before)],
-                cancellationToken);
-        }
-
-        await link.AskAsync(database => database.SortedSetRemoveAsync(keys.DeadByAge, id), cancellationToken);
-        return false;
-    }
-
-    private static PendingAlert ReadAlert(RedisResult row)
-    {
-        var id = (string)row[0]!;
-        var subscription = RedisFailureFormat.Split(id).Subscription;
-        var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
-        return new PendingAlert(
-            id,
-            (long)(double)row[1],
-            subscription,
-            string.IsNullOrEmpty(name) ? CloudEventAttributes.UnreadableType : name);
-    }
-
-    /// <summary>True if every member of <see cref="IndexOf"/> matches a filter, apart from its page.</summary>
-    private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
-
-    private static bool Matches(DeadLetterFilter filter, string? name, FailedEvent? entry) =>
-        (filter.EventName is null || filter.EventName == name) && (filter.Reason is null || filter.Reason == entry?.Reason);
-
-    private RedisKey IndexOf(DeadLetterFilter filter) => filter.Subscription is { } subscription ? keys.DeadOf(subscription) : keys.Dead;
-
-    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(
-        DeadLetterFilter filter,
-        long? before,
-        int size,
-        CancellationToken cancellationToken) =>
-        ReadPage(await link.RunAsync(
-            RedisDeadLetterScripts.PageDescending,
-            [IndexOf(filter), keys.States],
-            [before is { } number ? $"({number}" : "+inf", size],
-            cancellationToken), filter);
-
-    private static IReadOnlyList<(string Id, long Number, bool Matches)> ReadPage(RedisResult rows, DeadLetterFilter filter)
-    {
-        return [.. ((RedisResult[])rows!).Select(Read)];
-
-        (string Id, long Number, bool Matches) Read(RedisResult row)
-        {
-            var id = (string)row[0]!;
-            var number = (long)(double)row[1];
-            if (IsIndexed(filter))
-            {
-                return (id, number, true);
-            }
-
-            var state = RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
-            return (id, number, Matches(filter, state?.Name, state?.Entry));
-        }
     }
 
     /// <summary>Gets the ids that the entries of an event can have: one for each subscription.</summary>

@@ -67,7 +67,7 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     /// <summary>Gets the key of the sizes of large bodies that could not be read.</summary>
     public RedisKey Large => link.Key("dead:large");
 
-    /// <summary>Gets the KEYS of <see cref="RedisDeadLetterScripts.Load"/>.</summary>
+    /// <summary>Gets the KEYS of <see cref="RedisDeadLetterQueries.Load"/>.</summary>
     public RedisKey[] Load => [Dead, .. All[..4]];
 
     /// <summary>
@@ -94,4 +94,19 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     /// length of the key, so that no prefix is the beginning of another prefix.
     /// </summary>
     public static string Prefix(string subscription, string key) => $"{subscription}~{key.Length}~{key}~";
+
+    /// <summary>Reads the key from a prefix that <see cref="Prefix"/> has written.</summary>
+    /// <exception cref="FormatException">The text is no such prefix.</exception>
+    public static string KeyOf(string prefix)
+    {
+        // The subscription, the length of the key, and the key, each with a tilde after it.
+        var lengthStart = prefix.IndexOf('~', StringComparison.Ordinal) + 1;
+        var keyStart = lengthStart > 0 ? prefix.IndexOf('~', lengthStart) + 1 : 0;
+        if (keyStart <= 0 || keyStart >= prefix.Length)
+        {
+            throw new FormatException($"'{prefix}' contains no key.");
+        }
+
+        return prefix[keyStart..^1];
+    }
 }

@@ -8,22 +8,16 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisFailureStore : KeyedFailureStore
 {
-    private const int RenewPage = 500;
-
-    // The time for which Redis remembers the last claim, so that it can be undone.
-    private static readonly TimeSpan LastClaimRetention = TimeSpan.FromMinutes(10);
-
     private readonly RedisStoreLink link;
     private readonly RedisFailureKeys keys;
+    private readonly RedisFailureClaims claims;
     private readonly RedisCallDeduplicator deduplicator = new();
-
-    // The last claim, if its reply did not arrive.
-    private volatile UnansweredClaim? unanswered;
 
     public RedisFailureStore(RedisStoreLink link)
     {
         this.link = link;
         keys = new RedisFailureKeys(link);
+        claims = new RedisFailureClaims(link, keys);
         DeadLetters = new RedisDeadLetterStore(link, keys);
     }
 
@@ -61,7 +55,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     {
         var id = FailedEvent.MakeId(subscription, eventId);
         var count = (int[]?)await deduplicator.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
-            RedisDeadLetterScripts.CountAttempts,
+            RedisAttemptScripts.CountAttempts,
             keys.For(subscription),
             [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent],
             cancellationToken));
@@ -70,38 +64,18 @@ internal sealed class RedisFailureStore : KeyedFailureStore
 
     public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.ForgetAttempts,
+            RedisAttemptScripts.ForgetAttempts,
             keys.For(subscription),
             [FailedEvent.MakeId(subscription, eventId)],
             cancellationToken);
 
     public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
-        IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
-    {
-        await UndoUnansweredClaimAsync(cancellationToken);
-        var claim = new UnansweredClaim(Guid.NewGuid().ToString("N"), keys.For(subscriptions));
-        RedisValue[] values =
-        [
-            RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)LastClaimRetention.TotalMilliseconds,
-        ];
-        RedisResult[] rows;
-        try
-        {
-            rows = (RedisResult[])(await link.RunAsync(RedisFailureScripts.Claim, claim.Keys, values, cancellationToken))!;
-        }
-        catch
-        {
-            unanswered = claim;
-            throw;
-        }
-
-        var entries = rows.Skip(1).OrderBy(row => (double)row[2]).Select(ReadClaimed);
-        return new DueBatch<FailedEvent>([.. entries], RedisTime.ReadScore(rows[0]));
-    }
+        IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
+        await claims.ClaimDueAsync(subscriptions, now, lease, max, cancellationToken);
 
     public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
-            RedisFailureScripts.Begin,
+            RedisFailureClaimScripts.Begin,
             keys.For(entry.Subscription),
             [entry.Id, entry.Claim, entry.Attempts, entry.Concurrent],
             cancellationToken);
@@ -109,30 +83,11 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     public override async ValueTask<IReadOnlyList<string>> RenewAsync(
         IReadOnlyCollection<FailedEvent> claimed,
         DateTimeOffset until,
-        CancellationToken cancellationToken)
-    {
-        var lost = new List<string>();
-        foreach (var page in claimed.Chunk(RenewPage))
-        {
-            List<string> subscriptions = [.. page.Select(entry => entry.Subscription).Distinct(StringComparer.Ordinal)];
-            var values = page.SelectMany(entry =>
-            {
-                // Each subscription has two keys.
-                var indexOfKey = keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(entry.Subscription));
-                return new RedisValue[] { entry.Id, entry.Claim, indexOfKey };
-            });
-            lost.AddRange((string[])(await link.RunAsync(
-                RedisFailureScripts.Renew,
-                keys.For(subscriptions),
-                [RedisTime.Write(until), .. values],
-                cancellationToken))!);
-        }
-
-        return lost;
-    }
+        CancellationToken cancellationToken) =>
+        await claims.RenewAsync(claimed, until, cancellationToken);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisFailureScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
+        await link.RunAsync(RedisFailureClaimScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
 
     public override async ValueTask<(long Stamp, long? Position)> GetOrderAsync(
         string subscription, string orderKey, CancellationToken cancellationToken)
@@ -141,9 +96,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)),
             cancellationToken);
 
-        // A key that is missing or damaged has the stamp 0 and no position, as in order_of (RedisFailureLua).
+        // A key that is missing or damaged has the stamp 0 and no position, as in order_of (RedisFailureOrderLua).
         return stored?.Split(' ') is [var stampText, var rank] && long.TryParse(stampText, out var stamp)
-            ? (stamp, RedisFailureFormat.ReadRank(rank))
+            ? (stamp, RedisRank.Read(rank))
             : default;
     }
 
@@ -154,11 +109,11 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         DateTimeOffset now,
         CancellationToken cancellationToken) =>
         (bool)await link.RunAsync(
-            RedisDeadLetterScripts.Advance,
+            RedisOrderKeyScripts.Advance,
             keys.For(subscription),
             [
                 RedisFailureKeys.Prefix(subscription, orderKey),
-                position is { } number ? RedisFailureFormat.WriteRank(number) : "",
+                position is { } number ? RedisRank.Write(number) : "",
                 RedisTime.Write(now)
             ],
             cancellationToken);
@@ -169,7 +124,7 @@ internal sealed class RedisFailureStore : KeyedFailureStore
         int max,
         CancellationToken cancellationToken) =>
         await link.RunAsync(
-            RedisDeadLetterScripts.Sweep,
+            RedisAttemptScripts.Sweep,
             keys.For(),
             [RedisTime.Write(attemptsBefore), RedisTime.Write(orderBefore), max],
             cancellationToken);
@@ -182,29 +137,8 @@ internal sealed class RedisFailureStore : KeyedFailureStore
             database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)),
             cancellationToken);
 
-    /// <summary>
-    /// Undoes the last claim if its reply was lost: entries that were not received were not attempted.
-    /// </summary>
-    public async Task UndoUnansweredClaimAsync(CancellationToken cancellationToken)
-    {
-        var claim = unanswered;
-        if (claim is null)
-        {
-            return;
-        }
-
-        try
-        {
-            await link.RunAsync(RedisFailureScripts.UndoClaim, claim.Keys, [claim.Token], cancellationToken);
-        }
-        catch (RedisServerException)
-        {
-            // A key of one of the subscriptions was overwritten. The other subscriptions must not wait for it: the
-            // claimed entries are due again when their leases end.
-        }
-
-        unanswered = null;
-    }
+    /// <inheritdoc cref="RedisFailureClaims.UndoUnansweredAsync"/>
+    public Task UndoUnansweredClaimAsync(CancellationToken cancellationToken) => claims.UndoUnansweredAsync(cancellationToken);
 
     private async Task<int> StoreAsync(
         string script, string call, FailedEvent entry, RedisValue[] moreArguments, CancellationToken cancellationToken)
@@ -220,26 +154,12 @@ internal sealed class RedisFailureStore : KeyedFailureStore
                 entry.Id,
                 entry.Subscription,
                 entry.Claim,
-                RedisFailureFormat.WriteState(entry, token),
-                RedisFailureFormat.WriteErrors(entry),
+                RedisFailureStateFormat.Write(entry, token),
+                RedisFailureErrorFormat.Write(entry),
                 attributes,
                 body,
                 .. moreArguments
             ],
             cancellationToken));
     }
-
-    private static FailedEvent ReadClaimed(RedisResult row)
-    {
-        var entry = RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6]));
-
-        // If the state cannot be read, the entry is a placeholder with the status Dead and no claim. In Redis the entry
-        // is not dead, because only other entries are claimed.
-        return entry.Status == FailedEventStatus.Dead
-            ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
-            : entry;
-    }
-
-    /// <summary>A claim without a reply: the token of the call and its KEYS.</summary>
-    private sealed record UnansweredClaim(string Token, RedisKey[] Keys);
 }

@@ -6,14 +6,10 @@ namespace EventBus;
 
 /// <summary>
 /// Serializes the row of a saga, which is all its data except the content and the place: <c>status claim due alert
-/// keep-until changed wait-key</c>, where a hyphen means null and an equals sign precedes the wait key. Also creates
-/// the marks by which <see cref="RedisSagaScripts"/> index a saga; each mark ends in a slash.
+/// keep-until changed wait-key</c>, where a hyphen means null and an equals sign precedes the wait key.
 /// </summary>
 internal static class RedisSagaFormat
 {
-    private const int NumberLength = 16;
-    private const long MaxNumber = 9_999_999_999_999_999;
-
     public static string Write(SagaEntry entry) => string.Join(
         ' ',
         ((int)entry.Status).ToString(CultureInfo.InvariantCulture),
@@ -24,63 +20,11 @@ internal static class RedisSagaFormat
         Time(entry.ChangedAt),
         entry.WaitKey is { } key ? $"={Escape(key)}" : "-");
 
-    /// <summary>
-    /// Returns the marks of a saga. An at sign stands for the name of the saga; the script replaces it with the stored
-    /// name.
-    /// </summary>
-    public static IEnumerable<RedisValue> Marks(SagaEntry entry)
-    {
-        yield return "all/";
-        yield return "saga/@/";
-        yield return $"status/{(int)entry.Status}/";
-        yield return $"both/{(int)entry.Status}/@/";
-        if (entry.DueAt is { } due)
-        {
-            yield return $"due/@/{Time(due)}/";
-        }
-
-        if (entry.AlertAt is { } alert)
-        {
-            yield return $"{Alerts}{Time(alert)}/";
-        }
-
-        if (entry.KeepUntil is { } until)
-        {
-            yield return $"keep/{Time(until)}/";
-        }
-
-        if (entry.WaitKey is { } key)
-        {
-            yield return Waiting(key);
-        }
-    }
-
-    /// <summary>The beginning of the marks of all sagas that need an alert; its time follows.</summary>
-    public const string Alerts = "alert/";
-
-    /// <summary>Returns the beginning of the marks of all sagas with a name and a due time; the time follows.</summary>
-    public static string Due(string saga) => $"due/{Escape(saga)}/";
-
-    /// <summary>Returns the mark of the sagas that wait for a reply with a key.</summary>
-    public static string Waiting(string key) => $"wait/{Escape(key)}/";
-
-    /// <summary>Returns the mark of the sagas that match a filter, apart from its page.</summary>
-    public static string Matching(SagaFilter filter) => filter switch
-    {
-        { Saga: { } saga, Status: { } status } => $"both/{(int)status}/{Escape(saga)}/",
-        { Saga: { } saga } => $"saga/{Escape(saga)}/",
-        { Status: { } status } => $"status/{(int)status}/",
-        _ => "all/",
-    };
-
     /// <summary>Writes a time as sortable text: ticks since the year 1, always 19 digits.</summary>
     public static string Time(DateTimeOffset time) => time.UtcTicks.ToString("D19", CultureInfo.InvariantCulture);
 
-    /// <summary>Writes a number as sortable text: always 16 digits.</summary>
-    public static string Number(long number) => Math.Clamp(number, 0, MaxNumber).ToString("D16", CultureInfo.InvariantCulture);
-
-    /// <summary>Returns the id that follows the mark, the number and a slash in an index member.</summary>
-    public static string IdOf(string member, string mark) => member[(mark.Length + NumberLength + 1)..];
+    /// <summary>Escapes text, so that it contains no space, slash or at sign.</summary>
+    public static string Escape(string text) => Uri.EscapeDataString(text);
 
     /// <summary>Reads a time from the reply of a script; returns null if there is none.</summary>
     public static DateTimeOffset? ReadTime(RedisResult time) => time.IsNull || !TryTime((string)time!, out var read) ? null : read;
@@ -178,9 +122,6 @@ internal static class RedisSagaFormat
         waitKey = hasKey ? Uri.UnescapeDataString(text[1..]) : null;
         return hasKey || text == "-";
     }
-
-    /// <summary>Escapes text, so that it contains no space, slash or at sign.</summary>
-    public static string Escape(string text) => Uri.EscapeDataString(text);
 
     private static string TimeOrNothing(DateTimeOffset? time) => time is { } value ? Time(value) : "-";
 

@@ -8,7 +8,8 @@ namespace EventBus;
 /// member for each mark: the mark, the number of the saga with 16 digits, a slash, and the id. All scores are 0, so the
 /// set is ordered by text: the sagas that are due with a name, wait for a key or have a status are a range of the set,
 /// and times do not lose precision in a score. A member whose mark is not in the place of its saga is left from data
-/// that was damaged by hand; scripts that find it remove it.
+/// that was damaged by hand; scripts that find it remove it. <see cref="RedisSagaLua"/> contains the functions that the
+/// scripts call.
 /// </remarks>
 internal static class RedisSagaScripts
 {
@@ -16,7 +17,7 @@ internal static class RedisSagaScripts
     /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if the saga was written, 0
     /// if the id exists already.
     /// </summary>
-    public const string Create = Prelude + Writing + """
+    public const string Create = RedisSagaLua.Prelude + RedisSagaLua.Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) > 0 then return 0 end
         write('1', new_number(), ARGV[3], ARGV[4], '')
         return 1
@@ -26,7 +27,7 @@ internal static class RedisSagaScripts
     /// Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks
     /// with an at sign for the name. Returns 1 if the entry was written, 0 if it does not exist or has another version.
     /// </summary>
-    public const string Save = Prelude + Writing + """
+    public const string Save = RedisSagaLua.Prelude + RedisSagaLua.Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) == 0 then return 0 end
         local version, number, start, name, marks = place_of(ARGV[1])
 
@@ -39,7 +40,7 @@ internal static class RedisSagaScripts
     /// <summary>
     /// Reads one saga. ARGV: id. Returns a row as for <see cref="List"/>; null if there is no such saga.
     /// </summary>
-    public const string Find = Prelude + """
+    public const string Find = RedisSagaLua.Prelude + """
         local row, place = redis.call('HGET', rows, ARGV[1]), redis.call('HGET', places, ARGV[1])
         return (row or place) and { ARGV[1], place, row, redis.call('HGET', contents, ARGV[1]), '' }
         """;
@@ -48,7 +49,7 @@ internal static class RedisSagaScripts
     /// Reads a page, the highest number first. ARGV: mark, exclusive upper bound of the number or an empty string,
     /// maximum number of sagas. Returns for each saga: id, place, row, content, mark.
     /// </summary>
-    public const string List = Prelude + Reading + """
+    public const string List = RedisSagaLua.Prelude + RedisSagaLua.Reading + """
         local mark, before, max = ARGV[1], ARGV[2], ARGV[3]
 
         -- A colon sorts after all digits.
@@ -67,7 +68,7 @@ internal static class RedisSagaScripts
     /// Reads the due sagas, the earliest first. ARGV: now, maximum number, and prefixes of marks, after each of which a
     /// time follows in the mark. Returns the next due time or null, then rows as for <see cref="List"/>.
     /// </summary>
-    public const string ListDue = Prelude + Reading + """
+    public const string ListDue = RedisSagaLua.Prelude + RedisSagaLua.Reading + """
         local now, max = ARGV[1], tonumber(ARGV[2])
         local due, next_time
         repeat
@@ -104,7 +105,7 @@ internal static class RedisSagaScripts
     /// Removes sagas whose retention has ended. ARGV: now, maximum number. Returns the number of checked members of the
     /// index and the number of removed sagas.
     /// </summary>
-    public const string Sweep = Prelude + """
+    public const string Sweep = RedisSagaLua.Prelude + """
         local old = redis.call('ZRANGE', index, '[keep/', '(keep/' .. ARGV[1] .. ':', 'BYLEX', 'LIMIT', 0, ARGV[2])
         local removed = 0
         for _, member in ipairs(old) do
@@ -120,76 +121,5 @@ internal static class RedisSagaScripts
           end
         end
         return { #old, removed }
-        """;
-
-    private const string Prelude = """
-        local types = { 'hash', 'hash', 'hash', [5] = 'hash' }
-        """ + RedisKeyTypes.Check + """
-        local rows, contents, places, index, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-
-        -- The lengths of a time (19 digits) and of a number (16 digits) in the index, each with the slash after it.
-        local TIME, NUMBER = 20, 17
-
-        -- Returns the version, number, start, name and marks of a saga; nothing if its place is missing or cannot be
-        -- read.
-        local function place_of(id)
-          return string.match(redis.call('HGET', places, id) or '', '^(%d+) (%d+) (%d+) (%S*) (.+)$')
-        end
-
-        -- The marks are separated by spaces.
-        local function has(marks, mark) return string.find(' ' .. marks .. ' ', ' ' .. mark .. ' ', 1, true) end
-
-        """;
-
-    private const string Writing = RedisCounters.NextOf + """
-        local function new_number() return string.format('%016.0f', next_of('saga')) end
-
-        -- Writes the saga of ARGV, and replaces its marks in the index. old_marks: those of the stored saga.
-        local function write(version, number, start, name, old_marks)
-          local id, marks = ARGV[1], {}
-          for i = 8, #ARGV do marks[#marks + 1] = string.gsub(ARGV[i], '@', function() return name end) end
-          local new_marks = table.concat(marks, ' ')
-
-          -- If Redis is full, it refuses the first write of a script; it never refuses a later one.
-          redis.call('HSET', rows, id, ARGV[5])
-          redis.call('HSET', places, id, table.concat({ version, number, start, name, new_marks }, ' '))
-          if ARGV[6] == '1' then redis.call('HSET', contents, id, ARGV[7]) end
-          for mark in string.gmatch(old_marks, '%S+') do
-            if not has(new_marks, mark) then redis.call('ZREM', index, mark .. number .. '/' .. id) end
-          end
-          for mark in string.gmatch(new_marks, '%S+') do
-            if not has(old_marks, mark) then redis.call('ZADD', index, 0, mark .. number .. '/' .. id) end
-          end
-        end
-
-        """;
-
-    private const string Reading = """
-        -- Replaces each member of the index (its mark, and the number and id) by the id, place, row, content and mark
-        -- of its saga. Members that are left from damaged data are removed from the index. Then the result is false,
-        -- and the caller reads the index again, because other members may follow.
-        local function replace_by_rows(members)
-          local is_complete = true
-          for i, member in ipairs(members) do
-            local mark, number, id = member[1], string.match(member[2], '^(%d+)/(.*)$')
-            local _, number_of_saga, _, _, marks = place_of(id)
-            local row = redis.call('HGET', rows, id)
-            local is_stale
-            if number_of_saga then
-              is_stale = number_of_saga ~= number or not has(marks, mark)
-            else
-              -- A saga without a readable place is returned as long as it has a row, so that an operator finds it.
-              is_stale = not row
-            end
-            if is_stale then
-              redis.call('ZREM', index, mark .. member[2])
-              is_complete = false
-            else
-              members[i] = { id, redis.call('HGET', places, id), row, redis.call('HGET', contents, id), mark }
-            end
-          end
-          return is_complete
-        end
-
         """;
 }

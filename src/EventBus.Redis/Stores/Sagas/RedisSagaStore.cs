@@ -33,34 +33,34 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         DateTimeOffset now,
         int max,
         CancellationToken cancellationToken) =>
-        ListDueAsync(sagas.Distinct(StringComparer.Ordinal).Select(RedisSagaFormat.Due), now, max, cancellationToken);
+        ListDueAsync(sagas.Distinct(StringComparer.Ordinal).Select(RedisSagaMarks.Due), now, max, cancellationToken);
 
     public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
-        ListDueAsync([RedisSagaFormat.Alerts], now, max, cancellationToken);
+        ListDueAsync([RedisSagaMarks.Alerts], now, max, cancellationToken);
 
     public override async ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken)
     {
-        var mark = RedisSagaFormat.Waiting(waitKey);
+        var mark = RedisSagaMarks.Waiting(waitKey);
         var found = await link.AskAsync(
             database => database.SortedSetRangeByValueAsync(Index, mark, EndOf(mark), Exclude.Stop, take: max),
             cancellationToken);
-        return [.. found.Select(member => RedisSagaFormat.IdOf((string)member!, mark))];
+        return [.. found.Select(member => RedisSagaMarks.IdOf((string)member!, mark))];
     }
 
     public override async ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken)
     {
-        var before = filter.Before is { } number ? RedisSagaFormat.Number(number) : "";
+        var before = filter.Before is { } number ? RedisSagaMarks.Number(number) : "";
         var found = (RedisResult[])(await link.RunAsync(
             RedisSagaScripts.List,
             Keys,
-            [RedisSagaFormat.Matching(filter), before, filter.Take],
+            [RedisSagaMarks.Matching(filter), before, filter.Take],
             cancellationToken))!;
         return [.. found.Select(RedisSagaFormat.Read)];
     }
 
     public override async ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken)
     {
-        var mark = RedisSagaFormat.Matching(filter);
+        var mark = RedisSagaMarks.Matching(filter);
         return await link.AskAsync(
             database => database.SortedSetLengthByValueAsync(Index, mark, EndOf(mark), Exclude.Stop),
             cancellationToken);
@@ -116,6 +116,6 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         // If the entry could not be read, its stored content is left unchanged.
         entry.Defect is null ? 1 : 0,
         entry.Content,
-        .. RedisSagaFormat.Marks(entry),
+        .. RedisSagaMarks.Of(entry),
     ];
 }

@@ -24,14 +24,6 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>The position after the last entry that a stream has now.</summary>
     public static readonly RedisValue End = "$";
 
-    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it like ">", the request
-    // for new entries.
-    private static readonly RedisValue AfterAllEntries = "9223372036854775807-0";
-
-    // The idle time that a release sets on an entry. It is longer than any RedisOptions.ClaimAfter, so that every
-    // instance may claim the entry at once.
-    private static readonly TimeSpan ReleasedIdle = TimeSpan.FromDays(2);
-
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; RedisStreamDiscovery adds that
     // stream again.
     private volatile RedisKey[] streams = initialStreams;
@@ -124,109 +116,11 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return null;
     }
 
-    /// <summary>
-    /// Fetches the content of entries that are pending for this consumer, about 1 MB at a time, and renews all of them.
-    /// </summary>
-    /// <returns>
-    /// The entries that it still owns, the number of entries that were no longer in the stream, and the number of ids
-    /// that were processed: the others need another call.
-    /// </returns>
-    public async Task<(RedisEntry[] Entries, int Deleted, int Processed)> FetchAsync(
-        IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
-    {
-        var answer = await reading.ScriptEvaluateAsync(RedisGroupScripts.Fetch, [stream], [group, consumer, .. ids]);
-        return (ToEntries(answer[0]), (int)answer[1], (int)answer[2]);
-    }
-
     /// <summary>Acknowledges entries.</summary>
     /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
     public Task AckAsync(RedisKey stream, RedisValue[] ids, CancellationToken stop) => ids.Length == 0
         ? Task.CompletedTask
         : AnswerAsync(database.StreamAcknowledgeAsync(stream, group, ids), answerTimeout, stop);
-
-    /// <summary>Renews entries that this consumer holds. Returns the ids that it no longer owns.</summary>
-    public async Task<RedisValue[]> RenewAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(RedisGroupScripts.Renew, [stream], [group, consumer, .. ids]))!;
-
-    /// <summary>
-    /// Renews the entries that were delivered to this consumer within the given time. Returns their ids.
-    /// </summary>
-    public async Task<RedisValue[]> RenewRecentAsync(RedisKey stream, TimeSpan deliveredWithin) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(
-            RedisGroupScripts.RenewRecent, [stream], [group, consumer, (long)Math.Ceiling(deliveredWithin.TotalMilliseconds)]))!;
-
-    /// <summary>
-    /// Releases entries to the next consumer that claims, each with its number of deliveries that may have been
-    /// attempts.
-    /// </summary>
-    public Task ReleaseAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
-        RedisGroupScripts.Release,
-        [stream],
-        [group, consumer, (long)ReleasedIdle.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
-
-    /// <summary>True if an entry was released to the next consumer that claims.</summary>
-    public static bool IsReleased(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= ReleasedIdle.TotalMilliseconds;
-
-    /// <summary>Claims entries whose consumer has not renewed them for the given time.</summary>
-    /// <returns>
-    /// The next cursor, the claimed ids with the number of their earlier deliveries, and the number of entries that
-    /// were no longer in the stream.
-    /// </returns>
-    public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(
-        RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
-    {
-        RedisValue[] arguments = [group, consumer, (long)idle.TotalMilliseconds, cursor, count];
-        var answer = await database.ScriptEvaluateAsync(RedisGroupScripts.Claim, [stream], arguments);
-        var taken = new (RedisValue, int)[answer[1].Length];
-        for (var i = 0; i < taken.Length; i++)
-        {
-            taken[i] = ((RedisValue)answer[1][i][0], (int)answer[1][i][1]);
-        }
-
-        return ((RedisValue)answer[0], taken, (int)answer[2]);
-    }
-
-    /// <summary>Gets the entries pending for this consumer between two ids, with their delivery counts.</summary>
-    public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>
-        database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
-
-    /// <summary>
-    /// Gets the other consumers of the group that were active recently. The call also counts as activity of this
-    /// consumer.
-    /// </summary>
-    /// <param name="within">The maximum time since their last activity.</param>
-    public async Task<HashSet<string>> OtherConsumersAsync(TimeSpan within)
-    {
-        var others = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var stream in streams)
-        {
-            try
-            {
-                // The activity of this consumer: an instance that stands by sends no other command to the group. It
-                // asks for its own pending entries after every possible id, so that nothing is read.
-                await database.StreamReadGroupAsync(stream, group, consumer, AfterAllEntries, count: 1);
-                others.UnionWith((await database.StreamConsumerInfoAsync(stream, group))
-                    .Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds)
-                    .Select(each => each.Name));
-            }
-            catch (RedisServerException exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsWrongType(exception))
-            {
-                // The read loop creates the group again, or excludes the stream.
-            }
-        }
-
-        return others;
-    }
-
-    /// <summary>Removes this consumer from the group, unless entries are still pending for it.</summary>
-    public Task LeaveAsync() =>
-        Task.WhenAll(streams.Select(stream => database.ScriptEvaluateAsync(RedisGroupScripts.Leave, [stream], [group, consumer])));
-
-    /// <summary>
-    /// Removes the other consumers that were idle for longer than the given time and have no pending entries.
-    /// </summary>
-    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(streams.Select(stream =>
-        database.ScriptEvaluateAsync(RedisGroupScripts.Sweep, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
     /// <summary>Converts a list of an answer to entries.</summary>
     public static RedisEntry[] ToEntries(RedisResult list)

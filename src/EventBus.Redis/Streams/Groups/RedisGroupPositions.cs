@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -19,11 +18,14 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 {
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
-    // The streams that are not read because their keys cannot be used, each with the text for the health check.
-    private readonly ConcurrentDictionary<RedisKey, string> excluded = new();
+    private readonly RedisExcludedStreams excluded = new(group, isOpen, log);
+    private readonly RedisGroupCreation creation = new(group, catalog, log);
 
-    /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Problem => excluded.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
+    /// <inheritdoc cref="RedisExcludedStreams.Problem"/>
+    public string? Problem => excluded.Problem;
+
+    /// <summary>The streams that are excluded.</summary>
+    public IEnumerable<RedisKey> Excluded => excluded.Streams;
 
     /// <summary>The catalog of the streams.</summary>
     public RedisStreamCatalog Catalog => catalog;
@@ -61,32 +63,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>The streams that are excluded.</summary>
-    public IEnumerable<RedisKey> Excluded => excluded.Keys;
-
-    /// <summary>
-    /// Excludes the keys that are not streams or that the user may not access, if other streams remain.
-    /// <see cref="AddStreamAsync"/> includes them again.
-    /// </summary>
-    public async Task ExcludeUnusableKeysAsync()
-    {
-        foreach (var stream in group.Streams)
-        {
-            try
-            {
-                // A probe that acknowledges nothing. It fails if the key has another type, or if the user has no right
-                // to write it.
-                await group.AckAsync(stream, [RedisGroup.Start], CancellationToken.None);
-            }
-            catch (RedisServerException exception) when (CanExclude && RedisErrors.IsOfKey(exception))
-            {
-                Exclude(stream, exception);
-            }
-        }
-    }
-
-    // The last stream is not excluded: the read loop then reports the error. An open group may find other streams.
-    private bool CanExclude => isOpen || group.Streams.Count > 1;
+    /// <inheritdoc cref="RedisExcludedStreams.ExcludeUnusableKeysAsync"/>
+    public Task ExcludeUnusableKeysAsync() => excluded.ExcludeUnusableKeysAsync();
 
     /// <summary>Records the position of the group in each stream, and repairs the other keys of the catalog.</summary>
     public async Task RecordAsync()
@@ -104,38 +82,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>
-    /// Detects that Redis has lost entries that this instance has read, because Redis was restarted with an older copy
-    /// of its data. The groups then have their older positions too, so that nothing has to be corrected.
-    /// </summary>
-    public async Task DetectDataLossAsync()
-    {
-        foreach (var stream in group.Streams)
-        {
-            var end = await EndAsync(stream);
-            var lastRead = group.LastRead(stream);
-            if (end is not null && lastRead is not null && end < lastRead)
-            {
-                log.DataLost(stream!, $"{lastRead}", $"{end}");
-                group.ForgetRead(stream, lastRead.Value);
-            }
-        }
-    }
-
-    /// <summary>Converts a recorded position.</summary>
-    /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
-    private static RedisStreamId? ToLastHandled(RedisValue recorded)
-    {
-        // An opening parenthesis means: the position before this entry.
-        var isBefore = recorded.StartsWith("(");
-        var text = isBefore ? (RedisValue)((string)recorded!)[1..] : recorded;
-        if (!RedisStreamId.TryParse(text, out var id))
-        {
-            return null;
-        }
-
-        return isBefore ? id.Before() : id;
-    }
+    /// <inheritdoc cref="RedisGroupCreation.DetectDataLossAsync"/>
+    public Task DetectDataLossAsync() => creation.DetectDataLossAsync();
 
     private async Task CreateAllAsync(bool existed, CancellationToken timeout)
     {
@@ -168,99 +116,15 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         try
         {
-            await CreateInStreamAsync(stream, existed, beginning);
-            excluded.TryRemove(stream, out _);
+            await creation.CreateAsync(stream, existed, beginning);
+            excluded.Include(stream);
             return true;
         }
         catch (RedisServerException exception)
-            when (RedisErrors.IsOfKey(exception) && (isOpen || excluded.ContainsKey(stream) || (existed && CanExclude)))
+            when (RedisErrors.IsOfKey(exception) && (isOpen || excluded.Contains(stream) || (existed && excluded.CanExclude)))
         {
-            Exclude(stream, exception);
+            excluded.Exclude(stream, exception);
             return false;
         }
     }
-
-    private void Exclude(RedisKey stream, Exception exception)
-    {
-        group.Remove(stream);
-        var isDenied = RedisErrors.IsKeyDenied(exception);
-        var problem = isDenied
-            ? $"The user has no right to access the stream '{stream}'. Grant the user the right to this key."
-            : $"The key '{stream}' has the name of a stream of events, but is not a stream. Rename it, or delete it.";
-        if (!excluded.TryAdd(stream, problem))
-        {
-            return;
-        }
-
-        if (isDenied)
-        {
-            log.StreamDenied(stream!, group.Name);
-        }
-        else
-        {
-            log.NotAStream(stream!, group.Name);
-        }
-    }
-
-    private async Task CreateInStreamAsync(RedisKey stream, bool existed, RedisValue beginning)
-    {
-        if (await group.LastDeliveredAsync(stream) is not null)
-        {
-            // The group exists and keeps its position. Creating it is not tried, because Redis at its memory limit
-            // refuses that.
-            return;
-        }
-
-        var recorded = await catalog.PositionOfAsync(stream, group.Name);
-        var wasDestroyed = existed || !recorded.IsNull;
-        var lastHandled = ToLastHandled(recorded);
-        var lastRead = group.LastRead(stream);
-        var lastSeen = lastRead is not null && lastRead > lastHandled.GetValueOrDefault() ? lastRead : lastHandled;
-        var end = wasDestroyed ? await EndAsync(stream) : null;
-
-        // True if the stream ends before an entry that the group has read: Redis has lost entries.
-        var hasLostEntries = lastSeen is not null && (end is null || end < lastSeen);
-        RedisValue position;
-        if (!wasDestroyed)
-        {
-            position = beginning;
-        }
-        else if (lastHandled is null || hasLostEntries)
-        {
-            position = RedisGroup.Start;
-        }
-        else
-        {
-            position = lastHandled.Value.ToString();
-        }
-
-        try
-        {
-            await group.Database.StreamCreateConsumerGroupAsync(stream, group.Name, position, createStream: true);
-        }
-        catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
-        {
-            // Another instance has created the group.
-            return;
-        }
-
-        if (wasDestroyed)
-        {
-            log.GroupVanished(group.Name, stream!, position!);
-        }
-
-        if (hasLostEntries)
-        {
-            log.DataLost(stream!, $"{lastSeen}", end?.ToString() ?? "nothing");
-            group.ForgetRead(stream, lastRead.GetValueOrDefault());
-        }
-
-        await catalog.RecordPositionAsync(stream, group.Name);
-    }
-
-    /// <summary>Gets the last id that the stream generated; null if there is no stream.</summary>
-    private async Task<RedisStreamId?> EndAsync(RedisKey stream) =>
-        await group.Database.KeyExistsAsync(stream)
-            ? RedisStreamId.Parse((await group.Database.StreamInfoAsync(stream)).LastGeneratedId)
-            : null;
 }

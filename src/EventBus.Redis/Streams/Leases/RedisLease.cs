@@ -20,48 +20,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisLease(IDatabase database, RedisTopology names, string group, string consumer, TimeSpan claimAfter)
 {
-    // KEYS: 1 the lease, 2 the last number. ARGV: 1 the consumer, 2 the expiry in ms. Returns the number and the
-    // tenure, or false if another consumer holds the lease. Numbers follow the server's clock, so that they increase
-    // even after Redis has lost all data.
-    private const string TakeScript = """
-        local types = { 'string', 'string' }
-        """ + RedisKeyTypes.Check + """
-        local holder = redis.call('GET', KEYS[1])
-        if holder and string.sub(holder, -#ARGV[1]) ~= ARGV[1] then
-          return false
-        end
-        local now = redis.call('TIME')
-        local now_in_us = now[1] * 1000000 + now[2]
-        local last_number = tonumber(redis.call('GET', KEYS[2])) or 0
-        local number = string.format('%.0f', math.max(last_number + 1, now_in_us))
-        local tenure = ':' .. number .. ':' .. ARGV[1]
-        if holder then
-          tenure = string.match(holder, ':.*')
-        end
-        -- At its memory limit Redis lets a script continue writing once it has written. The new owner frees memory.
-        redis.call('DEL', KEYS[1])
-        redis.call('SET', KEYS[2], number)
-        redis.call('SET', KEYS[1], number .. tenure, 'PX', ARGV[2])
-        return {number, tenure}
-        """;
-
-    // KEYS: 1 the lease. ARGV: 1 the tenure, 2 the expiry in ms. Returns 1 if the lease was renewed.
-    private const string RenewScript = """
-        local holder = redis.call('GET', KEYS[1])
-        if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then
-          return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-        end
-        return 0
-        """;
-
-    // KEYS: 1 the lease. ARGV: 1 a colon and the consumer, so that the lease is released in any tenure of the consumer.
-    private const string ReleaseScript = """
-        local holder = redis.call('GET', KEYS[1])
-        if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then
-          redis.call('DEL', KEYS[1])
-        end
-        """;
-
     private readonly Lock gate = new();
     private readonly TimeSpan keepFor = claimAfter * 5 / 6;
     private string? token;
@@ -107,7 +65,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         var sentAt = names.Time.GetTimestamp();
         var previousToken = Token;
         var answer = await database.ScriptEvaluateAsync(
-            TakeScript,
+            RedisLeaseScripts.Take,
             [Key, names.FenceOf(group)],
             [consumer, (long)claimAfter.TotalMilliseconds]);
         if (answer.IsNull)
@@ -145,7 +103,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
 
         RedisValue[] arguments = [heldTenure, (long)claimAfter.TotalMilliseconds];
-        var isRenewed = (long)await database.ScriptEvaluateAsync(RenewScript, [Key], arguments) == 1;
+        var isRenewed = (long)await database.ScriptEvaluateAsync(RedisLeaseScripts.Renew, [Key], arguments) == 1;
         lock (gate)
         {
             var isSameTenure = token is not null && tenure == heldTenure;
@@ -185,7 +143,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     public async Task ReleaseAsync()
     {
         Drop(Token);
-        await database.ScriptEvaluateAsync(ReleaseScript, [Key], [$":{consumer}"]);
+        await database.ScriptEvaluateAsync(RedisLeaseScripts.Release, [Key], [$":{consumer}"]);
     }
 
     /// <summary>

@@ -47,9 +47,9 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         while (processed < unseen.Count)
         {
             using var request = Requests.BeginFetch(unseen.Count - processed);
-            var bulk = await consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var bulk = await consumer.Bulk.OpenAsync(stop);
             var ids = unseen.Skip(processed).Select(each => each.Id);
-            var answer = await consumer.Group.FetchAsync(bulk, stream, ids).Observed().WaitAsync(stop);
+            var answer = await consumer.Pending.FetchAsync(bulk, stream, ids).Observed().WaitAsync(stop);
             if (answer.Deleted > 0)
             {
                 consumer.Log.EntriesDeleted(answer.Deleted, stream!, consumer.Group.Name);

@@ -21,6 +21,7 @@ internal sealed class RedisOrderedReadLoop(
     private static readonly TimeSpan MaxStandbyDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly OrderedEntrySettler settler = settler;
+    private readonly OrderedEntryDispatcher ordered = new(consumer, dispatcher, settler);
     private readonly FencedCommands commands = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
 
     // The last delivered entry of each stream whose pending entries were taken over.
@@ -46,8 +47,8 @@ internal sealed class RedisOrderedReadLoop(
             return;
         }
 
-        var token = settler.Epoch;
-        if (token is null)
+        var epoch = settler.Epoch;
+        if (epoch is null)
         {
             if (!await TryTakeLeaseAsync(stop))
             {
@@ -61,17 +62,17 @@ internal sealed class RedisOrderedReadLoop(
         {
             foreach (var stream in Consumer.Group.Streams.Where(stream => !positions.ContainsKey(stream)))
             {
-                if (!await TakeOverAsync(token, stream, stop))
+                if (!await TakeOverAsync(epoch.Token, stream, stop))
                 {
                     return;
                 }
             }
 
-            await ReadNewAsync(blocking, token, stop);
+            await ReadNewAsync(blocking, epoch, stop);
         }
         catch (RedisServerException exception) when (FencedCommands.IsFenced(exception))
         {
-            settler.LoseLease(token);
+            settler.LoseLease(epoch.Token);
         }
     }
 
@@ -98,10 +99,10 @@ internal sealed class RedisOrderedReadLoop(
         var after = RedisGroup.Start;
         while (true)
         {
-            var room = await WaitForRoomAsync(stop);
+            var room = await Entries.WaitForRoomAsync(Consumer.Capacity, stop);
             var held = Entries.IdsOf(stream);
             using var request = Dispatcher.Requests.Begin(Math.Min(PageSize, room));
-            var bulk = await OpenBulkAsync(stop);
+            var bulk = await Consumer.Bulk.OpenAsync(stop);
             var page = await commands.TakeOverAsync(bulk, token, stream, after, request.Count).Observed().WaitAsync(stop);
             request.RecordAnswer(page.Entries.Count, page.Entries.Sum(each => each.Entry.Bytes));
             if (page.Deleted > 0)
@@ -118,7 +119,7 @@ internal sealed class RedisOrderedReadLoop(
             // Entries that are held already are left out: they were delivered before the connection failed, or their
             // acknowledgement is in transit.
             var unseen = page.Entries.Where(each => !held.Contains(each.Entry.Id));
-            if (!await TryDeliverAsync(token, stream, unseen, request.BegunAt, stop))
+            if (!await ordered.TryTakeAsync(token, stream, unseen, request.BegunAt, stop))
             {
                 return false;
             }
@@ -128,19 +129,18 @@ internal sealed class RedisOrderedReadLoop(
     }
 
     /// <summary>Reads and delivers new entries, and waits for some if there are none.</summary>
-    private async Task ReadNewAsync(IDatabase blocking, string token, CancellationToken stop)
+    private async Task ReadNewAsync(IDatabase blocking, DeliveryEpoch epoch, CancellationToken stop)
     {
-        var room = await WaitForRoomAsync(stop);
-        var epochEnded = settler.EpochEnded;
+        var room = await Entries.WaitForRoomAsync(Consumer.Capacity, stop);
         using (var request = Dispatcher.Requests.Begin(room))
         {
-            var bulk = await OpenBulkAsync(stop);
+            var bulk = await Consumer.Bulk.OpenAsync(stop);
             var count = Consumer.ShareOf(request.Count);
-            var found = await commands.ReadNewAsync(bulk, token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
+            var found = await commands.ReadNewAsync(bulk, epoch.Token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
             request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
             foreach (var (stream, read) in found)
             {
-                if (!await TryDeliverAsync(token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
+                if (!await ordered.TryTakeAsync(epoch.Token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
                 {
                     return;
                 }
@@ -161,49 +161,7 @@ internal sealed class RedisOrderedReadLoop(
         }
 
         // The first task is awaited, so that its error is thrown.
-        var first = await Task.WhenAny(newEntries, epochEnded).WaitAsync(stop);
+        var first = await Task.WhenAny(newEntries, epoch.Ended).WaitAsync(stop);
         await first;
-    }
-
-    /// <summary>
-    /// Gets the connection for large answers. The watchdog closes an inactive connection; while it is active, the wait
-    /// for an answer has no timeout.
-    /// </summary>
-    private Task<IDatabase> OpenBulkAsync(CancellationToken stop) => Consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
-
-    /// <summary>Waits until at least one entry can be read.</summary>
-    /// <returns>The number of entries that can be read.</returns>
-    private async Task<int> WaitForRoomAsync(CancellationToken stop)
-    {
-        while (true)
-        {
-            var removal = Entries.NextRemoval();
-            var room = Consumer.Capacity - Entries.Count;
-            if (room > 0)
-            {
-                return room;
-            }
-
-            await removal.WaitAsync(stop);
-        }
-    }
-
-    /// <summary>Delivers entries that were read under a token, if its epoch continues.</summary>
-    /// <returns>True if the epoch continues.</returns>
-    private async Task<bool> TryDeliverAsync(
-        string token,
-        RedisKey stream,
-        IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read,
-        long requestedAt,
-        CancellationToken stop)
-    {
-        var (subscribed, unsubscribed) = Dispatcher.Convert(stream, read, requestedAt);
-        if (!settler.TryDeliver(token, subscribed))
-        {
-            return false;
-        }
-
-        await Consumer.Group.AckAsync(stream, unsubscribed, stop);
-        return true;
     }
 }

@@ -88,7 +88,7 @@ internal abstract class RedisReadLoop
             await ResumeAsync(stop);
         }
 
-        var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
+        var blocking = await Consumer.Blocking.OpenAsync(stop);
         if (isFailureLogged)
         {
             // The health check reports no problem when the log says that reading works again.

@@ -22,7 +22,7 @@ internal sealed class RedisSharedReadLoop(
             do
             {
                 var held = Entries.IdsOf(stream);
-                page = await Consumer.Connector.AnswerAsync(Consumer.Group.PendingAsync(stream, pageStart, null, PageSize), stop);
+                page = await Consumer.Connector.AnswerAsync(Consumer.Pending.ListAsync(stream, pageStart, null, PageSize), stop);
                 var unseen = page.Where(each => !held.Contains(each.MessageId));
                 await Dispatcher.FetchAsync(
                     stream,

@@ -3,13 +3,9 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Settles the entries that a receiver holds: adds handled entries to the acknowledgement queue of their stream,
-/// handles releases and losses, and releases the remaining entries when the receiver closes. Thread-safe.
+/// Settles the entries that a receiver holds: adds handled entries to the acknowledgement queue of their stream, and
+/// handles releases and losses. Thread-safe.
 /// </summary>
-/// <remarks>
-/// An unseen entry is pending for this consumer, but is not held: Redis delivered it in an answer that was lost or not
-/// processed.
-/// </remarks>
 /// <param name="consumer">The consumer.</param>
 /// <param name="entries">The entries that are held.</param>
 /// <param name="close">Ends the acknowledgements. Entries that are not yet acknowledged stay pending.</param>
@@ -17,9 +13,6 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
 {
     /// <summary>The timeout of each step of closing a receiver.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-
-    // The maximum number of pending entries of a stream that are searched for unseen ones.
-    private const int MaxSearched = 10_000;
 
     // One queue for each stream, so that a stream whose entries cannot be acknowledged does not delay others.
     private readonly Dictionary<RedisKey, (RedisAckQueue Queue, Task Running)> ackQueues = [];
@@ -114,33 +107,6 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
     public abstract Task StopAsync();
 
     /// <summary>
-    /// Releases entries, so that any instance claims them at once. If that fails, they are claimed after
-    /// <see cref="RedisConsumer.ClaimAfter"/>.
-    /// </summary>
-    public async Task ReleaseToGroupAsync(IReadOnlyList<UnackedEntry> entriesToRelease)
-    {
-        foreach (var entry in entriesToRelease)
-        {
-            entries.Remove(entry);
-        }
-
-        try
-        {
-            var released = entriesToRelease
-                .GroupBy(entry => entry.Stream)
-                .Select(stream => consumer.Group.ReleaseAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
-            await Task.WhenAll(released).WaitAsync(CloseTimeout, consumer.Time);
-        }
-        catch (Exception exception)
-        {
-            consumer.Log.NotReleased(consumer.Subscription.Name, consumer.ClaimAfter, exception);
-        }
-    }
-
-    /// <summary>Releases the unseen entries.</summary>
-    public Task ReleaseUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(ReleaseUnseenAsync));
-
-    /// <summary>
     /// Removes the deliveries that the bus has not read from the channel, and returns their entries. These deliveries
     /// do not count for the next owner.
     /// </summary>
@@ -177,29 +143,5 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         }
 
         return unsettled;
-    }
-
-    private async Task ReleaseUnseenAsync(RedisKey stream)
-    {
-        try
-        {
-            var held = entries.IdsOf(stream);
-            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxSearched);
-
-            // The delivery in the lost answer does not count.
-            var unseen = pending
-                .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsReleased(each))
-                .Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1)))
-                .ToArray();
-            if (unseen.Length > 0)
-            {
-                await consumer.Group.ReleaseAsync(stream, unseen);
-            }
-        }
-        catch (RedisServerException)
-        {
-            // The stream no longer exists, or the key or the rights to it have changed: there is nothing to release.
-            // The other streams and the lease are still released.
-        }
     }
 }

@@ -10,35 +10,12 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
 {
     private readonly Lock gate = new();
 
-    // The token of the current epoch; null between two epochs. Entries that were read under another token are not
-    // delivered.
-    private string? epoch;
-    private TaskCompletionSource epochEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Changed under the lock. Entries that were read under another token are not delivered.
+    private volatile DeliveryEpoch? epoch;
     private bool isIntakeStopped;
 
-    /// <summary>The fencing token of the current epoch; null between two epochs.</summary>
-    public string? Epoch
-    {
-        get
-        {
-            lock (gate)
-            {
-                return epoch;
-            }
-        }
-    }
-
-    /// <summary>Completes when the current epoch has ended.</summary>
-    public Task EpochEnded
-    {
-        get
-        {
-            lock (gate)
-            {
-                return epochEnded.Task;
-            }
-        }
-    }
+    /// <summary>The current epoch; null between two epochs.</summary>
+    public DeliveryEpoch? Epoch => epoch;
 
     /// <summary>
     /// Begins an epoch, or continues it under a new token. Delivered entries stay valid if no other instance has held
@@ -61,8 +38,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
                 return false;
             }
 
-            epoch = taken.Value.Token;
-            epochEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            epoch = new DeliveryEpoch(taken.Value.Token);
             return true;
         }
     }
@@ -74,7 +50,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
         // Under the lock, so that no entry is added after the end of the epoch has removed all of them.
         lock (gate)
         {
-            if (epoch != token)
+            if (epoch?.Token != token)
             {
                 return false;
             }
@@ -159,7 +135,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
         lock (gate)
         {
             lease.Drop(token);
-            if (epoch == token)
+            if (epoch?.Token == token)
             {
                 EndEpoch();
             }
@@ -189,9 +165,10 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
 
     private void EndEpoch()
     {
+        var ending = epoch;
         epoch = null;
         LoseUnsettled(Entries.ToArray());
         Entries.Drain();
-        epochEnded.TrySetResult();
+        ending?.End();
     }
 }

@@ -3,7 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Settles the entries of a subscription that all its instances read concurrently.</summary>
-internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries entries, CancellationToken close)
+internal sealed class SharedEntrySettler(
+    RedisConsumer consumer, UnackedEntries entries, EntryReleaser releaser, CancellationToken close)
     : EntrySettler(consumer, entries, close)
 {
     /// <summary>
@@ -16,7 +17,7 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
         {
             // The bus never received this delivery, so it does not count as an attempt.
             next.MayHaveStarted = false;
-            await ReleaseToGroupAsync([next]);
+            await releaser.ReleaseAsync([next]);
         }
     }
 
@@ -28,7 +29,7 @@ internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries 
     {
         // The order matters: an entry is unseen if it is pending and not held, and the second call ends the holding of
         // the unstarted entries.
-        await ReleaseUnseenAsync();
-        await ReleaseToGroupAsync([.. unstarted.Where(entry => entry.EndOwnership())]);
+        await releaser.ReleaseUnseenAsync();
+        await releaser.ReleaseAsync([.. unstarted.Where(entry => entry.EndOwnership())]);
     }
 }

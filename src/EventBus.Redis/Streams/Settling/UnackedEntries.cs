@@ -43,6 +43,23 @@ internal sealed class UnackedEntries
         }
     }
 
+    /// <summary>Waits until fewer entries than the capacity are held.</summary>
+    /// <returns>The number of entries that can be added.</returns>
+    public async Task<int> WaitForRoomAsync(int capacity, CancellationToken stop)
+    {
+        while (true)
+        {
+            var removal = NextRemoval();
+            var room = capacity - Count;
+            if (room > 0)
+            {
+                return room;
+            }
+
+            await removal.WaitAsync(stop);
+        }
+    }
+
     /// <summary>
     /// Gets the ids of the entries of a stream that are held. Call it before a request is sent, to know which entries
     /// of the answer are not new: one of them may be acknowledged and removed while the answer is in transit.
@@ -57,7 +74,7 @@ internal sealed class UnackedEntries
 
     /// <summary>
     /// Adds an entry and offers its delivery, unless the entry is already held. After the intake has stopped, the entry
-    /// is not added: it stays pending, and is released with the unseen entries (see <see cref="EntrySettler"/>).
+    /// is not added: it stays pending, and is released with the unseen entries (see <see cref="EntryReleaser"/>).
     /// </summary>
     public void AddAndDeliver(UnackedEntry entry)
     {

@@ -1,0 +1,102 @@
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Opens the shared connection and checks its server, and explains why that fails.</summary>
+/// <param name="configuration">The configuration of the connection.</param>
+/// <param name="sentinels">The sentinels that name the primary; null for none.</param>
+/// <param name="applicationConnection">
+/// The application's connection, which is used instead of a new one; null for none.
+/// </param>
+/// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="log">The log for warnings.</param>
+internal sealed class RedisConnectionStart(
+    ConfigurationOptions configuration, RedisSentinels? sentinels, IConnectionMultiplexer? applicationConnection, string call, ILogger log)
+{
+    /// <summary>Opens the connection.</summary>
+    /// <param name="failFast">
+    /// True to throw if Redis does not answer. Otherwise the connection is returned nevertheless, and its server is
+    /// checked as soon as it answers.
+    /// </param>
+    /// <exception cref="EventBusException">Redis does not answer, or refuses the connection.</exception>
+    public async Task<IConnectionMultiplexer> RunAsync(bool failFast)
+    {
+        var connection = applicationConnection ?? await OpenAsync();
+        try
+        {
+            await CheckServerAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (!failFast && IsTemporary(exception))
+        {
+            log.StartedDegraded();
+            connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
+        {
+            if (applicationConnection is null)
+            {
+                await connection.DisposeAsync();
+            }
+
+            if (exception is EventBusException)
+            {
+                throw;
+            }
+
+            if (RedisErrors.IsRefusal(exception))
+            {
+                throw new EventBusException(
+                    $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
+                    exception);
+            }
+
+            var detail = sentinels?.Problem is { } problem ? $" {problem}" : "";
+            throw new EventBusException(
+                $"Redis does not answer at the address given to {call}. Start it, or correct the address.{detail}",
+                exception);
+        }
+    }
+
+    private Task<ConnectionMultiplexer> OpenAsync() =>
+        RedisConnectionOpener.OpenAsync(configuration, sentinels, RedisConnectionOpener.MaxSilence);
+
+    private static bool IsTemporary(Exception exception) =>
+        (exception is RedisException or TimeoutException) && !RedisErrors.IsRefusal(exception);
+
+    private async Task TryCheckServerAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await CheckServerAsync(connection);
+        }
+        catch (EventBusException exception)
+        {
+            log.ServerRejected(exception.Message);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // The server could not be checked. Nothing depends on that: the check only logs.
+        }
+    }
+
+    /// <summary>Checks that the server answers, and that its version is supported.</summary>
+    /// <exception cref="EventBusException">
+    /// The server is too old. With the application's connection that is only logged.
+    /// </exception>
+    private async Task CheckServerAsync(IConnectionMultiplexer connection)
+    {
+        await RedisConnector.PingAsync(connection).WaitAsync(RedisConnector.CommandTimeout, TimeProvider.System);
+        if (applicationConnection == connection)
+        {
+            // The application's connection may not allow admin commands, so a separate one checks the server.
+            await using var own = await OpenAsync();
+            await TryCheckServerAsync(own);
+            return;
+        }
+
+        await new RedisServerCheck(connection, call, log).RunAsync();
+    }
+}
