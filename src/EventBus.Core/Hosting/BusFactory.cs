@@ -52,7 +52,7 @@ internal sealed class BusFactory(
             Diagnostics = diagnostics,
             Runner = new BackgroundRunner(callerContext, log),
             Random = new RandomSource(),
-            Idle = new IdleSignal(time),
+            Idle = new IdleSignal(),
             Abort = stages.Handlers.Token,
         };
     }
