@@ -56,7 +56,7 @@ internal sealed class BusDiagnostics : IDisposable
     public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
 
     /// <summary>Sets the values that the tags need and that are known only after the bus was planned.</summary>
-    /// <param name="messagingSystem">The backend.</param>
+    /// <param name="messagingSystem">The name of the backend.</param>
     /// <param name="key">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">
     /// Returns true if the application declared an event name. Other names are not used as metric tags, because their

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>
-/// Holds the JSON members of an event type, and recognises objects that have none of them. Such an object is not an
+/// Holds the JSON members of an event type, and recognizes objects that have none of them. Such an object is not an
 /// event of this type: it would be deserialized with only default values. Thread-safe.
 /// </summary>
 internal sealed class EventMembers
