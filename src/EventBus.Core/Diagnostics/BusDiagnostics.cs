@@ -105,6 +105,7 @@ internal sealed class BusDiagnostics : IDisposable
         sendDuration.Record(time.GetElapsedTime(startedAt).TotalSeconds, values);
     }
 
+    /// <summary>Starts the span of an attempt to handle an event.</summary>
     public Activity? StartProcess(in ProcessedEvent handled, string? traceParent, string? traceState)
     {
         // The handler's span is a child of the publish span, so that one business process is one tree.
@@ -121,6 +122,7 @@ internal sealed class BusDiagnostics : IDisposable
         return activity;
     }
 
+    /// <summary>Records the end of an attempt to handle an event.</summary>
     public void Processed(Activity? activity, in ProcessedEvent handled, long startedAt, Exception? error)
     {
         var values = tags.OfSubscription(handled.EventName, handled.Subscription);

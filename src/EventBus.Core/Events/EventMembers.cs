@@ -15,6 +15,8 @@ internal sealed class EventMembers
 
     private readonly JsonTypeInfo info;
     private readonly MemberNames names;
+
+    // The names of the members as UTF-8, so that a name is compared without creating a string.
     private readonly List<byte[]> knownUtf8;
     private readonly List<string> required;
     private readonly JsonReaderOptions readerOptions;
