@@ -20,6 +20,7 @@ internal sealed class ConnectionSession
         Epoch = epoch;
         this.timeout = timeout;
         this.time = time;
+        // The object initializer sets OnBlocked after this constructor.
         status = new ConnectionStatus(client, reason => OnBlocked(reason));
     }
 
