@@ -159,7 +159,7 @@ internal static class InputScenarios
         Expect.Sequence(foreign, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
         foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
         {
-            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts), "the reason and the attempts of a dead letter");
+            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts), "the reason and attempts of a dead letter");
             var error = letter.Error ?? "";
             Expect.That(
                 error.Contains("number, note", StringComparison.Ordinal) && error.Contains(found, StringComparison.Ordinal),
