@@ -7,8 +7,8 @@ namespace EventBus;
 /// has no room for a subscription, or it cannot accept this entry. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A store may report the kind of failure with a <see cref="StoreRefusedException"/>. After any other exception,
-/// the writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
+/// A store may report the kind of failure with a <see cref="StoreRefusedException"/>. After any other exception, the
+/// writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
 /// fails several times in a row although the probes before and after it succeed, the write itself is the cause. A
 /// timeout or a lost connection counts as such a failure only if the probes have succeeded for some time. The probes
 /// that count follow the backoff, because the failed write may have broken the connection.

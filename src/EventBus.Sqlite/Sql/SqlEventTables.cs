@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>Creates the tables of failed, handled and delayed events, and the tables of their counts.</summary>
+/// <summary>
+/// Builds the SQL statements that create the tables of applications and of failed, handled and delayed events, and the
+/// tables of their counts.
+/// </summary>
 internal sealed class SqlEventTables(SqlDialect dialect, string prefix)
 {
     /// <summary>Returns the statements that create the tables.</summary>
