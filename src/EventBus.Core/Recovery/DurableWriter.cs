@@ -39,19 +39,7 @@ internal sealed class DurableWriter(BusServices services)
         WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
     {
         await using var write = Begin(subject, slots);
-        while (true)
-        {
-            try
-            {
-                var result = await call();
-                stored?.TrySetResult();
-                return result;
-            }
-            catch (Exception exception)
-            {
-                await write.RepeatAsync(exception);
-            }
-        }
+        return await RepeatAsync(write, call, stored);
     }
 
     /// <summary>
@@ -62,9 +50,11 @@ internal sealed class DurableWriter(BusServices services)
     public async Task<T?> TryWriteAsync<T>(
         WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
     {
+        // Logged before the write ends, because the wait for a slot may be long or be cancelled by the stop.
+        await using var write = Begin(subject, slots);
         try
         {
-            return await WriteAsync(subject, slots, call, stored);
+            return await RepeatAsync(write, call, stored);
         }
         catch (StoreRefusedException exception)
         {
@@ -87,4 +77,21 @@ internal sealed class DurableWriter(BusServices services)
     /// </summary>
     public RepeatedWrite Hold(WriteSubject subject, ConcurrencyLimiter slots, int forms) =>
         new(subject, forms, new HeldWrite(subject, Intake, slots.Intake, services.Log), probes, services);
+
+    private static async Task<T> RepeatAsync<T>(DurableWrite write, Func<ValueTask<T>> call, TaskCompletionSource? stored)
+    {
+        while (true)
+        {
+            try
+            {
+                var result = await call();
+                stored?.TrySetResult();
+                return result;
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
+    }
 }
