@@ -50,7 +50,7 @@ internal sealed class RedisPubSubBuffer(RedisPubSubOptions options)
 
     /// <summary>
     /// Delivers a released event again, because Redis keeps no copy. After <see cref="Complete"/> a released event is
-    /// lost, and still counted.
+    /// lost. It stays in <see cref="Count"/>, so that the log contains it when the receiver closes.
     /// </summary>
     public void TakeBack(RedisPubSubDelivery delivery) =>
         deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, delivery.Envelope, delivery.EarlierDeliveries + 1).ToDelivery());
