@@ -9,9 +9,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisDeadLetterPages(RedisStoreLink link, RedisFailureKeys keys)
 {
-    /// <summary>
-    /// True if a filter selects by subscription only, so that all members of its index match (<see cref="IndexOf"/>).
-    /// </summary>
+    /// <summary>True if all members of the index of a filter match the filter (<see cref="IndexOf"/>).</summary>
     public static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
 
     /// <summary>True if a dead letter matches the name and the reason of a filter.</summary>
