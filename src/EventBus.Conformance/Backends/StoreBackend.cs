@@ -13,8 +13,8 @@ namespace EventBus.Conformance;
 public abstract class StoreBackend
 {
     /// <summary>
-    /// The name of the application (<see cref="StoreSetup.ServiceName"/>) for which the suite opens stores:
-    /// <c>conformance</c>.
+    /// The name of the application (<see cref="StoreSetup.ServiceName"/>) for which the suite opens stores, except where
+    /// a scenario needs a second application: <c>conformance</c>.
     /// </summary>
     public const string ServiceName = "conformance";
 
@@ -22,8 +22,9 @@ public abstract class StoreBackend
     public abstract string Name { get; }
 
     /// <summary>
-    /// Creates stores that are not opened. If they are durable, stores with the same isolation use the same data, also
-    /// one after the other. Stores with different isolations never see each other's data.
+    /// Creates stores that are not opened. If they are durable, stores with the same isolation use the same data,
+    /// whether they are open at the same time or one after the other. Stores with different isolations never see each
+    /// other's data.
     /// </summary>
     /// <param name="isolation">
     /// Unique for each run of a scenario: 1 to 20 lower-case letters and digits. Use it as a key prefix, a file name or
@@ -52,8 +53,8 @@ public abstract class StoreBackend
     public virtual Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     /// <summary>
-    /// Overwrites the stored data of a saga except its content with invalid data, as a disk failure or another program
-    /// could. Its id and version do not change, and it is still due, listed and found.
+    /// Makes the entry of a saga unreadable, as a disk failure or another program could. Its content
+    /// (<see cref="SagaEntry.Content"/>), id, version and due time do not change: it is still due, listed and found.
     /// </summary>
     /// <param name="isolation">The isolation of the run.</param>
     /// <param name="id">The id of the saga.</param>

@@ -62,7 +62,7 @@ internal sealed class OrderedWorker(
             while (!IsOver && await Deliveries.WaitToReadAsync())
             {
                 await WhenMayEnterAsync();
-                while (!Pause.IsClosed && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
+                while (!OperatorGate.IsClosed && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
                 {
                     await partitions.AddAsync(delivery);
                 }
@@ -128,12 +128,12 @@ internal sealed class OrderedWorker(
             return true;
         }
 
-        return !Pause.IsClosed && (CircuitBreaker is null || CircuitBreaker.TryEnter(out probe));
+        return !OperatorGate.IsClosed && (CircuitBreaker is null || CircuitBreaker.TryEnter(out probe));
     }
 
     private async Task WhenMayEnterAsync()
     {
-        await Pause.WhenOpenAsync();
+        await OperatorGate.WhenOpenAsync();
         await (CircuitBreaker?.WhenMayEnterAsync() ?? Task.CompletedTask);
     }
 

@@ -37,7 +37,7 @@ internal sealed class RetryScheduler(
     public async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
     {
         DateTimeOffset? next = null;
-        foreach (var worker in workers.All.Where(worker => !worker.Pause.IsClosed && worker.CircuitBreaker is { IsPaused: true }))
+        foreach (var worker in workers.All.Where(worker => !worker.OperatorGate.IsClosed && worker.CircuitBreaker is { IsPaused: true }))
         {
             next = TimeMath.Earlier(next, await ProbeAsync(worker, stop));
         }

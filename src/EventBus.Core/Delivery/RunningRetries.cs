@@ -15,7 +15,7 @@ internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, 
     public int RoomOf(SubscriptionWorker worker)
     {
         // An entry that waits for its turn is in the store, and would be claimed again at once.
-        if (worker.RedeliveredEntryWaits || worker.Pause.IsClosed || worker.CircuitBreaker is { IsPaused: true })
+        if (worker.RedeliveredEntryWaits || worker.OperatorGate.IsClosed || worker.CircuitBreaker is { IsPaused: true })
         {
             return 0;
         }

@@ -36,8 +36,8 @@ internal class SubscriptionWorker(
 
     public IReadOnlyList<EventPattern> Patterns => subscription.Subscription.Patterns;
 
-    /// <summary>Lets an operator pause the intake.</summary>
-    public IntakeGate Pause { get; } = new();
+    /// <summary>The gate that an operator closes to pause the subscription.</summary>
+    public IntakeGate OperatorGate { get; } = new();
 
     /// <summary>The number of deliveries that wait; null if the transport does not count them.</summary>
     public long? WaitingCount => Deliveries.CanCount ? Deliveries.Count : null;
@@ -76,7 +76,7 @@ internal class SubscriptionWorker(
     protected ChannelReader<Delivery> Deliveries { get; } = receiver.Deliveries;
 
     /// <summary>True if the bus stops during a pause: deliveries that were taken and not begun are released.</summary>
-    protected bool IsOver => Pause.IsOver || CircuitBreaker is { IsOver: true };
+    protected bool IsOver => OperatorGate.IsOver || CircuitBreaker is { IsOver: true };
 
     public void Start() => Pump = services.Runner.Start($"{Name} pump", PumpAsync);
 
@@ -98,7 +98,7 @@ internal class SubscriptionWorker(
     /// </param>
     public void StopPauses(bool letThrough)
     {
-        Pause.Stop(letThrough);
+        OperatorGate.Stop(letThrough);
         CircuitBreaker?.Stop(letThrough);
     }
 
@@ -142,7 +142,7 @@ internal class SubscriptionWorker(
                 // The slot was released by a handler that the stop has just cancelled.
                 await failures.Releaser.ReleaseAtStopAsync(entry);
             }
-            else if (probe == 0 && (Pause.IsClosed || CircuitBreaker is { IsPaused: true }))
+            else if (probe == 0 && (OperatorGate.IsClosed || CircuitBreaker is { IsPaused: true }))
             {
                 await failures.Releaser.ReleaseAsync(entry, slots);
             }
@@ -226,7 +226,7 @@ internal class SubscriptionWorker(
     {
         delivery = default;
         probe = 0;
-        if (Pause.IsClosed || CircuitBreaker?.TryEnter(out probe) == false)
+        if (OperatorGate.IsClosed || CircuitBreaker?.TryEnter(out probe) == false)
         {
             return false;
         }
@@ -264,7 +264,7 @@ internal class SubscriptionWorker(
             await breaker.WhenMayEnterAsync();
         }
 
-        await Pause.WhenOpenAsync();
+        await OperatorGate.WhenOpenAsync();
         await slots.TakeAsync();
     }
 

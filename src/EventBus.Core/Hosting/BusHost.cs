@@ -54,7 +54,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await CallerContext.Leave();
-        await StartInsideAsync(cancellationToken);
+        await StartCoreAsync(cancellationToken);
     }
 
     /// <summary>
@@ -63,7 +63,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await CallerContext.Leave();
-        await StopInsideAsync(cancellationToken);
+        await StopCoreAsync(cancellationToken);
     }
 
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
@@ -82,7 +82,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         }
     }
 
-    private async Task StartInsideAsync(CancellationToken cancellationToken)
+    private async Task StartCoreAsync(CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
         try
@@ -120,7 +120,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         }
     }
 
-    private async Task StopInsideAsync(CancellationToken cancellationToken)
+    private async Task StopCoreAsync(CancellationToken cancellationToken)
     {
         // Not with the caller's token: a stop or start that another caller has begun has its own time limit.
         await gate.WaitAsync(CancellationToken.None);

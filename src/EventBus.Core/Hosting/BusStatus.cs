@@ -62,5 +62,5 @@ internal sealed class BusStatus(BusComponents parts)
 
     /// <summary>The subscriptions that an operator has paused.</summary>
     public IEnumerable<string> SubscriptionsPausedByOperator =>
-        parts.Workers.All.Where(worker => worker.Pause.IsClosed).Select(worker => worker.Name);
+        parts.Workers.All.Where(worker => worker.OperatorGate.IsClosed).Select(worker => worker.Name);
 }

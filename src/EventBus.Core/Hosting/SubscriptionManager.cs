@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Lists, pauses, resumes and retires the subscriptions of the running bus.</summary>
+/// <summary>
+/// Lists, pauses and resumes the subscriptions of the running bus, and retires those that were removed from the code.
+/// </summary>
 internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManager
 {
     public async Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default)
@@ -14,7 +16,7 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
             {
                 Name = worker.Name,
                 Events = [.. worker.Patterns.Select(pattern => pattern.ToString())],
-                IsPaused = worker.Pause.IsClosed,
+                IsPaused = worker.OperatorGate.IsClosed,
                 Problem = worker.Problem,
                 Waiting = await CountWaitingAsync(bus, worker, cancellationToken),
             });
@@ -26,45 +28,45 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
     public Task PauseAsync(string subscription, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
-        return PauseInsideAsync(subscription);
+        return PauseCoreAsync(subscription);
     }
 
     public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
-        return ResumeInsideAsync(subscription);
+        return ResumeCoreAsync(subscription);
     }
 
     public Task RetireAsync(string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
-        return RetireInsideAsync(subscription, discardWaiting, cancellationToken);
+        return RetireCoreAsync(subscription, discardWaiting, cancellationToken);
     }
 
-    private async Task PauseInsideAsync(string subscription)
+    private async Task PauseCoreAsync(string subscription)
     {
         await client.CallerContext.Leave();
         var bus = client.Running();
         var worker = Find(bus, subscription);
-        if (worker.Pause.TryClose("An operator has paused it."))
+        if (worker.OperatorGate.TryClose("An operator has paused it."))
         {
             bus.Services.Log.PausedByOperator(worker.Name);
         }
     }
 
-    private async Task ResumeInsideAsync(string subscription)
+    private async Task ResumeCoreAsync(string subscription)
     {
         await client.CallerContext.Leave();
         var bus = client.Running();
         var worker = Find(bus, subscription);
-        if (worker.Pause.TryOpen())
+        if (worker.OperatorGate.TryOpen())
         {
             bus.Services.Log.ResumedByOperator(worker.Name);
             bus.Recovery?.RetriesDue.Pulse();
         }
     }
 
-    private async Task RetireInsideAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    private async Task RetireCoreAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
     {
         await client.CallerContext.Leave();
         var bus = client.Running();
@@ -93,11 +95,12 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
     }
 
     /// <summary>
-    /// Counts the events that wait on the backend; null if the backend does not report them, or cannot be asked at
-    /// present.
+    /// Counts the events that wait on the backend; null if the backend does not report them or has no such queue, or
+    /// cannot be asked at present.
     /// </summary>
     private static async Task<long?> CountWaitingAsync(BusComponents bus, SubscriptionWorker worker, CancellationToken cancellationToken)
     {
+        // The queue is in this process.
         if (bus.Transport.Features.CountsWork)
         {
             return worker.WaitingCount;

@@ -26,7 +26,7 @@ public sealed class RetryOptions
     [AllowedRange(1.0, 100.0)]
     public double? BackoffFactor { get; set; }
 
-    /// <summary>The maximum delay. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.</summary>
+    /// <summary>The maximum delay, before the jitter. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.</summary>
     [AllowedRange("00:00:00", "7.00:00:00")]
     public TimeSpan? MaxDelay { get; set; }
 
@@ -43,7 +43,8 @@ public sealed class RetryOptions
     /// </summary>
     /// <remarks>
     /// A subscription or a saga step that sets <see cref="Delay"/> or <see cref="BackoffFactor"/> does not inherit the
-    /// list. One that sets only <see cref="MaxRetryAttempts"/> inherits it, and its last delay is repeated if needed.
+    /// list; unless it sets <see cref="MaxRetryAttempts"/> too, it inherits the number of retries that the list has. One
+    /// that sets only <see cref="MaxRetryAttempts"/> inherits the list, and its last delay is repeated if needed.
     /// </remarks>
     [AllowedCount(1, 100)]
     [AllowedRange("00:00:00", "7.00:00:00")]

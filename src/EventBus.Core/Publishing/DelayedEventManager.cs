@@ -19,23 +19,23 @@ internal sealed class DelayedEventManager(CallerContext context, TimeProvider ti
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxLimit);
-        return ListInsideAsync(limit, cancellationToken);
+        return ListCoreAsync(limit, cancellationToken);
     }
 
     public override Task<bool> CancelAsync(string eventId, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(eventId);
-        return CancelInsideAsync(eventId, cancellationToken);
+        return CancelCoreAsync(eventId, cancellationToken);
     }
 
-    private async Task<IReadOnlyList<DelayedEvent>> ListInsideAsync(int limit, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<DelayedEvent>> ListCoreAsync(int limit, CancellationToken cancellationToken)
     {
         await context.Leave();
         var (store, calls) = Opened();
         return await calls.AskAsync(token => store.ListAsync(limit, token), "list the delayed events", cancellationToken);
     }
 
-    private async Task<bool> CancelInsideAsync(string eventId, CancellationToken cancellationToken)
+    private async Task<bool> CancelCoreAsync(string eventId, CancellationToken cancellationToken)
     {
         await context.Leave();
         var (store, calls) = Opened();

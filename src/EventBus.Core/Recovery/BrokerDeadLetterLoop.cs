@@ -5,8 +5,8 @@ namespace EventBus;
 
 /// <summary>
 /// Records the events that the broker itself has dead-lettered. Each event is written to the store before it is
-/// acknowledged to the broker. Events of one subscription are recorded in order; a subscription whose events the store
-/// does not accept does not block others.
+/// acknowledged to the broker. Events of one subscription are recorded in order. A subscription whose events the store
+/// does not accept does not block others, until the events that wait for the store reach their limit in bytes.
 /// </summary>
 /// <param name="transport">The transport that provides the events.</param>
 /// <param name="failures">Records the events.</param>
@@ -32,7 +32,10 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
     private Exception? unreported;
     private long heldBytes;
 
-    /// <summary>The subscriptions whose dead-lettered events the store does not accept, with the reason.</summary>
+    /// <summary>
+    /// The subscriptions whose dead-lettered events the store does not accept, with the reason. A write that the store
+    /// does not accept closes the gate of its limiter (<see cref="HeldWrite"/>).
+    /// </summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
         backlogs.Select(backlog => (backlog.Key, backlog.Value.Slots.Intake.Reason)).Where(held => held.Reason is not null)!;
 
@@ -68,8 +71,8 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             var backlog = backlogs.GetOrAdd(deadLetter.Subscription, _ => new Backlog());
             backlog.LastRecording = RecordAfterAsync(backlog.LastRecording, deadLetter, backlog.Slots);
 
-            // The loop logs the error and waits. Without the wait, an event that was released after the error would
-            // be taken again at once, in an endless loop.
+            // ScheduledLoop logs the error and waits. Without the wait, an event that was released after the error
+            // would be taken again at once, in an endless loop.
             var error = Interlocked.Exchange(ref unreported, null);
             if (error is not null)
             {

@@ -23,10 +23,11 @@ internal readonly record struct BrokerDeath(string Queue, string Reason, string 
     };
 
     /// <summary>
-    /// Reads the newest entry of <c>x-death</c>, which comes first and is the broker's own. A publisher can only have
-    /// written later ones.
+    /// Reads the first entry of <c>x-death</c> of a message that the broker moved: the entry of the last move. The broker
+    /// sets its queue and its reason. Before RabbitMQ 4.0 it may keep the other fields of an entry that a publisher
+    /// wrote.
     /// </summary>
-    public static BrokerDeath Last(IDictionary<string, object?>? headers)
+    public static BrokerDeath ReadNewest(IDictionary<string, object?>? headers)
     {
         if (FirstItem(headers, "x-death") is not IDictionary<string, object?> death)
         {

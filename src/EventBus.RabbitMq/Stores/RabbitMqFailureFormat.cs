@@ -76,7 +76,7 @@ internal static class RabbitMqFailureFormat
         IEnumerable<string> subscriptions,
         FailedEventStatus status)
     {
-        var death = BrokerDeath.Last(message.BasicProperties.Headers);
+        var death = BrokerDeath.ReadNewest(message.BasicProperties.Headers);
 
         // A message that the broker moved from a subscription's own queue may come from any publisher, which also wrote
         // its headers. In other queues the bus wrote the headers, and none of them is unreadable.

@@ -36,6 +36,12 @@ internal static partial class PubSubLog
     public static partial void NotTaken(this ILogger log, string subscription, string error);
 
     [LoggerMessage(
+        237,
+        LogLevel.Error,
+        "The subscription {Subscription} stopped receiving from the channel {Channel} ({Error}), and starts again in {Delay}")]
+    public static partial void ReceivingFailed(this ILogger log, string subscription, string channel, TimeSpan delay, string error);
+
+    [LoggerMessage(
         234,
         LogLevel.Warning,
         "The subscription {Subscription} received an event {EventName} without an id. The bus computes an id from the content, so two "

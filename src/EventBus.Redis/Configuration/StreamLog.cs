@@ -21,9 +21,9 @@ internal static partial class StreamLog
     [LoggerMessage(
         211,
         LogLevel.Error,
-        "Redis has lost events of the stream {Stream}: this instance has read up to {LastRead}, but the stream ends at {End}. Possible "
+        "Redis has lost events of the stream {Stream}: the group had reached {Position}, but the last id of the stream is {End}. Possible "
             + "causes are FLUSHALL, a deleted key, or a restart without an append-only file")]
-    public static partial void DataLost(this ILogger log, string stream, string lastRead, string end);
+    public static partial void DataLost(this ILogger log, string stream, string position, string end);
 
     [LoggerMessage(
         212,

@@ -8,7 +8,7 @@ namespace EventBus;
 /// answers. It is opened at first use, so that a start without Redis does not wait for it. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The watchdog closes an inactive connection. While it is active, the wait for an answer has no timeout.
+/// Commands over it have no timeout: the watchdog closes a connection over which nothing arrives, and they then fail.
 /// </remarks>
 internal sealed class RedisBlockingConnection(RedisConnector connector)
 {
@@ -17,28 +17,11 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
     private bool isClosed;
 
     /// <summary>Gets the connection, and opens it if needed.</summary>
-    /// <exception cref="EventBusException">
-    /// Redis refuses a connection with the application's settings. The next call tries again.
-    /// </exception>
-    public async Task<IDatabase> OpenAsync()
-    {
-        Task<ConnectionMultiplexer> connection;
-        lock (gate)
-        {
-            ObjectDisposedException.ThrowIf(isClosed, this);
-            if (opening is null || opening.IsFaulted)
-            {
-                opening = connector.OpenBlockingAsync();
-            }
-
-            connection = opening;
-        }
-
-        return (await connection).GetDatabase();
-    }
-
-    /// <inheritdoc cref="OpenAsync"/>
     /// <param name="stop">Cancels the wait. The connection continues to open.</param>
+    /// <exception cref="EventBusException">
+    /// The application provides its own connection, and Redis refuses another one with the same settings. The next call
+    /// tries again.
+    /// </exception>
     public Task<IDatabase> GetAsync(CancellationToken stop) => OpenAsync().Observed().WaitAsync(stop);
 
     /// <summary>
@@ -66,5 +49,22 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
         {
             // There is no connection, or it is already closed.
         }
+    }
+
+    private async Task<IDatabase> OpenAsync()
+    {
+        Task<ConnectionMultiplexer> connection;
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(isClosed, this);
+            if (opening is null || opening.IsFaulted)
+            {
+                opening = connector.OpenBlockingAsync();
+            }
+
+            connection = opening;
+        }
+
+        return (await connection).GetDatabase();
     }
 }

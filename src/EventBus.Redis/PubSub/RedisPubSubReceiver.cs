@@ -46,9 +46,10 @@ internal sealed class RedisPubSubReceiver(
     public bool IsConnected(ISubscriber subscriber) => queues.TrueForAll(queue =>
         subscriber.SubscribedEndpoint(queue.Channel) is not null && subscriber.IsConnected(queue.Channel));
 
-    /// <summary>
-    /// Starts to listen. If a degraded start is allowed and there is no connection, listening begins when there is one.
-    /// </summary>
+    /// <summary>Starts to listen.</summary>
+    /// <param name="subscriber">The connection.</param>
+    /// <param name="failFast">True to throw if there is no connection. Otherwise listening begins when there is one.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task ListenAsync(ISubscriber subscriber, bool failFast, CancellationToken cancellationToken)
     {
         foreach (var channel in topology.ChannelsOf(subscription))
@@ -84,7 +85,7 @@ internal sealed class RedisPubSubReceiver(
         $"{subscription.Name}: receiving from {channel}",
         topology.Time,
         log,
-        (logger, _, error) => logger.NotTaken(subscription.Name, error.GetType().Name));
+        (logger, delay, error) => logger.ReceivingFailed(subscription.Name, channel, delay, error.GetType().Name));
 
     private async Task ReadAsync(ChannelMessageQueue queue, CancellationToken stopped)
     {
@@ -144,6 +145,8 @@ internal sealed class RedisPubSubReceiver(
         }
 
         buffer.Add(envelope);
+
+        // Reports earlier drops whose log entry is due now.
         drops.Report();
     }
 

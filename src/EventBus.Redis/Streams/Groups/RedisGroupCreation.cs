@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Creates a group in a stream: a new group at the given position, a destroyed one at its recorded position. Detects
-/// that Redis has lost entries.
+/// Creates a group in a stream: a new group at the given position, a destroyed one at its recorded position, or at the
+/// start of the stream if none is recorded or Redis has lost entries. Detects such a loss.
 /// </summary>
 internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog catalog, ILogger log)
 {
@@ -26,11 +26,11 @@ internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog ca
         var wasDestroyed = existed || !recorded.IsNull;
         var lastHandled = ToLastHandled(recorded);
         var lastRead = group.LastRead(stream);
-        var lastSeen = lastRead is not null && lastRead > lastHandled.GetValueOrDefault() ? lastRead : lastHandled;
-        var end = wasDestroyed ? await EndAsync(stream) : null;
 
-        // True if the stream ends before an entry that the group has read: Redis has lost entries.
-        var hasLostEntries = lastSeen is not null && (end is null || end < lastSeen);
+        // The later of the two. If the stream ends before it, Redis has lost entries.
+        var lastKnown = lastRead is not null && lastRead > lastHandled.GetValueOrDefault() ? lastRead : lastHandled;
+        var end = lastKnown is null ? null : await EndAsync(stream);
+        var hasLostEntries = lastKnown is not null && (end is null || end < lastKnown);
         RedisValue position;
         if (!wasDestroyed)
         {
@@ -62,8 +62,11 @@ internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog ca
 
         if (hasLostEntries)
         {
-            log.DataLost(stream!, $"{lastSeen}", end?.ToString() ?? "nothing");
-            group.ForgetRead(stream, lastRead.GetValueOrDefault());
+            log.DataLost(stream!, $"{lastKnown}", end?.ToString() ?? "0-0, because the stream is missing");
+            if (lastRead is { } read)
+            {
+                group.ForgetRead(stream, read);
+            }
         }
 
         await catalog.RecordPositionAsync(stream, group.Name);
@@ -88,7 +91,9 @@ internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog ca
     }
 
     /// <summary>Converts a recorded position.</summary>
-    /// <returns>The last entry that is certainly handled; null if no position is recorded or it is invalid.</returns>
+    /// <returns>
+    /// The position up to which everything is certainly handled; null if no position is recorded or it is invalid.
+    /// </returns>
     private static RedisStreamId? ToLastHandled(RedisValue recorded)
     {
         // An opening parenthesis means: the position before this entry.
