@@ -52,9 +52,9 @@ public static class EventBusIdleExtensions
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             var work = bus.Transport.Work;
-            throw new TimeoutException(
-                $"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} events are queued or in a handler. If "
-                    + "there are none, retries, delayed events, sagas or alerts are due.");
+            var count = work.Accepted - work.Settled;
+            var cause = count > 0 ? $"{count} events are queued or in a handler" : "retries, delayed events, sagas or alerts are due";
+            throw new TimeoutException($"The event bus was still busy after {timeout}: {cause}.");
         }
     }
 }

@@ -27,7 +27,7 @@ internal static partial class HostingLog
         6,
         LogLevel.Error,
         "{Failed} failed and {Delayed} delayed events were still stored when the bus stopped. They are lost, because the store ({Store}) "
-            + "is in memory")]
+            + "ends with the process")]
     public static partial void StoreLostAtStop(this ILogger log, long failed, long delayed, string store);
 
     [LoggerMessage(

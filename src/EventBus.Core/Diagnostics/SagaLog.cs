@@ -106,7 +106,7 @@ internal static partial class SagaLog
     [LoggerMessage(
         54,
         LogLevel.Warning,
-        "{Count} sagas had not ended when the bus stopped. They are lost, because the store ({Store}) is in memory")]
+        "{Count} sagas had not ended when the bus stopped. They are lost, because the store ({Store}) ends with the process")]
     public static partial void SagasLostAtStop(this ILogger log, long count, string store);
 
     [LoggerMessage(
