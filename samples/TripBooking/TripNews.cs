@@ -16,7 +16,8 @@ public sealed class TripNews(Timeline timeline) : IEventHandler<SagaCompleted>, 
 
     public Task HandleAsync(SagaFailed trip, EventContext context, CancellationToken cancellationToken)
     {
-        timeline.Add(context.EventName, $"{trip.SagaId} failed at {trip.FailedStep} with {trip.Error}, undone: {string.Join(", ", trip.Compensated)}");
+        var undone = string.Join(", ", trip.Compensated);
+        timeline.Add(context.EventName, $"{trip.SagaId} failed at {trip.FailedStep} with {trip.Error}, undone: {undone}");
         return Task.CompletedTask;
     }
 }

@@ -2,6 +2,7 @@ using EventBus;
 
 namespace TripBooking;
 
+#region progress
 /// <summary>
 /// Shows how far each trip is. Each event names its step, so that a copy or a late event shows nothing wrong.
 /// </summary>
@@ -16,3 +17,4 @@ public sealed class TripProgress(Timeline timeline) : IEventHandler<SagaStepComp
         return Task.CompletedTask;
     }
 }
+#endregion

@@ -5,9 +5,9 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>
-/// Names the largest members of a JSON object with their sizes, for the text about an object that is too large. Contains
-/// no values. Only names that the type declares are shown: other names may be content, for instance the keys of a
-/// dictionary.
+/// Names the largest members of a JSON object with their sizes, for the text about an object that is too large. The
+/// text contains no values, and only names that the type declares: other names may be content, for instance the keys of
+/// a dictionary.
 /// </summary>
 internal static class LargestMembers
 {

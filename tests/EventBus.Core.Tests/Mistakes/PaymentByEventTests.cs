@@ -101,7 +101,7 @@ public sealed class PaymentByEventTests
                 return "The card is declined. Please pay in another way."; // No event: nothing has happened.
             }
 
-            // Without the request's token: the card is charged, so a customer who closes the browser must not stop this.
+            // Without the request's token: the card is charged, and a closed browser must not stop this.
             await bus.PublishAsync(new OrderPlaced(orderId, total), CancellationToken.None);
             return "Thank you for your order.";
         }
