@@ -39,8 +39,7 @@ public static class EventBusIdleExtensions
         if (!bus.Transport.Features.CountsWork)
         {
             throw new InvalidOperationException(
-                $"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when the bus is idle. Use "
-                    + "bus.UseInMemory() for this.");
+                $"Only bus.UseInMemory() counts its work. With the backend {bus.Transport.Features.System}, wait for an effect of the handlers.");
         }
 
         // The system clock, because a test really waits, even if the bus runs on a fake clock.

@@ -52,8 +52,9 @@ public sealed class ConnectionSessionTests
         DispatchProxy.Create<IConnection, SilentConnection>(),
         1,
         Timeout,
+        onBlocked: _ => { },
         time)
-    { OnBlocked = _ => { }, Traffic = new ConnectionTraffic() };
+    { Traffic = new ConnectionTraffic() };
 
     /// <summary>A connection of the client of which these tests use no member.</summary>
     public class SilentConnection : DispatchProxy

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Provides sample events and keys for the stores.</summary>
+/// <summary>Provides sample events and keys for the scenarios of stores.</summary>
 internal static class Sample
 {
     public const string Subscription = "mail";

@@ -31,11 +31,7 @@ internal static class ScenarioRunner
     /// <param name="cancellationToken">Cancels the wait for the gate, and the scenario.</param>
     /// <exception cref="ConformanceException">The backend broke the guarantee.</exception>
     public static async Task<ScenarioResult> RunAsync(
-        Scenario scenario,
-        string backend,
-        RunGate gate,
-        Func<Task<string?>> run,
-        CancellationToken cancellationToken)
+        Scenario scenario, string backend, RunGate gate, Func<Task<string?>> run, CancellationToken cancellationToken)
     {
         string? skipReason = null;
         await gate.RunAsync(scenario.Exclusive, RunAndReportAsync, cancellationToken);

@@ -123,7 +123,7 @@ internal static class InputScenarios
         Expect.Equal(
             isWhole ? null : length,
             letter.FullBodyLength,
-            $"the full length of the body of {length:N0} bytes, where it was cut");
+            $"the recorded full length of the body of {length:N0} bytes (none unless it was cut)");
         Expect.That(
             letter.Body.Span.SequenceEqual(body.AsSpan(0, isWhole ? length : KeptBytes)),
             $"the kept bytes of the body of {length:N0} bytes",
@@ -159,10 +159,7 @@ internal static class InputScenarios
         Expect.Sequence(foreign, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
         foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
         {
-            Expect.Equal(
-                (DeadLetterReason.Unreadable, 0),
-                (letter.Reason, letter.Attempts),
-                "the reason and the attempts of a dead letter");
+            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts), "the reason and attempts of a dead letter");
             var error = letter.Error ?? "";
             Expect.That(
                 error.Contains("number, note", StringComparison.Ordinal) && error.Contains(found, StringComparison.Ordinal),

@@ -11,15 +11,15 @@ internal static class KeyedBusScenarios
             "buses-apart",
             "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, retries, marks and "
                 + "dead letters apart, so that a second bus takes nothing from the first.",
-            BusesAsync),
+            BusesApartAsync),
         new(
             "buses-share",
             "Two buses of one application, and services with similar names, each get every event in subscriptions with equal names, so "
                 + "that each bus is a service of its own.",
-            SharedAsync) { SkipUnless = TransportRule.SharesSubscriptions },
+            BusesShareAsync) { SkipUnless = TransportRule.SharesSubscriptions },
     ];
 
-    private static async Task BusesAsync(TransportRun run)
+    private static async Task BusesApartAsync(TransportRun run)
     {
         const string Subscription = "same-name";
         const int Count = 20;
@@ -80,7 +80,7 @@ internal static class KeyedBusScenarios
                 : ledger.RecordAsync((number, context.IdempotencyKey));
     }
 
-    private static async Task SharedAsync(TransportRun run)
+    private static async Task BusesShareAsync(TransportRun run)
     {
         const int Count = 20;
         string[] subscriptions = ["mail", "second.mail", "second"];

@@ -7,7 +7,7 @@ namespace EventBus.Conformance;
 /// <param name="What">The description of what is wrong with it.</param>
 /// <param name="Body">The body.</param>
 /// <param name="Reason">The reason of the dead letter that it becomes.</param>
-/// <param name="Attributes">Creates its attributes, with an id.</param>
+/// <param name="Attributes">The function that creates its attributes from an event id.</param>
 internal sealed record MalformedMessage(string What, byte[] Body, DeadLetterReason Reason, Func<string, EnvelopeAttributes> Attributes)
 {
     /// <summary>Returns a message of each kind.</summary>

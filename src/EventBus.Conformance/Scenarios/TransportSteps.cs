@@ -5,7 +5,8 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Provides the steps that the scenarios of the transport interface share. They send events that have a number.
+/// Provides the steps that the scenarios of the transport interface share. They open a subscription, and send and read
+/// events, each of which has a number.
 /// </summary>
 internal static class TransportSteps
 {

@@ -1,4 +1,3 @@
-
 namespace EventBus.Conformance;
 
 /// <summary>Tests the search for one dead letter by its id.</summary>

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Provides the step that the scenarios of delayed events share.</summary>
+/// <summary>Provides the claim that the scenarios of delayed events share.</summary>
 internal static class DelaySteps
 {
     /// <summary>Claims the delayed events that are due at a time, in seconds from the start of the run.</summary>

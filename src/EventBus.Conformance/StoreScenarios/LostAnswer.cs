@@ -1,7 +1,7 @@
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Provides claims whose answer is lost, and the times of their repeats, for the scenarios of repeated claims.
+/// Simulates claims whose answer is lost, and defines when they are repeated, for the scenarios of repeated claims.
 /// </summary>
 internal static class LostAnswer
 {

@@ -1,9 +1,9 @@
 namespace EventBus;
 
-/// <summary>
-/// Replaces the handlers for interfaces and abstract classes by handlers for the event types that are assignable to
-/// them.
-/// </summary>
+/// <summary>Finds the event types that the handlers for interfaces and abstract classes handle.</summary>
+/// <param name="eventTypes">The event types known to the bus.</param>
+/// <param name="upcasts">The upcasts of old event versions.</param>
+/// <param name="problems">The errors of the registration.</param>
 internal sealed class BaseTypeHandlers(
     IReadOnlyCollection<Type> eventTypes,
     List<UpcastRegistration> upcasts,
@@ -18,7 +18,7 @@ internal sealed class BaseTypeHandlers(
         var handlers = subscription.Handlers.Where(handler => !handler.IsForBaseType).ToList();
         var typesWithOwnHandler = handlers.Select(handler => handler.EventType).ToHashSet();
 
-        // The base type by which each other event type is handled.
+        // The event types without a handler of their own, each with the base type whose handler handles it.
         var baseTypes = new Dictionary<Type, Type>();
         foreach (var handler in subscription.Handlers.Where(handler => handler.IsForBaseType))
         {
@@ -52,10 +52,10 @@ internal sealed class BaseTypeHandlers(
     /// Returns true if an old event version is upcast to a type that is also assignable to a base type: the handler
     /// then receives the newer version.
     /// </summary>
-    private bool IsUpcastTo(Type baseType, Type old)
+    private bool IsUpcastTo(Type baseType, Type oldVersion)
     {
         // Bounded by the number of upcasts, because the upcasts may form a cycle.
-        var type = old;
+        var type = oldVersion;
         for (var i = 0; i < upcasts.Count; i++)
         {
             var next = upcasts.Find(upcast => upcast.From == type);

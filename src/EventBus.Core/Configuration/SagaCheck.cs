@@ -20,7 +20,7 @@ internal static class SagaCheck
         }
     }
 
-    /// <summary>Checks the steps that a saga has declared.</summary>
+    /// <summary>Checks the state version and the steps that a saga has declared.</summary>
     public static void Check(SagaRegistration saga, int stateVersion, IReadOnlyList<SagaStepRegistration> steps, List<string> problems)
     {
         if (steps.Count is 0 or > MaxSteps)

@@ -1,13 +1,13 @@
 namespace EventBus;
 
-/// <summary>Checks single steps of sagas, and adds their mistakes to the errors of the registration.</summary>
+/// <summary>Checks each step of a saga, and adds its mistakes to the errors of the registration.</summary>
 internal static class SagaStepCheck
 {
     private static readonly TimeSpan MinTimeout = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan MaxStepTimeout = TimeSpan.FromDays(1);
     private static readonly TimeSpan MaxReplyTimeout = TimeSpan.FromDays(365);
 
-    /// <summary>Checks a step of a saga.</summary>
+    /// <summary>Checks the name, the timeouts and the retries of a step.</summary>
     public static void Check(SagaRegistration saga, SagaStepRegistration step, List<string> problems)
     {
         var owner = $"the step '{step.Name}' of the saga '{saga.Name}'";

@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Counts the consecutive failures of a subscription within a time. Only <see cref="IsEmpty"/> is thread-safe.
+/// Remembers the last consecutive failures of a subscription, and determines whether enough of them happened within the
+/// window of the settings. The caller holds a lock, except to read <see cref="IsEmpty"/>.
 /// </summary>
 internal sealed class FailureWindow(CircuitBreakerSettings settings, TimeProvider time)
 {
@@ -13,7 +14,10 @@ internal sealed class FailureWindow(CircuitBreakerSettings settings, TimeProvide
     public bool IsEmpty => Volatile.Read(ref consecutiveFailures) == 0;
 
     /// <summary>Adds a failure.</summary>
-    /// <returns>True if it is one too many.</returns>
+    /// <returns>
+    /// True if it is the last of <see cref="CircuitBreakerSettings.Failures"/> consecutive failures within
+    /// <see cref="CircuitBreakerSettings.Window"/>.
+    /// </returns>
     public bool Add()
     {
         var now = time.GetTimestamp();
@@ -25,6 +29,6 @@ internal sealed class FailureWindow(CircuitBreakerSettings settings, TimeProvide
         return consecutiveFailures >= failedAt.Length && time.GetElapsedTime(oldest, now) <= settings.Window;
     }
 
-    /// <summary>Removes all failures, because an attempt succeeded.</summary>
+    /// <summary>Forgets all failures, because an attempt succeeded.</summary>
     public void Reset() => consecutiveFailures = 0;
 }

@@ -8,8 +8,9 @@ namespace EventBus;
 /// the other retries of the partition. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Deferred events, and dead letters that are retried after their key has continued, are not part of a line. Only
-/// subscriptions that can have such entries need turns.
+/// A delivery takes the delivery turn of its partition. A retry takes the retry turn. If its entry is not part of a
+/// line, it takes the delivery turn first: a deferred event, or a dead letter that is retried after its key has
+/// continued. Only subscriptions that can have such entries need turns.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
 internal sealed class PartitionTurns(int partitions, BusServices services)

@@ -2,13 +2,15 @@ namespace EventBus;
 
 /// <summary>
 /// Schedules the probes of a paused subscription: one at a time, each after a delay that grows with every failed probe.
-/// Only <see cref="IsReady"/> is thread-safe.
+/// The caller holds a lock, except to read <see cref="IsReady"/> and <see cref="WantsDelivery"/>.
 /// </summary>
 /// <remarks>
 /// The state is Waiting until the next probe is due. Then it is Probing, or Ready while no event is available for the
-/// probe.
+/// probe. It has no meaning while the subscription is not paused.
 /// </remarks>
-/// <param name="window">The time in which the failures happened that caused the pause.</param>
+/// <param name="window">
+/// The window of the circuit breaker, which is also the delay before the first probe, up to 30 s.
+/// </param>
 /// <param name="time">The clock.</param>
 internal sealed class ProbeSchedule(TimeSpan window, TimeProvider time)
 {
@@ -59,7 +61,7 @@ internal sealed class ProbeSchedule(TimeSpan window, TimeProvider time)
         state = State.Waiting;
         WantsDelivery = false;
         delays = 1;
-        return WaitFor(probeDelays.After(delays));
+        return ScheduleAfter(probeDelays.After(delays));
     }
 
     /// <summary>Begins a probe with a new delivery, if a probe was due and found no event.</summary>
@@ -104,7 +106,7 @@ internal sealed class ProbeSchedule(TimeSpan window, TimeProvider time)
             delay = probeDelays.After(delays);
         }
 
-        WaitFor(delay);
+        ScheduleAfter(delay);
         return true;
     }
 
@@ -124,7 +126,7 @@ internal sealed class ProbeSchedule(TimeSpan window, TimeProvider time)
         return true;
     }
 
-    private TimeSpan WaitFor(TimeSpan delay)
+    private TimeSpan ScheduleAfter(TimeSpan delay)
     {
         dueAt = Elapsed + delay;
         return delay;

@@ -44,7 +44,7 @@ internal sealed class RedeliveryAdmission(
         }
 
         var mark = new ConcurrentMark(subscription.Attempts, policy, envelope);
-        var run = await turns.BeginRunAsync(limit.RequiresAlone(earlier.Attempts, earlier.Concurrent), mark);
+        var run = await turns.BeginRunAsync(limit.MustRunAlone(earlier.Attempts, earlier.Concurrent), mark);
         attempt.Run = run;
         if (delivery.Lost.IsCancellationRequested)
         {
@@ -102,7 +102,7 @@ internal sealed class RedeliveryAdmission(
         }
 
         var mark = new ConcurrentMark(subscription.Attempts, subscription.FailurePolicy, entry.Envelope) { Entry = next };
-        var run = await turns.BeginRunAsync(limit.RequiresAlone(entry.Attempts, entry.Concurrent), mark, entry);
+        var run = await turns.BeginRunAsync(limit.MustRunAlone(entry.Attempts, entry.Concurrent), mark, entry);
         attempt.Run = run;
         if (run is null)
         {

@@ -22,15 +22,15 @@ internal sealed class RedeliveryLimit(RetryPolicy retry)
     /// <param name="concurrent">The number of earlier attempts that were concurrent.</param>
     public bool Allows(int attempt, int concurrent)
     {
-        var charged = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
-        return charged <= 2 || retry.Allows(charged - 1);
+        var countedAttempts = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
+        return countedAttempts <= 2 || retry.Allows(countedAttempts - 1);
     }
 
     /// <summary>
     /// True if the next attempt must run alone: after the process has ended during a concurrent attempt, or when it is
     /// the last attempt. It must be certain which event ends the process.
     /// </summary>
-    public bool RequiresAlone(int earlierAttempts, int concurrent) => concurrent > 0 || !Allows(earlierAttempts + 2, concurrent);
+    public bool MustRunAlone(int earlierAttempts, int concurrent) => concurrent > 0 || !Allows(earlierAttempts + 2, concurrent);
 
     /// <summary>Creates the failure of an event that has used up its attempts.</summary>
     public static Rejected Exceeded(int attempts) =>

@@ -64,8 +64,8 @@ internal sealed class RedeliveryTurns(
     }
 
     /// <summary>
-    /// Enters the coordinator with a claimed entry. Null if the entry had to wait: it was released meanwhile, and can
-    /// be claimed again now.
+    /// Lets a claimed entry run if the coordinator allows it. Null if the entry had to wait: it was released meanwhile,
+    /// and can be claimed again now.
     /// </summary>
     public async Task<RedeliveryRun?> BeginRunAsync(bool alone, ConcurrentMark mark, FailedEvent entry)
     {

@@ -8,7 +8,7 @@ internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, 
 {
     private readonly ConcurrentDictionary<string, int> counts = new(StringComparer.Ordinal);
 
-    /// <summary>True if no claimed entry is in flight.</summary>
+    /// <summary>True if no retry is running.</summary>
     public bool IsIdle => counts.Values.All(count => count == 0);
 
     /// <summary>Returns the number of further retries that a subscription can begin now.</summary>

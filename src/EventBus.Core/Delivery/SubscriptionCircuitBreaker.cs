@@ -5,9 +5,9 @@ namespace EventBus;
 /// until one succeeds. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The subscription runs until enough attempts have failed (<see cref="FailureWindow"/>). It is then paused and probed
-/// (<see cref="ProbeSchedule"/>), until an attempt succeeds. Failures that say nothing about the service behind the
-/// handler (an unreadable message, a permanent failure) are not counted.
+/// <see cref="FailureWindow"/> decides when the subscription is paused, and <see cref="ProbeSchedule"/> when it is
+/// probed. Failures that say nothing about the service behind the handler (an unreadable message, a permanent failure)
+/// are not counted.
 /// </remarks>
 internal sealed class SubscriptionCircuitBreaker(
     string subscription,
@@ -194,7 +194,7 @@ internal sealed class SubscriptionCircuitBreaker(
         retryLoop.Pulse();
     }
 
-    /// <summary>Counts a failed attempt, and pauses the subscription if it is one too many.</summary>
+    /// <summary>Counts a failed attempt, and pauses the subscription if enough attempts have failed.</summary>
     /// <returns>True if the subscription was already paused.</returns>
     private bool CountFailure()
     {
@@ -222,7 +222,9 @@ internal sealed class SubscriptionCircuitBreaker(
         return false;
     }
 
-    /// <summary>Lets the deliveries wait that ask for permission from now on. Call it under the lock.</summary>
+    /// <summary>
+    /// Lets deliveries that call <see cref="WhenMayEnterAsync"/> from now on wait. Call it under the lock.
+    /// </summary>
     private void HoldBackOthers()
     {
         if (mayEnterSignal.Task.IsCompleted)

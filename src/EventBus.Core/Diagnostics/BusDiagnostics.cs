@@ -56,7 +56,7 @@ internal sealed class BusDiagnostics : IDisposable
     public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
 
     /// <summary>Sets the values that the tags need and that are known only after the bus was planned.</summary>
-    /// <param name="messagingSystem">The backend.</param>
+    /// <param name="messagingSystem">The name of the backend.</param>
     /// <param name="key">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">
     /// Returns true if the application declared an event name. Other names are not used as metric tags, because their
@@ -105,6 +105,7 @@ internal sealed class BusDiagnostics : IDisposable
         sendDuration.Record(time.GetElapsedTime(startedAt).TotalSeconds, values);
     }
 
+    /// <summary>Starts the span of an attempt to handle an event.</summary>
     public Activity? StartProcess(in ProcessedEvent handled, string? traceParent, string? traceState)
     {
         // The handler's span is a child of the publish span, so that one business process is one tree.
@@ -121,6 +122,7 @@ internal sealed class BusDiagnostics : IDisposable
         return activity;
     }
 
+    /// <summary>Records the end of an attempt to handle an event.</summary>
     public void Processed(Activity? activity, in ProcessedEvent handled, long startedAt, Exception? error)
     {
         var values = tags.OfSubscription(handled.EventName, handled.Subscription);

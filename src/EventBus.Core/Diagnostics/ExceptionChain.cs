@@ -1,11 +1,11 @@
 namespace EventBus;
 
-/// <summary>Returns an exception and its inner exceptions.</summary>
+/// <summary>Lists an exception and its inner exceptions.</summary>
 internal static class ExceptionChain
 {
     /// <summary>
-    /// The maximum number of exceptions that are described; of chains and aggregates with more, the outermost are
-    /// described.
+    /// The maximum number of exceptions that a text describes. Of chains and aggregates with more, it describes the
+    /// outermost.
     /// </summary>
     public const int MaxLength = 16;
 

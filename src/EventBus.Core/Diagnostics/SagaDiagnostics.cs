@@ -9,7 +9,7 @@ internal sealed class SagaDiagnostics(ActivitySource source, Meter meter, Teleme
     private readonly Counter<long> ended =
         meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need attention.");
 
-    private readonly Histogram<double> states =
+    private readonly Histogram<double> stateDurations =
         meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "The time that a saga spent in a status.");
 
     private readonly Counter<long> replies = meter.CreateCounter<long>(
@@ -41,7 +41,7 @@ internal sealed class SagaDiagnostics(ActivitySource source, Meter meter, Teleme
 
     /// <summary>Records that a saga has left a status.</summary>
     public void StatusChanged(string saga, string previous, TimeSpan duration) =>
-        states.Record(
+        stateDurations.Record(
             Math.Max(duration.TotalSeconds, 0),
             tags.WithBus(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", previous } }));
 

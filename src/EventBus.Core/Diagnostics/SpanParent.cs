@@ -24,8 +24,8 @@ internal static class SpanParent
     }
 
     /// <summary>
-    /// Returns the parent of a span that may be on another instance. Without a valid trace context, the span has no
-    /// remote parent.
+    /// Returns a parent span that may have been created by another instance. Without a valid trace context, the span
+    /// has no remote parent.
     /// </summary>
     public static ActivityContext Remote(string? traceParent, string? traceState)
     {

@@ -6,11 +6,11 @@ namespace EventBus;
 internal static class StackTraceLines
 {
     /// <summary>
-    /// The maximum length of a text with stack traces that is passed to a log provider, in characters.
+    /// The maximum length of a text with stack traces that log providers may write as it is, in characters.
     /// </summary>
     public const int MaxPlainLength = 64 * 1_024;
 
-    /// <summary>Appends the lines of a stack trace, each printable, indented and after a line feed.</summary>
+    /// <summary>Appends each line of a stack trace: a line feed, an indent and the printable text.</summary>
     public static void Append(StringBuilder text, string trace)
     {
         foreach (var line in trace.AsSpan().EnumerateLines())

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace EventBus;
 
 /// <summary>
-/// Creates the tags of the metrics of one bus, by the OpenTelemetry semantic conventions for messaging.
+/// Creates the tags of the metrics of one bus, and the tags that its metrics and its spans have in common, by the
+/// OpenTelemetry semantic conventions for messaging.
 /// </summary>
 internal sealed class TelemetryTags
 {
@@ -12,11 +13,11 @@ internal sealed class TelemetryTags
     private string? busKey;
     private Func<string, bool> isDeclared = static _ => true;
 
-    /// <summary>The backend.</summary>
+    /// <summary>The name of the backend; empty until the bus was planned.</summary>
     public string MessagingSystem { get; private set; } = "";
 
     /// <summary>Sets the values that are known only after the bus was planned.</summary>
-    /// <param name="messagingSystem">The backend.</param>
+    /// <param name="messagingSystem">The name of the backend.</param>
     /// <param name="key">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">Returns true if the application declared an event name.</param>
     public void Describe(string messagingSystem, string? key, Func<string, bool> knowsEvent)

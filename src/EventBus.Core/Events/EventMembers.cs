@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace EventBus;
 
 /// <summary>
-/// Holds the JSON members of an event type, and recognises objects that have none of them. Such an object is not an
+/// Holds the JSON members of an event type, and recognizes objects that have none of them. Such an object is not an
 /// event of this type: it would be deserialized with only default values. Thread-safe.
 /// </summary>
 internal sealed class EventMembers
@@ -15,6 +15,8 @@ internal sealed class EventMembers
 
     private readonly JsonTypeInfo info;
     private readonly MemberNames names;
+
+    // The names of the members as UTF-8, so that a name is compared without creating a string.
     private readonly List<byte[]> knownUtf8;
     private readonly List<string> required;
     private readonly JsonReaderOptions readerOptions;

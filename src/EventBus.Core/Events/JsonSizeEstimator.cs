@@ -15,7 +15,7 @@ internal sealed class JsonSizeEstimator
 {
     public const int Unknown = int.MaxValue;
 
-    /// <summary>The maximum size of a UTF-16 code unit, which becomes at most \uXXXX.</summary>
+    /// <summary>The maximum size of one UTF-16 code unit as JSON, in bytes: <c>\uXXXX</c>.</summary>
     public const int BytesPerChar = 6;
 
     // The length from which the characters of a string are examined, and the number of special characters at which the
@@ -36,8 +36,8 @@ internal sealed class JsonSizeEstimator
 
     /// <summary>Creates an estimator.</summary>
     /// <param name="fixedBytes">The bytes of the names, the punctuation and the members of fixed length.</param>
-    /// <param name="strings">Get the members that are strings.</param>
-    /// <param name="others">Get the other members of variable length, and compute their bounds.</param>
+    /// <param name="strings">The getters of the members that are strings.</param>
+    /// <param name="others">For each other member of variable length, its getter and the function of its bound.</param>
     public JsonSizeEstimator(
         int fixedBytes, Func<object, object?>[] strings, (Func<object, object?> Get, Func<object, int> Bound)[] others)
     {

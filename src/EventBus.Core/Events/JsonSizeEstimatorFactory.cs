@@ -14,6 +14,8 @@ internal static class JsonSizeEstimatorFactory
 
     // The braces of an object, or the brackets of a list.
     private const int Braces = 2;
+
+    // The maximum number of levels of nested objects for which a bound is computed.
     private const int MaxNesting = 4;
     private const int Unknown = JsonSizeEstimator.Unknown;
 

@@ -25,11 +25,11 @@ internal static class MemberNameText
         return isIdentifier ? Cut(name) : $"(a name of {name.Length:N0} characters)";
     }
 
-    /// <summary>Lists the first of the names, and adds the number of the others.</summary>
+    /// <summary>Lists the names; of many the first, and the number of the others.</summary>
     public static string List(IReadOnlyCollection<string> names) => JoinFirst(names.Take(MaxListed).Select(Cut), names.Count);
 
-    /// <summary>Joins the first names of a list, and adds the number of the others.</summary>
-    /// <param name="first">At most <see cref="MaxListed"/> names.</param>
+    /// <summary>Joins names, and adds the number of those that are left out.</summary>
+    /// <param name="first">The first names: at most <see cref="MaxListed"/>.</param>
     /// <param name="count">The number of all names.</param>
     public static string JoinFirst(IEnumerable<string> first, int count)
     {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
-/// <summary>Checks the registration of a bus, and creates the objects of the bus from it.</summary>
+/// <summary>Creates the objects of one bus from its registration, at each attempt to start it.</summary>
 internal sealed class BusFactory(
     BusRegistration registration,
     IServiceProvider services,
@@ -16,7 +16,7 @@ internal sealed class BusFactory(
     CallerContext callerContext)
 {
     /// <summary>Checks the registration and composes the objects of the bus.</summary>
-    /// <param name="stages">The stages of the stop of this bus.</param>
+    /// <param name="stages">The tokens that are cancelled when the bus stops.</param>
     /// <param name="receiveReply">Passes a reply to the saga of the given name.</param>
     /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
     public async Task<(BusPlan Plan, BusComponents Parts)> CreateAsync(
@@ -52,7 +52,7 @@ internal sealed class BusFactory(
             Diagnostics = diagnostics,
             Runner = new BackgroundRunner(callerContext, log),
             Random = new RandomSource(),
-            Idle = new IdleSignal(time),
+            Idle = new IdleSignal(),
             Abort = stages.Handlers.Token,
         };
     }

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Starts the background loops of one bus: for retries, delayed events, sagas, alerts, leases, and the monitoring of
-/// the backend.
+/// Starts the background loops of one bus: retries, delayed events, sagas, alerts, leases, and the monitoring of the
+/// backend.
 /// </summary>
 internal sealed class BusLoops(BusComponents parts, StopStages stages)
 {

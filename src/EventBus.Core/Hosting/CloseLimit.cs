@@ -3,14 +3,16 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Limits the time of each step of a stop after the tokens of the handlers are cancelled: settling the deliveries, then
-/// closing the backend.
+/// Limits the time of each step of a stop that cancels, settles or closes something. A step that takes longer continues
+/// in the background.
 /// </summary>
 internal sealed class CloseLimit(BusServices services)
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>Waits until a condition is true, at most for the close timeout. Does not throw.</summary>
+    /// <param name="condition">The condition, which is checked when the bus may be idle.</param>
+    /// <param name="hostAborts">Ends the wait, because the host ends the stop.</param>
     public async Task WaitUntilAsync(Func<bool> condition, CancellationToken hostAborts)
     {
         using var limit = hostAborts.WithTimeout(CloseTimeout, services.Time);
@@ -26,7 +28,7 @@ internal sealed class CloseLimit(BusServices services)
     /// </summary>
     public Task CancelAsync(CancellationTokenSource source) => WaitAsync(source.CancelAsync());
 
-    /// <summary>Waits until something is closed, at most for the close timeout. Logs a failure.</summary>
+    /// <summary>Waits for the end of a close, at most for the close timeout. Logs a failure or a timeout.</summary>
     public async Task CloseAsync(Task closing)
     {
         await WaitAsync(closing);

@@ -30,7 +30,7 @@ internal sealed class EventClaims(
     /// <summary>True if effects can run in the transaction that marks an event as handled.</summary>
     public bool HasTransactions => store.SupportsTransactions;
 
-    /// <summary>The claims of the quick path.</summary>
+    /// <summary>The claims of the quick path, which is tried first.</summary>
     public LocalClaims Local { get; } = new(settings, store, services);
 
     /// <summary>Begins an attempt. Disposing it lets other attempts of this process continue.</summary>

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Determines by which key and by which content an event is a copy of another one.</summary>
+/// <summary>Computes the key and the fingerprint by which a subscription recognizes copies of an event.</summary>
 internal static class EventIdentity
 {
     private const int MaxKeyLength = 256;
@@ -35,8 +35,8 @@ internal static class EventIdentity
     }
 
     /// <summary>
-    /// Returns the first 64 bits of the SHA-256 hash of the body; 1 instead of 0. Returns 0 if it is unknown, or if
-    /// copies may differ.
+    /// Returns the first 64 bits of the SHA-256 hash of the body, or 1 if these are 0. Returns 0, which means no
+    /// fingerprint, if the event has no body, or if its copies may have other bodies.
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="customKey">The key of the application; null for none.</param>

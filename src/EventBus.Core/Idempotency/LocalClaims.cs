@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Claims the events of one subscription on the quick path: synchronously, in a store of this process, and without a
-/// fingerprint, a custom key or a lease. Thread-safe.
+/// Manages the claims of one subscription on the quick path: in a store of this process, without waiting for another
+/// attempt, and without a fingerprint, a custom key or a lease. Thread-safe.
 /// </summary>
 internal sealed class LocalClaims(IdempotencySettings settings, ProcessedEventStore store, BusServices services)
 {
@@ -50,6 +50,6 @@ internal sealed class LocalClaims(IdempotencySettings settings, ProcessedEventSt
     /// <summary>Gets the fencing token of a claimed event; 0 for none.</summary>
     public long FencingTokenOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FencingTokenOf(KeyOf(envelope)) ?? 0 : 0;
 
-    /// <summary>Gets the key of an event, whose id is a UUID that the bus generated.</summary>
+    /// <summary>Gets the key of an event whose id is a UUID that a bus generated.</summary>
     public ProcessedKey KeyOf(Envelope envelope) => new(subscription, envelope.Uuid);
 }

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Computes the delays before an activity that fails starts again. They grow with each failure, until the activity has
-/// worked for 3 seconds or has completed a unit of work. Only <see cref="Failures"/> is thread-safe.
+/// Computes the delays before a failed activity starts again. They grow with each failure. After 3 seconds of work or
+/// a completed unit of work they are short again. Only <see cref="Failures"/> is thread-safe.
 /// </summary>
 internal sealed class RestartBackoff(TimeProvider time)
 {
@@ -34,7 +34,7 @@ internal sealed class RestartBackoff(TimeProvider time)
     /// <param name="first">The delay after the first failure.</param>
     /// <param name="longest">The maximum delay.</param>
     /// <returns>The delay before the next start, shortened by a jitter of up to 50 %.</returns>
-    public TimeSpan AfterFailure(TimeSpan first, TimeSpan longest)
+    public TimeSpan DelayAfterFailure(TimeSpan first, TimeSpan longest)
     {
         var wasStable = isWorking && time.GetElapsedTime(workingSince) >= StableAfter;
         failures = wasStable ? 1 : failures + 1;

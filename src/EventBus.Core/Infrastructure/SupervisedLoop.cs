@@ -6,9 +6,7 @@ namespace EventBus.Transports;
 /// Runs a loop on the thread pool, and runs it again with backoff and jitter whenever it fails. Every failure is
 /// logged. Run only one loop at a time; the properties are thread-safe.
 /// </summary>
-/// <param name="activity">
-/// The name of the activity in the log, for instance <c>reading for mail</c> (<see cref="BackendLog.Failing"/>).
-/// </param>
+/// <param name="activity">The name of the activity in the log, for instance <c>reading for mail</c>.</param>
 /// <param name="time">The clock of the delays.</param>
 /// <param name="log">The log. Only the first failure of an outage is logged in full.</param>
 /// <param name="failed">
@@ -145,7 +143,7 @@ public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger l
 
     private async Task RecoverAsync(Exception exception, CancellationToken stop)
     {
-        var delay = backoff.AfterFailure(FirstDelay, MaxDelay);
+        var delay = backoff.DelayAfterFailure(FirstDelay, MaxDelay);
 
         // The wait starts before the failure is logged, so that a test may advance the clock when it sees the entry.
         var waiting = Task.Delay(delay, time, stop);

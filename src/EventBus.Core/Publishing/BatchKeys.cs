@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Returns the keys of some events of a batch.</summary>
+/// <summary>Collects the keys of selected events of a batch.</summary>
 internal static class BatchKeys
 {
     /// <summary>Returns the keys of the events at the given indexes.</summary>

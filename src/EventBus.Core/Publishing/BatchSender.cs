@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Sends many events with one call of the transport, so that they are pipelined. Each has its own trace and metrics if
-/// they are observed. Events with a delay are sent or stored one by one.
+/// they are observed. If one of them has a delay, all are sent or stored one by one.
 /// </summary>
 internal sealed class BatchSender(
     Transport transport,

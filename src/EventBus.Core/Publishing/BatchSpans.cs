@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Creates the spans and the metrics of events that are sent together: each event has its own.</summary>
+/// <summary>Records a span and the metrics of each event of a batch that is sent with one call.</summary>
 internal sealed class BatchSpans(BusDiagnostics diagnostics)
 {
     /// <summary>Starts the span of each event. The elements are null if no listener records spans.</summary>
@@ -23,7 +23,7 @@ internal sealed class BatchSpans(BusDiagnostics diagnostics)
         return activities;
     }
 
-    /// <summary>Ends the spans, and counts the events by their outcomes.</summary>
+    /// <summary>Ends the spans, and records the metrics of the events.</summary>
     public void End(
         Activity?[] activities,
         ReadOnlySpan<Envelope> batch,

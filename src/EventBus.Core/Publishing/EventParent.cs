@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Contains the values that an event gets from the event being handled, or from the saga that publishes it.
+/// Contains the values that an event gets from its origin: from the event whose handler publishes it, or from the saga
+/// that publishes it.
 /// </summary>
 /// <param name="DerivedId">The id of the event, unless the options contain one.</param>
 /// <param name="CorrelationId">The correlation id, unless the options contain one.</param>

@@ -101,7 +101,7 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
         var envelope = buffer.Envelopes[0];
         var outcome = buffer.Outcomes[0];
         ReturnBuffer(buffer);
-        if (errors.Of(outcome, envelope) is { } error)
+        if (outcome.Status != PublishStatus.Accepted && errors.Of(outcome, envelope) is { } error)
         {
             throw error;
         }

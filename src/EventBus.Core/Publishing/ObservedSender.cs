@@ -8,15 +8,13 @@ namespace EventBus;
 /// </summary>
 internal sealed class ObservedSender(EventSender sender, DelayedEventWriter delays, BusServices services)
 {
-    private readonly TimeProvider time = services.Time;
-
     /// <summary>Sends an event, or stores it if it is delayed.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="timeout">The timeout; null for that of the bus.</param>
     /// <param name="cancellationToken">Cancels the wait only.</param>
     public async Task SendAsync(Envelope envelope, TimeSpan? timeout, CancellationToken cancellationToken)
     {
-        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, services.Time) : null;
         try
         {
             await SendAsync(envelope, ownDeadline?.Token ?? sender.Deadline(), cancellationToken);
@@ -34,13 +32,13 @@ internal sealed class ObservedSender(EventSender sender, DelayedEventWriter dela
     /// <summary>Sends an event until a deadline, or stores it if it is delayed.</summary>
     public async Task SendAsync(Envelope envelope, CancellationToken deadline, CancellationToken cancellationToken)
     {
-        var startedAt = time.GetTimestamp();
+        var startedAt = services.Time.GetTimestamp();
         using var activity = services.Diagnostics.StartPublish(envelope.Name, envelope.TraceParent, envelope.TraceState);
         envelope.TraceParent = activity?.Id ?? envelope.TraceParent;
         string? error = null;
         try
         {
-            if (envelope.NotBefore is { } dueAt && dueAt > time.GetUtcNow())
+            if (envelope.NotBefore is { } dueAt && dueAt > services.Time.GetUtcNow())
             {
                 await delays.AddAsync(envelope, dueAt, deadline, cancellationToken);
             }

@@ -12,7 +12,7 @@ internal sealed class PublishRetry(Transport transport, TimeProvider time)
 
     private readonly TaskCompletionSource closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Ends all retries: their events keep the outcomes that they have.</summary>
+    /// <summary>Ends the pauses before all further attempts: the events keep the outcomes that they have.</summary>
     public void Close() => closing.TrySetResult();
 
     /// <summary>Sends the failed events of a batch again until none is left, or the deadline has passed.</summary>
@@ -58,7 +58,7 @@ internal sealed class PublishRetry(Transport transport, TimeProvider time)
         }
     }
 
-    /// <summary>Sends the events of a batch at the given indexes.</summary>
+    /// <summary>Makes one attempt to send the events of a batch at the given indexes.</summary>
     private async Task SendAsync(int[] indexes, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var events = new Envelope[indexes.Length];

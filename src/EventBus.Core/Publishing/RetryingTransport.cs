@@ -56,7 +56,8 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         Memory<PublishOutcome> outcomes,
         CancellationToken deadline)
     {
-        var call = queue.Enter(batch.Span);
+        var isWithoutKey = batch.Length == 1 && batch.Span[0].Key is null;
+        var call = isWithoutKey ? null : queue.Enter(batch.Span);
         var possiblyAccepted = false;
         try
         {

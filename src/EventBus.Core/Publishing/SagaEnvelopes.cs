@@ -32,6 +32,6 @@ internal sealed class SagaEnvelopes(EnvelopeFactory envelopes, string serviceNam
             new EventParent(IdOf(sagaId, origin, ordinal), CorrelationId: sagaId, CausationId: null, sagaId));
     }
 
-    /// <summary>Derives the id of an event that a saga publishes without setting an id.</summary>
+    /// <summary>Derives the id of an event for which the saga sets no id.</summary>
     public Guid IdOf(string sagaId, string origin, int ordinal) => EventIds.Derive(serviceName, sagaId, origin, ordinal);
 }

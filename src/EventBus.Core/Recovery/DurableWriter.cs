@@ -7,8 +7,8 @@ namespace EventBus;
 /// has no room for a subscription, or it cannot accept this entry. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A store may report the kind of failure with a <see cref="StoreRefusedException"/>. After any other exception,
-/// the writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
+/// A store may report the kind of failure with a <see cref="StoreRefusedException"/>. After any other exception, the
+/// writer finds out the kind: before each further attempt it probes the store with an unrelated write. If the write
 /// fails several times in a row although the probes before and after it succeed, the write itself is the cause. A
 /// timeout or a lost connection counts as such a failure only if the probes have succeeded for some time. The probes
 /// that count follow the backoff, because the failed write may have broken the connection.
@@ -39,19 +39,7 @@ internal sealed class DurableWriter(BusServices services)
         WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
     {
         await using var write = Begin(subject, slots);
-        while (true)
-        {
-            try
-            {
-                var result = await call();
-                stored?.TrySetResult();
-                return result;
-            }
-            catch (Exception exception)
-            {
-                await write.RepeatAsync(exception);
-            }
-        }
+        return await RepeatAsync(write, call, stored);
     }
 
     /// <summary>
@@ -62,9 +50,11 @@ internal sealed class DurableWriter(BusServices services)
     public async Task<T?> TryWriteAsync<T>(
         WriteSubject subject, ConcurrencyLimiter slots, Func<ValueTask<T>> call, TaskCompletionSource? stored = null)
     {
+        // Logged before the write ends, because the wait for a slot may be long or be cancelled by the stop.
+        await using var write = Begin(subject, slots);
         try
         {
-            return await WriteAsync(subject, slots, call, stored);
+            return await RepeatAsync(write, call, stored);
         }
         catch (StoreRefusedException exception)
         {
@@ -87,4 +77,21 @@ internal sealed class DurableWriter(BusServices services)
     /// </summary>
     public RepeatedWrite Hold(WriteSubject subject, ConcurrencyLimiter slots, int forms) =>
         new(subject, forms, new HeldWrite(subject, Intake, slots.Intake, services.Log), probes, services);
+
+    private static async Task<T> RepeatAsync<T>(DurableWrite write, Func<ValueTask<T>> call, TaskCompletionSource? stored)
+    {
+        while (true)
+        {
+            try
+            {
+                var result = await call();
+                stored?.TrySetResult();
+                return result;
+            }
+            catch (Exception exception)
+            {
+                await write.RepeatAsync(exception);
+            }
+        }
+    }
 }

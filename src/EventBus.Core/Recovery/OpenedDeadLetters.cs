@@ -25,6 +25,9 @@ internal sealed record OpenedDeadLetters(DeadLetterQueue Queue, StoreCalls Calls
             + $"{operation} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 
     /// <summary>Counts the dead letters that a filter selects.</summary>
+    /// <param name="filter">The filter.</param>
+    /// <param name="operation">The operation, for the text of the exception of <see cref="StoreFor"/>.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public Task<long> CountAsync(DeadLetterFilter filter, string operation, CancellationToken cancellationToken) => Calls.AskAsync(
         token => SelectsAll(filter) ? Queue.CountAsync(token) : StoreFor(operation).CountAsync(filter, token),
         "count the dead letters",

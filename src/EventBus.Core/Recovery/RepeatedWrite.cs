@@ -4,8 +4,7 @@ namespace EventBus;
 
 /// <summary>
 /// Decides after each failure of a write when and in which form it is tried again, until the store accepts it or it is
-/// certain that it never will. Each round probes the store, waits for the backoff, probes it again, and tries the
-/// forms.
+/// certain that it never will. Each round probes the store, waits for the backoff, probes again, and tries the forms.
 /// </summary>
 /// <param name="subject">The event that the write concerns.</param>
 /// <param name="forms">

@@ -2,13 +2,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Creates a defective copy of an event with a truncated body, which cannot be handled.</summary>
+/// <summary>Creates a copy of an event with only the first bytes of its body.</summary>
+/// <remarks>The copy has an <see cref="Envelope.Defect"/>, so that no handler is called with it.</remarks>
 internal static class TruncatedEnvelope
 {
-    /// <summary>Returns the copy.</summary>
+    /// <summary>Creates the copy.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="length">The number of bytes to keep.</param>
-    /// <param name="note">The defect, appended to an earlier one.</param>
+    /// <param name="note">The text of the defect, which is appended to an earlier defect.</param>
     public static Envelope Of(Envelope envelope, int length, string note) => new(
         new EnvelopeAttributes
         {

@@ -4,7 +4,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Distinguishes the errors of failed writes by what they concern.</summary>
+/// <summary>Distinguishes the errors of failed writes: refusals and their scopes, and outages.</summary>
 internal static class WriteErrors
 {
     /// <summary>True if the store says that it accepts no write of the scope.</summary>
@@ -22,6 +22,8 @@ internal static class WriteErrors
     /// Returns the scope that the store gave. Without one, the error concerns only this entry if the store answers the
     /// probe.
     /// </summary>
+    /// <param name="error">The error.</param>
+    /// <param name="storeAnswers">The result of the latest probe; null if the error made it needless.</param>
     public static StoreScope ScopeOf(Exception error, bool? storeAnswers)
     {
         if (error is StoreRefusedException refused)

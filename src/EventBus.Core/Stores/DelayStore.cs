@@ -28,10 +28,7 @@ public abstract class DelayStore
     /// <param name="max">The maximum number of entries.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<DueBatch<Envelope>> ClaimDueAsync(
-        DateTimeOffset now,
-        TimeSpan lease,
-        int max,
-        CancellationToken cancellationToken);
+        DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
 
     /// <summary>Removes an entry after its event was published.</summary>
     /// <param name="envelope">The event.</param>

@@ -19,10 +19,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// <param name="timeoutFactor">The factor by which the timeout is multiplied.</param>
     /// <exception cref="EventBusException">The store did not answer in time.</exception>
     public async Task<T> AskAsync<T>(
-        Func<CancellationToken, ValueTask<T>> call,
-        string purpose,
-        CancellationToken cancellationToken,
-        long timeoutFactor = 1)
+        Func<CancellationToken, ValueTask<T>> call, string purpose, CancellationToken cancellationToken, long timeoutFactor = 1)
     {
         using var deadline = cancellationToken.WithTimeout(timeout * timeoutFactor, time);
         try
@@ -46,10 +43,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// </exception>
     /// <exception cref="TimeoutException">The deadline has passed, and the store has not ended the call.</exception>
     public static async Task<T> UntilAsync<T>(
-        Task<T> call,
-        TimeProvider time,
-        CancellationToken deadline,
-        CancellationToken cancellationToken)
+        Task<T> call, TimeProvider time, CancellationToken deadline, CancellationToken cancellationToken)
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try

@@ -8,9 +8,10 @@ internal static class StoredHistory
 {
     private const int MaxDepth = 4;
 
-    // The number of an attempt in the history. Entries that are already stored have this name, so it must not change.
+    // The property that contains the number of an attempt. Stored entries have this name, so it must not change.
     private const string AttemptProperty = "start";
 
+    /// <summary>Writes the history.</summary>
     public static byte[] Write(IReadOnlyList<FailedAttempt> history)
     {
         var buffer = new ArrayBufferWriter<byte>(64);

@@ -5,6 +5,7 @@ namespace EventBus.Transports;
 /// <summary>Limits the headers that a user sets: their number, and their size in total.</summary>
 internal static class HeaderLimits
 {
+    /// <summary>The maximum number of headers.</summary>
     public const int MaxHeaders = 64;
 
     /// <summary>The maximum size of all names and values together, as UTF-8.</summary>

@@ -9,6 +9,7 @@ namespace EventBus.Transports;
 /// </summary>
 internal static class IdDigest
 {
+    /// <summary>Returns the hash of an id, with the prefix <c>sha256-</c>.</summary>
     public static string Of(string id)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];

@@ -6,7 +6,8 @@ internal static class TraceParentFormat
     private const int Length = 55;
 
     /// <summary>
-    /// True if the text is valid. An invalid value is ignored, as the standard requires, and a new trace begins.
+    /// Returns true if the text is valid. An invalid value is ignored, as the standard requires, and a new trace
+    /// begins.
     /// </summary>
     public static bool IsValid(string text)
     {

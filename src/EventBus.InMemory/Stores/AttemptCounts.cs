@@ -13,20 +13,18 @@ internal sealed class AttemptCounts(StoreCapacity limit)
     /// <param name="now">The current time.</param>
     public AttemptCount Add(string id, AttemptCount added, DateTimeOffset now)
     {
-        AttemptCount previous;
+        // The first attempt of an event is not counted when it begins.
+        var previous = new AttemptCount(1, 0);
         if (counts.TryGetValue(id, out var stored))
         {
             previous = stored.Count;
         }
+        else if (added.Attempts == 0)
+        {
+            return previous;
+        }
         else
         {
-            // The first attempt of an event is not counted when it begins.
-            previous = new AttemptCount(1, 0);
-            if (added.Attempts == 0)
-            {
-                return previous;
-            }
-
             limit.Reserve(SubscriptionOf(id));
         }
 

@@ -3,9 +3,10 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Indexes the entries of the failure store by what they wait for: the due time of those to run, by subscription, and
-/// the number of the dead ones. Not thread-safe.
+/// Indexes the entries of the failure store by what they wait for: those to run by subscription and due time, and the
+/// dead ones by number. Not thread-safe.
 /// </summary>
+/// <param name="orders">The order keys, which count their deferred entries.</param>
 internal sealed class FailureIndex(OrderKeyTable orders)
 {
     private static readonly Comparer<FailedEntry> ByTime =
@@ -18,6 +19,7 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
     private long claimedCount;
 
+    /// <summary>The dead entries, in the order of their numbers.</summary>
     public SortedSet<FailedEntry> Dead { get; } = new(ByNumber);
 
     /// <summary>The dead entries whose alert is still to be sent.</summary>
@@ -62,7 +64,8 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     }
 
     /// <summary>
-    /// Counts a claimed entry, indexes a dead one, and schedules any other one that is the head of its line.
+    /// Adds an entry to its order key. Counts a claimed entry, indexes a dead one, and schedules any other one that is
+    /// the head of its line.
     /// </summary>
     public void Add(FailedEntry entry)
     {

@@ -7,10 +7,10 @@ internal sealed class FailureLines
 {
     private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
 
-    /// <summary>Finds the line of an event that has a key; null if no event of the key is stored.</summary>
+    /// <summary>Finds the line of an event, which must have a line key; null if there is none.</summary>
     public FailureLine? Find(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
 
-    /// <summary>Adds an entry at the end of its line, if it has a key.</summary>
+    /// <summary>Adds an entry at the end of its line, if it has a line key.</summary>
     public void Join(FailedEntry entry)
     {
         if (entry.Event.LineKey is not { } key)

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Holds the entries of the failure store, which are found by id, by line, and by what they wait for. Not thread-safe.
+/// Holds the entries of the failure store, and finds them by id, by line, and by what they wait for. Not thread-safe.
 /// </summary>
 internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 {
@@ -18,7 +18,7 @@ internal sealed class FailureTable(StoreCapacity limit, OrderKeyTable orders)
 
     public int Count => byId.Count;
 
-    /// <summary>The entries that are due, the dead ones, and those whose alert is still to be sent.</summary>
+    /// <summary>Finds the entries that are due, the dead ones, and those whose alert is still to be sent.</summary>
     public FailureIndex Index { get; } = new(orders);
 
     public FailedEntry? Find(string id) => byId.GetValueOrDefault(id);

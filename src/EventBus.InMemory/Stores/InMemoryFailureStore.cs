@@ -13,7 +13,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     private readonly FailureOperations operations;
 
     /// <summary>Creates an empty store.</summary>
-    /// <param name="capacity">The maximum number per subscription of entries, order keys and counted attempts.</param>
+    /// <param name="capacity">The maximum number of entries, order keys and attempt counts per subscription.</param>
     /// <param name="log">The log for shortages; null for none.</param>
     public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
@@ -35,11 +35,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     }
 
     public override ValueTask<AttemptCount?> CountAttemptAsync(
-        string subscription,
-        string eventId,
-        AttemptCount added,
-        DateTimeOffset now,
-        CancellationToken cancellationToken)
+        string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (gate)
         {
@@ -87,9 +83,7 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     }
 
     public override ValueTask<IReadOnlyList<string>> RenewAsync(
-        IReadOnlyCollection<FailedEvent> claimed,
-        DateTimeOffset until,
-        CancellationToken cancellationToken)
+        IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
     {
         lock (gate)
         {

@@ -155,12 +155,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
 
     private bool Complete(in ProcessedKey key, long fencingToken, DateTimeOffset keepUntil, IReadOnlyList<Envelope> outbox)
     {
-        var isHeld = ClaimsOf(key.Subscription).Complete(key, fencingToken, keepUntil, outbox);
-        if (isHeld)
+        var isDone = ClaimsOf(key.Subscription).Complete(key, fencingToken, keepUntil, outbox);
+        if (isDone)
         {
             signals.Signal(key);
         }
 
-        return isHeld;
+        return isDone;
     }
 }

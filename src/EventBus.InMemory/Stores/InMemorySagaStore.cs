@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Keeps sagas in memory until their retention ends, or the process.</summary>
+/// <summary>Keeps sagas in memory, until their retention or the process ends.</summary>
 internal sealed class InMemorySagaStore(int capacity) : SagaStore
 {
     private readonly Lock gate = new();

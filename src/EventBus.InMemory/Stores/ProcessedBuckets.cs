@@ -41,7 +41,7 @@ internal sealed class ProcessedBuckets(ProcessedSegments entries, Dictionary<int
         return ProcessedEntry.None;
     }
 
-    /// <summary>Grows before an addition if the table is full, or changes the hash after an attack.</summary>
+    /// <summary>Prepares an addition: grows if the table is full, or changes the hash after an attack.</summary>
     /// <param name="count">The number of keys in the table.</param>
     /// <param name="steps">The number of entries that were compared with the key to add.</param>
     public void Prepare(int count, int steps)

@@ -15,7 +15,9 @@ internal struct ProcessedRoom(StoreCapacity limit)
     /// <param name="count">The number of the subscription's keys.</param>
     public readonly bool NeedsCheck(int count) => count >= checkFrom;
 
-    /// <summary>Checks that there is room for one more key, and logs a shortage.</summary>
+    /// <summary>Checks that there is room for one more key, and logs the beginning of a shortage.</summary>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="count">The number of its keys.</param>
     /// <exception cref="Stores.StoreRefusedException">There is no room.</exception>
     public void Check(string subscription, int count)
     {

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Holds the entries of a <see cref="ProcessedTable"/> in segments of a fixed size, and reuses those that are unused
-/// again. Entries are addressed by their index. Not thread-safe.
+/// Holds the entries of a <see cref="ProcessedTable"/> in segments of a fixed size, and reuses freed entries. Entries
+/// are addressed by their index. Not thread-safe.
 /// </summary>
 /// <remarks>
 /// The garbage collector does not scan the segments, because an entry contains no references; and it does not move a
@@ -20,10 +20,10 @@ internal sealed class ProcessedSegments
     private ProcessedEntry[][] segments = new ProcessedEntry[4][];
     private int segmentCount;
 
-    // The first of the linked list of the entries that are unused again.
+    // The first of the linked list of the freed entries.
     private int firstFree = ProcessedEntry.None;
 
-    /// <summary>The number of entries that were ever used: all indexes are below.</summary>
+    /// <summary>The number of entries that were ever used. Every index is lower.</summary>
     public int UsedCount { get; private set; }
 
     public ref ProcessedEntry this[int index] => ref segments[index >> SegmentBits][index & (SegmentSize - 1)];

@@ -8,8 +8,8 @@ namespace EventBus;
 /// size. A key costs little more memory than its entry. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// A <see cref="Dictionary{TKey, TValue}"/> copies itself each time it grows, and with a sorted set for the expiry it
-/// takes five times as much memory.
+/// A <see cref="Dictionary{TKey, TValue}"/> would copy itself each time it grows, and with a sorted set for the expiry
+/// it would take five times as much memory.
 /// </remarks>
 internal sealed class ProcessedTable
 {

@@ -11,8 +11,7 @@ internal sealed class SagaTable
     private readonly Dictionary<string, SagaEntry> byId = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, SagaEntry> byNumber = [];
 
-    // The indexes contain the numbers of the entries: by alert time, by the end of the retention, by saga name and due
-    // time, and by wait key.
+    // These indexes contain the numbers of the entries.
     private readonly SortedSet<(DateTimeOffset Time, long Number)> byAlertTime = [];
     private readonly SortedSet<(DateTimeOffset Time, long Number)> byKeepUntil = [];
     private readonly Dictionary<string, SortedSet<(DateTimeOffset Time, long Number)>> byDueTime = new(StringComparer.Ordinal);
@@ -29,7 +28,7 @@ internal sealed class SagaTable
 
     public SagaEntry? Find(string id) => byId.GetValueOrDefault(id);
 
-    /// <summary>Lists the first sagas of some names that are due.</summary>
+    /// <summary>Lists the due sagas with these names, the earliest first.</summary>
     public DueBatch<SagaEntry> ListDue(IEnumerable<string> sagas, DateTimeOffset now, int max)
     {
         // Reads one saga more than requested, to find the next due time.
@@ -41,7 +40,7 @@ internal sealed class SagaTable
         return Batch(earliest, now, max);
     }
 
-    /// <summary>Lists the first sagas whose alert is due.</summary>
+    /// <summary>Lists the sagas whose alert is due, the earliest first.</summary>
     public DueBatch<SagaEntry> ListAlerts(DateTimeOffset now, int max) => Batch([.. byAlertTime.Take(max + 1)], now, max);
 
     /// <summary>Lists the ids of sagas that wait for a reply with this key.</summary>

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Holds the deliveries that wait until the claim of their event has ended, by the key of the event. Not thread-safe.
+/// Signals the end of claims to the deliveries that wait for it, by the key of the event. Not thread-safe.
 /// </summary>
 internal sealed class SettledSignals
 {

@@ -9,7 +9,7 @@ internal static class UuidHash
     /// <summary>
     /// Computes a hash whose last bits are the bucket. Consecutive ids of the bus, which increments their last bytes,
     /// get adjacent buckets, which are likely to be in the processor's cache. For ids of other sources, all bytes
-    /// contribute. A publisher could craft ids that all get the same bucket.
+    /// contribute. A publisher could craft ids that all get the same bucket: <see cref="ComputeSeeded"/> prevents that.
     /// </summary>
     public static int Compute(Guid uuid)
     {

@@ -14,17 +14,19 @@ internal sealed class ConnectionSession
     private long activityCount;
     private int probeAnswers;
 
-    public ConnectionSession(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
+    /// <param name="client">The open connection.</param>
+    /// <param name="epoch">The number of this connection.</param>
+    /// <param name="timeout">The timeout of each call.</param>
+    /// <param name="onBlocked">Receives the broker's reason when the broker blocks this connection.</param>
+    /// <param name="time">The clock.</param>
+    public ConnectionSession(IConnection client, long epoch, TimeSpan timeout, Action<string> onBlocked, TimeProvider time)
     {
         Client = client;
         Epoch = epoch;
         this.timeout = timeout;
         this.time = time;
-        status = new ConnectionStatus(client, reason => OnBlocked(reason));
+        status = new ConnectionStatus(client, onBlocked);
     }
-
-    /// <summary>The callback that receives the broker's reason when the broker blocks this connection.</summary>
-    public required Action<string> OnBlocked { get; init; }
 
     /// <summary>The counter of received bytes; stays at 0 on a connection of the application.</summary>
     public required ConnectionTraffic Traffic { get; init; }

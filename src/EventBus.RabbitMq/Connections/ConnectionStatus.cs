@@ -5,8 +5,8 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>
-/// Tracks whether a connection is blocked by the broker, and whether it has ended, by the events of the client.
-/// Thread-safe.
+/// Tracks whether the broker blocks a connection, and whether the connection has ended. Listens to the events of the
+/// client. Thread-safe.
 /// </summary>
 internal sealed class ConnectionStatus
 {
@@ -30,8 +30,10 @@ internal sealed class ConnectionStatus
 
     public bool IsBlocked => blocked is not null;
 
+    /// <summary>Completes when the broker unblocks the connection; immediately if it is not blocked.</summary>
     public Task Unblocked => blocked?.Task ?? Task.CompletedTask;
 
+    /// <summary>Completes with the cause when the connection is lost or <see cref="End"/> is called.</summary>
     public Task<Exception> Ended => ended.Task;
 
     public void End(Exception cause) => ended.TrySetResult(cause);

@@ -2,17 +2,19 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Reports the first success of a publisher or a receiver, or that the broker refuses it.</summary>
+/// <summary>Records whether a publisher or a receiver opens, or whether the broker refuses it first.</summary>
 internal sealed class FirstOpening(RabbitMqOptions options)
 {
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes at the first success; fails if the broker refuses the publisher or receiver before.</summary>
+    /// <summary>Completes at the first success; fails if a refusal of the broker comes first.</summary>
     public Task Opened => opened.Task;
 
     public void Succeed() => opened.TrySetResult();
 
-    /// <summary>Reports an error of the broker, if it is a refusal and the first result.</summary>
+    /// <summary>
+    /// Lets <see cref="Opened"/> fail if the error is a refusal and nothing has succeeded yet. Ignores other errors.
+    /// </summary>
     /// <param name="entity">The refused exchange or queue, for instance <c>the queue 'a'</c>.</param>
     /// <param name="exception">The error.</param>
     public void ReportRefusal(string entity, OperationInterruptedException exception)

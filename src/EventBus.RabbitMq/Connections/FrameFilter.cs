@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace EventBus;
 
 /// <summary>
-/// Buffers the data that the broker sends, and replaces header fields that would make the client fail by a marker
-/// (<see cref="RabbitMqHeaderCheck"/>). Only content headers are checked; all other data passes unchanged.
+/// Buffers the data that the broker sends. Removes header fields that would make the client fail, and adds a marker
+/// instead (<see cref="RabbitMqHeaderCheck"/>). Only content headers are checked; all other data passes unchanged.
 /// </summary>
 internal sealed class FrameFilter
 {
@@ -75,8 +75,9 @@ internal sealed class FrameFilter
         return received.AsMemory(end);
     }
 
-    /// <summary>Adds data that was written to the free part of the buffer.</summary>
-    /// <returns>True if the data is a heartbeat alone.</returns>
+    /// <summary>Adds the data that was written to the memory of <see cref="MakeRoom"/>.</summary>
+    /// <param name="count">The number of bytes.</param>
+    /// <returns>True if the data is exactly one heartbeat frame.</returns>
     public bool Add(int count)
     {
         var beginsFrame = checkedEnd == end && uncheckedFrameBytes == 0 && !passesUnchecked;

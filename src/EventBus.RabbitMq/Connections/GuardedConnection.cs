@@ -9,11 +9,11 @@ namespace EventBus;
 /// </summary>
 internal static class GuardedConnection
 {
-    // The largest value that a broker can be configured with. With a lower limit, one large message would close every
-    // connection to which it is delivered.
+    // The largest message size that a broker can be configured to accept. With a lower limit, one large message would
+    // close every connection to which it is delivered.
     private const uint MaxBodyBytes = 536_870_912;
 
-    /// <summary>Opens a connection to the first endpoint that accepts it, like the factory.</summary>
+    /// <summary>Opens a connection to the first endpoint that accepts it, as the factory itself would.</summary>
     public static async Task<IConnection> OpenAsync(
         ConnectionFactory factory,
         IEndpointResolver resolver,

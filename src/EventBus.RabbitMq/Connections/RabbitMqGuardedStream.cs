@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace EventBus;
 
 /// <summary>
-/// Passes on the data that the broker sends through a <see cref="FrameFilter"/>, so that the client can read every
-/// message, and counts it.
+/// Passes the data that the broker sends through a <see cref="FrameFilter"/>, so that the client can read every
+/// message. Counts the received bytes.
 /// </summary>
 internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic)
     : NetworkStream(socket, ownsSocket: false)

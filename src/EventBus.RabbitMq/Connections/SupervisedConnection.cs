@@ -74,9 +74,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     {
         var opened = await opener.OpenAsync(stopped);
         epoch++;
-        var session = new ConnectionSession(opened.Client, epoch, options.CallTimeout, time)
+        var session = new ConnectionSession(opened.Client, epoch, options.CallTimeout, reason => log.Blocked(name, reason), time)
         {
-            OnBlocked = reason => log.Blocked(name, reason),
             Traffic = opened.Traffic,
         };
         try

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Holds the state of a queue from which dead letters of the broker are taken.</summary>
+/// <summary>Represents a queue from which the bus takes dead letters, and its known problem.</summary>
 internal sealed class BrokerDeadLetterSource(string queue)
 {
     private volatile string? problem;

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Logs the failures of the consumer of one subscription. Reports an unreadable message to the health check for a
-/// while.
+/// Writes the log entries about the consumer of one subscription. Remembers an unreadable message for a while, for the
+/// health check.
 /// </summary>
 internal sealed class ConsumerLog(string subscription, string queue, ILogger log, TimeProvider time)
 {
@@ -30,7 +30,10 @@ internal sealed class ConsumerLog(string subscription, string queue, ILogger log
         }
     }
 
-    /// <summary>Logs the loss of a channel.</summary>
+    /// <summary>Logs the loss of a channel, or the unreadable message that caused it.</summary>
+    /// <param name="logger">The logger of the supervisor, which calls this method.</param>
+    /// <param name="delay">The time until the next attempt.</param>
+    /// <param name="error">The reason for the loss.</param>
     public void LogFailure(ILogger logger, TimeSpan delay, Exception error)
     {
         var cause = RabbitMqErrors.CauseOf(error)!;
@@ -44,7 +47,7 @@ internal sealed class ConsumerLog(string subscription, string queue, ILogger log
         logger.ChannelLost(subscription, delay, cause, error);
     }
 
-    /// <summary>Logs once that the bus computes the ids of events.</summary>
+    /// <summary>Logs the first event whose id the bus computes; later ones are not logged.</summary>
     public void LogComputedId(string eventName)
     {
         if (Interlocked.Exchange(ref isComputedIdLogged, 1) == 0)

@@ -47,7 +47,7 @@ internal sealed class ConsumerLoop
         Buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
     }
 
-    /// <summary>The deliveries of all channels.</summary>
+    /// <summary>The buffer of deliveries, which outlives the channels.</summary>
     public Channel<Delivery> Buffer { get; }
 
     /// <summary>The consumer of the current channel; null while no channel consumes the queue.</summary>

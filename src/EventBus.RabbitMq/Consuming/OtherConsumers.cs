@@ -15,8 +15,8 @@ internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnecto
     private int isRefusalLogged;
 
     /// <summary>
-    /// Counts the other consumers, while this instance has one; null if the broker does not report the number. A
-    /// consumer whose process has ended may be counted for up to <c>ExpiresAfter</c>.
+    /// Counts all consumers of the queue except one, which this instance must have at present; null if the broker does
+    /// not report the number. A consumer whose process has ended may be counted for up to <c>ExpiresAfter</c>.
     /// </summary>
     public async Task<(int Count, TimeSpan ExpiresAfter)?> CountAsync(CancellationToken cancellationToken)
     {

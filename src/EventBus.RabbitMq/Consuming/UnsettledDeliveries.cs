@@ -46,7 +46,10 @@ internal sealed class UnsettledDeliveries(Channel<Delivery> buffer) : IDisposabl
     }
 
     /// <summary>Adds a delivery, and writes it to the buffer. Drops it if the channel has ended.</summary>
-    /// <returns>False if the buffer does not take it, because the intake has stopped.</returns>
+    /// <returns>
+    /// False if the buffer does not take the delivery, because the intake has stopped. True otherwise, also if the
+    /// delivery was dropped.
+    /// </returns>
     public bool TryAdd(in Delivery delivery)
     {
         lock (gate)

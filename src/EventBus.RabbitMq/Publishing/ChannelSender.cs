@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Sends the waiting events over one channel, and decides when the channel is to be replaced.</summary>
+/// <summary>Sends events over one channel at a time, and decides when a channel is to be replaced.</summary>
 /// <remarks>
 /// A channel is replaced after the broker has refused an event (nack), because it caches the leaders of queues: after a
 /// leader is lost, the channel can refuse all events until it is closed.

@@ -23,6 +23,9 @@ internal sealed class PublishLoop
     private readonly ExchangeRestorer exchangeRestorer;
     private volatile ConfirmedChannel? currentChannel;
     private ConnectionSession? currentSession;
+
+    // True if the bus may create a missing exchange. An event that was refused because the exchange was missing is then
+    // sent again.
     private bool mayCreateExchange;
 
     public PublishLoop(SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)

@@ -18,7 +18,7 @@ internal record struct UnconfirmedEvent(PublishBatch Batch, int Index, string Id
     /// <summary>Sets the outcome of the event.</summary>
     public readonly void Conclude(PublishOutcome outcome) => Batch.Conclude(Index, outcome);
 
-    /// <summary>Gets the outcome of the event by its confirm.</summary>
+    /// <summary>Gets the outcome that follows from the confirm of the event.</summary>
     /// <param name="accepted">True if the broker accepted the event; false if it refused it (nack).</param>
     public readonly PublishOutcome OutcomeOf(bool accepted)
     {

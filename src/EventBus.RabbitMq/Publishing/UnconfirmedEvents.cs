@@ -13,6 +13,8 @@ internal sealed class UnconfirmedEvents(int max, TimeProvider time) : IDisposabl
     // Each unconfirmed event takes one of these places.
     private readonly SemaphoreSlim places = new(max);
     private readonly Lock gate = new();
+
+    // The events by their numbers.
     private readonly Dictionary<ulong, UnconfirmedEvent> pending = [];
     private TaskCompletionSource? drained;
 
@@ -42,7 +44,7 @@ internal sealed class UnconfirmedEvents(int max, TimeProvider time) : IDisposabl
     /// <summary>Returns the place of an event that is not sent.</summary>
     public void Leave() => places.Release();
 
-    /// <summary>Adds an event that is being sent.</summary>
+    /// <summary>Adds an event that is about to be written. Call <see cref="EnterAsync"/> first.</summary>
     public void Add(PublishBatch batch, int index, string id, bool wasSentBefore)
     {
         lock (gate)
@@ -85,8 +87,8 @@ internal sealed class UnconfirmedEvents(int max, TimeProvider time) : IDisposabl
         }
     }
 
-    /// <summary>Sets the outcomes of events that the broker has confirmed.</summary>
-    /// <param name="number">The number of the event.</param>
+    /// <summary>Sets the outcomes of events that the broker has confirmed, and returns their places.</summary>
+    /// <param name="number">The number of the event, or of the last one.</param>
     /// <param name="multiple">True if the confirm covers all events up to this number.</param>
     /// <param name="accepted">True if the broker accepted the events; false if it refused them (nack).</param>
     public void Confirm(ulong number, bool multiple, bool accepted)

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Defines the names of the headers in which the bus describes a failure. The names are kept, because messages in
-/// queues have them.
+/// Defines the names of the headers in which the bus describes a failure. Some differ from the words that the code now
+/// uses: they cannot change, because messages in queues have them.
 /// </summary>
 internal static class FailureHeaderNames
 {

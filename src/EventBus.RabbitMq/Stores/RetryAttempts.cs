@@ -3,10 +3,15 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>Counts the attempts of a claimed retry. An attempt that ended with its process is a delivery.</summary>
+/// <summary>
+/// Counts the attempts of a claimed entry. The broker's number of deliveries shows the attempts that ended with their
+/// process.
+/// </summary>
 internal static class RetryAttempts
 {
-    /// <summary>Adds the earlier deliveries of a message, and the attempt that follows, to its entry.</summary>
+    /// <summary>
+    /// Returns an entry whose attempts include the earlier deliveries of its message, and the attempt that follows.
+    /// </summary>
     public static FailedEvent Add(FailedEvent entry, BasicGetResult message)
     {
         var interruptions = RabbitMqDeliveryCount.EarlierDeliveries(message.BasicProperties, message.Redelivered, countsDeliveries: true);

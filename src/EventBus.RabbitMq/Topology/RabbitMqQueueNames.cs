@@ -57,6 +57,11 @@ internal sealed class RabbitMqQueueNames(string serviceName)
     /// <summary>
     /// Shortens a name to the available length, without its special characters, and appends a hash of its parts.
     /// </summary>
+    /// <param name="name">The name.</param>
+    /// <param name="owner">
+    /// The word that separates the hashes of a service's own queues from those of subscriptions.
+    /// </param>
+    /// <param name="parts">The parts of the name.</param>
     private static string Hashed(string name, string owner, IReadOnlyList<string> parts)
     {
         var text = new StringBuilder(owner);

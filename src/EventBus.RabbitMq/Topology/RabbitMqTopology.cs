@@ -141,8 +141,8 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
     /// <summary>
     /// Gets the arguments that stop endless redelivery: an event that ends the process or the connection at each
-    /// delivery moves to the given-up queue. At-least-once dead-lettering requires that a full queue rejects messages
-    /// instead of dropping them.
+    /// delivery moves to the <see cref="BrokerDeadLetterQueue"/>. At-least-once dead-lettering requires that a full
+    /// queue rejects messages instead of dropping them.
     /// </summary>
     private Dictionary<string, object?> DeliveryLimitArguments() => new()
     {

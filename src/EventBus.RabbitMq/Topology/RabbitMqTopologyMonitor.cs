@@ -59,7 +59,7 @@ internal sealed class RabbitMqTopologyMonitor(
             await Task.Delay(Interval, time, stop.Token).Quietly();
             try
             {
-                problem = await FindProblemAsync(await link.ConnectionAsync(stop.Token));
+                problem = await RestoreAsync(await link.ConnectionAsync(stop.Token));
             }
             catch (Exception)
             {
@@ -68,7 +68,9 @@ internal sealed class RabbitMqTopologyMonitor(
         }
     }
 
-    private async Task<string?> FindProblemAsync(ConnectionSession session)
+    /// <summary>Restores or only checks all entities.</summary>
+    /// <returns>The description of the first problem; null if there is none.</returns>
+    private async Task<string?> RestoreAsync(ConnectionSession session)
     {
         string? found = null;
         var next = 0;
@@ -81,7 +83,7 @@ internal sealed class RabbitMqTopologyMonitor(
                 // Each entity has its own deadline, because there may be thousands.
                 while (next < entities.Count)
                 {
-                    await session.CallAsync(CheckAsync(entities[next], channel));
+                    await session.CallAsync(RestoreOrCheckAsync(entities[next], channel));
                     next++;
                 }
             }
@@ -105,7 +107,7 @@ internal sealed class RabbitMqTopologyMonitor(
         return found;
     }
 
-    private Task CheckAsync(RabbitMqEntity entity, IChannel channel) => options.Provisioning switch
+    private Task RestoreOrCheckAsync(RabbitMqEntity entity, IChannel channel) => options.Provisioning switch
     {
         RabbitMqProvisioning.Create when IsConsumed(entity) => entity.BindAsync(channel),
         RabbitMqProvisioning.Create => entity.DeclareAsync(channel),

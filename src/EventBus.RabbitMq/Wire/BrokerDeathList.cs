@@ -11,18 +11,23 @@ internal static class BrokerDeathList
 {
     private const int LengthOfTable = RabbitMqHeaderTable.LengthOfTable;
 
+    /// <summary>True for the name of this header.</summary>
     public static bool IsName(ReadOnlySpan<byte> name) => name.SequenceEqual("x-death"u8);
 
     /// <summary>
     /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher. Returns
     /// false if there is no readable entry.
     /// </summary>
+    /// <param name="field">The whole header: the length of its name, the name, and the value with its type.</param>
+    /// <param name="name">The name in the field.</param>
+    /// <param name="kept">The fields that are kept; the shortened header is added.</param>
     public static bool TryKeepBeginning(ReadOnlySpan<byte> field, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> kept)
     {
         var valueOffset = 1 + name.Length;
         var value = field[valueOffset..];
         if ((char)value[0] != 'A')
         {
+            // The value is not of the type A, a list.
             return false;
         }
 

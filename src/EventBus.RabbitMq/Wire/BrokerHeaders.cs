@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Finds repetitions of the headers that the broker writes itself. The broker replaces the first header of a name, but
-/// the client would use the last.
+/// Recognizes the headers that the broker writes itself, and repetitions of them. The broker replaces the first header
+/// of a name, but the client would use the last.
 /// </summary>
 internal static class BrokerHeaders
 {

@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>Holds the CloudEvents attributes of a message, which it reads from the values of headers.</summary>
+/// <summary>Holds the CloudEvents attributes of a message, and reads each from the value of its header.</summary>
 internal ref struct RabbitMqAttributes
 {
     private object? time;
@@ -57,7 +57,7 @@ internal ref struct RabbitMqAttributes
         return RabbitMqTime.TryRead(time, out published);
     }
 
-    /// <summary>Reads one attribute.</summary>
+    /// <summary>Sets one attribute to the value of its header.</summary>
     /// <param name="attribute">The name of the attribute.</param>
     /// <param name="value">The value of its header.</param>
     /// <param name="properties">The properties of the message.</param>

@@ -67,6 +67,8 @@ internal static class RabbitMqHeaderCheck
             var state = ReadField(table[offset..], ref seenBrokerHeaders, out var size);
             var field = table.Slice(offset, state == FieldState.Torn ? table.Length - offset : size);
             var name = field.Slice(1, Math.Min(field[0], field.Length - 1));
+
+            // ReadField records the name of a header of the broker at its first occurrence.
             var isFirstOfBroker = seenBrokerHeaders != seenBefore;
             if (state == FieldState.Good)
             {

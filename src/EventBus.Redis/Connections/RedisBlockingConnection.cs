@@ -37,9 +37,9 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
         return (await connection).GetDatabase();
     }
 
-    /// <inheritdoc cref="OpenAsync()"/>
+    /// <inheritdoc cref="OpenAsync"/>
     /// <param name="stop">Cancels the wait. The connection continues to open.</param>
-    public Task<IDatabase> OpenAsync(CancellationToken stop) => OpenAsync().Observed().WaitAsync(stop);
+    public Task<IDatabase> GetAsync(CancellationToken stop) => OpenAsync().Observed().WaitAsync(stop);
 
     /// <summary>
     /// Closes the connection and cancels its commands. A connection that is being opened is closed as soon as it is

@@ -51,8 +51,7 @@ internal static class RedisConnectionOpener
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
 
-        // The client reads this value again at each later query of the roles: it limits the wait for unreachable
-        // servers.
+        // The client reads this value again at each later query of the roles. It limits the wait for one server.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
         connection.ErrorMessage += (_, error) => activity.FindPrimaryAfter(error, connection);
         _ = new RedisWatchdog(activity, maxSilence).RunAsync(connection);

@@ -14,7 +14,7 @@ namespace EventBus;
 internal sealed class RedisConnectionStart(
     ConfigurationOptions configuration, RedisSentinels? sentinels, IConnectionMultiplexer? applicationConnection, string call, ILogger log)
 {
-    /// <summary>Opens the connection.</summary>
+    /// <summary>Opens the connection, and checks its server.</summary>
     /// <param name="failFast">
     /// True to throw if Redis does not answer. Otherwise the connection is returned nevertheless, and its server is
     /// checked as soon as it answers.

@@ -6,8 +6,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Holds the attributes of a CloudEvents object: those that the bus uses as strings and a time, the others as the
-/// user's headers.
+/// Collects the attributes of a CloudEvents object while it is parsed: those that the bus uses, and the others, which
+/// are the user's headers.
 /// </summary>
 /// <param name="commonStrings">Caches strings that most messages have in common.</param>
 internal struct RedisPubSubAttributeValues(RedisStringCache commonStrings)
@@ -15,7 +15,7 @@ internal struct RedisPubSubAttributeValues(RedisStringCache commonStrings)
     // The last member of the enumeration.
     private const int AttributeCount = (int)RedisPubSubAttribute.Version + 1;
 
-    private const string Twice = "The envelope has an attribute twice.";
+    private const string DuplicateDefect = "The envelope has an attribute twice.";
 
     private Strings values;
     private Dictionary<string, string>? headers;
@@ -50,10 +50,19 @@ internal struct RedisPubSubAttributeValues(RedisStringCache commonStrings)
             && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false }
             && Ascii.IsValid(reader.ValueSpan);
         var value = isPlain ? commonStrings.Get(reader.ValueSpan) : RedisPubSubAttributes.ReadValue(ref reader);
-        return value is null || TrySet(attribute, name, value) ? null : Twice;
+        if (value is null)
+        {
+            // Null, an array or an object counts as no attribute.
+            return null;
+        }
+
+        return TrySet(attribute, name, value) ? null : DuplicateDefect;
     }
 
-    /// <summary>Returns the attributes that the bus does not use: the user's headers. Null if there are none.</summary>
+    /// <summary>
+    /// Returns the user's headers: the attributes that the bus does not use. Null if there are none. Call it once,
+    /// after the last attribute.
+    /// </summary>
     public Dictionary<string, string>? TakeHeaders()
     {
         if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
@@ -81,7 +90,7 @@ internal struct RedisPubSubAttributeValues(RedisStringCache commonStrings)
 
         if (hasTime)
         {
-            return Twice;
+            return DuplicateDefect;
         }
 
         hasTime = true;

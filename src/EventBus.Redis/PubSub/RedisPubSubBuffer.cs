@@ -21,10 +21,7 @@ internal sealed class RedisPubSubBuffer(RedisPubSubOptions options)
     /// <summary>The number of unsettled events.</summary>
     public long Count => Interlocked.Read(ref count);
 
-    /// <summary>
-    /// True if a message of this length is within the limits. A buffer that holds no bytes accepts an event of any
-    /// size.
-    /// </summary>
+    /// <summary>True if a message of this length is within the limits. An empty buffer accepts any length.</summary>
     public bool HasRoomFor(long length)
     {
         var held = Interlocked.Read(ref bytes);
@@ -50,7 +47,7 @@ internal sealed class RedisPubSubBuffer(RedisPubSubOptions options)
 
     /// <summary>
     /// Delivers a released event again, because Redis keeps no copy. After <see cref="Complete"/> a released event is
-    /// lost, and still counted.
+    /// lost. It stays in <see cref="Count"/>, so that the log contains it when the receiver closes.
     /// </summary>
     public void TakeBack(RedisPubSubDelivery delivery) =>
         deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, delivery.Envelope, delivery.EarlierDeliveries + 1).ToDelivery());

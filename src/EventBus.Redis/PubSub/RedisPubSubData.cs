@@ -7,8 +7,10 @@ namespace EventBus;
 /// <summary>Holds the data of a CloudEvents object while it is parsed: <c>data</c> or <c>data_base64</c>.</summary>
 internal struct RedisPubSubData
 {
-    // The bytes of the value of 'data' in the message; null if there is none.
+    // The position of the value of 'data' in the message; null if there is none.
     private Range? embedded;
+
+    // True if the value of 'data' is a JSON string.
     private bool isString;
 
     // The decoded value of 'data_base64'; null if there is none.

@@ -16,8 +16,8 @@ internal static class RedisPubSubHeaders
     private const int BufferBytes = 512;
 
     /// <summary>
-    /// Writes the headers. CloudEvents extension names consist of lowercase letters and digits; headers with other
-    /// names are combined in one extension.
+    /// Writes the headers. CloudEvents extension names consist of lowercase letters and digits; headers with other or
+    /// reserved names are combined in one extension.
     /// </summary>
     public static void Write(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> headers)
     {

@@ -6,6 +6,7 @@ namespace EventBus;
 /// <summary>Represents a parsed CloudEvents object: its attributes as strings, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {
+    // Not readonly: these structs are filled while the message is parsed.
     private RedisPubSubAttributeValues attributes;
     private RedisPubSubData data;
 

@@ -15,7 +15,7 @@ internal sealed class RedisPubSubPublisher(IConnectionMultiplexer connection, Re
     /// <summary>Publishes events.</summary>
     /// <param name="batch">The events.</param>
     /// <param name="outcomes">Receives the outcomes.</param>
-    /// <param name="deadline">Cancels the wait, before the events are sent and for the answers.</param>
+    /// <param name="deadline">Ends the wait for the answers. If it has passed already, nothing is sent.</param>
     public async ValueTask PublishAsync(
         ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {

@@ -6,19 +6,16 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Receives the events of one subscription: one loop for each channel or pattern, and one channel of deliveries for the
-/// bus. Limits the number and the total size of the unsettled events. Further events are dropped, counted and logged.
+/// Receives the events of one subscription, in one loop for each channel or pattern, and adds them to a buffer. Events
+/// for which the buffer has no room are dropped, counted and logged.
 /// </summary>
 /// <remarks>
 /// The client's own queues are unbounded. They stay short, because the loops take each message at once: they wait for
 /// nothing but the next message.
 /// </remarks>
 internal sealed class RedisPubSubReceiver(
-    Subscription subscription,
-    RedisPubSubTransport transport,
-    RedisPubSubTopology topology,
-    RedisPubSubOptions options,
-    ILogger log) : Receiver
+    Subscription subscription, RedisPubSubTransport transport, RedisPubSubTopology topology, RedisPubSubOptions options, ILogger log)
+    : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
@@ -56,7 +53,7 @@ internal sealed class RedisPubSubReceiver(
     {
         foreach (var channel in topology.ChannelsOf(subscription))
         {
-            queues.Add(await RedisPubSubQueue.OpenAsync(subscriber, channel, failFast, topology.Time, cancellationToken));
+            queues.Add(await RedisPubSubQueueOpener.OpenAsync(subscriber, channel, failFast, topology.Time, cancellationToken));
         }
 
         loops.AddRange(queues.Select(queue => NewLoop(queue.Channel!).RunAsync(stopped => ReadAsync(queue, stopped), stop.Token)));
@@ -157,8 +154,6 @@ internal sealed class RedisPubSubReceiver(
         await Task.WhenAll(queues.Select(queue => queue.UnsubscribeAsync())).WaitAsync(CloseTimeout, topology.Time).Quietly();
         await stop.CancelAsync();
         await Task.WhenAll(loops).WaitAsync(CloseTimeout, topology.Time).Quietly();
-
-        // The bus still receives the deliveries that are in the channel, because their events are stored nowhere else.
         buffer.Complete();
         drops.Report(atOnce: true);
     }

@@ -11,7 +11,11 @@ internal sealed class RedisConsumerCount(RedisConsumer consumer, RedisLease? lea
     // late.
     private static readonly TimeSpan StandbyActivityPeriod = TimeSpan.FromSeconds(10);
 
-    /// <summary>Counts the other active consumers of the group; null if the number is unknown at present.</summary>
+    /// <summary>Counts the other active consumers.</summary>
+    /// <returns>
+    /// Their number, and the time without activity after which a consumer no longer counts; null if the number is
+    /// unknown at present.
+    /// </returns>
     public async Task<(int Count, TimeSpan ExpiresAfter)?> OthersAsync(CancellationToken cancellationToken)
     {
         // An active consumer reads every second, or renews its entries every third of ClaimAfter.

@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -23,11 +24,11 @@ internal sealed class RedisSubscriptionStart(IConnectionMultiplexer connection, 
         try
         {
             // The connection opens while the group is created. If Redis is unreachable, the read loop opens it later.
-            var opening = connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
+            Task opening = connection.IsConnected ? blocking.GetAsync(cancellationToken).Observed() : Task.CompletedTask;
             var groupExists = await TryCreateAsync(group, positions, cancellationToken);
             if (groupExists)
             {
-                await opening.WaitAsync(cancellationToken);
+                await opening;
             }
 
             return groupExists;

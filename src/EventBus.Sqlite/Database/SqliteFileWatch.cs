@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Reports changes of the file while the stores use it, and logs each once. Thread-safe.</summary>
+/// <summary>
+/// Detects that the file or its write-ahead log was deleted, moved or replaced while the stores use it. Thread-safe.
+/// </summary>
 /// <param name="path">The path of the file, for the texts.</param>
 /// <param name="log">The log.</param>
 internal sealed class SqliteFileWatch(string path, ILogger log)
@@ -34,7 +36,9 @@ internal sealed class SqliteFileWatch(string path, ILogger log)
         return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{path}' {reason}. It is opened again.");
     }
 
-    /// <summary>Describes the problem that the write-ahead log of the session was deleted; null if it was not.</summary>
+    /// <summary>
+    /// Returns a text for operators if the write-ahead log of the session was deleted; null if it was not.
+    /// </summary>
     public string? ProblemOf(SqlSession session) =>
         session.HasWritten && SqliteFileCheck.IsLogMissing((SqliteConnection)session.Connection)
             ? $"The write-ahead log of the SQLite database '{path}' was deleted while the stores use it. Stop every process "

@@ -21,12 +21,13 @@ namespace EventBus;
 /// <param name="prefix">The prefix of the table names.</param>
 internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 {
-    // Names of rows of the meta table. The offset of this clock:
+    // The row of the meta table with the offset of this clock.
     private const string ClockRow = "clock";
 
-    // The offset of the machine's clock when it was last set:
+    // The row of the meta table with the offset of the machine's clock when it was last set.
     private const string MachineRow = "clock.machine";
 
+    // The time after which the next write checks the clock again.
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
     // Smaller adjustments of the machine's clock are frequent, and are followed in both directions.

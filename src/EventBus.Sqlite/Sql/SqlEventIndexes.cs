@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Creates the indexes of the tables of failed, handled and delayed events, and the triggers that count their rows.
+/// Builds the SQL statements that create the indexes of the tables of failed, handled and delayed events, and the
+/// triggers that count their rows.
 /// </summary>
 internal sealed class SqlEventIndexes(SqlDialect dialect, string prefix)
 {

@@ -1,10 +1,15 @@
 namespace EventBus;
 
-/// <summary>Creates the tables of failed, handled and delayed events, and the tables of their counts.</summary>
+/// <summary>
+/// Builds the SQL statements that create the tables of applications and of failed, handled and delayed events, and the
+/// tables of their counts.
+/// </summary>
 internal sealed class SqlEventTables(SqlDialect dialect, string prefix)
 {
     /// <summary>Returns the statements that create the tables.</summary>
-    public IEnumerable<string> Create()
+    public IEnumerable<string> Create() => [.. CreateEventTables(), .. CreateCountTables()];
+
+    private IEnumerable<string> CreateEventTables()
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
 
@@ -59,8 +64,12 @@ internal sealed class SqlEventTables(SqlDialect dialect, string prefix)
                 turn {number} NOT NULL, claimed {number} NOT NULL,
                 attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
             """;
+    }
 
-        // The numbers of rows (SqlDialect.Count).
+    /// <summary>Returns the statements for the tables of the numbers of rows (<see cref="SqlDialect.Count"/>).</summary>
+    private IEnumerable<string> CreateCountTables()
+    {
+        var (number, text) = (dialect.Number, dialect.Text);
         yield return $"""
             CREATE TABLE {prefix}failure_counts (
                 app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL,

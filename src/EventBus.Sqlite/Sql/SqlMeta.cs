@@ -10,6 +10,7 @@ internal sealed class SqlMeta(string prefix)
     /// <summary>Gets a number; null if there is none with the name.</summary>
     public ValueTask<long?> ReadAsync(SqlSession session, string name) => session.Prepare(read).Set("@name", name).NumberAsync();
 
+    /// <summary>Adds or replaces a number.</summary>
     public async ValueTask WriteAsync(SqlSession session, string name, long value) =>
         await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
 }

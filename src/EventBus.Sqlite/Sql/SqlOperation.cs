@@ -33,9 +33,10 @@ internal abstract class SqlOperation
     public abstract void Fail(Exception exception);
 
     /// <summary>
-    /// Fails the step because another step has ended the transaction. Nothing of it was written, and the bus tries it
+    /// Fails the step because other steps have ended its transaction. Nothing of it was written, and the bus tries it
     /// again.
     /// </summary>
+    /// <param name="cause">The error of the other step.</param>
     public void FailUndone(Exception cause) =>
         Fail(cause is StoreRefusedException { Scope: StoreScope.Store } refused
             ? refused

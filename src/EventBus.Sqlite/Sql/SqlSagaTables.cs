@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>Creates the table of the sagas, with its indexes and the table of the counts.</summary>
+/// <summary>
+/// Builds the SQL statements that create the table of the sagas, its indexes, and the table and triggers of the counts.
+/// </summary>
 internal sealed class SqlSagaTables(SqlDialect dialect, string prefix)
 {
-    /// <summary>Returns the statements that create the tables and the indexes.</summary>
+    /// <summary>Returns the statements that create the tables, the indexes and the triggers.</summary>
     public IEnumerable<string> Create()
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);

@@ -7,11 +7,11 @@ namespace EventBus;
 /// <param name="prefix">The prefix of the table names.</param>
 internal sealed class SqlTimeShift(string prefix)
 {
-    // Names of rows of the meta table. The amount by which the machine's clock was last set forward, less what was set
-    // back since:
+    // The row of the meta table with the amount by which the machine's clock was last set forward, less what was set
+    // back since.
     private const string ForwardRow = "clock.forward";
 
-    // The time of this clock before it was set forward:
+    // The row of the meta table with the time of SqlClock before it was set forward.
     private const string ForwardAtRow = "clock.forward_at";
 
     // The due time of a saga is either the end of a lease or a planned time, and the row does not say which. Leases end

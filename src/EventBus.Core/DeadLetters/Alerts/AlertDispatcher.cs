@@ -35,13 +35,13 @@ internal sealed class AlertDispatcher
     /// <inheritdoc cref="AlertGroups.IsIdle"/>
     public bool IsIdle => groups.IsIdle;
 
-    /// <summary>Sends the alerts that are due until it is stopped.</summary>
+    /// <summary>Sends alerts when they are due, until the token is cancelled.</summary>
     public Task RunAsync(CancellationToken stop) => loop.RunAsync(stop);
 
     /// <summary>Adds an alert. <see cref="Wake"/> must be called afterwards.</summary>
     public void Add(PendingAlert alert) => groups.Add(alert);
 
-    /// <summary>Sends the added alerts that are due.</summary>
+    /// <summary>Wakes the loop, which sends the added alerts that are due.</summary>
     public void Wake() => wake.Pulse();
 
     /// <inheritdoc cref="AlertGroups.Flush"/>

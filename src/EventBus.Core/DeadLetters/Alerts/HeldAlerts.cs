@@ -5,8 +5,8 @@ namespace EventBus;
 /// <summary>
 /// Holds the claimed alerts until every dispatcher has sent them and they are marked as sent. Thread-safe.
 /// </summary>
-/// <param name="dispatchers">The number of dispatchers.</param>
-internal sealed class HeldAlerts(int dispatchers)
+/// <param name="dispatcherCount">The number of dispatchers.</param>
+internal sealed class HeldAlerts(int dispatcherCount)
 {
     // The maximum number of alerts that are claimed at once. The others stay in the store.
     private const int MaxHeld = 100_000;
@@ -16,6 +16,8 @@ internal sealed class HeldAlerts(int dispatchers)
     // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
     // each.
     private readonly Dictionary<PendingAlert, int> held = [];
+
+    // The alerts that every dispatcher has sent and that must be marked.
     private readonly List<PendingAlert> toMark = [];
 
     // The alerts that were sent and could not be marked. When their lease expires, the store returns them again, and
@@ -54,14 +56,15 @@ internal sealed class HeldAlerts(int dispatchers)
         {
             if (unmarked.Remove(alert))
             {
+                // Every dispatcher has sent it already.
                 toMark.Add(alert);
             }
 
-            return held.TryAdd(alert, dispatchers);
+            return held.TryAdd(alert, dispatcherCount);
         }
     }
 
-    /// <summary>Records that one dispatcher has sent these alerts.</summary>
+    /// <summary>Records that one more dispatcher has sent these alerts.</summary>
     public void AddSent(IReadOnlyList<PendingAlert> alerts)
     {
         lock (gate)
@@ -78,6 +81,7 @@ internal sealed class HeldAlerts(int dispatchers)
     }
 
     /// <summary>Gets the first alerts that every dispatcher has sent and that must be marked.</summary>
+    /// <param name="max">The maximum number of alerts.</param>
     public PendingAlert[] GetToMark(int max)
     {
         lock (gate)
@@ -86,15 +90,15 @@ internal sealed class HeldAlerts(int dispatchers)
         }
     }
 
-    /// <summary>Releases the alerts that are marked.</summary>
-    /// <param name="marked">The alerts that <see cref="GetToMark"/> returned.</param>
-    /// <param name="failed">Those of them that could not be marked. They are not sent again.</param>
-    public void Release(PendingAlert[] marked, HashSet<PendingAlert> failed)
+    /// <summary>Releases alerts after the attempt to mark them, except those that could not be marked.</summary>
+    /// <param name="attempted">The alerts that <see cref="GetToMark"/> returned.</param>
+    /// <param name="failed">Those of them that could not be marked.</param>
+    public void Release(PendingAlert[] attempted, HashSet<PendingAlert> failed)
     {
         lock (gate)
         {
-            toMark.RemoveRange(0, marked.Length);
-            foreach (var alert in marked)
+            toMark.RemoveRange(0, attempted.Length);
+            foreach (var alert in attempted)
             {
                 // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
                 // sent again.

@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Stores the progress of leased sagas by compare-and-swap, and merges the replies that other instances have added
-/// meanwhile. Thread-safe.
+/// Saves the progress of leased sagas in the store by compare-and-swap, and merges the replies that other instances
+/// have added meanwhile. Thread-safe.
 /// </summary>
 /// <param name="store">The store.</param>
 /// <param name="lease">The duration of a lease, which every save renews.</param>

@@ -8,8 +8,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SagaClock(TimeProvider time, RandomSource random, ILogger log)
 {
-    // The time after a start, or after a jump of the clock, in which no wait times out: expected replies may be in
-    // transit. The order guards use the same time.
+    // The time after a start or a jump in which no wait times out. The order guards use the same time.
     private static readonly TimeSpan ExtraWait = TimeSpan.FromMinutes(1);
 
     // A difference of more than this is a jump. Smaller adjustments of clocks are normal.

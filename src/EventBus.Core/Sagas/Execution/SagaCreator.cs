@@ -3,11 +3,11 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Stores new sagas. Repeats the call while the store gives no answer, and finds out whether an earlier call has stored
-/// the saga. Thread-safe.
+/// Stores new sagas. Repeats the call to the store while the store gives no answer, and finds out whether an earlier
+/// call has stored the saga. Thread-safe.
 /// </summary>
 /// <param name="store">The store.</param>
-/// <param name="timeout">The time after which a call ends.</param>
+/// <param name="timeout">The maximum duration of <see cref="CreateAsync"/>.</param>
 /// <param name="time">The clock.</param>
 internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvider time)
 {

@@ -10,7 +10,7 @@ namespace EventBus;
 /// <param name="path">Begins the next step or the next compensation, and ends the saga.</param>
 internal sealed class SagaInterventions(SagaDefinition definition, SagaPath path)
 {
-    /// <summary>Resumes the saga after an operator's retry.</summary>
+    /// <summary>Resumes the saga with the operation that failed.</summary>
     public SagaStatus Retry(SagaProgress progress, DateTimeOffset now)
     {
         progress.EventsRefused = false;

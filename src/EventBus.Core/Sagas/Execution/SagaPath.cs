@@ -65,8 +65,10 @@ internal sealed class SagaPath(SagaDefinition definition, SagaEventFactory event
     }
 
     /// <summary>
-    /// Records the time of a new status, and removes the reason for which the saga needed attention if it no longer does.
+    /// Records the time of a new status, which the caller stores in the entry. Removes the reason why the saga needed
+    /// attention, if it no longer does.
     /// </summary>
+    /// <returns>The status.</returns>
     public static SagaStatus SetStatus(SagaProgress progress, SagaStatus status, DateTimeOffset now)
     {
         if (status != SagaStatus.NeedsAttention)

@@ -21,6 +21,8 @@ internal sealed class SagaSaveRetry(SagaRefusals refusals, BusServices services,
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
     /// <summary>Saves a saga, and tries again after a failure.</summary>
+    /// <param name="leased">The saga.</param>
+    /// <param name="save">Makes one attempt.</param>
     /// <exception cref="SagaLeaseLostException">Another instance has claimed it.</exception>
     /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     /// <exception cref="OperationCanceledException">The bus closed before the store accepted the write.</exception>

@@ -7,7 +7,7 @@ namespace EventBus;
 /// <summary>Claims the alerts of dead letters, and records which were sent.</summary>
 internal sealed class RedisDeadLetterAlerts(RedisStoreLink link, RedisFailureKeys keys)
 {
-    /// <inheritdoc cref="DeadLetterStore.ClaimAlertsAsync"/>
+    /// <inheritdoc cref="DeadLetterQueue.ClaimAlertsAsync"/>
     public async Task<DueBatch<PendingAlert>> ClaimAsync(
         DateTimeOffset now,
         TimeSpan lease,
@@ -19,7 +19,7 @@ internal sealed class RedisDeadLetterAlerts(RedisStoreLink link, RedisFailureKey
         return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
     }
 
-    /// <inheritdoc cref="DeadLetterStore.MarkAlertedAsync"/>
+    /// <inheritdoc cref="DeadLetterQueue.MarkAlertedAsync"/>
     public Task MarkSentAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
         link.RunAsync(
             RedisDeadLetterScripts.MarkAlerted,

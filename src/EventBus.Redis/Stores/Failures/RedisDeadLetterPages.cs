@@ -4,12 +4,12 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Reads the indexes of dead letters page by page, and says which of them match a filter. There is an index of all dead
-/// letters and one for each subscription; the other parts of a filter are compared with the stored states.
+/// Reads pages of the indexes of dead letters, and marks the dead letters that match a filter. There is an index of all
+/// dead letters and one for each subscription. The other parts of a filter are compared with the stored states.
 /// </summary>
 internal sealed class RedisDeadLetterPages(RedisStoreLink link, RedisFailureKeys keys)
 {
-    /// <summary>True if every member of <see cref="IndexOf"/> matches a filter, apart from its page.</summary>
+    /// <summary>True if all members of the index of a filter match the filter (<see cref="IndexOf"/>).</summary>
     public static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
 
     /// <summary>True if a dead letter matches the name and the reason of a filter.</summary>
@@ -22,7 +22,7 @@ internal sealed class RedisDeadLetterPages(RedisStoreLink link, RedisFailureKeys
     /// <summary>Gets the smallest index that contains the dead letters that match a filter.</summary>
     public RedisKey IndexOf(DeadLetterFilter filter) => filter.Subscription is { } subscription ? keys.DeadOf(subscription) : keys.Dead;
 
-    /// <summary>Reads the next dead letters below a number, the highest number first.</summary>
+    /// <summary>Reads the next dead letters below a number (null for no bound), the highest number first.</summary>
     public async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> DescendingAsync(
         DeadLetterFilter filter, long? before, int size, CancellationToken cancellationToken)
     {

@@ -10,8 +10,8 @@ internal static class RedisDeadLetterScripts
         if not s then return 0 end
         remove_from_indexes(id, s)
 
-        -- The order guard no longer waits for the events before this entry. If no entry of the key has a lower rank, the
-        -- sequence continues without them: the rank of the key is raised to the one before that of the entry.
+        -- The order guard no longer waits for the events before this entry. If no entry of the key has a lower rank,
+        -- the sequence continues without them: the rank of the key is raised to the one before that of the entry.
         if s.reason == 'OutOfOrder' and s.order and s.rank and s.before then
           local lowest = call('ZRANGE', positions, '[' .. s.order, '(' .. s.order .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
           if lowest and string.sub(lowest, #s.order + 1, #s.order + #s.rank) >= s.rank then

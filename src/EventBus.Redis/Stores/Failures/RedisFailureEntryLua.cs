@@ -3,7 +3,9 @@ namespace EventBus;
 /// <summary>Contains the Lua functions that store, settle and remove an entry with all its parts.</summary>
 internal static class RedisFailureEntryLua
 {
-    /// <summary>The functions; after <see cref="RedisFailureIndexLua"/>.</summary>
+    /// <summary>
+    /// The code of the functions. A script contains it after <see cref="RedisFailureIndexLua.Functions"/>.
+    /// </summary>
     public const string Functions = """
 
         -- Gives a dead letter its number, and any other entry the number 0.

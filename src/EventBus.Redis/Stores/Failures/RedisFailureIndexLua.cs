@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>Contains the Lua functions that add an entry to the indexes of its status, and remove it.</summary>
+/// <summary>Contains the Lua functions that add an entry to the indexes and remove it from them.</summary>
 internal static class RedisFailureIndexLua
 {
-    /// <summary>The functions; after <see cref="RedisFailureLineLua"/>.</summary>
+    /// <summary>
+    /// The code of the functions. A script contains it after <see cref="RedisFailureLineLua.Functions"/>.
+    /// </summary>
     public const string Functions = """
 
         -- Adds an entry, whose state is written already, to the indexes of its status.

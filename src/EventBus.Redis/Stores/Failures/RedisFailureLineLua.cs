@@ -5,7 +5,9 @@ namespace EventBus;
 /// </summary>
 internal static class RedisFailureLineLua
 {
-    /// <summary>The functions; after <see cref="RedisFailureStateLua"/>.</summary>
+    /// <summary>
+    /// The code of the functions. A script contains it after <see cref="RedisFailureStateLua.Functions"/>.
+    /// </summary>
     public const string Functions = """
 
         -- Returns the member and the id of the first entry of a line. Removes members whose entry no longer exists.

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>Contains the Lua functions that read and write the stamp and the rank of an order key.</summary>
 internal static class RedisFailureOrderLua
 {
-    /// <summary>The functions; after <see cref="RedisCounters.NextOf"/>.</summary>
+    /// <summary>The code of the functions. A script contains it after <see cref="RedisCounters.NextOf"/>.</summary>
     public const string Functions = """
 
         -- Returns the stamp of an order key and the rank of its position.

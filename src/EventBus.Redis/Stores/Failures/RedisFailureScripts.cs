@@ -10,7 +10,7 @@ namespace EventBus;
 /// Lines, parked entries, deferred entries and positions are sorted sets in the byte order of their members, so that
 /// one key serves all lines: <c>subscription~length~key~place~id</c>. A state that cannot be read is rebuilt from the
 /// indexes when the entry is claimed, retried or discarded, and never hides another entry.
-/// <see cref="RedisFailureLua"/> describes the fields of the state, and contains the functions that the scripts call.
+/// <see cref="RedisFailureLua"/> describes the fields of the state, and composes the functions that the scripts call.
 /// </remarks>
 internal static class RedisFailureScripts
 {

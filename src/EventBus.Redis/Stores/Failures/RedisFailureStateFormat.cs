@@ -77,6 +77,11 @@ internal static class RedisFailureStateFormat
     }
 
     /// <summary>Reads the state of an entry; returns null if it cannot be read.</summary>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="stored">The stored state.</param>
+    /// <param name="defect">
+    /// The reason why the state cannot be read, or that a script had to rebuild it; null if neither is the case.
+    /// </param>
     public static StoredState? Read(string subscription, RedisResult stored, out string? defect)
     {
         defect = null;

@@ -1,13 +1,15 @@
 namespace EventBus;
 
 /// <summary>
-/// Contains the Lua functions that read, check, repair and write the state of an entry (<see cref="RedisFailureLua"/>).
+/// Contains the Lua functions that read, check, repair and write the state of an entry. <see cref="RedisFailureLua"/>
+/// describes its fields.
 /// </summary>
 internal static class RedisFailureStateLua
 {
-    /// <summary>The functions; after <see cref="RedisFailureKeys.Prelude"/>.</summary>
+    /// <summary>The code of the functions. A script contains it after <see cref="RedisFailureKeys.Prelude"/>.</summary>
     public const string Functions = """
 
+        -- Returns the member of an index for an entry. number: its place or its rank.
         local function member(prefix, number, id) return prefix .. number .. '~' .. id end
 
         local function is_text(value) return value == nil or type(value) == 'string' end

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Contains the Lua script of the failure store that continues an order key.</summary>
+/// <summary>Contains the Lua script of the failure store that advances an order key after one of its events.</summary>
 internal static class RedisOrderKeyScripts
 {
     /// <summary>

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace EventBus;
 
-/// <summary>Converts the position of an event of an order key to and from text that sorts in numerical order.</summary>
+/// <summary>Converts positions in an order key to ranks, the text by which Redis sorts them, and back.</summary>
 internal static class RedisRank
 {
     /// <summary>
-    /// Writes a position as text that sorts in numerical order: 20 digits, where the lowest position is 0. Inverting
-    /// the sign bit moves the negative positions before the others.
+    /// Writes a position as 20 digits, where the lowest position is 0. Inverting the sign bit moves the negative
+    /// positions before the others.
     /// </summary>
     public static string Write(long position) => unchecked((ulong)position ^ (1UL << 63)).ToString("D20", CultureInfo.InvariantCulture);
 

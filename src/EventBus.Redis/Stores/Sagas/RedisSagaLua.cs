@@ -26,7 +26,9 @@ internal static class RedisSagaLua
 
         """;
 
-    /// <summary>The functions that number a saga and write it; after <see cref="Prelude"/>.</summary>
+    /// <summary>
+    /// The functions that number a saga and write it. A script contains them after <see cref="Prelude"/>.
+    /// </summary>
     public const string Writing = RedisCounters.NextOf + """
         local function new_number() return string.format('%016.0f', next_of('saga')) end
 
@@ -50,7 +52,9 @@ internal static class RedisSagaLua
 
         """;
 
-    /// <summary>The function that reads the sagas of a page of the index; after <see cref="Prelude"/>.</summary>
+    /// <summary>
+    /// The function that reads the sagas of a page of the index. A script contains it after <see cref="Prelude"/>.
+    /// </summary>
     public const string Reading = """
         -- Replaces each member of the index (its mark, and the number and id) by the id, place, row, content and mark
         -- of its saga. Members that are left from damaged data are removed from the index. Then the result is false,

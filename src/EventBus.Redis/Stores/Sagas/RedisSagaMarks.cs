@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Creates the marks by which <see cref="RedisSagaScripts"/> index a saga; each mark ends in a slash.
+/// Creates the marks under which the index contains a saga (<see cref="RedisSagaScripts"/>); each ends in a slash.
 /// </summary>
 internal static class RedisSagaMarks
 {
@@ -52,7 +52,7 @@ internal static class RedisSagaMarks
     /// <summary>Returns the mark of the sagas that wait for a reply with a key.</summary>
     public static string Waiting(string key) => $"wait/{RedisSagaFormat.Escape(key)}/";
 
-    /// <summary>Returns the mark of the sagas that match a filter, apart from its page.</summary>
+    /// <summary>Returns the mark of the sagas that match the name and the status of a filter.</summary>
     public static string Matching(SagaFilter filter) => filter switch
     {
         { Saga: { } saga, Status: { } status } => $"both/{(int)status}/{RedisSagaFormat.Escape(saga)}/",

@@ -29,14 +29,14 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     /// </summary>
     public TimeSpan KeepFor => ClaimAfter * 5 / 6;
 
-    /// <summary>Divides a number of entries by the number of streams that are read at once; at least 1.</summary>
-    public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
-
     /// <summary>The commands on the pending entries of the group.</summary>
     public RedisPendingEntries Pending { get; } = new(Group);
 
-    /// <summary>The consumers of the group.</summary>
+    /// <summary>The commands on the consumers of the group.</summary>
     public RedisGroupMembers Members { get; } = new(Group);
+
+    /// <summary>Divides a number of entries by the number of streams that are read at once; at least 1.</summary>
+    public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
     /// <summary>The connector that waits for answers over the shared connection.</summary>
     public required RedisConnector Connector { get; init; }

@@ -22,8 +22,8 @@ internal sealed class RedisExcludedStreams(RedisGroup group, bool isOpen, ILogge
     public string? Problem => excluded.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
 
     /// <summary>
-    /// False if no other stream remains: the last stream is not excluded, and the read loop reports the error. An open
-    /// group may find other streams.
+    /// True if a stream may be excluded: another one remains, or the group is open and may find others. The last stream
+    /// is not excluded, so that the read loop reports its error.
     /// </summary>
     public bool CanExclude => isOpen || group.Streams.Count > 1;
 

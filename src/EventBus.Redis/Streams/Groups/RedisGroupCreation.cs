@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Creates a group in single streams: a new one at its beginning, a destroyed one at its recorded position. Detects
+/// Creates a group in a stream: a new group at the given position, a destroyed one at its recorded position. Detects
 /// that Redis has lost entries.
 /// </summary>
 internal sealed class RedisGroupCreation(RedisGroup group, RedisStreamCatalog catalog, ILogger log)

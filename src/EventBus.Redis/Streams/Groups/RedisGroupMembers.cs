@@ -3,7 +3,8 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Finds and removes the other consumers of a group, and lets the own one leave. Thread-safe; every failure is thrown.
+/// Runs the commands on the consumers of a group: finds the active ones, and removes this one or idle ones.
+/// Thread-safe; every failure is thrown.
 /// </summary>
 internal sealed class RedisGroupMembers(RedisGroup group)
 {

@@ -1,8 +1,9 @@
 namespace EventBus;
 
 /// <summary>
-/// Contains the scripts of <see cref="RedisGroup"/>. KEYS: 1 the stream. ARGV: 1 the group, 2 the consumer that calls;
-/// the further arguments are listed at each script.
+/// Contains the Lua scripts on the pending entries of a group (<see cref="RedisPendingEntries"/>) and on its consumers
+/// (<see cref="RedisGroupMembers"/>). KEYS: 1 the stream. ARGV: 1 the group, 2 the consumer that calls; the further
+/// arguments are listed at each script.
 /// </summary>
 internal static class RedisGroupScripts
 {

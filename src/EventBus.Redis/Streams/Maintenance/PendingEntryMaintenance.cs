@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Runs the loops that renew the entries that a receiver holds, take over those of dead or closed consumers, and record
-/// the position of the group.
+/// Runs the loops that renew the entries that a receiver holds, take over those of dead or closed consumers, remove
+/// dead consumers, and record the position of the group.
 /// </summary>
 internal sealed class PendingEntryMaintenance
 {
@@ -51,11 +51,11 @@ internal sealed class PendingEntryMaintenance
         sweeping.RunAsync(SweepAsync, stopIntake),
 
         // In an ordered subscription the read loop of the holder of the lease takes over the entries.
-        consumer.Subscription.Ordered ? Task.CompletedTask : claiming.RunAsync(takeover.RunAsync, stopIntake));
+        consumer.Subscription.Ordered ? Task.CompletedTask : claiming.RunAsync(takeover.ClaimAllAsync, stopIntake));
 
     /// <summary>Renews the entries and records the position of the group, until the receiver is closed.</summary>
     public Task RunAsync(CancellationToken close) => Task.WhenAll(
-        renewing.RunAsync(renewal.RunAsync, close),
+        renewing.RunAsync(renewal.RenewAllAsync, close),
 
         // In an ordered subscription the ownership of the entries ends with the lease.
         consumer.Subscription.Ordered ? Task.CompletedTask : expiring.RunAsync(renewal.ExpireAsync, close),

@@ -14,7 +14,7 @@ internal sealed class PendingEntryRenewal(
     public TimeSpan Period { get; } = consumer.ClaimAfter / 3;
 
     /// <summary>Renews all entries that this instance owns.</summary>
-    public async Task RunAsync(CancellationToken stop)
+    public async Task RenewAllAsync(CancellationToken stop)
     {
         var heldByStream = entries.ToArray().GroupBy(entry => entry.Stream);
         await EachStream.RunAsync(heldByStream, held => RenewHeldAsync(held.Key, [.. held], stop));

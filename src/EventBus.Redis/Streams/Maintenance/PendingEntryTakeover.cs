@@ -7,8 +7,9 @@ internal sealed class PendingEntryTakeover(RedisConsumer consumer, UnackedEntrie
 {
     private const int PageSize = 100;
 
-    /// <summary>Claims the entries of all streams whose consumers have not renewed them, and delivers them.</summary>
-    public Task RunAsync(CancellationToken stop) => EachStream.RunAsync(consumer.Group.Streams, stream => ClaimStreamAsync(stream, stop));
+    /// <summary>Claims the entries that their consumers have not renewed, in all streams, and delivers them.</summary>
+    public Task ClaimAllAsync(CancellationToken stop) =>
+        EachStream.RunAsync(consumer.Group.Streams, stream => ClaimStreamAsync(stream, stop));
 
     private async Task ClaimStreamAsync(RedisKey stream, CancellationToken stop)
     {

@@ -13,7 +13,8 @@ internal sealed class RedisTrimResults
     public Dictionary<(string Stream, string Group), long> GroupProblems { get; } = [];
 
     /// <summary>
-    /// The streams that no group reads, each with the number of entries that were cut off recently for that reason.
+    /// The streams that no group reads, each with its length and the number of entries that were cut off recently for
+    /// that reason.
     /// </summary>
     public Dictionary<string, (long Length, long CutOff)> UnreadStreams { get; } = new(StringComparer.Ordinal);
 

@@ -36,7 +36,6 @@ internal sealed class RedisTrimmer(
     private readonly string trimmerId = RedisTopology.NewConsumer();
 
     private readonly RedisTrimReport report = new(names, options, log);
-
     private bool isRefusalLogged;
 
     /// <inheritdoc cref="RedisTrimReport.Data"/>

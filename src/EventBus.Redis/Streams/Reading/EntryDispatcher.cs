@@ -47,7 +47,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
         while (processed < unseen.Count)
         {
             using var request = Requests.BeginFetch(unseen.Count - processed);
-            var bulk = await consumer.Bulk.OpenAsync(stop);
+            var bulk = await consumer.Bulk.GetAsync(stop);
             var ids = unseen.Skip(processed).Select(each => each.Id);
             var answer = await consumer.Pending.FetchAsync(bulk, stream, ids).Observed().WaitAsync(stop);
             if (answer.Deleted > 0)

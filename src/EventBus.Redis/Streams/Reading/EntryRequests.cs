@@ -9,8 +9,7 @@ namespace EventBus;
 /// <remarks>
 /// <para>
 /// A request is for about 1 MB, at least one entry. The number of entries starts small, is halved after a failure, and
-/// at most doubles with each answer. It does not depend on the duration of a request: a late answer may be a small one
-/// over a connection with high latency.
+/// at most doubles with each answer. It does not depend on durations: a late answer may be small, on a slow connection.
 /// </para>
 /// <para>
 /// An answer may take longer than the ownership of its entries lasts; therefore they are renewed at the server while

@@ -21,7 +21,7 @@ internal sealed class RedisOrderedReadLoop(
     private static readonly TimeSpan MaxStandbyDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly OrderedEntrySettler settler = settler;
-    private readonly OrderedEntryDispatcher ordered = new(consumer, dispatcher, settler);
+    private readonly OrderedEntryDispatcher orderedDispatcher = new(consumer, dispatcher, settler);
     private readonly FencedCommands commands = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
 
     // The last delivered entry of each stream whose pending entries were taken over.
@@ -102,7 +102,7 @@ internal sealed class RedisOrderedReadLoop(
             var room = await Entries.WaitForRoomAsync(Consumer.Capacity, stop);
             var held = Entries.IdsOf(stream);
             using var request = Dispatcher.Requests.Begin(Math.Min(PageSize, room));
-            var bulk = await Consumer.Bulk.OpenAsync(stop);
+            var bulk = await Consumer.Bulk.GetAsync(stop);
             var page = await commands.TakeOverAsync(bulk, token, stream, after, request.Count).Observed().WaitAsync(stop);
             request.RecordAnswer(page.Entries.Count, page.Entries.Sum(each => each.Entry.Bytes));
             if (page.Deleted > 0)
@@ -119,7 +119,7 @@ internal sealed class RedisOrderedReadLoop(
             // Entries that are held already are left out: they were delivered before the connection failed, or their
             // acknowledgement is in transit.
             var unseen = page.Entries.Where(each => !held.Contains(each.Entry.Id));
-            if (!await ordered.TryTakeAsync(token, stream, unseen, request.BegunAt, stop))
+            if (!await orderedDispatcher.TryTakeAsync(token, stream, unseen, request.BegunAt, stop))
             {
                 return false;
             }
@@ -134,13 +134,13 @@ internal sealed class RedisOrderedReadLoop(
         var room = await Entries.WaitForRoomAsync(Consumer.Capacity, stop);
         using (var request = Dispatcher.Requests.Begin(room))
         {
-            var bulk = await Consumer.Bulk.OpenAsync(stop);
+            var bulk = await Consumer.Bulk.GetAsync(stop);
             var count = Consumer.ShareOf(request.Count);
             var found = await commands.ReadNewAsync(bulk, epoch.Token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
             request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
             foreach (var (stream, read) in found)
             {
-                if (!await ordered.TryTakeAsync(epoch.Token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
+                if (!await orderedDispatcher.TryTakeAsync(epoch.Token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))
                 {
                     return;
                 }

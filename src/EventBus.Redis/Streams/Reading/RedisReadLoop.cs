@@ -88,7 +88,7 @@ internal abstract class RedisReadLoop
             await ResumeAsync(stop);
         }
 
-        var blocking = await Consumer.Blocking.OpenAsync(stop);
+        var blocking = await Consumer.Blocking.GetAsync(stop);
         if (isFailureLogged)
         {
             // The health check reports no problem when the log says that reading works again.

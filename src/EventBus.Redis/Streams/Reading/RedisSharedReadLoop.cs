@@ -24,10 +24,8 @@ internal sealed class RedisSharedReadLoop(
                 var held = Entries.IdsOf(stream);
                 page = await Consumer.Connector.AnswerAsync(Consumer.Pending.ListAsync(stream, pageStart, null, PageSize), stop);
                 var unseen = page.Where(each => !held.Contains(each.MessageId));
-                await Dispatcher.FetchAsync(
-                    stream,
-                    [.. unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))],
-                    stop);
+                var deliveries = unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)));
+                await Dispatcher.FetchAsync(stream, [.. deliveries], stop);
                 pageStart = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
             while (page.Length == PageSize);

@@ -1,8 +1,9 @@
 namespace EventBus;
 
 /// <summary>
-/// Represents an epoch of an ordered subscription: a period of uninterrupted delivery under one token of the lease.
-/// Thread-safe.
+/// Represents an epoch of an ordered subscription (<see cref="OrderedEntrySettler"/>) under one token of the lease. If
+/// the epoch continues under a new token, a new object represents it, and <see cref="Ended"/> of the old one never
+/// completes. Thread-safe.
 /// </summary>
 internal sealed class DeliveryEpoch(string token)
 {
@@ -14,5 +15,6 @@ internal sealed class DeliveryEpoch(string token)
     /// <summary>Completes when the epoch has ended.</summary>
     public Task Ended => ended.Task;
 
+    /// <summary>Completes <see cref="Ended"/>.</summary>
     public void End() => ended.TrySetResult();
 }

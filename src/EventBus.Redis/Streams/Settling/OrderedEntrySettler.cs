@@ -10,7 +10,7 @@ internal sealed class OrderedEntrySettler(RedisConsumer consumer, UnackedEntries
 {
     private readonly Lock gate = new();
 
-    // Changed under the lock. Entries that were read under another token are not delivered.
+    // Changed under the lock only. Entries that were read under another token are not delivered.
     private volatile DeliveryEpoch? epoch;
     private bool isIntakeStopped;
 

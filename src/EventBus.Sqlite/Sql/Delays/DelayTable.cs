@@ -40,7 +40,7 @@ internal sealed class DelayTable(string prefix)
     private readonly string countDue = $"SELECT count(*) FROM {prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
 
-    /// <summary>Gets the name of the table.</summary>
+    /// <summary>The name of the table.</summary>
     public string Name => $"{prefix}delays";
 
     /// <summary>Adds an event, unless an event with the id is stored already.</summary>

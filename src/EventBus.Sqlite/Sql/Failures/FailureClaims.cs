@@ -3,20 +3,24 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Runs the SQL statements that claim failed events, and renew and count their claims. Each method runs inside a step
-/// that the writer or a reader has queued (<see cref="SqlOperation"/>). <see cref="FailureTable"/> lists the meanings
-/// of the columns.
+/// Runs the SQL statements that claim failed events, and that renew and count the claims. Each method runs inside a
+/// step that the writer or a reader has queued (<see cref="SqlOperation"/>). <see cref="FailureTable"/> lists the
+/// meanings of the columns.
 /// </summary>
 internal sealed class FailureClaims(string prefix)
 {
     private const int Waiting = (int)FailedEventStatus.Waiting;
     private const int Parked = (int)FailedEventStatus.Parked;
 
+    // The condition, the order and the limit of a claim.
+    private const string DueClause =
+        "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
+
     private readonly SqlCounters counters = new(prefix);
 
-    private readonly string selectDue = KeptFailure.Select(prefix, IsDue);
+    private readonly string selectDue = KeptFailure.Select(prefix, DueClause);
 
-    private readonly string selectDueWithoutContents = KeptFailure.SelectWithoutContents(prefix, IsDue);
+    private readonly string selectDueWithoutContents = KeptFailure.SelectWithoutContents(prefix, DueClause);
 
     private readonly SqlRows selectOne = KeptFailure.Rows(prefix, "f.seq = @seq");
 
@@ -42,9 +46,6 @@ internal sealed class FailureClaims(string prefix)
         """;
 
     private readonly string countClaimed = $"SELECT count(*) FROM {prefix}failures WHERE app = @app AND claim <> 0";
-
-    // The condition, the order and the limit of a claim.
-    private static string IsDue => "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
 
     /// <summary>
     /// Claims the due entries of subscriptions, each with a new number and a lease until <paramref name="until"/>.

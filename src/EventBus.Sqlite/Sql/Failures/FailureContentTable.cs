@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Stores the large parts of the failed events, in a table of their own so that a claim writes little. Each method runs
-/// inside a step that the writer or a reader has queued (<see cref="SqlOperation"/>).
+/// Stores the large parts of the failed events in a table of their own, so that a claim writes little. Each method runs
+/// inside a step that the writer has queued (<see cref="SqlOperation"/>).
 /// </summary>
 internal sealed class FailureContentTable(string prefix)
 {

@@ -4,7 +4,8 @@ namespace EventBus;
 
 /// <summary>
 /// Runs the SQL statements about the lines of the failed events: a failed event of a key, and the later events of the
-/// key that are parked behind it. <see cref="FailureTable"/> lists the meanings of the columns.
+/// key that are parked behind it. Each method runs inside a step that the writer has queued
+/// (<see cref="SqlOperation"/>). <see cref="FailureTable"/> lists the meanings of the columns.
 /// </summary>
 internal sealed class FailureLines(string prefix)
 {

@@ -2,8 +2,8 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Opens the client's queue of the messages of one channel or pattern.</summary>
-internal static class RedisPubSubQueue
+/// <summary>Opens the client's queues of messages, each for one channel or pattern.</summary>
+internal static class RedisPubSubQueueOpener
 {
     private static readonly Action<RedisChannel, RedisValue> Ignore = static (_, _) => { };
 
