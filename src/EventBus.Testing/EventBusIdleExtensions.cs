@@ -39,7 +39,7 @@ public static class EventBusIdleExtensions
         if (!bus.Transport.Features.CountsWork)
         {
             throw new InvalidOperationException(
-                $"Only bus.UseInMemory() counts its work. With the backend {bus.Transport.Features.System}, wait for an effect of the handlers.");
+                $"Only bus.UseInMemory() counts its work. With {bus.Transport.Features.System}, wait for an effect of the handlers.");
         }
 
         // The system clock, because a test really waits, even if the bus runs on a fake clock.

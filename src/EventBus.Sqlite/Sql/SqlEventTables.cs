@@ -66,7 +66,7 @@ internal sealed class SqlEventTables(SqlDialect dialect, string prefix)
             """;
     }
 
-    /// <summary>Returns the statements for the tables of the numbers of rows (<see cref="SqlDialect.Count"/>).</summary>
+    /// <summary>Returns the statements for the tables that count rows (<see cref="SqlDialect.Count"/>).</summary>
     private IEnumerable<string> CreateCountTables()
     {
         var (number, text) = (dialect.Number, dialect.Text);
