@@ -79,8 +79,8 @@ internal static class LargestMembers
         }
 
         // The largest one is always named.
-        var named = 1 + largest.Skip(1).TakeWhile(member => member.Bytes >= body.Length / SmallestPart).Count();
-        return largest.Take(named).ToList();
+        var smallest = body.Length / SmallestPart;
+        return [.. largest.Take(1).Concat(largest.Skip(1).Where(member => member.Bytes >= smallest))];
     }
 
     /// <summary>Returns the declared name of a member, shortened, and never the text of the body.</summary>
