@@ -45,6 +45,7 @@ public static class AgencyBus
             bus.AddSaga<BookTrip, Trip>();
             bus.Subscribe<ConfirmationRequested, SendConfirmation>("confirmation");
             bus.Subscribe("trips", s => s.On<SagaCompleted, TripNews>().On<SagaFailed, TripNews>());
+            bus.Subscribe<SagaStepCompleted, TripProgress>("progress");
             bus.AddAlert<PageTheOpsTeam>();
             #endregion
         });

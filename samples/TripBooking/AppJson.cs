@@ -9,5 +9,5 @@ namespace TripBooking;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(Trip))]
 [JsonSerializable(typeof(ConfirmationRequested))]
-[JsonSerializable(typeof(ConfirmationSent))]
+[JsonSerializable(typeof(ConfirmationAnswered))]
 public sealed partial class AppJson : JsonSerializerContext;

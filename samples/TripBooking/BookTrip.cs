@@ -21,9 +21,11 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         saga.Step("payment", ChargeAsync, RefundAsync).RejectedBy<PaymentDeclinedException>();
 
         // Last the step that cannot be undone: the traveller has read the e-mail. From here on the trip is not
-        // compensated; if this step keeps failing, operators are alerted.
+        // compensated. If the mail server refuses the e-mail, nothing was sent: the card is refunded, and the rest is
+        // undone. Without an answer it is unknown whether it was sent, and operators are alerted.
         saga.Pivot("confirmation", AskForConfirmationAsync)
-            .WaitFor<ConfirmationSent>(TimeSpan.FromSeconds(10), NoteConfirmationAsync);
+            .WaitFor<ConfirmationAnswered>(TimeSpan.FromSeconds(10), NoteConfirmationAsync)
+            .RejectedBy<ConfirmationRefusedException>();
     }
 
     private async Task BookFlightAsync(SagaContext<Trip> trip, CancellationToken cancellationToken)
@@ -59,8 +61,13 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
     private static Task AskForConfirmationAsync(SagaContext<Trip> trip, CancellationToken cancellationToken) =>
         trip.PublishAsync(new ConfirmationRequested(trip.SagaId, trip.State.Traveller, trip.IdempotencyKey), cancellationToken);
 
-    private static Task NoteConfirmationAsync(ConfirmationSent reply, SagaContext<Trip> trip, CancellationToken cancellationToken)
+    private static Task NoteConfirmationAsync(ConfirmationAnswered reply, SagaContext<Trip> trip, CancellationToken cancellationToken)
     {
+        if (!reply.IsSent)
+        {
+            throw new ConfirmationRefusedException(trip.State.Traveller);
+        }
+
         trip.State = trip.State with { IsConfirmed = true };
         return Task.CompletedTask;
     }

@@ -10,7 +10,8 @@ public sealed class SendConfirmation(MailService mail) : IEventHandler<Confirmat
 {
     public async Task HandleAsync(ConfirmationRequested request, EventContext context, CancellationToken cancellationToken)
     {
-        await mail.SendAsync(request.TripId, request.IdempotencyKey, cancellationToken);
-        await context.PublishAsync(new ConfirmationSent(request.TripId), cancellationToken);
+        // A refusal is an answer and not a failure of this handler: a retry would not change it.
+        var isSent = await mail.TrySendAsync(request.TripId, request.IdempotencyKey, cancellationToken);
+        await context.PublishAsync(new ConfirmationAnswered(request.TripId, isSent), cancellationToken);
     }
 }

@@ -42,15 +42,15 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
         }
     }
 
-    /// <summary>Waits for a moment of a service or process in this scene.</summary>
-    /// <exception cref="TimeoutException">There was none within 20 s.</exception>
-    public async Task UntilAsync(string who, CancellationToken cancellationToken)
+    /// <summary>Waits for a number of moments of a service or process in this scene.</summary>
+    /// <exception cref="TimeoutException">There were fewer within 20 s.</exception>
+    public async Task UntilAsync(string who, int count, CancellationToken cancellationToken)
     {
-        for (var begun = time.GetTimestamp(); Of(who).Count == 0;)
+        for (var begun = time.GetTimestamp(); Of(who).Count < count;)
         {
             if (time.GetElapsedTime(begun) > Limit)
             {
-                throw new TimeoutException($"there was no moment of '{who}' within {Limit.TotalSeconds} s.");
+                throw new TimeoutException($"there were {Of(who).Count} of {count} moments of '{who}' within {Limit.TotalSeconds} s.");
             }
 
             await Task.Delay(Look, time, cancellationToken);

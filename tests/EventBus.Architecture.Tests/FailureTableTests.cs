@@ -54,7 +54,8 @@ public sealed class FailureTableTests
                     .Except(Rows.Select(row => row.Row)),
             $"{Document} has no row for these, or the row does not end in ' |'. Each names what shows it, or says why it does not apply:");
 
-    private static bool HasTest(string type, string method) =>
+    /// <summary>Returns true if the tests of the repository have a class with such a test method.</summary>
+    internal static bool HasTest(string type, string method) =>
         Repository.Files("tests", ".cs")
             .Where(path => Path.GetFileName(path).Split('.')[0] == type)
             .Any(path => Regex.IsMatch(Repository.Read(path), $@"\[(Fact|Theory)[^\n]*\]\s*(\[[^\n]+\]\s*)*public [^\n(]*\b{method}\("));

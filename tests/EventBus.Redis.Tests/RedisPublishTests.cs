@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using EventBus.Transports;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
@@ -240,7 +241,8 @@ public sealed class RedisPublishTests
         await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");
         await server.StartAsync();
         var transport = await redis.StartAsync(address: server.Address);
-        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent" }, new byte[(1024 * 1024) + 1]);
+        var body = Encoding.UTF8.GetBytes($$"""{"note":"{{new string('x', 1024 * 1024)}}"}""");
+        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent" }, body);
 
         var outcomes = await TestRedis.PublishAsync(
             transport,
@@ -248,6 +250,7 @@ public sealed class RedisPublishTests
 
         Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
         Assert.Contains("proto-max-bulk-len", outcomes[0].Error!.Message, StringComparison.Ordinal);
+        Assert.Contains("(1,048,578 bytes)", outcomes[0].Error!.Message, StringComparison.Ordinal);
         Assert.All(outcomes[1..], outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
         Assert.Equal(HealthStatus.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).Status);
     }

@@ -12,7 +12,7 @@ internal sealed class CrashDemo(Settings settings, string folder, Promises promi
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        Screen.Title("5  The process is killed in the middle of a booking");
+        Screen.Title("6  The process is killed in the middle of a booking");
         var durable = settings with { Store = settings.Store == "memory" ? "sqlite" : settings.Store, Folder = folder };
         if (settings.Store == "memory")
         {

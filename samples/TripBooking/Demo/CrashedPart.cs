@@ -8,7 +8,7 @@ namespace TripBooking.Demo;
 /// </summary>
 internal static class CrashedPart
 {
-    public const string TripId = "trip-5";
+    public const string TripId = "trip-6";
 
     public static async Task<bool> RunAsync(IServiceProvider services, string part, CancellationToken cancellationToken)
     {
@@ -22,7 +22,7 @@ internal static class CrashedPart
 
         // The store knows at which step to resume.
         var result = await sagas.WaitAsync<Trip>(TripId, cancellationToken);
-        await services.GetRequiredService<Timeline>().UntilAsync("saga.completed", cancellationToken);
+        await services.GetRequiredService<Timeline>().UntilAsync("saga.completed", 1, cancellationToken);
         return result.IsCompleted;
     }
 }

@@ -72,7 +72,7 @@ internal static class DemoSetup
             folder.Delete(recursive: true);
         }
 
-        Screen.Title("6  Promised and measured");
+        Screen.Title("7  Promised and measured");
         return promises.Print();
     }
 

@@ -5,6 +5,9 @@ namespace TripBooking.Demo;
 /// <summary>Writes titles, indented lines and times in seconds to the console.</summary>
 internal static class Screen
 {
+    // The longest is an event of a child process: 2 saga.step.completed.
+    private const int WhoWidth = 21;
+
     public static void Title(string text)
     {
         Line();
@@ -28,7 +31,7 @@ internal static class Screen
     public static void Show(Moment moment)
     {
         var text = moment.Key is null ? moment.What : $"{moment.What,-38} {moment.Key}";
-        Text($"{Seconds(moment.At)}  {moment.Who,-16} {text}");
+        Text($"{Seconds(moment.At)}  {moment.Who,-WhoWidth} {text}");
     }
 
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds,5:0.00} s");

@@ -43,6 +43,7 @@ internal static class PublishLimitScenarios
             "one byte above the limit is refused");
         Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         Expect.That(refused.Message.Contains("4,000", StringComparison.Ordinal), "a message that names the limit", refused.Message);
+        Expect.That(refused.Message.Contains("note (", StringComparison.Ordinal), "a message that names the member", refused.Message);
         await handled.WaitForCountAsync(4, "an event is handled");
         await node.WhenIdleAsync();
         Expect.Sequence(

@@ -8,6 +8,9 @@ namespace EventBus;
 /// </summary>
 internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 {
+    // The members of a larger body are not named, because it would have to be read for that.
+    private const int MaxDescribedBytes = 16 * 1024 * 1024;
+
     /// <summary>
     /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version.
     /// </summary>
@@ -31,13 +34,13 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             return new Rejection(DeadLetterReason.Unreadable, defect);
         }
 
-        // The size is checked before anything is parsed. The JSON reader checks the depth.
+        // The size is checked before anything is parsed into objects. The JSON reader checks the depth.
         if (envelope.BodyLength > maxBodyBytes)
         {
             return new Rejection(
                 DeadLetterReason.TooLarge,
                 $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read "
-                    + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).");
+                    + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).{LargestMembersOf(envelope)}");
         }
 
         if (events.Find(envelope.Name, envelope.Version) is not { } descriptor)
@@ -80,6 +83,12 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
                 $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}{missing}.");
         }
     }
+
+    /// <summary>Names the largest members of a body that is too large, without deserializing it.</summary>
+    private string LargestMembersOf(Envelope envelope) =>
+        envelope.BodyLength <= MaxDescribedBytes && events.Find(envelope.Name, envelope.Version) is { } descriptor
+            ? LargestMembers.Describe(envelope.Body.Span, descriptor.Json)
+            : "";
 
     /// <summary>Upcasts an event until it has a type that the subscription handles.</summary>
     private Rejection? Upcast(object payload, DeliveryContext context, IReadOnlySet<Type> handledTypes)

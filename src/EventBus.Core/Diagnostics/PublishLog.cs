@@ -16,9 +16,9 @@ internal static partial class PublishLog
     [LoggerMessage(
         11,
         LogLevel.Warning,
-        "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes} (EventBusOptions.WarnBodyBytes). Publish ids instead of "
-            + "whole objects, and let handlers load what they need. Logged once for each type")]
-    public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
+        "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes} (EventBusOptions.WarnBodyBytes).{LargestMembers} Publish "
+            + "ids instead of whole objects, and let handlers load what they need. Logged once for each type")]
+    public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes, string largestMembers);
 
     [LoggerMessage(
         12,

@@ -37,7 +37,8 @@ internal static class MemberNameText
         return count > MaxListed ? $"{names} and {count - MaxListed:N0} more" : names;
     }
 
-    private static string Cut(string name)
+    /// <summary>Returns a name as printable text, shortened to 64 characters.</summary>
+    public static string Cut(string name)
     {
         var start = PrintableText.Of(name, MaxNameLength);
         return name.Length > MaxNameLength ? $"{start}..." : start;

@@ -43,6 +43,20 @@ internal sealed record MemberNames(IReadOnlyList<string> Known, IReadOnlyList<st
         return names.Count == 0 ? null : new MemberNames([.. names.Distinct(StringComparer.Ordinal)], metadata);
     }
 
+    /// <summary>
+    /// Returns the names of the members that a type and the types that derive from it declare, without those that the
+    /// serializer adds. Empty for a type that is written by a custom converter, or as a list or a dictionary.
+    /// </summary>
+    public static IReadOnlyList<string> Declared(JsonTypeInfo info)
+    {
+        var names = info.Properties.Where(property => !property.IsExtensionData).Select(property => property.Name);
+        var derived = from type in info.PolymorphismOptions?.DerivedTypes ?? []
+                      where type.DerivedType != info.Type
+                      from name in info.Options.TryGetTypeInfo(type.DerivedType, out var other) ? Declared(other) : []
+                      select name;
+        return [.. names.Concat(derived).Distinct(StringComparer.Ordinal)];
+    }
+
     /// <summary>Adds the member names of a type. Returns false if any object may be an event of the type.</summary>
     private static bool TryAdd(JsonTypeInfo info, List<string> names)
     {

@@ -61,7 +61,10 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var limits = new EventSizeLimits(
             options.WarnBodyBytes,
             (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes),
-            SerializesAll: features.Serializes || stores is { Durable: true });
+            SerializesAll: features.Serializes || stores is { Durable: true })
+        {
+            Backend = features.MaxBodyBytes < options.MaxBodyBytes ? features.System : null,
+        };
         var envelopes = new EnvelopeFactory(plan.Events, limits, services);
         var errors = new PublishErrors(plan.Events, features, services);
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);

@@ -5,6 +5,9 @@ namespace EventBus;
 /// <summary>Creates the exceptions for events that are rejected before they are sent.</summary>
 internal static class EnvelopeErrors
 {
+    private const string RaiseLimit =
+        $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.";
+
     /// <summary>Creates the exception for an event whose key could not be read.</summary>
     public static PublishException NoKey(EventDescriptor descriptor, Exception cause) => new(
         $"The event '{descriptor.Name}' was not published: the function given to KeyedBy for {descriptor.Type} threw "
@@ -28,11 +31,13 @@ internal static class EnvelopeErrors
             cause);
     }
 
-    /// <summary>Creates the exception for an event that is too large.</summary>
-    public static PublishException TooLarge(Envelope envelope, int length, int maxLength) => new(
-        $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxLength:N0} are allowed. Events carry ids, not whole "
-            + "objects: publish the id, and let handlers load what they need. If it must be this large, raise "
-            + $"{nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.",
+    /// <summary>
+    /// Creates the exception for an event that is too large, which names the members that make it large.
+    /// </summary>
+    public static PublishException TooLarge(Envelope envelope, EventSizeLimits limits) => new(
+        $"The event '{envelope.Name}' has {envelope.Body.Length:N0} bytes as JSON; at most {limits.MaxBytes:N0} are allowed."
+            + $"{envelope.DescribeLargestMembers()} Events carry ids, not whole objects: publish the id, and let handlers load what they "
+            + $"need. {(limits.Backend is { } backend ? $"{backend} carries no larger event." : RaiseLimit)}",
         PublishFailure.Rejected,
         envelope.Id);
 }

@@ -121,12 +121,12 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
 
         if (length > limits.MaxBytes)
         {
-            throw EnvelopeErrors.TooLarge(envelope, length, limits.MaxBytes);
+            throw EnvelopeErrors.TooLarge(envelope, limits);
         }
 
         if (length > limits.WarnBytes && descriptor.FirstLarge())
         {
-            services.Log.LargeEvent(envelope.Name, length, limits.WarnBytes);
+            services.Log.LargeEvent(envelope.Name, length, limits.WarnBytes, envelope.DescribeLargestMembers());
         }
     }
 

@@ -6,4 +6,8 @@ namespace EventBus;
 /// <param name="SerializesAll">
 /// True if every event is serialized, because the transport or a store needs its bytes.
 /// </param>
-internal sealed record EventSizeLimits(int WarnBytes, int MaxBytes, bool SerializesAll);
+internal sealed record EventSizeLimits(int WarnBytes, int MaxBytes, bool SerializesAll)
+{
+    /// <summary>The backend whose own limit is <see cref="MaxBytes"/>; null if the limit is an option.</summary>
+    public string? Backend { get; init; }
+}

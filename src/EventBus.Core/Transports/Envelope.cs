@@ -153,6 +153,16 @@ public sealed class Envelope
     /// <summary>Returns the event's name and id, without its content, for logs.</summary>
     public override string ToString() => $"{Name} {Id}";
 
+    /// <summary>
+    /// Names the largest members of the event with their sizes, for the error about an event that is too large for a
+    /// backend. Contains no values, and only names that the event type declares.
+    /// </summary>
+    /// <returns>
+    /// A sentence that begins with a space; empty if the event is no JSON object or has no members.
+    /// </returns>
+    /// <exception cref="EventBusException">The event cannot be serialized.</exception>
+    public string DescribeLargestMembers() => LargestMembers.Describe(Body.Span, Descriptor?.Json);
+
     /// <summary>Binds a received event to its type in this application, which has the same name and version.</summary>
     internal void Bind(EventDescriptor known, object value)
     {

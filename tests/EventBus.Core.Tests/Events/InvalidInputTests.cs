@@ -79,6 +79,21 @@ public sealed partial class InvalidInputTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task TooLarge_WithDeclaredAndOtherMembers_NamesTheDeclaredOnesAndAllSizes()
+    {
+        await using var bus = await StartAsync();
+        var body = Bytes($$"""{"parcelId":"{{new string('x', 200_000)}}","4915112345678":"{{new string('y', 100_000)}}"}""");
+
+        await transport.DeliverAsync(Message("1", body));
+
+        var letter = await AssertDeadAsync(bus, DeadLetterReason.TooLarge, body);
+        Assert.EndsWith(
+            "(EventBusOptions.MaxBodyBytes). Its largest members: parcelId (200,002 bytes), another member (100,002 bytes).",
+            letter.Error,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task HeaderBomb_AtPublish_IsRefusedAndNothingIsSent()
     {
         await using var bus = await StartAsync();

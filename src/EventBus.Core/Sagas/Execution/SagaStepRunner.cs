@@ -79,8 +79,9 @@ internal sealed class SagaStepRunner(
         if (size > maxStateBytes)
         {
             throw new InvalidOperationException(
-                $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or "
-                    + $"raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+                $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed."
+                    + $"{LargestMembers.Describe(state, definition.Json)} Keep ids in it, not whole objects; or raise "
+                    + $"{nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
         }
 
         return state;

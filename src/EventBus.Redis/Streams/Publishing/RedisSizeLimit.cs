@@ -38,8 +38,8 @@ internal sealed class RedisSizeLimit(IDatabase database, TimeProvider time)
         var limit = Volatile.Read(ref lastKnown);
         return length > limit
             ? new EventBusException(
-                $"The body of the event has {length:N0} bytes; Redis accepts {limit:N0} at most (proto-max-bulk-len). "
-                    + "Make it smaller, or raise the limit of the server.")
+                $"The body of the event has {length:N0} bytes; Redis accepts {limit:N0} at most (proto-max-bulk-len)."
+                    + $"{envelope.DescribeLargestMembers()} Make it smaller, or raise the limit of the server.")
             : null;
     }
 
