@@ -56,7 +56,10 @@ internal sealed class RunningBus : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await host.StopAsync(CancellationToken.None);
+        // Without a limit, a test that has failed would never end if a fake clock, which now stands still, limits the stop.
+        using var limit = new CancellationTokenSource(Patience);
+        await host.StopAsync(limit.Token);
         host.Dispose();
+        Assert.False(limit.IsCancellationRequested, $"The bus did not stop within {Patience}.");
     }
 }
