@@ -9,6 +9,7 @@ namespace Checkout;
 [JsonSerializable(typeof(OrderPaid))]
 [JsonSerializable(typeof(OrderShipped))]
 [JsonSerializable(typeof(Cart))]
+[JsonSerializable(typeof(IReadOnlyList<CartItem>))]
 [JsonSerializable(typeof(CheckoutReply))]
 [JsonSerializable(typeof(List<FailedOrder>))]
 [JsonSerializable(typeof(ProblemDetails))]

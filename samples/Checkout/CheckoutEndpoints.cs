@@ -1,4 +1,5 @@
 using EventBus;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Checkout;
 
@@ -32,9 +33,9 @@ public static class CheckoutEndpoints
         RecommendationService recommendations,
         CancellationToken cancellationToken)
     {
-        var order = await orders.CreateAsync(cart, cancellationToken);
+        var order = await orders.CreateAsync(cart, null, cancellationToken);
         await payments.ChargeAsync(order, cancellationToken);
-        orders.Confirm(order);
+        await orders.ConfirmAsync(order, hasEvent: false, cancellationToken);
         await email.SendReceiptAsync(order.OrderId, order.UserId, cancellationToken);
         await stock.ReserveAsync(order, cancellationToken);
         await analytics.RecordSaleAsync(order.OrderId, order.Total, cancellationToken);
@@ -48,17 +49,20 @@ public static class CheckoutEndpoints
     /// </summary>
     private static async Task<CheckoutReply> EventDrivenAsync(
         Cart cart,
+        [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
         OrderService orders,
         PaymentService payments,
+        OrderBook book,
         IEventBus bus,
         CancellationToken cancellationToken)
     {
-        var order = await orders.CreateAsync(cart, cancellationToken); // 409: an item is not in stock
-        await payments.ChargeAsync(order, cancellationToken); // 402: the card is declined
-        orders.Confirm(order);
+        var order = await orders.CreateAsync(cart, idempotencyKey, cancellationToken); // 409: an item is not in stock
 
-        // Without the request's token: the card is charged, so a customer who closes the browser must not stop this.
+        // Without the request's token: a customer who closes the browser must not stop this in the middle.
+        await payments.ChargeAsync(order, CancellationToken.None); // 402: the card is declined
+        await orders.ConfirmAsync(order, hasEvent: true, CancellationToken.None);
         await bus.PublishAsync(new OrderPlaced(order.OrderId, order.UserId, order.Total, order.PlacedAt), CancellationToken.None);
+        await book.MarkPublishedAsync(order.OrderId, CancellationToken.None);
         return new CheckoutReply(order.OrderId);
     }
 }

@@ -7,15 +7,16 @@ public sealed record Settings
 {
     private const string Usage = """
 
-        Usage: Checkout [--serve] [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
+        Usage: Checkout [--serve] [--file checkout.db] [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
                         [--redis host:port[,password=...]] [--rabbitmq amqp://...] [--urls http://host:port]
 
           --serve      serve until Ctrl-C, instead of running the demo and ending
+          --file       the SQLite file of the orders with --serve; checkout.db in the working folder by default.
+                       One shop at a time uses it
           --transport  the transport of the events; memory by default. Redis Pub/Sub keeps no events: those
                        published while the shop is stopped are lost, and their order is not kept
           --store      the store of failed, waiting and handled events; by default memory, with
-                       Redis as the transport redis, with RabbitMQ sqlite. The file is checkout.db in the working
-                       folder with --serve
+                       Redis as the transport redis, with RabbitMQ sqlite, which is the file of the orders
           --redis      where Redis is; localhost:6379 by default
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
           --urls       where the shop listens with --serve; a free port by default
@@ -27,6 +28,8 @@ public sealed record Settings
     private readonly string? store;
 
     public bool Serve { get; private init; }
+
+    public string File { get; private init; } = "checkout.db";
 
     public string Transport { get; private init; } = "memory";
 
@@ -54,6 +57,7 @@ public sealed record Settings
             settings = args[i] switch
             {
                 "--serve" => settings with { Serve = true },
+                "--file" => settings with { File = Checked(Value(), value => value.Length > 0, "the path of a file") },
                 "--transport" => settings with { Transport = OneOf(Transports) },
                 "--store" => settings with { Store = OneOf(Stores) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },

@@ -65,7 +65,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
     private async Task RefusalsAsync(CancellationToken cancellationToken)
     {
         Screen.Title("2  What must block, blocks");
-        var before = book.Count;
+        var before = await book.CountAsync(cancellationToken);
         var soldOut = await shop.CheckoutAsync(EventDriven, ShopClient.SoldOut, cancellationToken);
         Screen.Answer(soldOut, $"\"{soldOut.Problem}\"");
         payments.DeclinesCards = true;
@@ -76,7 +76,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
 
         promises.Add("an item that is not in stock is refused with 409", (int)soldOut.Status, 409);
         promises.Add("a declined card is refused with 402", (int)declined.Status, 402);
-        promises.Add("  and no order stands", book.Count - before, 0);
+        promises.Add("  and no order stands", await book.CountAsync(cancellationToken) - before, 0);
     }
 
     private async Task<Answer> EmailIsDownAsync(CancellationToken cancellationToken)
