@@ -19,6 +19,7 @@ public static class CheckoutEndpoints
     {
         app.MapPost("/checkout/blocking", BlockingAsync);
         app.MapPost("/checkout", EventDrivenAsync);
+        app.MapOrders();
     }
 
     /// <summary>Calls seven services, waits for all of them, and fails when one of them fails.</summary>

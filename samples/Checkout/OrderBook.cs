@@ -89,10 +89,14 @@ public sealed class OrderBook(ShopDatabase database)
     public Task<List<Order>> UnpublishedAsync(CancellationToken cancellationToken) =>
         SelectAsync("is_published = 0", null, cancellationToken);
 
+    /// <summary>Returns the orders that stand, and those that were cancelled.</summary>
+    public Task<List<Order>> ListAsync(CancellationToken cancellationToken) =>
+        SelectAsync("state NOT IN ('pending', 'dropped')", null, cancellationToken);
+
     /// <summary>Returns the number of orders that stand.</summary>
     public async Task<long> CountAsync(CancellationToken cancellationToken)
     {
-        const string Count = "SELECT count(*) FROM orders WHERE state NOT IN ('pending', 'dropped')";
+        const string Count = "SELECT count(*) FROM orders WHERE state = 'paid'";
         return (await database.QueryAsync(Count, [], static row => row.GetInt64(0), cancellationToken)).Single();
     }
 

@@ -11,4 +11,7 @@ public enum OrderState
 
     /// <summary>The card was not charged and never will be: the order does not stand.</summary>
     Dropped,
+
+    /// <summary>The customer has cancelled the order, which was paid.</summary>
+    Cancelled,
 }

@@ -17,7 +17,7 @@ public sealed record Settings
                        published while the shop is stopped are lost, and their order is not kept
           --store      the store of failed, waiting and handled events; by default memory, with
                        Redis as the transport redis, with RabbitMQ sqlite, which is the file of the orders
-          --redis      where Redis is; localhost:6379 by default
+          --redis      where Redis is; localhost:6379 by default. With an address, the orders of a user are cached there
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
           --urls       where the shop listens with --serve; a free port by default
         """;
@@ -26,6 +26,7 @@ public sealed record Settings
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
 
     private readonly string? store;
+    private readonly string? redis;
 
     public bool Serve { get; private init; }
 
@@ -39,7 +40,14 @@ public sealed record Settings
         private init => store = value;
     }
 
-    public string Redis { get; private init; } = "localhost:6379";
+    public string Redis
+    {
+        get => redis ?? "localhost:6379";
+        private init => redis = value;
+    }
+
+    /// <summary>True if Redis is the transport or the store, or its address was given.</summary>
+    public bool UsesRedis => redis is not null || Transport.StartsWith("redis", StringComparison.Ordinal) || Store == "redis";
 
     public string RabbitMq { get; private init; } = "amqp://localhost";
 

@@ -22,10 +22,13 @@ public sealed class ShopDatabase
             placed_at TEXT NOT NULL,
             state TEXT NOT NULL,
             version INTEGER NOT NULL,
-            is_published INTEGER);
+            is_published INTEGER,
+            is_cancellation_published INTEGER);
 
         CREATE INDEX IF NOT EXISTS orders_pending ON orders (number) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS orders_unpublished ON orders (number) WHERE is_published = 0;
+
+        CREATE INDEX IF NOT EXISTS orders_cancelled ON orders (number) WHERE is_cancellation_published = 0;
 
         CREATE TABLE IF NOT EXISTS fulfilments (order_id TEXT PRIMARY KEY, state TEXT NOT NULL);
 
@@ -37,10 +40,16 @@ public sealed class ShopDatabase
     public ShopDatabase(string file)
     {
         connectionString = $"Data Source={file}";
+        Create(Tables);
+    }
+
+    /// <summary>Creates tables, if they are missing.</summary>
+    public void Create(string tables)
+    {
         using var connection = new SqliteConnection(connectionString);
         connection.Open();
         using var create = connection.CreateCommand();
-        create.CommandText = Tables;
+        create.CommandText = tables;
         create.ExecuteNonQuery();
     }
 

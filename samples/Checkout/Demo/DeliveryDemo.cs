@@ -64,7 +64,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         await quiet.UntilAsync(() => Handled(AtOnce + Later), "the work for all copies", cancellationToken);
         Screen.Text(
             $"A partner publishes each order {AtOnce} times at once and {Later} times later, under one event id.",
-            "The event has only the order's id: the handlers fetch the rest. Five of them are .Idempotent(),",
+            "The event has only the order's id: the handlers fetch the rest. Six of them are .Idempotent(),",
             "recommendations are not:",
             "",
             $"{"",-12}{"copies",8}{"handled by",18}{"points",10}{"handled by",20}",
