@@ -1,4 +1,3 @@
-using EventBus;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Checkout;
@@ -9,8 +8,11 @@ public sealed record CartItem(string ProductId, int Quantity);
 /// <summary>The request of a customer.</summary>
 public sealed record Cart(string UserId, IReadOnlyList<CartItem> Items);
 
-/// <summary>The answer to the customer.</summary>
-public sealed record CheckoutReply(string OrderId);
+/// <summary>
+/// The answer to the customer: the order stands and is paid. It is delayed if the broker is away: receipt and parcel
+/// follow when it is back.
+/// </summary>
+public sealed record CheckoutReply(string OrderId, bool IsDelayed = false);
 
 /// <summary>Maps the same checkout in two ways.</summary>
 public static class CheckoutEndpoints
@@ -45,6 +47,7 @@ public static class CheckoutEndpoints
         return new CheckoutReply(order.OrderId);
     }
 
+    #region checkout
     /// <summary>
     /// Waits only for the order and the payment, which may be refused. Other services receive an event.
     /// </summary>
@@ -53,17 +56,18 @@ public static class CheckoutEndpoints
         [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
         OrderService orders,
         PaymentService payments,
-        OrderBook book,
-        IEventBus bus,
+        OrderRelay relay,
         CancellationToken cancellationToken)
     {
         var order = await orders.CreateAsync(cart, idempotencyKey, cancellationToken); // 409: an item is not in stock
 
-        // Without the request's token: a customer who closes the browser must not stop this in the middle.
+        // From here on without the request's token: a customer who closes the browser must not stop it in the middle.
         await payments.ChargeAsync(order, CancellationToken.None); // 402: the card is declined
         await orders.ConfirmAsync(order, hasEvent: true, CancellationToken.None);
-        await bus.PublishAsync(new OrderPlaced(order.OrderId, order.UserId, order.Total, order.PlacedAt), CancellationToken.None);
-        await book.MarkPublishedAsync(order.OrderId, CancellationToken.None);
-        return new CheckoutReply(order.OrderId);
+
+        // The order stands and is paid, whatever happens now. If the broker is away, the relay publishes the event later.
+        var isPublished = await relay.PublishAsync(order.OrderId);
+        return new CheckoutReply(order.OrderId, IsDelayed: !isPublished);
     }
+    #endregion
 }

@@ -69,7 +69,8 @@ public sealed class PaymentService(IPaymentProvider provider, OrderBook orders, 
     }
 
     /// <summary>Asks the provider whether the card was charged. If it was not, it never will be.</summary>
-    public Task<bool> WasChargedAsync(Order order, CancellationToken cancellationToken) =>
+    /// <returns>True if the card was charged.</returns>
+    public Task<bool> CloseAsync(Order order, CancellationToken cancellationToken) =>
         provider.CloseAsync(KeyOf(order), order, cancellationToken);
 
     private static string KeyOf(Order order) => $"order-{order.OrderId}";
@@ -116,21 +117,26 @@ public static class ShopServices
     public static void AddShopServices(this IServiceCollection services, Settings settings, string file)
     {
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<OrderService>();
-        services.AddSingleton<PaymentService>();
-        services.AddSingleton<EmailService>();
-        services.AddSingleton<StockService>();
-        services.AddSingleton<AnalyticsService>();
-        services.AddSingleton<LoyaltyService>();
-        services.AddSingleton<RecommendationService>();
+        services.AddRemote<OrderService>();
+        services.AddRemote<PaymentService>();
+        services.AddRemote<EmailService>();
+        services.AddRemote<StockService>();
+        services.AddRemote<AnalyticsService>();
+        services.AddRemote<LoyaltyService>();
+        services.AddRemote<RecommendationService>();
         services.AddSingleton(_ => new ShopDatabase(file));
         services.AddSingleton<OrderBook>();
         services.AddSingleton<Fulfilments>();
         services.AddSingleton<IPaymentProvider, PaymentProvider>();
+        services.AddSingleton<OrderRelay>().AddHostedService(provider => provider.GetRequiredService<OrderRelay>());
         services.AddSingleton<Catalog>();
         services.AddSingleton<DataWarehouse>();
         services.AddSingleton<IPager, LogPager>();
         services.AddSingleton<IPointsLedger>(
             _ => settings.Store == "sqlite" ? new PointsInSqlite($"Data Source={file}") : new PointsInMemory());
     }
+
+    private static void AddRemote<T>(this IServiceCollection services)
+        where T : RemoteService =>
+        services.AddSingleton<T>().AddSingleton<RemoteService>(provider => provider.GetRequiredService<T>());
 }

@@ -19,6 +19,11 @@ internal static class DemoSetup
     public static async Task<int> RunAsync(Settings settings, ShopFactory build)
     {
         Console.OutputEncoding = Encoding.UTF8;
+        if (settings.Scene is not null)
+        {
+            return await BrokerAwaySetup.RunAsync(settings, build);
+        }
+
         var folder = Directory.CreateTempSubdirectory("checkout-");
         var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
         var promises = new Promises();

@@ -17,15 +17,24 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
 
     public Task<Answer> CheckoutAsync(string path, CancellationToken cancellationToken) => CheckoutAsync(path, Cart, cancellationToken);
 
-    public async Task<Answer> CheckoutAsync(string path, Cart cart, CancellationToken cancellationToken)
+    public Task<Answer> CheckoutAsync(string path, Cart cart, CancellationToken cancellationToken) =>
+        CheckoutAsync(path, cart, null, cancellationToken);
+
+    public async Task<Answer> CheckoutAsync(string path, Cart cart, string? idempotencyKey, CancellationToken cancellationToken)
     {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(cart, AppJson.Default.Cart) };
+        if (idempotencyKey is not null)
+        {
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        }
+
         var sent = time.GetTimestamp();
-        using var response = await http.PostAsJsonAsync(path, cart, AppJson.Default.Cart, cancellationToken);
+        using var response = await http.SendAsync(request, cancellationToken);
         var elapsed = time.GetElapsedTime(sent);
         if (response.IsSuccessStatusCode)
         {
             var reply = await response.Content.ReadFromJsonAsync(AppJson.Default.CheckoutReply, cancellationToken);
-            return new Answer(path, response.StatusCode, sent, elapsed, reply!.OrderId, null);
+            return new Answer(path, response.StatusCode, sent, elapsed, reply!.OrderId, null) { IsDelayed = reply.IsDelayed };
         }
 
         var problem = await response.Content.ReadFromJsonAsync(AppJson.Default.ProblemDetails, cancellationToken);
@@ -45,5 +54,7 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
 /// <summary>The answer to a checkout, and the time that it took.</summary>
 internal sealed record Answer(string Path, HttpStatusCode Status, long Sent, TimeSpan Elapsed, string? OrderId, string? Problem)
 {
+    public bool IsDelayed { get; init; }
+
     public bool Succeeded => OrderId is not null;
 }

@@ -1,0 +1,9 @@
+namespace Checkout.Demo;
+
+/// <summary>What the tables of the shop contain at one moment.</summary>
+/// <param name="Orders">The number of orders that stand.</param>
+/// <param name="Charges">The number of charges.</param>
+/// <param name="Events">The number of events that arrived; copies of one event count once.</param>
+/// <param name="Handled">The number of rows that a handler has committed with the mark of its event.</param>
+/// <param name="Once">The number of orders that stand with one charge, one event and one such row each.</param>
+internal sealed record Figures(long Orders, long Charges, long Events, long Handled, long Once);
