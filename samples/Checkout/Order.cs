@@ -12,4 +12,7 @@ public sealed record Order(string OrderId, string UserId, IReadOnlyList<CartItem
     /// True if <c>order.placed</c> was published, false if it is still to be published, null if there is none.
     /// </summary>
     public bool? IsPublished { get; init; }
+
+    /// <summary>The same for <c>order.cancelled</c>.</summary>
+    public bool? IsCancellationPublished { get; init; }
 }

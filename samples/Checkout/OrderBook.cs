@@ -7,7 +7,7 @@ namespace Checkout;
 /// <summary>Keeps the orders in the table <c>orders</c>. Each call is one statement and one commit.</summary>
 public sealed class OrderBook(ShopDatabase database)
 {
-    private const string Columns = "order_id, user_id, items, total, placed_at, state, version, is_published";
+    private const string Columns = "order_id, user_id, items, total, placed_at, state, version, is_published, is_cancellation_published";
 
     /// <summary>
     /// Places an order that is pending, or returns the one that was placed under the same key. Without a key each call
@@ -70,12 +70,41 @@ public sealed class OrderBook(ShopDatabase database)
             [("@id", orderId)],
             cancellationToken);
 
+    #region cancel
+    /// <summary>
+    /// Cancels an order that is paid and not shipped. From this commit on its event <c>order.cancelled</c> is to be
+    /// published.
+    /// </summary>
+    /// <returns>The new version of the order; null if it cannot be cancelled.</returns>
+    public async Task<long?> CancelAsync(string orderId, CancellationToken cancellationToken)
+    {
+        const string Cancel = """
+            UPDATE orders SET state = 'cancelled', version = version + 1, is_cancellation_published = 0
+            WHERE order_id = @id AND state = 'paid'
+                AND NOT EXISTS (SELECT 1 FROM fulfilments WHERE order_id = @id AND state = 'shipped')
+            RETURNING version
+            """;
+        var cancelled = await database.QueryAsync(Cancel, [("@id", orderId)], static row => row.GetInt64(0), cancellationToken);
+        return cancelled is [var version] ? version : null;
+    }
+    #endregion
+
+    public Task MarkCancellationPublishedAsync(string orderId, CancellationToken cancellationToken) =>
+        database.ExecuteAsync(
+            "UPDATE orders SET is_cancellation_published = 1 WHERE order_id = @id",
+            [("@id", orderId)],
+            cancellationToken);
+
     /// <exception cref="KeyNotFoundException">There is no such order.</exception>
     public async Task<Order> GetAsync(string orderId, CancellationToken cancellationToken)
     {
         var found = await SelectAsync("order_id = @value", orderId, cancellationToken);
         return found is [var order] ? order : throw new KeyNotFoundException($"there is no order {orderId}");
     }
+
+    /// <summary>Returns the state of an order; null if there is no such order.</summary>
+    public async Task<OrderState?> StateOfAsync(string orderId, CancellationToken cancellationToken) =>
+        (await SelectAsync("order_id = @value", orderId, cancellationToken)).SingleOrDefault()?.State;
 
     /// <summary>Returns the order that was placed under a key; null if there is none.</summary>
     public async Task<Order?> FindAsync(string idempotencyKey, CancellationToken cancellationToken) =>
@@ -85,9 +114,16 @@ public sealed class OrderBook(ShopDatabase database)
     public Task<List<Order>> PendingAsync(DateTimeOffset before, CancellationToken cancellationToken) =>
         SelectAsync("state = 'pending' AND placed_at < @value", before, cancellationToken);
 
-    /// <summary>Returns the orders whose event is to be published.</summary>
-    public Task<List<Order>> UnpublishedAsync(CancellationToken cancellationToken) =>
-        SelectAsync("is_published = 0", null, cancellationToken);
+    /// <summary>Returns the orders that have an event which is to be published.</summary>
+    public Task<List<Order>> UnpublishedAsync(CancellationToken cancellationToken)
+    {
+        const string Unpublished = """
+            number IN (
+                SELECT number FROM orders WHERE is_published = 0
+                UNION SELECT number FROM orders WHERE is_cancellation_published = 0)
+            """;
+        return SelectAsync(Unpublished, null, cancellationToken);
+    }
 
     /// <summary>Returns the orders that stand, and those that were cancelled.</summary>
     public Task<List<Order>> ListAsync(CancellationToken cancellationToken) =>
@@ -144,5 +180,6 @@ public sealed class OrderBook(ShopDatabase database)
             State = Enum.Parse<OrderState>(row.GetString(5), ignoreCase: true),
             Version = row.GetInt64(6),
             IsPublished = row.IsDBNull(7) ? null : row.GetBoolean(7),
+            IsCancellationPublished = row.IsDBNull(8) ? null : row.GetBoolean(8),
         };
 }

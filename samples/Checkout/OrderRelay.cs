@@ -5,8 +5,8 @@ using EventBus;
 namespace Checkout;
 
 /// <summary>
-/// Publishes <c>order.placed</c> for every order that is paid and not marked as published: in the request, and if that
-/// fails, when the broker is back or the shop is started again.
+/// Publishes <c>order.placed</c> for every order that is paid and not marked as published, and <c>order.cancelled</c>
+/// in the same way: in the request, and if that fails, when the broker is back or the shop is started again.
 /// </summary>
 public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEventBus bus, TimeProvider time, ILogger<OrderRelay> log)
     : BackgroundService
@@ -30,14 +30,18 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
     {
         try
         {
-            return await PublishAsync(orderId, RequestDeadline, CancellationToken.None);
+            if (await PublishAsync(orderId, RequestDeadline, CancellationToken.None))
+            {
+                return true;
+            }
         }
         catch (PublishException exception)
         {
-            log.LogWarning("Order {OrderId} is paid, and its event follows: {Reason}", orderId, exception.Message);
-            wake.Writer.TryWrite(true);
-            return false;
+            log.LogWarning("The event of order {OrderId} follows: {Reason}", orderId, exception.Message);
         }
+
+        wake.Writer.TryWrite(true);
+        return false;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -47,8 +51,15 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
             try
             {
                 await SettlePendingAsync(stoppingToken);
-                await PublishPaidAsync(stoppingToken);
-                await WakeAsync(stoppingToken);
+                if (await PublishPaidAsync(stoppingToken))
+                {
+                    await WakeAsync(stoppingToken);
+                }
+                else
+                {
+                    // A request was publishing an event of an order, which may have another one by now.
+                    await Task.Delay(Pause, time, stoppingToken);
+                }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
@@ -80,20 +91,23 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
 
     #region paid
     // In the order of placing. While the broker is away, a publish waits for it until its deadline, and then this ends.
-    private async Task PublishPaidAsync(CancellationToken cancellationToken)
+    private async Task<bool> PublishPaidAsync(CancellationToken cancellationToken)
     {
+        var isComplete = true;
         foreach (var order in await orders.UnpublishedAsync(cancellationToken))
         {
             try
             {
-                await PublishAsync(order.OrderId, null, cancellationToken);
+                isComplete &= await PublishAsync(order.OrderId, null, cancellationToken);
             }
             catch (PublishException exception) when (exception.Failure == PublishFailure.Rejected)
             {
                 // It will be refused again, and must not hold back the others.
-                log.LogCritical("Order {OrderId} is paid, and its event is refused: {Reason}", order.OrderId, exception.Message);
+                log.LogCritical("The event of order {OrderId} is refused: {Reason}", order.OrderId, exception.Message);
             }
         }
+
+        return isComplete;
     }
 
     private async Task<bool> PublishAsync(string orderId, TimeSpan? deadline, CancellationToken cancellationToken)
@@ -110,12 +124,19 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
             if (order.IsPublished == false)
             {
                 var placed = new OrderPlaced(order.OrderId, order.UserId, order.Total, order.PlacedAt);
-                var options = new PublishOptions { EventId = EventIdOf(order), Timeout = deadline };
+                var options = new PublishOptions { EventId = EventIdOf("placed", order), Timeout = deadline };
                 await bus.PublishAsync(placed, options, cancellationToken);
 
                 // If the process ends before this commit, or the publish was in doubt, the event is published again:
                 // with the same id and the same bytes, so that idempotent subscriptions handle it once.
                 await orders.MarkPublishedAsync(orderId, CancellationToken.None);
+            }
+
+            if (order.IsCancellationPublished == false)
+            {
+                var options = new PublishOptions { EventId = EventIdOf("cancelled", order), Timeout = deadline };
+                await bus.PublishAsync(new OrderCancelled(orderId), options, cancellationToken);
+                await orders.MarkCancellationPublishedAsync(orderId, CancellationToken.None);
             }
 
             return true;
@@ -127,7 +148,7 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
     }
 
     // The time keeps the ids apart if the file is deleted and the numbers begin again.
-    private static string EventIdOf(Order order) => $"order-placed-{order.OrderId}-{order.PlacedAt.UtcTicks}";
+    private static string EventIdOf(string what, Order order) => $"order-{what}-{order.OrderId}-{order.PlacedAt.UtcTicks}";
     #endregion
 
     /// <summary>Waits until a request could not publish its event, at most until pending orders are looked for again.</summary>

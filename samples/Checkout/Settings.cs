@@ -11,6 +11,7 @@ public sealed record Settings
                         [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
                         [--redis host:port[,password=...]] [--rabbitmq amqp://...] [--urls http://host:port]
                Checkout --scene broker-away [--transport memory|redis|rabbitmq] [--stop-broker "command" --start-broker "command"]
+               Checkout --scene order-history [--transport ...] [--store ...] [--redis ...]
 
           --serve      serve until Ctrl-C, instead of running the demo and ending
           --file       the SQLite file of the orders with --serve; checkout.db in the working folder by default.
@@ -23,14 +24,15 @@ public sealed record Settings
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
           --urls       where the shop listens with --serve; a free port by default
           --scene      run one scene: broker-away stops the broker, or in memory kills the process, between the payment
-                       and the event. The store is SQLite
+                       and the event. The store is SQLite. order-history reads, cancels and rebuilds, with an
+                       address of Redis through a cache
           --stop-broker, --start-broker
                        the commands that stop and start the broker in the scene; without them the scene asks you to do it
         """;
 
     private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
-    private static readonly string[] Scenes = ["broker-away"];
+    private static readonly string[] Scenes = ["broker-away", "order-history"];
     private static readonly string[] Parts = ["first", "second"];
 
     private readonly string? store;
@@ -44,7 +46,7 @@ public sealed record Settings
 
     public string Store
     {
-        get => Scene is not null ? "sqlite" : store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
+        get => Scene == "broker-away" ? "sqlite" : store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
         private init => store = value;
     }
 

@@ -53,12 +53,12 @@ public sealed class OrderCache(IConnectionMultiplexer redis, string prefix)
 
     private readonly IDatabase database = redis.GetDatabase();
 
-    /// <summary>Returns the cached orders of a user; null if they are not cached.</summary>
+    /// <summary>Returns the cached orders of a user, newest first; null if they are not cached.</summary>
     public async Task<IReadOnlyList<OrderRow>?> FindAsync(string userId)
     {
         var fields = await database.HashGetAllAsync(Key(userId));
         return Array.Exists(fields, field => field.Name == State && field.Value == Filled)
-            ? [.. fields.Where(field => field.Name != State).Select(field => Read(field.Value!))]
+            ? [.. fields.Where(field => field.Name != State).Select(field => Read(field.Value!)).OrderByDescending(order => order.PlacedAt)]
             : null;
     }
 
@@ -85,6 +85,7 @@ public sealed class OrderCache(IConnectionMultiplexer redis, string prefix)
     private static IEnumerable<RedisValue> Arguments(OrderRow order) =>
         [order.OrderId, order.Version, JsonSerializer.SerializeToUtf8Bytes(order, AppJson.Default.OrderRow)];
 
-    // The version is followed by a space and the row.
-    private static OrderRow Read(string field) => JsonSerializer.Deserialize(field.AsSpan(field.IndexOf(' ') + 1), AppJson.Default.OrderRow)!;
+    // A field is a version, a space and a row.
+    private static OrderRow Read(string field) =>
+        JsonSerializer.Deserialize(field.AsSpan(field.IndexOf(' ') + 1), AppJson.Default.OrderRow)!;
 }

@@ -3,8 +3,10 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Checkout;
 
-/// <summary>The reply to a cancellation: the version in which the order is cancelled.</summary>
-public sealed record CancelReply(string OrderId, long Version);
+/// <summary>
+/// The reply to a cancellation: the version in which the order is cancelled. It is delayed if the broker is away.
+/// </summary>
+public sealed record CancelReply(string OrderId, long Version, bool IsDelayed = false);
 
 /// <summary>
 /// Maps the command that cancels an order, the queries, and the rebuild of the read model. In a real shop these
@@ -22,15 +24,27 @@ public static class OrderEndpoints
 
     #region command
     /// <summary>A command: changes the write tables, publishes what happened, and returns the new version.</summary>
-    private static async Task<CancelReply> CancelAsync(string id, Cancellations cancellations, CancellationToken cancellationToken)
+    private static async Task<CancelReply> CancelAsync(
+        string id,
+        OrderBook orders,
+        OrderRelay relay,
+        CancellationToken cancellationToken)
     {
-        var version = await cancellations.CancelAsync(id, cancellationToken); // 404: no such order; 409: cancelled or shipped
+        var version = await orders.CancelAsync(id, cancellationToken) ?? throw await RefusalOfAsync(id, orders, cancellationToken);
 
-        // Without the request's token: the order is cancelled, so a customer who closes the browser must not stop this.
-        await cancellations.PublishAsync(id, CancellationToken.None);
-        return new CancelReply(id, version);
+        // The order is cancelled, whatever happens now. If the broker is away, the relay publishes the event later.
+        var isPublished = await relay.PublishAsync(id);
+        return new CancelReply(id, version, IsDelayed: !isPublished);
     }
     #endregion
+
+    private static async Task<RefusedException> RefusalOfAsync(string id, OrderBook orders, CancellationToken cancellationToken) =>
+        await orders.StateOfAsync(id, cancellationToken) switch
+        {
+            OrderState.Cancelled => new RefusedException(StatusCodes.Status409Conflict, $"order {id} is cancelled already"),
+            OrderState.Paid => new RefusedException(StatusCodes.Status409Conflict, $"order {id} is shipped already"),
+            _ => new RefusedException(StatusCodes.Status404NotFound, $"there is no order {id}"),
+        };
 
     #region query
     /// <summary>

@@ -8,7 +8,6 @@ public static class OrderHistorySetup
 {
     public static void AddOrderHistory(this IServiceCollection services, Settings settings, string prefix)
     {
-        services.AddSingleton<Cancellations>();
         services.AddSingleton(
             provider => new OrderHistory(provider.GetRequiredService<ShopDatabase>(), hasMarks: settings.Store == "sqlite"));
         services.AddSingleton<OrderQueries>();

@@ -6,7 +6,7 @@ namespace Checkout;
 /// <summary>Answers the queries about orders from the read model. Never reads the tables that commands write.</summary>
 public sealed class OrderQueries(ShopDatabase database)
 {
-    private const int PageSize = 20;
+    public const int PageSize = 20;
 
     private const string Rows = "SELECT order_id, placed_at, state, total, items, version, user_id FROM order_history";
 

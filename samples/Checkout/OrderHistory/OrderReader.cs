@@ -17,7 +17,8 @@ public sealed class OrderReader(OrderQueries queries, TimeProvider time, ILogger
 
         try
         {
-            return await cache.FindAsync(userId) ?? await cache.FillAsync(userId, ReadAsync);
+            var orders = await cache.FindAsync(userId) ?? await cache.FillAsync(userId, ReadAsync);
+            return [.. orders.Take(OrderQueries.PageSize)];
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
