@@ -47,7 +47,6 @@ public static class CheckoutEndpoints
         return new CheckoutReply(order.OrderId);
     }
 
-    #region checkout
     /// <summary>
     /// Waits only for the order and the payment, which may be refused. Other services receive an event.
     /// </summary>
@@ -59,6 +58,7 @@ public static class CheckoutEndpoints
         OrderRelay relay,
         CancellationToken cancellationToken)
     {
+        #region checkout
         var order = await orders.CreateAsync(cart, idempotencyKey, cancellationToken); // 409: an item is not in stock
 
         // From here on without the request's token: a customer who closes the browser must not stop it in the middle.
@@ -68,6 +68,6 @@ public static class CheckoutEndpoints
         // The order stands and is paid, whatever happens now. If the broker is away, the relay publishes the event later.
         var isPublished = await relay.PublishAsync(order.OrderId);
         return new CheckoutReply(order.OrderId, IsDelayed: !isPublished);
+        #endregion
     }
-    #endregion
 }
