@@ -30,7 +30,8 @@ public static class OrderEndpoints
         OrderRelay relay,
         CancellationToken cancellationToken)
     {
-        var version = await orders.CancelAsync(id, cancellationToken) ?? throw await RefusalOfAsync(id, orders, cancellationToken);
+        // Without the request's token: a customer who closes the browser must not stop it in the middle.
+        var version = await orders.CancelAsync(id, CancellationToken.None) ?? throw await RefusalOfAsync(id, orders, cancellationToken);
 
         // The order is cancelled, whatever happens now. If the broker is away, the relay publishes the event later.
         var isPublished = await relay.PublishAsync(id);
