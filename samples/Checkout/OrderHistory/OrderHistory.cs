@@ -10,25 +10,6 @@ namespace Checkout;
 /// </summary>
 public sealed class OrderHistory
 {
-    private const string Tables = """
-        CREATE TABLE IF NOT EXISTS order_history (
-            order_id TEXT PRIMARY KEY,
-            user_id TEXT NOT NULL,
-            placed_at TEXT NOT NULL,
-            state TEXT NOT NULL,
-            total TEXT NOT NULL,
-            items TEXT NOT NULL,
-            version INTEGER NOT NULL);
-
-        CREATE INDEX IF NOT EXISTS order_history_by_user ON order_history (user_id, placed_at);
-
-        CREATE TABLE IF NOT EXISTS bought_products (
-            user_id TEXT NOT NULL,
-            product_id TEXT NOT NULL,
-            pieces INTEGER NOT NULL,
-            PRIMARY KEY (user_id, product_id)) WITHOUT ROWID;
-        """;
-
     private readonly ShopDatabase database;
     private readonly bool hasMarks;
 
@@ -37,7 +18,7 @@ public sealed class OrderHistory
     public OrderHistory(ShopDatabase database, bool hasMarks)
     {
         (this.database, this.hasMarks) = (database, hasMarks);
-        database.Create(Tables);
+        OrderHistoryTables.Create(database);
     }
 
     #region keep

@@ -14,7 +14,9 @@ public static class OrderHistorySetup
         services.AddSingleton<OrderReader>();
         if (settings.UsesRedis)
         {
-            services.AddSingleton(_ => new OrderCache(Connect(settings.Redis), settings.Serve ? "" : $"{prefix}:"));
+            services.AddSingleton(_ => Connect(settings.Redis));
+            services.AddSingleton(
+                provider => new OrderCache(provider.GetRequiredService<ConnectionMultiplexer>(), settings.Serve ? "" : $"{prefix}:"));
         }
     }
 

@@ -4,11 +4,19 @@ using Microsoft.Data.Sqlite;
 namespace Checkout;
 
 /// <summary>Answers the queries about orders from the read model. Never reads the tables that commands write.</summary>
-public sealed class OrderQueries(ShopDatabase database)
+public sealed class OrderQueries
 {
     public const int PageSize = 20;
 
     private const string Rows = "SELECT order_id, placed_at, state, total, items, version, user_id FROM order_history";
+
+    private readonly ShopDatabase database;
+
+    public OrderQueries(ShopDatabase database)
+    {
+        this.database = database;
+        OrderHistoryTables.Create(database);
+    }
 
     /// <summary>Returns the latest orders of a user, newest first.</summary>
     public async Task<IReadOnlyList<OrderRow>> ListAsync(string userId, CancellationToken cancellationToken) =>

@@ -8,9 +8,3 @@ namespace Checkout;
 /// <param name="Items">The items as a text, for example <c>1 x book, 2 x lamp</c>.</param>
 /// <param name="Version">The version of the order, which every change raises.</param>
 public sealed record OrderRow(string OrderId, DateTimeOffset PlacedAt, string State, decimal Total, string Items, long Version);
-
-/// <summary>The number of pieces of a product in the orders of a user, without those that were cancelled.</summary>
-public sealed record BoughtProduct(string ProductId, int Pieces);
-
-/// <summary>The reply to a query: the latest orders of a user, newest first.</summary>
-public sealed record OrderPage(IReadOnlyList<OrderRow> Orders);
