@@ -7,14 +7,13 @@ namespace EventBus.ReadModel;
 /// Measures the forms in turns, round by round, so that a disturbance of the machine affects all of them. The order
 /// changes with every round.
 /// </summary>
-internal sealed class Comparison(bool isShort)
+internal sealed class Comparison(LoadPlan plan)
 {
     // SQLite blocks the thread of its caller. Without this the pool of threads would be measured, which grows slowly.
     private const int Threads = 64;
 
     private static readonly Form[] Forms = Enum.GetValues<Form>();
 
-    private readonly LoadPlan plan = isShort ? LoadPlan.Short : LoadPlan.Full;
     private readonly Progress progress = new();
 
     public async Task<Results> RunAsync()

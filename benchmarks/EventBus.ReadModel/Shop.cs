@@ -1,6 +1,5 @@
 using System.Net.Http.Json;
 using Checkout;
-using EventBus.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;

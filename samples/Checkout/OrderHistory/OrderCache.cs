@@ -87,5 +87,5 @@ public sealed class OrderCache(IConnectionMultiplexer redis, string prefix)
 
     // A field is a version, a space and a row.
     private static OrderRow Read(string field) =>
-        JsonSerializer.Deserialize(field.AsSpan(field.IndexOf(' ') + 1), AppJson.Default.OrderRow)!;
+        JsonSerializer.Deserialize(field.AsSpan(field.IndexOf(' ', StringComparison.Ordinal) + 1), AppJson.Default.OrderRow)!;
 }

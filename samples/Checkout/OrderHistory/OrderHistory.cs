@@ -82,8 +82,8 @@ public sealed class OrderHistory
     {
         await using var connection = await database.OpenAsync(cancellationToken);
 
-        // Takes the write lock at once, so that what is read in the transaction is still true at its commit.
-        await using var transaction = connection.BeginTransaction(deferred: false);
+        // Not deferred: takes the write lock at once, so that what is read in it is still true at its commit.
+        await using var transaction = (SqliteTransaction)await connection.BeginTransactionAsync(cancellationToken);
         await write(transaction);
         await transaction.CommitAsync(cancellationToken);
     }

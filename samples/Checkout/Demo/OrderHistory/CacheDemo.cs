@@ -69,7 +69,7 @@ internal sealed class CacheDemo(IServiceProvider services, OrderCache cache, Sho
             return [old];
         });
         var isCached = await cache.FindAsync(User) is not null;
-        promises.Add("a key that is deleted during a fill is not filled with older rows", !isCached);
+        promises.Add("a key deleted during a fill is not filled with older rows", !isCached);
 
         var rows = await shop.OrdersAsync(User, cancellationToken: cancellationToken);
         var filled = await cache.FindAsync(User);

@@ -14,9 +14,10 @@ internal static class OrderHistoryScene
         var folder = Directory.CreateTempSubdirectory("checkout-");
         try
         {
-            var file = Path.Combine(folder.FullName, "checkout.db");
+            var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
             var promises = new Promises();
-            await using (var app = build(file, $"checkout-demo-{Guid.NewGuid():N}", builder => DemoSetup.Add(builder, settings)))
+            var order = "";
+            await using (var app = build(file, prefix, builder => DemoSetup.Add(builder, settings)))
             {
                 // The scene is about what a query finds, not about the times of the services.
                 foreach (var service in app.Services.GetServices<RemoteService>())
@@ -24,7 +25,12 @@ internal static class OrderHistoryScene
                     service.Takes = TimeSpan.Zero;
                 }
 
-                await DemoSetup.RunAsync(app, (shop, stop) => RunAsync(app.Services, shop, promises, stop));
+                await DemoSetup.RunAsync(app, async (shop, stop) => order = await RunAsync(app.Services, shop, promises, stop));
+            }
+
+            await using (var again = build(file, prefix, builder => DemoSetup.Add(builder, settings)))
+            {
+                await DemoSetup.RunAsync(again, (shop, stop) => ReadModelDemo.PublishedLaterAsync(order, shop, promises, stop));
             }
 
             Screen.Title("Promised and measured");
@@ -43,7 +49,8 @@ internal static class OrderHistoryScene
         }
     }
 
-    private static async Task RunAsync(
+    /// <returns>The order that is cancelled in the tables, and whose event is not published.</returns>
+    private static async Task<string> RunAsync(
         IServiceProvider services,
         ShopClient shop,
         Promises promises,
@@ -58,5 +65,6 @@ internal static class OrderHistoryScene
         }
 
         await story.RebuildAsync(cancellationToken);
+        return await story.CancelWithoutEventAsync(cancellationToken);
     }
 }
