@@ -6,7 +6,7 @@ namespace Checkout.Demo;
 /// <summary>Runs the scene <c>broker-away</c>, or one of the two shops of it that run in processes of their own.</summary>
 internal static class BrokerAwaySetup
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(110);
 
     // The user stops and starts the broker.
     private static readonly TimeSpan LimitByHand = TimeSpan.FromMinutes(10);

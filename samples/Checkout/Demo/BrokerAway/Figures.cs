@@ -6,4 +6,5 @@ namespace Checkout.Demo;
 /// <param name="Events">The number of events that arrived; copies of one event count once.</param>
 /// <param name="Handled">The number of rows that a handler has committed with the mark of its event.</param>
 /// <param name="Once">The number of orders that stand with one charge, one event and one such row each.</param>
-internal sealed record Figures(long Orders, long Charges, long Events, long Handled, long Once);
+/// <param name="Due">The number of orders whose event is not marked as published.</param>
+internal sealed record Figures(long Orders, long Charges, long Events, long Handled, long Once, long Due);

@@ -12,10 +12,11 @@ internal sealed class Ledger
             (SELECT count(*) FROM orders WHERE state = 'paid'
                 AND (SELECT count(*) FROM charges WHERE order_id = orders.order_id AND amount = orders.total) = 1
                 AND (SELECT count(DISTINCT event_id) FROM arrivals WHERE order_id = orders.order_id) = 1
-                AND (SELECT count(*) FROM points WHERE order_id = orders.order_id) = 1)
+                AND (SELECT count(*) FROM points WHERE order_id = orders.order_id) = 1),
+            (SELECT count(*) FROM orders WHERE is_published = 0)
         """;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private readonly ShopDatabase database;
@@ -43,16 +44,26 @@ internal sealed class Ledger
         var figures = await database.QueryAsync(
             Read,
             [],
-            static row => new Figures(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4)),
+            static row => new Figures(
+                row.GetInt64(0),
+                row.GetInt64(1),
+                row.GetInt64(2),
+                row.GetInt64(3),
+                row.GetInt64(4),
+                row.GetInt64(5)),
             cancellationToken);
         return figures.Single();
     }
 
-    /// <summary>Waits until a number of orders is handled. Handlers run in another process, so it looks at the table.</summary>
+    /// <summary>
+    /// Waits until a number of orders is handled, and their events are marked as published. This happens in another
+    /// process, so it looks at the tables.
+    /// </summary>
     public async Task WaitAsync(int handled, CancellationToken cancellationToken)
     {
         var begun = time.GetTimestamp();
-        while (await ReadAsync(cancellationToken) is var figures && (figures.Handled < handled || figures.Events < handled))
+        while (await ReadAsync(cancellationToken) is var figures
+            && (figures.Handled < handled || figures.Events < handled || figures.Due > 0))
         {
             if (time.GetElapsedTime(begun) > Limit)
             {
