@@ -27,9 +27,8 @@ internal sealed record Results(Machine Machine, string Sqlite, LoadPlan Load, IR
                 Math.Round(round.QueryP50, 3),
                 Math.Round(round.QueryP99, 3)))],
         }));
-        File.WriteAllText(
-            Path,
-            $"{{\"machine\":{Text(Machine)},\n\"sqlite\":{Text(Sqlite)},\"load\":{Text(Load)},\n\"series\":[\n{string.Join(",\n", lines)}]}}\n");
+        var head = $"\"machine\":{Text(Machine)},\n\"sqlite\":{Text(Sqlite)},\"load\":{Text(Load)},\n";
+        File.WriteAllText(Path, $"{{{head}\"series\":[\n{string.Join(",\n", lines)}]}}\n");
 
         static string Text<T>(T value) => JsonSerializer.Serialize(value, Json);
     }

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.ReadModel;
 
 /// <summary>
-/// The shop of samples/Checkout in one form, as a web server: its checkout without simulated waits, and its queries. The
-/// handlers of the sample that are the same in every form do not run.
+/// The shop of samples/Checkout in one form, as a web server: its checkout without simulated waits, and its queries.
+/// The handlers of the sample that are the same in every form do not run.
 /// </summary>
 internal sealed class Shop : IAsyncDisposable
 {

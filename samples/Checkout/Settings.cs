@@ -46,7 +46,9 @@ public sealed record Settings
 
     public string Store
     {
-        get => Scene == "broker-away" ? "sqlite" : store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
+        get => Scene == "broker-away"
+            ? "sqlite"
+            : store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
         private init => store = value;
     }
 

@@ -42,7 +42,9 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
     }
 
     /// <summary>Cancels an order. Returns the status, and the new version or the reason of the refusal.</summary>
-    public async Task<(HttpStatusCode Status, long Version, string? Problem)> CancelAsync(string orderId, CancellationToken cancellationToken)
+    public async Task<(HttpStatusCode Status, long Version, string? Problem)> CancelAsync(
+        string orderId,
+        CancellationToken cancellationToken)
     {
         using var response = await http.PostAsync($"/orders/{orderId}/cancel", null, cancellationToken);
         if (response.IsSuccessStatusCode)
@@ -55,7 +57,9 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
         return (response.StatusCode, 0, problem!.Title);
     }
 
-    /// <summary>Returns the orders of a user. With an order it waits for the order, in this version or a newer one.</summary>
+    /// <summary>
+    /// Returns the orders of a user. With an order it waits for the order, in this version or a newer one.
+    /// </summary>
     public async Task<IReadOnlyList<OrderRow>> OrdersAsync(
         string user,
         string? order = null,
