@@ -15,7 +15,7 @@ internal sealed record LoadPlan(
     int Seconds,
     int Rounds)
 {
-    public static LoadPlan Full { get; } = new(50, 1_000, 100, 100, 4, 15);
+    public static LoadPlan Full { get; } = new(50, 1_000, 120, 100, 3, 15);
 
     public static LoadPlan Short { get; } = new(5, 100, 50, 50, 1, 2);
 }
