@@ -6,6 +6,9 @@ namespace Checkout.Demo;
 /// <summary>Runs the scene <c>broker-away</c>, or one of the two shops of it that run in processes of their own.</summary>
 internal static class BrokerAwaySetup
 {
+    /// <summary>The number of orders that are held between charge and publish.</summary>
+    public const int First = 20;
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(110);
 
     // The user stops and starts the broker.
@@ -136,7 +139,7 @@ internal static class BrokerAwaySetup
             HoldEvents(services, gate);
             services.AddSingleton<PaymentProvider>();
             services.AddSingleton<IPaymentProvider>(
-                provider => new HeldProvider(provider.GetRequiredService<PaymentProvider>(), gate, KilledShop.Charged));
+                provider => new HeldProvider(provider.GetRequiredService<PaymentProvider>(), gate, First));
         }
     }
 
@@ -144,7 +147,7 @@ internal static class BrokerAwaySetup
     private static void HoldEvents(IServiceCollection services, Gate gate)
     {
         var bus = services.Last(service => service.ServiceType == typeof(IEventBus) && !service.IsKeyedService);
-        services.AddSingleton<IEventBus>(provider => new HeldBus((IEventBus)bus.ImplementationFactory!(provider), gate));
+        services.AddSingleton<IEventBus>(provider => new HeldBus((IEventBus)bus.ImplementationFactory!(provider), gate, First));
     }
 
     private static string FileOf(Settings settings) => Path.Combine(settings.Folder!, "checkout.db");

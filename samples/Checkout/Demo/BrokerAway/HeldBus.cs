@@ -2,9 +2,14 @@ using EventBus;
 
 namespace Checkout.Demo;
 
-/// <summary>Holds each <c>order.placed</c> at a gate before it is published.</summary>
-internal sealed class HeldBus(IEventBus bus, Gate gate) : IEventBus
+/// <summary>
+/// Holds the first events <c>order.placed</c> at a gate before they are published, and the later ones afterwards: they
+/// are published, and the answer of the broker is lost.
+/// </summary>
+internal sealed class HeldBus(IEventBus bus, Gate gate, int first) : IEventBus
 {
+    private int publishes;
+
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull =>
         PublishAsync(@event, null, cancellationToken);
@@ -12,12 +17,19 @@ internal sealed class HeldBus(IEventBus bus, Gate gate) : IEventBus
     public async Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
-        if (@event is OrderPlaced order)
+        var held = gate.IsOpen ? null : @event as OrderPlaced;
+        var isFirst = held is not null && Interlocked.Increment(ref publishes) <= first;
+        if (held is not null && isFirst)
         {
-            await gate.PassAsync(order.OrderId);
+            await gate.PassAsync(held.OrderId);
         }
 
         await bus.PublishAsync(@event, options, cancellationToken);
+        if (held is not null && !isFirst)
+        {
+            await gate.PassAsync(held.OrderId);
+            throw new PublishException("The connection was lost before the answer.", PublishFailure.InDoubt, options?.EventId);
+        }
     }
 
     public Task PublishManyAsync<TEvent>(

@@ -5,7 +5,7 @@ namespace Checkout.Demo;
 /// </summary>
 internal sealed class KilledShop(Settings settings, Ledger ledger, Promises promises)
 {
-    public const int Charged = 20;
+    private const int Charged = BrokerAwaySetup.First;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -29,10 +29,10 @@ internal sealed class KilledShop(Settings settings, Ledger ledger, Promises prom
 
         using var second = new ChildShop(settings with { Part = "second" });
         var address = await second.StartedAsync(cancellationToken);
-        await ledger.WaitAsync(Charged, cancellationToken);
+        await ledger.WaitAsync(figures => figures.AreDone(Charged), cancellationToken);
         var resumed = await PrintAsync("it is started again", [], cancellationToken);
         Answer?[] again = [.. await customers.OrderAsync(address, cancellationToken), .. await late.OrderAsync(address, cancellationToken)];
-        await ledger.WaitAsync(Charged + 1, cancellationToken);
+        await ledger.WaitAsync(figures => figures.AreDone(Charged + 1), cancellationToken);
         await PrintAsync("the customers try again", again, cancellationToken);
         var code = await second.StopAsync(cancellationToken);
         var end = await PrintAsync("the process is stopped", [], cancellationToken);

@@ -13,6 +13,7 @@ internal sealed class Ledger
                 AND (SELECT count(*) FROM charges WHERE order_id = orders.order_id AND amount = orders.total) = 1
                 AND (SELECT count(DISTINCT event_id) FROM arrivals WHERE order_id = orders.order_id) = 1
                 AND (SELECT count(*) FROM points WHERE order_id = orders.order_id) = 1),
+            (SELECT count(*) FROM arrivals),
             (SELECT count(*) FROM orders WHERE is_published = 0)
         """;
 
@@ -50,24 +51,21 @@ internal sealed class Ledger
                 row.GetInt64(2),
                 row.GetInt64(3),
                 row.GetInt64(4),
-                row.GetInt64(5)),
+                row.GetInt64(5),
+                row.GetInt64(6)),
             cancellationToken);
         return figures.Single();
     }
 
-    /// <summary>
-    /// Waits until a number of orders is handled, and their events are marked as published. This happens in another
-    /// process, so it looks at the tables.
-    /// </summary>
-    public async Task WaitAsync(int handled, CancellationToken cancellationToken)
+    /// <summary>Waits for figures. They may change in another process, so it looks at the tables.</summary>
+    public async Task WaitAsync(Func<Figures, bool> expected, CancellationToken cancellationToken)
     {
         var begun = time.GetTimestamp();
-        while (await ReadAsync(cancellationToken) is var figures
-            && (figures.Handled < handled || figures.Events < handled || figures.Due > 0))
+        while (await ReadAsync(cancellationToken) is var figures && !expected(figures))
         {
             if (time.GetElapsedTime(begun) > Limit)
             {
-                throw new TimeoutException($"{figures.Handled} of {handled} orders were handled within {Limit.TotalSeconds} s.");
+                throw new TimeoutException($"the events were not handled within {Limit.TotalSeconds} s: {figures}.");
             }
 
             await Task.Delay(Look, time, cancellationToken);
