@@ -27,7 +27,6 @@ public sealed class ShopDatabase
 
         CREATE INDEX IF NOT EXISTS orders_pending ON orders (number) WHERE state = 'pending';
         CREATE INDEX IF NOT EXISTS orders_unpublished ON orders (number) WHERE is_published = 0;
-
         CREATE INDEX IF NOT EXISTS orders_cancelled ON orders (number) WHERE is_cancellation_published = 0;
 
         CREATE TABLE IF NOT EXISTS fulfilments (order_id TEXT PRIMARY KEY, state TEXT NOT NULL);
