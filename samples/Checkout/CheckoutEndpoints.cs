@@ -65,7 +65,7 @@ public static class CheckoutEndpoints
         await payments.ChargeAsync(order, CancellationToken.None); // 402: the card is declined
         await orders.ConfirmAsync(order, hasEvent: true, CancellationToken.None);
 
-        // The order stands and is paid, whatever happens now. If the broker is away, the relay publishes the event later.
+        // The order stands and is paid, whatever happens now. If the broker is away, the event follows.
         var isPublished = await relay.PublishAsync(order.OrderId);
         return new CheckoutReply(order.OrderId, IsDelayed: !isPublished);
         #endregion

@@ -151,7 +151,9 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
     private static string EventIdOf(string what, Order order) => $"order-{what}-{order.OrderId}-{order.PlacedAt.UtcTicks}";
     #endregion
 
-    /// <summary>Waits until a request could not publish its event, at most until pending orders are looked for again.</summary>
+    /// <summary>
+    /// Waits until a request could not publish its event, at most until pending orders are looked for again.
+    /// </summary>
     private async Task WakeAsync(CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -89,7 +89,7 @@ public sealed class ShopDatabase
         var connection = new SqliteConnection(connectionString);
         await connection.OpenAsync(cancellationToken);
 
-        // SQLite itself waits for another writer, in steps of a few milliseconds; the client would wait in steps of 150.
+        // SQLite itself waits for another writer in steps of a few milliseconds, the client in steps of 150.
         await using var wait = Command(connection, "PRAGMA busy_timeout = 5000", []);
         await wait.ExecuteNonQueryAsync(cancellationToken);
         return connection;

@@ -3,7 +3,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Checkout.Demo;
 
-/// <summary>Runs the scene <c>broker-away</c>, or one of the two shops of it that run in processes of their own.</summary>
+/// <summary>
+/// Runs the scene <c>broker-away</c>, or one of its two shops that run in processes of their own.
+/// </summary>
 internal static class BrokerAwaySetup
 {
     /// <summary>The number of orders that are held between charge and publish.</summary>

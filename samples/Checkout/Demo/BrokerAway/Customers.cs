@@ -1,6 +1,8 @@
 namespace Checkout.Demo;
 
-/// <summary>Customers who order at the same time, each with a key. When they try again, it is with the same key.</summary>
+/// <summary>
+/// Orders as several customers at the same time, each with a key. When they try again, it is with the same key.
+/// </summary>
 internal sealed class Customers(int count, TimeProvider time)
 {
     private readonly string[] keys = [.. Enumerable.Range(0, count).Select(_ => $"{Guid.NewGuid()}")];

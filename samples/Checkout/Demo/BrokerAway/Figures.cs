@@ -1,6 +1,6 @@
 namespace Checkout.Demo;
 
-/// <summary>What the tables of the shop contain at one moment.</summary>
+/// <summary>The contents of the tables at one moment.</summary>
 /// <param name="Orders">The number of orders that stand.</param>
 /// <param name="Charges">The number of charges.</param>
 /// <param name="Events">The number of events that arrived; copies of one event count once.</param>
@@ -10,6 +10,8 @@ namespace Checkout.Demo;
 /// <param name="Due">The number of orders whose event is not marked as published.</param>
 internal sealed record Figures(long Orders, long Charges, long Events, long Handled, long Once, long Arrivals, long Due)
 {
-    /// <summary>Returns true if the events of a number of orders are published and handled, and no other is due.</summary>
+    /// <summary>
+    /// Returns true if the events of a number of orders are published and handled, and no other is due.
+    /// </summary>
     public bool AreDone(int orders) => Handled >= orders && Events >= orders && Due == 0;
 }

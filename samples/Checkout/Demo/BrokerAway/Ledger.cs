@@ -1,6 +1,8 @@
 namespace Checkout.Demo;
 
-/// <summary>Reads the tables of the shop and of the payment provider, and prints one line for each step of the scene.</summary>
+/// <summary>
+/// Reads the tables of the shop and of the payment provider, and prints one line for each step of the scene.
+/// </summary>
 internal sealed class Ledger
 {
     private const string Read = """
