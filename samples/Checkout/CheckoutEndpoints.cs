@@ -1,4 +1,4 @@
-using EventBus;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Checkout;
 
@@ -8,8 +8,11 @@ public sealed record CartItem(string ProductId, int Quantity);
 /// <summary>The request of a customer.</summary>
 public sealed record Cart(string UserId, IReadOnlyList<CartItem> Items);
 
-/// <summary>The answer to the customer.</summary>
-public sealed record CheckoutReply(string OrderId);
+/// <summary>
+/// The answer to the customer: the order stands and is paid. It is delayed if the broker is away: receipt and parcel
+/// follow when it is back.
+/// </summary>
+public sealed record CheckoutReply(string OrderId, bool IsDelayed = false);
 
 /// <summary>Maps the same checkout in two ways.</summary>
 public static class CheckoutEndpoints
@@ -18,6 +21,7 @@ public static class CheckoutEndpoints
     {
         app.MapPost("/checkout/blocking", BlockingAsync);
         app.MapPost("/checkout", EventDrivenAsync);
+        app.MapOrders();
     }
 
     /// <summary>Calls seven services, waits for all of them, and fails when one of them fails.</summary>
@@ -32,9 +36,9 @@ public static class CheckoutEndpoints
         RecommendationService recommendations,
         CancellationToken cancellationToken)
     {
-        var order = await orders.CreateAsync(cart, cancellationToken);
+        var order = await orders.CreateAsync(cart, null, cancellationToken);
         await payments.ChargeAsync(order, cancellationToken);
-        orders.Confirm(order);
+        await orders.ConfirmAsync(order, hasEvent: false, cancellationToken);
         await email.SendReceiptAsync(order.OrderId, order.UserId, cancellationToken);
         await stock.ReserveAsync(order, cancellationToken);
         await analytics.RecordSaleAsync(order.OrderId, order.Total, cancellationToken);
@@ -48,17 +52,22 @@ public static class CheckoutEndpoints
     /// </summary>
     private static async Task<CheckoutReply> EventDrivenAsync(
         Cart cart,
+        [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
         OrderService orders,
         PaymentService payments,
-        IEventBus bus,
+        OrderRelay relay,
         CancellationToken cancellationToken)
     {
-        var order = await orders.CreateAsync(cart, cancellationToken); // 409: an item is not in stock
-        await payments.ChargeAsync(order, cancellationToken); // 402: the card is declined
-        orders.Confirm(order);
+        #region checkout
+        var order = await orders.CreateAsync(cart, idempotencyKey, cancellationToken); // 409: an item is not in stock
 
-        // Without the request's token: the card is charged, so a customer who closes the browser must not stop this.
-        await bus.PublishAsync(new OrderPlaced(order.OrderId, order.UserId, order.Total, order.PlacedAt), CancellationToken.None);
-        return new CheckoutReply(order.OrderId);
+        // From here on without the request's token: a customer who closes the browser must not stop it in the middle.
+        await payments.ChargeAsync(order, CancellationToken.None); // 402: the card is declined
+        await orders.ConfirmAsync(order, hasEvent: true, CancellationToken.None);
+
+        // The order stands and is paid, whatever happens now. If the broker is away, the event follows.
+        var isPublished = await relay.PublishAsync(order.OrderId);
+        return new CheckoutReply(order.OrderId, IsDelayed: !isPublished);
+        #endregion
     }
 }

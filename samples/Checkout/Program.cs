@@ -21,7 +21,7 @@ if (!settings.Serve)
 try
 {
     // The default prefix, so that other programs find the events.
-    await using var app = Build("checkout.db", "eventbus");
+    await using var app = Build(settings.File, "eventbus");
     await app.RunAsync();
     return 0;
 }
@@ -32,7 +32,7 @@ catch (EventBusException exception)
     return 1;
 }
 
-// Builds the shop. The file is for SQLite, the prefix for keys in Redis.
+// Builds the shop. The file is the SQLite database, the prefix for keys in Redis.
 WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? also = null)
 {
     var builder = WebApplication.CreateBuilder(settings.Urls is { } urls ? ["--urls", urls] : []);

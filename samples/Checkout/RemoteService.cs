@@ -12,7 +12,8 @@ public abstract class RemoteService(string work, TimeSpan takes, TimeProvider ti
 
     public string Work => work;
 
-    public TimeSpan Takes => takes;
+    /// <summary>The time that the work takes.</summary>
+    public TimeSpan Takes { get; set; } = takes;
 
     /// <summary>The number of times that the work was done.</summary>
     public int Done => Volatile.Read(ref done);
@@ -31,7 +32,7 @@ public abstract class RemoteService(string work, TimeSpan takes, TimeProvider ti
             throw new HttpRequestException("connection refused");
         }
 
-        await Task.Delay(takes, time, cancellationToken);
+        await Task.Delay(Takes, time, cancellationToken);
         Interlocked.Increment(ref done);
         log.LogInformation("Order {OrderId}: {Work} is done", orderId, work);
     }

@@ -5,23 +5,37 @@ namespace Checkout;
 public sealed class OrderService(Catalog catalog, OrderBook orders, TimeProvider time, ILogger<OrderService> log)
     : RemoteService("create order", TimeSpan.FromMilliseconds(200), time, log)
 {
-    private int lastOrder = 1000;
-
-    /// <summary>Checks the stock and creates an order, which stands when it is confirmed.</summary>
-    /// <exception cref="RefusedException">The cart is empty, or an item is not in stock.</exception>
-    public async Task<Order> CreateAsync(Cart cart, CancellationToken cancellationToken)
+    /// <summary>
+    /// Checks the stock and places an order, which stands when it is confirmed. A request with a key that was used
+    /// before gets the order of that request.
+    /// </summary>
+    /// <exception cref="RefusedException">
+    /// The cart is empty, an item is not in stock, or the key belongs to another cart.
+    /// </exception>
+    public async Task<Order> CreateAsync(Cart cart, string? idempotencyKey, CancellationToken cancellationToken)
     {
+        if (idempotencyKey is not null && await orders.FindAsync(idempotencyKey, cancellationToken) is { } known)
+        {
+            return OfCart(known, cart);
+        }
+
         var total = catalog.TotalOf(cart.Items);
-        var orderId = $"{Interlocked.Increment(ref lastOrder)}";
-        await CallAsync(orderId, cancellationToken);
-        return new Order(orderId, cart.UserId, cart.Items, total, Time.GetUtcNow());
+        var order = await orders.PlaceAsync(idempotencyKey, cart, total, Time.GetUtcNow(), cancellationToken);
+        await CallAsync(order.OrderId, cancellationToken);
+        return OfCart(order, cart);
     }
 
-    /// <summary>Makes an order that is paid stand.</summary>
-    public void Confirm(Order order) => orders.Add(order);
+    /// <summary>Makes an order that is paid stand, once. If it has an event, that is to be published.</summary>
+    public Task ConfirmAsync(Order order, bool hasEvent, CancellationToken cancellationToken) =>
+        orders.ConfirmAsync(order.OrderId, hasEvent, cancellationToken);
+
+    private static Order OfCart(Order order, Cart cart) =>
+        order.UserId == cart.UserId && cart.Items is not null && order.Items.SequenceEqual(cart.Items)
+            ? order
+            : throw new RefusedException(StatusCodes.Status422UnprocessableEntity, "the idempotency key belongs to another cart");
 }
 
-public sealed class PaymentService(TimeProvider time, ILogger<PaymentService> log)
+public sealed class PaymentService(IPaymentProvider provider, OrderBook orders, TimeProvider time, ILogger<PaymentService> log)
     : RemoteService("take payment", TimeSpan.FromMilliseconds(800), time, log)
 {
     private volatile bool declinesCards;
@@ -32,11 +46,34 @@ public sealed class PaymentService(TimeProvider time, ILogger<PaymentService> lo
         set => declinesCards = value;
     }
 
-    /// <exception cref="RefusedException">The card is declined.</exception>
-    public Task ChargeAsync(Order order, CancellationToken cancellationToken) =>
-        declinesCards
-            ? throw new RefusedException(StatusCodes.Status402PaymentRequired, "the card is declined")
-            : CallAsync(order.OrderId, cancellationToken);
+    /// <summary>Charges the card for a pending order. The provider charges the key of an order once.</summary>
+    /// <exception cref="RefusedException">The card is declined. The order is dropped.</exception>
+    public async Task ChargeAsync(Order order, CancellationToken cancellationToken)
+    {
+        if (order.State != OrderState.Pending)
+        {
+            return;
+        }
+
+        if (declinesCards)
+        {
+            await orders.DropAsync(order.OrderId, cancellationToken);
+            throw new RefusedException(StatusCodes.Status402PaymentRequired, "the card is declined");
+        }
+
+        await CallAsync(order.OrderId, cancellationToken);
+        if (!await provider.ChargeAsync(KeyOf(order), order, cancellationToken))
+        {
+            throw new RefusedException(StatusCodes.Status409Conflict, "the order was dropped, and its card was not charged");
+        }
+    }
+
+    /// <summary>Asks the provider whether the card was charged. If it was not, it never will be.</summary>
+    /// <returns>True if the card was charged.</returns>
+    public Task<bool> CloseAsync(Order order, CancellationToken cancellationToken) =>
+        provider.CloseAsync(KeyOf(order), order, cancellationToken);
+
+    private static string KeyOf(Order order) => $"order-{order.OrderId}";
 }
 
 public sealed class EmailService(TimeProvider time, ILogger<EmailService> log)
@@ -80,18 +117,26 @@ public static class ShopServices
     public static void AddShopServices(this IServiceCollection services, Settings settings, string file)
     {
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<OrderService>();
-        services.AddSingleton<PaymentService>();
-        services.AddSingleton<EmailService>();
-        services.AddSingleton<StockService>();
-        services.AddSingleton<AnalyticsService>();
-        services.AddSingleton<LoyaltyService>();
-        services.AddSingleton<RecommendationService>();
+        services.AddRemote<OrderService>();
+        services.AddRemote<PaymentService>();
+        services.AddRemote<EmailService>();
+        services.AddRemote<StockService>();
+        services.AddRemote<AnalyticsService>();
+        services.AddRemote<LoyaltyService>();
+        services.AddRemote<RecommendationService>();
+        services.AddSingleton(_ => new ShopDatabase(file));
         services.AddSingleton<OrderBook>();
+        services.AddSingleton<Fulfilments>();
+        services.AddSingleton<IPaymentProvider, PaymentProvider>();
+        services.AddSingleton<OrderRelay>().AddHostedService(provider => provider.GetRequiredService<OrderRelay>());
         services.AddSingleton<Catalog>();
         services.AddSingleton<DataWarehouse>();
         services.AddSingleton<IPager, LogPager>();
         services.AddSingleton<IPointsLedger>(
             _ => settings.Store == "sqlite" ? new PointsInSqlite($"Data Source={file}") : new PointsInMemory());
     }
+
+    private static void AddRemote<T>(this IServiceCollection services)
+        where T : RemoteService =>
+        services.AddSingleton<T>().AddSingleton<RemoteService>(provider => provider.GetRequiredService<T>());
 }

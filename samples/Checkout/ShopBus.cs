@@ -9,7 +9,9 @@ public static class ShopBus
     /// <param name="settings">The transport and the store.</param>
     /// <param name="file">The file for SQLite.</param>
     /// <param name="prefix">The prefix of keys in Redis.</param>
-    public static void AddShopBus(this IServiceCollection services, Settings settings, string file, string prefix) =>
+    public static void AddShopBus(this IServiceCollection services, Settings settings, string file, string prefix)
+    {
+        services.AddOrderHistory(settings, prefix);
         services.AddEventBus(bus =>
         {
             // The transport: one line, and no other code of the shop depends on it.
@@ -64,5 +66,8 @@ public static class ShopBus
 
             bus.AddAlert<PageTheOpsTeam>();
             #endregion
+
+            bus.AddOrderHistory(settings);
         });
+    }
 }

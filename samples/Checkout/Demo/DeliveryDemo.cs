@@ -14,6 +14,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
     private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
     private readonly Quiet quiet = services.GetRequiredService<Quiet>();
     private readonly OrderBook book = services.GetRequiredService<OrderBook>();
+    private readonly Fulfilments fulfilments = services.GetRequiredService<Fulfilments>();
     private readonly DataWarehouse warehouse = services.GetRequiredService<DataWarehouse>();
     private readonly IPointsLedger ledger = services.GetRequiredService<IPointsLedger>();
     private readonly Journal journal = services.GetRequiredService<Journal>();
@@ -22,10 +23,13 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
     /// Adds an order of a partner to the shop. The partner sends its event several times, with the same event id and
     /// with nothing but the id of the order.
     /// </summary>
-    public static (OrderPlaced Order, PublishOptions Options) PartnerOrder(int number, OrderBook book)
+    public static async Task<(OrderPlaced Order, PublishOptions Options)> PartnerOrderAsync(
+        int number,
+        OrderBook book,
+        CancellationToken cancellationToken)
     {
         var orderId = $"{2000 + number}";
-        book.Add(new Order(orderId, "ada", ShopClient.Cart.Items, 59.90m, DateTimeOffset.UnixEpoch));
+        await book.AddAsync(new Order(orderId, "ada", ShopClient.Cart.Items, 59.90m, DateTimeOffset.UnixEpoch), cancellationToken);
         return (new OrderPlaced(orderId), new PublishOptions { EventId = $"partner-order-{orderId}" });
     }
 
@@ -38,7 +42,12 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
     private async Task CopiesAsync(CancellationToken cancellationToken)
     {
         Screen.Title("5  Every event arrives five times");
-        var orders = Enumerable.Range(1, 3).Select(number => PartnerOrder(number, book)).ToList();
+        var orders = new List<(OrderPlaced Order, PublishOptions Options)>();
+        for (var number = 1; number <= 3; number++)
+        {
+            orders.Add(await PartnerOrderAsync(number, book, cancellationToken));
+        }
+
         await Task.WhenAll(
             from copy in Enumerable.Range(0, AtOnce)
             from order in orders
@@ -55,7 +64,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         await quiet.UntilAsync(() => Handled(AtOnce + Later), "the work for all copies", cancellationToken);
         Screen.Text(
             $"A partner publishes each order {AtOnce} times at once and {Later} times later, under one event id.",
-            "The event has only the order's id: the handlers fetch the rest. Five of them are .Idempotent(),",
+            "The event has only the order's id: the handlers fetch the rest. Six of them are .Idempotent(),",
             "recommendations are not:",
             "",
             $"{"",-12}{"copies",8}{"handled by",18}{"points",10}{"handled by",20}",
@@ -91,7 +100,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         var timeline = new Timeline(time, start);
         timeline.Event("order.shipped arrives", start, "");
         await bus.PublishAsync(new OrderShipped(OrderId), cancellationToken);
-        await quiet.UntilAsync(() => book.LooksAt(OrderId) > 0, "the guard's look at order.shipped", cancellationToken);
+        await quiet.UntilAsync(() => fulfilments.LooksAt(OrderId) > 0, "the guard's look at order.shipped", cancellationToken);
         var early = Fulfilled(OrderId).Count;
         timeline.Event(
             "fulfilment",

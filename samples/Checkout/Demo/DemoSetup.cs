@@ -19,6 +19,14 @@ internal static class DemoSetup
     public static async Task<int> RunAsync(Settings settings, ShopFactory build)
     {
         Console.OutputEncoding = Encoding.UTF8;
+        switch (settings.Scene)
+        {
+            case "broker-away":
+                return await BrokerAwaySetup.RunAsync(settings, build);
+            case "order-history":
+                return await OrderHistoryScene.RunAsync(settings, build);
+        }
+
         var folder = Directory.CreateTempSubdirectory("checkout-");
         var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
         var promises = new Promises();
@@ -59,7 +67,8 @@ internal static class DemoSetup
         }
     }
 
-    private static void Add(WebApplicationBuilder builder, Settings settings)
+    /// <summary>Adds what the demo and a scene need: a quiet log, and a journal of the handlers.</summary>
+    public static void Add(WebApplicationBuilder builder, Settings settings)
     {
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -71,7 +80,7 @@ internal static class DemoSetup
     }
 
     /// <summary>Starts the shop, runs a part of the demo, and stops the shop.</summary>
-    private static async Task RunAsync(WebApplication app, Func<ShopClient, CancellationToken, Task> story)
+    public static async Task RunAsync(WebApplication app, Func<ShopClient, CancellationToken, Task> story)
     {
         await app.StartAsync();
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };

@@ -11,7 +11,7 @@ internal sealed class RestartDemo(IServiceProvider services, string store, Promi
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         Screen.Title("7  The shop is started again");
-        var (order, options) = DeliveryDemo.PartnerOrder(1, services.GetRequiredService<OrderBook>());
+        var (order, options) = await DeliveryDemo.PartnerOrderAsync(1, services.GetRequiredService<OrderBook>(), cancellationToken);
         await bus.PublishAsync(order, options, cancellationToken);
         await services.GetRequiredService<Quiet>().UntilAsync(
             () => Runs("recommendations") == 1 && (store != "memory" || Runs("loyalty") == 1),

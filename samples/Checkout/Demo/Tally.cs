@@ -3,17 +3,7 @@ namespace Checkout.Demo;
 /// <summary>Counts the work of the services between two moments.</summary>
 internal sealed class Tally(IServiceProvider services)
 {
-    private readonly RemoteService[] remote =
-    [
-        services.GetRequiredService<OrderService>(),
-        services.GetRequiredService<PaymentService>(),
-        services.GetRequiredService<EmailService>(),
-        services.GetRequiredService<StockService>(),
-        services.GetRequiredService<AnalyticsService>(),
-        services.GetRequiredService<LoyaltyService>(),
-        services.GetRequiredService<RecommendationService>(),
-    ];
-
+    private readonly RemoteService[] remote = [.. services.GetServices<RemoteService>()];
     private readonly List<(string Title, int[] Done)> columns = [];
     private int[] start = [];
 

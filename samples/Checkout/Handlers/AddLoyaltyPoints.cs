@@ -9,7 +9,7 @@ public sealed class AddLoyaltyPoints(LoyaltyService loyalty, OrderBook orders, I
 {
     public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
     {
-        var (userId, total) = orders.DetailsOf(order);
+        var (userId, total) = await orders.DetailsOfAsync(order, cancellationToken);
 
         // Another service: if this process ends before the event is marked, the call is repeated with the same key.
         await loyalty.AddPointsAsync(order.OrderId, userId, context.IdempotencyKey, cancellationToken);

@@ -9,14 +9,12 @@ public sealed class CheckForFraud(OrderBook orders, ILogger<CheckForFraud> log) 
 {
     private const decimal Limit = 1_000m;
 
-    public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
+    public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
     {
-        var total = orders.DetailsOf(order).Total;
+        var (_, total) = await orders.DetailsOfAsync(order, cancellationToken);
         if (total > Limit)
         {
             log.LogWarning("Order {OrderId}: {Total} is above {Limit}", order.OrderId, total, Limit);
         }
-
-        return Task.CompletedTask;
     }
 }

@@ -4,6 +4,9 @@ namespace Checkout;
 
 public sealed class RecordSale(AnalyticsService analytics, OrderBook orders) : IEventHandler<OrderPlaced>
 {
-    public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken) =>
-        analytics.RecordSaleAsync(order.OrderId, orders.DetailsOf(order).Total, cancellationToken);
+    public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
+    {
+        var (_, total) = await orders.DetailsOfAsync(order, cancellationToken);
+        await analytics.RecordSaleAsync(order.OrderId, total, cancellationToken);
+    }
 }

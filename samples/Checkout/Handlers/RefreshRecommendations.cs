@@ -4,6 +4,9 @@ namespace Checkout;
 
 public sealed class RefreshRecommendations(RecommendationService recommendations, OrderBook orders) : IEventHandler<OrderPlaced>
 {
-    public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken) =>
-        recommendations.RefreshAsync(order.OrderId, orders.DetailsOf(order).UserId, cancellationToken);
+    public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
+    {
+        var (userId, _) = await orders.DetailsOfAsync(order, cancellationToken);
+        await recommendations.RefreshAsync(order.OrderId, userId, cancellationToken);
+    }
 }

@@ -4,6 +4,9 @@ namespace Checkout;
 
 public sealed class SendReceipt(EmailService email, OrderBook orders) : IEventHandler<OrderPlaced>
 {
-    public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken) =>
-        email.SendReceiptAsync(order.OrderId, orders.DetailsOf(order).UserId, cancellationToken);
+    public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
+    {
+        var (userId, _) = await orders.DetailsOfAsync(order, cancellationToken);
+        await email.SendReceiptAsync(order.OrderId, userId, cancellationToken);
+    }
 }
