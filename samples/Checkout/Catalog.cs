@@ -11,16 +11,16 @@ public sealed class Catalog
     };
 
     /// <summary>Returns the sum of the prices.</summary>
-    /// <exception cref="RefusedException">The cart is empty, or an item is not in stock.</exception>
-    public decimal TotalOf(IReadOnlyList<CartItem>? items)
+    /// <exception cref="RefusedException">The cart is empty or has no user, or an item is not in stock.</exception>
+    public decimal TotalOf(Cart cart)
     {
-        if (items is null or [])
+        if (cart is { UserId: null } or { Items: null or [] })
         {
-            throw new RefusedException(StatusCodes.Status400BadRequest, "the cart is empty");
+            throw new RefusedException(StatusCodes.Status400BadRequest, "the cart is empty, or has no user");
         }
 
         var total = 0m;
-        foreach (var item in items)
+        foreach (var item in cart.Items)
         {
             if (!products.TryGetValue(item.ProductId, out var product) || item.Quantity < 1 || item.Quantity > product.InStock)
             {

@@ -6,7 +6,8 @@ namespace Checkout;
 
 /// <summary>
 /// Publishes <c>order.placed</c> for every order that is paid and not marked as published, and <c>order.cancelled</c>
-/// in the same way: in the request, and if that fails, when the broker is back or the shop is started again.
+/// in the same way: in the request, and if that fails, when the broker is back or the shop is started again. The bus
+/// does not commit an event together with the order, so the order's row notes whether it is published.
 /// </summary>
 public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEventBus bus, TimeProvider time, ILogger<OrderRelay> log)
     : BackgroundService

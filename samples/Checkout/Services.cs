@@ -10,16 +10,22 @@ public sealed class OrderService(Catalog catalog, OrderBook orders, TimeProvider
     /// before gets the order of that request.
     /// </summary>
     /// <exception cref="RefusedException">
-    /// The cart is empty, an item is not in stock, or the key belongs to another cart.
+    /// The cart is empty or has no user, an item is not in stock, the key is empty or too long, or it belongs to another
+    /// cart.
     /// </exception>
     public async Task<Order> CreateAsync(Cart cart, string? idempotencyKey, CancellationToken cancellationToken)
     {
+        if (idempotencyKey is { Length: 0 or > 255 })
+        {
+            throw new RefusedException(StatusCodes.Status400BadRequest, "an idempotency key has 1 to 255 characters");
+        }
+
         if (idempotencyKey is not null && await orders.FindAsync(idempotencyKey, cancellationToken) is { } known)
         {
             return OfCart(known, cart);
         }
 
-        var total = catalog.TotalOf(cart.Items);
+        var total = catalog.TotalOf(cart);
         var order = await orders.PlaceAsync(idempotencyKey, cart, total, Time.GetUtcNow(), cancellationToken);
         await CallAsync(order.OrderId, cancellationToken);
         return OfCart(order, cart);
@@ -55,7 +61,8 @@ public sealed class PaymentService(IPaymentProvider provider, OrderBook orders, 
             return;
         }
 
-        if (declinesCards)
+        // Closed before it is dropped, so that another request with the same key does not charge an order that is gone.
+        if (declinesCards && !await CloseAsync(order, cancellationToken))
         {
             await orders.DropAsync(order.OrderId, cancellationToken);
             throw new RefusedException(StatusCodes.Status402PaymentRequired, "the card is declined");
