@@ -13,8 +13,8 @@ namespace EventBus.Conformance;
 public abstract class StoreBackend
 {
     /// <summary>
-    /// The name of the application (<see cref="StoreSetup.ServiceName"/>) for which the suite opens stores, except where
-    /// a scenario needs a second application: <c>conformance</c>.
+    /// The name of the application (<see cref="StoreSetup.ServiceName"/>) for which the suite opens stores, unless a
+    /// scenario needs a second application: <c>conformance</c>.
     /// </summary>
     public const string ServiceName = "conformance";
 

@@ -26,7 +26,9 @@ public sealed class RetryOptions
     [AllowedRange(1.0, 100.0)]
     public double? BackoffFactor { get; set; }
 
-    /// <summary>The maximum delay, before the jitter. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.</summary>
+    /// <summary>
+    /// The maximum delay, before the jitter. Does not apply to <see cref="Delays"/>. Default 1 h; 0 to 7 days.
+    /// </summary>
     [AllowedRange("00:00:00", "7.00:00:00")]
     public TimeSpan? MaxDelay { get; set; }
 
@@ -43,8 +45,8 @@ public sealed class RetryOptions
     /// </summary>
     /// <remarks>
     /// A subscription or a saga step that sets <see cref="Delay"/> or <see cref="BackoffFactor"/> does not inherit the
-    /// list; unless it sets <see cref="MaxRetryAttempts"/> too, it inherits the number of retries that the list has. One
-    /// that sets only <see cref="MaxRetryAttempts"/> inherits the list, and its last delay is repeated if needed.
+    /// list. Unless it sets <see cref="MaxRetryAttempts"/> too, it inherits the number of retries of the list. One that
+    /// sets only <see cref="MaxRetryAttempts"/> inherits the list, and its last delay is repeated if needed.
     /// </remarks>
     [AllowedCount(1, 100)]
     [AllowedRange("00:00:00", "7.00:00:00")]
