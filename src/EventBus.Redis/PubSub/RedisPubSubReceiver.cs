@@ -48,7 +48,7 @@ internal sealed class RedisPubSubReceiver(
 
     /// <summary>Starts to listen.</summary>
     /// <param name="subscriber">The connection.</param>
-    /// <param name="failFast">True to throw if there is no connection. Otherwise listening begins when there is one.</param>
+    /// <param name="failFast">True to throw if there is no connection. Otherwise the receiver waits for one.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task ListenAsync(ISubscriber subscriber, bool failFast, CancellationToken cancellationToken)
     {
