@@ -23,7 +23,7 @@ internal readonly record struct BrokerDeath(string Queue, string Reason, string 
     };
 
     /// <summary>
-    /// Reads the first entry of <c>x-death</c> of a message that the broker moved: the entry of the last move. Queue and
+    /// Reads the first entry of <c>x-death</c> of a message that the broker moved: that of the last move. Queue and
     /// reason come from the broker. Before RabbitMQ 4.0 the broker may keep the other fields of an entry that a
     /// publisher wrote.
     /// </summary>
