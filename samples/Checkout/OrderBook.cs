@@ -34,7 +34,10 @@ public sealed class OrderBook(ShopDatabase database)
         return placed.Single();
     }
 
-    /// <summary>Adds an order that was paid elsewhere. Adding it again changes nothing.</summary>
+    /// <summary>
+    /// Adds an order that was paid elsewhere. Adding it again changes nothing. Its id must never be one that this shop
+    /// assigns.
+    /// </summary>
     public Task AddAsync(Order order, CancellationToken cancellationToken) =>
         database.ExecuteAsync(
             """

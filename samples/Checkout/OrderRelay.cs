@@ -36,8 +36,9 @@ public sealed class OrderRelay(OrderBook orders, PaymentService payments, IEvent
                 return true;
             }
         }
-        catch (PublishException exception)
+        catch (Exception exception)
         {
+            // Also an error of the database: the order stands, and an error as the answer would be wrong.
             log.LogWarning("The event of order {OrderId} follows: {Reason}", orderId, exception.Message);
         }
 

@@ -56,8 +56,18 @@ internal sealed class RunningBus : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // After a failed test the stop may never end: a fake clock that stands still limits it.
-        await host.StopAsync(CancellationToken.None).WaitAsync(Patience);
-        host.Dispose();
+        try
+        {
+            // After a failed test the stop may never end: a fake clock that stands still limits it.
+            await host.StopAsync(CancellationToken.None).WaitAsync(Patience);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"The bus did not stop within {Patience}; the test has failed before, or it never ends.", exception);
+        }
+        finally
+        {
+            host.Dispose();
+        }
     }
 }

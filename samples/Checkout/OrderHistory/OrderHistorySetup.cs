@@ -43,7 +43,7 @@ public static class OrderHistorySetup
         #endregion
     }
 
-    /// <summary>Connects without waiting: a query does not wait for a cache that is away.</summary>
+    /// <summary>Connects. If Redis is away, only the first use waits; later queries read SQLite at once.</summary>
     private static ConnectionMultiplexer Connect(string address)
     {
         var options = ConfigurationOptions.Parse(address);

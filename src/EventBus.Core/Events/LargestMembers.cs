@@ -27,17 +27,17 @@ internal static class LargestMembers
     /// </returns>
     public static string Describe(ReadOnlySpan<byte> body, JsonTypeInfo? info)
     {
-        var declared = info is null ? [] : MemberNames.Declared(info);
         try
         {
+            var declared = info is null ? [] : MemberNames.Declared(info);
             var largest = Find(body, declared, info?.Options);
             return largest.Count == 0
                 ? ""
                 : $" Its largest members: {string.Join(", ", largest.Select(member => $"{member.Name} ({member.Bytes:N0} bytes)"))}.";
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or NotSupportedException)
         {
-            // The body is not valid JSON, or a name in it is not valid Unicode.
+            // The body is not valid JSON, a name in it is not valid Unicode, or a derived type cannot be described.
             return "";
         }
     }
@@ -69,8 +69,12 @@ internal static class LargestMembers
             var start = reader.TokenStartIndex;
             reader.Skip();
             var bytes = reader.BytesConsumed - start;
-            var position = largest.FindIndex(member => member.Bytes < bytes);
-            position = position < 0 ? largest.Count : position;
+            var position = 0;
+            while (position < largest.Count && largest[position].Bytes >= bytes)
+            {
+                position++;
+            }
+
             if (position < MaxNamed)
             {
                 largest.Insert(position, (NameOf(ref atName, declared, options), bytes));

@@ -155,12 +155,15 @@ public sealed class Envelope
 
     /// <summary>
     /// Names the largest members of the event with their sizes, for the error about an event that is too large for a
-    /// backend. Contains no values, and only names that the event type declares.
+    /// backend. Contains no values, and only names that the event type declares: any other is <c>another member</c>, and
+    /// so are all if the type of the event is not known.
     /// </summary>
     /// <returns>
-    /// A sentence that begins with a space; empty if the event is no JSON object or has no members.
+    /// A sentence that begins with a space; empty if the event is no valid JSON object or has no members.
     /// </returns>
-    /// <exception cref="EventBusException">The event cannot be serialized.</exception>
+    /// <exception cref="EventBusException">
+    /// The event was never serialized, and there is no JSON type information for its type.
+    /// </exception>
     public string DescribeLargestMembers() => LargestMembers.Describe(Body.Span, Descriptor?.Json);
 
     /// <summary>Binds a received event to its type in this application, which has the same name and version.</summary>

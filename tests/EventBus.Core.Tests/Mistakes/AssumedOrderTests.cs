@@ -26,7 +26,13 @@ public sealed class AssumedOrderTests
     [Fact]
     public async Task Events_InAnOrderedSubscription_AreHandledInTheOrderOfPublishing()
     {
-        await using var running = await StartAsync(Right);
+        // Without the guard, which would also let order.shipped wait.
+        await using var running = await StartAsync(bus =>
+        {
+            bus.Event<OrderPaid>().KeyedBy(order => order.OrderId);
+            bus.Event<OrderShipped>().KeyedBy(order => order.OrderId);
+            bus.Subscribe("status", s => s.On<OrderPaid, SetStatus>().On<OrderShipped, SetStatus>().Ordered());
+        });
 
         await running.Bus.PublishAsync(new OrderPaid("1"), Token);
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);

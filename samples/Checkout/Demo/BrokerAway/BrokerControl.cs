@@ -14,17 +14,28 @@ internal sealed class BrokerControl(Settings settings)
         if (command is null)
         {
             Screen.Text($"> {verb} the broker, then press Enter.");
-            _ = await Console.In.ReadLineAsync(cancellationToken)
+
+            // On another thread, because a read of the console cannot be cancelled.
+            _ = await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellationToken)
                 ?? throw new InvalidOperationException("there is no input. --stop-broker and --start-broker set the commands.");
             return;
         }
 
         var (shell, option) = OperatingSystem.IsWindows() ? ("cmd", "/c") : ("/bin/sh", "-c");
         using var process = Process.Start(shell, [option, command]);
-        await process.WaitForExitAsync(cancellationToken);
+        try
+        {
+            await process.WaitForExitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw;
+        }
+
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"'{command}' ended with exit code {process.ExitCode}.");
+            throw new InvalidOperationException($"the command of '{verb} the broker' ended with exit code {process.ExitCode}.");
         }
     }
 }

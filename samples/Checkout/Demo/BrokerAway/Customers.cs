@@ -10,7 +10,8 @@ internal sealed class Customers(int count, TimeProvider time)
     /// <summary>Sends the request of each customer. A customer without an answer is null.</summary>
     public async Task<Answer?[]> OrderAsync(string url, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { BaseAddress = new Uri(url) };
+        // The answers wait until the user has stopped the broker. The token limits the scene.
+        using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = Timeout.InfiniteTimeSpan };
         var shop = new ShopClient(http, time);
         return await Task.WhenAll(keys.Select(key => OrderAsync(shop, key, cancellationToken)));
     }

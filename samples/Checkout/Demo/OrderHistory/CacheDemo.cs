@@ -27,6 +27,7 @@ internal sealed class CacheDemo(IServiceProvider services, OrderCache cache, Sho
     private async Task<OrderRow> UpdateAsync(IReadOnlyList<OrderRow> rows, CancellationToken cancellationToken)
     {
         var order = rows.First(row => row.State == "paid");
+        await quiet.UntilAsync(() => Runs() > 0, "the order in the cache", cancellationToken);
         var before = Runs();
         var (_, version, _) = await shop.CancelAsync(order.OrderId, cancellationToken);
         await quiet.UntilAsync(() => Runs() > before, "the new version in the cache", cancellationToken);
