@@ -155,8 +155,8 @@ public sealed class Envelope
 
     /// <summary>
     /// Names the largest members of the event with their sizes, for the error about an event that is too large for a
-    /// backend. Contains no values, and only names that the event type declares: any other is <c>another member</c>, and
-    /// so are all if the type of the event is not known.
+    /// backend. Contains no values, and only names that the event type declares: any other is <c>another member</c>. So
+    /// are all if the type of the event is not known.
     /// </summary>
     /// <returns>
     /// A sentence that begins with a space; empty if the event is no valid JSON object or has no members.
