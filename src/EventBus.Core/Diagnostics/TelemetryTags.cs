@@ -53,9 +53,6 @@ internal sealed class TelemetryTags
     /// <summary>Adds the tag with the key of the bus to a span, if the bus has a key.</summary>
     public Activity? AddBus(Activity? span) => busKey is null ? span : span?.SetTag(BusTag, busKey);
 
-    /// <summary>
-    /// Returns the event name if the application declared it. Otherwise returns <c>_OTHER</c>, which the OpenTelemetry
-    /// conventions define for values that are not known.
-    /// </summary>
+    /// <summary>Returns the event name if the application declared it; else <c>_OTHER</c>, by the conventions.</summary>
     public string DeclaredOrOther(string eventName) => isDeclared(eventName) ? eventName : "_OTHER";
 }
