@@ -53,6 +53,6 @@ internal sealed class TelemetryTags
     /// <summary>Adds the tag with the key of the bus to a span, if the bus has a key.</summary>
     public Activity? AddBus(Activity? span) => busKey is null ? span : span?.SetTag(BusTag, busKey);
 
-    /// <summary>Returns the event name if the application declared it; else <c>_OTHER</c>, by the conventions.</summary>
+    /// <summary>Returns the event name if the application declared it; otherwise <c>_OTHER</c>.</summary>
     public string DeclaredOrOther(string eventName) => isDeclared(eventName) ? eventName : "_OTHER";
 }
