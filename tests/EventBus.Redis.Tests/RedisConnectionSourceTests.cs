@@ -110,7 +110,11 @@ public sealed class RedisConnectionSourceTests
         var options = new ConfigurationOptions { EndPoints = { server.EndPoint }, Defaults = new SecretProvider() };
         await using var registered = await ConnectionMultiplexer.ConnectAsync(options);
         Assert.True(registered.IsConnected);
-        using var host = Build(bus => bus.UseRedis().Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask), registered);
+
+        // Without FailFast a server that does not answer in time would let the start continue.
+        using var host = Build(
+            bus => bus.UseRedis().Configure(options => options.FailFast = true).Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask),
+            registered);
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 

@@ -1,6 +1,5 @@
 using System.Text;
 using EventBus;
-using Microsoft.Data.Sqlite;
 
 namespace Checkout.Demo;
 
@@ -27,19 +26,18 @@ internal static class DemoSetup
                 return await OrderHistoryScene.RunAsync(settings, build);
         }
 
-        var folder = Directory.CreateTempSubdirectory("checkout-");
-        var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
-        var promises = new Promises();
-        var times = (Blocking: TimeSpan.Zero, EventDriven: TimeSpan.Zero);
-        try
+        (TimeSpan Blocking, TimeSpan EventDriven)? times = null;
+        var exitCode = await DemoRun.RunAsync(settings, "The demo", "8  Promised and measured", async (folder, promises) =>
         {
+            var (file, prefix) = (Path.Combine(folder, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
+            var measured = (TimeSpan.Zero, TimeSpan.Zero);
             await using (var app = build(file, prefix, builder => Add(builder, settings)))
             {
                 await RunAsync(app, async (shop, stop) =>
                 {
                     var checkout = new CheckoutDemo(app.Services, shop, promises);
                     await checkout.RunAsync(stop);
-                    times = checkout.Times;
+                    measured = checkout.Times;
                     await new DeliveryDemo(app.Services, promises).RunAsync(stop);
                 });
             }
@@ -49,22 +47,14 @@ internal static class DemoSetup
                 await RunAsync(again, (_, stop) => new RestartDemo(again.Services, settings.Store, promises).RunAsync(stop));
             }
 
-            Screen.Title("8  Promised and measured");
-            var kept = promises.Print();
-            Screen.Change(times.Blocking, times.EventDriven);
-            return kept ? 0 : 1;
-        }
-        catch (Exception exception)
+            times = measured;
+        });
+        if (times is { } ended)
         {
-            var why = exception is EventBusException fault ? settings.Explain(fault) : exception.Message;
-            Screen.Text("", $"The demo did not come to its end: {why}");
-            return 1;
+            Screen.Change(ended.Blocking, ended.EventDriven);
         }
-        finally
-        {
-            SqliteConnection.ClearAllPools();
-            folder.Delete(recursive: true);
-        }
+
+        return exitCode;
     }
 
     /// <summary>Adds what the demo and a scene need: a quiet log, and a journal of the handlers.</summary>

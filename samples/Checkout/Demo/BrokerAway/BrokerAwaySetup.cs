@@ -1,5 +1,4 @@
 using EventBus;
-using Microsoft.Data.Sqlite;
 
 namespace Checkout.Demo;
 
@@ -25,7 +24,6 @@ internal static class BrokerAwaySetup
             return await RunChildAsync(settings, build);
         }
 
-        var folder = Directory.CreateTempSubdirectory("checkout-");
         var isByHand = settings.Transport != "memory" && (settings.StopBroker is null || settings.StartBroker is null);
         using var limit = new CancellationTokenSource(isByHand ? LimitByHand : Limit);
         Console.CancelKeyPress += (_, stop) =>
@@ -33,26 +31,17 @@ internal static class BrokerAwaySetup
             stop.Cancel = true;
             limit.Cancel();
         };
-        try
+        return await DemoRun.RunAsync(settings, "The scene", "Promised and measured", async (folder, promises) =>
         {
-            var promises = new Promises();
-            await RunAsync(settings with { Folder = folder.FullName }, build, promises, limit.Token);
-            Screen.Title("Promised and measured");
-            return promises.Print() ? 0 : 1;
-        }
-        catch (Exception exception)
-        {
-            var why = limit.IsCancellationRequested ? "it was stopped, or took too long."
-                : exception is EventBusException fault ? settings.Explain(fault)
-                : exception.Message;
-            Screen.Text("", $"The scene did not come to its end: {why}");
-            return 1;
-        }
-        finally
-        {
-            SqliteConnection.ClearAllPools();
-            folder.Delete(recursive: true);
-        }
+            try
+            {
+                await RunAsync(settings with { Folder = folder }, build, promises, limit.Token);
+            }
+            catch (Exception exception) when (limit.IsCancellationRequested)
+            {
+                throw new OperationCanceledException("it was stopped, or took too long.", exception);
+            }
+        });
     }
 
     private static async Task RunAsync(Settings settings, ShopFactory build, Promises promises, CancellationToken cancellationToken)

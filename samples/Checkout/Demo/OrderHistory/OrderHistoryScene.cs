@@ -1,21 +1,13 @@
-using System.Text;
-using EventBus;
-using Microsoft.Data.Sqlite;
-
 namespace Checkout.Demo;
 
 /// <summary>Runs the scene <c>order-history</c>: the read model of the orders, and with Redis its cache.</summary>
 internal static class OrderHistoryScene
 {
     /// <returns>The exit code: 0 if every figure is as promised, 1 otherwise.</returns>
-    public static async Task<int> RunAsync(Settings settings, ShopFactory build)
-    {
-        Console.OutputEncoding = Encoding.UTF8;
-        var folder = Directory.CreateTempSubdirectory("checkout-");
-        try
+    public static Task<int> RunAsync(Settings settings, ShopFactory build) =>
+        DemoRun.RunAsync(settings, "The scene", "Promised and measured", async (folder, promises) =>
         {
-            var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
-            var promises = new Promises();
+            var (file, prefix) = (Path.Combine(folder, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
             var order = "";
             await using (var app = build(file, prefix, builder => DemoSetup.Add(builder, settings)))
             {
@@ -32,22 +24,7 @@ internal static class OrderHistoryScene
             {
                 await DemoSetup.RunAsync(again, (shop, stop) => ReadModelDemo.PublishedLaterAsync(order, shop, promises, stop));
             }
-
-            Screen.Title("Promised and measured");
-            return promises.Print() ? 0 : 1;
-        }
-        catch (Exception exception)
-        {
-            var why = exception is EventBusException fault ? settings.Explain(fault) : exception.Message;
-            Screen.Text("", $"The scene did not come to its end: {why}");
-            return 1;
-        }
-        finally
-        {
-            SqliteConnection.ClearAllPools();
-            folder.Delete(recursive: true);
-        }
-    }
+        });
 
     /// <returns>The order that is cancelled in the tables, and whose event is not published.</returns>
     private static async Task<string> RunAsync(
