@@ -113,7 +113,9 @@ public sealed class RedisConnectionSourceTests
 
         // Without FailFast a server that does not answer in time would let the start continue.
         using var host = Build(
-            bus => bus.UseRedis().Configure(options => options.FailFast = true).Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask),
+            bus => bus.UseRedis()
+                .Configure(options => options.FailFast = true)
+                .Subscribe<ParcelSent>("any", (_, _, _) => Task.CompletedTask),
             registered);
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => host.StartAsync(TestContext.Current.CancellationToken));

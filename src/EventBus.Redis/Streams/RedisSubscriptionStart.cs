@@ -23,8 +23,8 @@ internal sealed class RedisSubscriptionStart(IConnectionMultiplexer connection, 
     {
         try
         {
-            // The connection opens while the group is created. If Redis is unreachable, the read loop opens it later, unless
-            // the start must fail.
+            // The connection opens while the group is created. If Redis is unreachable, the read loop opens it later,
+            // unless the start must fail.
             Task opening = failFast || connection.IsConnected ? blocking.GetAsync(cancellationToken).Observed() : Task.CompletedTask;
             var groupExists = await TryCreateAsync(group, positions, cancellationToken);
             if (groupExists)
