@@ -13,6 +13,10 @@ internal sealed class CurvesProof : Proof
     private const string Subscription = "keeper";
     private const string EventName = "curve.drawn";
     private const double MostRatio = 1.5;
+
+    // In memory, an operation takes about a microsecond, and some more when the tables exceed the caches of the
+    // processor. A scan of all entries takes more than this difference, in microseconds.
+    private const double CacheMisses = 5;
     private const int Writers = 64;
     private const int Recent = 1_000;
 
@@ -103,9 +107,10 @@ internal sealed class CurvesProof : Proof
         }
 
         findings.Demand(
-            Median(ratios) <= MostRatio,
+            Median(ratios) <= MostRatio || Median(slow) - Median(fast) <= CacheMisses,
             what,
-            $"{Median(fast):0.0} and {Median(slow):0.0} us, ratio {Median(ratios):0.00}, at most {MostRatio:0.00}");
+            $"{Median(fast):0.0} and {Median(slow):0.0} us, ratio {Median(ratios):0.00}, "
+                + $"at most {MostRatio:0.00} or {CacheMisses:0} us more");
 
         async Task<double> MeasureAsync(Side side)
         {
