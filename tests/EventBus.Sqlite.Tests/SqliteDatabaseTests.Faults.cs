@@ -234,6 +234,27 @@ public sealed partial class SqliteDatabaseTests
         Assert.True(await again.Failures.RecordAsync(Failed("more"), Token));
     }
 
+    [Fact]
+    public async Task Sweep_ThatMeetsDamageAfterItsFirstWrite_CountsAllThatItRemoved()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            for (var i = 0; i < 250; i++)
+            {
+                await stores.Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = Now }, Token);
+            }
+
+            await stores.Failures.RecordAsync(
+                Dead("bad") with { LastFailedAt = Now.AddMinutes(1), Envelope = Event("bad", 50_000) },
+                Token);
+        }
+
+        DamageOverflowPages(File);
+        await using var again = await OpenAsync(File);
+
+        Assert.Equal(250, await again.Failures.DeadLetters.SweepAsync(Now.AddDays(1), 500, Token));
+    }
+
     /// <summary>Overwrites the pointer from a page of a long row to the next page.</summary>
     private static void DamageOverflowPages(string file)
     {

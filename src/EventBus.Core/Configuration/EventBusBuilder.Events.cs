@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EventBus;
 
-// The events of the bus and the sagas that publish them: declarations, versions, JSON.
+// Event types (declarations, versions, JSON), and sagas, which publish events of their own.
 public sealed partial class EventBusBuilder
 {
     /// <summary>
@@ -30,8 +30,9 @@ public sealed partial class EventBusBuilder
     /// application has registered it already. Requires a store that keeps sagas.
     /// </summary>
     /// <param name="name">
-    /// The name of the saga, the same in all versions of the application: one lower-case word, at most 100 characters.
-    /// Default: the name of the type in kebab case, for instance <c>book-trip</c> for <c>BookTrip</c>.
+    /// The name of the saga, the same in all versions of the application: lower-case letters, digits and hyphens, at
+    /// most 100 characters, no hyphen at the start or the end. Default: the name of the type in kebab case, for
+    /// instance <c>book-trip</c> for <c>BookTrip</c>.
     /// </param>
     /// <typeparam name="TSaga">The saga type.</typeparam>
     /// <typeparam name="TState">The type of the saga's state.</typeparam>
@@ -64,7 +65,7 @@ public sealed partial class EventBusBuilder
 
     /// <summary>
     /// Uses source-generated JSON type information. Several contexts can be added. Each context keeps its own options,
-    /// with the limits of the bus.
+    /// except two that the bus sets: the maximum depth, and that a property may not occur twice.
     /// </summary>
     /// <param name="context">The context, for instance <c>AppJson.Default</c>.</param>
     public EventBusBuilder UseJson(JsonSerializerContext context)

@@ -14,7 +14,8 @@ internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, 
     /// <summary>Returns the number of further retries that a subscription can begin now.</summary>
     public int RoomOf(SubscriptionWorker worker)
     {
-        // An entry that waits for its turn is in the store, and would be claimed again at once.
+        // RedeliveredEntryWaits: such an entry was released to the store when it began to wait here, so a claim would
+        // return it again at once.
         if (worker.RedeliveredEntryWaits || worker.OperatorGate.IsClosed || worker.CircuitBreaker is { IsPaused: true })
         {
             return 0;
@@ -26,11 +27,14 @@ internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, 
     /// <summary>Starts the retry of a claimed entry, whose lease is renewed until the retry ends.</summary>
     /// <param name="worker">The worker of its subscription.</param>
     /// <param name="entry">The entry.</param>
-    /// <param name="probe">The number of the probe if the retry is one; 0 otherwise.</param>
+    /// <param name="probe">The number of the probe, if the retry is a probe; 0 otherwise.</param>
     public void Start(SubscriptionWorker worker, FailedEvent entry, long probe)
     {
         counts.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
-        services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
+
+        // The lease is held from now on, not from the moment at which the loop gets a thread: the store counts already.
+        var lease = leases.Hold(entry);
+        services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, lease)));
     }
 
     private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLease lease)

@@ -6,13 +6,16 @@ namespace EventBus;
 internal static class RepeatablePublishes
 {
     /// <summary>
-    /// Returns the indexes of the events of a batch that must be sent again, in ascending order. These are the events
-    /// that were certainly not sent, unless an earlier event of their key was rejected or is in doubt, or a later event
-    /// of their key may have been accepted.
+    /// Returns the indexes of the events of a batch that must be sent again, in ascending order. An event is sent again
+    /// if it was certainly not sent, and if this keeps the order of its key: no earlier event of the key was rejected
+    /// or is in doubt, no later event of the key may have been accepted, and the call still has its place in the line
+    /// of the key.
     /// </summary>
     /// <param name="batch">The events.</param>
     /// <param name="outcomes">The outcome of each event.</param>
-    /// <param name="call">The call, whose gate the caller holds; null if no event has a key.</param>
+    /// <param name="call">
+    /// The publish call; null if no event has a key. The caller must hold the lock of its queue.
+    /// </param>
     public static List<int> Find(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, PublishCall? call)
     {
         var isOvertaken = FindOvertaken(batch, outcomes, call);
@@ -37,7 +40,7 @@ internal static class RepeatablePublishes
 
     /// <summary>
     /// Determines for each event whether a later event of its key may have been accepted, in the same batch or in
-    /// another call.
+    /// another call, or whether this call has left the line of the key.
     /// </summary>
     private static bool[] FindOvertaken(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, PublishCall? call)
     {

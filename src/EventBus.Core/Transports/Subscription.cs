@@ -15,8 +15,8 @@ public sealed record Subscription(string Name, IReadOnlyList<EventPattern> Patte
     /// <summary>
     /// True if events are delivered in the order in which the backend accepted them, and only one instance at a time
     /// receives the events of a key. After a delivery is lost or released, the transport delivers again from the first
-    /// unsettled event on, in the same order. Releases of further deliveries from before this restart have no effect.
-    /// Default false.
+    /// unsettled event on, in the same order. If further deliveries from before that are released, nothing more
+    /// happens. Default false.
     /// </summary>
     public bool Ordered { get; init; }
 

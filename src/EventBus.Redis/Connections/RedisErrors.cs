@@ -11,7 +11,7 @@ internal static class RedisErrors
         exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
     /// <summary>True if a consumer group or its stream does not exist. The read loop creates both again.</summary>
-    public static bool IsGone(Exception exception) =>
+    public static bool IsGroupMissing(Exception exception) =>
         exception is RedisServerException && (exception.Message.Contains("NOGROUP", StringComparison.Ordinal)
             || exception.Message.Contains("no such key", StringComparison.Ordinal));
 

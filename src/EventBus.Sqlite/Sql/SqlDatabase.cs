@@ -57,13 +57,27 @@ internal abstract class SqlDatabase
     /// <param name="max">The maximum number of rows.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>The number of rows that were removed.</returns>
-    public async ValueTask<int> SweepAsync(Func<SqlSession, int, ValueTask<int>> sweep, int max, CancellationToken cancellationToken)
+    public ValueTask<int> SweepAsync(Func<SqlSession, int, ValueTask<int>> sweep, int max, CancellationToken cancellationToken) =>
+        SweepAsync(sweep, max, static _ => { }, cancellationToken);
+
+    /// <summary>Removes old rows in small writes, and reports each of them.</summary>
+    /// <param name="sweep">Removes at most the given number of rows, and returns how many it removed.</param>
+    /// <param name="max">The maximum number of rows.</param>
+    /// <param name="onRemoved">Receives the number of rows of each write after its commit.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The number of rows that were removed.</returns>
+    public async ValueTask<int> SweepAsync(
+        Func<SqlSession, int, ValueTask<int>> sweep,
+        int max,
+        Action<int> onRemoved,
+        CancellationToken cancellationToken)
     {
         var total = 0;
         while (total < max)
         {
             var size = Math.Min(max - total, SweepBatch);
             var removed = await WriteAsync(session => sweep(session, size), cancellationToken);
+            onRemoved(removed);
             total += removed;
             if (removed < size)
             {

@@ -8,8 +8,11 @@ namespace EventBus;
 /// <param name="dispatcherCount">The number of dispatchers.</param>
 internal sealed class HeldAlerts(int dispatcherCount)
 {
-    // The maximum number of alerts that are claimed at once. The others stay in the store.
+    // If this many alerts are held, no more are claimed. The others stay in the store.
     private const int MaxHeld = 100_000;
+
+    // If marking fails for more alerts than this, the earlier ones are no longer held, and may be sent a second time.
+    private const int MaxUnmarked = 10_000;
 
     private readonly Lock gate = new();
 
@@ -17,11 +20,11 @@ internal sealed class HeldAlerts(int dispatcherCount)
     // each.
     private readonly Dictionary<PendingAlert, int> held = [];
 
-    // The alerts that every dispatcher has sent and that must be marked.
+    // The alerts that every dispatcher has sent and that must be marked. All are also in held, with the number 0.
     private readonly List<PendingAlert> toMark = [];
 
-    // The alerts that were sent and could not be marked. When their lease expires, the store returns them again, and
-    // marking is tried again.
+    // The alerts that were sent and could not be marked. All are also in held, with the number 0. When their lease
+    // expires, the store returns them to an instance. If it is this one, marking is tried again.
     private readonly HashSet<PendingAlert> unmarked = [];
 
     /// <summary>True if more alerts may be claimed.</summary>
@@ -56,7 +59,7 @@ internal sealed class HeldAlerts(int dispatcherCount)
         {
             if (unmarked.Remove(alert))
             {
-                // Every dispatcher has sent it already.
+                // Every dispatcher has sent it already. It is still in held, so it is not sent again.
                 toMark.Add(alert);
             }
 
@@ -100,11 +103,11 @@ internal sealed class HeldAlerts(int dispatcherCount)
             toMark.RemoveRange(0, attempted.Length);
             foreach (var alert in attempted)
             {
-                // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
-                // sent again.
+                // An alert that was not marked is claimed again when its lease expires. While it is held, this instance
+                // does not send it again.
                 if (failed.Contains(alert))
                 {
-                    unmarked.Add(alert);
+                    AddUnmarked(alert);
                 }
                 else
                 {
@@ -112,5 +115,22 @@ internal sealed class HeldAlerts(int dispatcherCount)
                 }
             }
         }
+    }
+
+    private void AddUnmarked(PendingAlert alert)
+    {
+        // The store may never return an alert to this instance: another one may have claimed it, or an operator may have
+        // discarded its dead letter.
+        if (unmarked.Count == MaxUnmarked)
+        {
+            foreach (var earlier in unmarked)
+            {
+                held.Remove(earlier);
+            }
+
+            unmarked.Clear();
+        }
+
+        unmarked.Add(alert);
     }
 }

@@ -9,8 +9,9 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 {
     private const int MaxAttempts = 3;
 
-    // If the server asks for a longer delay than the longest of these, the call fails. The dispatcher repeats it later.
-    private static readonly Backoff RetryDelays = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
+    // The delays between the attempts are 1 s and 2 s. The server may ask for up to 5 s. If it asks for more, the call
+    // fails, and the dispatcher repeats it later.
+    private static readonly Backoff RetryDelays = new(First: TimeSpan.FromSeconds(1), Longest: TimeSpan.FromSeconds(5));
 
     private readonly Uri url;
     private readonly WebhookOptions options;
@@ -33,7 +34,6 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         })
         {
             Timeout = System.Threading.Timeout.InfiniteTimeSpan,
-            MaxResponseContentBufferSize = 64 * 1024,
         };
     }
 
@@ -63,7 +63,8 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     /// <summary>Posts an alert once.</summary>
     /// <returns>
-    /// The error, null for success; and the delay before the next attempt, null if this call makes no further attempt.
+    /// The error, null for success; and the delay after which another attempt is useful, null if the alert must not be
+    /// posted again now.
     /// </returns>
     private async Task<(EventBusException? Failure, TimeSpan? Delay)> TryPostAsync(
         byte[] body,

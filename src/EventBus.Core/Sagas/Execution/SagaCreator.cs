@@ -17,7 +17,10 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
     /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects the
     /// saga or is disposed.
     /// </summary>
-    /// <returns>The entry if this call has created it; null if the id was already in use.</returns>
+    /// <returns>
+    /// The entry if this call has created it and no instance has claimed it yet; null if the id was in use, or if an
+    /// instance has claimed the saga of this call already.
+    /// </returns>
     public async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(timeout, time);
@@ -27,6 +30,7 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
         Exception? doubt = null;
         while (true)
         {
+            var isCreating = true;
             try
             {
                 if (await AskAsync(token => store.CreateAsync(entry, token)))
@@ -34,6 +38,7 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
                     return entry with { Version = 1 };
                 }
 
+                isCreating = false;
                 var known = await AskAsync(token => store.FindAsync(entry.Id, token));
                 if (known is not null)
                 {
@@ -43,7 +48,8 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
                 // The store has refused the id, and does not find it: the saga was removed between the two calls,
                 // because its retention has just ended. Try again.
             }
-            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
+            catch (InvalidOperationException exception)
+                when (isCreating && exception is not ObjectDisposedException && doubt is null)
             {
                 // With this exception the store reports that it certainly did not accept the saga.
                 throw new EventBusException(
@@ -52,8 +58,10 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
             }
             catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
             {
-                // The cancellation at the deadline does not replace an earlier error, which says more.
-                if (doubt is null || exception is not OperationCanceledException)
+                // An ArgumentException, which says that the id belongs to a saga of another name, is not caught: trying
+                // again cannot help. The end of the wait at the deadline does not replace an earlier error, which says
+                // more.
+                if (doubt is null || !deadline.IsCancellationRequested)
                 {
                     doubt = exception;
                 }
@@ -90,7 +98,8 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
                 $"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
         }
 
-        // The content contains the unique SagaProgress.Start.
+        // Equal content shows that it was this call: the content contains an id that each call creates anew
+        // (SagaProgress.Start). A version above 1 shows that an instance has claimed the saga.
         return known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
     }
 

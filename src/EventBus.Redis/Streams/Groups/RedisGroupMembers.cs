@@ -31,7 +31,7 @@ internal sealed class RedisGroupMembers(RedisGroup group)
                     .Where(each => each.Name != group.Consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds)
                     .Select(each => each.Name));
             }
-            catch (RedisServerException exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsWrongType(exception))
+            catch (RedisServerException exception) when (RedisErrors.IsGroupMissing(exception) || RedisErrors.IsWrongType(exception))
             {
                 // The read loop creates the group again, or excludes the stream.
             }

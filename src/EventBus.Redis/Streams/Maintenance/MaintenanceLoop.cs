@@ -17,7 +17,7 @@ internal sealed class MaintenanceLoop
 
     /// <summary>Creates the loop of an action.</summary>
     /// <param name="consumer">The consumer.</param>
-    /// <param name="purpose">The purpose in the texts "cannot ...", for instance "renew its entries".</param>
+    /// <param name="purpose">The action as a verb phrase, for instance "renew its entries".</param>
     /// <param name="period">The delay before the action is repeated; at most 2 seconds after a failure.</param>
     /// <param name="reading">The read loop. Errors are not reported while it has a problem.</param>
     public MaintenanceLoop(RedisConsumer consumer, string purpose, TimeSpan period, RedisReadLoop reading)
@@ -33,9 +33,10 @@ internal sealed class MaintenanceLoop
             consumer.Log,
             (logger, _, error) => logger.MaintenanceFails(name, purpose, error))
         {
+            // Both are equal: the delay between the retries of a failed action does not grow.
             FirstDelay = retryDelay,
             MaxDelay = retryDelay,
-            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || reading.Problem is not null,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGroupMissing(error) || reading.Problem is not null,
         };
     }
 

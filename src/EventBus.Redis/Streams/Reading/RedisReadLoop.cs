@@ -103,7 +103,7 @@ internal abstract class RedisReadLoop
     /// <summary>Creates the group where it is missing, or excludes streams that cannot be read.</summary>
     private async Task RepairAsync(Exception failure, CancellationToken stop)
     {
-        if (RedisErrors.IsGone(failure))
+        if (RedisErrors.IsGroupMissing(failure))
         {
             await Consumer.Positions.CreateAsync(existed: true, stop);
             Settler.GroupsRecreated();

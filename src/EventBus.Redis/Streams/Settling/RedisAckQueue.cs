@@ -69,7 +69,7 @@ internal sealed class RedisAckQueue
             {
                 await consumer.Group.AckAsync(stream, [.. batch.Select(entry => entry.Id)], close);
             }
-            catch (Exception exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsOfKey(exception))
+            catch (Exception exception) when (RedisErrors.IsGroupMissing(exception) || RedisErrors.IsOfKey(exception))
             {
                 // The group no longer exists, or the key cannot be used. While the entries waited for a retry, they
                 // would occupy the capacity for events of other streams.

@@ -2,9 +2,14 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Stores the dead letters, which are rows of the failed events, in a database.</summary>
+/// <summary>
+/// Stores the dead letters in a database: the rows with the status Dead in the table of the failed events.
+/// </summary>
 internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable table, OrderTable orders) : DeadLetterStore
 {
+    // The number of damaged entries that a sweep can leave and still remove its maximum.
+    private const int MaxDamaged = 1_000;
+
     private readonly DeadLetterTable dead = new(database.Prefix);
 
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
@@ -23,20 +28,21 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             : null;
 
     public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
-        ChangeDeadAsync(id, async (session, kept) =>
+        ChangeDeadAsync(id, claim: null, async (session, row) =>
         {
-            if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
-                && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
+            if (row is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
+                && !await orders.HasLowerAsync(session, row.Subscription, key, position))
             {
-                // No event with a lower position is stored, so the sequence continues without those that are missing.
-                await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
+                // The events before this one are missing, and none of them is stored. They are skipped: the last handled
+                // position of the key becomes the one before this event, so that this event is the next.
+                await orders.RaiseAsync(session, row.Subscription, key, position - 1, now);
             }
 
-            await table.RetryDeadAsync(session, kept, now);
+            await table.RetryDeadAsync(session, row, now);
         }, cancellationToken);
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
-        ChangeDeadAsync(id, table.RemoveAsync, cancellationToken);
+        ChangeDeadAsync(id, claim: null, table.RemoveAsync, cancellationToken);
 
     public override ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
@@ -61,14 +67,18 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
+        var removed = 0;
         try
         {
-            return await database.SweepAsync((session, size) => SweepAsync(session, before, size), max, cancellationToken);
+            await database.SweepAsync((session, size) => SweepAsync(session, before, size), max, Count, cancellationToken);
+            return removed;
         }
         catch (Exception exception) when (database.IsDamage(exception))
         {
-            return await SweepOneByOneAsync(before, max, cancellationToken);
+            return removed + await SweepOneByOneAsync(before, max - removed, cancellationToken);
         }
+
+        void Count(int batch) => removed += batch;
     }
 
     /// <summary>Runs a step that changes or removes an entry, and explains damage of the entry.</summary>
@@ -95,9 +105,13 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         return separator >= 0 ? (id[..separator], id[(separator + 1)..]) : null;
     }
 
-    /// <summary>Changes a dead letter. Returns false if there is none with the id.</summary>
+    /// <summary>
+    /// Changes a dead letter. Returns false if there is none with the id, or if it was claimed again since the given
+    /// claim: it was retried, and has failed again.
+    /// </summary>
     private async ValueTask<bool> ChangeDeadAsync(
         string id,
+        long? claim,
         Func<SqlSession, FailureRow, ValueTask> change,
         CancellationToken cancellationToken)
     {
@@ -110,13 +124,13 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
 
         async ValueTask<bool> ChangeIfDeadAsync(SqlSession session)
         {
-            var kept = await table.FindAsync(session, subscription, eventId);
-            if (kept is not { Status: FailedEventStatus.Dead })
+            var row = await table.FindAsync(session, subscription, eventId);
+            if (row is not { Status: FailedEventStatus.Dead } || (claim is not null && row.Claim != claim))
             {
                 return false;
             }
 
-            await change(session, kept);
+            await change(session, row);
             return true;
         }
     }
@@ -125,11 +139,16 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
     private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
         var removed = 0;
-        foreach (var old in await database.ReadAsync(session => dead.ListOldAsync(session, before, max), cancellationToken))
+        foreach (var old in await database.ReadAsync(session => dead.ListOldAsync(session, before, max + MaxDamaged), cancellationToken))
         {
+            if (removed == max)
+            {
+                break;
+            }
+
             try
             {
-                if (await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken))
+                if (await ChangeDeadAsync(FailedEvent.MakeId(old.Subscription, old.EventId), old.Claim, table.RemoveAsync, cancellationToken))
                 {
                     removed++;
                 }
@@ -146,9 +165,9 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
     private async ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max)
     {
         var old = await dead.ListOldAsync(session, before, max);
-        foreach (var kept in old)
+        foreach (var row in old)
         {
-            await table.RemoveAsync(session, kept);
+            await table.RemoveAsync(session, row);
         }
 
         return old.Count;
