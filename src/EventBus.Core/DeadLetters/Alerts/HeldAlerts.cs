@@ -119,8 +119,8 @@ internal sealed class HeldAlerts(int dispatcherCount)
 
     private void AddUnmarked(PendingAlert alert)
     {
-        // The store may never return an alert to this instance: another one may have claimed it, or an operator may have
-        // discarded its dead letter.
+        // The store may never return an alert to this instance: another one may have claimed it, or an operator may
+        // have discarded its dead letter.
         if (unmarked.Count == MaxUnmarked)
         {
             foreach (var earlier in unmarked)

@@ -72,11 +72,9 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
                 }
             }
 
-            try
-            {
-                await Task.Delay(RetryDelay, time, linked.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            await Task.Delay(RetryDelay, time, linked.Token).Quietly();
+            cancellationToken.ThrowIfCancellationRequested();
+            if (deadline.IsCancellationRequested)
             {
                 throw doubt is null ? Contradiction(entry) : InDoubt(entry, doubt);
             }

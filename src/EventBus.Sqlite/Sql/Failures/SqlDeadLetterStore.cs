@@ -33,8 +33,8 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             if (row is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
                 && !await orders.HasLowerAsync(session, row.Subscription, key, position))
             {
-                // The events before this one are missing, and none of them is stored. They are skipped: the last handled
-                // position of the key becomes the one before this event, so that this event is the next.
+                // The events before this one are missing, and none of them is stored. They are skipped: the last
+                // handled position of the key becomes the one before this event, so that this event is the next.
                 await orders.RaiseAsync(session, row.Subscription, key, position - 1, now);
             }
 
@@ -148,7 +148,8 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
 
             try
             {
-                if (await ChangeDeadAsync(FailedEvent.MakeId(old.Subscription, old.EventId), old.Claim, table.RemoveAsync, cancellationToken))
+                var id = FailedEvent.MakeId(old.Subscription, old.EventId);
+                if (await ChangeDeadAsync(id, old.Claim, table.RemoveAsync, cancellationToken))
                 {
                     removed++;
                 }
