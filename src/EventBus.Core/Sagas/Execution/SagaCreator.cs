@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
