@@ -49,13 +49,10 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
                 // The store has refused the id, and does not find it: the saga was removed between the two calls,
                 // because its retention has just ended. Try again.
             }
-            catch (InvalidOperationException exception)
-                when (isCreating && exception is not ObjectDisposedException && doubt is null)
+            catch (InvalidOperationException exception) when (isCreating && doubt is null && exception is not ObjectDisposedException)
             {
                 // With this exception the store reports that it certainly did not accept the saga.
-                throw new EventBusException(
-                    $"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}",
-                    exception);
+                throw Rejected(entry, exception);
             }
             catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
             {
@@ -101,6 +98,9 @@ internal sealed class SagaCreator(SagaStore store, TimeSpan timeout, TimeProvide
         // (SagaProgress.Start). A version above 1 shows that an instance has claimed the saga.
         return known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span);
     }
+
+    private static EventBusException Rejected(SagaEntry entry, Exception cause) =>
+        new($"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(cause)}", cause);
 
     private static EventBusException Contradiction(SagaEntry entry) => new(
         $"The saga '{entry.Saga}' {entry.Id} was not started: the store refuses the id as used, but finds no such saga.");
