@@ -50,8 +50,8 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
     }
 
     /// <summary>
-    /// Waits until no event is in progress or due: nothing more happens afterwards. Returns at once if the backend
-    /// cannot report it.
+    /// Waits until no event is in progress and none is due. Does not wait for retries and delayed events of a later
+    /// time. Returns at once if the backend does not count its work.
     /// </summary>
     public async Task WhenIdleAsync()
     {

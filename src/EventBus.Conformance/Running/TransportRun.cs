@@ -44,14 +44,15 @@ internal sealed class TransportRun : IAsyncDisposable
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
         var node = CreateNode(configure, queueCapacity);
+        // A start that observes the token ends with an error of its own. The second limit ends the wait for others.
         using var deadline = new CancellationTokenSource(Expect.DefaultTimeout, TimeProvider.System);
         await Expect.WithinAsync(node.StartAsync(deadline.Token), "the bus starts", Expect.DefaultTimeout + TimeSpan.FromSeconds(1));
         return node;
     }
 
     /// <summary>
-    /// Makes a subscription ordered if the backend supports it; otherwise an ordered subscription would be an error at
-    /// startup.
+    /// Makes a subscription ordered if the backend supports order. Else the subscription stays unordered, because the
+    /// bus would refuse to start.
     /// </summary>
     public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) =>
         Features.Ordered ? subscription.Ordered() : subscription;

@@ -23,8 +23,8 @@ public sealed partial class EventBusBuilder
     }
 
     /// <summary>
-    /// Sets the stores: for retries and dead letters, and as far as they support them for delayed events, idempotent
-    /// subscriptions and sagas. Called by the method of a store package. The last call wins.
+    /// Sets the stores for retries and dead letters; also for delayed events, idempotent subscriptions and sagas, if
+    /// the stores support these. Called by the method of a store package. The last call wins.
     /// </summary>
     /// <param name="create">Creates the stores.</param>
     [EditorBrowsable(EditorBrowsableState.Never)]

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The reason why an event becomes a dead letter without a call of its handler.</summary>
+/// <summary>The reason why an event becomes a dead letter at once: its handler is not called, or not again.</summary>
 internal sealed record Rejection(DeadLetterReason Reason, string Error)
 {
     /// <summary>The beginning of the error for a body without any member of the event type.</summary>

@@ -8,9 +8,10 @@ namespace EventBus;
 /// failure, and disposes this object when the write is done.
 /// </summary>
 /// <remarks>
-/// From the first failure until its end the write is held. Meanwhile the slot of the caller is free for retries, which
-/// may make room in a full store, and all subscriptions, or only that of the event, take no new deliveries. Therefore
-/// no more writes can be held than deliveries were in progress.
+/// From the first failure until its end the write is held. Meanwhile the caller lends its slot to retries, because a
+/// retry that succeeds may make room in a full store. New deliveries do not begin: in any subscription if the whole
+/// store fails, else in that of the event. So the number of held writes is limited by the deliveries and the claimed
+/// entries that were already in progress.
 /// </remarks>
 /// <param name="writer">Holds the write after its first failure.</param>
 /// <param name="subject">The event that the write concerns.</param>
@@ -25,7 +26,8 @@ internal sealed class DurableWrite(
     // Null until the first failure.
     private RepeatedWrite? repeated;
 
-    // True if the caller has stopped trying: RepeatAsync threw.
+    // True from a failed attempt until the caller may try again. At the end it is true if RepeatAsync threw: the caller
+    // gave up, and nothing was written.
     private bool hasFailed;
 
     /// <summary>The index of the form to write now; 0 for the complete one.</summary>

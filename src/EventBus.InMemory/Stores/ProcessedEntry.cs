@@ -26,8 +26,8 @@ internal struct ProcessedEntry
     public int Next;
 
     /// <summary>
-    /// The index of the entry that expires after this one. <see cref="None"/> for the last one, and
-    /// <see cref="NotDone"/> while the event is not done.
+    /// The index of the next entry in the list by expiry. <see cref="None"/> for the last one and for an entry that is
+    /// not in the list, and <see cref="NotDone"/> while the event is not done.
     /// </summary>
     public int NextToExpire;
 

@@ -15,8 +15,9 @@ internal static class BrokerDeathList
     public static bool IsName(ReadOnlySpan<byte> name) => name.SequenceEqual("x-death"u8);
 
     /// <summary>
-    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher. Returns
-    /// false if there is no readable entry.
+    /// Keeps the entries of an x-death list that precede the first unreadable one. The entries of the broker are
+    /// readable and at the beginning, so all of them are kept. Returns false if the first entry is unreadable or there
+    /// is none.
     /// </summary>
     /// <param name="field">The whole header: the length of its name, the name, and the value with its type.</param>
     /// <param name="name">The name in the field.</param>

@@ -19,9 +19,9 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
     private const string RefusalCode = "FENCED";
 
     // KEYS: 1 the lease, 2 the stream. ARGV: 1 the group, 2 the consumer, 3 the token, 4 the first id of the page,
-    // 5 its size. Claims the pending entries of all consumers in stream order. Returns what XPENDING returned, {id,
-    // consumer, idle time, number of deliveries} for each entry, and the entries. Entries that are no longer in the
-    // stream are missing in the second list, and are removed from the group.
+    // 5 its size. Claims the pending entries of all consumers in stream order. Returns two lists: the answer of
+    // XPENDING ({id, consumer, idle time, number of deliveries} for each entry), and the claimed entries. An entry that
+    // is no longer in the stream is missing in the second list, and is removed from the group.
     private const string TakeOverScript = """
         if redis.call('GET', KEYS[1]) ~= ARGV[3] then
           return redis.error_reply('FENCED another holds the lease of the group')
@@ -95,7 +95,7 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         var entries = RedisGroup.ToEntries(answer[1]);
         return new RedisTakeover(
             last,
-            [.. entries.Select(entry => (entry, earlierDeliveries.GetValueOrDefault(entry.Id, 1)))],
+            [.. entries.Select(entry => (entry, earlierDeliveries[entry.Id]))],
             earlierDeliveries.Count - entries.Length);
     }
 

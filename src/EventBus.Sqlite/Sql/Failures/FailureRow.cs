@@ -13,9 +13,10 @@ internal sealed record FailureRow(
     string? LineKey,
     string? OrderKey,
     long? Position,
-    DeadLetterReason Reason)
+    DeadLetterReason Reason,
+    long Number)
 {
-    public const string Columns = "seq, subscription, event_id, status, claim, line_key, order_key, position, reason";
+    public const string Columns = "seq, subscription, event_id, status, claim, line_key, order_key, position, reason, number";
 
     public static FailureRow Read(DbDataReader reader)
     {
@@ -29,7 +30,8 @@ internal sealed record FailureRow(
             row.TextOrNull(),
             row.TextOrNull(),
             row.NumberOrNull(),
-            row.EnumOr(DeadLetterReason.Unreadable));
+            row.EnumOr(DeadLetterReason.Unreadable),
+            row.Number());
     }
 
     /// <summary>

@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable table, OrderTable orders) : DeadLetterStore
 {
-    // The number of damaged entries that a sweep can leave and still remove its maximum.
+    // A sweep of single entries lists this many more than it may remove, because damaged entries stay.
     private const int MaxDamaged = 1_000;
 
     private readonly DeadLetterTable dead = new(database.Prefix);
@@ -28,7 +28,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             : null;
 
     public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
-        ChangeDeadAsync(id, claim: null, async (session, row) =>
+        ChangeDeadAsync(id, number: null, async (session, row) =>
         {
             if (row is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position }
                 && !await orders.HasLowerAsync(session, row.Subscription, key, position))
@@ -42,7 +42,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         }, cancellationToken);
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
-        ChangeDeadAsync(id, claim: null, table.RemoveAsync, cancellationToken);
+        ChangeDeadAsync(id, number: null, table.RemoveAsync, cancellationToken);
 
     public override ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
@@ -70,7 +70,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         var removed = 0;
         try
         {
-            await database.SweepAsync((session, size) => SweepAsync(session, before, size), max, Count, cancellationToken);
+            await database.SweepAsync((session, size) => SweepAsync(session, before, size), max, AddRemoved, cancellationToken);
             return removed;
         }
         catch (Exception exception) when (database.IsDamage(exception))
@@ -78,7 +78,8 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             return removed + await SweepOneByOneAsync(before, max - removed, cancellationToken);
         }
 
-        void Count(int batch) => removed += batch;
+        // Called after each write, because the result is lost when a later write fails.
+        void AddRemoved(int count) => removed += count;
     }
 
     /// <summary>Runs a step that changes or removes an entry, and explains damage of the entry.</summary>
@@ -106,12 +107,12 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
     }
 
     /// <summary>
-    /// Changes a dead letter. Returns false if there is none with the id, or if it was claimed again since the given
-    /// claim: it was retried, and has failed again.
+    /// Changes a dead letter. Returns false if there is none with the id, or if it does not have the given number any
+    /// more: it was retried, and has become a dead letter again.
     /// </summary>
     private async ValueTask<bool> ChangeDeadAsync(
         string id,
-        long? claim,
+        long? number,
         Func<SqlSession, FailureRow, ValueTask> change,
         CancellationToken cancellationToken)
     {
@@ -125,7 +126,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
         async ValueTask<bool> ChangeIfDeadAsync(SqlSession session)
         {
             var row = await table.FindAsync(session, subscription, eventId);
-            if (row is not { Status: FailedEventStatus.Dead } || (claim is not null && row.Claim != claim))
+            if (row is not { Status: FailedEventStatus.Dead } || (number is not null && row.Number != number))
             {
                 return false;
             }
@@ -149,7 +150,7 @@ internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable tabl
             try
             {
                 var id = FailedEvent.MakeId(old.Subscription, old.EventId);
-                if (await ChangeDeadAsync(id, old.Claim, table.RemoveAsync, cancellationToken))
+                if (await ChangeDeadAsync(id, old.Number, table.RemoveAsync, cancellationToken))
                 {
                     removed++;
                 }
