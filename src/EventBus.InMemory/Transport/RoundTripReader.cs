@@ -1,0 +1,52 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// Delivers copies of the queued events that contain only what a message on a broker would: the attributes and the
+/// bytes of the event.
+/// </summary>
+/// <param name="queue">The queue, which also settles the copies.</param>
+/// <param name="source">The source of the events that have none: the name of the service.</param>
+internal sealed class RoundTripReader(DeliveryQueue queue, string? source) : ChannelReader<Delivery>
+{
+    public override bool CanCount => queue.CanCount;
+
+    public override int Count => queue.Count;
+
+    public override bool TryRead([MaybeNullWhen(false)] out Delivery item)
+    {
+        if (!queue.TryRead(out item))
+        {
+            return false;
+        }
+
+        // A released event is copied again, so that each delivery is read from the bytes.
+        item = new Delivery(CopyOf(item.Envelope), queue, item.Token, item.EarlierDeliveries, item.Lost);
+        return true;
+    }
+
+    public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
+        queue.WaitToReadAsync(cancellationToken);
+
+    private Envelope CopyOf(Envelope published) => new(
+        new EnvelopeAttributes
+        {
+            Id = published.Id,
+            Name = published.Name,
+            Version = published.Version,
+            Time = published.Time,
+            Key = published.Key,
+            CorrelationId = published.CorrelationId == published.Id ? null : published.CorrelationId,
+            CausationId = published.CausationId,
+            IdIsDerived = published.IdIsDerived,
+            TraceParent = published.TraceParent,
+            TraceState = published.TraceState,
+            Source = published.Source ?? source,
+            ContentType = published.ContentType,
+            Headers = published.Headers,
+        },
+        published.Body.ToArray());
+}
