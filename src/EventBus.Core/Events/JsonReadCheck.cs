@@ -17,7 +17,7 @@ internal static class JsonReadCheck
     {
         JsonTypeInfoKind.Object when info.Type != typeof(object) => ProblemOfObject(info),
         JsonTypeInfoKind.Enumerable or JsonTypeInfoKind.Dictionary => ProblemOfCollection(info),
-        JsonTypeInfoKind.None when IsCode(info.Type) => $"values of {info.Type} cannot be JSON: remove the member, or [JsonIgnore] it",
+        JsonTypeInfoKind.None when IsRefused(info) => $"values of {info.Type} cannot be JSON: remove the member, or [JsonIgnore] it",
         _ => null,
     };
 
@@ -88,7 +88,15 @@ internal static class JsonReadCheck
         }
     }
 
-    /// <summary>Returns true for delegates and for descriptions of code, which the serializer refuses.</summary>
-    private static bool IsCode(Type type) =>
-        typeof(Delegate).IsAssignableFrom(type) || typeof(MemberInfo).IsAssignableFrom(type) || type == typeof(nint) || type == typeof(nuint);
+    /// <summary>
+    /// Returns true for delegates and for descriptions of code, unless the application has given a converter for them.
+    /// </summary>
+    private static bool IsRefused(JsonTypeInfo info)
+    {
+        var isCode = typeof(Delegate).IsAssignableFrom(info.Type)
+            || typeof(MemberInfo).IsAssignableFrom(info.Type)
+            || info.Type == typeof(nint)
+            || info.Type == typeof(nuint);
+        return isCode && info.Converter.GetType().Assembly == typeof(JsonSerializer).Assembly;
+    }
 }

@@ -39,9 +39,9 @@ public sealed class InMemoryOptions
     public int StoreCapacity { get; set; } = 100_000;
 
     /// <summary>
-    /// True if every published event is serialized, and each subscription handles a copy that is read from the bytes,
-    /// as on a broker. For tests: an event that cannot be written is rejected, one that cannot be read becomes a dead
-    /// letter, and data that JSON does not keep are missing. Only used by the transport. Default false: handlers
+    /// True if every published event is serialized, and each delivery and each retry reads a copy from the bytes, as on
+    /// a broker. For tests: an event that cannot be written is rejected, one that cannot be read becomes a dead letter,
+    /// data that JSON does not keep are missing, and no subscription sees what another changed. Default false: handlers
     /// receive the published object.
     /// </summary>
     public bool RoundTrip { get; set; }

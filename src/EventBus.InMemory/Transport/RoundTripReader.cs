@@ -24,29 +24,10 @@ internal sealed class RoundTripReader(DeliveryQueue queue, string? source) : Cha
         }
 
         // A released event is copied again, so that each delivery is read from the bytes.
-        item = new Delivery(CopyOf(item.Envelope), queue, item.Token, item.EarlierDeliveries, item.Lost);
+        item = new Delivery(EnvelopeCopy.Of(item.Envelope, source), queue, item.Token, item.EarlierDeliveries, item.Lost);
         return true;
     }
 
     public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default) =>
         queue.WaitToReadAsync(cancellationToken);
-
-    private Envelope CopyOf(Envelope published) => new(
-        new EnvelopeAttributes
-        {
-            Id = published.Id,
-            Name = published.Name,
-            Version = published.Version,
-            Time = published.Time,
-            Key = published.Key,
-            CorrelationId = published.CorrelationId == published.Id ? null : published.CorrelationId,
-            CausationId = published.CausationId,
-            IdIsDerived = published.IdIsDerived,
-            TraceParent = published.TraceParent,
-            TraceState = published.TraceState,
-            Source = published.Source ?? source,
-            ContentType = published.ContentType,
-            Headers = published.Headers,
-        },
-        published.Body.ToArray());
 }
