@@ -38,12 +38,12 @@ public sealed class LostJsonDataTests
     }
 
     [Theory]
-    [InlineData(typeof(Computed))]
-    [InlineData(typeof(Constructed))]
-    [InlineData(typeof(Ignored))]
-    [InlineData(typeof(Included))]
-    [InlineData(typeof(Populated))]
-    [InlineData(typeof(Converted))]
+    [InlineData(typeof(AreaComputed))]
+    [InlineData(typeof(TotalConstructed))]
+    [InlineData(typeof(DataIgnored))]
+    [InlineData(typeof(DataIncluded))]
+    [InlineData(typeof(TagsPopulated))]
+    [InlineData(typeof(RangeConverted))]
     [InlineData(typeof(OrderPlaced))]
     public async Task Start_NothingLost_GivesNoWarning(Type type) => Assert.Empty(await WarningsAsync(bus => Publishes(bus, type)));
 
@@ -121,7 +121,7 @@ public sealed class LostJsonDataTests
 
     private sealed class FieldUsed
     {
-        public int Amount;
+        public int Amount = 1;
     }
 
     private sealed class GetterHidden
@@ -151,7 +151,7 @@ public sealed class LostJsonDataTests
 
     private sealed record DerivedSent(Animal Animal);
 
-    private sealed record Computed(int Width, int Height)
+    private sealed record AreaComputed(int Width, int Height)
     {
         private int? area;
 
@@ -164,15 +164,15 @@ public sealed class LostJsonDataTests
         public bool IsSquare { get => Width == Height; }
     }
 
-    private sealed class Constructed(int total)
+    private sealed class TotalConstructed(int total)
     {
         public int Total { get; } = total;
     }
 
-    private sealed class Ignored
+    private sealed class DataIgnored
     {
         [JsonIgnore]
-        public int Field;
+        public int Field = 1;
 
         [JsonIgnore]
         public int Total { get; private set; } = 1;
@@ -181,22 +181,22 @@ public sealed class LostJsonDataTests
         public Guid Id { get; } = Guid.NewGuid();
     }
 
-    private sealed class Included
+    private sealed class DataIncluded
     {
         [JsonInclude]
-        public int Field;
+        public int Field = 1;
 
         [JsonInclude]
         public int Total { get; private set; } = 1;
     }
 
     [JsonObjectCreationHandling(JsonObjectCreationHandling.Populate)]
-    private sealed class Populated
+    private sealed class TagsPopulated
     {
         public List<string> Tags { get; } = [];
     }
 
-    private sealed record Converted([property: JsonConverter(typeof(PairConverter))] (int From, int To) Range);
+    private sealed record RangeConverted([property: JsonConverter(typeof(PairConverter))] (int From, int To) Range);
 
     private sealed class PairConverter : JsonConverter<(int From, int To)>
     {

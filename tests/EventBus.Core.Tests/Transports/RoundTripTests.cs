@@ -61,7 +61,7 @@ public sealed class RoundTripTests
 
         await running.Bus.PublishAsync(new OrderPlaced("context"), Token);
         await running.Bus.PublishAsync(published[0], Token);
-        await running.Bus.PublishManyAsync([published[1]], Token);
+        await running.Bus.PublishManyAsync<BasketFilled>([published[1]], cancellationToken: Token);
         await running.Bus.PublishAsync(published[2], new PublishOptions { Delay = TimeSpan.FromMinutes(1) }, Token);
         await running.PassAsync(time, TimeSpan.FromMinutes(1));
 
@@ -157,7 +157,7 @@ public sealed class RoundTripTests
                 memory.Capacity = 1;
                 memory.QueueFullMode = QueueFullMode.Fail;
             })
-            .Subscribe<OrderPlaced>("slow", s => s.On<OrderPlaced>((_, _, ct) => release.Task.WaitAsync(ct)).Concurrency(1)));
+            .Subscribe("slow", s => s.On<OrderPlaced>((_, _, ct) => release.Task.WaitAsync(ct)).Concurrency(1)));
         try
         {
             var error = await Assert.ThrowsAsync<PublishException>(async () =>
