@@ -150,14 +150,18 @@ public sealed class RoundTripTests
     public async Task Publish_WithRoundTripAndAFullQueue_FailsAtOnceAsWithoutIt()
     {
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var running = await RunningBus.StartAsync(bus => bus
-            .UseInMemory(memory =>
-            {
-                memory.RoundTrip = true;
-                memory.Capacity = 1;
-                memory.QueueFullMode = QueueFullMode.Fail;
-            })
-            .Subscribe("slow", s => s.On<OrderPlaced>((_, _, ct) => release.Task.WaitAsync(ct)).Concurrency(1)));
+
+        // The time stands still, so that a publish that is repeated would never end.
+        await using var running = await RunningBus.StartAsync(
+            bus => bus
+                .UseInMemory(memory =>
+                {
+                    memory.RoundTrip = true;
+                    memory.Capacity = 1;
+                    memory.QueueFullMode = QueueFullMode.Fail;
+                })
+                .Subscribe("slow", s => s.On<OrderPlaced>((_, _, ct) => release.Task.WaitAsync(ct)).Concurrency(1)),
+            new FakeTimeProvider());
         try
         {
             var error = await Assert.ThrowsAsync<PublishException>(async () =>
