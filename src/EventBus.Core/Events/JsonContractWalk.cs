@@ -41,7 +41,10 @@ internal sealed class JsonContractWalk
         var unreadable = JsonReadCheck.Problem(info);
         if (unreadable is not null || info.Kind == JsonTypeInfoKind.None || info.Type == typeof(object))
         {
-            return new JsonContract(info.Type, path, unreadable, []) { IsInvalid = unreadable is not null && info.Kind == JsonTypeInfoKind.None };
+            return new JsonContract(info.Type, path, unreadable, [])
+            {
+                IsInvalid = unreadable is not null && info.Kind == JsonTypeInfoKind.None
+            };
         }
 
         foreach (var derived in info.PolymorphismOptions?.DerivedTypes ?? [])

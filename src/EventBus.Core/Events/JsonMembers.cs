@@ -83,8 +83,11 @@ internal static class JsonMembers
     private static bool IsGenerated(MethodInfo accessor) => accessor.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false);
 
     /// <summary>Returns true if the serializer fills the object that the property already has.</summary>
-    private static bool Populates(JsonPropertyInfo property, JsonTypeInfo info) => JsonObjectCreationHandling.Populate
-        == (property.ObjectCreationHandling ?? info.PreferredPropertyObjectCreationHandling ?? info.Options.PreferredObjectCreationHandling);
+    private static bool Populates(JsonPropertyInfo property, JsonTypeInfo info)
+    {
+        var handling = property.ObjectCreationHandling ?? info.PreferredPropertyObjectCreationHandling;
+        return (handling ?? info.Options.PreferredObjectCreationHandling) == JsonObjectCreationHandling.Populate;
+    }
 
     private static bool EndsWarning(MemberInfo member) => member.GetCustomAttribute<JsonIgnoreAttribute>() is
     {

@@ -67,8 +67,8 @@ internal static class JsonReadCheck
 
         return info.CreateObject is not null || CanReadEmpty(info)
             ? null
-            : $"{info.Type} is no collection that can be created: use an array, a List<T>, an IReadOnlyList<T> or a Dictionary<TKey, TValue>, "
-                + ByConverter;
+            : $"{info.Type} is no collection that can be created: use an array, a List<T>, an IReadOnlyList<T> or a "
+                + $"Dictionary<TKey, TValue>, {ByConverter}";
     }
 
     /// <summary>

@@ -85,7 +85,8 @@ public sealed class JsonContractTests
     [Fact]
     public async Task Start_OldVersionThatIsUpcast_IsAnErrorIfItCannotBeRead() => Assert.Contains(
         "IShape is an interface",
-        Assert.Single(await ProblemsAsync(bus => bus.Upcast<NoteWrittenOld, NoteWritten>(_ => new NoteWritten("")).Subscribe<NoteWritten>("note", Nothing))),
+        Assert.Single(await ProblemsAsync(
+            bus => bus.Upcast<NoteWrittenOld, NoteWritten>(_ => new NoteWritten("")).Subscribe<NoteWritten>("note", Nothing))),
         StringComparison.Ordinal);
 
     [Fact]
@@ -147,7 +148,14 @@ public sealed class JsonContractTests
 
     private sealed record ShapeConverted([property: JsonConverter(typeof(ShapeConverter))] IShape Shape);
 
-    private sealed record AnyValueSent(object Value, JsonElement Element, Uri Address, Version Version, DayOfWeek Day, Guid? Id, byte[] Bytes);
+    private sealed record AnyValueSent(
+        object Value,
+        JsonElement Element,
+        Uri Address,
+        Version Version,
+        DayOfWeek Day,
+        Guid? Id,
+        byte[] Bytes);
 
     private sealed record TreePlanted(Node Root);
 

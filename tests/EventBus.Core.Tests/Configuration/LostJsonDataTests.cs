@@ -200,7 +200,8 @@ public sealed class LostJsonDataTests
 
     private sealed class PairConverter : JsonConverter<(int From, int To)>
     {
-        public override (int From, int To) Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => (0, reader.GetInt32());
+        public override (int From, int To) Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            (0, reader.GetInt32());
 
         public override void Write(Utf8JsonWriter writer, (int From, int To) value, JsonSerializerOptions options) =>
             writer.WriteNumberValue(value.To);

@@ -49,7 +49,9 @@ public sealed class RoundTripTests
         var time = new FakeTimeProvider();
         await using var running = await StartAsync(
             bus => bus
-                .Subscribe<OrderPlaced>("follow", (order, context, ct) => context.PublishAsync(new BasketFilled { Items = [order.OrderId] }, ct))
+                .Subscribe<OrderPlaced>(
+                    "follow",
+                    (order, context, ct) => context.PublishAsync(new BasketFilled { Items = [order.OrderId] }, ct))
                 .Subscribe<BasketFilled>("a", See)
                 .SubscribePattern("all", "basket.*", (context, _) =>
                 {
@@ -90,7 +92,13 @@ public sealed class RoundTripTests
 
         await running.Bus.PublishAsync(
             new InvoiceIssued("1", "EUR"),
-            new PublishOptions { EventId = "id-1", Key = "k", CorrelationId = "c", Headers = new Dictionary<string, string> { ["h"] = "v" } },
+            new PublishOptions
+            {
+                EventId = "id-1",
+                Key = "k",
+                CorrelationId = "c",
+                Headers = new Dictionary<string, string> { ["h"] = "v" }
+            },
             Token);
         await running.WhenIdleAsync();
 
