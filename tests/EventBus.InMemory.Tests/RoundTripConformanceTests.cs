@@ -2,7 +2,9 @@ using EventBus.Conformance;
 
 namespace EventBus.InMemory.Tests;
 
-/// <summary>Runs the scenarios of all backends on the in-memory backend that copies events through their bytes.</summary>
+/// <summary>
+/// Runs the scenarios of all backends on the in-memory backend that copies events through their bytes.
+/// </summary>
 public sealed class RoundTripConformanceTests(RoundTripBackend backend) : IClassFixture<RoundTripBackend>
 {
     public static TheoryData<string> Scenarios => [.. ConformanceSuite.Scenarios.Select(scenario => scenario.Name)];

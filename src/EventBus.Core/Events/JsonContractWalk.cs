@@ -15,7 +15,9 @@ internal sealed class JsonContractWalk
     private readonly HashSet<(Type, JsonSerializerOptions)> visited = [];
     private readonly Queue<(Type Type, string Path)> waiting = [];
 
-    /// <summary>Returns what was found about an event type and about the types within it that were not visited.</summary>
+    /// <summary>
+    /// Returns what was found about an event type, and about the types within it that were not visited before.
+    /// </summary>
     public IEnumerable<JsonContract> Walk(JsonTypeInfo root)
     {
         Add(root.Type, "", root.Options);

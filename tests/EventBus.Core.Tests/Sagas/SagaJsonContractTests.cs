@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Sagas;
 
-/// <summary>Shows that the JSON of states and replies is checked in memory too, because every store keeps them as bytes.</summary>
+/// <summary>
+/// Shows that the JSON of states and replies is checked in memory too, because every store keeps them as bytes.
+/// </summary>
 public sealed class SagaJsonContractTests
 {
     private interface IRoute
