@@ -49,7 +49,8 @@ public static class InMemoryBuilderExtensions
     /// <summary>Uses the in-memory stores with settings from code. See the overload without settings.</summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">
-    /// Changes the settings, of which the stores use <see cref="InMemoryOptions.StoreCapacity"/>.
+    /// Changes the settings, of which the stores use <see cref="InMemoryOptions.StoreCapacity"/> and
+    /// <see cref="InMemoryOptions.RoundTrip"/>.
     /// </param>
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions> configure)
     {
@@ -72,7 +73,7 @@ public static class InMemoryBuilderExtensions
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
         var log = BackendLog.Create(services?.GetService<ILoggerFactory>(), "EventBus.InMemory", services?.GetService<TimeProvider>());
-        return new InMemoryStores(options.StoreCapacity, log);
+        return new InMemoryStores(options.StoreCapacity, log, options.RoundTrip);
     }
 
     private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) => bus

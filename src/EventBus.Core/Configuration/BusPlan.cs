@@ -19,4 +19,7 @@ internal sealed record BusPlan
     public required IReadOnlyList<SubscriptionPlan> Subscriptions { get; init; }
 
     public required IReadOnlyList<SagaDescription> Sagas { get; init; }
+
+    /// <summary>The types whose data JSON does not keep.</summary>
+    public required IReadOnlyList<LostJsonData> LostJsonData { get; init; }
 }

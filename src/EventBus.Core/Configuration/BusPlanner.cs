@@ -24,11 +24,17 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
         problems.AddRange(EventBusSection.Problems(registration));
         OptionsCheck.Check(options, new EventBusOptionsValidator(), null, problems);
         CheckWebhooks();
-        var json = new EventJson(registration.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
         var serializes = features?.Serializes != false || stores is { Durable: true };
+        var json = CreateJson();
+        if (serializes || registration.Sagas.Count > 0)
+        {
+            json.Seal();
+        }
+
         var events = new EventPlanner(registration, problems).Plan(json, serializes);
         SagaCheck.CheckNeeds(registration, json, stores, problems);
         var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
+        var lostJsonData = new JsonContractCheck(registration, json, problems).Check(events.Values, subscriptions, serializes);
         IReadOnlyList<SubscriptionPlan> consumed = options.Consume ? subscriptions : [];
         new BackendCheck(features, stores, problems).Check(registration, options, events.Values, consumed);
         if (problems.Count > 0)
@@ -45,7 +51,22 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
             Events = new EventRegistry([.. events.Values], registration.Upcasts, json),
             Subscriptions = consumed,
             Sagas = sagas,
+            LostJsonData = lostJsonData,
         };
+    }
+
+    private EventJson CreateJson()
+    {
+        var maxDepth = Math.Clamp(options.MaxDepth, 1, 1_000);
+        try
+        {
+            return new EventJson(registration.JsonContexts, maxDepth, registration.JsonSettings);
+        }
+        catch (Exception exception)
+        {
+            problems.Add($"A function given to bus.UseJson(...) failed: {ExceptionText.MessageOf(exception)} Correct what it sets.");
+            return new EventJson(registration.JsonContexts, maxDepth);
+        }
     }
 
     private void CheckTransports()

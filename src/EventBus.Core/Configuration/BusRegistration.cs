@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using EventBus.Stores;
 using EventBus.Transports;
@@ -30,6 +31,9 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
     public List<SagaRegistration> Sagas { get; } = [];
 
     public List<JsonSerializerContext> JsonContexts { get; } = [];
+
+    /// <summary>The changes of the JSON options, in the order of the calls.</summary>
+    public List<Action<JsonSerializerOptions>> JsonSettings { get; } = [];
 
     /// <summary>The chosen backends, each with the call in the application's code. Exactly one is valid.</summary>
     public List<(string Call, Func<IServiceProvider, Transport> Create)> Transports { get; } = [];

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -72,6 +73,27 @@ public sealed partial class EventBusBuilder
     {
         ArgumentNullException.ThrowIfNull(context);
         registration.JsonContexts.Add(context);
+        return this;
+    }
+
+    /// <summary>
+    /// Changes the JSON options of events and of the states of sagas: converters, metadata in any order, fields. No
+    /// source-generated context is needed. The defaults are those of
+    /// <see cref="JsonSerializerDefaults.Web"/>.
+    /// </summary>
+    /// <remarks>
+    /// If contexts are used as well, the options of each are changed. The limits of the bus are set afterwards:
+    /// <see cref="JsonSerializerOptions.MaxDepth"/> and <see cref="JsonSerializerOptions.AllowDuplicateProperties"/>.
+    /// An exception is an error when the bus starts. All services that exchange events need settings that fit.
+    /// </remarks>
+    /// <param name="configure">
+    /// Changes the options. Runs when the bus starts, in the order of the calls, once for the options without a context
+    /// or for those of each context.
+    /// </param>
+    public EventBusBuilder UseJson(Action<JsonSerializerOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        registration.JsonSettings.Add(configure);
         return this;
     }
 }

@@ -29,7 +29,8 @@ internal sealed class EventPlanner(BusRegistration registration, List<string> pr
             // given, it must be complete.
             if (descriptor.Json is null && (serializes || registration.JsonContexts.Count > 0))
             {
-                problems.Add(NoJson(descriptor.Type));
+                json.Find(descriptor.Type, out var reason);
+                problems.Add(NoJson(descriptor.Type, reason));
             }
         }
 
@@ -57,11 +58,19 @@ internal sealed class EventPlanner(BusRegistration registration, List<string> pr
         return descriptor;
     }
 
-    private string NoJson(Type type) => registration.JsonContexts.Count > 0
-        ? $"No JSON context given to bus.UseJson(...) knows {type}, so the event could not be written or read. Add "
-            + $"[JsonSerializable(typeof({type.Name}))] to one of them."
-        : $"The event type {type} cannot be written as JSON: reflection-based JSON is off or cannot describe it. Declare a "
-            + $"JsonSerializerContext with [JsonSerializable(typeof({type.Name}))], and call bus.UseJson(YourContext.Default).";
+    private string NoJson(Type type, string? reason)
+    {
+        if (reason is not null)
+        {
+            return $"The event type {type} cannot be written as JSON: {reason}";
+        }
+
+        return registration.JsonContexts.Count > 0
+            ? $"No JSON context given to bus.UseJson(...) knows {type}, so the event could not be written or read. Add "
+                + $"[JsonSerializable(typeof({type.Name}))] to one of them."
+            : $"The event type {type} cannot be written as JSON: reflection-based JSON is off or cannot describe it. Declare a "
+                + $"JsonSerializerContext with [JsonSerializable(typeof({type.Name}))], and call bus.UseJson(YourContext.Default).";
+    }
 
     private void CheckUpcasts()
     {

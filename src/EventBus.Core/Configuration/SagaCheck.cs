@@ -76,10 +76,15 @@ internal static class SagaCheck
     /// <summary>Checks that the JSON contexts and the stores support the registered sagas.</summary>
     public static void CheckNeeds(BusRegistration registration, EventJson json, BusStores? stores, List<string> problems)
     {
-        foreach (var saga in registration.Sagas.Where(saga => json.Find(saga.StateType) is null))
+        foreach (var saga in registration.Sagas)
         {
-            problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON. Add "
-                + $"[JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...).");
+            if (json.Find(saga.StateType, out var reason) is null)
+            {
+                problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON"
+                    + (reason is null
+                        ? $". Add [JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...)."
+                        : $": {reason}"));
+            }
         }
 
         if (registration.Sagas.Count > 0 && stores?.Sagas is null)

@@ -9,44 +9,93 @@ namespace EventBus;
 internal sealed class EventJson
 {
     private readonly List<JsonSerializerOptions> options = [];
-    private readonly bool usesReflection;
 
-    public EventJson(IReadOnlyList<JsonSerializerContext> contexts, int maxDepth)
+    /// <summary>Creates the JSON options of a bus.</summary>
+    /// <param name="contexts">The source-generated contexts.</param>
+    /// <param name="maxDepth">The maximum depth of an event.</param>
+    /// <param name="settings">The application's changes of the options. They may throw.</param>
+    public EventJson(
+        IReadOnlyList<JsonSerializerContext> contexts,
+        int maxDepth,
+        IReadOnlyList<Action<JsonSerializerOptions>>? settings = null)
     {
-        foreach (var context in contexts)
+        IEnumerable<JsonSerializerOptions> created = contexts.Count == 0
+            ? [WithoutContext()]
+            : contexts.Select(context => new JsonSerializerOptions(context.Options));
+        foreach (var each in created)
         {
-            options.Add(Limit(new JsonSerializerOptions(context.Options), maxDepth));
-        }
+            foreach (var change in settings ?? [])
+            {
+                change(each);
+            }
 
-        // Reflection is used only where dynamic code is allowed: with native AOT this switch is off, and the type must
-        // be in a context.
-        usesReflection = contexts.Count == 0 && JsonSerializer.IsReflectionEnabledByDefault;
-        if (usesReflection)
+            // Without a context and without reflection, only the application's changes can give a resolver.
+            if (each.TypeInfoResolver is not null)
+            {
+                options.Add(Limit(each, maxDepth));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes the options read-only, so that the type information which is found afterwards is complete and checked.
+    /// Otherwise this happens when the first event is written or read.
+    /// </summary>
+    public void Seal()
+    {
+        foreach (var each in options)
         {
-            options.Add(Limit(ReflectionOptions(), maxDepth));
+            each.MakeReadOnly();
         }
     }
 
     /// <summary>Finds the JSON type information of a type; null if no context and no reflection has it.</summary>
-    public JsonTypeInfo? Find(Type type)
+    public JsonTypeInfo? Find(Type type) => Find(type, out _);
+
+    /// <summary>Finds the JSON type information of a type; null if no context and no reflection has it.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="problem">The reason that the type cannot be described; null if it is not known.</param>
+    public JsonTypeInfo? Find(Type type, out string? problem)
     {
+        problem = null;
         foreach (var candidate in options)
         {
-            try
+            if (Find(candidate, type, out var reason) is { } info)
             {
-                if (candidate.TryGetTypeInfo(type, out var info))
-                {
-                    return info;
-                }
+                return info;
             }
-            catch (InvalidOperationException) when (usesReflection)
-            {
-                // Reflection cannot describe the type. The result is the same as for a type that no context contains.
-            }
+
+            problem ??= reason;
         }
 
         return null;
     }
+
+    /// <summary>Finds the JSON type information of a type in the given options.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="type">The type.</param>
+    /// <param name="problem">
+    /// The reason that the type has JSON type information that contradicts itself; null if there is none.
+    /// </param>
+    public static JsonTypeInfo? Find(JsonSerializerOptions options, Type type, out string? problem)
+    {
+        problem = null;
+        try
+        {
+            return options.TryGetTypeInfo(type, out var info) ? info : null;
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or NotSupportedException or ArgumentException)
+        {
+            problem = ExceptionText.MessageOf(exception);
+            return null;
+        }
+    }
+
+    // Reflection is used only where dynamic code is allowed: with native AOT this switch is off, and the type must be
+    // in a context.
+    private static JsonSerializerOptions WithoutContext() => JsonSerializer.IsReflectionEnabledByDefault
+        ? ReflectionOptions()
+        : new JsonSerializerOptions(JsonSerializerDefaults.Web);
 
     [UnconditionalSuppressMessage(
         "Trimming",

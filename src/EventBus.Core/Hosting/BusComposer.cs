@@ -11,9 +11,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
     private readonly SubscriptionWorkers workers = new();
 
     // An in-process transport has no connection that could be restored, so its publishes are not retried.
-    private readonly Transport transport = backend.Transport.Features.Serializes
-        ? new RetryingTransport(backend.Transport, services.Time)
-        : backend.Transport;
+    private readonly Transport transport = backend.Transport.Features is { Serializes: false } or { Durable: false, CountsWork: true }
+        ? backend.Transport
+        : new RetryingTransport(backend.Transport, services.Time);
 
     private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Registration.Alerts.Select(create => create(provider))];
     private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows);

@@ -32,6 +32,11 @@ internal sealed class BusFactory(
         var sagas = await SagaCompiler.DescribeAsync(registration, services, receiveReply, problems);
         var plan = new BusPlanner(registration, options, transport?.Features, stores)
             .Plan(sagas, applicationName, problems.Distinct(StringComparer.Ordinal));
+        foreach (var (type, use, members) in plan.LostJsonData)
+        {
+            log.DataLost(type.ToString(), use, members);
+        }
+
         var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
         var parts = new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose();
         return (plan, parts);

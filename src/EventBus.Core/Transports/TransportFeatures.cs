@@ -31,7 +31,8 @@ public sealed record TransportFeatures
     public bool SharesSubscriptions { get; init; }
 
     /// <summary>
-    /// True if events leave the process as bytes, so that every event type needs JSON type information. Default true.
+    /// True if subscriptions receive events as bytes, so that every event type needs JSON type information. Default
+    /// true.
     /// </summary>
     public bool Serializes { get; init; } = true;
 

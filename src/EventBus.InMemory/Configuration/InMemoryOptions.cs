@@ -37,4 +37,12 @@ public sealed class InMemoryOptions
     /// </remarks>
     [AllowedRange(1, 10_000_000)]
     public int StoreCapacity { get; set; } = 100_000;
+
+    /// <summary>
+    /// True if every published event is serialized, and each delivery and each retry reads a copy from the bytes, as on
+    /// a broker. For tests: an event that cannot be written is rejected, one that cannot be read becomes a dead letter,
+    /// data that JSON does not keep are missing, and no subscription sees what another changed. Default false: handlers
+    /// receive the published object.
+    /// </summary>
+    public bool RoundTrip { get; set; }
 }

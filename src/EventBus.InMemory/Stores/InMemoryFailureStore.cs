@@ -11,12 +11,15 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     private readonly Lock gate = new();
     private readonly FailureTables tables;
     private readonly FailureOperations operations;
+    private readonly bool roundTrip;
 
     /// <summary>Creates an empty store.</summary>
     /// <param name="capacity">The maximum number of entries, order keys and attempt counts per subscription.</param>
     /// <param name="log">The log for shortages; null for none.</param>
-    public InMemoryFailureStore(int capacity, ILogger? log = null)
+    /// <param name="roundTrip">True if each retry reads the event from its bytes, as from a durable store.</param>
+    public InMemoryFailureStore(int capacity, ILogger? log = null, bool roundTrip = false)
     {
+        this.roundTrip = roundTrip;
         tables = new FailureTables(capacity, log ?? NullLogger.Instance);
         operations = new FailureOperations(tables);
         DeadLetters = new InMemoryDeadLetterStore(gate, tables.Entries, tables.Orders);
@@ -69,7 +72,10 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(tables.Entries.ClaimDue(subscriptions, now, max));
+            var due = tables.Entries.ClaimDue(subscriptions, now, max);
+            return ValueTask.FromResult(roundTrip
+                ? due with { Entries = [.. due.Entries.Select(entry => entry with { Envelope = EnvelopeCopy.Of(entry.Envelope) })] }
+                : due);
         }
     }
 

@@ -4,9 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Provides the stores of one bus in memory. Their contents are lost when the process ends.</summary>
-internal sealed class InMemoryStores(int capacity, ILogger log) : BusStores
+internal sealed class InMemoryStores(int capacity, ILogger log, bool roundTrip) : BusStores
 {
-    private readonly InMemoryFailureStore failures = new(capacity, log);
+    private readonly InMemoryFailureStore failures = new(capacity, log, roundTrip);
     private readonly InMemoryProcessedEventStore processed = new(capacity, log);
 
     public override string Name => "in memory";

@@ -4,7 +4,8 @@ namespace EventBus;
 
 /// <summary>
 /// Publishes events directly into the queues of the subscriptions, without serialization or threads. No event is lost
-/// while the process runs.
+/// while the process runs. With <see cref="InMemoryOptions.RoundTrip"/>, events are serialized, and each delivery is
+/// read from the bytes.
 /// </summary>
 internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 {
@@ -19,12 +20,15 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     // never changes.
     private volatile Route?[] routeCache = new Route?[RouteCacheSize];
 
+    // The source of the events that are read back from their bytes.
+    private string? serviceName;
+
     public override TransportFeatures Features { get; } = new()
     {
         System = "in_memory",
         Ordered = true,
         Redelivers = true,
-        Serializes = false,
+        Serializes = options.RoundTrip,
         ReportsUnrouted = true,
         CountsWork = true,
     };
@@ -45,7 +49,11 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         }
     }
 
-    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
+    {
+        serviceName = topology.ServiceName;
+        return ValueTask.CompletedTask;
+    }
 
     public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
@@ -57,7 +65,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
             receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
             routes = new Dictionary<string, Route>(StringComparer.Ordinal);
             routeCache = new Route?[RouteCacheSize];
-            return ValueTask.FromResult<Receiver>(receiver);
+            return ValueTask.FromResult<Receiver>(options.RoundTrip ? new RoundTripReceiver(receiver, serviceName) : receiver);
         }
     }
 

@@ -1,0 +1,4 @@
+namespace EventBus;
+
+/// <summary>An event with a member that cannot be read.</summary>
+internal sealed record ContractBroken(IContractShape Shape);
