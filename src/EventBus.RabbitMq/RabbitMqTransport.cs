@@ -38,7 +38,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         time = topology.TimeProvider;
         start = new RabbitMqStart(connector, topology.FailFast, time);
-        this.topology = new RabbitMqTopology(topology.ServiceName, options);
+        this.topology = new RabbitMqTopology(topology.ServiceName, options) { Address = connector.Address };
         connector.Acquire(topology.ServiceName, time);
         holdsConnector = true;
         brokerDeadLetters = new RabbitMqBrokerDeadLetters(

@@ -16,6 +16,9 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
     public string ServiceName => serviceName;
 
+    /// <summary>The hosts and ports of the broker, for errors. Default: unknown.</summary>
+    public string Address { get; init; } = "an unknown address";
+
     /// <summary>
     /// The queue of events that failed permanently. Used if the bus has no store. A plain queue, which other tools can
     /// read.
