@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Shows that each text about a broker that is out of reach names its address and the cause, and no password.</summary>
+/// <summary>
+/// Shows that each text about a broker that is out of reach names its address and the cause, and no password.
+/// </summary>
 public sealed class OutOfReachTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

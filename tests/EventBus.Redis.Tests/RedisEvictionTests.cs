@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Shows that a Redis that may remove keys is warned of once at the start, by the transports and by the stores.</summary>
+/// <summary>Shows that a Redis that may remove keys is warned of once at the start.</summary>
 public sealed class RedisEvictionTests
 {
     [Theory]

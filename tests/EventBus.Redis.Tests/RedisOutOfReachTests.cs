@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Shows that each text about a Redis that is out of reach names its address and the cause, and no password.</summary>
+/// <summary>
+/// Shows that each text about a Redis that is out of reach names its address and the cause, and no password.
+/// </summary>
 public sealed class RedisOutOfReachTests
 {
     private const string Connection = "redis://user:kX9-canary@127.0.0.1:1/0";

@@ -27,8 +27,8 @@ internal static class BusNames
     public static string? ProblemOf(string? serviceName, string? applicationName) =>
         serviceName is null && applicationName?.Length > MaxLength
             ? $"The name of the application, '{PrintableText.Start(applicationName, 20)}...', has {applicationName.Length:N0} characters "
-                + $"({Encoding.UTF8.GetByteCount(applicationName):N0} bytes); {MaxLength} are allowed, because the names of queues and keys "
-                + $"begin with it. Set {nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)}."
+                + $"({Encoding.UTF8.GetByteCount(applicationName):N0} bytes); {MaxLength} are allowed, because the names of queues and "
+                + $"keys begin with it. Set {nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)}."
             : null;
 
     /// <summary>

@@ -53,7 +53,7 @@ internal static class DependencyAdvice
     /// <summary>Returns the type arguments of a registration.</summary>
     private static string Registered(Type type) => type.IsAbstract ? $"{NameOf(type)}, ..." : NameOf(type);
 
-    /// <summary>Returns the first text key under which a service is registered, quoted; null if there is none.</summary>
+    /// <summary>Returns the first text key under which a service is registered, quoted; null for none.</summary>
     private static string? KeyOf(Type type, IEnumerable<ServiceDescriptor> descriptors) => descriptors
         .Where(descriptor => descriptor.IsKeyedService && descriptor.ServiceType == type)
         .Select(descriptor => descriptor.ServiceKey)

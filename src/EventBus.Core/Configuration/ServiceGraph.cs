@@ -9,7 +9,7 @@ namespace EventBus;
 /// </summary>
 /// <param name="descriptors">The registered services of the application.</param>
 /// <param name="known">Tells whether a service is registered.</param>
-/// <param name="knownByKey">Tells whether a service is registered under a key; null if the container cannot tell.</param>
+/// <param name="knownByKey">Tells whether a service is registered under a key; null if nothing can tell.</param>
 internal sealed class ServiceGraph(
     IEnumerable<ServiceDescriptor> descriptors,
     IServiceProviderIsService known,

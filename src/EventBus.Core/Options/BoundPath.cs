@@ -15,8 +15,10 @@ internal sealed record BoundPath(string Path)
 
     /// <summary>Returns all sections that are bound to options.</summary>
     /// <param name="services">The services of the application, which contain the bound paths.</param>
-    public static IReadOnlyList<BoundPath> AllOf(IServiceCollection services) =>
-        [.. services.Where(service => service.ServiceType == typeof(BoundPath)).Select(service => (BoundPath)service.ImplementationInstance!)];
+    public static IReadOnlyList<BoundPath> AllOf(IServiceCollection services) => [
+        .. services.Where(service => service.ServiceType == typeof(BoundPath))
+            .Select(service => (BoundPath)service.ImplementationInstance!)
+    ];
 
     /// <summary>Creates a test whether a path is bound to options, or is a parent of a path that is bound.</summary>
     /// <param name="services">The services of the application, which contain the bound paths.</param>

@@ -35,7 +35,8 @@ internal static class MissingSections
             var section = parent.GetSection(parts[i]);
             if (!section.Exists())
             {
-                return Near(section, parent, string.Join(ConfigurationPath.KeyDelimiter, parts.Skip(i + 1)), bound.Keys, isBound) is { } near
+                var rest = string.Join(ConfigurationPath.KeyDelimiter, parts.Skip(i + 1));
+                return Near(section, parent, rest, bound.Keys, isBound) is { } near
                     ? $"The section '{bound.Path}' does not exist, so that the defaults would apply; the configuration has a section "
                         + $"'{near.Path}'. Correct one of the two names."
                     : null;

@@ -44,7 +44,8 @@ internal static class RabbitMqConnectionString
 
         static ArgumentException InvalidConnectionString() => new(
             "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
-                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672. It has no parameters after a ?; RabbitMqOptions has such settings.",
+                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672. "
+                + "It has no parameters after a ?; RabbitMqOptions has such settings.",
             nameof(connectionString));
     }
 

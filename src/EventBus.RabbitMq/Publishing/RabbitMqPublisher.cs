@@ -78,7 +78,7 @@ internal sealed class RabbitMqPublisher(PublishLoop publishLoop, TimeProvider ti
         await running.WaitAsync(FlushTimeout, time).Quietly();
     }
 
-    /// <summary>Names the broker and the cause in the errors of the events that have no outcome but the deadline.</summary>
+    /// <summary>Names the broker and the cause in the errors of the events that the deadline has ended.</summary>
     private void NameBroker(Span<PublishOutcome> outcomes)
     {
         var address = publishLoop.Address;

@@ -12,7 +12,11 @@ namespace EventBus;
 /// <param name="address">The address, for errors.</param>
 /// <param name="log">The log for warnings.</param>
 internal sealed class RedisConnectionStart(
-    ConfigurationOptions configuration, RedisSentinels? sentinels, IConnectionMultiplexer? applicationConnection, RedisAddress address, ILogger log)
+    ConfigurationOptions configuration,
+    RedisSentinels? sentinels,
+    IConnectionMultiplexer? applicationConnection,
+    RedisAddress address,
+    ILogger log)
 {
     /// <summary>Opens the connection, and checks its server.</summary>
     /// <param name="failFast">
@@ -49,7 +53,8 @@ internal sealed class RedisConnectionStart(
             if (RedisErrors.IsRefusal(exception))
             {
                 throw new EventBusException(
-                    $"Redis at {address} refuses the user given to {address.Call}: {RedisAddress.CauseOf(exception)}. Correct the user, the password and the rights.",
+                    $"Redis at {address} refuses the user given to {address.Call}: {RedisAddress.CauseOf(exception)}. "
+                        + "Correct the user, the password and the rights.",
                     exception);
             }
 

@@ -37,7 +37,7 @@ internal static class RedisConnectionString
         return (configuration, RedisAddress.Of(configuration, named, $"{call}(...)"));
     }
 
-    /// <summary>Returns the scheme of an address, such as <c>redis</c>; null if the text does not begin with one.</summary>
+    /// <summary>Returns the scheme of an address, such as <c>redis</c>; null if the text has none.</summary>
     private static string? SchemeOf(string text)
     {
         var end = text.IndexOf(SchemeEnd, StringComparison.Ordinal);

@@ -38,7 +38,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     public IConnectionMultiplexer? ApplicationConnection { get; init; }
 
     /// <summary>The address for log entries and errors. Default: that of the configuration.</summary>
-    public RedisAddress Address { get; init; } = RedisAddress.Of(configuration, call);
+    public RedisAddress Address { get => field ??= RedisAddress.Of(configuration, call); init; }
 
     /// <summary>
     /// The timeout of an answer over the shared connection. Infinite for a connection that the bus has opened, because

@@ -29,7 +29,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
     private bool isClosed;
 
     /// <summary>The addresses of the sentinels, for log entries. Default: those of the configuration.</summary>
-    public RedisAddress Address { get; init; } = RedisAddress.Of(configuration, "");
+    public RedisAddress Address { get => field ??= RedisAddress.Of(configuration, ""); init; }
 
     /// <summary>The reason why the last search found no primary; null if it found one.</summary>
     public string? Problem => problem;

@@ -40,7 +40,9 @@ internal static class RedisUri
             : null;
     }
 
-    /// <summary>Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon is.</summary>
+    /// <summary>
+    /// Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon means.
+    /// </summary>
     private static bool TryReadUser(string text, ConfigurationOptions configuration)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);

@@ -65,7 +65,8 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             {
                 throw new EventBusException(
                     $"Redis at {connector.Address} does not let this user listen for the subscription '{subscription.Name}': "
-                        + $"{exception.Message} Grant the user the channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).",
+                        + $"{exception.Message} Grant the user the channels '{options.KeyPrefix}:*' (ACL SETUSER ... "
+                        + $"&{options.KeyPrefix}:*).",
                     exception);
             }
 

@@ -95,7 +95,10 @@ public sealed class DependencyCheckTests
             Assert.Single(direct),
             StringComparison.Ordinal);
         Assert.Contains("IOptionsSnapshot", Assert.Single(snapshot), StringComparison.Ordinal);
-        Assert.Contains($"{typeof(BilledMail)}, which it uses, needs {typeof(IBilling)}", Assert.Single(indirect), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{typeof(BilledMail)}, which it uses, needs {typeof(IBilling)}",
+            Assert.Single(indirect),
+            StringComparison.Ordinal);
     }
 
     [Fact]
