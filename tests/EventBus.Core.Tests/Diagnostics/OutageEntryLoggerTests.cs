@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Shows what is logged with and without a stack trace while an activity fails.</summary>
-public sealed class OutageEntryLoggerTests
+public sealed class OutageEntryLoggerTests : IDisposable
 {
     private readonly Entries entries = new();
 
@@ -35,6 +35,8 @@ public sealed class OutageEntryLoggerTests
 
         Assert.Same(mistake, Assert.Single(entries.All).Exception);
     }
+
+    public void Dispose() => entries.Dispose();
 
     private void Fail(Exception exception)
     {
