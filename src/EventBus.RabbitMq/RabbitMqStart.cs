@@ -25,7 +25,7 @@ internal sealed class RabbitMqStart(RabbitMqConnector connector, bool failFast, 
         }
         catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            LogDegradedStart();
+            LogDegradedStart(exception);
         }
     }
 
@@ -70,15 +70,15 @@ internal sealed class RabbitMqStart(RabbitMqConnector connector, bool failFast, 
             throw new EventBusException(text, error);
         }
 
-        LogDegradedStart();
+        LogDegradedStart(error);
     }
 
-    private void LogDegradedStart()
+    private void LogDegradedStart(Exception? error)
     {
         if (!isDegradedStartLogged)
         {
             isDegradedStartLogged = true;
-            connector.Log.StartedDegraded(connector.Address);
+            connector.Log.StartedDegraded(connector.Address, RabbitMqErrors.CauseOf(error)?.TrimEnd('.') ?? "it gave no answer");
         }
     }
 }

@@ -19,8 +19,9 @@ public static class RedisBuilderExtensions
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
-    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
-    /// is never logged.
+    /// The connection string in the format of StackExchange.Redis, <c>localhost:6379</c>, or an address such as
+    /// <c>redis://user:password@host:6379/0</c> (<c>rediss://</c> for TLS). It may contain a password and is never
+    /// logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, string connectionString, Action<RedisOptions>? configure = null) =>
@@ -79,8 +80,9 @@ public static class RedisBuilderExtensions
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
-    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
-    /// is never logged.
+    /// The connection string in the format of StackExchange.Redis, <c>localhost:6379</c>, or an address such as
+    /// <c>redis://user:password@host:6379/0</c> (<c>rediss://</c> for TLS). It may contain a password and is never
+    /// logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder StoreInRedis(

@@ -23,8 +23,9 @@ public static class RedisPubSubBuilderExtensions
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
-    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
-    /// is never logged.
+    /// The connection string in the format of StackExchange.Redis, <c>localhost:6379</c>, or an address such as
+    /// <c>redis://user:password@host:6379/0</c> (<c>rediss://</c> for TLS). It may contain a password and is never
+    /// logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedisPubSub(

@@ -239,6 +239,8 @@ public sealed class ProvisioningTests
 
     [Theory]
     [InlineData("amqp://user:p%40ss%2Fw%3Ard@broker:5673/shop%2Fnorth", "broker:5673")]
+    [InlineData("amqp://user:secret@broker/%2f", "broker:5672")]
+    [InlineData("amqp://user:secret@broker/", "broker:5672")]
     [InlineData("amqps://user:secret@broker", "broker:5671")]
     [InlineData("amqp://broker", "broker:5672")]
     [InlineData("amqp://user:secret@one,two:5673,[::1]:5674/shop", "one:5672,two:5673,[::1]:5674")]
@@ -248,6 +250,11 @@ public sealed class ProvisioningTests
 
     [Theory]
     [InlineData("broker;password=kX9-canary")]
+    [InlineData("rabbitmq://user:kX9-canary@host:5672")]
+    [InlineData("user:kX9-canary@host:5672")]
+    [InlineData("host=host;password=kX9-canary")]
+    [InlineData("amqp://user:kX9-canary@host:5672//")]
+    [InlineData("amqp://user:kX9-canary@host:5672/shop?heartbeat=30")]
     [InlineData("amqp://user:12/kX9-canary@host:5672/shop")]
     [InlineData("amqp://user:12/kX9-canary@host")]
     [InlineData("amqp://user:12#kX9-canary@host")]

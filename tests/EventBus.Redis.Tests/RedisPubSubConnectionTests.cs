@@ -60,7 +60,7 @@ public sealed class RedisPubSubConnectionTests
 
         // The client raises its events concurrently with its deliveries: an event may arrive before the client reports
         // that it is connected.
-        foreach (var text in new[] { "is lost (", "did not reach this instance" })
+        foreach (var text in new[] { "sends events is lost: ", "did not reach this instance" })
         {
             await Until.TrueAsync(
                 () => $"'{text}' is logged, not: {string.Join("; ", app.Warnings)}",
@@ -86,7 +86,7 @@ public sealed class RedisPubSubConnectionTests
         Assert.Equal(1, proxy.DropConnectionsThatSent("PSUBSCRIBE"));
 
         await other.PublishUntilDeliveredAsync(receiver);
-        Assert.Contains(app.Warnings, text => text.Contains("is lost (", StringComparison.Ordinal));
+        Assert.Contains(app.Warnings, text => text.Contains("sends events is lost: ", StringComparison.Ordinal));
         Assert.Contains(app.Warnings, text => text.Contains("did not reach this instance", StringComparison.Ordinal));
     }
 

@@ -96,7 +96,7 @@ public sealed class RedisRoleTests
                 failFast: true));
 
         Assert.Contains("names a primary of the service 'unknown'", exception.Message, StringComparison.Ordinal);
-        await redis.Log.LineAsync("name no primary of the service unknown");
+        await redis.Log.LineAsync("(service unknown). It asks them again");
     }
 
     [Fact]

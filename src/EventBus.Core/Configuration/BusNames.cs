@@ -21,6 +21,17 @@ internal static class BusNames
     public static bool IsSubscription(string name) => IsName(name, allowUpper: false);
 
     /// <summary>
+    /// Returns the error of an application name that is too long for the names of queues and keys; null if there is
+    /// none, or if a service name is configured.
+    /// </summary>
+    public static string? ProblemOf(string? serviceName, string? applicationName) =>
+        serviceName is null && applicationName?.Length > MaxLength
+            ? $"The name of the application, '{PrintableText.Start(applicationName, 20)}...', has {applicationName.Length:N0} characters "
+                + $"({Encoding.UTF8.GetByteCount(applicationName):N0} bytes); {MaxLength} are allowed, because the names of queues and "
+                + $"keys begin with it. Set {nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)}."
+            : null;
+
+    /// <summary>
     /// Returns the name of a service: the configured one, or else that of the application, or else <c>app</c>. If that
     /// is not a valid name, its invalid characters are replaced, it is truncated, and its hash follows, so that two
     /// names which differ only in such characters stay apart.

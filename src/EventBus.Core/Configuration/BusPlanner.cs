@@ -20,6 +20,7 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
     {
         problems.AddRange(earlierProblems);
         CheckTransports();
+        problems.AddRange(BusNames.ProblemOf(options.ServiceName, applicationName) is { } problem ? [problem] : []);
         CheckKeys();
         problems.AddRange(EventBusSection.Problems(registration));
         OptionsCheck.Check(options, new EventBusOptionsValidator(), null, problems);

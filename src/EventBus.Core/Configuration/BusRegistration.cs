@@ -50,6 +50,12 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     public List<Func<IServiceProvider, Func<EventContext, EventDelegate, CancellationToken, Task>>> Middleware { get; } = [];
 
+    /// <summary>
+    /// The handlers, guards, middleware and alerts that are resolved by their types. Their dependencies are checked
+    /// when the bus starts.
+    /// </summary>
+    public List<ResolvedType> ResolvedTypes { get; } = [];
+
     /// <summary>The predicates of exceptions after which an event becomes a dead letter without a retry.</summary>
     public List<Func<Exception, bool>> IsPermanent { get; } = [];
 
@@ -60,6 +66,10 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     /// <summary>The configuration sections that are bound to the options of the bus.</summary>
     public List<BoundSection<EventBusOptions>> Sections { get; } = [];
+
+    /// <summary>Notes a type of a subscription that is resolved from the container.</summary>
+    public void Resolves(Type type, string role, string subscription) =>
+        ResolvedTypes.Add(new ResolvedType(type, $"The {role} {type} of the subscription '{subscription}'"));
 
     /// <summary>Returns the registration of an event type, and adds it if it does not exist yet.</summary>
     public EventTypeRegistration Event(Type type)

@@ -92,6 +92,7 @@ public sealed partial class EventBusBuilder
         where TNotifier : class, IDeadLetterNotifier
     {
         Services.TryAddSingleton<TNotifier>();
+        registration.ResolvedTypes.Add(new ResolvedType(typeof(TNotifier), $"The alert {typeof(TNotifier)}", IsOfEvents: false));
         registration.Alerts.Add(static services => services.GetRequiredService<TNotifier>());
         return this;
     }

@@ -136,6 +136,7 @@ public sealed partial class EventBusBuilder
         where THandler : class, IEventHandler<object>
     {
         Services.TryAddScoped<THandler>();
+        registration.Resolves(typeof(THandler), "handler", name);
         return SubscribePattern(
             name,
             pattern,

@@ -44,6 +44,7 @@ public sealed partial class EventBusBuilder
         where TMiddleware : class, IEventMiddleware
     {
         Services.TryAddSingleton<TMiddleware>();
+        registration.ResolvedTypes.Add(new ResolvedType(typeof(TMiddleware), $"The middleware {typeof(TMiddleware)}"));
         registration.Middleware.Add(static services => services.GetRequiredService<TMiddleware>().InvokeAsync);
         return this;
     }

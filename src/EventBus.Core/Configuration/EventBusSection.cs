@@ -5,13 +5,17 @@ namespace EventBus;
 /// <summary>Binds configuration sections to <see cref="EventBusOptions"/>, and finds the mistakes in them.</summary>
 internal static class EventBusSection
 {
+    // The names that the packages of this library document for their sections.
+    private static readonly string[] Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
+
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
     {
         var keys = OptionsKeys.Of<EventBusOptions>()
             .WithSection(nameof(EventBusOptions.Retry), OptionsKeys.Of<RetryOptions>())
             .WithSection(nameof(EventBusOptions.Sagas), OptionsKeys.Of<SagaOptions>())
             .WithNamedSections(nameof(EventBusOptions.Subscriptions), OptionsKeys.Of<SubscriptionOptions>()
-                .WithSection(nameof(SubscriptionOptions.Retry), OptionsKeys.Of<RetryOptions>()));
+                .WithSection(nameof(SubscriptionOptions.Retry), OptionsKeys.Of<RetryOptions>()))
+            .Beside(Backends);
         return new BoundSection<EventBusOptions>(section, keys, Bind);
     }
 
@@ -29,7 +33,7 @@ internal static class EventBusSection
     /// </summary>
     private static bool IsBackendSection(BoundPath bus, string path) =>
         string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
-        && ConfigurationPath.GetSectionKey(path)?.ToUpperInvariant() is "INMEMORY" or "RABBITMQ" or "REDIS" or "REDISPUBSUB" or "SQLITE";
+        && Backends.Contains(ConfigurationPath.GetSectionKey(path), StringComparer.OrdinalIgnoreCase);
 
     private static void Bind(IConfiguration section, EventBusOptions options)
     {

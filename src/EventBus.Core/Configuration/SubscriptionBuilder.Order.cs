@@ -45,6 +45,7 @@ public sealed partial class SubscriptionBuilder
         where TGuard : class, IOrderGuard<TEvent>
     {
         registration.Services.TryAddScoped<TGuard>();
+        registration.Resolves(typeof(TGuard), "guard", subscription.Name);
         subscription.Guards.Add(new CustomGuardBinding<TEvent, TGuard>(Options(configure)));
         return this;
     }

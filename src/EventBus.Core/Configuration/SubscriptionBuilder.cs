@@ -30,6 +30,7 @@ public sealed partial class SubscriptionBuilder
         where THandler : class, IEventHandler<TEvent>
     {
         registration.Services.TryAddScoped<THandler>();
+        registration.Resolves(typeof(THandler), "handler", subscription.Name);
         return Bind(new HandlerRegistration(
             typeof(TEvent),
             typeof(THandler),

@@ -116,8 +116,11 @@ internal sealed class SubscriptionPlanner(
 
         foreach (var unknown in options.Subscriptions.Keys.Where(name => !names.Contains(name)))
         {
-            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. Registered are: "
-                + $"{(names.Count == 0 ? "none" : string.Join(", ", names))}.");
+            string[] near = [.. NearNames.Of(unknown, names).Select(name => $"'{name}'")];
+            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. "
+                + (near.Length > 0
+                    ? $"Did you mean {string.Join(" or ", near)}?"
+                    : $"Registered are: {(names.Count == 0 ? "none" : string.Join(", ", names))}."));
         }
     }
 }

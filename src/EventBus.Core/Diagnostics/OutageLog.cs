@@ -23,6 +23,9 @@ internal static partial class OutageLog
     [LoggerMessage(39, LogLevel.Information, "Recovered after {Count} failures in {Time}: {Activity}")]
     public static partial void OutageOver(this ILogger log, long count, TimeSpan time, string activity);
 
+    [LoggerMessage(68, LogLevel.Debug, "The error of the failure that was just logged: {Activity}")]
+    public static partial void FailureInFull(this ILogger log, string activity, Exception exception);
+
     [LoggerMessage(90, LogLevel.Debug, "An attempt failed, and is repeated after {Delay}; another entry reports the failure: {Activity}")]
     public static partial void AttemptFailed(this ILogger log, string activity, TimeSpan delay, Exception exception);
 }

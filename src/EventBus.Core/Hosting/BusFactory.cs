@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,8 @@ internal sealed class BusFactory(
         var transport = registration.Transports.Count == 1 ? TryCreate(registration.Transports[0].Create, problems) : null;
         var createStores = registration.Stores ?? registration.DefaultStores;
         var stores = createStores is null ? null : TryCreate(createStores, problems);
+        problems.AddRange(MissingSections.Problems(registration.Services, services.GetService<IConfiguration>()));
+        problems.AddRange(DependencyCheck.Problems(registration, options.Consume, services));
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
         var sagas = await SagaCompiler.DescribeAsync(registration, services, receiveReply, problems);
         var plan = new BusPlanner(registration, options, transport?.Features, stores)

@@ -33,6 +33,8 @@ public static class BackendLog
     /// all activities. The outage of an activity ends when the activity succeeds (<see cref="Working"/>) or has not
     /// failed for ten minutes, regardless of other activities. A new outage that begins within a minute counts as part
     /// of the previous one. With a logger that <see cref="Create"/> did not create, every failure is logged in full.
+    /// The entry about a server or a file that fails is one line with the cause; its exception, with the stack trace,
+    /// is a further entry at the level Debug.
     /// </remarks>
     /// <param name="log">The logger.</param>
     /// <param name="activity">
@@ -53,7 +55,7 @@ public static class BackendLog
             return false;
         }
 
-        inFull(log);
+        inFull(new OutageEntryLogger(log, activity));
         return true;
     }
 

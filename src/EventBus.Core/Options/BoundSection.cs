@@ -11,15 +11,20 @@ namespace EventBus;
 internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys keys, Action<IConfiguration, TOptions> bind)
     where TOptions : class, new()
 {
-    public BoundPath BoundPath { get; } = new((section as IConfigurationSection)?.Path ?? "");
+    public BoundPath BoundPath { get; } = new((section as IConfigurationSection)?.Path ?? "")
+    {
+        Section = section as IConfigurationSection,
+        Keys = keys,
+    };
 
-    /// <summary>Binds the section. <see cref="Problems"/> reports the values that cannot be converted.</summary>
+    /// <summary>
+    /// Binds the section without the values that cannot be converted, which <see cref="Problems"/> reports, so that the
+    /// same start also finds the mistakes in the others.
+    /// </summary>
     public void Bind(TOptions options)
     {
-        if (!Unreadable().Any())
-        {
-            bind(section, options);
-        }
+        var unreadable = Unreadable().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        bind(unreadable.Count == 0 ? section : Without(unreadable), options);
     }
 
     /// <summary>
@@ -37,6 +42,10 @@ internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys
     /// </summary>
     private IEnumerable<string> Unreadable() =>
         section.AsEnumerable(makePathsRelative: true).Where(pair => pair.Value is not null && !CanBind(pair)).Select(pair => pair.Key);
+
+    private IConfigurationRoot Without(HashSet<string> paths) => new ConfigurationBuilder()
+        .AddInMemoryCollection(section.AsEnumerable(makePathsRelative: true).Where(pair => !paths.Contains(pair.Key)))
+        .Build();
 
     private bool CanBind(KeyValuePair<string, string?> pair)
     {

@@ -13,6 +13,9 @@ internal static class NearNames
         .OrderBy(candidate => candidate.Distance)
         .Select(candidate => candidate.Name);
 
+    /// <summary>Returns true if two names differ in at most one character. Case does not matter.</summary>
+    public static bool IsOneApart(string name, string other) => Distance(name.ToUpperInvariant(), other.ToUpperInvariant()) <= 1;
+
     /// <summary>
     /// Counts the insertions, deletions, replacements and swaps that lead from one text to the other (the optimal
     /// string alignment distance).

@@ -11,6 +11,7 @@ namespace EventBus;
 internal sealed class OptionsKeys
 {
     private readonly SortedDictionary<string, OptionsKey> keys = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<string> beside = [];
 
     /// <summary>Reads the keys from the properties of an options type.</summary>
     public static OptionsKeys Of<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions>()
@@ -40,6 +41,16 @@ internal sealed class OptionsKeys
         keys[key] = keys[key] with { NamedSections = section };
         return this;
     }
+
+    /// <summary>Names sections that may stand beside the settings, and that an unknown key may mean.</summary>
+    public OptionsKeys Beside(IEnumerable<string> sections)
+    {
+        beside.AddRange(sections);
+        return this;
+    }
+
+    /// <summary>Returns true if a key is a setting. Case does not matter.</summary>
+    public bool Contains(string key) => keys.ContainsKey(key);
 
     /// <summary>Gets the type of the value at a path below the section; null if the path is not known.</summary>
     public Type? TypeOf(ReadOnlySpan<char> path)
@@ -119,7 +130,7 @@ internal sealed class OptionsKeys
 
     private string Advice(string key)
     {
-        string[] near = [.. NearNames.Of(key, keys.Keys).Select(each => $"'{each}'")];
+        string[] near = [.. NearNames.Of(key, keys.Keys.Concat(beside)).Select(each => $"'{each}'")];
         return near.Length > 0
             ? $"Did you mean {string.Join(" or ", near)}?"
             : $"The settings of this section are: {string.Join(", ", keys.Keys)}.";

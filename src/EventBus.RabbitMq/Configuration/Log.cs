@@ -14,15 +14,16 @@ internal static partial class Log
     [LoggerMessage(
         6,
         LogLevel.Warning,
-        "RabbitMQ at {Address} cannot be reached. The bus starts without it and tries to connect again. Until it is connected, it receives "
-            + "nothing, and publishing fails")]
-    public static partial void StartedDegraded(this ILogger log, string address);
+        "RabbitMQ at {Address} is out of reach: {Cause}. The bus starts without it and tries to connect again. Until it is connected, it "
+            + "receives nothing, and publishing fails")]
+    public static partial void StartedDegraded(this ILogger log, string address, string cause);
 
     [LoggerMessage(
         2,
         LogLevel.Warning,
-        "RabbitMQ: the {Link} connection is lost or could not be opened; the next attempt is in {Delay}: {Error}")]
-    public static partial void Disconnected(this ILogger log, string link, TimeSpan delay, string error, Exception exception);
+        "RabbitMQ at {Address}: the {Link} connection is lost or could not be opened; the next attempt is in {Delay}: {Error}")]
+    public static partial void Disconnected(
+        this ILogger log, string address, string link, TimeSpan delay, string error, Exception exception);
 
     [LoggerMessage(
         3,

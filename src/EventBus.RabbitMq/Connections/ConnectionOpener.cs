@@ -20,6 +20,9 @@ internal sealed class ConnectionOpener(RabbitMqConnectionSource source, string c
     private readonly RabbitMqHosts? hosts = source.CreateHosts();
     private TimeSpan timeout = FirstTimeout(options);
 
+    /// <summary>The hosts and ports of the broker. Contains no secrets.</summary>
+    public string Address => source.Address;
+
     /// <summary>Opens a connection within the current timeout.</summary>
     /// <remarks>
     /// The network may have dropped the packets of an attempt that began shortly before an outage ended. If an attempt

@@ -44,7 +44,8 @@ internal static class RabbitMqConnectionString
 
         static ArgumentException InvalidConnectionString() => new(
             "The RabbitMQ connection string is not an AMQP URI. Its format is amqp://user:password@host:5672/virtual-host, with %40 for an "
-                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.",
+                + "@, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672. "
+                + "It has no parameters after a ?; RabbitMqOptions has such settings.",
             nameof(connectionString));
     }
 
@@ -74,10 +75,12 @@ internal static class RabbitMqConnectionString
 
     /// <summary>
     /// Returns false if the user or the password seems to contain a character that must be escaped: part of the
-    /// password would be read as the host, the port or the path, and would appear in errors.
+    /// password would be read as the host, the port or the path, and would appear in errors. Also returns false for the
+    /// parameters of other clients, which this one would ignore.
     /// </summary>
     private static bool IsUnambiguous(Uri uri) =>
         uri.UserInfo.Count(c => c == ':') <= 1
+            && uri.Query.Length == 0
             && uri.AbsolutePath.Count(c => c == '/') <= 1
             && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
 

@@ -9,6 +9,8 @@ namespace EventBus;
 /// </summary>
 internal static class RabbitMqErrors
 {
+    private const int MaxCauseLength = 300;
+
     /// <summary>True for a refusal, by its reply code.</summary>
     /// <remarks>
     /// The reply codes of AMQP 0-9-1: 403 access refused, 405 resource locked, 406 precondition failed, 530 not allowed
@@ -71,9 +73,16 @@ internal static class RabbitMqErrors
     {
         null => null,
         OperationInterruptedException { ShutdownReason: { } reason } => $"{reason.ReplyCode} {reason.ReplyText.TrimEnd('.')}.",
-        BrokerUnreachableException or AggregateException or { Message: "" } when error.InnerException is { } inner => CauseOf(inner),
-        _ => error.Message.EndsWith('.') ? error.Message : error.Message + ".",
+        BrokerUnreachableException or ConnectFailureException or AggregateException or { Message: "" }
+            when error.InnerException is { } inner => CauseOf(inner),
+        _ => $"{FirstLine(error.Message).TrimEnd('.')}.",
     };
+
+    private static string FirstLine(string text)
+    {
+        var line = text.Split('\r', '\n')[0];
+        return line.Length > MaxCauseLength ? line[..MaxCauseLength] : line;
+    }
 
     /// <summary>Creates the exception for an exchange or a queue that the broker refuses.</summary>
     /// <param name="entity">The exchange or queue, for instance <c>the queue 'a'</c>.</param>

@@ -41,7 +41,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             $"the {name} connection",
             time,
             log,
-            (logger, delay, error) => logger.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
+            (logger, delay, error) => logger.Disconnected(opener.Address, name, delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -61,8 +61,18 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
     /// <summary>Waits for the open connection and returns it, at most for the call timeout.</summary>
     /// <exception cref="TimeoutException">The connection was not open in time.</exception>
-    public Task<ConnectionSession> ConnectionWithinTimeoutAsync(CancellationToken cancellationToken) =>
-        ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+    public async Task<ConnectionSession> ConnectionWithinTimeoutAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+        }
+        catch (TimeoutException exception)
+        {
+            var cause = RabbitMqErrors.CauseOf(LastError) ?? $"No connection was open within {options.CallTimeout}.";
+            throw new TimeoutException($"RabbitMQ at {opener.Address} is out of reach: {cause}", exception);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

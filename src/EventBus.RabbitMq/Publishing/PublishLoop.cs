@@ -34,6 +34,7 @@ internal sealed class PublishLoop
         this.options = options;
         this.time = time;
         Queue = new PublishQueue(topology, time);
+        Address = topology.Address;
         unanswered = new UnansweredEvents(topology);
         sender = new ChannelSender(Queue, unanswered, time);
         exchangeRestorer = new ExchangeRestorer(topology, options, log);
@@ -50,6 +51,9 @@ internal sealed class PublishLoop
     /// so that no event is reported as unrouted by mistake.
     /// </summary>
     public required IReadOnlyCollection<RabbitMqEntity> Targets { get; init; }
+
+    /// <summary>The hosts and ports of the broker, for errors.</summary>
+    public string Address { get; }
 
     /// <summary>The calls whose events are to be sent.</summary>
     public PublishQueue Queue { get; }

@@ -61,6 +61,7 @@ internal sealed class RabbitMqPublisher(PublishLoop publishLoop, TimeProvider ti
         if (deadline.IsCancellationRequested)
         {
             publishLoop.AbandonUnconfirmed();
+            NameBroker(outcomes.Span);
         }
     }
 
@@ -75,6 +76,24 @@ internal sealed class RabbitMqPublisher(PublishLoop publishLoop, TimeProvider ti
         await flushed.Task.WaitAsync(FlushTimeout, time).Quietly();
         await stop.CancelAsync();
         await running.WaitAsync(FlushTimeout, time).Quietly();
+    }
+
+    /// <summary>Names the broker and the cause in the errors of the events that the deadline has ended.</summary>
+    private void NameBroker(Span<PublishOutcome> outcomes)
+    {
+        var address = publishLoop.Address;
+        var cause = RabbitMqErrors.CauseOf(LastError) ?? "The broker blocks publishers, or is too slow for the number of events.";
+        foreach (ref var outcome in outcomes)
+        {
+            outcome = outcome switch
+            {
+                { Status: PublishStatus.Failed, Error: TimeoutException } =>
+                    PublishOutcome.Failed(new TimeoutException($"The event could not be sent to RabbitMQ at {address} in time: {cause}")),
+                { Status: PublishStatus.InDoubt, Error: TimeoutException } =>
+                    PublishOutcome.InDoubt(new TimeoutException($"RabbitMQ at {address} did not confirm the event in time.")),
+                _ => outcome,
+            };
+        }
     }
 
     private void Leave()

@@ -31,8 +31,9 @@ internal sealed class UnansweredEvents(RabbitMqTopology topology)
         {
             foreach (var sent in unanswered)
             {
-                sent.Batch.Conclude(sent.Index, PublishOutcome.InDoubt(
-                    new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+                sent.Batch.Conclude(sent.Index, PublishOutcome.InDoubt(new InvalidOperationException(
+                    $"The connection to RabbitMQ at {topology.Address} was lost before the confirm: {RabbitMqErrors.CauseOf(cause)}",
+                    cause)));
             }
 
             return;

@@ -26,6 +26,7 @@ internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyn
     {
         setup = storeSetup;
         topology = new RabbitMqTopology(storeSetup.ServiceName, connector.Options);
+        topology.CheckNames(storeSetup.Subscriptions, keepsFailures: true);
         connector.Acquire(storeSetup.ServiceName, storeSetup.TimeProvider);
         connector.KeepsFailures = true;
         try

@@ -32,6 +32,22 @@ internal sealed class RabbitMqQueueNames(string serviceName)
         return parts.All(IsPlain) && name.Length <= AmqpShortString.MaxBytes ? name : Hashed(name, "subscription", parts);
     }
 
+    /// <summary>
+    /// Returns an error if the name of a subscription's queue would be longer than RabbitMQ allows; otherwise null.
+    /// </summary>
+    /// <param name="subscriptions">The subscriptions.</param>
+    /// <param name="kind">The longest kind of queue that they need; null for none but the queue itself.</param>
+    public string? ProblemOf(IEnumerable<string> subscriptions, string? kind)
+    {
+        var longest = subscriptions.MaxBy(subscription => subscription.Length);
+        var length = serviceName.Length + 1 + longest?.Length + (kind is null ? 0 : kind.Length + 1);
+        return longest is null || length <= AmqpShortString.MaxBytes
+            ? null
+            : $"The name of a queue of the subscription '{longest}' would have {length} bytes, and RabbitMQ allows "
+                + $"{AmqpShortString.MaxBytes}: it begins with the service name '{serviceName}' ({serviceName.Length} bytes). Shorten "
+                + "EventBusOptions.ServiceName, the key of the bus, or the name of the subscription.";
+    }
+
     /// <summary>Gets the subscription of a queue; null for any other queue, including a retry queue.</summary>
     /// <param name="queue">The name of the queue.</param>
     /// <param name="known">

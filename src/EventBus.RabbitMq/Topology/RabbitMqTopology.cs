@@ -10,11 +10,16 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     // delivery, and drops messages that exceed the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
     private const int UnreachableLimit = 1_000_000;
 
+    private const string RetryKind = "retries";
+
     private readonly RabbitMqQueueNames names = new(serviceName);
 
     public string Exchange => options.Exchange;
 
     public string ServiceName => serviceName;
+
+    /// <summary>The hosts and ports of the broker, for errors. Default: unknown.</summary>
+    public string Address { get; init; } = "an unknown address";
 
     /// <summary>
     /// The queue of events that failed permanently. Used if the bus has no store. A plain queue, which other tools can
@@ -37,10 +42,22 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// <summary>The queue of alerts to send. Used if the bus has no store.</summary>
     public string AlertQueue => names.OfService("alerts");
 
+    /// <summary>Checks that the names of the subscriptions' queues are not longer than RabbitMQ allows.</summary>
+    /// <param name="subscriptions">The subscriptions.</param>
+    /// <param name="keepsFailures">True if their queues for retries are needed too.</param>
+    /// <exception cref="EventBusConfigurationException">A name is too long.</exception>
+    public void CheckNames(IEnumerable<string> subscriptions, bool keepsFailures)
+    {
+        if (names.ProblemOf(subscriptions, keepsFailures ? RetryKind : null) is { } problem)
+        {
+            throw new EventBusConfigurationException([problem]);
+        }
+    }
+
     public string QueueOf(string subscription) => names.OfSubscription(subscription);
 
     /// <summary>Gets the queue of events that are due for a retry. Used if the bus has no store.</summary>
-    public string RetryQueueOf(string subscription) => names.OfSubscription(subscription, "retries");
+    public string RetryQueueOf(string subscription) => names.OfSubscription(subscription, RetryKind);
 
     /// <summary>
     /// Gets the name of the queue, and of its exchange, in which events wait for a retry delay. The routing key of an

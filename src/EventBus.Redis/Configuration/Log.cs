@@ -43,9 +43,17 @@ internal static partial class Log
     [LoggerMessage(
         210,
         LogLevel.Warning,
-        "Redis cannot be reached. The bus starts without it and tries to connect again. Until it is connected, it receives and stores "
-            + "nothing, and publishing fails")]
-    public static partial void StartedDegraded(this ILogger log);
+        "Redis at {Address} is out of reach: {Cause}. The bus starts without it and tries to connect again. Until it is connected, it "
+            + "receives and stores nothing, and publishing fails")]
+    public static partial void StartedDegraded(this ILogger log, string address, string cause);
+
+    [LoggerMessage(
+        238,
+        LogLevel.Warning,
+        "Redis at {Address} removes keys when its memory is full (maxmemory-policy {Policy}, maxmemory {MaxMemory}, where 0 is no limit): "
+            + "events, retries, dead letters and sagas would be lost without an error. Set maxmemory-policy noeviction, and use another "
+            + "Redis for a cache")]
+    public static partial void EvictsKeys(this ILogger log, string address, string policy, string maxMemory);
 
     [LoggerMessage(
         223,
@@ -60,6 +68,6 @@ internal static partial class Log
     [LoggerMessage(
         228,
         LogLevel.Warning,
-        "The sentinels name no primary of the service {Service}, so the bus cannot connect. It asks them again")]
-    public static partial void NoPrimary(this ILogger log, string service, Exception exception);
+        "The bus cannot connect, because it got the address of no primary from {Sentinels}. It asks them again")]
+    public static partial void NoPrimary(this ILogger log, string sentinels, Exception exception);
 }

@@ -15,9 +15,9 @@ internal static partial class PubSubLog
     [LoggerMessage(
         231,
         LogLevel.Warning,
-        "The connection over which Redis sends events is lost ({Failure}). Events that are published until it is restored do not reach "
-            + "this instance")]
-    public static partial void ListeningLost(this ILogger log, string failure);
+        "The connection over which Redis at {Address} sends events is lost: {Cause}. Events that are published until it is restored do "
+            + "not reach this instance")]
+    public static partial void ListeningLost(this ILogger log, string address, string cause);
 
     [LoggerMessage(
         232,

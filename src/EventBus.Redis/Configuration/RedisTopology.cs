@@ -12,6 +12,9 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 {
     private readonly string root = $"{{{options.KeyPrefix}}}:";
 
+    /// <summary>The address of Redis, for errors. Default: unknown.</summary>
+    public RedisAddress Address { get; init; } = RedisAddress.Unknown;
+
     public TimeProvider Time => topology.TimeProvider;
 
     /// <summary>The CloudEvents <c>source</c> of events that this application publishes.</summary>

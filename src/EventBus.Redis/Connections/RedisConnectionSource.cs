@@ -20,15 +20,15 @@ internal static class RedisConnectionSource
         var log = Log.Create(services);
         if (configuration is not null)
         {
-            var parsed = Parse(configuration, call);
+            var (parsed, address) = RedisConnectionString.Parse(configuration, call);
             RequireSslHost(parsed, call);
-            return new RedisConnector(parsed, $"{call}(...)", log);
+            return new RedisConnector(parsed, address.Call, log) { Address = address };
         }
 
         var registered = services.GetService<IConnectionMultiplexer>()
             ?? throw new InvalidOperationException(
                 $"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register "
-                    + "one, or pass a connection string: localhost:6379,password=...");
+                    + "one, or pass a connection string: localhost:6379,password=..., or redis://user:password@host:6379/0.");
         var options = OptionsOf(registered, call);
         RequireSslHost(options, call);
         return new RedisConnector(options, $"{call}()", log) { ApplicationConnection = registered };
@@ -48,20 +48,6 @@ internal static class RedisConnectionSource
         {
             throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a "
                 + "name that the certificates of all servers and sentinels contain.");
-        }
-    }
-
-    private static ConfigurationOptions Parse(string configuration, string call)
-    {
-        try
-        {
-            return ConfigurationOptions.Parse(configuration);
-        }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
-        {
-            // The original exception quotes the part that could not be parsed, which may be a part of the password.
-            throw new ArgumentException($"The connection string given to {call}(...) is not valid for Redis. Its format is "
-                + "localhost:6379,user=...,password=...,ssl=true; a password cannot contain a comma.");
         }
     }
 

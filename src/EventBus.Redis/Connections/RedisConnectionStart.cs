@@ -9,10 +9,14 @@ namespace EventBus;
 /// <param name="applicationConnection">
 /// The application's connection, which is used instead of a new one; null for none.
 /// </param>
-/// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="address">The address, for errors.</param>
 /// <param name="log">The log for warnings.</param>
 internal sealed class RedisConnectionStart(
-    ConfigurationOptions configuration, RedisSentinels? sentinels, IConnectionMultiplexer? applicationConnection, string call, ILogger log)
+    ConfigurationOptions configuration,
+    RedisSentinels? sentinels,
+    IConnectionMultiplexer? applicationConnection,
+    RedisAddress address,
+    ILogger log)
 {
     /// <summary>Opens the connection, and checks its server.</summary>
     /// <param name="failFast">
@@ -30,7 +34,7 @@ internal sealed class RedisConnectionStart(
         }
         catch (Exception exception) when (!failFast && IsTemporary(exception))
         {
-            log.StartedDegraded();
+            log.StartedDegraded(address.Name, CauseOf(exception));
             connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
             return connection;
         }
@@ -49,16 +53,18 @@ internal sealed class RedisConnectionStart(
             if (RedisErrors.IsRefusal(exception))
             {
                 throw new EventBusException(
-                    $"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.",
+                    $"Redis at {address} refuses the user given to {address.Call}: {RedisAddress.CauseOf(exception)}. "
+                        + "Correct the user, the password and the rights.",
                     exception);
             }
 
-            var detail = sentinels?.Problem is { } problem ? $" {problem}" : "";
             throw new EventBusException(
-                $"Redis does not answer at the address given to {call}. Start it, or correct the address.{detail}",
+                $"Redis at {address} is out of reach: {CauseOf(exception)}. Start it, or correct the address given to {address.Call}.",
                 exception);
         }
     }
+
+    private string CauseOf(Exception exception) => sentinels?.Problem?.TrimEnd('.') ?? RedisAddress.CauseOf(exception);
 
     private Task<ConnectionMultiplexer> OpenAsync() =>
         RedisConnectionOpener.OpenAsync(configuration, sentinels, RedisConnectionOpener.MaxSilence);
@@ -97,6 +103,6 @@ internal sealed class RedisConnectionStart(
             return;
         }
 
-        await new RedisServerCheck(connection, call, log).RunAsync();
+        await new RedisServerCheck(connection, address, log).RunAsync();
     }
 }

@@ -37,6 +37,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// </summary>
     public IConnectionMultiplexer? ApplicationConnection { get; init; }
 
+    /// <summary>The address for log entries and errors. Default: that of the configuration.</summary>
+    public RedisAddress Address { get => field ??= RedisAddress.Of(configuration, call); init; }
+
     /// <summary>
     /// The timeout of an answer over the shared connection. Infinite for a connection that the bus has opened, because
     /// its watchdog closes it if it is inactive. The application's connection has no watchdog.
@@ -60,11 +63,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         {
             if (users == 0)
             {
-                sentinels = configuration.ServiceName is null ? null : new RedisSentinels(configuration, log);
+                sentinels = configuration.ServiceName is null ? null : new RedisSentinels(configuration, log) { Address = Address };
             }
 
             users++;
-            opening = shared ??= new RedisConnectionStart(configuration, sentinels, ApplicationConnection, call, log).RunAsync(failFast);
+            opening = shared ??= new RedisConnectionStart(configuration, sentinels, ApplicationConnection, Address, log).RunAsync(failFast);
         }
 
         try

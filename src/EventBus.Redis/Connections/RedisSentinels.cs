@@ -28,6 +28,9 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
     private volatile string? problem;
     private bool isClosed;
 
+    /// <summary>The addresses of the sentinels, for log entries. Default: those of the configuration.</summary>
+    public RedisAddress Address { get => field ??= RedisAddress.Of(configuration, ""); init; }
+
     /// <summary>The reason why the last search found no primary; null if it found one.</summary>
     public string? Problem => problem;
 
@@ -46,7 +49,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         catch (Exception exception) when (exception is not ObjectDisposedException)
         {
             problem = exception.Message;
-            log.Failing(Activity, exception, logger => logger.NoPrimary(configuration.ServiceName!, exception));
+            log.Failing(Activity, exception, logger => logger.NoPrimary(Address.Name, exception));
             throw;
         }
     }

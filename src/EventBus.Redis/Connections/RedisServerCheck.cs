@@ -4,13 +4,13 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Checks the version and the persistence of a server. Only a version that is too old is an error. A server without
-/// persistence, and a check that is not possible, are logged.
+/// Checks the version, the persistence and the eviction of keys of a server. Only a version that is too old is an
+/// error. A server without persistence or with eviction, and a check that is not possible, are logged.
 /// </summary>
 /// <param name="connection">A connection that may run admin commands.</param>
-/// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="address">The address of the server.</param>
 /// <param name="log">The log for warnings.</param>
-internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string call, ILogger log)
+internal sealed class RedisServerCheck(IConnectionMultiplexer connection, RedisAddress address, ILogger log)
 {
     // The first version with XAUTOCLAIM and trimming by id.
     private static readonly Version MinVersion = new(6, 2);
@@ -28,7 +28,7 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
         else if (version < MinVersion)
         {
             throw new EventBusException(
-                $"The Redis at the address given to {call} has version {version}; at least {MinVersion} is needed.");
+                $"The Redis at {address} (given to {address.Call}) has version {version}; at least {MinVersion} is needed.");
         }
 
         var persistence = await InfoAsync("persistence");
@@ -40,6 +40,20 @@ internal sealed class RedisServerCheck(IConnectionMultiplexer connection, string
         else if (appendOnly == "0")
         {
             log.NoAppendOnlyFile();
+        }
+
+        await CheckEvictionAsync();
+    }
+
+    /// <summary>Warns if Redis may remove keys of the bus when its memory is full.</summary>
+    private async Task CheckEvictionAsync()
+    {
+        // CONFIG would answer too, and is often not permitted.
+        var memory = await InfoAsync("memory");
+        var policy = memory?.GetValueOrDefault("maxmemory_policy");
+        if (policy is not (null or "" or "noeviction"))
+        {
+            log.EvictsKeys(address.Name, policy, memory!.GetValueOrDefault("maxmemory") ?? "0");
         }
     }
 

@@ -7,9 +7,10 @@ namespace EventBus;
 internal static class RedisPubSubHealth
 {
     /// <summary>The result if Redis does not answer.</summary>
-    public static HealthCheckResult Unreachable { get; } = new(
+    public static HealthCheckResult Unreachable(RedisAddress address, Exception exception) => new(
         HealthStatus.Unhealthy,
-        "Redis does not answer. Events cannot be published or received until it does; events of other instances are lost meanwhile.");
+        $"Redis at {address} is out of reach: {RedisAddress.CauseOf(exception)}. Events cannot be published or received until it answers; "
+            + "events of other instances are lost meanwhile.");
 
     /// <summary>Describes the state of the receivers while Redis answers.</summary>
     public static HealthCheckResult Of(IReadOnlyList<RedisPubSubReceiver> receivers, ISubscriber subscriber)

@@ -4,8 +4,9 @@ namespace EventBus;
 public sealed class RedisPubSubOptions
 {
     /// <summary>
-    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
-    /// is never logged. Default null: the <see cref="StackExchange.Redis.IConnectionMultiplexer"/> that the application
+    /// The connection string in the format of StackExchange.Redis, <c>localhost:6379</c>, or an address such as
+    /// <c>redis://user:password@host:6379/0</c> (<c>rediss://</c> for TLS). It may contain a password and is never
+    /// logged. Default null: the <see cref="StackExchange.Redis.IConnectionMultiplexer"/> that the application
     /// registers.
     /// </summary>
     [AllowedText(@"(?s:.*\S.*)", "connection strings such as localhost:6379", AllowsNull = true)]

@@ -17,6 +17,7 @@ internal sealed class RedisPubSubOutages : IDisposable
     private static readonly RedisChannel AnyChannel = RedisChannel.Literal("any");
 
     private readonly IConnectionMultiplexer connection;
+    private readonly RedisAddress address;
     private readonly ILogger log;
     private readonly Lock gate = new();
     private bool isDisconnected;
@@ -24,9 +25,10 @@ internal sealed class RedisPubSubOutages : IDisposable
     // True if the current outage was logged, so that its end is logged too.
     private bool isLogged;
 
-    public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
+    public RedisPubSubOutages(IConnectionMultiplexer connection, RedisAddress address, ILogger log)
     {
         this.connection = connection;
+        this.address = address;
         this.log = log;
         isDisconnected = !connection.IsConnected;
         connection.ConnectionFailed += OnFailed;
@@ -54,8 +56,8 @@ internal sealed class RedisPubSubOutages : IDisposable
             }
 
             isDisconnected = true;
-            var failure = change.FailureType.ToString();
-            isLogged = log.Failing(Listening, change.Exception ?? new IOException(failure), logger => logger.ListeningLost(failure));
+            var error = change.Exception ?? new IOException($"{change.FailureType}");
+            isLogged = log.Failing(Listening, error, logger => logger.ListeningLost(address.Name, RedisAddress.CauseOf(error)));
         }
 
         // The client raises its events concurrently: OnRestored may have run for this reconnection before this method,

@@ -153,7 +153,7 @@ internal sealed class RedisPubSubPublisher(IConnectionMultiplexer connection, Re
         }
     }
 
-    private static PublishOutcome OutcomeOf(Task<long> answer, Exception? batchError)
+    private PublishOutcome OutcomeOf(Task<long> answer, Exception? batchError)
     {
         if (answer.IsCompletedSuccessfully)
         {
@@ -162,7 +162,7 @@ internal sealed class RedisPubSubPublisher(IConnectionMultiplexer connection, Re
 
         var error = answer.Exception?.InnerException ?? batchError;
         return error is null
-            ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
-            : RedisErrors.OutcomeOf(error);
+            ? PublishOutcome.InDoubt(new TimeoutException($"Redis at {topology.Address} did not answer in time."))
+            : RedisErrors.OutcomeOf(topology.Address.Explain(error));
     }
 }

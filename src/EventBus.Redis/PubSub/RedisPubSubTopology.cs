@@ -5,9 +5,12 @@ namespace EventBus;
 
 /// <summary>Builds the names of channels, and the patterns that match several of them.</summary>
 /// <remarks>The names need no hash tag: a cluster forwards each published message to all of its nodes.</remarks>
-internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportTopology topology)
+internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportTopology topology, RedisAddress address)
 {
     private readonly string root = $"{options.KeyPrefix}:";
+
+    /// <summary>The address of Redis, for log entries and errors.</summary>
+    public RedisAddress Address => address;
 
     public TimeProvider Time => topology.TimeProvider;
 

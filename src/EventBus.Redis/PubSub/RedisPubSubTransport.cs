@@ -41,11 +41,11 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        this.topology = new RedisPubSubTopology(options, topology);
+        this.topology = new RedisPubSubTopology(options, topology, connector.Address);
         failFast = topology.FailFast;
         connection = await connector.ShareAsync(failFast, cancellationToken);
         publisher = new RedisPubSubPublisher(connection, Topology, receivers);
-        outages = new RedisPubSubOutages(connection, log);
+        outages = new RedisPubSubOutages(connection, connector.Address, log);
     }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
@@ -64,13 +64,15 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             if (exception is RedisServerException)
             {
                 throw new EventBusException(
-                    $"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant the user "
-                        + $"the channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).",
+                    $"Redis at {connector.Address} does not let this user listen for the subscription '{subscription.Name}': "
+                        + $"{exception.Message} Grant the user the channels '{options.KeyPrefix}:*' (ACL SETUSER ... "
+                        + $"&{options.KeyPrefix}:*).",
                     exception);
             }
 
             throw new EventBusException(
-                $"Redis did not accept the subscription '{subscription.Name}': {exception.Message} Start Redis, or correct its address.",
+                $"Redis at {connector.Address} did not accept the subscription '{subscription.Name}': {RedisAddress.CauseOf(exception)}. "
+                    + "Start Redis, or correct its address.",
                 exception);
         }
         catch
@@ -89,9 +91,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Topology.Time, cancellationToken);
         }
-        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return RedisPubSubHealth.Unreachable;
+            return RedisPubSubHealth.Unreachable(connector.Address, exception);
         }
 
         return RedisPubSubHealth.Of(receivers.All, Connection.GetSubscriber());

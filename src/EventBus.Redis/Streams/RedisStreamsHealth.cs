@@ -6,8 +6,9 @@ namespace EventBus;
 internal static class RedisStreamsHealth
 {
     /// <summary>The result if Redis does not answer.</summary>
-    public static HealthCheckResult Unreachable { get; } = new(
-        HealthStatus.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
+    public static HealthCheckResult Unreachable(RedisAddress address, Exception exception) => new(
+        HealthStatus.Unhealthy,
+        $"Redis at {address} is out of reach: {RedisAddress.CauseOf(exception)}. Events cannot be published or received until it answers.");
 
     /// <summary>Describes the state of the receivers and of the streams while Redis answers.</summary>
     /// <param name="receivers">The receivers; those that are stopping are left out.</param>

@@ -66,7 +66,8 @@ internal sealed class RedisSubscriptionStart(IConnectionMultiplexer connection, 
 
             var streams = string.Join(", ", group.Streams.Select(stream => $"'{stream}'"));
             throw new EventBusException(
-                $"Redis did not create the consumer group '{group.Name}' of {streams}: {exception.Message}{AdviceOn(exception)}",
+                $"Redis did not create the consumer group '{group.Name}' of {streams}: {names.Address.Explain(exception).Message}"
+                    + AdviceOn(exception),
                 exception);
         }
     }

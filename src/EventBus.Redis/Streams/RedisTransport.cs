@@ -51,7 +51,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        names = new RedisTopology(options, topology);
+        names = new RedisTopology(options, topology) { Address = connector.Address };
         failFast = topology.FailFast;
         connection = await connector.ShareAsync(failFast, cancellationToken);
         var database = connection.GetDatabase();
@@ -126,7 +126,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
             throw new EventBusException(
-                $"Redis did not remove the consumer group of the subscription '{subscription}': {exception.Message} Try again.", exception);
+                $"Redis did not remove the consumer group of the subscription '{subscription}': "
+                    + $"{connector.Address.Explain(exception).Message} Try again.",
+                exception);
         }
     }
 
@@ -143,9 +145,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         {
             await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Names.Time, cancellationToken);
         }
-        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return RedisStreamsHealth.Unreachable;
+            return RedisStreamsHealth.Unreachable(connector.Address, exception);
         }
 
         return RedisStreamsHealth.Of(receivers, catalog, trimmer);

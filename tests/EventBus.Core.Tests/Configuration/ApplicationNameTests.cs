@@ -18,8 +18,7 @@ public sealed class ApplicationNameTests
             "Shop{Web}",
             "Shöp-Web",
             "Shop\nWeb",
-            new string('s', 200),
-            new string('s', 201)
+            new string('s', 100)
         ];
 
         var names = new List<string>();
@@ -32,6 +31,18 @@ public sealed class ApplicationNameTests
         Assert.Equal(applications.Length, names.Distinct(StringComparer.Ordinal).Count());
         Assert.All(names, name => Assert.Matches("^[A-Za-z0-9._-]{1,100}$", name));
         Assert.Equal(names[1], await ServiceNameOfAsync(applications[1]));
+    }
+
+    [Theory]
+    [InlineData('s', "101 bytes")]
+    [InlineData('ö', "202 bytes")]
+    public async Task ApplicationName_TooLong_IsAnErrorThatNamesBytesAndLimit(char letter, string bytes)
+    {
+        var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => ServiceNameOfAsync(new string(letter, 101)));
+
+        var problem = Assert.Single(error.Problems);
+        Assert.Contains($"has 101 characters ({bytes}); 100 are allowed", problem, StringComparison.Ordinal);
+        Assert.Contains("EventBusOptions.ServiceName", problem, StringComparison.Ordinal);
     }
 
     [Fact]

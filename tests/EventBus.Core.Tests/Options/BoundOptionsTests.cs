@@ -75,6 +75,7 @@ public sealed class BoundOptionsTests
         Assert.Equal(
             [
                 "EventBusOptions.PublishTimeout is 00:00:00; 00:00:00.01 to 01:00:00 are allowed.",
+                "InMemoryOptions.HandlerReserve is -1; 0 to 10,000,000 are allowed.",
                 "Subscription 'mail'.Concurrency is 0; 1 to 1,000 are allowed.",
                 "The key 'Conncurrency' in the section 'EventBus' is not a setting. Did you mean 'Concurrency'?",
                 "The key 'Reserve' in the section 'EventBus:InMemory' is not a setting. The settings of this section are: Capacity, "

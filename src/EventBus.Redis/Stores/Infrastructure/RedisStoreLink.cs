@@ -81,6 +81,10 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
         {
             throw new StoreRefusedException(StoreScope.Store, Explain(exception), exception);
         }
+        catch (Exception exception) when (exception is RedisConnectionException or TimeoutException)
+        {
+            throw connector.Address.Explain(exception);
+        }
     }
 
     private async Task CheckLengthAsync(long longest, CancellationToken cancellationToken)

@@ -70,7 +70,7 @@ internal sealed class RedisListPublisher(RedisPublisher publisher, IDatabase dat
         var outcomesOfDiscarded = new Dictionary<RedisKey, PublishOutcome>();
         for (var i = 0; i < outcomes.Length; i++)
         {
-            outcomes[i] = await transaction.OutcomeAsync(i);
+            outcomes[i] = await transaction.OutcomeAsync(i, publisher.Address);
             if (outcomes[i].Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcomes[i].Error))
             {
                 var stream = entries[i].Stream;

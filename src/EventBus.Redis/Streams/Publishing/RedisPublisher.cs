@@ -34,6 +34,9 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
     // True while a caller sends the batches that are due.
     private bool isSending;
 
+    /// <summary>The address of Redis, for errors.</summary>
+    public RedisAddress Address => names.Address;
+
     /// <summary>The streams to which this process has written.</summary>
     public IEnumerable<RedisKey> Streams => streams.Values.Distinct();
 
@@ -59,7 +62,7 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
 
         var (batch, position) = Add(StreamOf(envelope), fields, deadline);
         await batch.Ended;
-        var outcome = await batch.OutcomeAsync(position);
+        var outcome = await batch.OutcomeAsync(position, names.Address);
         outcomes.Span[0] = outcome;
     }
 

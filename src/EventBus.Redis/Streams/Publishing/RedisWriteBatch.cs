@@ -63,7 +63,9 @@ internal sealed class RedisWriteBatch
     }
 
     /// <summary>Gets the outcome of an entry. Call it only after the batch has ended.</summary>
-    public async ValueTask<PublishOutcome> OutcomeAsync(int position)
+    /// <param name="position">The position of the entry.</param>
+    /// <param name="address">The address of Redis, for the text of an error; null if it is not known.</param>
+    public async ValueTask<PublishOutcome> OutcomeAsync(int position, RedisAddress? address = null)
     {
         var sent = Volatile.Read(ref answers);
         if (sent == Expired)
@@ -77,10 +79,11 @@ internal sealed class RedisWriteBatch
             return OutcomeOf(await answer);
         }
 
+        address ??= RedisAddress.Unknown;
         var problem = answer?.Exception?.InnerException ?? error;
         return problem is null
-            ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
-            : RedisErrors.OutcomeOf(problem);
+            ? PublishOutcome.InDoubt(new TimeoutException($"Redis at {address} did not answer in time."))
+            : RedisErrors.OutcomeOf(address.Explain(problem));
     }
 
     /// <summary>

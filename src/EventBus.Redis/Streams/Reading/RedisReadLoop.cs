@@ -24,7 +24,7 @@ internal abstract class RedisReadLoop
         supervisor = new SupervisedLoop($"reading for {consumer.Subscription.Name}", consumer.Time, consumer.Log, (logger, _, error) =>
         {
             isFailureLogged = true;
-            logger.CannotRead(consumer.Subscription.Name, error);
+            logger.CannotRead(consumer.Subscription.Name, consumer.Connector.Address.Explain(error));
         })
         {
             FirstDelay = RedisConnector.FirstRetryDelay,
@@ -32,7 +32,8 @@ internal abstract class RedisReadLoop
     }
 
     /// <summary>The reason why no entries are received; null if there is no problem.</summary>
-    public string? Problem => supervisor.LastError?.Message ?? (hasGroup ? null : "Its consumer group was not created yet.");
+    public string? Problem => (supervisor.LastError is { } error ? Consumer.Connector.Address.Explain(error).Message : null)
+        ?? (hasGroup ? null : "Its consumer group was not created yet.");
 
     protected RedisConsumer Consumer { get; }
 
