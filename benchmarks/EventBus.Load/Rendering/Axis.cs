@@ -23,7 +23,7 @@ internal sealed class Axis
     public IReadOnlyList<double> Ticks { get; }
 
     /// <summary>
-    /// Makes an axis for values above 0. It begins below the smallest, so that this one is visible too.
+    /// Makes an axis for values above 0. It begins below the smallest value, at a value with a label.
     /// </summary>
     public static Axis Logarithmic(IReadOnlyList<double> values, double from, double to)
     {
@@ -31,6 +31,11 @@ internal sealed class Axis
         var steps = Steps((int)Math.Floor(Math.Log10(least)) - 1, (int)Math.Ceiling(Math.Log10(most)) + 1).ToList();
         var (low, high) = (steps.Last(step => step <= least), steps.First(step => step >= most));
         var isShort = Math.Log10(high / low) <= FewDecades;
+        if (!isShort)
+        {
+            low = steps.Last(step => step <= least && IsPowerOfTen(step));
+        }
+
         return new Axis(
             true,
             low,

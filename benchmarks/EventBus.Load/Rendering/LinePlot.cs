@@ -1,11 +1,13 @@
 namespace EventBus.Load;
 
-/// <summary>Draws lines on two logarithmic scales.</summary>
-internal sealed class LinePlot(string title, string across, string upwards, IReadOnlyList<PlotLine> lines)
+/// <summary>Draws lines on two logarithmic scales. A line without a point is left out.</summary>
+internal sealed class LinePlot(string title, string across, string upwards, IReadOnlyList<PlotLine> all)
 {
     private const double Left = 84;
     private const double Right = Svg.Width - 36;
     private const double Height = 300;
+
+    private readonly List<PlotLine> lines = [.. all.Where(line => line.Points.Count > 0)];
 
     /// <summary>Returns the picture; null if there is no point.</summary>
     public string? Draw()
