@@ -17,7 +17,8 @@ internal static partial class FailedPublishLog
     /// <param name="eventName">The event name.</param>
     /// <param name="exception">The exception that the publisher gets. It must not be a cancellation by the caller.</param>
     /// <param name="isRepeated">
-    /// True if the bus itself publishes the event again: the level is then Warning instead of Error.
+    /// True if the bus itself publishes the event again, or reports that it cannot: the level is then Warning instead
+    /// of Error.
     /// </param>
     public static void FailedPublish(this ILogger log, string eventName, Exception exception, bool isRepeated = false)
     {
