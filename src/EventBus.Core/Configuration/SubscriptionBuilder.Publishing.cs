@@ -9,8 +9,8 @@ public sealed partial class SubscriptionBuilder
     /// type whose constructor takes the bus of its own subscription.
     /// </summary>
     /// <remarks>
-    /// Usually <see cref="EventContext.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/> is right: its
-    /// events are sent only after the handler has succeeded, with the same ids at each attempt.
+    /// Usually <see cref="EventContext.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/> is right:
+    /// its events are sent only after the handler has succeeded, with the same ids at each attempt.
     /// </remarks>
     public SubscriptionBuilder PublishesDirectly()
     {

@@ -15,7 +15,7 @@ internal static partial class FailedPublishLog
     /// </summary>
     /// <param name="log">The logger.</param>
     /// <param name="eventName">The event name.</param>
-    /// <param name="exception">The exception that the publisher gets. It must not be a cancellation by the caller.</param>
+    /// <param name="exception">The exception that the caller gets. It must not be a cancellation by the caller.</param>
     /// <param name="isRepeated">
     /// True if the bus itself publishes the event again, or reports that it cannot: the level is then Warning instead
     /// of Error.

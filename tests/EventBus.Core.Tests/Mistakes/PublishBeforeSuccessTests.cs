@@ -89,7 +89,7 @@ public sealed class PublishBeforeSuccessTests
     {
         public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
         {
-            await context.PublishAsync(new OrderConfirmed(order.OrderId), cancellationToken); // Sent when the handler has succeeded.
+            await context.PublishAsync(new OrderConfirmed(order.OrderId), cancellationToken); // Sent after success.
             await orders.ConfirmAsync(order.OrderId, cancellationToken);
         }
     }

@@ -155,7 +155,7 @@ public sealed class FailedPublishTests : IDisposable
 
         Task[] publishing = [
             running.Bus.PublishAsync(new OrderPlaced("1"), caller.Token),
-            running.Bus.PublishAsync(new OrderPlaced("2"), new PublishOptions { EventId = "2", Timeout = TimeSpan.FromHours(1) }, caller.Token),
+            running.Bus.PublishAsync(new OrderPlaced("2"), new PublishOptions { Timeout = TimeSpan.FromHours(1) }, caller.Token),
             running.Bus.PublishManyAsync([new OrderPlaced("3")], cancellationToken: caller.Token)
         ];
         await caller.CancelAsync();
