@@ -21,7 +21,7 @@ internal sealed class LinePlot(string title, string across, string upwards, IRea
         var svg = new Svg(title);
         var top = svg.Head([.. lines.Select(line => new LegendEntry(line.Name, line.Colour, IsLine: true, line.IsDashed))]);
         var bottom = top + Height;
-        var x = Axis.Logarithmic([.. points.Select(point => point.X)], Left, Right);
+        var x = Axis.Logarithmic([.. points.Select(point => point.X)], Left, Right, beginsAtLabel: false);
         var y = Axis.Logarithmic([.. points.Select(point => point.Y)], bottom, top);
         DrawGrid(svg, x, y, top, bottom);
         foreach (var line in lines)
