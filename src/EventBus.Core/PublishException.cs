@@ -23,4 +23,7 @@ public sealed class PublishException : EventBusException
     /// <see cref="PublishOptions.EventId"/> to it.
     /// </summary>
     public string? EventId { get; }
+
+    /// <summary>True once the failure is logged or counted.</summary>
+    internal bool IsLogged { get; set; }
 }

@@ -22,15 +22,22 @@ internal sealed class Axis
     /// <summary>The values with labels.</summary>
     public IReadOnlyList<double> Ticks { get; }
 
-    /// <summary>
-    /// Makes an axis for values above 0. It begins below the smallest, so that this one is visible too.
-    /// </summary>
-    public static Axis Logarithmic(IReadOnlyList<double> values, double from, double to)
+    /// <summary>Makes an axis for values above 0. It begins below the smallest value.</summary>
+    /// <param name="values">The values.</param>
+    /// <param name="from">The position of its begin.</param>
+    /// <param name="to">The position of its end.</param>
+    /// <param name="beginsAtLabel">True to begin at a value with a label.</param>
+    public static Axis Logarithmic(IReadOnlyList<double> values, double from, double to, bool beginsAtLabel = true)
     {
         var (least, most) = (values.Min() * 0.7, values.Max() * 1.05);
         var steps = Steps((int)Math.Floor(Math.Log10(least)) - 1, (int)Math.Ceiling(Math.Log10(most)) + 1).ToList();
         var (low, high) = (steps.Last(step => step <= least), steps.First(step => step >= most));
         var isShort = Math.Log10(high / low) <= FewDecades;
+        if (beginsAtLabel && !isShort)
+        {
+            low = steps.Last(step => step <= least && IsPowerOfTen(step));
+        }
+
         return new Axis(
             true,
             low,

@@ -1,8 +1,11 @@
 namespace EventBus.Load;
 
-/// <summary>Draws throughput: a bar for each mode of each row, with a line over the interval of 95 %.</summary>
+/// <summary>
+/// Draws throughput, with a line over the interval of 95 %: a bar for each mode of each row, or a dot on a logarithmic
+/// scale, where the length of a bar would mean nothing.
+/// </summary>
 internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOnlyList<(PlotLabel Label, Interval?[] Values)> rows)
-    : RowPlot(title, [.. modes.Select((mode, i) => new LegendEntry(mode, i))], [.. rows.Select(row => row.Label)])
+    : RowPlot(title, [.. rows.Select(row => row.Label)])
 {
     private const double BarHeight = 12;
     private const double Step = 14;
@@ -15,7 +18,7 @@ internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOn
 
     protected override bool IsLogarithmic => Medians.Max() / Medians.Min() > MostOfLinear;
 
-    protected override double RowHeight => (modes.Count * Step) + Gap;
+    protected override IEnumerable<LegendEntry> Legend => modes.Select((mode, i) => new LegendEntry(mode, i, IsLine: IsLogarithmic));
 
     protected override IEnumerable<double> Values =>
         rows.SelectMany(row => row.Values).OfType<Interval>().SelectMany(found => new[] { found.Median, found.Low, found.High });
@@ -23,24 +26,34 @@ internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOn
     private IEnumerable<double> Medians =>
         rows.SelectMany(row => row.Values).OfType<Interval>().Select(found => found.Median).Where(value => value > 0);
 
+    protected override double HeightOf(int row) => HeightOf(Figures(row).Count(), Step, Gap);
+
     protected override string Tick(double value) => Titles.Short(value);
 
     protected override void DrawRow(Svg svg, Axis axis, int row, double top)
     {
-        var from = axis.At(axis.Ticks[0]);
-        for (var i = 0; i < modes.Count; i++)
+        var y = top + ((HeightOf(row) - (Figures(row).Count() * Step)) / 2);
+        foreach (var (mode, found) in Figures(row))
         {
-            var y = top + (Gap / 2) + (i * Step);
-            if (rows[row].Values[i] is not { Median: > 0 } found)
+            var (end, low, high, middle) = (axis.At(found.Median), axis.At(found.Low), axis.At(found.High), y + (BarHeight / 2));
+            if (!axis.IsLogarithmic)
             {
-                svg.Text(from + 6, y + 10, "no figure", "value");
-                continue;
+                svg.Rectangle(axis.At(0), y, end - axis.At(0), BarHeight, $"fill{mode}");
             }
 
-            var (end, low, high, middle) = (axis.At(found.Median), axis.At(found.Low), axis.At(found.High), y + (BarHeight / 2));
-            svg.Rectangle(from, y, end - from, BarHeight, $"fill{i}");
             svg.Line(low, middle, high, middle, "whisker");
-            svg.Text(Math.Max(end, high) + 6, y + 10, Titles.Rate(found.Median), "value");
+            if (axis.IsLogarithmic)
+            {
+                svg.Circle(end, middle, mode, isHollow: false);
+            }
+
+            svg.Text(Math.Max(end, high) + (axis.IsLogarithmic ? 10 : 6), y + 10, Titles.Rate(found.Median), "value");
+            y += Step;
         }
     }
+
+    private IEnumerable<(int Mode, Interval Found)> Figures(int row) =>
+        from value in rows[row].Values.Index()
+        where value.Item is { Median: > 0 }
+        select (value.Index, value.Item!.Value);
 }

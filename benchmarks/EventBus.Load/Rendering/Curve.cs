@@ -43,6 +43,7 @@ internal sealed record Curve(string What, IReadOnlyList<Series> Series, Func<Ser
             line.Key.Contender == ContenderKind.Raw,
             [.. line.Where(series => series.Problem is null)
                 .Select(series => ((double)At(series), figure(series)))
+                .Where(point => point.Item2 > 0)
                 .OrderBy(point => point.Item1)])),
     ];
 }

@@ -1,11 +1,13 @@
 namespace EventBus.Load;
 
-/// <summary>Draws lines on two logarithmic scales.</summary>
-internal sealed class LinePlot(string title, string across, string upwards, IReadOnlyList<PlotLine> lines)
+/// <summary>Draws lines on two logarithmic scales. A line without a point is left out.</summary>
+internal sealed class LinePlot(string title, string across, string upwards, IReadOnlyList<PlotLine> all)
 {
     private const double Left = 84;
     private const double Right = Svg.Width - 36;
     private const double Height = 300;
+
+    private readonly List<PlotLine> lines = [.. all.Where(line => line.Points.Count > 0)];
 
     /// <summary>Returns the picture; null if there is no point.</summary>
     public string? Draw()
@@ -19,7 +21,7 @@ internal sealed class LinePlot(string title, string across, string upwards, IRea
         var svg = new Svg(title);
         var top = svg.Head([.. lines.Select(line => new LegendEntry(line.Name, line.Colour, IsLine: true, line.IsDashed))]);
         var bottom = top + Height;
-        var x = Axis.Logarithmic([.. points.Select(point => point.X)], Left, Right);
+        var x = Axis.Logarithmic([.. points.Select(point => point.X)], Left, Right, beginsAtLabel: false);
         var y = Axis.Logarithmic([.. points.Select(point => point.Y)], bottom, top);
         DrawGrid(svg, x, y, top, bottom);
         foreach (var line in lines)

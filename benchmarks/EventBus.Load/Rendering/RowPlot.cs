@@ -1,7 +1,9 @@
 namespace EventBus.Load;
 
-/// <summary>Draws a plot with a row for each contender, with values from left to right.</summary>
-internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend, IReadOnlyList<PlotLabel> labels)
+/// <summary>
+/// Draws a plot with a row for each contender, with values from left to right. A row without a figure is left out.
+/// </summary>
+internal abstract class RowPlot(string title, IReadOnlyList<PlotLabel> labels)
 {
     private const int MostOfLabel = 26;
     private const double LineHeight = 15;
@@ -16,7 +18,7 @@ internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend,
 
     protected abstract bool IsLogarithmic { get; }
 
-    protected abstract double RowHeight { get; }
+    protected abstract IEnumerable<LegendEntry> Legend { get; }
 
     protected abstract IEnumerable<double> Values { get; }
 
@@ -30,10 +32,10 @@ internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend,
         }
 
         var svg = new Svg(title);
-        var top = svg.Head(legend);
-        var lines = labels.Select(label => Wrap(label.Text)).ToList();
-        var left = Svg.Margin + lines.SelectMany(line => line).Max(line => Svg.WidthOf(line)) + 12;
-        var (from, to, bottom) = (left + LeftRoom, Svg.Width - RightRoom, top + (RowHeight * labels.Count));
+        var top = svg.Head([.. Legend]);
+        var drawn = Enumerable.Range(0, labels.Count).Where(row => HeightOf(row) > 0).ToList();
+        var left = Svg.Margin + drawn.SelectMany(row => Wrap(labels[row].Text)).Max(line => Svg.WidthOf(line)) + 12;
+        var (from, to, bottom) = (left + LeftRoom, Svg.Width - RightRoom, top + drawn.Sum(HeightOf));
         var axis = IsLogarithmic ? Axis.Logarithmic(values, from, to) : Axis.Linear(values, from, to);
         foreach (var tick in axis.Ticks)
         {
@@ -42,20 +44,31 @@ internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend,
         }
 
         svg.Text((from + to) / 2, bottom + 38, axis.IsLogarithmic ? $"{Unit}, log scale" : Unit, "quiet", "middle");
-        for (var row = 0; row < labels.Count; row++)
+        var y = top;
+        foreach (var row in drawn)
         {
-            var y = top + (row * RowHeight);
-            var first = y + (RowHeight / 2) + 4 - ((lines[row].Length - 1) * LineHeight / 2);
-            for (var line = 0; line < lines[row].Length; line++)
+            var lines = Wrap(labels[row].Text);
+            var first = y + (HeightOf(row) / 2) + 4 - ((lines.Length - 1) * LineHeight / 2);
+            for (var line = 0; line < lines.Length; line++)
             {
-                svg.Text(left - 12, first + (line * LineHeight), lines[row][line], labels[row].IsOurs ? "ours" : "", "end");
+                svg.Text(left - 12, first + (line * LineHeight), lines[line], labels[row].IsOurs ? "ours" : "", "end");
             }
 
             DrawRow(svg, axis, row, y);
+            y += HeightOf(row);
         }
 
         return svg.Finish(bottom + 52);
     }
+
+    /// <summary>
+    /// Returns the height of a row with a number of figures: at least two lines of its label; 0 without a figure.
+    /// </summary>
+    protected static double HeightOf(int figures, double step, double gap) =>
+        figures == 0 ? 0 : Math.Max(figures * step, 2 * LineHeight) + gap;
+
+    /// <summary>Returns the height of a row; 0 if it has no figure.</summary>
+    protected abstract double HeightOf(int row);
 
     protected abstract string Tick(double value);
 

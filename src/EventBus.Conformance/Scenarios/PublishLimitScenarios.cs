@@ -44,6 +44,10 @@ internal static class PublishLimitScenarios
         Expect.Equal(PublishFailure.Rejected, refused.Failure, "the kind of failure");
         Expect.That(refused.Message.Contains("4,000", StringComparison.Ordinal), "a message that names the limit", refused.Message);
         Expect.That(refused.Message.Contains("note (", StringComparison.Ordinal), "a message that names the member", refused.Message);
+        Expect.Equal(
+            1,
+            node.Logs.Above(LogLevel.Warning).Count(entry => entry.Text.StartsWith("Publishing parcel.sent ", StringComparison.Ordinal)),
+            "the number of errors in the log, one for the refused event");
         await handled.WaitForCountAsync(4, "an event is handled");
         await node.WhenIdleAsync();
         Expect.Sequence(

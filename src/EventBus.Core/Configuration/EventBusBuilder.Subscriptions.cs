@@ -142,7 +142,11 @@ public sealed partial class EventBusBuilder
             pattern,
             static (context, cancellationToken) => context.Services.GetRequiredService<THandler>()
                 .HandleAsync(context.Event ?? context.Body, context, cancellationToken),
-            configure);
+            s =>
+            {
+                s.IsHandledBy(typeof(THandler));
+                configure?.Invoke(s);
+            });
     }
 
     /// <summary>

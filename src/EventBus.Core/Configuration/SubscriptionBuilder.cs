@@ -92,6 +92,8 @@ public sealed partial class SubscriptionBuilder
         subscription.PatternHandler = handler;
     }
 
+    internal void IsHandledBy(Type patternHandlerType) => subscription.PatternHandlerType = patternHandlerType;
+
     private SubscriptionBuilder Bind(HandlerRegistration handler)
     {
         if (!handler.IsForBaseType)

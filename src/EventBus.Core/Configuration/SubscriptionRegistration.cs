@@ -15,6 +15,15 @@ internal sealed class SubscriptionRegistration(string name)
 
     public Func<EventContext, CancellationToken, Task>? PatternHandler { get; set; }
 
+    /// <summary>The handler type of <see cref="PatternHandler"/>; null for a delegate.</summary>
+    public Type? PatternHandlerType { get; set; }
+
+    /// <summary>The types of the handlers that are classes.</summary>
+    public IEnumerable<Type> HandlerTypes => Handlers.Select(handler => handler.HandlerType).Append(PatternHandlerType).OfType<Type>();
+
+    /// <summary>True if the handlers publish through the bus itself on purpose.</summary>
+    public bool PublishesDirectly { get; set; }
+
     public bool Ordered { get; set; }
 
     /// <summary>

@@ -80,7 +80,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         var outbox = EnsureState().Outbox ??= [];
         if (outbox.Count >= MaxPublished)
         {
-            throw TooManyPublished();
+            throw Owner.FollowUps.Logged(TooManyPublished(), @event);
         }
 
         outbox.Add(Owner.FollowUps.Create(@event, options, envelope, Owner.Name, outbox.Count));

@@ -19,6 +19,9 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
     /// <summary>The outages of the activities that are logged with this logger.</summary>
     public Outage Outage { get; } = new(time);
 
+    /// <summary>The failed publishes that are logged with this logger.</summary>
+    public FailedPublishes FailedPublishes { get; } = new(time);
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => inner.BeginScope(state);
 

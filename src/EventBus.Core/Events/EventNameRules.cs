@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text;
 
 namespace EventBus;
@@ -66,6 +67,9 @@ internal static class EventNameRules
 
         return words.Count < 2 ? null : $"{string.Join('-', words.Take(words.Count - 1))}.{words[^1]}";
     }
+
+    /// <summary>Returns the event name of a type; the name of the type itself if it cannot be an event type.</summary>
+    public static string NameOf(Type type) => type.GetCustomAttribute<EventNameAttribute>()?.Name ?? FromType(type) ?? type.Name;
 
     /// <summary>
     /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes

@@ -1,11 +1,13 @@
+using Microsoft.Extensions.Logging;
+
 namespace EventBus;
 
 /// <summary>
 /// Publishes events through the running bus: the <see cref="IEventBus"/> that applications resolve. While the bus is
 /// not running, rejects calls with a message that gives the reason. Runs each call outside of the caller's
-/// synchronization context.
+/// synchronization context. Logs the failures that no room below has logged.
 /// </summary>
-internal sealed class BusClient(CallerContext callerContext) : IEventBus
+internal sealed class BusClient(CallerContext callerContext, ILogger log) : IEventBus
 {
     private const string NotStarted =
         "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every "
@@ -93,7 +95,15 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         await callerContext.Leave();
-        await CurrentPublisher().PublishManyAsync(events, options, cancellationToken);
+        try
+        {
+            await CurrentPublisher().PublishManyAsync(events, options, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            LogFailure(typeof(TEvent), exception, cancellationToken);
+            throw;
+        }
     }
 
     private async Task SendStreamAsync<TEvent>(
@@ -103,7 +113,15 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         where TEvent : notnull
     {
         await callerContext.Leave();
-        await new StreamPublisher<TEvent>(CurrentPublisher(), options).PublishAsync(events, cancellationToken);
+        try
+        {
+            await new StreamPublisher<TEvent>(CurrentPublisher(), options).PublishAsync(events, cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            LogFailure(typeof(TEvent), exception, cancellationToken);
+            throw;
+        }
     }
 
     private Task SendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
@@ -117,7 +135,17 @@ internal sealed class BusClient(CallerContext callerContext) : IEventBus
         {
             // All errors are reported through the task, so that a caller who starts many publishes gets a task for
             // each.
+            LogFailure(@event.GetType(), exception, cancellationToken);
             return Task.FromException(exception);
+        }
+    }
+
+    /// <summary>Logs the failure of a publish. A cancellation by the caller is none.</summary>
+    private void LogFailure(Type eventType, Exception exception, CancellationToken cancellationToken)
+    {
+        if (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            log.FailedPublish(EventNameRules.NameOf(eventType), exception);
         }
     }
 

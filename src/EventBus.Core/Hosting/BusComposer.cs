@@ -74,9 +74,13 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         return new PublishComponents
         {
             Envelopes = envelopes,
-            SagaEnvelopes = new SagaEnvelopes(envelopes, plan.ServiceName, services.Time),
+            SagaEnvelopes = new SagaEnvelopes(envelopes, plan.ServiceName, services),
             Sender = sender,
-            SingleAttempt = new EventSender(backend.Transport, options.PublishTimeout, errors, services),
+            SingleAttempt = new EventSender(
+                backend.Transport,
+                options.PublishTimeout,
+                new PublishErrors(plan.Events, features, services) { LogsFailures = false },
+                services),
             Batches = batches,
             Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
             FollowUps = new FollowUpPublisher(envelopes, batches, plan.ServiceName, services),

@@ -25,7 +25,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             services.GetService<TimeProvider>());
         CallerContext = services.GetService<CallerContext>() ?? new CallerContext();
         factory = new BusFactory(registration, services, Time, Log, CallerContext);
-        Client = new BusClient(CallerContext);
+        Client = new BusClient(CallerContext, Log);
         DeadLetters = new DeadLetterManager(CallerContext, Time);
         DelayedEvents = new DelayedEventManager(CallerContext, Time);
         Sagas = new SagaAccess(CallerContext);
@@ -136,6 +136,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
                 await running.DisposeAsync();
                 lifecycle = null;
                 Running = null;
+                Log.FlushFailedPublishes();
                 Log.Stopped();
             }
         }

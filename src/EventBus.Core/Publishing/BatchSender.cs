@@ -22,10 +22,10 @@ internal sealed class BatchSender(
     {
         var outcomes = new PublishOutcome[outbox.Count];
         await SendAsync(outbox.ToArray(), outcomes, timeout: null, CancellationToken.None);
-        return [.. outcomes.Select((outcome, i) => ErrorOf(outcome, outbox[i]))];
+        return [.. outcomes.Select((outcome, i) => errors.Of(outcome, outbox[i], isRepeated: true))];
     }
 
-    /// <summary>Returns the error of an event; null if it was accepted.</summary>
+    /// <summary>Returns the error of an event, and logs it; null if the event was accepted.</summary>
     public PublishException? ErrorOf(PublishOutcome outcome, Envelope envelope) => errors.Of(outcome, envelope);
 
     /// <summary>Sends events with one deadline.</summary>

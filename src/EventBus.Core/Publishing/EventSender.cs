@@ -27,7 +27,7 @@ internal sealed class EventSender(Transport transport, TimeSpan timeout, Publish
     /// <summary>Ends the publish of an event that has no subscribers, without sending it.</summary>
     public Task EndUnrouted(EventDescriptor descriptor)
     {
-        var error = errors.Unrouted(descriptor, eventId: null);
+        var error = errors.Unrouted(descriptor);
         return error is null ? Task.CompletedTask : Task.FromException(error);
     }
 

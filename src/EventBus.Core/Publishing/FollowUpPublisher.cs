@@ -15,17 +15,34 @@ internal sealed class FollowUpPublisher(
     /// <param name="parent">The event being handled.</param>
     /// <param name="subscription">The subscription of the handler.</param>
     /// <param name="ordinal">The ordinal of the event among those that the handler publishes.</param>
-    public Envelope Create(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        envelopes.Create(
-            envelopes.DescriptorOf(@event),
-            @event,
-            options,
-            services.Time.GetUtcNow().UtcTicks,
-            new EventParent(
-                EventIds.Derive(serviceName, parent.Id, subscription, ordinal),
-                parent.CorrelationId,
-                CausationId: parent.Id,
-                SagaId: null));
+    public Envelope Create(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal)
+    {
+        try
+        {
+            return envelopes.Create(
+                envelopes.DescriptorOf(@event),
+                @event,
+                options,
+                services.Time.GetUtcNow().UtcTicks,
+                new EventParent(
+                    EventIds.Derive(serviceName, parent.Id, subscription, ordinal),
+                    parent.CorrelationId,
+                    CausationId: parent.Id,
+                    SagaId: null));
+        }
+        catch (PublishException exception)
+        {
+            Logged(exception, @event);
+            throw;
+        }
+    }
+
+    /// <summary>Logs that a handler cannot publish an event. Returns the exception.</summary>
+    public PublishException Logged(PublishException exception, object @event)
+    {
+        services.Log.FailedPublish(EventNameRules.NameOf(@event.GetType()), exception);
+        return exception;
+    }
 
     /// <summary>Sends the events that a handler published, after it has succeeded.</summary>
     /// <exception cref="PublishException">

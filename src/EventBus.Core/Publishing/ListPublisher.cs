@@ -109,6 +109,7 @@ internal sealed class ListPublisher(EnvelopeFactory envelopes, BatchSender batch
                     PublishFailure.Rejected,
                     null,
                     exception);
+            services.Log.FailedPublish(EventNameRules.NameOf(@event?.GetType() ?? typeof(TEvent)), error);
             progress.Fail(position, KeyOrNull(@event, options), error);
             return null;
         }

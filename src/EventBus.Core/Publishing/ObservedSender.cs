@@ -50,6 +50,12 @@ internal sealed class ObservedSender(EventSender sender, DelayedEventWriter dela
         catch (Exception exception)
         {
             error = (exception as PublishException)?.Failure.ToString() ?? exception.GetType().FullName;
+            if (exception is PublishException)
+            {
+                // The sender has logged its failures already. Those of a delayed event come from the store.
+                services.Log.FailedPublish(envelope.Name, exception, envelope.IdIsDerived);
+            }
+
             throw;
         }
         finally

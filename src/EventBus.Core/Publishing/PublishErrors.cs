@@ -3,16 +3,68 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Creates the exceptions for the outcomes of publishes. Counts and logs the events that no subscription matches.
-/// Thread-safe.
+/// Creates the exceptions for the outcomes of publishes, and logs them. Counts and logs the events that no subscription
+/// matches. Thread-safe.
 /// </summary>
 internal sealed class PublishErrors(EventRegistry events, TransportFeatures features, BusServices services)
 {
+    /// <summary>False if the caller logs the failures itself. Default true.</summary>
+    public bool LogsFailures { get; init; } = true;
+
     /// <summary>
     /// Returns the exception for the outcome of an event; null if the event was accepted. If the event failed or is in
     /// doubt, a <see cref="PublishException"/> in the outcome is returned as it is.
     /// </summary>
-    public PublishException? Of(PublishOutcome outcome, Envelope envelope) => outcome.Status switch
+    /// <param name="outcome">The outcome.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="isRepeated">True if the bus itself publishes the event again after a failure.</param>
+    public PublishException? Of(PublishOutcome outcome, Envelope envelope, bool isRepeated = false)
+    {
+        var error = Create(outcome, envelope);
+        if (error is not null)
+        {
+            Log(envelope, error, isRepeated);
+        }
+
+        return error;
+    }
+
+    /// <summary>Logs the failure of an event, unless it is logged already.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="error">The failure.</param>
+    /// <param name="isRepeated">True if the bus itself publishes the event again.</param>
+    public void Log(Envelope envelope, PublishException error, bool isRepeated = false)
+    {
+        if (LogsFailures)
+        {
+            services.Log.FailedPublish(envelope.Name, error, isRepeated || envelope.IdIsDerived);
+        }
+    }
+
+    /// <summary>Creates the exception for an event that may have been accepted, and logs it.</summary>
+    public PublishException InDoubt(Envelope envelope, Exception? cause)
+    {
+        var error = CreateInDoubt(envelope, cause);
+        Log(envelope, error);
+        return error;
+    }
+
+    /// <summary>
+    /// Counts an event that no subscription matches and that was not created. Returns the exception, and logs it, if
+    /// its type requires a subscriber; null otherwise.
+    /// </summary>
+    public PublishException? Unrouted(EventDescriptor descriptor)
+    {
+        var error = Unrouted(descriptor, eventId: null);
+        if (error is not null && LogsFailures)
+        {
+            services.Log.FailedPublish(descriptor.Name, error);
+        }
+
+        return error;
+    }
+
+    private PublishException? Create(PublishOutcome outcome, Envelope envelope) => outcome.Status switch
     {
         PublishStatus.Accepted => null,
         PublishStatus.Unrouted => Unrouted(DescriptorOf(envelope), envelope.Id),
@@ -27,11 +79,10 @@ internal sealed class PublishErrors(EventRegistry events, TransportFeatures feat
                 PublishFailure.Failed,
                 envelope.Id,
                 outcome.Error),
-        _ => outcome.Error as PublishException ?? InDoubt(envelope, outcome.Error),
+        _ => outcome.Error as PublishException ?? CreateInDoubt(envelope, outcome.Error),
     };
 
-    /// <summary>Creates the exception for an event that may have been accepted.</summary>
-    public PublishException InDoubt(Envelope envelope, Exception? cause)
+    private PublishException CreateInDoubt(Envelope envelope, Exception? cause)
     {
         var reason = TextOf(cause) ?? $"{features.System} gave no answer.";
         var isOnlyInProcess = features is { Durable: false, CountsWork: true };
@@ -48,7 +99,7 @@ internal sealed class PublishErrors(EventRegistry events, TransportFeatures feat
     /// Counts an event that no subscription matches. Returns the exception if its type requires a subscriber; null
     /// otherwise.
     /// </summary>
-    public PublishException? Unrouted(EventDescriptor descriptor, string? eventId)
+    private PublishException? Unrouted(EventDescriptor descriptor, string? eventId)
     {
         services.Diagnostics.Unrouted(descriptor.Name);
         if (descriptor.RequiresSubscriber)

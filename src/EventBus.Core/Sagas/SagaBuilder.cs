@@ -11,6 +11,8 @@ public sealed class SagaBuilder<TState>
 
     internal List<SagaStepBuilder<TState>> Steps { get; } = [];
 
+    internal bool IsDirectPublisher { get; private set; }
+
     /// <summary>Adds a step with a compensation.</summary>
     /// <remarks>
     /// The compensation runs for a step that was executed, and for a step that failed but may have had an effect. It
@@ -55,6 +57,21 @@ public sealed class SagaBuilder<TState>
     /// <param name="execute">Executes the step.</param>
     public SagaStepBuilder<TState> Pivot(string name, Func<SagaContext<TState>, CancellationToken, Task> execute) =>
         Add(name, execute, null, isPivot: true);
+
+    /// <summary>
+    /// States that the steps publish through <see cref="IEventBus"/> on purpose: at once, and also if the step fails
+    /// afterwards. Without this call, the bus logs a warning when it starts if the constructor of the saga takes the
+    /// bus to which the saga belongs.
+    /// </summary>
+    /// <remarks>
+    /// Usually <see cref="SagaContext{TState}.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/> is
+    /// right: its events are sent only after the step has succeeded, with the same ids at each attempt.
+    /// </remarks>
+    public SagaBuilder<TState> PublishesDirectly()
+    {
+        IsDirectPublisher = true;
+        return this;
+    }
 
     private SagaStepBuilder<TState> Add(
         string name,

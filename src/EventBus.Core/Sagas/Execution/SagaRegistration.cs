@@ -16,6 +16,11 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
 
     public Type StateType => stateType;
 
+    /// <summary>
+    /// True if the steps publish through the bus itself on purpose. Known after <see cref="Describe"/>.
+    /// </summary>
+    public bool PublishesDirectly { get; protected set; }
+
     /// <summary>Creates an instance of the saga, and gets its state version and its steps.</summary>
     public abstract (int StateVersion, IReadOnlyList<SagaStepRegistration> Steps) Describe(IServiceProvider scope);
 
@@ -52,7 +57,9 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
     public override (int StateVersion, IReadOnlyList<SagaStepRegistration> Steps) Describe(IServiceProvider scope)
     {
         var saga = scope.GetRequiredService<TSaga>();
-        return (saga.StateVersion, [.. StepsOf(saga).Select(step => step.Registration)]);
+        var builder = DefinitionOf(saga);
+        PublishesDirectly = builder.IsDirectPublisher;
+        return (saga.StateVersion, [.. builder.Steps.Select(step => step.Registration)]);
     }
 
     public override async Task<JsonElement> InvokeAsync(
@@ -88,15 +95,15 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(
         return StepOf(saga, step).WaitKey?.Invoke(Read(saga, state, json));
     }
 
-    private static List<SagaStepBuilder<TState>> StepsOf(TSaga saga)
+    private static SagaBuilder<TState> DefinitionOf(TSaga saga)
     {
         var builder = new SagaBuilder<TState>();
         saga.Define(builder);
-        return builder.Steps;
+        return builder;
     }
 
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
-        StepsOf(saga).Find(step => step.Registration.Name == name) ?? throw new InvalidOperationException(
+        DefinitionOf(saga).Steps.Find(step => step.Registration.Name == name) ?? throw new InvalidOperationException(
             $"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must declare the same steps each time.");
 
     private static object ReadReply(SagaCall call, JsonTypeInfo reply)

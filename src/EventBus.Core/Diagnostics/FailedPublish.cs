@@ -1,0 +1,26 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Describes a failed publish for the log.</summary>
+/// <param name="Level">The level of its entries.</param>
+/// <param name="EventName">The event name.</param>
+/// <param name="EventId">The event's id.</param>
+/// <param name="Failure">The kind of failure.</param>
+/// <param name="Error">The reason.</param>
+/// <param name="Cause">The exception that caused the failure; null for none.</param>
+internal sealed record FailedPublish(
+    LogLevel Level,
+    string EventName,
+    string EventId,
+    string Failure,
+    string Error,
+    Exception? Cause)
+{
+    /// <summary>Logs this failure in full.</summary>
+    public void WriteTo(ILogger log) => log.PublishFailed(Level, EventName, EventId, Failure, Error, Cause);
+
+    /// <summary>Logs a number of failures, of which this is the last.</summary>
+    public void WriteTo(ILogger log, long count) =>
+        log.PublishesFailed(Level, EventName, count, Failure, EventId, Error, Cause);
+}
