@@ -142,6 +142,16 @@ public abstract class Transport : IAsyncDisposable
         ValueTask.FromResult<SubscriptionQueue?>(null);
 
     /// <summary>
+    /// Returns the events that the backend holds for each subscription of this transport. Called every few seconds for
+    /// the metrics; it changes nothing, and needs no time that grows with the number of events. Thread-safe. Default
+    /// none: not known. A subscription whose events are not known at present is left out.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="Exception">The backend gave no answer.</exception>
+    public virtual ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<SubscriptionBacklog>>([]);
+
+    /// <summary>
     /// Takes an event that the broker itself dropped, if the broker does so
     /// (<see cref="TransportFeatures.DropsEvents"/>). The bus calls this method every second, stores the event as a
     /// dead letter and then acknowledges it. Default none.

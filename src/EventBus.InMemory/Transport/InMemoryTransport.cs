@@ -83,6 +83,9 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         return ValueTask.CompletedTask;
     }
 
+    public override ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<SubscriptionBacklog>>([.. receivers.Values.Select(receiver => receiver.ReadBacklog())]);
+
     public override ValueTask DisposeAsync()
     {
         foreach (var receiver in receivers.Values)

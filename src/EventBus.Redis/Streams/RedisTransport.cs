@@ -137,6 +137,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             ? await receiver.CountOtherConsumersAsync(cancellationToken)
             : null;
 
+    public override async ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        await new RedisBacklog(connector, Connection.GetDatabase())
+            .ReadAsync([.. receivers.Where(each => !each.IsStopping)], cancellationToken);
+
     public override async ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {
         try
