@@ -29,6 +29,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         SharesSubscriptions = true,
         ReportsUnrouted = true,
         DropsEvents = true,
+        KnowsBacklog = true,
 
         // The largest message that RabbitMQ accepts by default (max_message_size).
         MaxBodyBytes = 134_217_728,

@@ -130,7 +130,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
 
     private StateMetrics ComposeStateMetrics() => new(
         [
-            new BacklogReader(transport, services),
+            .. transport.Features.KnowsBacklog ? (StateReader[])[new BacklogReader(transport, services)] : [],
             .. stores?.Failures is { } failures ? (StateReader[])[new FailureStateReader(failures, ConsumedSubscriptions(), services)] : [],
             .. stores?.Delays is { } delays ? (StateReader[])[new DelayStateReader(delays, services)] : [],
             .. stores?.Sagas is { } sagas && plan.Sagas.Count > 0

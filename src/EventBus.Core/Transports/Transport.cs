@@ -142,9 +142,10 @@ public abstract class Transport : IAsyncDisposable
         ValueTask.FromResult<SubscriptionQueue?>(null);
 
     /// <summary>
-    /// Returns the events that the backend holds for each subscription of this transport. Called every few seconds for
-    /// the metrics; it changes nothing, and needs no time that grows with the number of events. Thread-safe. Default
-    /// none: not known. A subscription whose events are not known at present is left out.
+    /// Returns how many events the backend holds for each open subscription of this transport. Called every few seconds
+    /// for the metrics if <see cref="TransportFeatures.KnowsBacklog"/> is true. Changes nothing, and needs no time that
+    /// grows with the number of events. A subscription whose events are not known at present is left out. Thread-safe.
+    /// Default none.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="Exception">The backend gave no answer.</exception>

@@ -27,6 +27,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         Serializes = false,
         ReportsUnrouted = true,
         CountsWork = true,
+        KnowsBacklog = true,
     };
 
     public override (long Accepted, long Settled) Work

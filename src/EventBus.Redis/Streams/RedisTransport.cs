@@ -37,6 +37,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
+        KnowsBacklog = true,
 
         // Far below the limit of Redis for one value (512 MB), because a whole batch must be transferred within the
         // timeout of one answer.
