@@ -44,14 +44,14 @@ internal sealed class BusDiagnostics : IDisposable
         retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed attempts that are retried.");
         deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
         Sagas = new SagaDiagnostics(source, meter, tags);
-        State = new StateGauges(meter, tags);
+        State = new StateDiagnostics(meter, tags);
     }
 
     /// <summary>The traces and metrics of sagas.</summary>
     public SagaDiagnostics Sagas { get; }
 
     /// <summary>The gauges of what the stores and the backend hold.</summary>
-    public StateGauges State { get; }
+    public StateDiagnostics State { get; }
 
     /// <summary>True if a listener observes publishing.</summary>
     public bool ObservesPublish => source.HasListeners() || sent.Enabled || sendDuration.Enabled;

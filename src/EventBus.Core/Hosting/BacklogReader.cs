@@ -6,12 +6,12 @@ namespace EventBus;
 /// <summary>Reads the events that the backend holds for each subscription.</summary>
 internal sealed class BacklogReader(Transport transport, BusServices services) : StateReader(services)
 {
-    private readonly StateGauges gauges = services.Diagnostics.State;
+    private readonly StateDiagnostics metrics = services.Diagnostics.State;
 
     protected override string Name => "reading the backlog for the metrics";
 
     protected override bool IsObserved =>
-        gauges.BacklogWaiting.IsObserved || gauges.BacklogInFlight.IsObserved || gauges.BacklogConsumers.IsObserved;
+        metrics.BacklogWaiting.IsObserved || metrics.BacklogInFlight.IsObserved || metrics.BacklogConsumers.IsObserved;
 
     public override void Clear() => Set([]);
 
@@ -25,13 +25,13 @@ internal sealed class BacklogReader(Transport transport, BusServices services) :
 
     private void Set(IReadOnlyList<SubscriptionBacklog> backlogs)
     {
-        gauges.BacklogWaiting.Set(Values(backlogs, each => each.Waiting));
-        gauges.BacklogInFlight.Set(Values(backlogs, each => each.InFlight));
-        gauges.BacklogConsumers.Set(Values(backlogs, each => each.Consumers));
+        metrics.BacklogWaiting.Set(Values(backlogs, each => each.Waiting));
+        metrics.BacklogInFlight.Set(Values(backlogs, each => each.InFlight));
+        metrics.BacklogConsumers.Set(Values(backlogs, each => each.Consumers));
     }
 
     private IEnumerable<Measurement<long>> Values(
         IReadOnlyList<SubscriptionBacklog> backlogs, Func<SubscriptionBacklog, long?> select) => backlogs
         .Where(each => select(each) is not null)
-        .Select(each => gauges.OfSubscription(select(each)!.Value, each.Subscription));
+        .Select(each => metrics.OfSubscription(select(each)!.Value, each.Subscription));
 }

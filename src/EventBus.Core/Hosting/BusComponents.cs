@@ -55,5 +55,5 @@ internal sealed record BusComponents
     public required LeftoverWatch? Leftovers { get; init; }
 
     /// <summary>Reads the gauges of what the stores and the backend hold.</summary>
-    public required StateMetrics StateMetrics { get; init; }
+    public required StateCollector StateCollector { get; init; }
 }

@@ -49,7 +49,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Sweeper = new RetentionSweeper(stores, plan.Options.DeadLetterRetention, services),
             ConsumerMonitor = ComposeConsumerMonitor(),
             Leftovers = leftovers,
-            StateMetrics = ComposeStateMetrics(),
+            StateCollector = ComposeStateCollector(),
         };
     }
 
@@ -128,7 +128,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             new ScheduledLoop("delayed events", publisher.PublishDueAsync, store.PollInterval, delaysDue, services));
     }
 
-    private StateMetrics ComposeStateMetrics() => new(
+    private StateCollector ComposeStateCollector() => new(
         [
             .. transport.Features.KnowsBacklog ? (StateReader[])[new BacklogReader(transport, services)] : [],
             .. stores?.Failures is { } failures ? (StateReader[])[new FailureStateReader(failures, ConsumedSubscriptions(), services)] : [],

@@ -35,7 +35,7 @@ internal sealed class BusLoops(BusComponents parts, StopStages stages)
             StartLoop("subscriptions that were left behind", leftovers.RunAsync);
         }
 
-        StartLoop("metrics of the stores and the backend", parts.StateMetrics.RunAsync);
+        StartLoop("metrics of the stores and the backend", parts.StateCollector.RunAsync);
     }
 
     /// <summary>Completes when all loops have ended, after the tokens of the stop are cancelled.</summary>

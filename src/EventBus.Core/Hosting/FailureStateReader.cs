@@ -11,17 +11,17 @@ internal sealed class FailureStateReader(RetryStore store, IReadOnlyCollection<s
     private const int MaxSubscriptions = 200;
     private const string OtherSubscriptions = "_OTHER";
 
-    private readonly StateGauges gauges = services.Diagnostics.State;
+    private readonly StateDiagnostics metrics = services.Diagnostics.State;
     private readonly TimeProvider time = services.StoreTime;
 
     protected override string Name => "reading the numbers of failed events for the metrics";
 
     protected override bool IsObserved =>
-        gauges.DeadLetters.IsObserved
-        || gauges.Waiting.IsObserved
-        || gauges.OldestAge.IsObserved
-        || gauges.Parked.IsObserved
-        || gauges.Deferred.IsObserved;
+        metrics.DeadLetters.IsObserved
+        || metrics.Waiting.IsObserved
+        || metrics.OldestAge.IsObserved
+        || metrics.Parked.IsObserved
+        || metrics.Deferred.IsObserved;
 
     public override void Clear() => Set([]);
 
@@ -57,18 +57,18 @@ internal sealed class FailureStateReader(RetryStore store, IReadOnlyCollection<s
     private void Set(IReadOnlyCollection<FailureCounts> counts)
     {
         var now = time.GetUtcNow();
-        gauges.DeadLetters.Set(Values(counts, each => each.Dead));
-        gauges.Waiting.Set(Values(counts, each => each.Waiting));
-        gauges.Parked.Set(Values(counts, each => each.Parked));
-        gauges.Deferred.Set(Values(counts, each => each.Deferred));
-        gauges.OldestAge.Set(counts
+        metrics.DeadLetters.Set(Values(counts, each => each.Dead));
+        metrics.Waiting.Set(Values(counts, each => each.Waiting));
+        metrics.Parked.Set(Values(counts, each => each.Parked));
+        metrics.Deferred.Set(Values(counts, each => each.Deferred));
+        metrics.OldestAge.Set(counts
             .Where(each => each.Subscription is not null)
-            .Select(each => gauges.OfSubscription(AgeOf(each.OldestDue, now), each.Subscription)));
+            .Select(each => metrics.OfSubscription(AgeOf(each.OldestDue, now), each.Subscription)));
     }
 
     private IEnumerable<Measurement<long>> Values(IEnumerable<FailureCounts> counts, Func<FailureCounts, long?> select) => counts
         .Where(each => select(each) is not null)
-        .Select(each => gauges.OfSubscription(select(each)!.Value, each.Subscription));
+        .Select(each => metrics.OfSubscription(select(each)!.Value, each.Subscription));
 
     /// <summary>Returns for how many seconds an entry has been due; 0 if none is due.</summary>
     private static double AgeOf(DateTimeOffset? due, DateTimeOffset now) => due is { } time ? Math.Max((now - time).TotalSeconds, 0) : 0;

@@ -6,16 +6,16 @@ namespace EventBus;
 /// <summary>Reads the numbers of sagas that have not ended from the store.</summary>
 internal sealed class SagaStateReader(SagaStore store, IReadOnlyCollection<string> sagas, BusServices services) : StateReader(services)
 {
-    private readonly StateGauges gauges = services.Diagnostics.State;
+    private readonly StateDiagnostics metrics = services.Diagnostics.State;
 
     protected override string Name => "reading the numbers of sagas for the metrics";
 
-    protected override bool IsObserved => gauges.SagasRunning.IsObserved || gauges.SagasNeedingAttention.IsObserved;
+    protected override bool IsObserved => metrics.SagasRunning.IsObserved || metrics.SagasNeedingAttention.IsObserved;
 
     public override void Clear()
     {
-        gauges.SagasRunning.Set([]);
-        gauges.SagasNeedingAttention.Set([]);
+        metrics.SagasRunning.Set([]);
+        metrics.SagasNeedingAttention.Set([]);
     }
 
     protected override async Task<bool> ReadValuesAsync(CancellationToken deadline)
@@ -27,13 +27,13 @@ internal sealed class SagaStateReader(SagaStore store, IReadOnlyCollection<strin
             foreach (var status in (SagaStatus[])[SagaStatus.Running, SagaStatus.Compensating, SagaStatus.NeedsAttention])
             {
                 var count = await store.CountAsync(new SagaFilter { Saga = saga, Status = status }, deadline);
-                (status == SagaStatus.NeedsAttention ? needingAttention : running).Add(gauges.OfSaga(count, saga, status.ToString()));
+                (status == SagaStatus.NeedsAttention ? needingAttention : running).Add(metrics.OfSaga(count, saga, status.ToString()));
             }
         }
 
         deadline.ThrowIfCancellationRequested();
-        gauges.SagasRunning.Set(running);
-        gauges.SagasNeedingAttention.Set(needingAttention);
+        metrics.SagasRunning.Set(running);
+        metrics.SagasNeedingAttention.Set(needingAttention);
         return true;
     }
 }

@@ -7,7 +7,7 @@ namespace EventBus;
 internal static class RedisFailureCountScripts
 {
     /// <summary>
-    /// The greatest number of entries that are counted again in one script. Redis answers nobody else meanwhile.
+    /// The greatest number of entries that are counted again in one script. Redis answers no other call meanwhile.
     /// </summary>
     public const int MaxRecounted = 100_000;
 

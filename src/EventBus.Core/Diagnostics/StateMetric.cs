@@ -7,7 +7,7 @@ namespace EventBus;
 /// while the values are not known.
 /// </summary>
 /// <typeparam name="T">The type of the values.</typeparam>
-internal sealed class StateGauge<T>
+internal sealed class StateMetric<T>
     where T : struct
 {
     private readonly ObservableGauge<T> instrument;
@@ -18,7 +18,7 @@ internal sealed class StateGauge<T>
     /// <param name="name">The name of the metric.</param>
     /// <param name="unit">The unit of its values.</param>
     /// <param name="description">The description that collectors show.</param>
-    public StateGauge(Meter meter, string name, string unit, string description) =>
+    public StateMetric(Meter meter, string name, string unit, string description) =>
         instrument = meter.CreateObservableGauge(name, () => values, unit, description);
 
     /// <summary>True if a listener observes the gauge.</summary>
