@@ -1,6 +1,5 @@
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
