@@ -39,7 +39,7 @@ internal sealed class TelemetryTags
         { "messaging.consumer.group.name", subscription },
     });
 
-    /// <summary>Returns the tags of what a store or the backend holds for a subscription; null for all of them.</summary>
+    /// <summary>Returns the tags of what a store or the backend holds for a subscription; null for all.</summary>
     public TagList OfState(string? subscription)
     {
         TagList values = new() { { "messaging.system", MessagingSystem } };

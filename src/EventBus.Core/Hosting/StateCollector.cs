@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Reads the metrics of what the stores and the backend hold, in a loop of its own: a collector never waits, and however
+/// Reads the metrics of what the stores and the backend hold, in a loop of its own. A collector never waits. However
 /// often it collects, the stores and the backend are asked at most every 10 s, and not at all without a listener.
 /// </summary>
 /// <param name="readers">One reader for each store, and one for the backend.</param>

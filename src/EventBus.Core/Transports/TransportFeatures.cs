@@ -61,8 +61,8 @@ public sealed record TransportFeatures
     public bool KeepsUnlistedQueues { get; init; }
 
     /// <summary>
-    /// True if the transport reads how many events wait for its subscriptions (<see cref="Transport.ReadBacklogAsync"/>).
-    /// Default false.
+    /// True if the transport reads how many events wait for its subscriptions
+    /// (<see cref="Transport.ReadBacklogAsync"/>). Default false.
     /// </summary>
     public bool KnowsBacklog { get; init; }
 

@@ -138,7 +138,9 @@ internal sealed class FailureIndex(OrderKeyTable orders)
         }
     }
 
-    /// <summary>Returns the time of the earliest entry of a subscription that has one, which a parked entry has not.</summary>
+    /// <summary>
+    /// Returns the time of the earliest entry of a subscription; null for none. Parked entries have no time.
+    /// </summary>
     private DateTimeOffset? EarliestOf(string subscription) =>
         schedules.GetValueOrDefault(subscription)?.FirstOrDefault(entry => entry.ScheduledAt != default)?.ScheduledAt;
 

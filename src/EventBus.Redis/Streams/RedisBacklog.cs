@@ -9,7 +9,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisBacklog(RedisConnector connector, IDatabase database)
 {
-    /// <summary>Reads the backlog of each receiver. Subscriptions share streams, so each stream is asked once.</summary>
+    /// <summary>Reads the backlog of each receiver. Subscriptions share streams; each is asked once.</summary>
     public async Task<IReadOnlyList<SubscriptionBacklog>> ReadAsync(
         IReadOnlyList<RedisReceiver> receivers, CancellationToken cancellationToken)
     {

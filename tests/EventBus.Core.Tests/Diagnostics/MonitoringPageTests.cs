@@ -83,7 +83,8 @@ public sealed class MonitoringPageTests
     {
         double[] expected = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-        var histograms = Instruments().OfType<Histogram<double>>().ToDictionary(each => each.Name, each => each.Advice?.HistogramBucketBoundaries);
+        var histograms = Instruments().OfType<Histogram<double>>()
+            .ToDictionary(each => each.Name, each => each.Advice?.HistogramBucketBoundaries);
 
         Assert.Equal(expected, histograms["messaging.process.duration"]);
         Assert.Equal(expected, histograms["messaging.client.operation.duration"]);

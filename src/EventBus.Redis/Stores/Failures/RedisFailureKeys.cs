@@ -13,7 +13,8 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
 
     // Keys without a type in the table are sorted sets (RedisKeyTypes).
     private const string Types = """
-        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash', [21] = 'hash' }
+        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string' }
+        types[20], types[21] = 'hash', 'hash'
         """;
 
     private const string Variables = """
