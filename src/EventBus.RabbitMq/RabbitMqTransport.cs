@@ -24,12 +24,12 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         System = "rabbitmq",
         Durable = true,
         KeepsUnlistedQueues = true,
+        KnowsBacklog = true,
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
         ReportsUnrouted = true,
         DropsEvents = true,
-        KnowsBacklog = true,
 
         // The largest message that RabbitMQ accepts by default (max_message_size).
         MaxBodyBytes = 134_217_728,
