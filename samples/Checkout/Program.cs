@@ -40,7 +40,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
     builder.Services.AddShopServices(settings, file);
     builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
     builder.Services.AddProblemDetails().AddExceptionHandler<RefusalHandler>();
-    builder.Services.AddHealthChecks();
+    builder.Services.AddMonitoring();
     builder.Services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, AppJson.Default));
 
     // A free port, unless --urls names one.
@@ -54,6 +54,6 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
     app.UseExceptionHandler();
     app.MapCheckout();
     app.MapDeadLetters();
-    app.MapHealthChecks("/health");
+    app.MapMonitoring();
     return app;
 }

@@ -32,6 +32,7 @@ public static class ConformanceSuite
         .. InputScenarios.All,
         .. ForeignScenarios.All,
         .. PressureScenarios.All,
+        .. BacklogScenarios.All,
         .. ShutdownUnderLoadScenarios.All,
         .. ShutdownScenarios.All,
         .. HealthScenarios.All,

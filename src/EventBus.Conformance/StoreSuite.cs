@@ -14,6 +14,7 @@ public static class StoreSuite
         .. RoundTripScenarios.All,
         .. RecordScenarios.All,
         .. CountScenarios.All,
+        .. StateCountScenarios.All,
         .. RefusedScenarios.All,
         .. DueOrderScenarios.All,
         .. ClaimScenarios.All,

@@ -24,6 +24,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         System = "rabbitmq",
         Durable = true,
         KeepsUnlistedQueues = true,
+        KnowsBacklog = true,
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
@@ -133,6 +134,17 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return receiver is null ? null : await receiver.CountOtherConsumersAsync(cancellationToken);
+    }
+
+    public override async ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken)
+    {
+        Subscription[] consumed;
+        lock (receivers)
+        {
+            consumed = [.. receivers.Select(receiver => receiver.Subscription)];
+        }
+
+        return await new SubscriptionQueues(Started(topology)).ReadBacklogAsync(connector, consumed, cancellationToken);
     }
 
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>

@@ -69,6 +69,9 @@ internal abstract class DelegatingFailureStore(KeyedFailureStore inner) : KeyedF
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 
+    public override ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken) =>
+        inner.CountByStateAsync(cancellationToken);
+
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         inner.CountDueAsync(now, cancellationToken);
 }

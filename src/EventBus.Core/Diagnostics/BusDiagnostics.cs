@@ -34,20 +34,24 @@ internal sealed class BusDiagnostics : IDisposable
         meter = meters?.Create(Name) ?? new Meter(Name);
         ownsMeter = meters is null;
         sent = meter.CreateCounter<long>("messaging.client.sent.messages", "{message}", "Events that a publisher tried to send.");
-        sendDuration = meter.CreateHistogram<double>(
+        sendDuration = DurationHistogram.Create(
+            meter,
             "messaging.client.operation.duration",
-            "s",
             "The time that the backend took to accept an event.");
         consumed = meter.CreateCounter<long>("messaging.client.consumed.messages", "{message}", "Deliveries that a subscription took.");
-        processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "The duration of a handler.");
+        processDuration = DurationHistogram.Create(meter, "messaging.process.duration", "The duration of a handler.");
         unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events without a subscription.");
         retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed attempts that are retried.");
         deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
         Sagas = new SagaDiagnostics(source, meter, tags);
+        State = new StateDiagnostics(meter, tags);
     }
 
     /// <summary>The traces and metrics of sagas.</summary>
     public SagaDiagnostics Sagas { get; }
+
+    /// <summary>The gauges of what the stores and the backend hold.</summary>
+    public StateDiagnostics State { get; }
 
     /// <summary>True if a listener observes publishing.</summary>
     public bool ObservesPublish => source.HasListeners() || sent.Enabled || sendDuration.Enabled;

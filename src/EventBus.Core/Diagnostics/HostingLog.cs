@@ -105,4 +105,10 @@ internal static partial class HostingLog
         LogLevel.Critical,
         "The background task '{Loop}' ended with an unexpected error and does not continue. Restart this instance")]
     public static partial void LoopEnded(this ILogger log, string loop, Exception exception);
+
+    [LoggerMessage(
+        78,
+        LogLevel.Warning,
+        "Failed and repeated every 10 s: {Activity}. Until it succeeds, these metrics are not reported, and events are not affected")]
+    public static partial void StateNotRead(this ILogger log, string activity, Exception exception);
 }

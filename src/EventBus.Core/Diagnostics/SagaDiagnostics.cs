@@ -10,7 +10,7 @@ internal sealed class SagaDiagnostics(ActivitySource source, Meter meter, Teleme
         meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need attention.");
 
     private readonly Histogram<double> stateDurations =
-        meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "The time that a saga spent in a status.");
+        DurationHistogram.CreateLong(meter, "eventbus.saga.state.duration", "The time that a saga spent in a status.");
 
     private readonly Counter<long> replies = meter.CreateCounter<long>(
         "eventbus.saga.replies",
@@ -41,13 +41,11 @@ internal sealed class SagaDiagnostics(ActivitySource source, Meter meter, Teleme
 
     /// <summary>Records that a saga has left a status.</summary>
     public void StatusChanged(string saga, string previous, TimeSpan duration) =>
-        stateDurations.Record(
-            Math.Max(duration.TotalSeconds, 0),
-            tags.WithBus(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", previous } }));
+        stateDurations.Record(Math.Max(duration.TotalSeconds, 0), tags.OfSaga(saga, previous));
 
     /// <summary>Records that a saga has ended or needs attention.</summary>
     public void Ended(string saga, string status) =>
-        ended.Add(1, tags.WithBus(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", status } }));
+        ended.Add(1, tags.OfSaga(saga, status));
 
     /// <summary>Records a reply to a saga.</summary>
     public void Replied(string saga, string outcome) =>

@@ -39,6 +39,22 @@ internal sealed class TelemetryTags
         { "messaging.consumer.group.name", subscription },
     });
 
+    /// <summary>Returns the tags of what a store or the backend holds for a subscription; null for all.</summary>
+    public TagList OfState(string? subscription)
+    {
+        TagList values = new() { { "messaging.system", MessagingSystem } };
+        if (subscription is not null)
+        {
+            values.Add("messaging.consumer.group.name", subscription);
+        }
+
+        return WithBus(values);
+    }
+
+    /// <summary>Returns the tags of the sagas with a name and a status.</summary>
+    public TagList OfSaga(string saga, string status) =>
+        WithBus(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", status } });
+
     /// <summary>Adds the tag with the key of the bus, if the bus has a key.</summary>
     public TagList WithBus(TagList tags)
     {

@@ -53,4 +53,7 @@ internal sealed record BusComponents
 
     /// <summary>Finds what removed subscriptions have left; null if the backend lists that itself.</summary>
     public required LeftoverWatch? Leftovers { get; init; }
+
+    /// <summary>Reads the gauges of what the stores and the backend hold.</summary>
+    public required StateCollector StateCollector { get; init; }
 }

@@ -49,6 +49,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Sweeper = new RetentionSweeper(stores, plan.Options.DeadLetterRetention, services),
             ConsumerMonitor = ComposeConsumerMonitor(),
             Leftovers = leftovers,
+            StateCollector = ComposeStateCollector(),
         };
     }
 
@@ -130,6 +131,17 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             store,
             new ScheduledLoop("delayed events", publisher.PublishDueAsync, store.PollInterval, delaysDue, services));
     }
+
+    private StateCollector ComposeStateCollector() => new(
+        [
+            .. transport.Features.KnowsBacklog ? (StateReader[])[new BacklogReader(transport, services)] : [],
+            .. stores?.Failures is { } failures ? (StateReader[])[new FailureStateReader(failures, ConsumedSubscriptions(), services)] : [],
+            .. stores?.Delays is { } delays ? (StateReader[])[new DelayStateReader(delays, services)] : [],
+            .. stores?.Sagas is { } sagas && plan.Sagas.Count > 0
+                ? (StateReader[])[new SagaStateReader(sagas, [.. plan.Sagas.Select(saga => saga.Registration.Name)], services)]
+                : []
+        ],
+        services);
 
     private UnknownConsumerMonitor? ComposeConsumerMonitor() =>
         stores is { Instances: not null } && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0

@@ -34,6 +34,8 @@ internal sealed class BusLoops(BusComponents parts, StopStages stages)
         {
             StartLoop("subscriptions that were left behind", leftovers.RunAsync);
         }
+
+        StartLoop("metrics of the stores and the backend", parts.StateCollector.RunAsync);
     }
 
     /// <summary>Completes when all loops have ended, after the tokens of the stop are cancelled.</summary>

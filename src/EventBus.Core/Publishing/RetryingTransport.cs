@@ -42,6 +42,9 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         string service, string subscription, CancellationToken cancellationToken) =>
         inner.FindQueueAsync(service, subscription, cancellationToken);
 
+    public override ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        inner.ReadBacklogAsync(cancellationToken);
+
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
         inner.TakeBrokerDeadLetterAsync(cancellationToken);
 

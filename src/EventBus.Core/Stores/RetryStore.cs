@@ -120,4 +120,12 @@ public abstract class RetryStore
     /// <param name="now">The time at which the entries are due.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Returns the numbers of entries of each subscription that has any, by status. Called every few seconds for the
+    /// metrics, so it reads numbers that the store keeps and never counts its entries. Default null: not known.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public virtual ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<FailureCounts>?>(null);
 }

@@ -142,6 +142,17 @@ public abstract class Transport : IAsyncDisposable
         ValueTask.FromResult<SubscriptionQueue?>(null);
 
     /// <summary>
+    /// Returns how many events the backend holds for each open subscription of this transport. Called every few seconds
+    /// for the metrics if <see cref="TransportFeatures.KnowsBacklog"/> is true. Changes nothing, and needs no time that
+    /// grows with the number of events. A subscription whose events are not known at present is left out. Thread-safe.
+    /// Default none.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="Exception">The backend gave no answer.</exception>
+    public virtual ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<SubscriptionBacklog>>([]);
+
+    /// <summary>
     /// Takes an event that the broker itself dropped, if the broker does so
     /// (<see cref="TransportFeatures.DropsEvents"/>). The bus calls this method every second, stores the event as a
     /// dead letter and then acknowledges it. Default none.

@@ -61,6 +61,12 @@ public sealed record TransportFeatures
     /// </summary>
     public bool KeepsUnlistedQueues { get; init; }
 
+    /// <summary>
+    /// True if the transport reads how many events wait for its subscriptions
+    /// (<see cref="Transport.ReadBacklogAsync"/>). Default false.
+    /// </summary>
+    public bool KnowsBacklog { get; init; }
+
     /// <summary>The largest body in bytes that the backend accepts. Default: no limit.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;
 }

@@ -17,6 +17,7 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     // The entries of each subscription that run when they are due, by due time: neither claimed nor dead, and the first
     // of their line.
     private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
+    private readonly FailureCounter counter = new();
     private long claimedCount;
 
     /// <summary>The dead entries, in the order of their numbers.</summary>
@@ -28,6 +29,10 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     /// <summary>Counts the entries that are claimed or due.</summary>
     public long CountDue(DateTimeOffset now) =>
         claimedCount + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+
+    /// <summary>Returns the numbers of entries of each subscription, by status.</summary>
+    public IReadOnlyList<FailureCounts> CountByState() =>
+        [.. counter.All.Select(counts => counts with { OldestDue = EarliestOf(counts.Subscription!) })];
 
     /// <summary>Finds the first due entries of each subscription, the earliest first.</summary>
     /// <param name="subscriptions">The names of the subscriptions.</param>
@@ -70,6 +75,7 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     public void Add(FailedEntry entry)
     {
         orders.Add(entry);
+        counter.Add(entry.Event, 1);
         if (entry.IsClaimed)
         {
             claimedCount++;
@@ -107,6 +113,7 @@ internal sealed class FailureIndex(OrderKeyTable orders)
     public void Remove(FailedEntry entry)
     {
         orders.Remove(entry);
+        counter.Add(entry.Event, -1);
         if (entry.IsClaimed)
         {
             claimedCount--;
@@ -130,6 +137,12 @@ internal sealed class FailureIndex(OrderKeyTable orders)
             }
         }
     }
+
+    /// <summary>
+    /// Returns the time of the earliest entry of a subscription; null for none. Parked entries have no time.
+    /// </summary>
+    private DateTimeOffset? EarliestOf(string subscription) =>
+        schedules.GetValueOrDefault(subscription)?.FirstOrDefault(entry => entry.ScheduledAt != default)?.ScheduledAt;
 
     private SortedSet<FailedEntry> ScheduleOf(FailedEntry entry)
     {

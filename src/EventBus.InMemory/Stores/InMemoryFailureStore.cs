@@ -167,6 +167,14 @@ internal sealed class InMemoryFailureStore : KeyedFailureStore
         }
     }
 
+    public override ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<FailureCounts>?>(tables.Entries.Index.CountByState());
+        }
+    }
+
     /// <summary>Describes the subscriptions that are short of room.</summary>
     public IReadOnlyCollection<string> Shortages()
     {

@@ -12,6 +12,15 @@ internal sealed class InMemoryReceiver(Subscription subscription, DeliveryQueue 
 
     public override ChannelReader<Delivery> Deliveries => Queue;
 
+    /// <summary>Reads the numbers of events that wait in the queue and that are being handled.</summary>
+    public SubscriptionBacklog ReadBacklog()
+    {
+        // Events move on between the reads, so the difference may be slightly too low.
+        var (accepted, settled) = Queue.Work;
+        var waiting = Queue.Count;
+        return new SubscriptionBacklog(Subscription.Name, waiting, Math.Max(accepted - settled - waiting, 0), Consumers: 1);
+    }
+
     public override ValueTask StopIntakeAsync()
     {
         Queue.Close();

@@ -31,6 +31,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         Serializes = options.RoundTrip,
         ReportsUnrouted = true,
         CountsWork = true,
+        KnowsBacklog = true,
     };
 
     public override (long Accepted, long Settled) Work
@@ -90,6 +91,9 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 
         return ValueTask.CompletedTask;
     }
+
+    public override ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<SubscriptionBacklog>>([.. receivers.Values.Select(receiver => receiver.ReadBacklog())]);
 
     public override ValueTask DisposeAsync()
     {

@@ -18,6 +18,8 @@ internal sealed class RabbitMqReceiver(Subscription subscription, RabbitMqConnec
 
     public string Name => subscription.Name;
 
+    public Subscription Subscription => subscription;
+
     /// <summary>True while a channel consumes the queue.</summary>
     public bool IsLive => consumerLoop.CurrentConsumer is not null;
 

@@ -139,6 +139,18 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         return sum + claims.CountHeld();
     }
 
+    public override async ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken)
+    {
+        await using var reader = new RabbitMqQueueCounter(connector);
+        IEnumerable<string> retryQueues = [.. waitQueues.Names, .. queues.Setup.Subscriptions.Select(Topology.RetryQueueOf)];
+        var counts = new FailureCounts
+        {
+            Waiting = await reader.CountAsync(retryQueues, cancellationToken) + claims.CountHeld(),
+            Dead = await reader.CountAsync([Topology.DeadLetterQueue], cancellationToken),
+        };
+        return [counts];
+    }
+
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
         // The queue defines the subscription, whatever the message contains.

@@ -5,6 +5,9 @@ namespace EventBus;
 /// <summary>Sends entries to the queues in which they wait for a retry, one queue per delay, and counts them.</summary>
 internal sealed class RetryWaitQueues(RabbitMqFailureQueues queues, RabbitMqOptions options)
 {
+    /// <summary>The names of the waiting queues.</summary>
+    public IEnumerable<string> Names => options.EffectiveRetrySteps.Distinct().Select(queues.Topology.WaitQueueOf);
+
     /// <summary>Gets the configured delay that is nearest to the requested one, by their ratio.</summary>
     public static TimeSpan NearestStep(TimeSpan delay, IEnumerable<TimeSpan> steps) =>
         steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
@@ -21,7 +24,7 @@ internal sealed class RetryWaitQueues(RabbitMqFailureQueues queues, RabbitMqOpti
     public async Task<long> CountAsync(CancellationToken cancellationToken)
     {
         var sum = 0L;
-        foreach (var queue in options.EffectiveRetrySteps.Distinct().Select(queues.Topology.WaitQueueOf))
+        foreach (var queue in Names)
         {
             sum += await queues.CountAsync(queue, cancellationToken);
         }

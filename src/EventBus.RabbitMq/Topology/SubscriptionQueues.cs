@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
@@ -28,6 +29,29 @@ internal sealed class SubscriptionQueues(RabbitMqTopology topology)
     /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
     public Task<QueueDeclareOk?> FindAsync(ConnectionSession session, string subscription) =>
         FindQueueAsync(session, topology.QueueOf(subscription));
+
+    /// <summary>
+    /// Reads the numbers of events and consumers of queues. The broker does not tell a client how many events were
+    /// delivered and are not acknowledged. Queues that are missing are left out.
+    /// </summary>
+    public async Task<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(
+        RabbitMqConnector connector, IEnumerable<Subscription> subscriptions, CancellationToken cancellationToken)
+    {
+        var session = await connector.Publishing.ConnectionWithinTimeoutAsync(cancellationToken);
+        var backlogs = new List<SubscriptionBacklog>();
+        foreach (var subscription in subscriptions)
+        {
+            if (await FindAsync(session, subscription.Name) is { } queue)
+            {
+                // A quorum queue with a single active consumer counts only the active one.
+                var countsAll = !subscription.Ordered || connector.Options.QueueType != RabbitMqQueueType.Quorum;
+                backlogs.Add(new SubscriptionBacklog(
+                    subscription.Name, queue.MessageCount, InFlight: null, countsAll ? (int)queue.ConsumerCount : null));
+            }
+        }
+
+        return backlogs;
+    }
 
     private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession session, string queue)
     {

@@ -75,6 +75,8 @@ internal sealed class RedisReceiver : Receiver
 
     public string Subscription => consumer.Subscription.Name;
 
+    public RedisGroup Group => consumer.Group;
+
     public bool IsStopping => stopIntake.IsCancellationRequested;
 
     /// <summary>The reason why no events are received; null if there is no problem.</summary>

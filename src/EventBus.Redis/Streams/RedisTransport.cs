@@ -37,6 +37,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
+        KnowsBacklog = true,
 
         // Far below the limit of Redis for one value (512 MB), because a whole batch must be transferred within the
         // timeout of one answer.
@@ -138,6 +139,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Array.Find(receivers, each => !each.IsStopping && each.Subscription == subscription) is { } receiver
             ? await receiver.CountOtherConsumersAsync(cancellationToken)
             : null;
+
+    public override async ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
+        await new RedisBacklog(connector, Connection.GetDatabase())
+            .ReadAsync([.. receivers.Where(each => !each.IsStopping)], cancellationToken);
 
     public override async ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken)
     {

@@ -49,7 +49,7 @@ internal static class RedisFailureEntryLua
         local function remove_entry(id, s)
           remove_from_indexes(id, s)
           remove_position(id, s)
-          call('HDEL', states, id)
+          if call('HDEL', states, id) == 1 then count(id, -1) end
           call('HDEL', events, id)
           call('HDEL', bodies, id)
           call('HDEL', errors, id)

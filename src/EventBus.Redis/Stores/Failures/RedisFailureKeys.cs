@@ -13,7 +13,8 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
 
     // Keys without a type in the table are sorted sets (RedisKeyTypes).
     private const string Types = """
-        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }
+        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string' }
+        types[20], types[21] = 'hash', 'hash'
         """;
 
     private const string Variables = """
@@ -22,8 +23,9 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
         local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
         local orders, orders_by_age, due, dead, dead_by_age, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
         local starts, attempts_by_age, subscriptions, last_claim, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-        local PAIRS = 21
-        local due_of_subscription, dead_of_subscription = KEYS[21], KEYS[22]
+        local counts = KEYS[21]
+        local PAIRS = 22
+        local due_of_subscription, dead_of_subscription = KEYS[22], KEYS[23]
         """;
 
     // The names of the keys 1 to 18, in the order of the variables.
@@ -67,6 +69,9 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     /// <summary>Gets the key of the sizes of large bodies that could not be read.</summary>
     public RedisKey Large => link.Key("dead:large");
 
+    /// <summary>Gets the key of the numbers of entries of each subscription.</summary>
+    public RedisKey Counts => link.Key("failed:counts");
+
     /// <summary>Gets the KEYS of <see cref="RedisDeadLetterQueries.Load"/>.</summary>
     public RedisKey[] Load => [Dead, .. All[..4]];
 
@@ -77,7 +82,7 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     public int FirstOfSubscriptions => All.Length + 1;
 
     // Key 19 remembers the last claim of this instance, to undo it if its reply is lost.
-    private RedisKey[] All => all ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
+    private RedisKey[] All => all ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large, Counts];
 
     /// <summary>Gets the keys for a script that concerns some subscriptions.</summary>
     public RedisKey[] For(params IEnumerable<string> subscriptions) =>

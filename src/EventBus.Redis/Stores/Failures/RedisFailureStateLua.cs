@@ -49,7 +49,17 @@ internal static class RedisFailureStateLua
           return s, false
         end
 
-        local function write(id, s) call('HSET', states, id, cjson.encode(s)) end
+        -- Adds to the number of entries of a subscription. A number that was damaged by hand is corrected when the
+        -- numbers are read (RedisFailureCountScripts).
+        local function count(id, difference)
+          local subscription = string.match(id, '^[^~]*')
+          local n = redis.pcall('HINCRBY', counts, subscription, difference)
+          if type(n) == 'number' and n <= 0 then call('HDEL', counts, subscription) end
+        end
+
+        local function write(id, s)
+          if call('HSET', states, id, cjson.encode(s)) == 1 then count(id, 1) end
+        end
 
         local function exists(id)
           return call('HEXISTS', states, id) == 1 or call('HEXISTS', events, id) == 1 or call('HEXISTS', bodies, id) == 1

@@ -132,6 +132,9 @@ internal sealed class RedisFailureStore : KeyedFailureStore
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(keys.States), cancellationToken);
 
+    public override ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken) =>
+        new RedisFailureCounter(link, keys).ReadAsync(cancellationToken);
+
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(
             database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)),

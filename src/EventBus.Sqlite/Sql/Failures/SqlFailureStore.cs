@@ -12,6 +12,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
     private readonly AttemptTable attempts;
     private readonly FailureOperations operations;
     private readonly SqlDeadLetterStore deadLetters;
+    private readonly FailureCountQuery counts;
 
     public SqlFailureStore(SqlDatabase database)
     {
@@ -22,6 +23,7 @@ internal sealed class SqlFailureStore : KeyedFailureStore
         attempts = new AttemptTable(database.Prefix);
         operations = new FailureOperations(database.Prefix, table, orders, attempts);
         deadLetters = new SqlDeadLetterStore(database, table, orders);
+        counts = new FailureCountQuery(database.Prefix);
     }
 
     public override DeadLetterStore DeadLetters => deadLetters;
@@ -162,6 +164,9 @@ internal sealed class SqlFailureStore : KeyedFailureStore
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(table.CountAsync, cancellationToken);
+
+    public override ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(counts.ReadAsync, cancellationToken);
 
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         database.ReadAsync(session => claims.CountDueAsync(session, now), cancellationToken);
