@@ -59,6 +59,7 @@ public sealed partial class SqliteDatabaseTests : IDisposable
         {
             await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name "
                 + "= 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; "
+                + "ALTER TABLE eventbus_failures DROP COLUMN error_type; "
                 + "DROP TABLE eventbus_instances; DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 1 WHERE name = "
                 + "'schema'");
         }
@@ -76,7 +77,7 @@ public sealed partial class SqliteDatabaseTests : IDisposable
         }
 
         using var after = Connect(File);
-        Assert.Equal(5, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+        Assert.Equal(6, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
     }
 
     [Fact]
@@ -90,7 +91,8 @@ public sealed partial class SqliteDatabaseTests : IDisposable
 
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 4 WHERE name = 'schema'");
+            await RunAsync(connection, "DROP TABLE eventbus_subscriptions; ALTER TABLE eventbus_failures DROP COLUMN "
+                + "error_type; UPDATE eventbus_meta SET value = 4 WHERE name = 'schema'");
         }
 
         await using var upgraded = await OpenAsync(File);

@@ -41,7 +41,11 @@ internal sealed class AlertSender(
                 var alert = new DeadLetterAlert(
                     first,
                     [.. pending.Select(pendingAlert => pendingAlert.Id).Distinct(StringComparer.Ordinal)])
-                { ServiceName = settings.ServiceName };
+                {
+                    ServiceName = settings.ServiceName,
+                    FindCall = source.FindCall(first.Id, first.Subscription),
+                    Link = AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, first),
+                };
                 var sending = notifier.NotifyAsync(alert, timeout.Token)
                     ?? throw new InvalidOperationException($"The notifier {notifier.GetType()} returned null instead of a task.");
                 await sending.Observed().WaitAsync(timeout.Token);
