@@ -102,6 +102,29 @@ public sealed partial class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task File_OfTheFifthVersion_HasNoTypesOfErrorsAndKeepsNewOnes()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            await stores.Failures.RecordAsync(Dead("old") with { ErrorType = "System.IO.IOException" }, Token);
+        }
+
+        using (var connection = Connect(File))
+        {
+            await RunAsync(
+                connection,
+                "ALTER TABLE eventbus_failures DROP COLUMN error_type; UPDATE eventbus_meta SET value = 5 WHERE name = 'schema'");
+        }
+
+        await using var upgraded = await OpenAsync(File);
+        await upgraded.Failures.RecordAsync(Dead("new") with { ErrorType = "System.IO.IOException" }, Token);
+        var letters = await upgraded.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token);
+        Assert.Equal(
+            [("new", "System.IO.IOException"), ("old", null)],
+            letters.Select(letter => (letter.Envelope.Id, letter.ErrorType)));
+    }
+
+    [Fact]
     public async Task Instances_SideBySide_ShareTheWorkWithoutDuplicates()
     {
         const int Count = 200;

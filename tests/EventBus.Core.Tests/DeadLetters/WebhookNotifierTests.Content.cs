@@ -21,9 +21,10 @@ public sealed partial class WebhookNotifierTests
         AssertJson(
             """
             {
-              "text": "shop: mail failed for good on order.placed (HandlerFailed), dead letter mail~1: Broken: \"ß\" 😀",
-              "service": "shop", "subscription": "mail", "event": "order.placed", "reason": "HandlerFailed", "error": "Broken: \"ß\" 😀",
-              "count": 1, "firstId": "mail~1", "ids": ["mail~1"]
+              "text": "shop: mail failed for good on order.placed 1 (key k, 4 attempts, System.IO.IOException, HandlerFailed), deadLetters.FindAsync(\"mail~1\"): Broken: \"ß\" 😀",
+              "service": "shop", "subscription": "mail", "event": "order.placed", "eventId": "1", "key": "k", "attempts": 4,
+              "errorType": "System.IO.IOException", "reason": "HandlerFailed", "error": "Broken: \"ß\" 😀",
+              "count": 1, "firstId": "mail~1", "ids": ["mail~1"], "find": "deadLetters.FindAsync(\"mail~1\")", "link": null
             }
             """,
             post.Body);
@@ -36,14 +37,16 @@ public sealed partial class WebhookNotifierTests
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions { IncludeError = false }, time);
         var ids = Enumerable.Range(1, 250).Select(number => $"mail~{number}").ToList();
 
-        await webhook.NotifyAsync(Alert("Mr. Smith owes 5") with { Ids = ids, ServiceName = "" }, Token);
+        await webhook.NotifyAsync(Alert("Mr. Smith owes 5") with { Ids = ids, ServiceName = "", Link = "https://ops.example/mail~1" }, Token);
 
         AssertJson(
             $$"""
             {
-              "text": "mail failed for good on order.placed (HandlerFailed), 250 dead letters, the first is mail~1",
-              "service": "", "subscription": "mail", "event": "order.placed", "reason": "HandlerFailed",
-              "count": 250, "firstId": "mail~1", "ids": [{{string.Join(',', ids.Take(100).Select(id => $"\"{id}\""))}}]
+              "text": "mail failed for good on 250 events, the first order.placed 1 (key k, 4 attempts, System.IO.IOException, HandlerFailed), https://ops.example/mail~1",
+              "service": "", "subscription": "mail", "event": "order.placed", "eventId": "1", "key": "k", "attempts": 4,
+              "errorType": "System.IO.IOException", "reason": "HandlerFailed",
+              "count": 250, "firstId": "mail~1", "ids": [{{string.Join(',', ids.Take(100).Select(id => $"\"{id}\""))}}],
+              "find": "deadLetters.FindAsync(\"mail~1\")", "link": "https://ops.example/mail~1"
             }
             """,
             (await server.NextAsync()).Body);
@@ -82,7 +85,7 @@ public sealed partial class WebhookNotifierTests
         using var json = JsonDocument.Parse((await server.NextAsync()).Body);
         var text = json.RootElement.GetProperty("text").GetString()!;
         Assert.True(text.Contains(
-            "dead letter mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? "
+            "deadLetters.FindAsync(\"mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? "
                 + "?x?2? www?evil.example ??h?? ",
             StringComparison.Ordinal), text);
         Assert.Equal(1, text.Count(c => c == '~'));
