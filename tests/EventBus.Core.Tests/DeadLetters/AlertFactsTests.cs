@@ -61,8 +61,8 @@ public sealed class AlertFactsTests : IDisposable
 
         Assert.InRange(alerts.Count, 1, 10);
         Assert.All(alerts, alert => Assert.Matches(
-            "^shop: mail failed for good on (?:[0-9]+ events, the first )?order\\.placed [^ ]+ \\(key order-7, 1 attempt, System\\.IO\\.IOException, "
-                + "PermanentFailure\\): deadLetters\\.FindAsync\\(\"mail~[^\"]+\"\\)$",
+            "^shop: mail failed for good on (?:[0-9]+ events, the first )?order\\.placed [^ ]+ \\(key order-7, 1 attempt, "
+                + "System\\.IO\\.IOException, PermanentFailure\\): deadLetters\\.FindAsync\\(\"mail~[^\"]+\"\\)$",
             alert.Summary));
     }
 

@@ -78,7 +78,8 @@ public sealed class AlertReasonTests : IAsyncDisposable
         Assert.Equal(
             reason switch
             {
-                DeadLetterReason.HandlerFailed or DeadLetterReason.PermanentFailure or DeadLetterReason.Unstorable => "System.IO.IOException",
+                DeadLetterReason.HandlerFailed or DeadLetterReason.PermanentFailure => "System.IO.IOException",
+                DeadLetterReason.Unstorable => "System.IO.IOException",
                 DeadLetterReason.SagaNeedsAttention => "System.InvalidOperationException",
                 _ => null,
             },
