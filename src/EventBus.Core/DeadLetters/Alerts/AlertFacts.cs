@@ -22,7 +22,10 @@ internal static class AlertFacts
     {
         var first = alert.First;
         var isSaga = first.Reason == DeadLetterReason.SagaNeedsAttention;
-        var text = new StringBuilder(alert.ServiceName.Length > 0 ? $"{Name(alert.ServiceName)}: " : "").Append(Name(first.Subscription));
+        var text = new StringBuilder(alert.ServiceName.Length > 0 ? $"{Name(alert.ServiceName)}: " : "");
+
+        // The subscription of delayed events has a slash, which is markup in other names.
+        text.Append(first.Subscription == DelayedDeadLetters.Subscription ? first.Subscription : Name(first.Subscription));
         text.Append(isSaga ? " needs attention: " : " failed for good on ");
         text.Append(alert.Count == 1 ? "" : $"{alert.Count} {(isSaga ? "sagas" : "events")}, the first ");
         text.Append(isSaga ? "" : $"{Name(first.EventName)} ").Append(Name(first.EventId)).Append(" (");
