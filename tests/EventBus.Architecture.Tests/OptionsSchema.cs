@@ -13,8 +13,8 @@ namespace EventBus.Architecture.Tests;
 /// </summary>
 internal static class OptionsSchema
 {
-    // A duration as .NET reads it: days, hours, minutes, seconds and a fraction. Without a colon it would be days, which
-    // nobody means, so that form is left out.
+    // A duration as .NET reads it: days, hours, minutes, seconds and a fraction. A number without a colon would be
+    // days, which is hardly ever meant, so that form is left out.
     private const string Duration = @"^(\d{1,8}\.)?([01]?\d|2[0-3]):[0-5]?\d(:[0-5]?\d(\.\d{1,7})?)?$";
 
     /// <summary>Returns the schema of options.</summary>
