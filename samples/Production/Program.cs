@@ -29,7 +29,9 @@ app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
 
 // For operators; in a real application these need authorization.
 app.MapGet("/dead-letters/{id}", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.FindAsync(id) is { } letter ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts }) : Results.NotFound());
+    await deadLetters.FindAsync(id) is { } letter
+        ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts })
+        : Results.NotFound());
 app.MapPost("/dead-letters/{id}/retry", async (string id, IDeadLetters deadLetters) =>
     await deadLetters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
 
