@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 namespace Checkout.Tests;
 
 #region factory
-/// <summary>The whole shop in the process of the test: HTTP, bus, handlers. Only the mail server and the pager are fakes.</summary>
+/// <summary>The whole shop in the process of the test. Only the mail server and the pager are fakes.</summary>
 public sealed class TestShop : WebApplicationFactory<Program>
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("checkout-tests-");

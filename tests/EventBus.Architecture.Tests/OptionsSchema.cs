@@ -65,7 +65,9 @@ internal static class OptionsSchema
         _ => throw new NotSupportedException($"The schema has no form for {type}. Add one."),
     };
 
-    /// <summary>Adds the limits that attributes declare and that JSON Schema can express: not those of durations.</summary>
+    /// <summary>
+    /// Adds the limits that attributes declare and that JSON Schema can express: not those of durations.
+    /// </summary>
     private static void AddLimits(JsonObject schema, PropertyInfo property)
     {
         foreach (var attribute in property.GetCustomAttributesData())

@@ -17,8 +17,8 @@ public sealed record DeadLetterAlert(DeadLetter First, IReadOnlyList<string> Ids
     /// <summary>
     /// One printable line of at most 3,500 characters that an operator can act on: the application, the subscription,
     /// the name, id and key of the event, the attempts, the type of the error, the reason, and <see cref="Link"/> or
-    /// <see cref="FindCall"/>. Of several dead letters, their number and the first one. It contains nothing of the body,
-    /// the headers or the message of the error.
+    /// <see cref="FindCall"/>. Of several dead letters, their number and the first one. It contains nothing of the
+    /// body, the headers or the message of the error.
     /// </summary>
     public string Summary => AlertFacts.Summary(this);
 
@@ -30,8 +30,8 @@ public sealed record DeadLetterAlert(DeadLetter First, IReadOnlyList<string> Ids
     public string FindCall { get => field ?? FindCalls.Of(First); init; }
 
     /// <summary>
-    /// The address of a page that shows the first dead letter, or the saga (<see cref="EventBusOptions.DeadLetterLink"/>,
-    /// <see cref="SagaOptions.Link"/>); null for none.
+    /// The address of a page that shows the first dead letter, or the saga
+    /// (<see cref="EventBusOptions.DeadLetterLink"/>, <see cref="SagaOptions.Link"/>); null for none.
     /// </summary>
     public string? Link { get; init; }
 

@@ -25,8 +25,8 @@ internal static partial class DeliveryLog
     [LoggerMessage(
         34,
         LogLevel.Error,
-        "{Subscription} is paused: {Count} consecutive attempts failed within {Time}, the last with {ErrorType}. It takes no events until a "
-            + "probe with one event succeeds, the first at {ProbeAt:O}")]
+        "{Subscription} is paused: {Count} consecutive attempts failed within {Time}, the last with {ErrorType}. It takes no events until "
+            + "a probe with one event succeeds, the first at {ProbeAt:O}")]
     public static partial void Paused(
         this ILogger log,
         string subscription,

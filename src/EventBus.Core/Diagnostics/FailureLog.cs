@@ -24,8 +24,8 @@ internal static partial class FailureLog
     [LoggerMessage(
         21,
         LogLevel.Critical,
-        "{Subscription} failed for good on {EventName} {EventId} (key {Key}, {Attempts} attempts, {ErrorType}, {Reason}); the event is kept "
-            + "as dead letter {DeadLetterId}, shown by {FindCall}: {Error}")]
+        "{Subscription} failed for good on {EventName} {EventId} (key {Key}, {Attempts} attempts, {ErrorType}, {Reason}); the event is "
+            + "kept as dead letter {DeadLetterId}, shown by {FindCall}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,
         string subscription,

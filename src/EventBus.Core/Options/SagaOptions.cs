@@ -34,8 +34,8 @@ public sealed class SagaOptions
 
     /// <summary>
     /// The address of a page that shows a saga, which the alerts of sagas contain. <c>{id}</c> (of the saga),
-    /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret. Default
-    /// null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret.
+    /// Default null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
     [AllowedText(AlertLink.Pattern, AlertLink.Allowed, AllowsNull = true)]
     public string? Link { get; set; }

@@ -3,8 +3,8 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>
-/// Writes what an alert is about in one line: service, subscription, event, key, attempts, type of the error, reason. It
-/// contains nothing of the body, the headers or the message of the error.
+/// Writes what an alert is about in one line: service, subscription, event, key, attempts, type of the error, reason.
+/// It contains nothing of the body, the headers or the message of the error.
 /// </summary>
 internal static class AlertFacts
 {
@@ -17,7 +17,9 @@ internal static class AlertFacts
 
     /// <summary>Writes the facts.</summary>
     /// <param name="alert">The alert.</param>
-    /// <param name="plain">Returns the beginning of a text, up to a length, in the form that the receiver displays.</param>
+    /// <param name="plain">
+    /// Returns the beginning of a text, up to a length, in the form that the receiver displays.
+    /// </param>
     public static string Of(DeadLetterAlert alert, Func<string, int, string> plain)
     {
         var first = alert.First;

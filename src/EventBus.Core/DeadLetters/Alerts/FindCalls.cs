@@ -20,7 +20,9 @@ internal static class FindCalls
         ? OfSaga(deadLetter.Id)
         : OfDeadLetter(deadLetter.Id, deadLetter.Subscription);
 
-    /// <summary>Returns the call for a dead letter; for one with a very long id, the call for the latest dead letters.</summary>
+    /// <summary>
+    /// Returns the call for a dead letter; for one with a very long id, the call for the latest dead letters.
+    /// </summary>
     public static string OfDeadLetter(string id, string subscription) => Literal(id) is { Length: <= MaxLiteral } literal
         ? $"deadLetters.FindAsync({literal})"
         : $"deadLetters.ListAsync(new DeadLetterFilter {{ Subscription = {Literal(PrintableText.Start(subscription, 100))} }})";
