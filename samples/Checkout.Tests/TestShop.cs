@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Checkout.Tests;
 
@@ -24,6 +25,7 @@ public sealed class TestShop : WebApplicationFactory<Program>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseSetting("serve", "true").UseSetting("file", Path.Combine(folder.FullName, "shop.db"));
+        builder.ConfigureLogging(logging => logging.ClearProviders());
         builder.ConfigureTestServices(services => services
             .AddSingleton<IMail>(Mail)
             .AddSingleton<IPager>(Pager)
