@@ -32,15 +32,11 @@ internal static partial class SagaLog
         int attempts,
         Exception? exception);
 
-    public static void SagaNeedsAttention(
-        this ILogger log, string saga, string sagaId, string? step, string? error, Exception? exception) =>
-        log.SagaNeedsAttention(saga, sagaId, step, FindCalls.OfSaga(sagaId), error, exception);
-
     [LoggerMessage(
         42,
         LogLevel.Critical,
         "The saga {Saga} {SagaId} needs attention at {Step}, shown by {FindCall}: {Error}. Retry, skip or finish it (SagaManager)")]
-    private static partial void SagaNeedsAttention(
+    public static partial void SagaNeedsAttention(
         this ILogger log,
         string saga,
         string sagaId,

@@ -122,7 +122,7 @@ public sealed class EventBusOptions
     /// <c>https://ops.example/dead-letters/{id}</c>. It must contain no secret. Default null: alerts contain only the
     /// call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
-    [AllowedText(AlertLink.Pattern, AlertLink.Allowed, AllowsNull = true)]
+    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
     public string? DeadLetterLink { get; set; }
 
     /// <summary>

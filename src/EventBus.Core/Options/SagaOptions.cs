@@ -37,6 +37,6 @@ public sealed class SagaOptions
     /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret.
     /// Default null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
-    [AllowedText(AlertLink.Pattern, AlertLink.Allowed, AllowsNull = true)]
+    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
     public string? Link { get; set; }
 }

@@ -15,7 +15,7 @@ public sealed class AlertSummaryTests
     [Fact]
     public void Summary_OfSeveral_CountsThemAndNamesTheFirst()
     {
-        var alert = Alert() with { Ids = [.. Enumerable.Range(1, 3_000).Select(number => $"mail~e{number}")] };
+        var alert = AlertFacts.AddSummary(Alert() with { Ids = [.. Enumerable.Range(1, 3_000).Select(number => $"mail~e{number}")] });
 
         Assert.StartsWith(
             "shop: mail failed for good on 3000 events, the first order.placed e1 (key order-7, 4 attempts, ",
@@ -63,8 +63,7 @@ public sealed class AlertSummaryTests
             Key = hostile,
             ErrorType = hostile,
             Error = "secret of a customer",
-        }) with
-        { ServiceName = hostile };
+        }, hostile);
 
         Assert.True(PrintableText.IsPrintable(alert.Summary), alert.Summary);
         Assert.True(PrintableText.IsPrintable(alert.FindCall), alert.FindCall);
@@ -92,12 +91,14 @@ public sealed class AlertSummaryTests
     }
 
     [Theory]
-    [InlineData("https://ops.example/{service}/{subscription}/{id}?tab=1", "https://ops.example/shop/mail/mail~a%2F%7Bid%7D%20%0A?tab=1")]
+    [InlineData(
+        "https://ops.example/{service}/{subscription}/{id}?tab=1",
+        "https://ops.example/shop/mail/mail~a%2F%7Bid%7D%20%0A%EF%BF%BD?tab=1")]
     [InlineData("https://ops.example/dead-letters", "https://ops.example/dead-letters")]
     [InlineData(null, null)]
     public void Link_OfATemplate_HasTheValuesEscaped(string? template, string? link)
     {
-        var first = Alert(letter => letter with { Id = "mail~a/{id} \n" }).First;
+        var first = Alert(letter => letter with { Id = "mail~a/{id} \n\ud83d" }).First;
 
         Assert.Equal(link, AlertLink.Of(template, "shop", first));
     }
@@ -115,11 +116,11 @@ public sealed class AlertSummaryTests
     {
         Assert.EndsWith(
             "HandlerFailed): https://ops.example/mail~e1",
-            (Alert() with { Link = "https://ops.example/mail~e1" }).Summary,
+            AlertFacts.AddSummary(Alert() with { Link = "https://ops.example/mail~e1" }).Summary,
             StringComparison.Ordinal);
     }
 
-    private static DeadLetterAlert Alert(Func<DeadLetter, DeadLetter>? change = null)
+    private static DeadLetterAlert Alert(Func<DeadLetter, DeadLetter>? change = null, string service = "shop")
     {
         var first = new DeadLetter
         {
@@ -138,6 +139,9 @@ public sealed class AlertSummaryTests
             Body = "secret"u8.ToArray(),
         };
         first = change?.Invoke(first) ?? first;
-        return new DeadLetterAlert(first, [first.Id]) { ServiceName = "shop" };
+        var call = first.Reason == DeadLetterReason.SagaNeedsAttention
+            ? FindCalls.OfSaga(first.Id)
+            : FindCalls.OfDeadLetter(first.Id, first.Subscription);
+        return AlertFacts.AddSummary(new DeadLetterAlert(first, [first.Id]) { ServiceName = service, FindCall = call });
     }
 }

@@ -82,7 +82,8 @@ public sealed partial class WebhookNotifierTests
         var alert = Alert($"Failed: {Markup}");
         alert = new DeadLetterAlert(
             alert.First with { Id = $"mail~{Markup}", EventId = Markup, EventName = $"order.{Markup}" },
-            [$"mail~{Markup}"]);
+            [$"mail~{Markup}"])
+        { FindCall = FindCalls.OfDeadLetter($"mail~{Markup}", "mail") };
 
         await webhook.NotifyAsync(alert, Token);
 

@@ -206,7 +206,7 @@ public sealed partial class WebhookNotifierTests
             Body = default,
         },
         ["mail~1"])
-    { ServiceName = "shop" };
+    { ServiceName = "shop", FindCall = FindCalls.OfDeadLetter("mail~1", "mail") };
 
     private static async Task<EventBusException> FailureOfAsync(Task alerting)
     {

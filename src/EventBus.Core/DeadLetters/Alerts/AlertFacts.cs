@@ -11,9 +11,12 @@ internal static class AlertFacts
     /// <summary>The maximum length of a name, an id or a key in the line, in characters.</summary>
     public const int MaxName = 150;
 
-    /// <summary>Writes the line of <see cref="DeadLetterAlert.Summary"/>.</summary>
-    public static string Summary(DeadLetterAlert alert) =>
-        $"{Of(alert, (text, max) => PrintableText.Of(text, max))}: {alert.Link ?? alert.FindCall}";
+    /// <summary>The subscription of the dead letters of delayed events.</summary>
+    public const string DelayedSubscription = "eventbus/delayed";
+
+    /// <summary>Adds the line of <see cref="DeadLetterAlert.Summary"/> to an alert that is otherwise complete.</summary>
+    public static DeadLetterAlert AddSummary(DeadLetterAlert alert) =>
+        alert with { Summary = $"{Of(alert, (text, max) => PrintableText.Of(text, max))}: {alert.Link ?? alert.FindCall}" };
 
     /// <summary>Writes the facts.</summary>
     /// <param name="alert">The alert.</param>
@@ -27,7 +30,7 @@ internal static class AlertFacts
         var text = new StringBuilder(alert.ServiceName.Length > 0 ? $"{Name(alert.ServiceName)}: " : "");
 
         // The subscription of delayed events has a slash, which is markup in other names.
-        text.Append(first.Subscription == DelayedDeadLetters.Subscription ? first.Subscription : Name(first.Subscription));
+        text.Append(first.Subscription == DelayedSubscription ? first.Subscription : Name(first.Subscription));
         text.Append(isSaga ? " needs attention: " : " failed for good on ");
         text.Append(alert.Count == 1 ? "" : $"{alert.Count} {(isSaga ? "sagas" : "events")}, the first ");
         text.Append(isSaga ? "" : $"{Name(first.EventName)} ").Append(Name(first.EventId)).Append(" (");

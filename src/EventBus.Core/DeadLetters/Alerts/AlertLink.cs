@@ -6,12 +6,6 @@ namespace EventBus;
 /// </summary>
 internal static class AlertLink
 {
-    /// <summary>The allowed form of a template, as a regular expression.</summary>
-    public const string Pattern = @"https?://[^\s{}/]+(?:[^\s{}]|\{(?:id|subscription|service)\}){0,500}";
-
-    /// <summary>The allowed form in words.</summary>
-    public const string Allowed = "null, and http and https addresses with {id}, {subscription} and {service} after the host,";
-
     // A link beyond it is left out: a shortened one would lead nowhere.
     private const int MaxLength = 2_000;
 
@@ -25,7 +19,7 @@ internal static class AlertLink
         var link = template?
             .Replace("{service}", Uri.EscapeDataString(service), StringComparison.Ordinal)
             .Replace("{subscription}", Uri.EscapeDataString(subject.Subscription), StringComparison.Ordinal)
-            .Replace("{id}", Uri.EscapeDataString(ReducedEntry.WellFormed(subject.Id)), StringComparison.Ordinal);
+            .Replace("{id}", Uri.EscapeDataString(subject.Id), StringComparison.Ordinal);
         return link is { Length: <= MaxLength } ? link : null;
     }
 }

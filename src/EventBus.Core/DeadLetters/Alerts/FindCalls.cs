@@ -15,11 +15,6 @@ internal static class FindCalls
     // The longest literal. An id beyond it is not shortened, because the call would find nothing.
     private const int MaxLiteral = 300;
 
-    /// <summary>Returns the call for the subject of an alert in a store that finds it by its id.</summary>
-    public static string Of(DeadLetter deadLetter) => deadLetter.Reason == DeadLetterReason.SagaNeedsAttention
-        ? OfSaga(deadLetter.Id)
-        : OfDeadLetter(deadLetter.Id, deadLetter.Subscription);
-
     /// <summary>
     /// Returns the call for a dead letter; for one with a very long id, the call for the latest dead letters.
     /// </summary>
