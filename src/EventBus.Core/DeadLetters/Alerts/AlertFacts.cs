@@ -14,7 +14,7 @@ internal static class AlertFacts
     /// <summary>The subscription of the dead letters of delayed events.</summary>
     public const string DelayedSubscription = "eventbus/delayed";
 
-    /// <summary>Adds the line of <see cref="DeadLetterAlert.Summary"/> to an alert that is otherwise complete.</summary>
+    /// <summary>Adds <see cref="DeadLetterAlert.Summary"/> to an alert that is otherwise complete.</summary>
     public static DeadLetterAlert AddSummary(DeadLetterAlert alert) =>
         alert with { Summary = $"{Of(alert, (text, max) => PrintableText.Of(text, max))}: {alert.Link ?? alert.FindCall}" };
 
