@@ -29,7 +29,7 @@ public static class CheckoutEndpoints
         Cart cart,
         OrderService orders,
         PaymentService payments,
-        EmailService email,
+        IMail mail,
         StockService stock,
         AnalyticsService analytics,
         LoyaltyService loyalty,
@@ -39,7 +39,7 @@ public static class CheckoutEndpoints
         var order = await orders.CreateAsync(cart, null, cancellationToken);
         await payments.ChargeAsync(order, cancellationToken);
         await orders.ConfirmAsync(order, hasEvent: false, cancellationToken);
-        await email.SendReceiptAsync(order.OrderId, order.UserId, cancellationToken);
+        await mail.SendReceiptAsync(order.OrderId, order.UserId, cancellationToken);
         await stock.ReserveAsync(order, cancellationToken);
         await analytics.RecordSaleAsync(order.OrderId, order.Total, cancellationToken);
         await loyalty.AddPointsAsync(order.OrderId, order.UserId, order.OrderId, cancellationToken);

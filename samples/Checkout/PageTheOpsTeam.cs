@@ -6,9 +6,5 @@ namespace Checkout;
 public sealed class PageTheOpsTeam(IPager pager) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
-        pager.PageAsync(
-            alert.Count == 1
-                ? $"{alert.First.Subscription} gave up on {alert.First.EventName} after {alert.First.Attempts} attempts"
-                : $"{alert.First.Subscription} gave up on {alert.Count} events {alert.First.EventName}",
-            cancellationToken);
+        pager.PageAsync(alert.Summary, cancellationToken);
 }

@@ -83,8 +83,14 @@ public sealed class PaymentService(IPaymentProvider provider, OrderBook orders, 
     private static string KeyOf(Order order) => $"order-{order.OrderId}";
 }
 
+/// <summary>Sends mails to customers. A test replaces it (samples/Checkout.Tests).</summary>
+public interface IMail
+{
+    Task SendReceiptAsync(string orderId, string userId, CancellationToken cancellationToken);
+}
+
 public sealed class EmailService(TimeProvider time, ILogger<EmailService> log)
-    : RemoteService("send receipt", TimeSpan.FromMilliseconds(3000), time, log)
+    : RemoteService("send receipt", TimeSpan.FromMilliseconds(3000), time, log), IMail
 {
     public Task SendReceiptAsync(string orderId, string userId, CancellationToken cancellationToken) =>
         CallAsync(orderId, cancellationToken);
@@ -138,6 +144,7 @@ public static class ShopServices
         services.AddSingleton<OrderRelay>().AddHostedService(provider => provider.GetRequiredService<OrderRelay>());
         services.AddSingleton<Catalog>();
         services.AddSingleton<DataWarehouse>();
+        services.AddSingleton<IMail>(provider => provider.GetRequiredService<EmailService>());
         services.AddSingleton<IPager, LogPager>();
         services.AddSingleton<IPointsLedger>(
             _ => settings.Store == "sqlite" ? new PointsInSqlite($"Data Source={file}") : new PointsInMemory());

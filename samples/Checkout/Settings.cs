@@ -85,6 +85,7 @@ public sealed record Settings
     public static Settings Parse(string[] args)
     {
         var settings = new Settings();
+        args = [.. args.SelectMany(OfHost)];
         for (var i = 0; i < args.Length; i++)
         {
             settings = args[i] switch
@@ -133,6 +134,18 @@ public sealed record Settings
         : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal)
             ? $"{exception.Message} --rabbitmq amqp://user:password@host:port sets the address."
         : exception.Message;
+
+    /// <summary>
+    /// Reads the form in which the host of a test passes settings, <c>--name=value</c>. Names that are no options are
+    /// those of the host itself, and are left out.
+    /// </summary>
+    private static string[] OfHost(string arg) => arg.Split('=', 2) switch
+    {
+        ["--serve", _] => ["--serve"],
+        ["--file" or "--transport" or "--store" or "--redis" or "--rabbitmq", _] and [var name, var value] => [name, value],
+        [['-', '-', ..], _] => [],
+        _ => [arg],
+    };
 
     private static bool IsAddress(string value) =>
         EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon

@@ -7,9 +7,8 @@ public sealed class PageTheOpsTeam(Timeline timeline) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
     {
-        timeline.Add("pager", alert.First.Reason == DeadLetterReason.SagaNeedsAttention
-            ? $"{alert.First.Subscription} {alert.First.EventId} needs attention: {alert.First.Error}"
-            : $"{alert.First.Subscription} gave up on {alert.First.EventName}: {alert.First.Error}");
+        // The text of the error is not part of the summary: it may contain data of customers.
+        timeline.Add("pager", $"{alert.Summary}; {alert.First.Error}");
         return Task.CompletedTask;
     }
 }

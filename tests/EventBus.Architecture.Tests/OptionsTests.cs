@@ -184,7 +184,9 @@ public sealed class OptionsTests
             }
             else
             {
-                property.SetValue(options, Other(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, value));
+                property.SetValue(options, property.Name.EndsWith("Link", StringComparison.Ordinal)
+                    ? "https://sample/{id}"
+                    : Other(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, value));
             }
         }
 

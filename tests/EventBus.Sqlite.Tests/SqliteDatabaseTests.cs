@@ -59,6 +59,7 @@ public sealed partial class SqliteDatabaseTests : IDisposable
         {
             await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name "
                 + "= 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; "
+                + "ALTER TABLE eventbus_failures DROP COLUMN error_type; "
                 + "DROP TABLE eventbus_instances; DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 1 WHERE name = "
                 + "'schema'");
         }
@@ -76,7 +77,7 @@ public sealed partial class SqliteDatabaseTests : IDisposable
         }
 
         using var after = Connect(File);
-        Assert.Equal(5, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+        Assert.Equal(6, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
     }
 
     [Fact]
@@ -90,13 +91,37 @@ public sealed partial class SqliteDatabaseTests : IDisposable
 
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 4 WHERE name = 'schema'");
+            await RunAsync(connection, "DROP TABLE eventbus_subscriptions; ALTER TABLE eventbus_failures DROP COLUMN "
+                + "error_type; UPDATE eventbus_meta SET value = 4 WHERE name = 'schema'");
         }
 
         await using var upgraded = await OpenAsync(File);
         Assert.Equal(("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.RecordAsync("rabbitmq", ["mail"], Now, Token)));
         Assert.Equal("dead", Assert.Single(await upgraded.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(2, (await upgraded.Instances.RecordAsync("b", ["mail"], Now, Lease, Token))["mail"]);
+    }
+
+    [Fact]
+    public async Task File_OfTheFifthVersion_HasNoTypesOfErrorsAndKeepsNewOnes()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            await stores.Failures.RecordAsync(Dead("old") with { ErrorType = "System.IO.IOException" }, Token);
+        }
+
+        using (var connection = Connect(File))
+        {
+            await RunAsync(
+                connection,
+                "ALTER TABLE eventbus_failures DROP COLUMN error_type; UPDATE eventbus_meta SET value = 5 WHERE name = 'schema'");
+        }
+
+        await using var upgraded = await OpenAsync(File);
+        await upgraded.Failures.RecordAsync(Dead("new") with { ErrorType = "System.IO.IOException" }, Token);
+        var letters = await upgraded.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token);
+        Assert.Equal(
+            [("new", "System.IO.IOException"), ("old", null)],
+            letters.Select(letter => (letter.Envelope.Id, letter.ErrorType)));
     }
 
     [Fact]

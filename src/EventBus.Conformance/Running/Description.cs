@@ -51,6 +51,7 @@ internal static class Description
             Time(e.LastFailedAt),
             $"{e.Reason}",
             e.Error ?? "no error",
+            e.ErrorType ?? "no error type",
             e.ErrorDetails ?? "no details",
             string.Join(", ", e.History.Select(attempt => $"{attempt.Attempt} {Time(attempt.At)} {attempt.Error}")),
             $"alert {e.NeedsAlert}",

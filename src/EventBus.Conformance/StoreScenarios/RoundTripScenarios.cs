@@ -61,6 +61,7 @@ internal static class RoundTripScenarios
             FirstFailedAt = run.In(-100),
             LastFailedAt = run.In(-1.001),
             Error = "Grüße: \"failed\" 😀",
+            ErrorType = "System.IO.IOException",
             ErrorDetails = new string('x', 8_192),
             History = [.. Enumerable.Range(1, FailedEvent.MaxHistory)
                 .Select(attempt => new FailedAttempt(attempt, run.In(attempt - 100), $"attempt {attempt} 😀"))],

@@ -30,6 +30,12 @@ public sealed record DeadLetter
     public string? Error { get; init; }
 
     /// <summary>
+    /// The full name of the type of the last exception, at most 256 characters. Null if the last error is no exception
+    /// of a handler, or if an earlier version of the library stored the dead letter.
+    /// </summary>
+    public string? ErrorType { get; init; }
+
+    /// <summary>
     /// The last error with its stack trace; null if there is nothing to add to <see cref="Error"/>.
     /// </summary>
     public string? ErrorDetails { get; init; }

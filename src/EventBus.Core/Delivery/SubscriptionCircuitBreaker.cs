@@ -69,7 +69,7 @@ internal sealed class SubscriptionCircuitBreaker(
             return failure;
         }
 
-        var wasPaused = CountFailure();
+        var wasPaused = CountFailure(threw.Exception);
         return wasPaused ? threw with { Counts = false } : threw;
     }
 
@@ -196,7 +196,7 @@ internal sealed class SubscriptionCircuitBreaker(
 
     /// <summary>Counts a failed attempt, and pauses the subscription if enough attempts have failed.</summary>
     /// <returns>True if the subscription was already paused.</returns>
-    private bool CountFailure()
+    private bool CountFailure(Exception exception)
     {
         TimeSpan delay;
         lock (sync)
@@ -217,7 +217,13 @@ internal sealed class SubscriptionCircuitBreaker(
             HoldBackOthers();
         }
 
-        services.Log.Paused(subscription, settings.Failures, settings.Window, time.GetUtcNow() + delay);
+        services.Log.Paused(
+            subscription,
+            settings.Failures,
+            settings.Window,
+            time.GetUtcNow() + delay,
+            ExceptionText.TypeOf(exception),
+            exception);
         retryLoop.Pulse();
         return false;
     }

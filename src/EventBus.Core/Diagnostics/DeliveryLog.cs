@@ -25,9 +25,16 @@ internal static partial class DeliveryLog
     [LoggerMessage(
         34,
         LogLevel.Error,
-        "{Subscription} is paused: {Count} consecutive attempts failed within {Time}. It takes no events until a probe with one event "
-            + "succeeds, the first at {ProbeAt:O}")]
-    public static partial void Paused(this ILogger log, string subscription, int count, TimeSpan time, DateTimeOffset probeAt);
+        "{Subscription} is paused: {Count} consecutive attempts failed within {Time}, the last with {ErrorType}. It takes no events until "
+            + "a probe with one event succeeds, the first at {ProbeAt:O}")]
+    public static partial void Paused(
+        this ILogger log,
+        string subscription,
+        int count,
+        TimeSpan time,
+        DateTimeOffset probeAt,
+        string errorType,
+        Exception exception);
 
     [LoggerMessage(35, LogLevel.Information, "{Subscription} is resumed: an event succeeded")]
     public static partial void Resumed(this ILogger log, string subscription);

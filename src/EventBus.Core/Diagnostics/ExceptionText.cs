@@ -20,6 +20,12 @@ internal static class ExceptionText
     /// <summary>The maximum length of a description with stack traces, in characters.</summary>
     public const int MaxDetails = 8_192;
 
+    /// <summary>The maximum length of the name of a type, in characters.</summary>
+    public const int MaxType = 256;
+
+    /// <summary>Returns the full name of the type.</summary>
+    public static string TypeOf(Exception exception) => PrintableText.Of(exception.GetType().ToString(), MaxType);
+
     /// <summary>Returns the first line of the message.</summary>
     public static string MessageOf(Exception exception) => PrintableText.Of(FirstLine(Message(exception)), MaxMessage);
 

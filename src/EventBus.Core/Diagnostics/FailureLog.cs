@@ -24,16 +24,19 @@ internal static partial class FailureLog
     [LoggerMessage(
         21,
         LogLevel.Critical,
-        "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); the event is kept as dead letter "
-            + "{DeadLetterId}: {Error}")]
+        "{Subscription} failed for good on {EventName} {EventId} (key {Key}, {Attempts} attempts, {ErrorType}, {Reason}); the event is "
+            + "kept as dead letter {DeadLetterId}, shown by {FindCall}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,
         string subscription,
         string eventName,
         string eventId,
-        DeadLetterReason reason,
+        string? key,
         int attempts,
+        string? errorType,
+        DeadLetterReason reason,
         string deadLetterId,
+        string findCall,
         string? error,
         Exception? exception);
 

@@ -16,7 +16,11 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         : new RetryingTransport(backend.Transport, services.Time);
 
     private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Registration.Alerts.Select(create => create(provider))];
-    private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows);
+    private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows)
+    {
+        DeadLetterLink = plan.Options.DeadLetterLink,
+        SagaLink = plan.Options.Sagas.Link,
+    };
 
     public BusComponents Compose()
     {

@@ -117,6 +117,15 @@ public sealed class EventBusOptions
     public TimeSpan? DeadLetterRetention { get; set; }
 
     /// <summary>
+    /// The address of a page that shows a dead letter, which alerts and the webhook contain. <c>{id}</c>,
+    /// <c>{subscription}</c> and <c>{service}</c> are replaced, for example in
+    /// <c>https://ops.example/dead-letters/{id}</c>. It must contain no secret. Default null: alerts contain only the
+    /// call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// </summary>
+    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
+    public string? DeadLetterLink { get; set; }
+
+    /// <summary>
     /// The retries of failed events, and of failed saga steps. Default: 3 retries, after 5 s, 25 s and about 2 min.
     /// </summary>
     [ValidateObjectMembers]

@@ -31,4 +31,12 @@ public sealed class SagaOptions
     /// Default true.
     /// </summary>
     public bool PublishEvents { get; set; } = true;
+
+    /// <summary>
+    /// The address of a page that shows a saga, which the alerts of sagas contain. <c>{id}</c> (of the saga),
+    /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret.
+    /// Default null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// </summary>
+    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
+    public string? Link { get; set; }
 }

@@ -23,7 +23,7 @@ internal sealed class DelayedDeadLetters(
     /// The subscription of these dead letters. Names of subscriptions cannot contain a slash, so no subscription of the
     /// application has this name.
     /// </summary>
-    public const string Subscription = "eventbus/delayed";
+    public const string Subscription = AlertFacts.DelayedSubscription;
 
     /// <summary>The maximum number of events that are in progress at once.</summary>
     public const int MaxConcurrent = 32;

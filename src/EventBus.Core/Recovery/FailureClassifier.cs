@@ -63,6 +63,7 @@ internal static class FailureClassifier
         {
             LastFailedAt = now,
             Error = PrintableText.Of(rejection.Error + rejection.Foreign, MaxErrorLength),
+            ErrorType = null,
             ErrorDetails = null,
         };
 
@@ -74,6 +75,7 @@ internal static class FailureClassifier
             Attempts = threw.Counts ? entry.Attempts : entry.Attempts - 1,
             LastFailedAt = now,
             Error = error,
+            ErrorType = ExceptionText.TypeOf(threw.Exception),
             ErrorDetails = ExceptionText.DetailsOf(threw.Exception),
             History = [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedAttempt(entry.Attempts, now, error)],
         };

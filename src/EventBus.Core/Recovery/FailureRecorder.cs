@@ -91,7 +91,11 @@ internal sealed class FailureRecorder(
     /// </remarks>
     public Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots) => entries.WriteAsync(
         policy,
-        entry with { Error = "The event was handled successfully, but the store could not remove its entry. Discard this dead letter." },
+        entry with
+        {
+            Error = "The event was handled successfully, but the store could not remove its entry. Discard this dead letter.",
+            ErrorType = null,
+        },
         failure: null,
         slots);
 

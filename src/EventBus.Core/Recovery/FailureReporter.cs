@@ -34,9 +34,12 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
                 entry.Subscription,
                 entry.Envelope.Name,
                 entry.Envelope.Id,
-                entry.Reason,
+                entry.Envelope.Key,
                 entry.Attempts,
+                entry.ErrorType,
+                entry.Reason,
                 entry.Id,
+                alerts.FindCall(entry.Id, entry.Subscription),
                 error,
                 exception);
         }

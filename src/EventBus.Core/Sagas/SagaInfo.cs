@@ -18,6 +18,9 @@ public sealed record SagaInfo
     /// <summary>The reason why the saga needs attention, or else the last error, in one line; null for none.</summary>
     public string? Error { get; init; }
 
+    /// <summary>The full name of the type of the last exception of a step; null for none.</summary>
+    public string? ErrorType { get; init; }
+
     /// <summary>The time at which the saga was started.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 

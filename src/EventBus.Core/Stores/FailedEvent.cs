@@ -70,6 +70,12 @@ public sealed record FailedEvent
     public string? Error { get; init; }
 
     /// <summary>
+    /// The full name of the type of the last exception, at most 256 characters; null if the last error is no exception
+    /// of a handler.
+    /// </summary>
+    public string? ErrorType { get; init; }
+
+    /// <summary>
     /// The last error with its stack trace, at most 8,192 characters; null if it adds nothing to <see cref="Error"/>.
     /// </summary>
     public string? ErrorDetails { get; init; }

@@ -78,7 +78,7 @@ internal static class FailureHeaderLimit
             return header switch
             {
                 FailureHeaderNames.ErrorDetails => 0,
-                FailureHeaderNames.Error or FailureHeaderNames.Defect => 2,
+                FailureHeaderNames.Error or FailureHeaderNames.ErrorType or FailureHeaderNames.Defect => 2,
                 _ => NeverRemoved,
             };
         }

@@ -21,6 +21,7 @@ internal static class FailureHeaderNames
     public const string IsConcurrent = Prefix + "accompanied";
 
     public const string Error = Prefix + "error";
+    public const string ErrorType = Prefix + "error-type";
     public const string ErrorDetails = Prefix + "error-details";
     public const string Defect = Prefix + "defect";
     public const string FullBodyLength = Prefix + "body-length";

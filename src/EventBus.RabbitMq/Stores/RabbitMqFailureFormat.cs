@@ -50,6 +50,7 @@ internal static class RabbitMqFailureFormat
         Add(FailureHeaderNames.WasInterrupted, entry.WasInterrupted ? "true" : null);
         Add(FailureHeaderNames.IsConcurrent, entry.WasInterrupted && entry.Concurrent > 0 ? "true" : null);
         Add(FailureHeaderNames.Error, entry.Error);
+        Add(FailureHeaderNames.ErrorType, entry.ErrorType);
         Add(FailureHeaderNames.ErrorDetails, entry.ErrorDetails);
         Add(FailureHeaderNames.Defect, entry.Envelope.Defect);
         Add(FailureHeaderNames.FullBodyLength, entry.Envelope.FullBodyLength?.ToString(CultureInfo.InvariantCulture));
@@ -112,6 +113,7 @@ internal static class RabbitMqFailureFormat
             LastFailedAt = headers.Time(FailureHeaderNames.LastFailedAt),
             Reason = isOfBroker ? ReasonOf(death) : ReasonOf(headers),
             Error = isOfBroker ? death.Text : headers.Text(FailureHeaderNames.Error),
+            ErrorType = isOfBroker ? null : headers.Text(FailureHeaderNames.ErrorType),
             ErrorDetails = headers.Text(FailureHeaderNames.ErrorDetails),
             Number = headers.Number(FailureHeaderNames.Number),
             WasInterrupted = headers.Text(FailureHeaderNames.WasInterrupted) is not null,

@@ -6,7 +6,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 {
-    private const long Version = 5;
+    private const long Version = 6;
 
     /// <summary>
     /// The names of the sequences of <see cref="SqlCounters"/>: numbers of dead letters, claims of failed events,
@@ -30,7 +30,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         }
 
         // The statements of each version only add tables and columns.
-        IEnumerable<string>[] versions = [Version1(), Version2(), Version3(), Version4(), Version5()];
+        IEnumerable<string>[] versions = [Version1(), Version2(), Version3(), Version4(), Version5(), Version6()];
         foreach (var statement in versions.Skip((int)version).SelectMany(statements => statements))
         {
             await session.RunAsync(statement);
@@ -94,4 +94,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription "
             + $"{dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) "
             + $"{dialect.TableByKey}"];
+
+    /// <summary>Returns the statement that version 6 added: the type of the last error of a failed event.</summary>
+    private IEnumerable<string> Version6() => [$"ALTER TABLE {prefix}failures ADD COLUMN error_type {dialect.Text}"];
 }

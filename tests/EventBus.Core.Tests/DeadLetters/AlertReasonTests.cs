@@ -70,6 +70,20 @@ public sealed class AlertReasonTests : IAsyncDisposable
             _ => "mail"
         }, alert.First.Subscription);
         Assert.False(string.IsNullOrWhiteSpace(alert.First.Error));
+
+        // The summary names what the reason has, and not the text of the error.
+        Assert.Contains($" {alert.First.EventId} (", alert.Summary, StringComparison.Ordinal);
+        Assert.EndsWith($"{reason}): {alert.FindCall}", alert.Summary, StringComparison.Ordinal);
+        Assert.DoesNotContain(alert.First.Error, alert.Summary, StringComparison.Ordinal);
+        Assert.Equal(
+            reason switch
+            {
+                DeadLetterReason.HandlerFailed or DeadLetterReason.PermanentFailure => "System.IO.IOException",
+                DeadLetterReason.Unstorable => "System.IO.IOException",
+                DeadLetterReason.SagaNeedsAttention => "System.InvalidOperationException",
+                _ => null,
+            },
+            alert.First.ErrorType);
     }
 
     private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);

@@ -4,6 +4,8 @@ namespace EventBus;
 
 public sealed partial class WebhookNotifierTests
 {
+    private const string Facts = "(key k, 4 attempts, System.IO.IOException, HandlerFailed)";
+
     [Fact]
     public async Task Post_DeadLetter_IsJsonWithEveryMember()
     {
@@ -19,11 +21,12 @@ public sealed partial class WebhookNotifierTests
             ("application/json; charset=utf-8", "Bearer abc", "ops"),
             (post.Headers["Content-Type"], post.Headers["Authorization"], post.Headers["X-Team"]));
         AssertJson(
-            """
+            $$"""
             {
-              "text": "shop: mail failed for good on order.placed (HandlerFailed), dead letter mail~1: Broken: \"ß\" 😀",
-              "service": "shop", "subscription": "mail", "event": "order.placed", "reason": "HandlerFailed", "error": "Broken: \"ß\" 😀",
-              "count": 1, "firstId": "mail~1", "ids": ["mail~1"]
+              "text": "shop: mail failed for good on order.placed 1 {{Facts}}, deadLetters.FindAsync(\"mail~1\"): Broken: \"ß\" 😀",
+              "service": "shop", "subscription": "mail", "event": "order.placed", "eventId": "1", "key": "k", "attempts": 4,
+              "errorType": "System.IO.IOException", "reason": "HandlerFailed", "error": "Broken: \"ß\" 😀",
+              "count": 1, "firstId": "mail~1", "ids": ["mail~1"], "find": "deadLetters.FindAsync(\"mail~1\")", "link": null
             }
             """,
             post.Body);
@@ -36,14 +39,18 @@ public sealed partial class WebhookNotifierTests
         using var webhook = new WebhookNotifier(server.Url, new WebhookOptions { IncludeError = false }, time);
         var ids = Enumerable.Range(1, 250).Select(number => $"mail~{number}").ToList();
 
-        await webhook.NotifyAsync(Alert("Mr. Smith owes 5") with { Ids = ids, ServiceName = "" }, Token);
+        await webhook.NotifyAsync(
+            Alert("Mr. Smith owes 5") with { Ids = ids, ServiceName = "", Link = "https://ops.example/mail~1" },
+            Token);
 
         AssertJson(
             $$"""
             {
-              "text": "mail failed for good on order.placed (HandlerFailed), 250 dead letters, the first is mail~1",
-              "service": "", "subscription": "mail", "event": "order.placed", "reason": "HandlerFailed",
-              "count": 250, "firstId": "mail~1", "ids": [{{string.Join(',', ids.Take(100).Select(id => $"\"{id}\""))}}]
+              "text": "mail failed for good on 250 events, the first order.placed 1 {{Facts}}, https://ops.example/mail~1",
+              "service": "", "subscription": "mail", "event": "order.placed", "eventId": "1", "key": "k", "attempts": 4,
+              "errorType": "System.IO.IOException", "reason": "HandlerFailed",
+              "count": 250, "firstId": "mail~1", "ids": [{{string.Join(',', ids.Take(100).Select(id => $"\"{id}\""))}}],
+              "find": "deadLetters.FindAsync(\"mail~1\")", "link": "https://ops.example/mail~1"
             }
             """,
             (await server.NextAsync()).Body);
@@ -75,14 +82,16 @@ public sealed partial class WebhookNotifierTests
         var alert = Alert($"Failed: {Markup}");
         alert = new DeadLetterAlert(
             alert.First with { Id = $"mail~{Markup}", EventId = Markup, EventName = $"order.{Markup}" },
-            [$"mail~{Markup}"]);
+            [$"mail~{Markup}"])
+        { FindCall = FindCalls.OfDeadLetter($"mail~{Markup}", "mail") };
 
         await webhook.NotifyAsync(alert, Token);
 
         using var json = JsonDocument.Parse((await server.NextAsync()).Body);
         var text = json.RootElement.GetProperty("text").GetString()!;
         Assert.True(text.Contains(
-            "dead letter mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? "
+            "deadLetters.FindAsync(\"mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? "
+                + "?fire: ?a ? ? ? "
                 + "?x?2? www?evil.example ??h?? ",
             StringComparison.Ordinal), text);
         Assert.Equal(1, text.Count(c => c == '~'));

@@ -195,16 +195,18 @@ public sealed partial class WebhookNotifierTests
             Subscription = "mail",
             EventId = "1",
             EventName = "order.placed",
+            Key = "k",
             Headers = new Dictionary<string, string>(),
             Reason = DeadLetterReason.HandlerFailed,
             Error = error,
+            ErrorType = "System.IO.IOException",
             Attempts = 4,
             FirstFailedAt = DateTimeOffset.UnixEpoch,
             LastFailedAt = DateTimeOffset.UnixEpoch,
             Body = default,
         },
         ["mail~1"])
-    { ServiceName = "shop" };
+    { ServiceName = "shop", FindCall = FindCalls.OfDeadLetter("mail~1", "mail") };
 
     private static async Task<EventBusException> FailureOfAsync(Task alerting)
     {

@@ -34,9 +34,14 @@ public sealed partial class FailureQueueTests
         var alert = await alerted.NextAsync("the alert");
         Assert.Equal("tests~seven", alert.First.Id);
         Assert.Contains("no 7", alert.First.Error!, StringComparison.Ordinal);
+        Assert.EndsWith(
+            " seven (4 attempts, System.InvalidOperationException, HandlerFailed): deadLetters.ListAsync()",
+            alert.Summary,
+            StringComparison.Ordinal);
         Assert.Equal(1, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
         Assert.Equal(("tests", "seven", 4, DeadLetterReason.HandlerFailed), (dead.Subscription, dead.EventId, dead.Attempts, dead.Reason));
+        Assert.Equal("System.InvalidOperationException", dead.ErrorType);
         Assert.Equal("a", dead.Headers["tenant"]);
         Assert.Equal("{\"number\":7}", Encoding.UTF8.GetString(dead.Body.Span));
         Assert.Contains(

@@ -69,6 +69,7 @@ internal sealed class TestStores : IAsyncDisposable
         FirstFailedAt = Now.AddTicks(-3),
         LastFailedAt = Now.AddTicks(-2),
         Error = "Broken: 💥",
+        ErrorType = "System.IO.IOException",
         ErrorDetails = "at Somewhere()",
         History = [new FailedAttempt(1, Now.AddTicks(-3), "Broken")],
     };

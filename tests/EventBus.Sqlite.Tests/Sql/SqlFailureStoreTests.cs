@@ -34,6 +34,7 @@ public sealed partial class SqlFailureStoreTests : IAsyncLifetime
             LastFailedAt = Now.AddMinutes(3),
             Reason = DeadLetterReason.OutOfOrder,
             Error = "it's \"broken\" ' ; --",
+            ErrorType = "System.IO.IOException",
             ErrorDetails = "at line 1\nat line 2",
             History = [new FailedAttempt(1, Now, "one"), new FailedAttempt(2, Now.AddMinutes(1), "two")],
         };

@@ -68,6 +68,9 @@ internal sealed class AlertCoordinator
         && dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle)
         && !held.AnyToMark;
 
+    /// <inheritdoc cref="AlertSource.FindCall"/>
+    public string FindCall(string id, string subscription) => source.FindCall(id, subscription);
+
     /// <summary>
     /// Announces that an entry that needs an alert is about to be recorded: <see cref="IsIdle"/> is false from now on.
     /// </summary>

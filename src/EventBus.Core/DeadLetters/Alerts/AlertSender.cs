@@ -38,10 +38,14 @@ internal sealed class AlertSender(
             if (first is not null)
             {
                 using var timeout = stop.WithTimeout(SendTimeout, services.StoreTime);
-                var alert = new DeadLetterAlert(
+                var alert = AlertFacts.AddSummary(new DeadLetterAlert(
                     first,
                     [.. pending.Select(pendingAlert => pendingAlert.Id).Distinct(StringComparer.Ordinal)])
-                { ServiceName = settings.ServiceName };
+                {
+                    ServiceName = settings.ServiceName,
+                    FindCall = source.FindCall(first.Id, first.Subscription),
+                    Link = AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, first),
+                });
                 var sending = notifier.NotifyAsync(alert, timeout.Token)
                     ?? throw new InvalidOperationException($"The notifier {notifier.GetType()} returned null instead of a task.");
                 await sending.Observed().WaitAsync(timeout.Token);

@@ -25,4 +25,10 @@ internal abstract class AlertSource
 
     /// <summary>Gets the dead letter to report; null if it no longer needs an alert.</summary>
     public abstract ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken);
+
+    /// <summary>Writes the call that shows an operator the subject of an alert (<see cref="FindCalls"/>).</summary>
+    public abstract string FindCall(string id, string subscription);
+
+    /// <summary>Gets the template of the links of the alerts (<see cref="AlertLink"/>); null for none.</summary>
+    public abstract string? LinkTemplate(AlertSettings settings);
 }

@@ -27,4 +27,9 @@ internal sealed class DeadLetterAlertSource(RetryStore store) : AlertSource
         await store.DeadLetters.FindAsync(alert, cancellationToken) is { } entry
             ? DeadLetterMapper.ToDeadLetter(entry with { Error = Rejection.WithoutForeign(entry.Error) })
             : null;
+
+    public override string FindCall(string id, string subscription) =>
+        store.DeadLetters is DeadLetterStore ? FindCalls.OfDeadLetter(id, subscription) : FindCalls.OfQueue;
+
+    public override string? LinkTemplate(AlertSettings settings) => settings.DeadLetterLink;
 }

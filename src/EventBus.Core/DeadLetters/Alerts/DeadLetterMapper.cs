@@ -16,6 +16,7 @@ internal static class DeadLetterMapper
         Headers = entry.Envelope.Headers,
         Reason = entry.Reason,
         Error = entry.Error,
+        ErrorType = entry.ErrorType,
         ErrorDetails = entry.ErrorDetails,
         Attempts = entry.Attempts,
         FirstFailedAt = entry.FirstFailedAt,

@@ -10,7 +10,6 @@ internal static class WebhookBody
 {
     private const int MaxIds = 100;
     private const int MaxErrorInText = 300;
-    private const int MaxIdInText = 150;
 
     // The characters that sentences need and that no chat tool interprets as markup: none of them begins a mention, a
     // link, emphasis, code, a quotation or a formula.
@@ -28,6 +27,10 @@ internal static class WebhookBody
             json.WriteString("service", alert.ServiceName);
             json.WriteString("subscription", first.Subscription);
             json.WriteString("event", first.EventName);
+            json.WriteString("eventId", first.EventId);
+            json.WriteString("key", first.Key);
+            json.WriteNumber("attempts", first.Attempts);
+            json.WriteString("errorType", first.ErrorType);
             json.WriteString("reason", first.Reason.ToString());
             if (error is not null)
             {
@@ -43,6 +46,8 @@ internal static class WebhookBody
             }
 
             json.WriteEndArray();
+            json.WriteString("find", alert.FindCall);
+            json.WriteString("link", alert.Link);
             json.WriteEndObject();
         }
 
@@ -55,25 +60,27 @@ internal static class WebhookBody
     /// </summary>
     private static string Text(DeadLetterAlert alert, string? error)
     {
-        var first = alert.First;
-
-        // The id of a dead letter contains a tilde, which must not be replaced. The id of a saga is not composed.
-        var id = first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
-            ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText))
-            : Plain(first.Id, MaxIdInText);
-        var text = new StringBuilder();
-        text.Append(alert.ServiceName.Length > 0 ? $"{alert.ServiceName}: " : "")
-            .Append(first.Subscription)
-            .Append(" failed for good on ")
-            .Append(Plain(first.EventName, MaxIdInText))
-            .Append(alert.Count == 1 ? $" ({first.Reason}), dead letter " : $" ({first.Reason}), {alert.Count} dead letters, the first is ")
-            .Append(id);
+        var text = new StringBuilder(AlertFacts.Of(alert, Plain)).Append(", ").Append(alert.Link ?? CallOf(alert));
         if (error is not null)
         {
             text.Append(": ").Append(Plain(error, MaxErrorInText));
         }
 
         return text.ToString();
+    }
+
+    /// <summary>
+    /// Returns the call that shows the dead letter. An id that a sender chose is replaced as all untrusted texts: the
+    /// unchanged call is in a field of its own.
+    /// </summary>
+    private static string CallOf(DeadLetterAlert alert)
+    {
+        // The id of a dead letter contains a tilde, which must not be replaced. The id of a saga is not composed.
+        var first = alert.First;
+        var id = first.Id == FailedEvent.MakeId(first.Subscription, first.EventId)
+            ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, AlertFacts.MaxName))
+            : Plain(first.Id, AlertFacts.MaxName);
+        return string.Join($"\"{id}\"", alert.FindCall.Split(FindCalls.Literal(first.Id), 2).Select(part => Plain(part, MaxErrorInText)));
     }
 
     /// <summary>

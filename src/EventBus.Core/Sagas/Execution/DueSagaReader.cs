@@ -123,7 +123,7 @@ internal sealed class DueSagaReader(
                 }, repository.Closing);
                 if (marked)
                 {
-                    services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
+                    services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, FindCalls.OfSaga(entry.Id), defect, null);
                 }
 
                 return marked;

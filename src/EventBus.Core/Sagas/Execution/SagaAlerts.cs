@@ -81,6 +81,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             Headers = ReadOnlyDictionary<string, string>.Empty,
             Reason = DeadLetterReason.SagaNeedsAttention,
             Error = info.Error,
+            ErrorType = info.ErrorType,
             Attempts = attempted is null ? 0 : attempted.Failures + attempted.Interruptions,
             FirstFailedAt = entry.ChangedAt,
             LastFailedAt = entry.ChangedAt,
@@ -88,6 +89,10 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
             Body = ReadOnlyMemory<byte>.Empty,
         };
     }
+
+    public override string FindCall(string id, string subscription) => FindCalls.OfSaga(id);
+
+    public override string? LinkTemplate(AlertSettings settings) => settings.SagaLink;
 
     /// <summary>
     /// True if the saga still needs the attention that the alert is about. A saga that was retried since then has

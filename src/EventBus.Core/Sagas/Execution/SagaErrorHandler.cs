@@ -20,7 +20,7 @@ internal sealed class SagaErrorHandler(
                 var isMarked = await HaltWithReasonAsync(leased, reason);
                 if (isMarked)
                 {
-                    services.Log.SagaNeedsAttention(definition.Name, leased.Id, null, reason, exception);
+                    services.Log.SagaNeedsAttention(definition.Name, leased.Id, null, FindCalls.OfSaga(leased.Id), reason, exception);
                 }
 
                 return isMarked;

@@ -85,6 +85,7 @@ internal sealed class SagaFailureHandler(
                 active.Begun = false;
                 active.MayHaveEffect = true;
                 active.Error = ExceptionText.ShortOf(error);
+                active.ErrorType = ExceptionText.TypeOf(error);
                 progress.AddHistory(time.GetUtcNow(), step.Name, $"failed: {ExceptionText.ShortOf(error)}");
             },
             dueAt);
@@ -98,6 +99,7 @@ internal sealed class SagaFailureHandler(
         active.Begun = false;
         active.MayHaveEffect = !rejected;
         active.Error = error;
+        active.ErrorType = ExceptionText.TypeOf(failure.Error);
         progress.AddHistory(now, active.Name, $"failed for good: {error}");
         if (active.Status != SagaStepStatus.Compensating)
         {

@@ -21,6 +21,7 @@ internal static class SagaInfoMapper
             Status = entry.Status,
             FailedStep = FailedStepOf(entry, progress),
             Error = defect ?? progress?.Attention ?? progress?.Error ?? progress?.Active()?.Error,
+            ErrorType = defect is null ? progress?.Active()?.ErrorType ?? progress?.ErrorType : null,
             StartedAt = entry.StartedAt,
             ChangedAt = entry.ChangedAt,
             DueAt = entry.DueAt,

@@ -130,7 +130,7 @@ internal sealed class SagaStateWriter(
                     recordFailure?.Invoke(progress, now);
                     return transitions.Halt(progress, reason, now);
                 });
-                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, reason, error);
+                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, FindCalls.OfSaga(leased.Id), reason, error);
                 return true;
             },
             leased.Id);

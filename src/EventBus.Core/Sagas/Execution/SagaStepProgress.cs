@@ -34,6 +34,9 @@ internal sealed class SagaStepProgress
     /// <summary>The last error in one line; null for none.</summary>
     public string? Error { get; set; }
 
+    /// <summary>The full name of the type of the last exception; null for none.</summary>
+    public string? ErrorType { get; set; }
+
     /// <summary>The time since which the step waits for its reply; null if it does not wait.</summary>
     public DateTimeOffset? WaitsSince { get; set; }
 

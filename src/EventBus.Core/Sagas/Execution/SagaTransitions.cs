@@ -100,5 +100,6 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaPath path, 
         step.Begun = false;
         step.MayHaveEffect = false;
         step.Error = null;
+        step.ErrorType = null;
     }
 }

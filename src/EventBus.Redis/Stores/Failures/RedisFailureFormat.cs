@@ -41,13 +41,14 @@ internal static class RedisFailureFormat
             envelope = new Envelope(new EnvelopeAttributes { Id = eventId, Name = name, Defect = defect }, body ?? []);
         }
 
-        var (error, details, history) = RedisFailureErrorFormat.Read((byte[]?)stored.Errors ?? []);
+        var (error, errorType, details, history) = RedisFailureErrorFormat.Read((byte[]?)stored.Errors ?? []);
         var entry = state?.Entry ?? RedisFailureStateFormat.Placeholder;
         return entry with
         {
             Subscription = subscription,
             Envelope = envelope,
             Error = error ?? defect,
+            ErrorType = errorType,
             ErrorDetails = details,
             History = history
         };

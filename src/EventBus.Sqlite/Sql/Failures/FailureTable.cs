@@ -37,12 +37,13 @@ internal sealed class FailureTable(string prefix)
         INSERT INTO {prefix}failures (
             app, subscription, event_id, event_name, status, claim, turn, due_at, deadline, line_key, order_key, position, starts,
             accompanied, replays, reason,
-            number, alert_at, first_failed_at, last_failed_at, error)
+            number, alert_at, first_failed_at, last_failed_at, error, error_type)
         VALUES (
             @app, @subscription, @event, @name, @status, 0,
             CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line)
                 THEN NULL ELSE @turn END,
-            @due, @deadline, @line, @order, @position, @starts, @accompanied, @replays, @reason, @number, @alert, @first, @last, @error)
+            @due, @deadline, @line, @order, @position, @starts, @accompanied, @replays, @reason, @number, @alert, @first, @last, @error,
+            @errorType)
         RETURNING seq
         """;
 
@@ -54,7 +55,8 @@ internal sealed class FailureTable(string prefix)
                 AND line_key = @line AND seq < @seq) THEN NULL ELSE @turn END,
             due_at = @due, deadline = @deadline, order_key = @order, position = @position, starts = @starts, accompanied = @accompanied,
             replays = @replays, reason = @reason,
-            number = @number, alert_at = @alert, first_failed_at = @first, last_failed_at = @last, error = @error
+            number = @number, alert_at = @alert, first_failed_at = @first, last_failed_at = @last, error = @error,
+            error_type = @errorType
         WHERE seq = @seq
         """;
 
@@ -157,6 +159,7 @@ internal sealed class FailureTable(string prefix)
             .Set("@alert", alertAt)
             .Set("@first", entry.FirstFailedAt)
             .Set("@last", entry.LastFailedAt)
-            .Set("@error", entry.Error);
+            .Set("@error", entry.Error)
+            .Set("@errorType", entry.ErrorType);
     }
 }

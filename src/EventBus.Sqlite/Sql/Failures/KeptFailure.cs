@@ -18,7 +18,8 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         """
         f.seq, f.turn, c.attributes, c.body, c.history, f.event_id, f.event_name, f.subscription, f.status, f.claim, f.due_at,
         f.deadline, f.line_key, f.order_key, f.position,
-        f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
+        f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, f.error_type,
+        c.error_details
         """;
 
     /// <summary>
@@ -91,6 +92,7 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
             FirstFailedAt = row.Time(),
             LastFailedAt = row.Time(),
             Error = row.TextOrNull(),
+            ErrorType = row.TextOrNull(),
             ErrorDetails = row.TextOrNull(),
             History = StoreFormat.ReadHistory(history),
             Envelope = SqlEnvelope.Read(attributes, body, id, name, row.Defect),

@@ -1,0 +1,50 @@
+using EventBus;
+
+var builder = WebApplication.CreateBuilder(args);
+var settings = builder.Configuration;
+builder.Services.AddHealthChecks();
+builder.Services.AddEventBus(bus =>
+{
+    bus.Configure(settings.GetSection("EventBus"));
+    bus.UseRabbitMq(settings.GetSection("EventBus:RabbitMq"));
+    bus.StoreInRedis(settings.GetSection("EventBus:Redis"));
+    bus.Event<OrderPlaced>().KeyedBy(order => order.OrderId);
+    bus.Subscribe<OrderPlaced, SendReceipt>("receipt", s => s.Idempotent());
+    if (settings["Alerts:Webhook"] is { Length: > 0 } webhook)
+    {
+        bus.AddWebhookAlert(new Uri(webhook));
+    }
+});
+var app = builder.Build();
+
+// Ready: the bus can publish and consume. Live: the process answers; restarting it would repair no broker.
+app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
+app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+
+app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
+{
+    await bus.PublishAsync(order);
+    return Results.Accepted();
+});
+
+// For operators; in a real application these need authorization.
+app.MapGet("/dead-letters/{id}", async (string id, IDeadLetters deadLetters) =>
+    await deadLetters.FindAsync(id) is { } letter
+        ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts })
+        : Results.NotFound());
+app.MapPost("/dead-letters/{id}/retry", async (string id, IDeadLetters deadLetters) =>
+    await deadLetters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
+
+await app.RunAsync();
+
+[EventName("order.placed")]
+public sealed record OrderPlaced(string OrderId, string UserId, decimal Total);
+
+public sealed class SendReceipt(ILogger<SendReceipt> log) : IEventHandler<OrderPlaced>
+{
+    public Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)
+    {
+        log.LogInformation("Receipt for order {OrderId}, key {Key}", order.OrderId, context.IdempotencyKey);
+        return Task.CompletedTask;
+    }
+}
