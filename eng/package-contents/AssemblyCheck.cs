@@ -4,7 +4,7 @@ using System.Text;
 
 namespace EventBus.Packages;
 
-/// <summary>Checks that the assembly of a package has its symbols, and that neither contains a path of the machine.</summary>
+/// <summary>Checks that an assembly has its symbols, and that neither contains a path of the machine.</summary>
 internal static class AssemblyCheck
 {
     private const string Root = "/_/";

@@ -70,7 +70,7 @@ internal static class NuspecCheck
         }
     }
 
-    /// <summary>Returns the range for packages of the same version: before 1.0 a minor version may break the API.</summary>
+    /// <summary>Returns the range for packages of a version: before 1.0 a minor version may break the API.</summary>
     private static string Bounds(string version)
     {
         var parts = version.Split('.');

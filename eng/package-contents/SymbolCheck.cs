@@ -45,7 +45,7 @@ internal static class SymbolCheck
         findings.Notes.Add($"symbols: {paths.Length} documents, {embedded} in the PDB, SourceLink {(link.Length == 0 ? "none" : link)}");
     }
 
-    /// <summary>Returns the text of an embedded source: its first four bytes are its length if it is compressed.</summary>
+    /// <summary>Returns the text of an embedded source. Its first four bytes are not 0 if it is compressed.</summary>
     private static string Source(byte[] blob)
     {
         if (BitConverter.ToInt32(blob) == 0)

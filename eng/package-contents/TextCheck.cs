@@ -10,15 +10,16 @@ internal static class TextCheck
 
     private static readonly Regex Link = new(@"\[[^\]]+\]\((?<target>[^)\s]*)\)");
 
-    public static void Run(PackageFile package, string address, Dictionary<string, string> texts, Findings findings)
+    public static void Run(PackageFile package, string address, Dictionary<string, string> readmes, Findings findings)
     {
         var readme = Encoding.UTF8.GetString(package.Read("README.md") ?? []);
-        findings.Expect(readme.StartsWith($"# {package.Id}\n", StringComparison.Ordinal), $"README.md does not begin with '# {package.Id}'");
+        var title = $"# {package.Id}\n";
+        findings.Expect(readme.StartsWith(title, StringComparison.Ordinal), $"README.md does not begin with '# {package.Id}'");
         findings.Expect(readme.Contains("dotnet add package "), "README.md does not show 'dotnet add package'");
         findings.Expect(readme.Contains("```csharp"), "README.md shows no code");
         findings.Expect(readme.Contains("Needs .NET 10"), "README.md does not say which .NET the package needs");
         findings.Expect(!readme.Contains("<!--"), "README.md has a comment, which galleries show as text");
-        findings.Expect(texts.TryAdd(readme, package.Id), $"README.md is that of {texts[readme]}");
+        findings.Expect(readmes.TryAdd(readme, package.Id), $"README.md is that of {readmes[readme]}");
 
         var targets = Link.Matches(readme).Select(match => match.Groups["target"].Value).ToArray();
         foreach (var target in targets)

@@ -16,10 +16,10 @@ public sealed class PackageTests
     public void Libraries_OfTheSolution_HaveAReadme() =>
         Rule.NoOffenders(
             Projects.Select(path => path[..path.LastIndexOf('/')]).Where(folder => !Repository.Has($"{folder}/README.md")),
-            "These libraries have no README.md, which is the first page of their package. Say what it is, how to add it, and three lines of "
-                + "code:");
+            "These libraries have no README.md, which is the first page of their package. Say what it is, how to add it, and three lines "
+                + "of code:");
 
-    // eng/Package.targets makes these links absolute when there is an address of the repository, and plain text otherwise.
+    // eng/Package.targets makes these links absolute if there is an address of the repository, and plain text otherwise.
     [Fact]
     public void Links_InAReadmeOfAPackage_LeadToAFileOfTheRepository() =>
         Rule.NoOffenders(
