@@ -4,7 +4,7 @@
 
 export PATH="$PATH:/usr/sbin:/sbin"
 run_id="eventbus-${work##*.}"
-rabbitmq_home=/usr/lib/rabbitmq/bin
+rabbitmq_home=${EVENTBUS_RABBITMQ_HOME:-/usr/lib/rabbitmq/bin} # the folder of the programs of RabbitMQ
 # Both servers have a password that contains this text. The tests search for it where no password may appear.
 export EVENTBUS_TEST_CANARY="canary-${work##*.}"
 redis_password="$EVENTBUS_TEST_CANARY/=@" # with characters that are special in a configuration string or a URL

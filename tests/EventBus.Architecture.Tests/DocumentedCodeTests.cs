@@ -13,7 +13,7 @@ public sealed class DocumentedCodeTests
         RegexOptions.Multiline | RegexOptions.Singleline);
     private static readonly Regex Marker = new(@"^<!-- code:", RegexOptions.Multiline);
 
-    private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Prepend("README.md");
+    private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Concat(Repository.PackageReadmes).Prepend("README.md");
 
     [Fact]
     public void Code_InADocument_EqualsItsFile() =>

@@ -23,7 +23,7 @@ public sealed class FormatTests
         new[] { "benchmarks", "eng", "samples", "src", "tests" }.SelectMany(folder => Repository.Files(folder, ".cs"));
 
     private static IEnumerable<string> Documents =>
-        Repository.Files("docs", ".md").Concat(["README.md", "CONTRIBUTING.md", "SECURITY.md"]);
+        Repository.Files("docs", ".md").Concat(Repository.PackageReadmes).Concat(["README.md", "CONTRIBUTING.md", "SECURITY.md"]);
 
     [Fact]
     public void Lines_OfCode_HaveAtMost140Columns() =>

@@ -17,6 +17,9 @@ internal static class Repository
             .Where(path => path.EndsWith(extension, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal);
 
+    /// <summary>The README files of the packages, each next to its project.</summary>
+    public static IEnumerable<string> PackageReadmes => Files("src", "/README.md");
+
     public static bool Has(string path) => File.Exists(Path.Combine(Root, path));
 
     public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));

@@ -10,9 +10,11 @@ namespace EventBus;
 /// </summary>
 internal sealed class RabbitMqNode : IAsyncDisposable
 {
-    private const string Programs = "/usr/lib/rabbitmq/bin";
     private const string Started = "completed with";
 
+    private static readonly string Programs = Environment.GetEnvironmentVariable("EVENTBUS_RABBITMQ_HOME") is { Length: > 0 } folder
+        ? folder
+        : "/usr/lib/rabbitmq/bin";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly string folder;

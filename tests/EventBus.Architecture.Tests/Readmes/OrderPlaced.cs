@@ -1,0 +1,5 @@
+namespace EventBus.Architecture.Tests.Readmes;
+
+#region event
+public sealed record OrderPlaced(string OrderId, decimal Total);
+#endregion

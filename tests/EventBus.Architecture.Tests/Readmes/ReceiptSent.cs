@@ -1,0 +1,3 @@
+namespace EventBus.Architecture.Tests.Readmes;
+
+public sealed record ReceiptSent(string OrderId);
