@@ -85,6 +85,9 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
             found.AddRange(await runner.RunAsync(what with { Arena = what.Arena with { Address = server.Address } }));
         }
 
-        return new ResultFile(suite, Machine.Current(), versions, found);
+        return new ResultFile(suite, Machine.Current(), versions, found)
+        {
+            Profiles = runner.Profiles.Count > 0 ? runner.Profiles : null,
+        };
     }
 }
