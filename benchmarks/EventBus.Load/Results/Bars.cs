@@ -96,7 +96,7 @@ internal static class Bars
     ];
 
     /// <summary>Returns the contenders of the bars with this verdict, and the bus; empty if there is no such bar.</summary>
-    public static IReadOnlySet<string> Contenders(IReadOnlyList<Series> series, string verdict)
+    public static HashSet<string> Contenders(IReadOnlyList<Series> series, string verdict)
     {
         var findings = new Findings(series, []);
         var names = All

@@ -4,7 +4,8 @@ namespace EventBus.Load;
 
 /// <summary>Runs cases with a worker process for each contender; all live until the case ends.</summary>
 /// <param name="isShort">True to show only that it runs.</param>
-internal sealed class CaseRunner(bool isShort)
+/// <param name="profilesAll">True to profile the bus and the raw client in every row.</param>
+internal sealed class CaseRunner(bool isShort, bool profilesAll = false)
 {
     private const int MostEvents = 20_000_000;
     private const int MostOfList = 200_000;
@@ -136,7 +137,7 @@ internal sealed class CaseRunner(bool isShort)
         foreach (var mode in what.Modes)
         {
             var series = found.Where(each => each.Mode == mode).ToList();
-            var missed = Bars.Contenders(series, Bar.Missed);
+            var missed = profilesAll ? [ContenderKind.Raw, ContenderKind.Bus] : Bars.Contenders(series, Bar.Missed);
             foreach (var one in series.Where(each => missed.Contains(each.Contender)))
             {
                 progress.Show($"{Titles.Of(mode)}: profile of {one.Contender}");

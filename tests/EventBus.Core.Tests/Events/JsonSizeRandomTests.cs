@@ -1,6 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 
 namespace EventBus;
 
@@ -19,13 +21,21 @@ public sealed class JsonSizeRandomTests
             "relaxed, without nulls, snake case",
             new JsonSerializerOptions
             {
+                TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
                 Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
                 DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
                 PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
             }
         },
-        { "numbers as texts", new JsonSerializerOptions { NumberHandling = JsonNumberHandling.WriteAsString } },
-        { "another encoder", new JsonSerializerOptions { Encoder = JavaScriptEncoder.Create(System.Text.Unicode.UnicodeRanges.Cyrillic) } },
+        {
+            "numbers as texts, an encoder that keeps other characters",
+            new JsonSerializerOptions
+            {
+                TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+                NumberHandling = JsonNumberHandling.WriteAsString,
+                Encoder = JavaScriptEncoder.Create(UnicodeRanges.Cyrillic),
+            }
+        },
     };
 
     [Theory]
