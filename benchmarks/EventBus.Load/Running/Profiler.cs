@@ -135,7 +135,7 @@ internal static partial class Profiler
             .Select(each => new ProfileShare($"threads named {each.Key}", each.Value / (double)sum))];
     }
 
-    [GeneratedRegex(@"^\s*[0-9a-f]+\s+(?<symbol>.*) \((?<file>[^()]*)\)\s*$", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^\s*[0-9a-f]+\s+(?<symbol>.*) \((?<file>[^()]*)( \(deleted\))?\)\s*$", RegexOptions.ExplicitCapture)]
     private static partial Regex SampleLine();
 
     [GeneratedRegex(@"\[(?<assembly>[\w.]+)\] (?<method>[^(\[]+)", RegexOptions.ExplicitCapture)]

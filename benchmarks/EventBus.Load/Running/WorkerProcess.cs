@@ -35,8 +35,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
         if (isProfiled)
         {
-            // 3: only the addresses, in /tmp/perf-ID.map.
+            // 3: only the addresses, in /tmp/perf-ID.map. Code that is mapped twice has no addresses that perf knows.
             start.Environment["DOTNET_PerfMapEnabled"] = "3";
+            start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         }
 
         var process = Process.Start(start)!;
