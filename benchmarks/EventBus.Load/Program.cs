@@ -3,6 +3,7 @@ using EventBus.Load;
 
 const string Usage = """
     Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--peers] [--short] [--save]
+           dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--only TEXT] [--profile]
            dotnet run -c Release --project benchmarks/EventBus.Load -- render [--check]
            dotnet run -c Release --project benchmarks/EventBus.Load -- against FILE [memory] [fan-out] [redis] [rabbitmq] [ROUNDS] [--short]
 
@@ -10,6 +11,8 @@ const string Usage = """
     --peers   other libraries take part where they can
     --short   shows that everything runs; its figures decide nothing
     --save    keeps what was found under benchmarks/results, from which render makes the tables and plots of docs/benchmarks.md
+    --only    runs the cases whose title contains TEXT, for instance "5 subscriptions"
+    --profile profiles the bus and the raw client in every row, not only where a bar was missed
     --check   says whether they are up to date instead
     against   compares the bus with that of another build, whose EventBus.Load.dll is given (15 rounds by default)
     """;
@@ -25,9 +28,10 @@ if (args is [Hello.Command, var name] && ContenderKind.All.Any(kind => kind.Name
     return await Hello.RunContenderAsync(name);
 }
 
-string[] options = ["--peers", "--short", "--save", "--check"];
+string[] options = ["--peers", "--short", "--save", "--check", "--only", "--profile"];
 string[] known = ["transports", "memory", "rabbitmq", "redis", "redis-pubsub", "curves", "hello", "order", "sagas"];
-var asked = args.Where(arg => !options.Contains(arg)).ToList();
+var only = args.IndexOf("--only") is var place and >= 0 && place + 1 < args.Length ? args[place + 1] : "";
+var asked = args.Where(arg => !options.Contains(arg) && arg != only).ToList();
 if (asked is ["render"])
 {
     return Documents.Render(args.Contains("--check"));
@@ -36,12 +40,12 @@ if (asked is ["render"])
 if (asked is ["against", var file, .. var which])
 {
     var rounds = which is [.., var last] && int.TryParse(last, out var given) ? given : 15;
-    return await new SuiteRunner(args.Contains("--short"), peers: false, save: false).CompareAsync(Path.GetFullPath(file), which, rounds);
+    return await new SuiteRunner(args.Contains("--short"), peers: false, save: false, only, profile: false).CompareAsync(Path.GetFullPath(file), which, rounds);
 }
 
-if (args.Contains("--short") && args.Contains("--save"))
+if ((args.Contains("--short") || only.Length > 0) && args.Contains("--save"))
 {
-    await Console.Error.WriteLineAsync("--short and --save do not go together: figures that decide nothing are not kept.");
+    await Console.Error.WriteLineAsync("--save keeps whole suites with figures that decide; it goes with neither --short nor --only.");
     return 2;
 }
 
@@ -51,5 +55,10 @@ if (args.Contains("--help") || asked.Exists(arg => arg != "all" && !known.Contai
     return 2;
 }
 
-return await new SuiteRunner(args.Contains("--short"), args.Contains("--peers"), args.Contains("--save")).RunAsync(
+return await new SuiteRunner(
+    args.Contains("--short"),
+    args.Contains("--peers"),
+    args.Contains("--save"),
+    only,
+    args.Contains("--profile")).RunAsync(
     asked.Contains("all") ? known : asked.Count == 0 ? ["transports"] : asked);

@@ -17,6 +17,9 @@ internal sealed record ContenderKind(
     public const string Raw = "raw";
     public const string Idempotent = "bus-idempotent";
 
+    /// <summary>One vectorized look at the texts of an event, to compare the measuring of its size with.</summary>
+    public const string Look = "raw-look";
+
     /// <summary>The bus of another build of this program. It has no entry in <see cref="All"/>.</summary>
     public const string OtherBuild = "bus-other-build";
 
@@ -30,6 +33,12 @@ internal sealed record ContenderKind(
     public static IReadOnlyList<ContenderKind> All { get; } =
     [
         new(Raw, "raw channel", [Transport.Memory], "queued in memory; nothing is handled again", RawChannels.StartAsync),
+        new(
+            Look,
+            "one look at the text",
+            [Transport.Memory],
+            "not queued: the publisher searches the texts of the event for characters that JSON escapes, and calls the handler",
+            _ => Task.FromResult<Contender>(new RawLook())),
         new(
             Raw,
             "raw client",

@@ -24,7 +24,15 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
         for (var i = 0; i < arena.Subscriptions; i++)
         {
             var group = Arena.SubscriptionName(i);
-            await contender.database.StreamCreateConsumerGroupAsync(Stream, group, "$", createStream: true);
+            try
+            {
+                await contender.database.StreamCreateConsumerGroupAsync(Stream, group, "$", createStream: true);
+            }
+            catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
+            {
+                // A second process of this contender, for a profile.
+            }
+
             var blocking = await ConnectionMultiplexer.ConnectAsync(arena.Address);
             contender.reading.Add(Task.Run(() => contender.ReadAsync(blocking, group)));
         }

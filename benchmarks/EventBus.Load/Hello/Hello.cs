@@ -38,7 +38,7 @@ internal static class Hello
             }
         }
 
-        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not ContenderKind.Idempotent }
+        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not (ContenderKind.Idempotent or ContenderKind.Look) }
             && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
         foreach (var program in programs)
         {

@@ -8,6 +8,8 @@ internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
     {
         "machine" => Machines(),
         "bars" => BarTable(),
+        "warm-up" => RowChecks.WarmUps(files),
+        "profiles" => RowChecks.Profiles(files),
         "transports" => OfSuite(name, TransportSection.Write),
         "memory" or "rabbitmq" or "redis" or "redis-pubsub" => OfSuite(name, ContenderSection.Write),
         "curves" => OfSuite(name, CurveSection.Write),

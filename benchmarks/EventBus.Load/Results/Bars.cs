@@ -3,17 +3,38 @@ namespace EventBus.Load;
 /// <summary>The limits: ratios within one run, evaluated by the 95 % interval of the median of all rounds.</summary>
 internal static class Bars
 {
+    private const double LeastOfRaw = 0.9;
+    private const double MostCpuOfRaw = 1.3;
+
     private static readonly Arena Memory = new(Transport.Memory);
     private static readonly Arena MemoryOfFive = new(Transport.Memory, Subscriptions: 5);
+    private static readonly Arena LargeInMemory = new(Transport.Memory, Size: 64 * 1024);
     private static readonly Arena RabbitMq = new(Transport.RabbitMq);
     private static readonly Arena Streams = new(Transport.RedisStreams);
     private static readonly Arena PubSub = new(Transport.RedisPubSub);
 
+    /// <summary>The rows over a broker: the modes of throughput, and the further arenas.</summary>
+    public static IReadOnlyList<(Arena Arena, Mode Mode)> Rows { get; } =
+    [
+        .. new[] { Transport.RabbitMq, Transport.RabbitMqClassic, Transport.RedisStreams, Transport.RedisPubSub }.SelectMany(
+            transport => Titles.Throughputs.Select(mode => (new Arena(transport), mode))
+                .Concat(Suites.Further(transport).Select(arena => (arena, Mode.InFlight64)))),
+    ];
+
     public static IReadOnlyList<Bar> All { get; } =
     [
-        new("In memory, 1 subscription, against a raw channel", Throughput(ContenderKind.Raw, Memory, Mode.OneByOne), Least: 0.5),
-        new("the same, against Wolverine's local queue", Throughput("wolverine", Memory, Mode.OneByOne), Least: 4),
-        new("the same, against Wolverine's local queue, tuned", Throughput("wolverine-tuned", Memory, Mode.OneByOne), Least: 4),
+        new("In memory, 1 subscription, against a raw channel", Throughput(ContenderKind.Raw, Memory, Mode.OneByOne), Least: 0.5)
+        {
+            Against = ContenderKind.Raw,
+        },
+        new("the same, against Wolverine's local queue", Throughput("wolverine", Memory, Mode.OneByOne), Least: 4)
+        {
+            Against = "wolverine",
+        },
+        new("the same, against Wolverine's local queue, tuned", Throughput("wolverine-tuned", Memory, Mode.OneByOne), Least: 4)
+        {
+            Against = "wolverine-tuned",
+        },
         new(
             "the same, bytes an event",
             found => found.Of(ContenderKind.Bus, Memory, Mode.OneByOne)?.Of(sample => sample.Bytes),
@@ -22,27 +43,38 @@ internal static class Bars
         new(
             "In memory, 5 subscriptions, against five raw channels",
             Throughput(ContenderKind.Raw, MemoryOfFive, Mode.OneByOne),
-            Least: 0.5),
-        new("In memory, one in flight, p50 against a raw channel", Latency(Memory), Most: 2),
+            Least: 0.5)
+        {
+            Against = ContenderKind.Raw,
+        },
+        new(
+            "In memory, 64 KB, time of an event against one vectorized look at its text",
+            found => found.Ratio(ContenderKind.Look, LargeInMemory, Mode.OneByOne, sample => 1 / sample.EventsPerSecond),
+            Most: 1.5)
+        {
+            Against = ContenderKind.Look,
+        },
+        new("In memory, one in flight, p50 against a raw channel", Latency(Memory), Most: 2) { Against = ContenderKind.Raw },
         new(
             "Idempotent decorator in memory, time on top of an event",
             found => OnTop(found, sample => 1e9 / sample.EventsPerSecond),
             Most: 200,
-            Unit: "ns"),
+            Unit: "ns")
+        {
+            Against = ContenderKind.Idempotent,
+        },
         new(
             "Idempotent decorator in memory, bytes on top of an event",
             found => OnTop(found, sample => sample.Bytes),
             Most: 100,
             Unit: "B"),
-        new("RabbitMQ quorum, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.InFlight64), Least: 0.9),
-        new("RabbitMQ quorum, a list, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.List), Least: 0.9),
-        new("RabbitMQ quorum, one in flight, p50 against the raw client", Latency(RabbitMq), Most: 1.2),
+        .. Rows.SelectMany(Row),
+        new("RabbitMQ quorum, one in flight, p50 against the raw client", Latency(RabbitMq), Most: 1.2) { Against = ContenderKind.Raw },
         new("RabbitMQ quorum, bytes an event against the raw client", Bytes(RabbitMq), Most: 1.3),
         .. PeerKinds.Confirming.SelectMany(Confirmed),
-        new("Redis Streams, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, Streams, Mode.InFlight64), Least: 0.9),
-        new("Redis Streams, one in flight, p50 against a raw blocking read", Latency(Streams), Most: 1.5),
+        new("Redis Streams, one in flight, p50 against a raw blocking read", Latency(Streams), Most: 1.5) { Against = ContenderKind.Raw },
         new("Redis Streams, bytes an event against the raw client", Bytes(Streams), Most: 1.3),
-        new("Redis Pub/Sub, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, PubSub, Mode.InFlight64), Least: 0.9),
+        new("Redis Pub/Sub, one in flight, p50 against the raw client", Latency(PubSub), Most: 1.5) { Against = ContenderKind.Raw },
         new("Redis Pub/Sub, bytes an event against the raw client", Bytes(PubSub), Most: 1.3),
         new(
             "Hello world, native AOT: time to the first handled event against a bare host",
@@ -63,6 +95,17 @@ internal static class Bars
             Most: 1.5),
     ];
 
+    /// <summary>Returns the contenders of the bars with this verdict, and the bus; empty if there is no such bar.</summary>
+    public static HashSet<string> Contenders(IReadOnlyList<Series> series, string verdict)
+    {
+        var findings = new Findings(series, []);
+        var names = All
+            .Where(bar => bar.Against is not null && bar.Measure(findings) is { } found && bar.Verdict(found) == verdict)
+            .Select(bar => bar.Against!)
+            .ToHashSet();
+        return names.Count == 0 ? names : [.. names, ContenderKind.Bus];
+    }
+
     /// <summary>Prints every limit that can be evaluated, and returns true if all are met.</summary>
     public static bool Check(IReadOnlyList<ResultFile> files)
     {
@@ -79,6 +122,24 @@ internal static class Bars
         return held;
     }
 
+    /// <summary>Compares a row over a broker with the raw client: its throughput, and its processor time.</summary>
+    private static IEnumerable<Bar> Row((Arena Arena, Mode Mode) row)
+    {
+        var (arena, mode) = row;
+        var name = $"{Titles.Of(arena)}, {Titles.Of(mode)}";
+        yield return new Bar($"{name}: against the raw client", Throughput(ContenderKind.Raw, arena, mode), Least: LeastOfRaw)
+        {
+            Against = ContenderKind.Raw,
+        };
+        yield return new Bar(
+            "the same, processor time",
+            found => found.Ratio(ContenderKind.Raw, arena, mode, sample => sample.Cpu),
+            Most: MostCpuOfRaw)
+        {
+            Against = ContenderKind.Raw,
+        };
+    }
+
     private static Func<Findings, Interval?> Throughput(string other, Arena arena, Mode mode) =>
         found => found.Ratio(other, arena, mode, sample => sample.EventsPerSecond);
 
@@ -92,11 +153,17 @@ internal static class Bars
     private static IEnumerable<Bar> Confirmed(string peer)
     {
         var title = ContenderKind.Find(peer, Transport.RabbitMq).Title;
-        yield return new Bar($"RabbitMQ quorum, 64 in flight, against {title}", Throughput(peer, RabbitMq, Mode.InFlight64), Least: 1);
+        yield return new Bar($"RabbitMQ quorum, 64 in flight, against {title}", Throughput(peer, RabbitMq, Mode.InFlight64), Least: 1)
+        {
+            Against = peer,
+        };
         yield return new Bar(
             $"RabbitMQ quorum, a list, against what {title} has for a list",
             Throughput(peer, RabbitMq, Mode.List),
-            Least: 1);
+            Least: 1)
+        {
+            Against = peer,
+        };
         yield return new Bar(
             $"RabbitMQ quorum, a list, against {title} that awaits each confirm",
             found => Awaited(found, peer),

@@ -1,17 +1,22 @@
 namespace EventBus.Load;
 
 /// <summary>Looks up results.</summary>
-internal sealed class Findings(IReadOnlyList<ResultFile> files)
+/// <param name="compared">The series of the suites that compare contenders.</param>
+/// <param name="starts">The start times.</param>
+internal sealed class Findings(IReadOnlyList<Series> compared, IReadOnlyList<StartSeries> starts)
 {
-    public IEnumerable<Series> All => files.SelectMany(file => file.Series);
+    public Findings(IReadOnlyList<ResultFile> files)
+        : this(
+            [.. files.Where(file => file.Suite is not ("transports" or "curves")).SelectMany(file => file.Series)],
+            [.. files.SelectMany(file => file.Starts ?? [])])
+    {
+    }
 
-    public IEnumerable<StartSeries> Starts => files.SelectMany(file => file.Starts ?? []);
+    public IReadOnlyList<Series> All => compared;
 
     /// <summary>Returns a series of a suite that compares contenders; null if it was not measured.</summary>
-    public Series? Of(string contender, Arena arena, Mode mode) => files
-        .Where(file => file.Suite is not ("transports" or "curves"))
-        .SelectMany(file => file.Series)
-        .FirstOrDefault(series => series.Contender == contender && series.Arena == arena && series.Mode == mode && series.Problem is null);
+    public Series? Of(string contender, Arena arena, Mode mode) => compared.FirstOrDefault(
+        series => series.Contender == contender && series.Arena == arena && series.Mode == mode && series.Problem is null);
 
     /// <summary>
     /// Returns the ratio of the bus to another contender, round by round; null if one of them was not measured.
@@ -24,5 +29,5 @@ internal sealed class Findings(IReadOnlyList<ResultFile> files)
         Start(Hello.Bus, isNative) is { } bus && Start(Hello.Bare, isNative) is { } bare ? bus.RatioTo(bare, figure) : null;
 
     public StartSeries? Start(string program, bool isNative) =>
-        Starts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
+        starts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
 }

@@ -18,6 +18,9 @@ internal sealed record ResultFile(
     IReadOnlyList<Series> Series,
     IReadOnlyList<StartSeries>? Starts = null)
 {
+    /// <summary>The profiles of rows that missed a bar.</summary>
+    public IReadOnlyList<Profile>? Profiles { get; init; }
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower), new RoundedConverter() },
@@ -41,6 +44,13 @@ internal sealed record ResultFile(
         if (Starts is not null)
         {
             Write("starts", Starts);
+            file.WriteLine();
+        }
+
+        if (Profiles is { Count: > 0 })
+        {
+            file.Write(",");
+            Write("profiles", Profiles);
             file.WriteLine();
         }
 

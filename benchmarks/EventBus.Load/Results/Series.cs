@@ -12,6 +12,9 @@ namespace EventBus.Load;
 /// <param name="Rounds">The result of each round.</param>
 internal sealed record Series(Arena Arena, Mode Mode, string Contender, int Events, int Rate, IReadOnlyList<Sample> Rounds)
 {
+    /// <summary>The warm-up before the first round; null for a series that was measured without one.</summary>
+    public WarmUp? WarmUp { get; init; }
+
     public string? Problem => Rounds.FirstOrDefault(round => round.Problem is not null)?.Problem;
 
     public Interval Of(Func<Sample, double> figure) => Problem is null ? Statistics.Of(Rounds.Select(figure)) : default;
@@ -21,4 +24,10 @@ internal sealed record Series(Arena Arena, Mode Mode, string Contender, int Even
         Problem is null && other.Problem is null
             ? Statistics.Of(Rounds.Zip(other.Rounds, (mine, its) => figure(its) == 0 ? 0 : figure(mine) / figure(its)))
             : default;
+
+    /// <summary>
+    /// Returns how surely the ratio rises or falls from round to round (<see cref="Statistics.Trend"/>).
+    /// </summary>
+    public double TrendTo(Series other, Func<Sample, double> figure) =>
+        Statistics.Trend([.. Rounds.Zip(other.Rounds, (mine, its) => figure(mine) / figure(its))]);
 }

@@ -1,7 +1,7 @@
 namespace EventBus.Load;
 
 /// <summary>Runs suites one after the other, stores their results, and evaluates them.</summary>
-internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
+internal sealed class SuiteRunner(bool isShort, bool peers, bool save, string only, bool profile)
 {
     public async Task<int> RunAsync(IReadOnlyList<string> suites)
     {
@@ -73,8 +73,8 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
     private async Task<ResultFile> RunAsync(string suite)
     {
         var (found, versions) = (new List<Series>(), new Dictionary<string, string>());
-        var runner = new CaseRunner(isShort);
-        foreach (var what in Suites.Load[suite](peers, isShort))
+        var runner = new CaseRunner(isShort, profile);
+        foreach (var what in Suites.Load[suite](peers, isShort).Where(each => Titles.Of(each.Arena).Contains(only, StringComparison.Ordinal)))
         {
             await using var server = await Server.StartAsync(what.Arena.Transport);
             if (server.Name is { } name)
@@ -85,6 +85,9 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
             found.AddRange(await runner.RunAsync(what with { Arena = what.Arena with { Address = server.Address } }));
         }
 
-        return new ResultFile(suite, Machine.Current(), versions, found);
+        return new ResultFile(suite, Machine.Current(), versions, found)
+        {
+            Profiles = runner.Profiles.Count > 0 ? runner.Profiles : null,
+        };
     }
 }

@@ -5,7 +5,7 @@ namespace EventBus.Load;
 /// </summary>
 internal static class Suites
 {
-    private const int BarRounds = 15;
+    private const int BarRounds = Bar.LeastRounds;
     private const int AxisRounds = 7;
     private const int CurveRounds = 3;
 
@@ -33,6 +33,11 @@ internal static class Suites
         Transport.RabbitMq or Transport.RabbitMqClassic => 1_000,
         _ => 5_000,
     };
+
+    /// <summary>Returns the arenas with more subscriptions or larger events over a broker.</summary>
+    public static IEnumerable<Arena> Further(Transport transport) => transport == Transport.RabbitMqClassic
+        ? []
+        : [new(transport, Subscriptions: 5), new(transport, Size: 4 * 1024), new(transport, Size: 64 * 1024)];
 
     /// <summary>Returns the cases that compare the bus of another build with the bus of this one.</summary>
     /// <param name="rounds">The number of measurements of each.</param>
@@ -64,7 +69,8 @@ internal static class Suites
         yield return new Case(new Arena(Transport.Memory), [Mode.Backlog], [ContenderKind.Bus, ContenderKind.Idempotent], BarRounds);
         foreach (var size in isShort ? (int[])[] : [4 * 1024, 64 * 1024])
         {
-            yield return new Case(new Arena(Transport.Memory, Size: size), [Mode.OneByOne], Ours, AxisRounds);
+            var contenders = size > 32 * 1024 ? [.. Ours, ContenderKind.Look] : Ours;
+            yield return new Case(new Arena(Transport.Memory, Size: size), [Mode.OneByOne], contenders, BarRounds);
         }
     }
 
@@ -72,7 +78,7 @@ internal static class Suites
         ? Broker(Transport.RabbitMq, peers, isShort)
         : [
             .. Broker(Transport.RabbitMq, peers, isShort),
-            new Case(new Arena(Transport.RabbitMqClassic), AllModes, With(peers, Transport.RabbitMqClassic), AxisRounds)
+            new Case(new Arena(Transport.RabbitMqClassic), AllModes, With(peers, Transport.RabbitMqClassic), BarRounds)
         ];
 
     private static IEnumerable<Case> Broker(Transport transport, bool peers, bool isShort)
@@ -84,9 +90,12 @@ internal static class Suites
             yield break;
         }
 
-        yield return new Case(new Arena(transport, Subscriptions: 5), [Mode.InFlight64], Ours, AxisRounds);
-        yield return new Case(new Arena(transport, Size: 4 * 1024), [Mode.InFlight64], Ours, AxisRounds);
-        yield return new Case(new Arena(transport, Size: 64 * 1024), [Mode.InFlight64], Ours, AxisRounds);
+        foreach (var arena in Further(transport))
+        {
+            // Of the other libraries those with the same durability.
+            string[] contenders = peers && transport == Transport.RabbitMq ? [.. Ours, .. PeerKinds.Confirming] : Ours;
+            yield return new Case(arena, [Mode.InFlight64], contenders, BarRounds);
+        }
     }
 
     private static IEnumerable<Case> Curves(bool isShort)
@@ -126,6 +135,7 @@ internal static class Suites
     }
 
     private static string[] With(bool peers, Transport transport) =>
-        peers ? [.. ContenderKind.All.Where(kind => kind.Transports.Contains(transport) && kind.Name != ContenderKind.Idempotent)
+        peers ? [.. ContenderKind.All.Where(kind => kind.Transports.Contains(transport)
+            && kind.Name is not (ContenderKind.Idempotent or ContenderKind.Look))
             .Select(kind => kind.Name)] : Ours;
 }

@@ -14,20 +14,33 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     private WorkerProcess(Process process) => this.process = process;
 
-    public static Task<WorkerProcess> StartAsync(string contender, Arena arena) =>
-        StartAsync(Environment.ProcessPath!, [.. Itself(), Worker.Command], contender, arena);
+    /// <summary>Starts a contender.</summary>
+    /// <param name="contender">Its name.</param>
+    /// <param name="arena">The arena.</param>
+    /// <param name="isProfiled">True if the compiler records the addresses of its code, for <c>perf</c>.</param>
+    public static Task<WorkerProcess> StartAsync(string contender, Arena arena, bool isProfiled = false) =>
+        StartAsync(Environment.ProcessPath!, [.. Itself(), Worker.Command], contender, arena, isProfiled);
 
     /// <summary>Starts the bus of another build.</summary>
     public static Task<WorkerProcess> StartAsync(OtherBuild build, Arena arena) =>
         StartAsync("dotnet", [build.Path, Worker.Command], ContenderKind.Bus, arena with { Address = build.Address });
 
-    private static async Task<WorkerProcess> StartAsync(string program, IEnumerable<string> arguments, string contender, Arena arena)
+    private static async Task<WorkerProcess> StartAsync(
+        string program,
+        IEnumerable<string> arguments,
+        string contender,
+        Arena arena,
+        bool isProfiled = false)
     {
-        var process = Process.Start(new ProcessStartInfo(program, arguments)
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        if (isProfiled)
         {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
+            // 3: only the addresses, in /tmp/perf-ID.map. Code that is mapped twice has no addresses that perf knows.
+            start.Environment["DOTNET_PerfMapEnabled"] = "3";
+            start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        }
+
+        var process = Process.Start(start)!;
         var worker = new WorkerProcess(process);
         try
         {
@@ -48,6 +61,9 @@ internal sealed class WorkerProcess : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The id of the process.</summary>
+    public int Id => process.Id;
 
     /// <summary>The error of all further measurements; null if there is none.</summary>
     public string? Problem { get; private set; }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
@@ -15,49 +14,55 @@ internal sealed class JsonSizeEstimator
 {
     public const int Unknown = int.MaxValue;
 
-    /// <summary>The maximum size of one UTF-16 code unit as JSON, in bytes: <c>\uXXXX</c>.</summary>
-    public const int BytesPerChar = 6;
-
-    // The length from which the characters of a string are examined, and the number of special characters at which the
-    // examination ends.
-    private const int LongText = 4 * 1024;
-    private const int MaxSpecialChars = 512;
-
-    // Characters that no encoder escapes.
-    private static readonly SearchValues<char> Plain =
-        SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
-
     private readonly int fixedBytes;
+    private readonly JsonTextSize texts;
 
     // Strings are separate because most members of variable length are strings, and their length needs no delegate
     // call.
     private readonly Func<object, object?>[] strings;
-    private readonly (Func<object, object?> Get, Func<object, int> Bound)[] others;
+    private readonly (Func<object, object?> Get, SizeBound Bound)[] others;
 
     /// <summary>Creates an estimator.</summary>
     /// <param name="fixedBytes">The bytes of the names, the punctuation and the members of fixed length.</param>
+    /// <param name="texts">Computes the size of texts.</param>
     /// <param name="strings">The getters of the members that are strings.</param>
     /// <param name="others">For each other member of variable length, its getter and the function of its bound.</param>
     public JsonSizeEstimator(
-        int fixedBytes, Func<object, object?>[] strings, (Func<object, object?> Get, Func<object, int> Bound)[] others)
+        int fixedBytes,
+        JsonTextSize texts,
+        Func<object, object?>[] strings,
+        (Func<object, object?> Get, SizeBound Bound)[] others)
     {
         this.fixedBytes = fixedBytes;
+        this.texts = texts;
         this.strings = strings;
         this.others = others;
     }
 
+    /// <summary>Computes the upper bound of a member.</summary>
+    /// <param name="value">The member.</param>
+    /// <param name="readsTexts">False to use only the lengths of texts: a higher bound, without reading them.</param>
+    public delegate long SizeBound(object value, bool readsTexts);
+
     /// <summary>Creates the estimator of a type; null if the size cannot be bounded.</summary>
     public static JsonSizeEstimator? For(JsonTypeInfo type) => JsonSizeEstimatorFactory.Create(type);
 
-    /// <summary>Returns the maximum size in bytes, or <see cref="Unknown"/>.</summary>
-    public int UpperBound(object value)
+    /// <summary>Returns true if an event certainly has at most this size in bytes.</summary>
+    /// <remarks>The texts are read only if their lengths do not prove it.</remarks>
+    public bool IsAtMost(object value, int limit) =>
+        UpperBound(value, readsTexts: false) <= limit || UpperBound(value, readsTexts: true) <= limit;
+
+    /// <summary>Returns the maximum size in bytes, or <see cref="Unknown"/> or more.</summary>
+    /// <param name="value">The event.</param>
+    /// <param name="readsTexts">False to use only the lengths of texts: a higher bound, without reading them.</param>
+    public long UpperBound(object value, bool readsTexts)
     {
         long sum = fixedBytes;
         foreach (var get in strings)
         {
             if (get(value) is { } text)
             {
-                sum += BoundOf((string)text);
+                sum += BoundOf(texts, text, readsTexts);
             }
         }
 
@@ -65,39 +70,14 @@ internal sealed class JsonSizeEstimator
         {
             if (get(value) is { } member)
             {
-                sum += bound(member);
+                sum += bound(member, readsTexts);
             }
         }
 
-        return (int)Math.Min(sum, Unknown);
+        return sum;
     }
 
-    /// <summary>
-    /// Computes the bound of a string. The characters of a long string are examined, because a bound that is too high
-    /// would cause an unnecessary serialization.
-    /// </summary>
-    public static long BoundOf(string text)
-    {
-        if (text.Length < LongText)
-        {
-            return (long)text.Length * BytesPerChar;
-        }
-
-        var rest = text.AsSpan();
-        var special = 0L;
-        var index = rest.IndexOfAnyExcept(Plain);
-        while (index >= 0)
-        {
-            special++;
-            if (special == MaxSpecialChars)
-            {
-                return (long)text.Length * BytesPerChar;
-            }
-
-            rest = rest[(index + 1)..];
-            index = rest.IndexOfAnyExcept(Plain);
-        }
-
-        return text.Length + (special * (BytesPerChar - 1));
-    }
+    /// <summary>Computes the bound of a string, without quotes.</summary>
+    public static long BoundOf(JsonTextSize texts, object text, bool readsTexts) =>
+        readsTexts ? texts.Of((string)text) : texts.BoundOf(((string)text).Length);
 }

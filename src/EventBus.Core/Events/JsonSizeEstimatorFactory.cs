@@ -20,9 +20,10 @@ internal static class JsonSizeEstimatorFactory
     private const int Unknown = JsonSizeEstimator.Unknown;
 
     /// <summary>Creates the estimator of a type; null if the size cannot be bounded.</summary>
-    public static JsonSizeEstimator? Create(JsonTypeInfo type) => Create(type, MaxNesting);
+    public static JsonSizeEstimator? Create(JsonTypeInfo type) =>
+        Create(type, JsonTextSize.For(type.Options.Encoder), MaxNesting);
 
-    private static JsonSizeEstimator? Create(JsonTypeInfo type, int nesting)
+    private static JsonSizeEstimator? Create(JsonTypeInfo type, JsonTextSize texts, int nesting)
     {
         if (type.Kind != JsonTypeInfoKind.Object
             || type.Options.Converters.Count > 0
@@ -36,10 +37,10 @@ internal static class JsonSizeEstimatorFactory
 
         var fixedBytes = Braces;
         var strings = new List<Func<object, object?>>();
-        var others = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
+        var others = new List<(Func<object, object?> Get, JsonSizeEstimator.SizeBound Bound)>();
         foreach (var property in type.Properties)
         {
-            fixedBytes += (property.Name.Length * JsonSizeEstimator.BytesPerChar) + Punctuation;
+            fixedBytes += (int)texts.Of(property.Name) + Punctuation;
             if (property.CustomConverter is not null || property.IsExtensionData || property.Get is not { } get)
             {
                 return null;
@@ -54,7 +55,7 @@ internal static class JsonSizeEstimatorFactory
                 fixedBytes += Punctuation;
                 strings.Add(get);
             }
-            else if (BoundOf(property.PropertyType, type, nesting - 1) is { } bound)
+            else if (BoundOf(property.PropertyType, type, texts, nesting - 1) is { } bound)
             {
                 fixedBytes += Punctuation;
                 others.Add((get, bound));
@@ -65,47 +66,64 @@ internal static class JsonSizeEstimatorFactory
             }
         }
 
-        return new JsonSizeEstimator(fixedBytes, [.. strings], [.. others]);
+        return new JsonSizeEstimator(fixedBytes, texts, [.. strings], [.. others]);
     }
 
     /// <summary>
     /// Returns the function that computes the bound of a member; null if its size cannot be bounded.
     /// </summary>
-    private static Func<object, int>? BoundOf(Type member, JsonTypeInfo owner, int nesting)
+    private static JsonSizeEstimator.SizeBound? BoundOf(Type member, JsonTypeInfo owner, JsonTextSize texts, int nesting)
     {
         if (member == typeof(string))
         {
-            return static text => (int)Math.Min(JsonSizeEstimator.BoundOf((string)text) + Punctuation, Unknown);
+            return (text, reads) => JsonSizeEstimator.BoundOf(texts, text, reads) + Punctuation;
         }
 
         if (member == typeof(byte[]))
         {
-            // Base64 has four characters for three bytes.
-            return static bytes => Multiply(((byte[])bytes).Length, 2);
+            // Base64 has four characters for three bytes, and none of them is escaped.
+            return static (bytes, _) => ((((byte[])bytes).Length + 2L) / 3 * 4) + Punctuation;
         }
 
-        if (!owner.Options.TryGetTypeInfo(member, out var info))
+        if (!owner.Options.TryGetTypeInfo(member, out var info) || info.PolymorphismOptions is not null)
         {
             return null;
         }
 
-        if (info.Kind == JsonTypeInfoKind.Enumerable && info.ElementType is { } element)
+        if (info is { Kind: JsonTypeInfoKind.Enumerable or JsonTypeInfoKind.Dictionary, ElementType: { } element })
         {
-            if (IsFixed(element))
-            {
-                return static items => items is ICollection collection ? Multiply(collection.Count, MaxScalarBytes + 1) : Unknown;
-            }
-
-            var bound = element.IsValueType ? null : BoundOf(element, owner, nesting);
-            return bound is null ? null : items => SumOf(items, bound);
+            var isList = info.Kind == JsonTypeInfoKind.Enumerable;
+            return isList || (info.KeyType == typeof(string) && owner.Options.DictionaryKeyPolicy is null)
+                ? BoundOfItems(element, owner, texts, nesting, isList)
+                : null;
         }
 
         // A derived class could have more properties, but the serializer writes only the declared ones.
-        var nested = Create(info, nesting);
+        var nested = Create(info, texts, nesting);
         return nested is null ? null : nested.UpperBound;
     }
 
-    private static int SumOf(object items, Func<object, int> bound)
+    private static JsonSizeEstimator.SizeBound? BoundOfItems(
+        Type element,
+        JsonTypeInfo owner,
+        JsonTextSize texts,
+        int nesting,
+        bool isList)
+    {
+        if (isList && IsFixed(element))
+        {
+            return static (items, _) => items is ICollection all ? ((long)all.Count * (MaxScalarBytes + 1)) + Punctuation : Unknown;
+        }
+
+        JsonSizeEstimator.SizeBound? bound = IsFixed(element) ? static (_, _) => MaxScalarBytes
+            : element.IsValueType ? null
+            : BoundOf(element, owner, texts, nesting);
+        return bound is null ? null
+            : isList ? (items, reads) => SumOf(items, bound, reads)
+            : (items, reads) => SumOfMap(items, texts, bound, reads);
+    }
+
+    private static long SumOf(object items, JsonSizeEstimator.SizeBound bound, bool reads)
     {
         if (items is not IList list)
         {
@@ -118,14 +136,33 @@ internal static class JsonSizeEstimatorFactory
             sum += Punctuation + 1;
             if (list[i] is { } item)
             {
-                sum += bound(item);
+                sum += bound(item, reads);
             }
         }
 
-        return (int)Math.Min(sum, Unknown);
+        return sum;
     }
 
-    private static int Multiply(int count, int bytesEach) => (int)Math.Min(((long)count * bytesEach) + Punctuation, Unknown);
+    private static long SumOfMap(object items, JsonTextSize texts, JsonSizeEstimator.SizeBound bound, bool reads)
+    {
+        if (items is not IDictionary map)
+        {
+            return Unknown;
+        }
+
+        long sum = Braces;
+        foreach (DictionaryEntry entry in map)
+        {
+            // The punctuation of the key and of the value.
+            sum += JsonSizeEstimator.BoundOf(texts, entry.Key, reads) + (2 * Punctuation);
+            if (entry.Value is { } value)
+            {
+                sum += bound(value, reads);
+            }
+        }
+
+        return sum;
+    }
 
     private static bool IsFixed(Type type)
     {

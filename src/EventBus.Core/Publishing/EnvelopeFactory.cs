@@ -146,7 +146,7 @@ internal sealed class EnvelopeFactory(EventRegistry events, EventSizeLimits limi
         var limit = descriptor.WarnedLarge
             ? limits.MaxBytes
             : (int)Math.Min(limits.WarnBytes * (1 + WarningTolerance), limits.MaxBytes);
-        return descriptor.Size?.UpperBound(envelope.Payload!) <= limit;
+        return descriptor.Size?.IsAtMost(envelope.Payload!, limit) == true;
     }
 
     private static DateTimeOffset? DueAfter(TimeSpan? delay, long now)

@@ -7,18 +7,37 @@ namespace EventBus;
 /// <param name="Fields">The alternating names and values of the fields. They are not copied.</param>
 internal readonly record struct RedisEntry(RedisValue Id, RedisResult Fields)
 {
-    /// <summary>The total size of the fields in bytes.</summary>
+    // The names of fields are short. Their size is not worth reading each of them.
+    private const int BytesOfName = 16;
+
+    /// <summary>The total size of the fields in bytes, with an estimate for their names.</summary>
     public long Bytes
     {
         get
         {
-            var bytes = 0L;
-            for (var i = 0; i < Fields.Length; i++)
+            var (bytes, count) = (0L, Fields.Length);
+            for (var i = 1; i < count; i += 2)
             {
-                bytes += ((RedisValue)Fields[i]).Length();
+                bytes += BytesOfName + ((RedisValue)Fields[i]).Length();
             }
 
             return bytes;
         }
+    }
+
+    /// <summary>Adds up the entries of an answer, and their sizes.</summary>
+    public static (int Entries, long Bytes) Sum(IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found)
+    {
+        var (count, bytes) = (0, 0L);
+        foreach (var (_, entries) in found)
+        {
+            count += entries.Length;
+            foreach (var entry in entries)
+            {
+                bytes += entry.Bytes;
+            }
+        }
+
+        return (count, bytes);
     }
 }

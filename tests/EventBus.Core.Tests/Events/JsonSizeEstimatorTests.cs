@@ -15,6 +15,10 @@ public sealed class JsonSizeEstimatorTests
             [new Inner("a", []), null, new Inner("b", [int.MinValue])],
             [1, 2, 3],
             ["x", null, "\u0000"])),
+        new(new WithMaps(
+            new() { ["plain"] = "x", ["\"ß\""] = null, [""] = "\\" },
+            new() { ["a"] = int.MinValue },
+            new SortedDictionary<string, Inner?> { ["one"] = new Inner("\n", [1]), ["none"] = null })),
     ];
 
     [Theory]
@@ -25,27 +29,48 @@ public sealed class JsonSizeEstimatorTests
         var probe = JsonSizeEstimator.For(info);
 
         Assert.NotNull(probe);
-        Assert.InRange(probe.UpperBound(value), JsonSerializer.SerializeToUtf8Bytes(value, info).Length, 5_000);
+        var size = JsonSerializer.SerializeToUtf8Bytes(value, info).Length;
+        Assert.InRange(probe.UpperBound(value, readsTexts: true), size, 5_000);
+        Assert.InRange(probe.UpperBound(value, readsTexts: false), size, 5_000);
+        Assert.False(probe.IsAtMost(value, size - 1));
     }
 
-    /// <summary>In a long text, a plain character counts as one byte, and any other as its longest encoding.</summary>
+    /// <summary>The bound of a long text is as exact as its size as JSON, so that it decides about both limits.</summary>
     [Theory]
-    [InlineData('x', 0, 100_000)]
-    [InlineData('x', 100, 100_600)]
-    [InlineData('x', 600, 600_000)]
-    [InlineData('ü', 0, 600_000)]
-    public void UpperBound_LongText_GrowsWithItsSize(char letter, int quotes, int expected)
+    [InlineData('x', 0)]
+    [InlineData('x', 100)]
+    [InlineData('x', 600)]
+    [InlineData('x', 50_000)]
+    [InlineData('ü', 0)]
+    [InlineData('漢', 7)]
+    [InlineData('\\', 1)]
+    [InlineData('\ud800', 0)]
+    public void UpperBound_LongText_IsItsSize(char letter, int quotes)
     {
         var value = new OrderPlaced(new string('"', quotes) + new string(letter, 100_000 - quotes));
         var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(OrderPlaced));
 
-        var bound = JsonSizeEstimator.For(info)!.UpperBound(value);
+        var bound = JsonSizeEstimator.For(info)!.UpperBound(value, readsTexts: true);
 
-        Assert.InRange(bound, JsonSerializer.SerializeToUtf8Bytes(value, info).Length, expected + 1_000);
+        var size = JsonSerializer.SerializeToUtf8Bytes(value, info).Length;
+        Assert.InRange(bound, size, size + 100);
+    }
+
+    /// <summary>A text that is short enough whatever it contains is not read.</summary>
+    [Fact]
+    public void IsAtMost_ShortTexts_ComparesTheirLengths()
+    {
+        var sizes = JsonSizeEstimator.For(JsonSerializerOptions.Web.GetTypeInfo(typeof(OrderPlaced)))!;
+        var value = new OrderPlaced(new string('x', 10_000));
+
+        Assert.InRange(sizes.UpperBound(value, readsTexts: false), 60_000, 60_100);
+        Assert.InRange(sizes.UpperBound(value, readsTexts: true), 10_000, 10_100);
+        Assert.True(sizes.IsAtMost(value, 10_100));
+        Assert.False(sizes.IsAtMost(value, 10_000));
     }
 
     [Theory]
-    [InlineData(typeof(WithMap))]
+    [InlineData(typeof(WithNumberedMap))]
     [InlineData(typeof(WithConverter))]
     [InlineData(typeof(WithAnything))]
     public void For_UnboundedType_ReturnsNoEstimator(Type type) =>
@@ -66,7 +91,12 @@ public sealed class JsonSizeEstimatorTests
 
     private sealed record Nested(string Name, Inner One, List<Inner?> Many, byte[] Bytes, string?[] Texts);
 
-    private sealed record WithMap(Dictionary<string, string> Map);
+    private sealed record WithMaps(
+        Dictionary<string, string?> Texts,
+        Dictionary<string, int> Numbers,
+        IDictionary<string, Inner?> Others);
+
+    private sealed record WithNumberedMap(Dictionary<int, string> Map);
 
     private sealed record WithConverter([property: JsonConverter(typeof(JsonStringEnumConverter<DayOfWeek>))] DayOfWeek Day);
 

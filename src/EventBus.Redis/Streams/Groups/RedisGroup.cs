@@ -28,6 +28,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     // stream again.
     private volatile RedisKey[] streams = initialStreams;
 
+    // The arguments of the last read. Only one loop reads.
+    private ReadArguments? lastArguments;
+
     // The last entry of each stream that this instance has read.
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> lastRead = new();
 
@@ -70,15 +73,21 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(
         IDatabase blocking, int count, CancellationToken stop)
     {
-        var read = streams;
-        object[] arguments =
-        [
-            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
-            .. read.Select(stream => (object)stream), .. read.Select(_ => (object)">"),
-        ];
+        // The arguments of the last read are usually those of the next one. They are never changed: the client may still
+        // hold those of a read that was abandoned.
+        var (read, last) = (streams, lastArguments);
+        if (last is null || last.Streams != read || last.Count != count)
+        {
+            object[] all =
+            [
+                "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.BlockTime.TotalMilliseconds, "STREAMS",
+                .. read.Select(stream => (object)stream), .. read.Select(_ => (object)">"),
+            ];
+            lastArguments = last = new ReadArguments(read, count, all);
+        }
 
         // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
-        return ToStreams(await AnswerAsync(blocking.ExecuteAsync("XREADGROUP", arguments), Timeout.InfiniteTimeSpan, stop));
+        return ToStreams(await AnswerAsync(blocking.ExecuteAsync("XREADGROUP", last.All), Timeout.InfiniteTimeSpan, stop));
     }
 
     /// <summary>
@@ -168,4 +177,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             throw;
         }
     }
+
+    /// <summary>The arguments of a read of new entries.</summary>
+    private sealed record ReadArguments(RedisKey[] Streams, int Count, object[] All);
 }

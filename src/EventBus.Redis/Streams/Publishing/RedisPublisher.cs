@@ -126,14 +126,23 @@ internal sealed class RedisPublisher(IDatabase database, RedisTopology names, Re
         int position;
         lock (gate)
         {
-            if (openBatch is null || openBatch.Deadline != deadline || openBatch.Count == MaxBatchEntries)
+            if (unanswered == 0 && waiting.Count == 0)
             {
-                openBatch = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), isTransaction: false, deadline);
-                waiting.Enqueue(openBatch);
+                // Nothing is in flight, so that this event is sent at once. A later one does not share its batch.
+                (batch, position) = (new RedisWriteBatch([(stream, fields)], isTransaction: false, deadline, hasOneWaiter: true), 0);
+                waiting.Enqueue(batch);
             }
+            else
+            {
+                if (openBatch is null || openBatch.Deadline != deadline || openBatch.Count == MaxBatchEntries)
+                {
+                    openBatch = new RedisWriteBatch(new List<(RedisKey, NameValueEntry[])>(), isTransaction: false, deadline);
+                    waiting.Enqueue(openBatch);
+                }
 
-            batch = openBatch;
-            position = batch.Add(stream, fields);
+                batch = openBatch;
+                position = batch.Add(stream, fields);
+            }
         }
 
         SendDue();

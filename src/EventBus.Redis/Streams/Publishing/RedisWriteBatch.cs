@@ -9,7 +9,7 @@ namespace EventBus;
 /// </summary>
 internal sealed class RedisWriteBatch
 {
-    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource ended;
     private readonly IList<(RedisKey Stream, NameValueEntry[] Fields)> entries;
     private readonly bool isTransaction;
     private readonly CancellationTokenRegistration expiry;
@@ -30,9 +30,18 @@ internal sealed class RedisWriteBatch
     /// True to send the entries as one transaction, without other commands in between. Otherwise as separate commands.
     /// </param>
     /// <param name="deadline">Cancels a batch that still waits to be sent, and the wait for the answers.</param>
-    public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool isTransaction, CancellationToken deadline)
+    /// <param name="hasOneWaiter">
+    /// True if a single publish waits for the batch. It continues on the thread on which the client reports the answer,
+    /// as it does after a call of the client.
+    /// </param>
+    public RedisWriteBatch(
+        IList<(RedisKey Stream, NameValueEntry[] Fields)> entries,
+        bool isTransaction,
+        CancellationToken deadline,
+        bool hasOneWaiter = false)
     {
         this.entries = entries;
+        ended = new(hasOneWaiter ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
         this.isTransaction = isTransaction;
         Deadline = deadline;
         expiry = deadline.UnsafeRegister(static state => ((RedisWriteBatch)state!).Expire(), this);
@@ -158,6 +167,8 @@ internal sealed class RedisWriteBatch
     private void Expire()
     {
         Interlocked.CompareExchange(ref answers, Expired, null);
-        ended.TrySetResult();
+
+        // Not on this thread, which also ends the waits of other publishes that share the deadline.
+        ThreadPool.UnsafeQueueUserWorkItem(static batch => batch.ended.TrySetResult(), this, preferLocal: false);
     }
 }

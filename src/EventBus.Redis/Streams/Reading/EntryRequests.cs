@@ -170,6 +170,10 @@ internal sealed class EntryRequests(TimeProvider time)
             owner.Measure(entries, bytes);
         }
 
+        /// <inheritdoc cref="RecordAnswer(int, long)"/>
+        /// <param name="answer">The number of entries in the answer, and their total size in bytes.</param>
+        public void RecordAnswer((int Entries, long Bytes) answer) => RecordAnswer(answer.Entries, answer.Bytes);
+
         public void Dispose() => owner.End(BegunAt, hasFailed: awaitsAnswer);
     }
 }

@@ -137,7 +137,7 @@ internal sealed class RedisOrderedReadLoop(
             var bulk = await Consumer.Bulk.GetAsync(stop);
             var count = Consumer.ShareOf(request.Count);
             var found = await commands.ReadNewAsync(bulk, epoch.Token, Consumer.Group.Streams, count).Observed().WaitAsync(stop);
-            request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+            request.RecordAnswer(RedisEntry.Sum(found));
             foreach (var (stream, read) in found)
             {
                 if (!await orderedDispatcher.TryTakeAsync(epoch.Token, stream, read.Select(entry => (entry, 0)), request.BegunAt, stop))

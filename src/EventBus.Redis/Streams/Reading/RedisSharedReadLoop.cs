@@ -50,7 +50,7 @@ internal sealed class RedisSharedReadLoop(
 
         using var request = Dispatcher.Requests.Begin(room);
         var found = await Consumer.Group.ReadNewAsync(blocking, Consumer.ShareOf(request.Count), stop);
-        request.RecordAnswer(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+        request.RecordAnswer(RedisEntry.Sum(found));
         foreach (var (stream, read) in found)
         {
             await Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), request.BegunAt, stop);

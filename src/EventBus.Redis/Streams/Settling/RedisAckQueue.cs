@@ -67,7 +67,7 @@ internal sealed class RedisAckQueue
 
             try
             {
-                await consumer.Group.AckAsync(stream, [.. batch.Select(entry => entry.Id)], close);
+                await consumer.Group.AckAsync(stream, IdsOf(batch), close);
             }
             catch (Exception exception) when (RedisErrors.IsGroupMissing(exception) || RedisErrors.IsOfKey(exception))
             {
@@ -77,10 +77,25 @@ internal sealed class RedisAckQueue
             }
 
             entries.Remove(CollectionsMarshal.AsSpan(batch));
-            batch.ForEach(entry => entry.Dispose());
+            foreach (var entry in batch)
+            {
+                entry.Dispose();
+            }
+
             batch.Clear();
             supervisor.Succeeded();
             supervisor.Progressed();
         }
+    }
+
+    private static RedisValue[] IdsOf(List<UnackedEntry> batch)
+    {
+        var ids = new RedisValue[batch.Count];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = batch[i].Id;
+        }
+
+        return ids;
     }
 }

@@ -136,9 +136,10 @@ internal sealed class UnackedEntries
         {
             foreach (var entry in settled)
             {
-                if (entries.TryGetValue(KeyOf(entry), out var held) && held == entry)
+                // Usually the entry itself is held, so that it is looked up once.
+                if (entries.Remove(KeyOf(entry), out var held) && held != entry)
                 {
-                    entries.Remove(KeyOf(entry));
+                    entries.Add(KeyOf(held), held);
                 }
             }
 
