@@ -41,7 +41,7 @@ internal sealed class RedisBacklog(RedisConnector connector, IDatabase database)
         {
             return await connector.AnswerAsync(database.StreamGroupInfoAsync(stream), cancellationToken);
         }
-        catch (RedisServerException exception) when (RedisErrors.IsGone(exception))
+        catch (RedisServerException exception) when (RedisErrors.IsGroupMissing(exception))
         {
             return [];
         }
