@@ -46,6 +46,7 @@ internal sealed record RedisAddress(string Call, string Name)
     {
         RedisConnectionException { FailureType: not ConnectionFailureType.AuthenticationFailure } lost => new RedisConnectionException(
             lost.FailureType,
+            CommandFlags.None,
             $"Redis at {Name} is out of reach: {CauseOf(lost)}.",
             lost,
             lost.CommandStatus),
