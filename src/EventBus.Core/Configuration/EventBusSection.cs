@@ -15,7 +15,7 @@ internal static class EventBusSection
             .WithSection(nameof(EventBusOptions.Sagas), OptionsKeys.Of<SagaOptions>())
             .WithNamedSections(nameof(EventBusOptions.Subscriptions), OptionsKeys.Of<SubscriptionOptions>()
                 .WithSection(nameof(SubscriptionOptions.Retry), OptionsKeys.Of<RetryOptions>()))
-            .Beside(Backends);
+            .WithSections(Backends);
         return new BoundSection<EventBusOptions>(section, keys, Bind);
     }
 

@@ -48,7 +48,7 @@ internal static class MissingSections
         return null;
     }
 
-    /// <summary>Finds the section of nearly the same name that stands beside a missing one.</summary>
+    /// <summary>Finds the section of nearly the same name next to a missing one.</summary>
     /// <param name="missing">The section that does not exist.</param>
     /// <param name="parent">The section that would contain it.</param>
     /// <param name="rest">The path from the missing section to the bound one; empty if it is the bound one.</param>

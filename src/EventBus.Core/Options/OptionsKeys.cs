@@ -11,7 +11,7 @@ namespace EventBus;
 internal sealed class OptionsKeys
 {
     private readonly SortedDictionary<string, OptionsKey> keys = new(StringComparer.OrdinalIgnoreCase);
-    private readonly List<string> beside = [];
+    private readonly List<string> sectionNames = [];
 
     /// <summary>Reads the keys from the properties of an options type.</summary>
     public static OptionsKeys Of<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions>()
@@ -42,10 +42,10 @@ internal sealed class OptionsKeys
         return this;
     }
 
-    /// <summary>Names sections that may stand beside the settings, and that an unknown key may mean.</summary>
-    public OptionsKeys Beside(IEnumerable<string> sections)
+    /// <summary>Names sections that may stand next to the settings, and that an unknown key may mean.</summary>
+    public OptionsKeys WithSections(IEnumerable<string> sections)
     {
-        beside.AddRange(sections);
+        sectionNames.AddRange(sections);
         return this;
     }
 
@@ -130,7 +130,7 @@ internal sealed class OptionsKeys
 
     private string Advice(string key)
     {
-        string[] near = [.. NearNames.Of(key, keys.Keys.Concat(beside)).Select(each => $"'{each}'")];
+        string[] near = [.. NearNames.Of(key, keys.Keys.Concat(sectionNames)).Select(each => $"'{each}'")];
         return near.Length > 0
             ? $"Did you mean {string.Join(" or ", near)}?"
             : $"The settings of this section are: {string.Join(", ", keys.Keys)}.";

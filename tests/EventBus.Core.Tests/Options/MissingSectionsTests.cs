@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus;
 
 /// <summary>
-/// Shows that a section which does not exist means the defaults, and that it is a mistake beside a section of nearly
+/// Shows that a section which does not exist means the defaults, and that it is a mistake next to a section of nearly
 /// the same name.
 /// </summary>
 public sealed class MissingSectionsTests
@@ -17,7 +17,7 @@ public sealed class MissingSectionsTests
     [InlineData("Event-Bsu:Concurrency", "EventBus", "Event-Bsu")]
     [InlineData("Services:EventBuss:Concurrency", "Services:EventBus", "Services:EventBuss")]
     [InlineData("Servces:EventBus:Concurrency", "Services:EventBus", "Servces")]
-    public async Task Start_MissingSectionBesideANearOne_NamesBoth(string key, string section, string near)
+    public async Task Start_MissingSectionNextToANearOne_NamesBoth(string key, string section, string near)
     {
         using var host = Build([new(key, "4")], (bus, all) => bus.UseInMemory().Configure(all.GetSection(section)));
 
@@ -70,7 +70,7 @@ public sealed class MissingSectionsTests
     }
 
     [Fact]
-    public async Task Start_UnregisteredSubscriptionBesideAnUnreadableValue_IsReportedAtTheFirstStart()
+    public async Task Start_UnregisteredSubscriptionNextToAnUnreadableValue_IsReportedAtTheFirstStart()
     {
         using var host = Build(
             [
