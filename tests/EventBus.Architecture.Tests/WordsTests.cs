@@ -80,6 +80,8 @@ public sealed class WordsTests
     [
         ("TOld", "The type parameter of the old version in Upcast<TOld, TNew>."),
         ("LingerOption", "A term of sockets."),
+        ("ObservableGauge", "A type of .NET for metrics."),
+        ("CreateObservableGauge", "Its method of .NET."),
         ("LingerState", "A term of sockets."),
     ];
 
