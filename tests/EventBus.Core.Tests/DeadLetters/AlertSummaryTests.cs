@@ -65,8 +65,8 @@ public sealed class AlertSummaryTests
             Error = "secret of a customer",
         }, hostile);
 
-        Assert.True(PrintableText.IsPrintable(alert.Summary), alert.Summary);
-        Assert.True(PrintableText.IsPrintable(alert.FindCall), alert.FindCall);
+        Assert.True(PrintableText.IsPrintable(alert.Summary), PrintableText.Of(alert.Summary));
+        Assert.True(PrintableText.IsPrintable(alert.FindCall), PrintableText.Of(alert.FindCall));
         Assert.InRange(alert.Summary.Length, 1, 3_500);
         Assert.InRange(alert.FindCall.Length, 1, 1_000);
         Assert.DoesNotContain("secret", alert.Summary, StringComparison.Ordinal);
