@@ -19,7 +19,7 @@ public sealed class PackageTests
             "These libraries have no README.md, which is the first page of their package. Say what it is, how to add it, and three lines "
                 + "of code:");
 
-    // eng/Package.targets makes these links absolute if there is an address of the repository, and plain text otherwise.
+    // eng/Package.targets makes these links absolute if there is an address of the repository, otherwise plain text.
     [Fact]
     public void Links_InAReadmeOfAPackage_LeadToAFileOfTheRepository() =>
         Rule.NoOffenders(
