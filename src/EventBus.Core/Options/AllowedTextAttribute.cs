@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 
 namespace EventBus;
 
@@ -36,11 +37,8 @@ internal sealed class AllowedTextAttribute(string pattern, string allowed) : Val
         }
 
         var end = pattern.IndexOf(EndOfCharacters, StringComparison.Ordinal);
-        var comma = pattern.IndexOf(',', Math.Max(end, 0));
-        if (end < 0
-            || pattern[0] != '['
-            || !int.TryParse(pattern[(end + EndOfCharacters.Length)..Math.Max(comma, end + EndOfCharacters.Length)], out var least)
-            || !int.TryParse(pattern[(comma + 1)..^1], out var most))
+        var lengths = end < 0 || pattern[0] != '[' ? [] : pattern[(end + EndOfCharacters.Length)..^1].Split(',');
+        if (lengths.Length != 2 || !TryRead(lengths[0], out var least) || !TryRead(lengths[1], out var most))
         {
             throw new NotSupportedException($"'{pattern}' is no form that {nameof(AllowedTextAttribute)} compares.");
         }
@@ -48,6 +46,9 @@ internal sealed class AllowedTextAttribute(string pattern, string allowed) : Val
         var characters = pattern[1..end];
         return text.Length >= least && text.Length <= most && text.All(character => IsOneOf(characters, character));
     }
+
+    private static bool TryRead(string digits, out int number) =>
+        int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private static bool IsOneOf(string characters, char character)
     {
