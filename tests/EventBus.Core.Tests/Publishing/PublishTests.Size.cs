@@ -32,18 +32,18 @@ public sealed partial class PublishTests
     [InlineData("😀")]
     public async Task Publish_InMemory_IsRejectedAboveTheLimitAsJson(string letter)
     {
-        const int limit = 256 * 1024;
+        const int Limit = 256 * 1024;
         await using var running = await RunningBus.StartAsync(Handle(_ => { }));
         var empty = JsonSerializer.SerializeToUtf8Bytes(new OrderPlaced(""), JsonSerializerOptions.Web).Length;
         var each = JsonSerializer.SerializeToUtf8Bytes(letter).Length - 2;
-        var count = (limit - empty) / each;
-        var fits = string.Concat(Enumerable.Repeat(letter, count)) + new string('x', limit - empty - (count * each));
+        var count = (Limit - empty) / each;
+        var fits = string.Concat(Enumerable.Repeat(letter, count)) + new string('x', Limit - empty - (count * each));
 
         await running.Bus.PublishAsync(new OrderPlaced(fits), Token);
         await running.Bus.PublishAsync(new OrderPlaced(fits), Token);
         var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced(fits + "x"), Token));
 
-        Assert.Contains($"has {limit + 1:N0} bytes", exception.Message, StringComparison.Ordinal);
+        Assert.Contains($"has {Limit + 1:N0} bytes", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
