@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime;
 
 namespace EventBus.Load;
 
@@ -9,6 +10,7 @@ internal sealed class Meter
     private readonly long startedAt;
     private readonly long allocated;
     private readonly TimeSpan busy;
+    private readonly TimeSpan compiling;
 
     private Meter()
     {
@@ -19,6 +21,7 @@ internal sealed class Meter
         // Resets the peak resident size (proc(5), clear_refs).
         File.WriteAllText("/proc/self/clear_refs", "5");
         allocated = GC.GetTotalAllocatedBytes(precise: true);
+        compiling = JitInfo.GetCompilationTime();
         busy = Environment.CpuUsage.TotalTime;
         startedAt = Stopwatch.GetTimestamp();
     }
@@ -33,7 +36,10 @@ internal sealed class Meter
         var cpu = (Environment.CpuUsage.TotalTime - busy).TotalMicroseconds / events;
         var bytes = (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)events;
         Array.Sort(delays);
-        return new Sample(events / elapsed.TotalSeconds, At(0.5), At(0.99), At(0.999), cpu, bytes, PeakMiB());
+        return new Sample(events / elapsed.TotalSeconds, At(0.5), At(0.99), At(0.999), cpu, bytes, PeakMiB())
+        {
+            Compiling = (JitInfo.GetCompilationTime() - compiling).TotalMicroseconds / events,
+        };
 
         double At(double part) => delays.Length == 0 ? 0 : Statistics.Percentile(delays, part) * 1e6 / Stopwatch.Frequency;
     }

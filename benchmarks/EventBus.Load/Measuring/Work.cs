@@ -50,5 +50,8 @@ internal sealed record Sample(
     double PeakMiB,
     string? Problem = null)
 {
+    /// <summary>The time of the compiler in microseconds an event, part of the processor time.</summary>
+    public double Compiling { get; init; }
+
     public static Sample Failed(string problem) => new(0, 0, 0, 0, 0, 0, 0, problem);
 }

@@ -19,6 +19,7 @@ internal static class RowChecks
             "row",
             "warm-up: raw, EventBus",
             "CPU an event of EventBus: first, last",
+            "the compiler's share afterwards: raw, EventBus",
             "rounds",
             "trend of the ratio",
             "trend of CPU");
@@ -31,7 +32,8 @@ internal static class RowChecks
                 rows++;
                 table.Add([
                     $"{Titles.Of(arena)}, {Titles.Of(mode)}", $"{ofRaw.Rounds}, {ofBus.Rounds} rounds",
-                    $"{Titles.Time(ofBus.FirstCpu)}, {Titles.Time(ofBus.LastCpu)}", $"{Math.Min(raw.Rounds.Count, bus.Rounds.Count)}",
+                    $"{Titles.Time(ofBus.FirstCpu)}, {Titles.Time(ofBus.LastCpu)}", $"{Compiling(raw)}, {Compiling(bus)}",
+                    $"{Math.Min(raw.Rounds.Count, bus.Rounds.Count)}",
                     Trend(bus.TrendTo(raw, sample => sample.EventsPerSecond)), Trend(bus.TrendTo(raw, sample => sample.Cpu))]);
             }
         }
@@ -67,6 +69,9 @@ internal static class RowChecks
 
     private static string TimeOf(Profile profile, string area) =>
         profile.Areas.FirstOrDefault(share => share.Name == area) is { } share ? Titles.Time(share.Part * profile.Cpu) : "";
+
+    private static string Compiling(Series series) =>
+        $"{series.Rounds.Sum(sample => sample.Compiling) / Math.Max(1e-9, series.Rounds.Sum(sample => sample.Cpu)):0.0 %}";
 
     private static string Trend(double z) => Math.Abs(z) < Significant ? "none" : z > 0 ? $"**rises** ({z:0.0})" : $"**falls** ({z:0.0})";
 }

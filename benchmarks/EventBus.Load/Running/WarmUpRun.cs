@@ -1,8 +1,8 @@
 namespace EventBus.Load;
 
 /// <summary>
-/// Repeats rounds until the processor time of an event no longer falls: the compiler has replaced its first code, and
-/// the buffers have their size. The processor time decides, because other programs disturb it less than the throughput.
+/// Repeats rounds until the compiler has replaced its first code, and the processor time of an event no longer falls.
+/// The processor time decides, because other programs disturb it less than the throughput.
 /// </summary>
 /// <param name="process">The contender.</param>
 /// <param name="seconds">The time of a round.</param>
@@ -15,11 +15,17 @@ internal sealed class WarmUpRun(WorkerProcess process, double seconds, int most)
     // A median of five that is lower than the one before by less than this does not fall.
     private const double Still = 0.97;
 
+    // The share of the compiler in the processor time of the last rounds that is too small to matter.
+    private const double NoCompiling = 0.01;
+
     /// <summary>Runs the rounds, and returns the work of a measured round.</summary>
     public async Task<(Work Work, WarmUp? WarmUp)> RunAsync(Work work)
     {
-        var cpu = new List<double>();
-        while (cpu.Count < MostRounds && (cpu.Count < 2 * Compared || Median(cpu, 1) < Median(cpu, 2) * Still))
+        var (cpu, compiling) = (new List<double>(), new List<double>());
+        while (cpu.Count < MostRounds
+            && (cpu.Count < 2 * Compared
+                || Median(cpu, 1) < Median(cpu, 2) * Still
+                || compiling.TakeLast(Compared).Sum() > cpu.TakeLast(Compared).Sum() * NoCompiling))
         {
             var sample = await process.RunAsync(work);
             if (sample.Problem is not null)
@@ -28,6 +34,7 @@ internal sealed class WarmUpRun(WorkerProcess process, double seconds, int most)
             }
 
             cpu.Add(sample.Cpu);
+            compiling.Add(sample.Compiling);
             work = work with { Events = (int)Math.Clamp(sample.EventsPerSecond * seconds, Math.Max(10, work.Events / 2.0), most) };
         }
 

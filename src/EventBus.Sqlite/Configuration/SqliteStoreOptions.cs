@@ -16,7 +16,7 @@ public sealed class SqliteStoreOptions
     /// <c>eventbus_</c>; 1 to 32 ASCII letters, digits and underscores, not beginning with a digit or with
     /// <c>sqlite_</c>.
     /// </summary>
-    [AllowedText(
+    [AllowedPattern(
         "(?!(?i:sqlite_))[A-Za-z_][A-Za-z0-9_]{0,31}",
         "1 to 32 ASCII letters, digits and underscores, not beginning with a digit or with 'sqlite_',")]
     public string TablePrefix { get; set; } = "eventbus_";

@@ -12,6 +12,7 @@ internal sealed class RedisWriteBatch
     private readonly TaskCompletionSource ended;
     private readonly IList<(RedisKey Stream, NameValueEntry[] Fields)> entries;
     private readonly bool isTransaction;
+    private readonly bool hasOneWaiter;
     private readonly CancellationTokenRegistration expiry;
 
     // The error of the whole batch. It applies to the entries that have no answer of their own.
@@ -41,6 +42,7 @@ internal sealed class RedisWriteBatch
         bool hasOneWaiter = false)
     {
         this.entries = entries;
+        this.hasOneWaiter = hasOneWaiter;
         ended = new(hasOneWaiter ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
         this.isTransaction = isTransaction;
         Deadline = deadline;
@@ -168,7 +170,14 @@ internal sealed class RedisWriteBatch
     {
         Interlocked.CompareExchange(ref answers, Expired, null);
 
-        // Not on this thread, which also ends the waits of other publishes that share the deadline.
-        ThreadPool.UnsafeQueueUserWorkItem(static batch => batch.ended.TrySetResult(), this, preferLocal: false);
+        if (hasOneWaiter)
+        {
+            // Not on this thread, which also ends the waits of other publishes that share the deadline.
+            ThreadPool.UnsafeQueueUserWorkItem(static batch => batch.ended.TrySetResult(), this, preferLocal: false);
+        }
+        else
+        {
+            ended.TrySetResult();
+        }
     }
 }
