@@ -1,3 +1,4 @@
+using EventBus.Conformance;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
