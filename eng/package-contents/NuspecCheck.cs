@@ -74,6 +74,6 @@ internal static class NuspecCheck
     private static string Bounds(string version)
     {
         var parts = version.Split('.');
-        return parts[0] == "0" ? $"[{version}, 0.{int.Parse(parts[1]) + 1}.0-0)" : version;
+        return parts[0] == "0" ? $"[{version}, 0.{int.Parse(parts[1]) + 1}.0)" : version;
     }
 }
