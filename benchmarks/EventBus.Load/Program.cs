@@ -40,7 +40,10 @@ if (asked is ["render"])
 if (asked is ["against", var file, .. var which])
 {
     var rounds = which is [.., var last] && int.TryParse(last, out var given) ? given : 15;
-    return await new SuiteRunner(args.Contains("--short"), peers: false, save: false, only, profile: false).CompareAsync(Path.GetFullPath(file), which, rounds);
+    return await new SuiteRunner(args.Contains("--short"), peers: false, save: false, only, profile: false).CompareAsync(
+        Path.GetFullPath(file),
+        which,
+        rounds);
 }
 
 if ((args.Contains("--short") || only.Length > 0) && args.Contains("--save"))

@@ -38,8 +38,10 @@ internal static class Hello
             }
         }
 
-        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not (ContenderKind.Idempotent or ContenderKind.Look) }
-            && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
+        programs.AddRange(peers ? ContenderKind.All
+            .Where(kind => kind is { IsTuned: false, Name: not (ContenderKind.Idempotent or ContenderKind.Look) }
+                && kind.Transports.Contains(Transport.Memory))
+            .Select(kind => HelloProgram.OfContender(kind.Name)) : []);
         foreach (var program in programs)
         {
             // The first start reads the files from the disk, which is not compared.

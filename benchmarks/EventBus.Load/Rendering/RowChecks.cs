@@ -11,7 +11,9 @@ internal static class RowChecks
     // Beyond it a trend is significant at 5 %.
     private const double Significant = 1.96;
 
-    /// <summary>Writes how long the rows over brokers were warmed up, and whether their ratio still moved afterwards.</summary>
+    /// <summary>
+    /// Writes how long the rows over brokers were warmed up, and whether their ratio still moved afterwards.
+    /// </summary>
     public static string WarmUps(IReadOnlyList<ResultFile> files)
     {
         var findings = new Findings(files);

@@ -95,7 +95,9 @@ internal static class Bars
             Most: 1.5),
     ];
 
-    /// <summary>Returns the contenders of the bars with this verdict, and the bus; empty if there is no such bar.</summary>
+    /// <summary>
+    /// Returns the contenders of the bars with this verdict, and the bus; empty if there is no such bar.
+    /// </summary>
     public static HashSet<string> Contenders(IReadOnlyList<Series> series, string verdict)
     {
         var findings = new Findings(series, []);

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Where a contender spends its processor time.</summary>
+/// <summary>The processor time of a contender, by the code that was running.</summary>
 /// <param name="Arena">The arena.</param>
 /// <param name="Mode">The mode.</param>
 /// <param name="Contender">The name of the contender.</param>

@@ -90,7 +90,9 @@ internal static partial class Profiler
     }
 
     private static List<ProfileShare> Shares(Dictionary<string, int> counts, int samples) =>
-        [.. counts.OrderByDescending(each => each.Value).Take(Shown).Select(each => new ProfileShare(each.Key, each.Value / (double)samples))];
+        [.. counts.OrderByDescending(each => each.Value)
+            .Take(Shown)
+            .Select(each => new ProfileShare(each.Key, each.Value / (double)samples))];
 
     private static string AreaOf(string file) =>
         file.StartsWith("libclrjit", StringComparison.Ordinal) ? "the compiler"

@@ -74,7 +74,8 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save, string on
     {
         var (found, versions) = (new List<Series>(), new Dictionary<string, string>());
         var runner = new CaseRunner(isShort, profile);
-        foreach (var what in Suites.Load[suite](peers, isShort).Where(each => Titles.Of(each.Arena).Contains(only, StringComparison.Ordinal)))
+        var cases = Suites.Load[suite](peers, isShort).Where(each => Titles.Of(each.Arena).Contains(only, StringComparison.Ordinal));
+        foreach (var what in cases)
         {
             await using var server = await Server.StartAsync(what.Arena.Transport);
             if (server.Name is { } name)

@@ -35,7 +35,7 @@ public sealed class JsonSizeEstimatorTests
         Assert.False(probe.IsAtMost(value, size - 1));
     }
 
-    /// <summary>The bound of a long text is as exact as its size as JSON, so that it decides about both limits.</summary>
+    /// <summary>The bound of a long text is its size as JSON, so that it decides about both limits.</summary>
     [Theory]
     [InlineData('x', 0)]
     [InlineData('x', 100)]

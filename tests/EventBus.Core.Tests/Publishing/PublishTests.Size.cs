@@ -22,7 +22,7 @@ public sealed partial class PublishTests
         Assert.DoesNotContain(Secret, exception.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>The size is exact to the byte, whatever the text contains, also where the event is not serialized.</summary>
+    /// <summary>The limit is exact to the byte, whatever the text contains.</summary>
     [Theory]
     [InlineData("x")]
     [InlineData("\"")]
