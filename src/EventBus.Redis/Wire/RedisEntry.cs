@@ -7,18 +7,15 @@ namespace EventBus;
 /// <param name="Fields">The alternating names and values of the fields. They are not copied.</param>
 internal readonly record struct RedisEntry(RedisValue Id, RedisResult Fields)
 {
-    // The names of fields are short. Their size is not worth reading each of them.
-    private const int BytesOfName = 16;
-
-    /// <summary>The total size of the fields in bytes, with an estimate for their names.</summary>
+    /// <summary>The total size of the fields in bytes: names and values, because a foreign name can be large too.</summary>
     public long Bytes
     {
         get
         {
             var (bytes, count) = (0L, Fields.Length);
-            for (var i = 1; i < count; i += 2)
+            for (var i = 0; i < count; i++)
             {
-                bytes += BytesOfName + ((RedisValue)Fields[i]).Length();
+                bytes += ((RedisValue)Fields[i]).Length();
             }
 
             return bytes;
