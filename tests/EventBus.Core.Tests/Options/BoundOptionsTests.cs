@@ -79,7 +79,7 @@ public sealed class BoundOptionsTests
                 "Subscription 'mail'.Concurrency is 0; 1 to 1,000 are allowed.",
                 "The key 'Conncurrency' in the section 'EventBus' is not a setting. Did you mean 'Concurrency'?",
                 "The key 'Reserve' in the section 'EventBus:InMemory' is not a setting. The settings of this section are: Capacity, "
-                    + "HandlerReserve, QueueFullMode, StoreCapacity.",
+                    + "HandlerReserve, QueueFullMode, RoundTrip, StoreCapacity.",
                 "The value of 'EventBus:InMemory:Capacity' cannot be read; a whole number is expected.",
                 "The value of 'EventBus:InMemory:QueueFullMode' cannot be read; Wait or Fail is expected.",
                 "The value of 'EventBus:MaxDepth' cannot be read; a whole number is expected.",
