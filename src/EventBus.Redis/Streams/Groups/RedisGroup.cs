@@ -73,8 +73,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(
         IDatabase blocking, int count, CancellationToken stop)
     {
-        // The arguments of the last read are usually those of the next one. They are never changed: the client may still
-        // hold those of a read that was abandoned.
+        // The arguments of the last read are usually those of the next one. They are never changed, because the client
+        // may still hold those of a read that was abandoned.
         var (read, last) = (streams, lastArguments);
         if (last is null || last.Streams != read || last.Count != count)
         {
