@@ -20,7 +20,7 @@ internal sealed class JsonSizeEstimator
     // Strings are separate because most members of variable length are strings, and their length needs no delegate
     // call.
     private readonly Func<object, object?>[] strings;
-    private readonly (Func<object, object?> Get, SizeBound Bound)[] others;
+    private readonly (Func<object, object?> Get, JsonSizeBound Bound)[] others;
 
     /// <summary>Creates an estimator.</summary>
     /// <param name="fixedBytes">The bytes of the names, the punctuation and the members of fixed length.</param>
@@ -31,18 +31,13 @@ internal sealed class JsonSizeEstimator
         int fixedBytes,
         JsonTextSize texts,
         Func<object, object?>[] strings,
-        (Func<object, object?> Get, SizeBound Bound)[] others)
+        (Func<object, object?> Get, JsonSizeBound Bound)[] others)
     {
         this.fixedBytes = fixedBytes;
         this.texts = texts;
         this.strings = strings;
         this.others = others;
     }
-
-    /// <summary>Computes the upper bound of a member.</summary>
-    /// <param name="value">The member.</param>
-    /// <param name="readsTexts">False to use only the lengths of texts: a higher bound, without reading them.</param>
-    public delegate long SizeBound(object value, bool readsTexts);
 
     /// <summary>Creates the estimator of a type; null if the size cannot be bounded.</summary>
     public static JsonSizeEstimator? For(JsonTypeInfo type) => JsonSizeEstimatorFactory.Create(type);

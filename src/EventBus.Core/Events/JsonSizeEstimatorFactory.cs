@@ -37,7 +37,7 @@ internal static class JsonSizeEstimatorFactory
 
         var fixedBytes = Braces;
         var strings = new List<Func<object, object?>>();
-        var others = new List<(Func<object, object?> Get, JsonSizeEstimator.SizeBound Bound)>();
+        var others = new List<(Func<object, object?> Get, JsonSizeBound Bound)>();
         foreach (var property in type.Properties)
         {
             fixedBytes += (int)texts.Of(property.Name) + Punctuation;
@@ -72,7 +72,7 @@ internal static class JsonSizeEstimatorFactory
     /// <summary>
     /// Returns the function that computes the bound of a member; null if its size cannot be bounded.
     /// </summary>
-    private static JsonSizeEstimator.SizeBound? BoundOf(Type member, JsonTypeInfo owner, JsonTextSize texts, int nesting)
+    private static JsonSizeBound? BoundOf(Type member, JsonTypeInfo owner, JsonTextSize texts, int nesting)
     {
         if (member == typeof(string))
         {
@@ -103,7 +103,7 @@ internal static class JsonSizeEstimatorFactory
         return nested is null ? null : nested.UpperBound;
     }
 
-    private static JsonSizeEstimator.SizeBound? BoundOfItems(
+    private static JsonSizeBound? BoundOfItems(
         Type element,
         JsonTypeInfo owner,
         JsonTextSize texts,
@@ -115,7 +115,7 @@ internal static class JsonSizeEstimatorFactory
             return static (items, _) => items is ICollection all ? ((long)all.Count * (MaxScalarBytes + 1)) + Punctuation : Unknown;
         }
 
-        JsonSizeEstimator.SizeBound? bound = IsFixed(element) ? static (_, _) => MaxScalarBytes
+        JsonSizeBound? bound = IsFixed(element) ? static (_, _) => MaxScalarBytes
             : element.IsValueType ? null
             : BoundOf(element, owner, texts, nesting);
         return bound is null ? null
@@ -123,7 +123,7 @@ internal static class JsonSizeEstimatorFactory
             : (items, reads) => SumOfMap(items, texts, bound, reads);
     }
 
-    private static long SumOf(object items, JsonSizeEstimator.SizeBound bound, bool reads)
+    private static long SumOf(object items, JsonSizeBound bound, bool reads)
     {
         if (items is not IList list)
         {
@@ -143,7 +143,7 @@ internal static class JsonSizeEstimatorFactory
         return sum;
     }
 
-    private static long SumOfMap(object items, JsonTextSize texts, JsonSizeEstimator.SizeBound bound, bool reads)
+    private static long SumOfMap(object items, JsonTextSize texts, JsonSizeBound bound, bool reads)
     {
         if (items is not IDictionary map)
         {

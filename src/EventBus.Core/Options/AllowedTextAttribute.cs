@@ -40,7 +40,7 @@ internal sealed class AllowedTextAttribute(string pattern, string allowed) : Val
         var lengths = end < 0 || pattern[0] != '[' ? [] : pattern[(end + EndOfCharacters.Length)..^1].Split(',');
         if (lengths.Length != 2 || !TryRead(lengths[0], out var least) || !TryRead(lengths[1], out var most))
         {
-            throw new NotSupportedException($"'{pattern}' is no form that is compared here; use {nameof(AllowedPatternAttribute)}.");
+            throw new ArgumentException($"'{pattern}' is no form that is compared here; use {nameof(AllowedPatternAttribute)}.");
         }
 
         var characters = pattern[1..end];
