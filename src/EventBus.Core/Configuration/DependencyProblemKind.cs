@@ -6,9 +6,9 @@ internal enum DependencyProblemKind
     /// <summary>A parameter of its constructor is not registered.</summary>
     Missing,
 
-    /// <summary>It has no public constructor.</summary>
+    /// <summary>No constructor of the type is public.</summary>
     NoConstructor,
 
-    /// <summary>It is created once for the whole process, and a parameter of its constructor is scoped.</summary>
+    /// <summary>The type is created once for the whole process, and a parameter of its constructor is scoped.</summary>
     ScopedInSingleton,
 }

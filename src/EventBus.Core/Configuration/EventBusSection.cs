@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.Extensions.Configuration;
 
 namespace EventBus;
@@ -6,7 +7,8 @@ namespace EventBus;
 internal static class EventBusSection
 {
     // The names that the packages of this library document for their sections.
-    private static readonly string[] Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
+    private static readonly FrozenSet<string> Backends =
+        new[] { "InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
     {
@@ -33,7 +35,7 @@ internal static class EventBusSection
     /// </summary>
     private static bool IsBackendSection(BoundPath bus, string path) =>
         string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
-        && Backends.Contains(ConfigurationPath.GetSectionKey(path), StringComparer.OrdinalIgnoreCase);
+        && Backends.Contains(ConfigurationPath.GetSectionKey(path));
 
     private static void Bind(IConfiguration section, EventBusOptions options)
     {

@@ -7,7 +7,7 @@ namespace EventBus;
 /// <param name="Fields">The alternating names and values of the fields. They are not copied.</param>
 internal readonly record struct RedisEntry(RedisValue Id, RedisResult Fields)
 {
-    /// <summary>The total size of the fields in bytes: names and values, because a foreign name can be large too.</summary>
+    /// <summary>The total size of the fields in bytes: of names and values, because a name can be large too.</summary>
     public long Bytes
     {
         get
