@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Configuration;
 
 namespace EventBus;
@@ -6,7 +7,7 @@ namespace EventBus;
 internal static class EventBusSection
 {
     // The names that the packages of this library document for their sections.
-    private static readonly string[] Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
+    private static readonly ImmutableArray<string> Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
 
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
     {
