@@ -3,12 +3,12 @@ namespace EventBus;
 /// <summary>Says why the container cannot create a type, or must not.</summary>
 internal enum DependencyProblemKind
 {
-    /// <summary>A parameter of its constructor is not registered.</summary>
+    /// <summary>A parameter of the constructor is not registered.</summary>
     Missing,
 
-    /// <summary>No constructor of the type is public.</summary>
+    /// <summary>The type has no public constructor.</summary>
     NoConstructor,
 
-    /// <summary>The type is created once for the whole process, and a parameter of its constructor is scoped.</summary>
+    /// <summary>The type is a singleton, or belongs to one, and a parameter of its constructor is scoped.</summary>
     ScopedInSingleton,
 }

@@ -1,4 +1,4 @@
-using System.Collections.Frozen;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Configuration;
 
 namespace EventBus;
@@ -7,8 +7,7 @@ namespace EventBus;
 internal static class EventBusSection
 {
     // The names that the packages of this library document for their sections.
-    private static readonly FrozenSet<string> Backends =
-        new[] { "InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    private static readonly ImmutableArray<string> Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
 
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
     {
@@ -35,7 +34,7 @@ internal static class EventBusSection
     /// </summary>
     private static bool IsBackendSection(BoundPath bus, string path) =>
         string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
-        && Backends.Contains(ConfigurationPath.GetSectionKey(path));
+        && Backends.Contains(ConfigurationPath.GetSectionKey(path), StringComparer.OrdinalIgnoreCase);
 
     private static void Bind(IConfiguration section, EventBusOptions options)
     {

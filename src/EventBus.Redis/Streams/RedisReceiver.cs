@@ -160,7 +160,7 @@ internal sealed class RedisReceiver : Receiver
         }
         catch (Exception exception)
         {
-            consumer.Log.NotReleased(consumer.Subscription.Name, consumer.ClaimAfter, exception);
+            consumer.LogNotReleased(exception);
         }
         finally
         {

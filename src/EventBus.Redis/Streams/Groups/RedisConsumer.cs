@@ -38,6 +38,12 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     /// <summary>Divides a number of entries by the number of streams that are read at once; at least 1.</summary>
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
+    /// <summary>Logs that unsettled entries could not be released.</summary>
+    public void LogNotReleased(Exception exception) => Log.Failing(
+        $"releasing for {Subscription.Name}",
+        exception,
+        logger => logger.NotReleased(Subscription.Name, ClaimAfter, Connector.Address.Explain(exception)));
+
     /// <summary>The connector that waits for answers over the shared connection.</summary>
     public required RedisConnector Connector { get; init; }
 

@@ -34,7 +34,7 @@ internal sealed class EntryReleaser(RedisConsumer consumer, UnackedEntries entri
         }
         catch (Exception exception)
         {
-            consumer.Log.NotReleased(consumer.Subscription.Name, consumer.ClaimAfter, exception);
+            consumer.LogNotReleased(exception);
         }
     }
 
