@@ -22,7 +22,7 @@ public static class DeadLetterEndpoints
     {
         app.MapGet("/dead-letters", ListAsync);
 
-        app.MapPost("/dead-letters/{id}/retry", RetryAsync);
+        app.MapPost("/dead-letters/retry", RetryAsync);
     }
 
     private static async Task<List<FailedOrder>> ListAsync(IDeadLetters deadLetters, CancellationToken cancellationToken) =>

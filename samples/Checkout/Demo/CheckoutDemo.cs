@@ -138,7 +138,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         {
             Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Attempts} attempts, {letter.Error}", "");
             var status = await shop.RetryAsync(letter.Id, cancellationToken);
-            Screen.Text($"POST /dead-letters/{letter.Id}/retry", $"  {(int)status} {status}", "");
+            Screen.Text($"POST /dead-letters/retry?id={letter.Id}", $"  {(int)status} {status}", "");
         }
 
         await quiet.UntilAsync(() => ReceiptsOf(order).Count > earlier, "the manual retry", cancellationToken);

@@ -84,7 +84,7 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
 
     public async Task<HttpStatusCode> RetryAsync(string deadLetterId, CancellationToken cancellationToken)
     {
-        using var response = await http.PostAsync($"/dead-letters/{deadLetterId}/retry", null, cancellationToken);
+        using var response = await http.PostAsync($"/dead-letters/retry?id={Uri.EscapeDataString(deadLetterId)}", null, cancellationToken);
         return response.StatusCode;
     }
 }

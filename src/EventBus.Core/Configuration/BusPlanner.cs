@@ -20,22 +20,28 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
     {
         problems.AddRange(earlierProblems);
         CheckTransports();
-        problems.AddRange(BusNames.ProblemOf(options.ServiceName, applicationName) is { } problem ? [problem] : []);
+        var serializes = features?.Serializes != false || stores is { Durable: true };
+        if (serializes && BusNames.ProblemOf(options.ServiceName, applicationName) is { } problem)
+        {
+            problems.Add(problem);
+        }
+
         CheckKeys();
         problems.AddRange(EventBusSection.Problems(registration));
         OptionsCheck.Check(options, new EventBusOptionsValidator(), null, problems);
         CheckWebhooks();
-        var serializes = features?.Serializes != false || stores is { Durable: true };
-        var json = CreateJson();
+        var json = CreateJson(out var isAsSet);
         if (serializes || registration.Sagas.Count > 0)
         {
             json.Seal();
         }
 
-        var events = new EventPlanner(registration, problems).Plan(json, serializes);
-        SagaCheck.CheckNeeds(registration, json, stores, problems);
+        var events = new EventPlanner(registration, problems).Plan(json, serializes && isAsSet);
+        SagaCheck.CheckNeeds(registration, isAsSet ? json : null, stores, problems);
         var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
-        var lostJsonData = new JsonContractCheck(registration, json, problems).Check(events.Values, subscriptions, serializes);
+        var lostJsonData = isAsSet
+            ? new JsonContractCheck(registration, json, problems).Check(events.Values, subscriptions, serializes)
+            : [];
         IReadOnlyList<SubscriptionPlan> consumed = options.Consume ? subscriptions : [];
         new BackendCheck(features, stores, problems).Check(registration, options, events.Values, consumed);
         if (problems.Count > 0)
@@ -56,8 +62,13 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
         };
     }
 
-    private EventJson CreateJson()
+    /// <param name="isAsSet">
+    /// False if a function of the application failed: the types would be checked with other options than the
+    /// application wants.
+    /// </param>
+    private EventJson CreateJson(out bool isAsSet)
     {
+        isAsSet = true;
         var maxDepth = Math.Clamp(options.MaxDepth, 1, 1_000);
         try
         {
@@ -65,6 +76,7 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
         }
         catch (Exception exception)
         {
+            isAsSet = false;
             problems.Add($"A function given to bus.UseJson(...) failed: {ExceptionText.MessageOf(exception)} Correct what it sets.");
             return new EventJson(registration.JsonContexts, maxDepth);
         }

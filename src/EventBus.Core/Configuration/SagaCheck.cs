@@ -74,11 +74,16 @@ internal static class SagaCheck
     }
 
     /// <summary>Checks that the JSON contexts and the stores support the registered sagas.</summary>
-    public static void CheckNeeds(BusRegistration registration, EventJson json, BusStores? stores, List<string> problems)
+    /// <param name="registration">The registration of the bus.</param>
+    /// <param name="json">The JSON type information; null to leave out the states.</param>
+    /// <param name="stores">The stores; null for none.</param>
+    /// <param name="problems">The list to which errors are added.</param>
+    public static void CheckNeeds(BusRegistration registration, EventJson? json, BusStores? stores, List<string> problems)
     {
         foreach (var saga in registration.Sagas)
         {
-            if (json.Find(saga.StateType, out var reason) is null)
+            string? reason = null;
+            if (json is not null && json.Find(saga.StateType, out reason) is null)
             {
                 problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON"
                     + (reason is null

@@ -23,6 +23,13 @@ internal sealed class ServiceGraph(
         .GroupBy(descriptor => descriptor.ServiceType)
         .ToDictionary(group => group.Key, group => group.Last());
 
+    // The services that are registered for any key. For an open generic type, the container does not say so.
+    private readonly HashSet<Type> anyKey =
+    [
+        .. descriptors.Where(descriptor => descriptor.IsKeyedService && Equals(descriptor.ServiceKey, KeyedService.AnyKey))
+            .Select(descriptor => descriptor.ServiceType),
+    ];
+
     /// <summary>Finds the problems of a service and of all services that it needs; each once.</summary>
     public IReadOnlyList<DependencyProblem> Check(Type service)
     {
@@ -32,14 +39,13 @@ internal sealed class ServiceGraph(
             return problems;
         }
 
-        var seen = new HashSet<(ServiceDescriptor, bool)>();
-        var pending = new Queue<(ServiceDescriptor Descriptor, bool InSingleton)>([(root, false)]);
+        var seen = new HashSet<ServiceDescriptor>();
+        var pending = new Queue<ServiceDescriptor>([root]);
         while (pending.TryDequeue(out var next) && seen.Count < MaxTypes)
         {
-            var inSingleton = next.InSingleton || next.Descriptor.Lifetime == ServiceLifetime.Singleton;
-            if (seen.Add((next.Descriptor, inSingleton)))
+            if (seen.Add(next))
             {
-                Follow(next.Descriptor, inSingleton, problems, pending);
+                Follow(next, isSingleton: next == root && root.Lifetime == ServiceLifetime.Singleton, problems, pending);
             }
         }
 
@@ -48,9 +54,9 @@ internal sealed class ServiceGraph(
 
     private void Follow(
         ServiceDescriptor descriptor,
-        bool inSingleton,
+        bool isSingleton,
         List<DependencyProblem> problems,
-        Queue<(ServiceDescriptor Descriptor, bool InSingleton)> pending)
+        Queue<ServiceDescriptor> pending)
     {
         if (descriptor.ImplementationType is not { IsGenericTypeDefinition: false } type)
         {
@@ -77,13 +83,15 @@ internal sealed class ServiceGraph(
                 continue;
             }
 
-            if (inSingleton && dependency.Lifetime == ServiceLifetime.Scoped)
+            // Only the application's own type is reported. Whether another one should be a singleton is for its author to
+            // decide, and the container creates it unless it validates scopes.
+            if (isSingleton && dependency.Lifetime == ServiceLifetime.Scoped)
             {
                 problems.Add(new DependencyProblem(DependencyProblemKind.ScopedInSingleton, type, parameter.ParameterType));
             }
             else
             {
-                pending.Enqueue((dependency, inSingleton));
+                pending.Enqueue(dependency);
             }
         }
     }
@@ -111,7 +119,10 @@ internal sealed class ServiceGraph(
         }
 
         // Without a key of its own, the parameter gets the key of its owner.
-        return keyed.Key is null || knownByKey is null || knownByKey.IsKeyedService(parameter.ParameterType, keyed.Key);
+        return keyed.Key is null
+            || knownByKey is null
+            || knownByKey.IsKeyedService(parameter.ParameterType, keyed.Key)
+            || (parameter.ParameterType.IsConstructedGenericType && anyKey.Contains(parameter.ParameterType.GetGenericTypeDefinition()));
     }
 
     /// <summary>Finds the registration that a parameter gets; null if there is none, or if it has a key.</summary>

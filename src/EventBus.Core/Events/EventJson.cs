@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -84,9 +85,10 @@ internal sealed class EventJson
         {
             return options.TryGetTypeInfo(type, out var info) ? info : null;
         }
-        catch (Exception exception) when (exception is InvalidOperationException or NotSupportedException or ArgumentException)
+        catch (Exception exception)
         {
-            problem = ExceptionText.MessageOf(exception);
+            // A factory of converters or a modifier of the application may throw any exception.
+            problem = ExceptionText.MessageOf(exception is TargetInvocationException { InnerException: { } inner } ? inner : exception);
             return null;
         }
     }

@@ -62,7 +62,7 @@ internal sealed class JsonContractWalk
         foreach (var property in info.Properties)
         {
             // A custom converter may write and read the value in any form.
-            if (property.CustomConverter is null && !property.IsExtensionData && JsonMembers.IsUsed(property))
+            if (property.CustomConverter is null && !property.IsExtensionData && JsonMembers.IsUsed(property) && IsChecked(property, info))
             {
                 var name = JsonMembers.NameOf(property);
                 Add(property.PropertyType, path.Length == 0 ? name : $"{path}.{name}", info.Options);
@@ -71,6 +71,15 @@ internal sealed class JsonContractWalk
 
         return new JsonContract(info.Type, path, null, JsonMembers.DescribeLost(info));
     }
+
+    /// <summary>
+    /// Returns true unless the member is only written, and its type can be written: a property that is computed from
+    /// others is not read, whatever its type.
+    /// </summary>
+    private static bool IsChecked(JsonPropertyInfo property, JsonTypeInfo info) =>
+        JsonMembers.IsRead(property, info)
+        || EventJson.Find(info.Options, property.PropertyType, out _) is not { } type
+        || JsonReadCheck.IsRefused(type);
 
     private void Add(Type type, string path, JsonSerializerOptions options)
     {

@@ -22,8 +22,12 @@ internal static class JsonMembers
     private const string TupleItem = "an item of a tuple, which is not part of the JSON: use a record instead of the tuple";
 
     /// <summary>Returns true if the member is written or read: it is not ignored.</summary>
-    public static bool IsUsed(JsonPropertyInfo property) =>
-        property.Get is not null || property.Set is not null || property.AssociatedParameter is not null;
+    /// <remarks>An ignored property still has the parameter of the constructor that would fill it.</remarks>
+    public static bool IsUsed(JsonPropertyInfo property) => property.Get is not null || property.Set is not null;
+
+    /// <summary>Returns true if a value of the member is read: something sets, receives or fills it.</summary>
+    public static bool IsRead(JsonPropertyInfo property, JsonTypeInfo info) =>
+        property.Set is not null || property.AssociatedParameter is not null || Populates(property, info);
 
     /// <summary>Returns the name of a member in the code; that in the JSON if it has no member there.</summary>
     public static string NameOf(JsonPropertyInfo property) => (property.AttributeProvider as MemberInfo)?.Name ?? property.Name;
@@ -65,7 +69,7 @@ internal static class JsonMembers
 
         return (property.Get, property.Set, member) switch
         {
-            (not null, null, PropertyInfo clr) when IsData(clr) && !info.Options.IgnoreReadOnlyProperties && !Populates(property, info) =>
+            (not null, null, PropertyInfo clr) when IsData(clr) && !IsSetAgain(property, clr, info) && !info.Options.IgnoreReadOnlyProperties && !Populates(property, info) =>
                 NotRead,
             (not null, null, FieldInfo) when !info.Options.IgnoreReadOnlyFields => NotRead,
             (null, not null, PropertyInfo { GetMethod: { } get }) when IsGenerated(get) => NotWritten,
@@ -79,6 +83,15 @@ internal static class JsonMembers
     /// </summary>
     private static bool IsData(PropertyInfo property) =>
         property.SetMethod is not null || (property.GetMethod is { } get && IsGenerated(get));
+
+    /// <summary>
+    /// Returns true if the constructor that reads the type certainly sets the property again, from its parameters: only
+    /// the constructor can set it, and its value cannot change.
+    /// </summary>
+    private static bool IsSetAgain(JsonPropertyInfo property, PropertyInfo clr, JsonTypeInfo info) =>
+        clr.SetMethod is null
+        && info.Properties.Any(other => other.AssociatedParameter is { IsMemberInitializer: false })
+        && EventJson.Find(info.Options, property.PropertyType, out _) is { Kind: JsonTypeInfoKind.None };
 
     private static bool IsGenerated(MethodInfo accessor) => accessor.IsDefined(typeof(CompilerGeneratedAttribute), inherit: false);
 

@@ -24,17 +24,16 @@ internal static class JsonReadCheck
     private static string? ProblemOfObject(JsonTypeInfo info)
     {
         var type = info.Type;
-        if (info.CreateObject is not null)
+        var namesDerivedTypes = info.PolymorphismOptions?.DerivedTypes.Any(derived => derived.TypeDiscriminator is not null) == true;
+        if (info.CreateObject is not null || namesDerivedTypes)
         {
             return null;
         }
 
         if (type.IsAbstract)
         {
-            return info.PolymorphismOptions?.DerivedTypes.Any(derived => derived.TypeDiscriminator is not null) == true
-                ? null
-                : $"{type} is {(type.IsInterface ? "an interface" : "an abstract class")}, and the JSON does not say which type to create: "
-                    + $"use a record, list the types with [JsonDerivedType(typeof(...), \"...\")] on it, {ByConverter}";
+            return $"{type} is {(type.IsInterface ? "an interface" : "an abstract class")}, and the JSON does not say which type to create: "
+                + $"use a record, list the types with [JsonDerivedType(typeof(...), \"...\")] on it, {ByConverter}";
         }
 
         var bound = info.Properties.Select(property => property.AssociatedParameter)
@@ -42,7 +41,8 @@ internal static class JsonReadCheck
             .Select(parameter => parameter!.Position)
             .ToHashSet();
         var constructor = info.ConstructorAttributeProvider as ConstructorInfo;
-        if (constructor is null && bound.Count == 0)
+        var isInitialized = type.IsValueType || info.Properties.Any(property => property.AssociatedParameter is not null);
+        if (constructor is null && !isInitialized)
         {
             return $"{type} has no constructor that can be used: make one public, or mark one of several with [JsonConstructor], "
                 + ByConverter;
@@ -89,9 +89,10 @@ internal static class JsonReadCheck
     }
 
     /// <summary>
-    /// Returns true for delegates and for descriptions of code, unless the application has given a converter for them.
+    /// Returns true if no value of the type can be written: for delegates and for descriptions of code, unless the
+    /// application has given a converter for them.
     /// </summary>
-    private static bool IsRefused(JsonTypeInfo info)
+    public static bool IsRefused(JsonTypeInfo info)
     {
         var isCode = typeof(Delegate).IsAssignableFrom(info.Type)
             || typeof(MemberInfo).IsAssignableFrom(info.Type)

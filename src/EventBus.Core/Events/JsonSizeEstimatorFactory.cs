@@ -85,6 +85,8 @@ internal static class JsonSizeEstimatorFactory
             return static (bytes, _) => ((((byte[])bytes).Length + 2L) / 3 * 4) + Punctuation;
         }
 
+        // The JSON of a nullable value is that of the value, and its type information has no properties.
+        member = Nullable.GetUnderlyingType(member) ?? member;
         if (!owner.Options.TryGetTypeInfo(member, out var info) || info.PolymorphismOptions is not null)
         {
             return null;

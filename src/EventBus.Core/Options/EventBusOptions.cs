@@ -119,7 +119,7 @@ public sealed class EventBusOptions
     /// <summary>
     /// The address of a page that shows a dead letter, which alerts and the webhook contain. <c>{id}</c>,
     /// <c>{subscription}</c> and <c>{service}</c> are replaced, for example in
-    /// <c>https://ops.example/dead-letters/{id}</c>. It must contain no secret. Default null: alerts contain only the
+    /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: alerts contain only the
     /// call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
     [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]

@@ -141,6 +141,12 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
 
     public override async ValueTask<IReadOnlyList<FailureCounts>?> CountByStateAsync(CancellationToken cancellationToken)
     {
+        if (queues.Setup.Subscriptions.Count == 0)
+        {
+            // An application that only publishes has not created the queues.
+            return null;
+        }
+
         await using var reader = new RabbitMqQueueCounter(connector);
         IEnumerable<string> retryQueues = [.. waitQueues.Names, .. queues.Setup.Subscriptions.Select(Topology.RetryQueueOf)];
         var counts = new FailureCounts

@@ -109,9 +109,12 @@ internal sealed class RedisWriteBatch
 
     private async Task SendAsync(IDatabase database)
     {
+        var isAnsweredLater = false;
         try
         {
-            await ExecuteAsync(database);
+            var sending = ExecuteAsync(database);
+            isAnsweredLater = !sending.IsCompleted;
+            await sending;
         }
         catch (Exception exception)
         {
@@ -119,7 +122,7 @@ internal sealed class RedisWriteBatch
         }
 
         expiry.Unregister();
-        ended.TrySetResult();
+        End(isOnSender: !isAnsweredLater);
     }
 
     /// <summary>Passes the entries to the client. The task completes when the answers have arrived.</summary>
@@ -169,10 +172,18 @@ internal sealed class RedisWriteBatch
     private void Expire()
     {
         Interlocked.CompareExchange(ref answers, Expired, null);
+        End(isOnSender: true);
+    }
 
-        if (hasOneWaiter)
+    /// <summary>Ends the wait for the outcomes.</summary>
+    /// <param name="isOnSender">
+    /// True on a thread that sends other batches or ends the waits of other publishes: the code that waits for a single
+    /// publish must not run there.
+    /// </param>
+    private void End(bool isOnSender)
+    {
+        if (hasOneWaiter && isOnSender)
         {
-            // Not on this thread, which also ends the waits of other publishes that share the deadline.
             ThreadPool.UnsafeQueueUserWorkItem(static batch => batch.ended.TrySetResult(), this, preferLocal: false);
         }
         else
