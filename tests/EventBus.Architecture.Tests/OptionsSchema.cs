@@ -93,6 +93,10 @@ internal static class OptionsSchema
                 case ("AllowedTextAttribute", [string pattern, string]) when !pattern.StartsWith("(?s", StringComparison.Ordinal):
                     schema["pattern"] = $"^(?:{pattern})$";
                     break;
+
+                case (nameof(LinkTemplateAttribute), []):
+                    schema["pattern"] = $"^(?:{LinkTemplate.Pattern})$";
+                    break;
             }
         }
     }

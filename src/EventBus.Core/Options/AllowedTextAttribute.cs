@@ -5,11 +5,11 @@ namespace EventBus;
 
 /// <summary>Declares the allowed form of a text.</summary>
 /// <remarks>
-/// The forms are compared here: the classes of regular expressions would be a sixteenth of a small native program.
+/// The two forms are compared here: the classes of regular expressions would be a sixteenth of a small native program.
 /// </remarks>
 /// <param name="pattern">
-/// The pattern that the whole text must match: <see cref="NotBlank"/>, <see cref="LinkTemplate.Pattern"/>, or
-/// characters and a length such as <c>[a-z_-]{1,100}</c>. As a regular expression it has the same meaning.
+/// The pattern that the whole text must match: <see cref="NotBlank"/>, or characters and a length such as
+/// <c>[a-z_-]{1,100}</c>. As a regular expression it has the same meaning.
 /// </param>
 /// <param name="allowed">The allowed form in words.</param>
 [AttributeUsage(AttributeTargets.Property)]
@@ -34,11 +34,6 @@ internal sealed class AllowedTextAttribute(string pattern, string allowed) : Val
         if (pattern == NotBlank)
         {
             return !string.IsNullOrWhiteSpace(text);
-        }
-
-        if (pattern == LinkTemplate.Pattern)
-        {
-            return LinkTemplate.Matches(text);
         }
 
         var end = pattern.IndexOf(EndOfCharacters, StringComparison.Ordinal);

@@ -122,7 +122,7 @@ public sealed class EventBusOptions
     /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: alerts contain only the
     /// call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
-    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
+    [LinkTemplate]
     public string? DeadLetterLink { get; set; }
 
     /// <summary>

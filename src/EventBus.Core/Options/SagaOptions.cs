@@ -37,6 +37,6 @@ public sealed class SagaOptions
     /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret.
     /// Default null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
-    [AllowedText(LinkTemplate.Pattern, LinkTemplate.Allowed, AllowsNull = true)]
+    [LinkTemplate]
     public string? Link { get; set; }
 }

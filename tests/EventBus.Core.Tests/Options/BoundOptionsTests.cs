@@ -25,8 +25,8 @@ public sealed class BoundOptionsTests
         "The key 'Dealy' in the section 'EventBus:Subscriptions:mail:Retry' is not a setting. Did you mean 'Delay'?")]
     [InlineData(
         """{ "Sagas": { "Wings": 2 } }""",
-        "The key 'Wings' in the section 'EventBus:Sagas' is not a setting. The settings of this section are: Concurrency, PublishEvents, "
-            + "Retention, StepTimeout.")]
+        "The key 'Wings' in the section 'EventBus:Sagas' is not a setting. The settings of this section are: Concurrency, Link, "
+            + "PublishEvents, Retention, StepTimeout.")]
     [InlineData(
         """{ "Concurrency": { "Value": 2 } }""",
         "The key 'Concurrency' in the section 'EventBus' holds a section or a list; one value is expected.")]
