@@ -83,8 +83,8 @@ internal sealed class ServiceGraph(
                 continue;
             }
 
-            // Only the application's own type is reported. Whether another one should be a singleton is for its author to
-            // decide, and the container creates it unless it validates scopes.
+            // Only the application's own type is reported. Whether another one should be a singleton is for its author
+            // to decide, and the container creates it unless it validates scopes.
             if (isSingleton && dependency.Lifetime == ServiceLifetime.Scoped)
             {
                 problems.Add(new DependencyProblem(DependencyProblemKind.ScopedInSingleton, type, parameter.ParameterType));

@@ -69,8 +69,11 @@ internal static class JsonMembers
 
         return (property.Get, property.Set, member) switch
         {
-            (not null, null, PropertyInfo clr) when IsData(clr) && !IsSetAgain(property, clr, info) && !info.Options.IgnoreReadOnlyProperties && !Populates(property, info) =>
-                NotRead,
+            (not null, null, PropertyInfo clr)
+                when IsData(clr)
+                && !IsSetAgain(property, clr, info)
+                && !info.Options.IgnoreReadOnlyProperties
+                && !Populates(property, info) => NotRead,
             (not null, null, FieldInfo) when !info.Options.IgnoreReadOnlyFields => NotRead,
             (null, not null, PropertyInfo { GetMethod: { } get }) when IsGenerated(get) => NotWritten,
             _ => null,

@@ -32,8 +32,8 @@ internal static class JsonReadCheck
 
         if (type.IsAbstract)
         {
-            return $"{type} is {(type.IsInterface ? "an interface" : "an abstract class")}, and the JSON does not say which type to create: "
-                + $"use a record, list the types with [JsonDerivedType(typeof(...), \"...\")] on it, {ByConverter}";
+            return $"{type} is {(type.IsInterface ? "an interface" : "an abstract class")}, and the JSON does not say which type to "
+                + $"create: use a record, list the types with [JsonDerivedType(typeof(...), \"...\")] on it, {ByConverter}";
         }
 
         var bound = info.Properties.Select(property => property.AssociatedParameter)

@@ -119,8 +119,8 @@ public sealed class EventBusOptions
     /// <summary>
     /// The address of a page that shows a dead letter, which alerts and the webhook contain. <c>{id}</c>,
     /// <c>{subscription}</c> and <c>{service}</c> are replaced, for example in
-    /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: alerts contain only the
-    /// call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: alerts contain only
+    /// the call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
     [LinkTemplate]
     public string? DeadLetterLink { get; set; }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace EventBus;
 
 /// <summary>Defines the allowed form of the template of a link.</summary>
@@ -11,13 +13,13 @@ internal static class LinkTemplate
 
     private const int MaxUnits = 500;
 
-    private static readonly string[] Schemes = ["http://", "https://"];
-    private static readonly string[] Names = ["{id}", "{subscription}", "{service}"];
+    private static readonly ImmutableArray<string> Schemes = ["http://", "https://"];
+    private static readonly ImmutableArray<string> Names = ["{id}", "{subscription}", "{service}"];
 
     /// <summary>Returns true if the whole text has the form of <see cref="Pattern"/>.</summary>
     public static bool Matches(string text)
     {
-        var scheme = Array.Find(Schemes, scheme => text.StartsWith(scheme, StringComparison.Ordinal)) ?? "";
+        var scheme = Schemes.FirstOrDefault(scheme => text.StartsWith(scheme, StringComparison.Ordinal), "");
         var position = scheme.Length;
         while (position < text.Length && IsPlain(text[position]) && text[position] != '/')
         {

@@ -5,5 +5,7 @@ internal sealed record ContractKept(int Width, int? Height, IReadOnlyList<string
 {
     public required string Title { get; init; }
 
+    public ContractAmount Amount { get; init; }
+
     public int Area => Width * (Height ?? 1);
 }

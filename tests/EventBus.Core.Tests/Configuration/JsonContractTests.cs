@@ -52,6 +52,9 @@ public sealed class JsonContractTests
     [InlineData(typeof(CollectionsSent))]
     [InlineData(typeof(TreePlanted))]
     [InlineData(typeof(AnyValueSent))]
+    [InlineData(typeof(UndoIgnored))]
+    [InlineData(typeof(ShapeComputed))]
+    [InlineData(typeof(PaymentSent))]
     public async Task Start_SubscribedTypeThatCanBeRead_Succeeds(Type type)
     {
         var log = new LogMemory();
@@ -139,6 +142,30 @@ public sealed class JsonContractTests
     private sealed record PointsCounted(Dictionary<Point, int> Points);
 
     private sealed record ActionTaken(Action? Undo);
+
+    private sealed record UndoIgnored(string Id, [property: JsonIgnore] Action? Undo);
+
+    private sealed record ShapeComputed(int Width)
+    {
+        public IShape? Shape => null;
+
+        public IEnumerable<IGrouping<int, int>> Groups => new[] { Width }.GroupBy(width => width);
+    }
+
+    [JsonDerivedType(typeof(Card), "card")]
+    private class Payment
+    {
+        private protected Payment()
+        {
+        }
+    }
+
+    private sealed class Card : Payment
+    {
+        public int Digits { get; set; }
+    }
+
+    private sealed record PaymentSent(Payment Payment);
 
     private sealed record Names([property: JsonPropertyName("a")] int First, [property: JsonPropertyName("a")] int Second);
 

@@ -40,6 +40,7 @@ public sealed class LostJsonDataTests
     [Theory]
     [InlineData(typeof(AreaComputed))]
     [InlineData(typeof(TotalConstructed))]
+    [InlineData(typeof(GrossSetAgain))]
     [InlineData(typeof(DataIgnored))]
     [InlineData(typeof(DataIncluded))]
     [InlineData(typeof(TagsPopulated))]
@@ -92,6 +93,11 @@ public sealed class LostJsonDataTests
         public Coordinate(int x) => X = x;
 
         public int X { get; }
+    }
+
+    private sealed record GrossSetAgain(decimal Net, decimal Tax)
+    {
+        public decimal Gross { get; } = Net + Tax;
     }
 
     private sealed class SetterHidden

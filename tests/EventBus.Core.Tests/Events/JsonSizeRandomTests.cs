@@ -59,6 +59,7 @@ public sealed class JsonSizeRandomTests
         Text(),
         Maybe(Text),
         texts.Next(0, 2) == 0 ? null : texts.Next(int.MinValue, int.MaxValue) / 7m,
+        texts.Next(0, 2) == 0 ? null : new Label(Text()),
         (char)texts.Next(0, 0x1_0000),
         Maybe(NextParcel),
         Many(() => Maybe(NextParcel)),
@@ -84,10 +85,13 @@ public sealed class JsonSizeRandomTests
         string Text,
         string? Maybe,
         decimal? Weight,
+        Label? Label,
         char Letter,
         Parcel? Inner,
         List<Parcel?> Parts,
         IReadOnlyDictionary<string, Parcel?> ByName);
+
+    internal readonly record struct Label(string Text);
 
     internal sealed record Parcel(
         string Text,
