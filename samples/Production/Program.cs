@@ -17,7 +17,7 @@ builder.Services.AddEventBus(bus =>
 });
 var app = builder.Build();
 
-// Ready: the bus can publish and consume. Live: the process answers; restarting it would repair no broker.
+// Ready: the bus runs, and reaches its broker. Live: the process answers; restarting it would repair no broker.
 app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
 app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
 

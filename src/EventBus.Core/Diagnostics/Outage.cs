@@ -50,6 +50,7 @@ internal sealed class Outage(TimeProvider time)
                 state.IsLoggedInFull = true;
                 if (unlogged == 0)
                 {
+                    // The next summary comes a minute after this entry, unless failures wait for one already.
                     summaryPeriodStartedAt = time.GetTimestamp();
                 }
 
@@ -126,7 +127,7 @@ internal sealed class Outage(TimeProvider time)
         }
         else
         {
-            // If the outage ended less than a minute ago, it continues.
+            // The activity still fails, or succeeded less than a minute ago: the same outage continues.
             state.EndedAt = null;
         }
 

@@ -16,7 +16,7 @@ internal sealed class JsonContractWalk
     private readonly Queue<(Type Type, string Path)> waiting = [];
 
     /// <summary>
-    /// Returns what was found about an event type, and about the types within it that were not visited before.
+    /// Returns what was found about an event type and the types within it, except those that were visited before.
     /// </summary>
     public IEnumerable<JsonContract> Walk(JsonTypeInfo root)
     {
@@ -45,6 +45,7 @@ internal sealed class JsonContractWalk
         {
             return new JsonContract(info.Type, path, unreadable, [])
             {
+                // The only problem of a type without members and items is that its values cannot be JSON at all.
                 IsInvalid = unreadable is not null && info.Kind == JsonTypeInfoKind.None
             };
         }
@@ -73,8 +74,8 @@ internal sealed class JsonContractWalk
     }
 
     /// <summary>
-    /// Returns true unless the member is only written, and its type can be written: a property that is computed from
-    /// others is not read, whatever its type.
+    /// Returns false for a member that is only written, such as a property that is computed from others: whether its
+    /// type can be read does not matter. A type that cannot even be written is checked nevertheless.
     /// </summary>
     private static bool IsChecked(JsonPropertyInfo property, JsonTypeInfo info) =>
         JsonMembers.IsRead(property, info)

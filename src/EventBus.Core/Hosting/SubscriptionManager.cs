@@ -100,7 +100,7 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
     /// </summary>
     private static async Task<long?> CountWaitingAsync(BusComponents bus, SubscriptionWorker worker, CancellationToken cancellationToken)
     {
-        // The queue is in this process.
+        // A transport that counts its work is in memory: its only queue is that of the worker.
         if (bus.Transport.Features.CountsWork)
         {
             return worker.WaitingCount;

@@ -1,9 +1,13 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Computes the key and the fingerprint by which a subscription recognizes copies of an event.</summary>
+/// <summary>
+/// Computes the key by which a subscription recognizes copies of an event, and the fingerprint by which it notices that
+/// an id was used again for other content.
+/// </summary>
 internal static class EventIdentity
 {
     private const int MaxKeyLength = 256;
@@ -19,7 +23,7 @@ internal static class EventIdentity
 
     /// <summary>Returns the key of the application; null for none.</summary>
     /// <param name="options">The options of the application.</param>
-    /// <param name="event">The event object; null for an unknown event.</param>
+    /// <param name="event">The event object; null if the application has no type for the event.</param>
     /// <exception cref="InvalidOperationException">The key is too long or empty.</exception>
     public static string? CustomKeyOf(IdempotencyOptions options, object? @event)
     {
@@ -52,7 +56,7 @@ internal static class EventIdentity
 
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(envelope.Body.Span, hash);
-        var value = BitConverter.ToInt64(hash);
+        var value = BinaryPrimitives.ReadInt64LittleEndian(hash);
         return value == 0 ? 1 : value;
     }
 }

@@ -28,17 +28,18 @@ internal sealed class BrokerDeadLetterSource(string queue)
 
     /// <summary>Creates the queues from which dead letters are taken.</summary>
     /// <param name="topology">The names of the queues.</param>
-    /// <param name="keepsFailures">
-    /// True if no store is configured: the queue of dead letters is itself where dead letters are kept.
+    /// <param name="brokerKeepsFailures">
+    /// True if no store is configured: the dead letters stay in <see cref="RabbitMqTopology.DeadLetterQueue"/>, and
+    /// none is taken from it.
     /// </param>
-    public static BrokerDeadLetterSource[] Create(RabbitMqTopology topology, bool keepsFailures)
+    public static BrokerDeadLetterSource[] Create(RabbitMqTopology topology, bool brokerKeepsFailures)
     {
         var brokerQueue = new BrokerDeadLetterSource(topology.BrokerDeadLetterQueue)
         {
             IfUnread = "Events that RabbitMQ itself dead-letters stay in it, and are not kept as dead letters.",
             IfMissing = "Events that RabbitMQ itself dead-letters are lost.",
         };
-        if (keepsFailures)
+        if (brokerKeepsFailures)
         {
             return [brokerQueue];
         }

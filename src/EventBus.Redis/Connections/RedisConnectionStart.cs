@@ -35,7 +35,7 @@ internal sealed class RedisConnectionStart(
         catch (Exception exception) when (!failFast && IsTemporary(exception))
         {
             log.StartedDegraded(address.Name, CauseOf(exception));
-            connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
+            CheckOnceRestored(connection);
             return connection;
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
@@ -84,7 +84,20 @@ internal sealed class RedisConnectionStart(
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
-            // The server could not be checked. Nothing depends on that: the check only logs.
+            // The server could not be checked. Nothing depends on that: here a check only logs.
+        }
+    }
+
+    /// <summary>Checks the server when the connection is restored for the first time.</summary>
+    private void CheckOnceRestored(IConnectionMultiplexer connection)
+    {
+        connection.ConnectionRestored += OnRestored;
+
+        void OnRestored(object? sender, ConnectionFailedEventArgs restored)
+        {
+            // A connection of the application lives longer than the bus, and must not keep this object.
+            connection.ConnectionRestored -= OnRestored;
+            _ = TryCheckServerAsync(connection);
         }
     }
 
@@ -97,7 +110,8 @@ internal sealed class RedisConnectionStart(
         await RedisConnector.PingAsync(connection).WaitAsync(RedisConnector.CommandTimeout, TimeProvider.System);
         if (applicationConnection == connection)
         {
-            // The application's connection may not allow admin commands, so a separate one checks the server.
+            // The application's connection may not allow admin commands, so a separate one checks the server. The
+            // application has chosen the server: what is found is only logged.
             await using var own = await OpenAsync();
             await TryCheckServerAsync(own);
             return;
