@@ -27,7 +27,8 @@ public sealed class RedisOutOfReachTests
 
         var error = await Assert.ThrowsAsync<EventBusException>(() => host.StartAsync(Token));
 
-        Assert.StartsWith($"{Place}Connection refused.", error.Message, StringComparison.Ordinal);
+        // Of several attempts, the client can report one that was given up.
+        Assert.Matches($"^{Place}(Connection refused|no connection could be opened)\\.", error.Message);
         Assert.Contains($"bus.{call}(...)", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("kX9", error.ToString(), StringComparison.Ordinal);
     }

@@ -17,10 +17,28 @@ internal sealed record FailedPublish(
     string Error,
     Exception? Cause)
 {
+    // After an outage, the reason says enough: the entry has no stack trace, and the exception follows at Debug.
+    private bool IsOutage => Cause is not null && Failure is (nameof(PublishFailure.Failed) or nameof(PublishFailure.InDoubt));
+
     /// <summary>Logs this failure in full.</summary>
-    public void WriteTo(ILogger log) => log.PublishFailed(Level, EventName, EventId, Failure, Error, Cause);
+    public void WriteTo(ILogger log)
+    {
+        log.PublishFailed(Level, EventName, EventId, Failure, Error, IsOutage ? null : Cause);
+        WriteCause(log);
+    }
 
     /// <summary>Logs a number of failures, of which this is the last.</summary>
-    public void WriteTo(ILogger log, long count) =>
-        log.PublishesFailed(Level, EventName, count, Failure, EventId, Error, Cause);
+    public void WriteTo(ILogger log, long count)
+    {
+        log.PublishesFailed(Level, EventName, count, Failure, EventId, Error, IsOutage ? null : Cause);
+        WriteCause(log);
+    }
+
+    private void WriteCause(ILogger log)
+    {
+        if (IsOutage)
+        {
+            log.FailureInFull($"publishing {EventName}", Cause!);
+        }
+    }
 }

@@ -66,6 +66,8 @@ internal sealed record RedisAddress(string Call, string Name)
         {
             cause = next switch
             {
+                // An attempt that was given up says nothing about the server.
+                SocketException { SocketErrorCode: SocketError.OperationAborted } => cause,
                 SocketException or IOException or AuthenticationException or RedisServerException => next.Message,
                 RedisConnectionException { FailureType: var type } when cause is null => TextOf(type),
                 TimeoutException when cause is null => "no answer in time",

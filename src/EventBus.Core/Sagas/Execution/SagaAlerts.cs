@@ -70,7 +70,9 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, Sag
         }
 
         var info = SagaInfoMapper.ToSagaInfo(entry);
-        var attempted = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0);
+        // The step that cannot be undone; it may be an earlier one than the step that failed.
+        var attempted = info.Steps.FirstOrDefault(step => step.Status == SagaStepStatus.Compensating)
+            ?? info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0);
         return new DeadLetter
         {
             Id = entry.Id,
