@@ -18,8 +18,8 @@ internal static class PoisonCheck
     /// started costs the event one of its attempts, because the backend cannot distinguish the two cases.
     /// </param>
     /// <param name="mayRepeat">
-    /// True if the store is a queue, in which a process that is killed between the record and the acknowledgement leaves
-    /// a second dead letter (docs/rabbitmq.md).
+    /// True if the store is a queue, in which a process that is killed between the record and the acknowledgement
+    /// leaves a second dead letter (docs/rabbitmq.md).
     /// </param>
     public static void Run(
         Findings findings,

@@ -72,7 +72,8 @@ internal sealed class NeighboursProof : Proof
 
         var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Attempts));
         DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, dead.Select(letter => letter.Number).ToHashSet());
-        PoisonCheck.Run(findings, kinds, stage.Journals.Entries, dead, publisher.PublishedAt, stage.Deaths, mayRepeat: stage.Run.Store == "native");
+        var mayRepeat = stage.Run.Store == "native";
+        PoisonCheck.Run(findings, kinds, stage.Journals.Entries, dead, publisher.PublishedAt, stage.Deaths, mayRepeat);
     }
 
     private static async Task HandleAsync(Job job, EventContext context, Journal journal)
