@@ -100,6 +100,9 @@ internal static partial class HostingLog
     [LoggerMessage(32, LogLevel.Error, "The background task '{Loop}' failed and is repeated")]
     public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
 
+    [LoggerMessage(79, LogLevel.Debug, "The background task '{Loop}' failed while the bus was stopping, and has ended")]
+    public static partial void LoopFailedInStop(this ILogger log, string loop, Exception exception);
+
     [LoggerMessage(
         33,
         LogLevel.Critical,

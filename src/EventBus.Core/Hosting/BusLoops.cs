@@ -108,5 +108,18 @@ internal sealed class BusLoops(BusComponents parts, StopStages stages)
     /// instead.
     /// </summary>
     private void StartLoop(string name, Func<CancellationToken, Task> loop) =>
-        loops.Add(parts.Services.Runner.Start(name, () => loop(stages.Loops.Token)));
+        loops.Add(parts.Services.Runner.Start(name, () => RunAsync(name, loop)));
+
+    private async Task RunAsync(string name, Func<CancellationToken, Task> loop)
+    {
+        try
+        {
+            await loop(stages.Loops.Token);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException && stages.Claims.IsCancellationRequested)
+        {
+            // A store or a broker that fails during the stop ends the loop a little earlier. Nothing is repeated.
+            parts.Services.Log.LoopFailedInStop(name, exception);
+        }
+    }
 }
