@@ -84,7 +84,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
             .ReadAsync([.. receivers.Where(each => !each.IsStopping)], cancellationToken);
 
     public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(new KafkaHealth(connector, topics, publisher, receivers).Check());
+        new KafkaHealth(connector, topics, publisher, receivers).CheckAsync(cancellationToken);
 
     public override async ValueTask DisposeAsync()
     {

@@ -33,12 +33,14 @@ public sealed class KafkaOptions
     public KafkaProvisioning Provisioning { get; set; } = KafkaProvisioning.Create;
 
     /// <summary>
-    /// The number of partitions of a topic that the bus creates. At most so many instances receive the events of a
-    /// topic at the same time. The key of an event selects its partition: partitions that are added to a topic later
-    /// break the order of its keys. Default 6; 1 to 10,000.
+    /// The number of partitions of a topic. At most so many instances receive the events of a topic at the same time.
+    /// The key of an event selects its partition: partitions that are added to a topic later break the order of its
+    /// keys. If it is set, a topic of an ordered subscription that exists with fewer partitions is an error at the
+    /// start, and any other such topic a warning. Default null: the bus creates topics with 6 partitions, and accepts
+    /// any number in a topic that exists; 1 to 10,000.
     /// </summary>
     [AllowedRange(1, 10_000)]
-    public int Partitions { get; set; } = 6;
+    public int? Partitions { get; set; }
 
     /// <summary>
     /// The number of brokers that keep a copy of a topic that the bus creates. Default null: the setting of the broker
@@ -138,12 +140,6 @@ public sealed class KafkaOptions
     [AllowedRange("00:00:00.1", "1.00:00:00")]
     public TimeSpan DiscoveryPeriod { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The changes of the client's settings, in the order of the calls.</summary>
-    internal IReadOnlyList<Action<ClientConfig>> ClientChanges => clientChanges;
-
-    /// <summary>The topics of other programs, by name.</summary>
-    internal IReadOnlyDictionary<string, KafkaTopicReader> Readers => readers;
-
     /// <summary>
     /// Changes the settings of the client before a producer, consumer or administration client is created: TLS, SASL
     /// and everything else that this class does not have. The settings that the delivery promises need are set
@@ -174,4 +170,19 @@ public sealed class KafkaOptions
 
         return reader;
     }
+
+    /// <summary>Applies the changes of the client's settings, in the order of the calls.</summary>
+    internal void ChangeClient(ClientConfig config)
+    {
+        foreach (var change in clientChanges)
+        {
+            change(config);
+        }
+    }
+
+    /// <summary>Gets the description of the topic of another program; null for none.</summary>
+    internal KafkaTopicReader? FindReader(string topic) => readers.GetValueOrDefault(topic);
+
+    /// <summary>Gets the descriptions of all topics of other programs.</summary>
+    internal IEnumerable<KafkaTopicReader> GetReaders() => readers.Values;
 }

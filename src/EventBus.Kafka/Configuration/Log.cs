@@ -44,4 +44,10 @@ internal static partial class Log
 
     [LoggerMessage(10, LogLevel.Warning, "Kafka: {Problem}")]
     public static partial void TopicProblem(this ILogger log, string problem);
+
+    [LoggerMessage(11, LogLevel.Warning, "Kafka: events that wait are sent again in {Delay}: {Error}")]
+    public static partial void SendingFailed(this ILogger log, TimeSpan delay, string error, Exception exception);
+
+    [LoggerMessage(12, LogLevel.Error, "Kafka: the report about a record could not be processed; its event is in doubt")]
+    public static partial void ReportFailed(this ILogger log, Exception exception);
 }

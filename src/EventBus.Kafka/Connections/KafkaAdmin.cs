@@ -1,4 +1,6 @@
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -21,6 +23,19 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
     /// <summary>The last error that the client reported since the last successful call; null for none.</summary>
     public Error? LastError => events.LastError;
 
+    /// <summary>Completes at the first error that an operator must resolve, for instance a wrong password.</summary>
+    public Task<Error> Refused => events.Refused;
+
+    /// <summary>Completes when the cluster answers.</summary>
+    /// <param name="timeout">The timeout.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public async Task PingAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var options = new DescribeClusterOptions { RequestTimeout = timeout };
+        await Client().DescribeClusterAsync(options).Observed().WaitAsync(timeout + Grace, time, cancellationToken);
+        events.Succeeded();
+    }
+
     /// <summary>Calls the cluster.</summary>
     /// <typeparam name="T">The type of the answer.</typeparam>
     /// <param name="call">The call, with the timeout to pass on.</param>
@@ -30,7 +45,7 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
     public async Task<T> CallAsync<T>(Func<IAdminClient, TimeSpan, Task<T>> call, CancellationToken cancellationToken)
     {
         var timeout = settings.Options.CallTimeout;
-        var answer = await call(Client(), timeout).WaitAsync(timeout + Grace, time, cancellationToken);
+        var answer = await call(Client(), timeout).Observed().WaitAsync(timeout + Grace, time, cancellationToken);
         events.Succeeded();
         return answer;
     }

@@ -10,6 +10,7 @@ namespace EventBus;
 /// <param name="log">The log.</param>
 internal sealed class KafkaClientEvents(string client, ILogger log)
 {
+    private readonly TaskCompletionSource<Error> refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Error? lastError;
 
     /// <summary>Runs at each error. Its exceptions are ignored. Default: nothing.</summary>
@@ -17,6 +18,9 @@ internal sealed class KafkaClientEvents(string client, ILogger log)
 
     /// <summary>The last error since the last success; null for none.</summary>
     public Error? LastError => lastError;
+
+    /// <summary>Completes at the first error that an operator must resolve, for instance a wrong password.</summary>
+    public Task<Error> Refused => refused.Task;
 
     /// <summary>Forgets the last error.</summary>
     public void Succeeded() => lastError = null;
@@ -30,6 +34,11 @@ internal sealed class KafkaClientEvents(string client, ILogger log)
             if (lastError is null || error.Code != ErrorCode.Local_AllBrokersDown)
             {
                 lastError = error;
+            }
+
+            if (KafkaErrors.IsRefusal(error))
+            {
+                refused.TrySetResult(error);
             }
 
             Reported(error);

@@ -107,11 +107,7 @@ internal sealed class KafkaClientSettings
         config.TopicMetadataRefreshIntervalMs ??= Milliseconds(TimeSpan.FromMinutes(1));
         config.EnableMetricsPush ??= false;
         config.ClientId ??= string.Create(CultureInfo.InvariantCulture, $"eventbus-{Environment.ProcessId}");
-        foreach (var change in options.ClientChanges)
-        {
-            change(config);
-        }
-
+        options.ChangeClient(config);
         config.AllowAutoCreateTopics = false;
         return config;
     }

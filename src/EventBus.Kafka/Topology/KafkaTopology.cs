@@ -21,6 +21,11 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
         .Distinct(StringComparer.Ordinal)
         .Order(StringComparer.Ordinal)];
 
+    /// <summary>The topics of the ordered subscriptions.</summary>
+    public IReadOnlySet<string> OrderedTopics => topology.Subscriptions.Where(subscription => subscription.Ordered)
+        .SelectMany(TopicsOf)
+        .ToHashSet(StringComparer.Ordinal);
+
     /// <summary>
     /// True if a subscription is open: one of its patterns begins with a wildcard, so it reads every topic, also those
     /// that do not exist yet.
@@ -40,7 +45,7 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
     public IReadOnlyList<string> TopicsOf(Subscription subscription)
     {
         var words = subscription.Patterns.Select(pattern => FirstWord(pattern.Text)).Where(word => !IsWildcard(word));
-        IEnumerable<string> mapped = options.Readers.Values
+        IEnumerable<string> mapped = options.GetReaders()
             .Where(reader => reader.EventName is { } name && subscription.Matches(name))
             .Select(reader => reader.Topic);
         if (IsOpen(subscription))
@@ -48,7 +53,7 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
             var others = topology.Subscriptions.SelectMany(other => other.Patterns).Select(pattern => FirstWord(pattern.Text));
             words = words.Concat(others).Concat(topology.EventNames.Select(FirstWord)).Where(word => !IsWildcard(word))
                 .Concat(options.Topics.Keys);
-            mapped = options.Readers.Keys;
+            mapped = options.GetReaders().Select(reader => reader.Topic);
         }
 
         return [.. words.Select(topicNames.TopicOf).Concat(mapped).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
@@ -58,7 +63,7 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
     /// True if a topic may hold events: it has the form of the bus (<see cref="KafkaOptions.TopicFormat"/>,
     /// <see cref="KafkaOptions.Topics"/>), or the application describes it (<see cref="KafkaOptions.FromTopic"/>).
     /// </summary>
-    public bool IsEventTopic(string topic) => options.Readers.ContainsKey(topic) || topicNames.TryGetWord(topic, out _);
+    public bool IsEventTopic(string topic) => options.FindReader(topic) is not null || topicNames.TryGetWord(topic, out _);
 
     /// <summary>
     /// True if the application itself names the topic: by a pattern of the subscription, in
@@ -66,12 +71,12 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
     /// become dead letters in such a topic; in a topic that was only found, they are counted and warned of.
     /// </summary>
     public bool IsNamed(Subscription subscription, string topic) =>
-        options.Readers.ContainsKey(topic)
+        options.FindReader(topic) is not null
             || options.Topics.Values.Contains(topic, StringComparer.Ordinal)
             || subscription.Patterns.Any(pattern => !IsWildcard(FirstWord(pattern.Text)) && TopicOf(pattern.Text) == topic);
 
     /// <summary>Gets the description of the topic of another program; null for none.</summary>
-    public KafkaTopicReader? ReaderOf(string topic) => options.Readers.GetValueOrDefault(topic);
+    public KafkaTopicReader? ReaderOf(string topic) => options.FindReader(topic);
 
     /// <summary>
     /// Gets the event name of records without a valid one. Every subscription that reads the topic receives them.
