@@ -21,7 +21,7 @@ public abstract class KafkaBackend(string name, KafkaGroupProtocol protocol, Kaf
 
     public override IReadOnlyList<string> Secrets => [Canary.Password];
 
-    public override Transport CreateTransport(TransportSetup setup) => KafkaBuilderExtensions.CreateTransport(
+    public override Transport CreateTransport(TransportSetup setup) => new KafkaTransport(new KafkaConnector(
         new KafkaOptions
         {
             ConnectionString = broker.Node.ProxiedAddress,
@@ -32,7 +32,9 @@ public abstract class KafkaBackend(string name, KafkaGroupProtocol protocol, Kaf
             SessionTimeout = TimeSpan.FromSeconds(6),
             DiscoveryPeriod = TimeSpan.FromMilliseconds(500),
         }.ConfigureClient(TestBroker.SignIn),
-        setup.Services.GetRequiredService<ILoggerFactory>());
+        registered: null,
+        setup.Services.GetRequiredService<ILoggerFactory>(),
+        setup.Services.GetService<TimeProvider>()));
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 
