@@ -18,9 +18,12 @@ public sealed class KafkaOptions
 
     /// <summary>
     /// The name of the topic of a first word. Events that match <c>order.#</c> are in the topic <c>order-events</c>.
-    /// Default <c>{word}-events</c>; 1 to 150 letters, digits, hyphens, underscores and dots, with <c>{word}</c> once.
+    /// Default <c>{word}-events</c>; <c>{word}</c> once, with at most 50 letters, digits, hyphens, underscores and dots on
+    /// each side.
     /// </summary>
-    [AllowedText("[A-Za-z0-9._{}-]{1,150}", "1 to 150 letters, digits, hyphens, underscores and dots, with {word} once,")]
+    [AllowedPattern(
+        @"[A-Za-z0-9._-]{0,50}\{word\}[A-Za-z0-9._-]{0,50}",
+        "{word} once, with at most 50 letters, digits, hyphens, underscores and dots on each side,")]
     public string TopicFormat { get; set; } = "{word}-events";
 
     /// <summary>
