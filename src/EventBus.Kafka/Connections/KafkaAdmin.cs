@@ -1,0 +1,84 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>
+/// Calls the administration client of the cluster. Each call has a deadline of the bus. Created at the first call.
+/// </summary>
+internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time, ILogger log) : IAsyncDisposable
+{
+    // The client needs a moment to report its own timeout, which tells more.
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock gate = new();
+    private readonly KafkaClientEvents events = new("administration", log);
+    private IAdminClient? client;
+    private bool isDisposed;
+
+    public string Address => settings.Address;
+
+    /// <summary>The last error that the client reported since the last successful call; null for none.</summary>
+    public Error? LastError => events.LastError;
+
+    /// <summary>Calls the cluster.</summary>
+    /// <typeparam name="T">The type of the answer.</typeparam>
+    /// <param name="call">The call, with the timeout to pass on.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="KafkaException">The cluster refused the call, or the client gave up.</exception>
+    /// <exception cref="TimeoutException">The client did not end the call.</exception>
+    public async Task<T> CallAsync<T>(Func<IAdminClient, TimeSpan, Task<T>> call, CancellationToken cancellationToken)
+    {
+        var timeout = settings.Options.CallTimeout;
+        var answer = await call(Client(), timeout).WaitAsync(timeout + Grace, time, cancellationToken);
+        events.Succeeded();
+        return answer;
+    }
+
+    /// <summary>Calls the cluster. See the other overload.</summary>
+    public async Task CallAsync(Func<IAdminClient, TimeSpan, Task> call, CancellationToken cancellationToken) =>
+        await CallAsync(
+            async (admin, timeout) =>
+            {
+                await call(admin, timeout);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>
+    /// Reads all topics with their partitions. The client has no asynchronous call for it, so it needs a thread meanwhile.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public Task<IReadOnlyList<TopicMetadata>> ReadTopicsAsync(CancellationToken cancellationToken) =>
+        CallAsync<IReadOnlyList<TopicMetadata>>(
+            (admin, timeout) => KafkaThreads.RunAsync("metadata", () => (IReadOnlyList<TopicMetadata>)admin.GetMetadata(timeout).Topics),
+            cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        IAdminClient? open;
+        lock (gate)
+        {
+            isDisposed = true;
+            open = client;
+            client = null;
+        }
+
+        if (open is not null)
+        {
+            await KafkaThreads.DisposeAsync(open, "administration client", time, log);
+        }
+    }
+
+    private IAdminClient Client()
+    {
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(isDisposed, this);
+            return client ??= new AdminClientBuilder(settings.ForAdmin())
+                .SetErrorHandler((_, error) => events.Report(error))
+                .SetLogHandler((_, message) => events.Log(message))
+                .Build();
+        }
+    }
+}
