@@ -7,9 +7,6 @@ namespace EventBus.Kafka.Tests;
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class NeedsBrokerAttribute : BeforeAfterTestAttribute
 {
-    public override ValueTask Before(MethodInfo methodUnderTest, IXunitTest test)
-    {
+    public override void Before(MethodInfo methodUnderTest, IXunitTest test) =>
         Assert.SkipWhen(TestBroker.Missing is not null, $"The test needs a Kafka broker: {TestBroker.Missing}.");
-        return ValueTask.CompletedTask;
-    }
 }
