@@ -11,7 +11,6 @@ internal sealed class ConsumerSession
     private static readonly TimeSpan MaintenancePeriod = TimeSpan.FromSeconds(1);
 
     private readonly ReceiverContext context;
-    private readonly UnackedRecords records;
     private readonly TopicDiscovery discovery;
     private readonly ReceiverState state;
     private readonly OwnedPartitions owned;
@@ -26,7 +25,7 @@ internal sealed class ConsumerSession
 
     public ConsumerSession(ReceiverContext context, UnackedRecords records, TopicDiscovery discovery, ReceiverState state)
     {
-        (this.context, this.records, this.discovery, this.state) = (context, records, discovery, state);
+        (this.context, this.discovery, this.state) = (context, discovery, state);
         owned = new OwnedPartitions(records, context.Time);
         offsets = new OffsetWriter(records, context.Time);
         rebalance = new RebalanceHandler(owned, records, context);

@@ -1,4 +1,3 @@
-using Confluent.Kafka;
 using EventBus.Transports;
 
 namespace EventBus;

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Confluent.Kafka;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -79,6 +80,16 @@ internal sealed class KafkaReceiver : Receiver
         }
     }
 
+    /// <summary>
+    /// Returns the partitions that this instance owns, each with the offset of the next record that it will receive, or
+    /// -1 if that is unknown; and the number of events that it has received and that are not settled.
+    /// </summary>
+    public (IReadOnlyDictionary<TopicPartition, long> Positions, long Unsettled) ReadProgress()
+    {
+        var (positions, unsettled) = records.ReadProgress();
+        return (positions.ToDictionary(each => new TopicPartition(each.Topic, each.Number), each => each.Next), unsettled);
+    }
+
     public override ValueTask StopIntakeAsync()
     {
         reader.Complete();
@@ -105,8 +116,10 @@ internal sealed class KafkaReceiver : Receiver
         if (!running.IsCompleted)
         {
             context.Log.NotDisposed($"consumer of {context.Name}", CloseTimeout);
+            return;
         }
 
+        records.Dispose();
         stop.Dispose();
     }
 }

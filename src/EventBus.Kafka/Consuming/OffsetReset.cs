@@ -60,7 +60,7 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
     {
         var partition = found.Partition;
         var timeout = context.Options.CallTimeout;
-        var next = found.Next;
+        var next = found.Records.Next;
         if (next < 0)
         {
             next = consumer.Committed([partition], timeout)[0].Offset is { IsSpecial: false } committed ? committed.Value : -1;

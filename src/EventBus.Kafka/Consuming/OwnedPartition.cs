@@ -17,9 +17,6 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
 
     public KafkaPartition Records { get; private set; } = records;
 
-    /// <summary>The offset at which the client has reached the end of the partition; -1 if it has not yet.</summary>
-    public long End { get; private set; } = -1;
-
     /// <summary>The timestamp at which the client last returned a record or the end of this partition.</summary>
     public long ProgressedAt { get; set; } = now;
 
@@ -28,16 +25,6 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
 
     /// <summary>True if it was sought again because it seemed to stand still, and has not progressed since.</summary>
     public bool WasNudged { get; set; }
-
-    /// <summary>The offset of the next record as far as it is known; -1 if it is not.</summary>
-    public long Next => Math.Max(End, Records.LastOffset >= 0 ? Records.LastOffset + 1 : -1);
-
-    /// <summary>Records that the client has reached the end.</summary>
-    public void ReachedEnd(long offset, long timestamp)
-    {
-        End = offset;
-        Progressed(timestamp);
-    }
 
     /// <summary>Records that the client has returned something of this partition.</summary>
     public void Progressed(long timestamp)
@@ -50,7 +37,6 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     public void Restart(KafkaPartition next)
     {
         Records = next;
-        End = -1;
         suspectsLeft = 0;
     }
 

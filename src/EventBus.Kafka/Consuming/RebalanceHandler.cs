@@ -1,6 +1,4 @@
 using Confluent.Kafka;
-using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 

@@ -25,7 +25,8 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
         var now = context.Time.GetTimestamp();
         if (result.IsPartitionEOF)
         {
-            partition.ReachedEnd(result.Offset.Value, now);
+            partition.Progressed(now);
+            records.ReachedEnd(partition.Records, result.Offset.Value);
             return;
         }
 

@@ -48,7 +48,7 @@ internal sealed class StallWatch(OwnedPartitions owned, FlowControl flow, Receiv
             return;
         }
 
-        var next = partition.Next;
+        var next = partition.Records.Next;
         if (end <= next || end == 0)
         {
             return;

@@ -10,8 +10,6 @@ internal sealed class PartitionModel(KafkaPartition period)
 
     public KafkaPartition Period { get; private set; } = period;
 
-    public int PeriodNumber { get; private set; }
-
     /// <summary>The offsets of the records, with gaps.</summary>
     public List<long> Log { get; } = [];
 
@@ -56,7 +54,6 @@ internal sealed class PartitionModel(KafkaPartition period)
     public void Restart(KafkaPartition next)
     {
         Period = next;
-        PeriodNumber++;
         Current.Clear();
         HandledInPeriod.Clear();
         start = Log.FindIndex(offset => offset >= Stored) is >= 0 and var index ? index : Log.Count;

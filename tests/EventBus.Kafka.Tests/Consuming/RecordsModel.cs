@@ -7,7 +7,7 @@ namespace EventBus.Kafka.Tests;
 /// The log of some partitions and the positions that the group has stored for them, as plain lists, next to the records
 /// under test. Each step does one thing that can happen, and checks what must hold.
 /// </summary>
-internal sealed class RecordsModel
+internal sealed class RecordsModel : IDisposable
 {
     private const int Capacity = 6;
     private const int Partitions = 3;
@@ -18,7 +18,7 @@ internal sealed class RecordsModel
     private readonly PartitionModel[] partitions;
 
     // Every delivery that was taken, also those that are settled or lost.
-    private readonly List<(PartitionModel Partition, int Period, Delivery Delivery)> deliveries = [];
+    private readonly List<(PartitionModel Partition, KafkaPartition Period, Delivery Delivery)> deliveries = [];
 
     public RecordsModel(Random random, bool ordered)
     {
@@ -62,34 +62,21 @@ internal sealed class RecordsModel
     /// <summary>Handles everything, and checks that nothing is left.</summary>
     public void Finish()
     {
-        while (records.TryTake(out var delivery))
+        while (partitions.Any(partition => partition.Current.Count > 0) || records.OfferedCount > 0)
         {
-            delivery.AckAsync();
-            Accept(Find(delivery), delivery);
-            Store();
-            foreach (var partition in partitions.Where(each => each.Current is { Count: > 0 }))
+            while (records.TryTake(out var delivery))
+            {
+                Find(delivery).Current.Add(OffsetOf(delivery), delivery);
+            }
+
+            foreach (var partition in partitions)
             {
                 foreach (var taken in partition.Current.Values.ToArray())
                 {
-                    taken.AckAsync();
+                    records.Acknowledge(partition.Period, taken.Token);
                     Accept(partition, taken);
                 }
             }
-        }
-
-        foreach (var partition in partitions)
-        {
-            foreach (var taken in partition.Current.Values.ToArray())
-            {
-                taken.AckAsync();
-                Accept(partition, taken);
-            }
-        }
-
-        while (records.TryTake(out var delivery))
-        {
-            delivery.AckAsync();
-            Accept(Find(delivery), delivery);
         }
 
         Store();
@@ -99,6 +86,8 @@ internal sealed class RecordsModel
             Assert.Equal(partition.Read == 0 ? 0 : partition.Log[partition.Read - 1] + 1, partition.Stored);
         }
     }
+
+    public void Dispose() => records.Dispose();
 
     private static long OffsetOf(Delivery delivery) =>
         long.Parse(delivery.Envelope.Id.Split('/')[1], CultureInfo.InvariantCulture);
@@ -146,7 +135,7 @@ internal sealed class RecordsModel
 
         Assert.False(delivery.Lost.IsCancellationRequested);
         partition.Current.Add(offset, delivery);
-        deliveries.Add((partition, partition.PeriodNumber, delivery));
+        deliveries.Add((partition, partition.Period, delivery));
     }
 
     /// <summary>Settles any delivery that was ever taken: one that is settled or lost must change nothing.</summary>
@@ -159,11 +148,11 @@ internal sealed class RecordsModel
 
         var (partition, period, delivery) = deliveries[random.Next(Math.Max(0, deliveries.Count - 20), deliveries.Count)];
         var offset = OffsetOf(delivery);
-        var isCurrent = period == partition.PeriodNumber
+        var isCurrent = period == partition.Period
             && partition.Current.TryGetValue(offset, out var current) && current.Token == delivery.Token;
         if (ack)
         {
-            delivery.AckAsync();
+            records.Acknowledge(period, delivery.Token);
             if (isCurrent)
             {
                 Accept(partition, delivery);
@@ -171,7 +160,7 @@ internal sealed class RecordsModel
         }
         else
         {
-            delivery.ReleaseAsync();
+            records.Release(period, delivery.Token);
             if (isCurrent && ordered)
             {
                 partition.Current.Clear();

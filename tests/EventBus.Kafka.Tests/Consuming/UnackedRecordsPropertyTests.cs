@@ -15,7 +15,7 @@ public sealed class UnackedRecordsPropertyTests
         for (var run = 0; run < 40; run++)
         {
             var random = new Random((seed * 1_000) + run);
-            var model = new RecordsModel(random, ordered);
+            using var model = new RecordsModel(random, ordered);
             for (var step = 0; step < 600; step++)
             {
                 model.Step();

@@ -9,7 +9,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void Release_OfAnUnorderedSubscription_OffersTheRecordAgainFromMemory()
     {
-        var records = new UnackedRecords(Capacity, ordered: false);
+        using var records = new UnackedRecords(Capacity, ordered: false);
         var partition = records.Begin("order-events", 0);
         var taken = ReceiveAndTake(records, partition, 0, 1, 2);
         records.Release(partition, taken[1].Token);
@@ -30,7 +30,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void Release_OfAnOrderedSubscription_LosesTheDeliveriesOfItsPartitionOnly()
     {
-        var records = new UnackedRecords(capacity: 16, ordered: true);
+        using var records = new UnackedRecords(capacity: 16, ordered: true);
         var partition = records.Begin("order-events", 0);
         var other = records.Begin("order-events", 1);
         var taken = ReceiveAndTake(records, partition, 0, 1, 2);
@@ -48,7 +48,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void End_WithTakenDeliveries_LosesThemAndIgnoresTheirSettlement()
     {
-        var records = new UnackedRecords(Capacity, ordered: false);
+        using var records = new UnackedRecords(Capacity, ordered: false);
         var partition = records.Begin("order-events", 0);
         var taken = ReceiveAndTake(records, partition, 5, 9);
         records.Acknowledge(partition, taken[0].Token);
@@ -70,7 +70,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void StopOffering_WithOfferedDeliveries_WithdrawsThem()
     {
-        var records = new UnackedRecords(Capacity, ordered: true);
+        using var records = new UnackedRecords(Capacity, ordered: true);
         var (given, kept) = (records.Begin("order-events", 0), records.Begin("order-events", 1));
         for (var i = 0; i < 2; i++)
         {
@@ -88,7 +88,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void Release_AfterTheStopInAnOrderedSubscription_LeavesTheLaterEventsOfTheKeyUnacknowledged()
     {
-        var records = new UnackedRecords(capacity: 16, ordered: true);
+        using var records = new UnackedRecords(capacity: 16, ordered: true);
         var partition = records.Begin("order-events", 0);
         foreach (var (offset, key) in new[] { (0, "a"), (1, "b"), (2, "a"), (3, "b") })
         {
@@ -111,7 +111,7 @@ public sealed class UnackedRecordsTests
     [Fact]
     public void Receive_OfARecordReceivedBefore_IsDropped()
     {
-        var records = new UnackedRecords(Capacity, ordered: false);
+        using var records = new UnackedRecords(Capacity, ordered: false);
         var partition = records.Begin("order-events", 0);
         Assert.True(records.Receive(partition, 7, 1, Event("7")));
         Assert.False(records.Receive(partition, 7, 1, Event("7")));

@@ -47,6 +47,12 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     /// <summary>The offset of the last record that was received; -1 if there is none.</summary>
     public long LastOffset { get; set; } = -1;
 
+    /// <summary>The offset at which the client has reached the end of the log; -1 if it has not yet.</summary>
+    public long End { get; set; } = -1;
+
+    /// <summary>The offset of the next record as far as it is known; -1 if it is not.</summary>
+    public long Next => Math.Max(End, LastOffset >= 0 ? LastOffset + 1 : -1);
+
     /// <summary>The epoch of the leader of the last record; null if it is unknown.</summary>
     public int? LastLeaderEpoch { get; set; }
 

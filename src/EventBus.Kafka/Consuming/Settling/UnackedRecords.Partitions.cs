@@ -46,6 +46,7 @@ internal sealed partial class UnackedRecords
             }
 
             partition.HasEnded = true;
+            owned.Remove(partition);
             partition.IsOffering = false;
             lost = partition.Taken;
             taken -= lost;
@@ -69,6 +70,27 @@ internal sealed partial class UnackedRecords
         }
 
         return (watermark, lost);
+    }
+
+    /// <summary>Records that everything before an offset was received or is no record.</summary>
+    public void ReachedEnd(KafkaPartition partition, long offset)
+    {
+        lock (gate)
+        {
+            partition.End = Math.Max(partition.End, offset);
+        }
+    }
+
+    /// <summary>
+    /// Returns the partitions that are owned, each with the offset of the next record or -1 if it is unknown; and the
+    /// number of events that are received and not settled.
+    /// </summary>
+    public (IReadOnlyList<(string Topic, int Number, long Next)> Positions, int Unsettled) ReadProgress()
+    {
+        lock (gate)
+        {
+            return ([.. owned.Select(each => (each.Topic, each.Number, each.Next))], WaitingCount + offered.Count + taken);
+        }
     }
 
     /// <summary>The number of records of a partition from the first one that is not done.</summary>

@@ -26,6 +26,8 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     // The partitions whose watermark has moved since they were last drained.
     private List<KafkaPartition> moved = [];
 
+    private readonly HashSet<KafkaPartition> owned = [];
+
     // The number of deliveries that the bus has taken and not settled, over all partitions.
     private int taken;
     private bool isIntakeStopped;
@@ -34,7 +36,16 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     public int WaitingCount { get; private set; }
 
     /// <summary>Begins to own a partition.</summary>
-    public KafkaPartition Begin(string topic, int number) => new(this, topic, number);
+    public KafkaPartition Begin(string topic, int number)
+    {
+        var partition = new KafkaPartition(this, topic, number);
+        lock (gate)
+        {
+            owned.Add(partition);
+        }
+
+        return partition;
+    }
 
     /// <summary>Receives a record, and offers it if there is room.</summary>
     /// <param name="partition">Its partition.</param>
