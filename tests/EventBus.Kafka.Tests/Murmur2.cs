@@ -2,7 +2,9 @@ using System.Text;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>The partition of a key as the default of the Java client computes it, written from its description.</summary>
+/// <summary>
+/// The partition of a key as the default of the Java client computes it, written from its description.
+/// </summary>
 internal static class Murmur2
 {
     private const uint Multiplier = 0x5BD1E995;

@@ -33,7 +33,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Start_NobodyListens_IsAnErrorIfItHasToFailFast()
+    public async Task Start_NoServer_IsAnErrorIfItHasToFailFast()
     {
         var options = TestTransport.Options(name, $"127.0.0.1:{FreePort.Next()}");
         options.CallTimeout = TimeSpan.FromSeconds(2);
@@ -44,7 +44,7 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task Start_NobodyListens_StartsDegradedAndFailsWhatCannotBeSent()
+    public async Task Start_NoServer_StartsDegradedAndFailsWhatCannotBeSent()
     {
         using var log = new LogList();
         var options = TestTransport.Options(name, $"127.0.0.1:{FreePort.Next()}");

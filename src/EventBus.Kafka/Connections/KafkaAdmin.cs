@@ -61,7 +61,8 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
             cancellationToken);
 
     /// <summary>
-    /// Reads all topics with their partitions. The client has no asynchronous call for it, so it needs a thread meanwhile.
+    /// Reads all topics with their partitions. The client has no asynchronous call for it, so it needs a thread
+    /// meanwhile.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public Task<IReadOnlyList<TopicMetadata>> ReadTopicsAsync(CancellationToken cancellationToken) =>

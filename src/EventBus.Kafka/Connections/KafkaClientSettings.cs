@@ -4,8 +4,8 @@ using Confluent.Kafka;
 namespace EventBus;
 
 /// <summary>
-/// Creates the settings of the clients: those of the application, and over them those that the promises of the bus need.
-/// They contain secrets, and are never logged.
+/// Creates the settings of the clients: those of the application, and over them those that the promises of the bus
+/// need. They contain secrets, and are never logged.
 /// </summary>
 internal sealed class KafkaClientSettings
 {

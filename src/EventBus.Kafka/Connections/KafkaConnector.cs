@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Gives the parts of a transport what they share: settings, the administration client, clock and log.</summary>
+/// <summary>
+/// Gives the parts of a transport what they share: settings, the administration client, clock and log.
+/// </summary>
 internal sealed class KafkaConnector : IAsyncDisposable
 {
     /// <summary>Creates the connector. Nothing is connected yet.</summary>

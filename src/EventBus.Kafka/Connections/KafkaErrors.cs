@@ -4,8 +4,8 @@ using Confluent.Kafka.Admin;
 namespace EventBus;
 
 /// <summary>
-/// Classifies errors of the cluster and of the client. A refusal is an error that a retry cannot resolve: an operator must
-/// change something.
+/// Classifies errors of the cluster and of the client. A refusal is an error that a retry cannot resolve: an operator
+/// must change something.
 /// </summary>
 internal static class KafkaErrors
 {

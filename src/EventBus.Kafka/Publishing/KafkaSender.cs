@@ -51,10 +51,16 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
     }
 
     /// <summary>Gets the topic that the next event of a call waits for; null for none.</summary>
-    public string? MissingTopicOf(PublishCall call) =>
-        reach.IsOpen && call.Next < call.Count && call.IsDue(call.Next) && call.RecordAt(call.Next).Topic is var topic && !topics.IsKnown(topic)
-            ? topic
-            : null;
+    public string? MissingTopicOf(PublishCall call)
+    {
+        if (!reach.IsOpen || call.Next == call.Count || !call.IsDue(call.Next))
+        {
+            return null;
+        }
+
+        var topic = call.RecordAt(call.Next).Topic;
+        return topics.IsKnown(topic) ? null : topic;
+    }
 
     /// <summary>Creates the producer, and a new one whenever it has a fatal error. Never throws.</summary>
     public Task RunAsync(CancellationToken stop)

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Hands events to the sender in the order of the calls. While an event cannot be sent, it and all later ones wait; each
-/// call ends at its own deadline, so that the number of those that wait is limited by the callers. Thread-safe.
+/// Hands events to the sender in the order of the calls. While an event cannot be sent, it and all later ones wait;
+/// each call ends at its own deadline, so that the number of those that wait is limited by the callers. Thread-safe.
 /// </summary>
 /// <param name="sender">Sends events.</param>
 /// <param name="topics">Creates a missing topic.</param>
@@ -50,7 +50,10 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     public Task RunAsync(TimeProvider time, ILogger log, CancellationToken stop)
     {
         var loop = new SupervisedLoop(
-            "sending events that wait", time, log, static (log, delay, exception) => log.SendingFailed(delay, exception.Message, exception));
+            "sending events that wait",
+            time,
+            log,
+            static (log, delay, exception) => log.SendingFailed(delay, exception.Message, exception));
         return loop.RunAsync(
             async stopped =>
             {

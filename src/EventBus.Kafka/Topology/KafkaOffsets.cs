@@ -37,8 +37,8 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
         ReadAsync(partitions, OffsetSpec.Earliest(), cancellationToken);
 
     /// <summary>
-    /// Counts the records that a group has not committed. Markers of transactions count too, so there are at most so many
-    /// events.
+    /// Counts the records that a group has not committed. Markers of transactions count too, so there are at most so
+    /// many events.
     /// </summary>
     public async Task<long> CountWaitingAsync(string group, CancellationToken cancellationToken)
     {
@@ -55,7 +55,9 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
             return new Dictionary<TopicPartition, long>();
         }
 
-        var requests = partitions.Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = spec }).ToList();
+        var requests = partitions
+            .Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = spec })
+            .ToList();
         IEnumerable<ListOffsetsResultInfo> infos;
         try
         {

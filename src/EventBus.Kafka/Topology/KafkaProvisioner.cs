@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 
@@ -16,7 +17,7 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
     private readonly HashSet<string> warnings = new(StringComparer.Ordinal);
     private volatile string? warning;
 
-    /// <summary>What an operator should know about the topics; null for nothing.</summary>
+    /// <summary>The warning about the topics for operators; null for none.</summary>
     public string? Warning => warning;
 
     /// <summary>Creates or checks topics, depending on the options.</summary>
@@ -127,7 +128,7 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
         };
         if (options.Retention is { } retention)
         {
-            specification.Configs["retention.ms"] = ((long)retention.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            specification.Configs["retention.ms"] = ((long)retention.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         }
 
         return specification;
