@@ -82,10 +82,17 @@ public sealed class KafkaTopologyTests
             Records.Names(null, Records.Subscription("s", "payment.#")).RequiredTopics);
 
     [Theory]
-    [InlineData("{word}", true)]
-    [InlineData("a-{word}.b", true)]
-    [InlineData("events", false)]
-    [InlineData("{word}{word}", false)]
-    [InlineData("{other}-{word}", false)]
-    public void IsFormat_PlaceholderOnce_IsTrue(string format, bool expected) => Assert.Equal(expected, KafkaTopicNames.IsFormat(format));
+    [InlineData("Order", "orders")]
+    [InlineData("order.placed", "orders")]
+    [InlineData("order", "")]
+    [InlineData("order", "..")]
+    [InlineData("order", "my orders")]
+    public void Connector_WordOrTopicThatIsNone_IsAnErrorThatNamesTheOption(string word, string topic)
+    {
+        var options = new KafkaOptions { ConnectionString = "localhost", Topics = { [word] = topic } };
+
+        var error = Assert.Throws<ArgumentException>(() => new KafkaConnector(options));
+
+        Assert.Contains("KafkaOptions.Topics has the ", error.Message, StringComparison.Ordinal);
+    }
 }
