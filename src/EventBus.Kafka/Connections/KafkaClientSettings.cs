@@ -67,13 +67,13 @@ internal sealed class KafkaClientSettings
             AutoCommitIntervalMs = 500,
             EnableAutoOffsetStore = false,
             AutoOffsetReset = AutoOffsetReset.Error,
-            EnablePartitionEof = false,
+            EnablePartitionEof = true,
             IsolationLevel = IsolationLevel.ReadCommitted,
             MaxPollIntervalMs = Milliseconds(maxPoll),
             FetchQueueBackoffMs = 10,
             QueuedMinMessages = Math.Clamp(4 * concurrency, 64, 100_000),
             QueuedMaxMessagesKbytes = Math.Max(8 * 1_024, 2 * options.MaxRecordBytes / 1_024),
-            ConsumeResultFields = "headers,timestamp",
+            ConsumeResultFields = "headers,timestamp,topic",
         };
         if (options.GroupProtocol == KafkaGroupProtocol.Consumer)
         {

@@ -74,7 +74,6 @@ internal sealed class ConsumerSession
     private IConsumer<byte[]?, byte[]?> Build()
     {
         var config = context.Connector.Settings.ForConsumer(context.Group, context.Subscription.Concurrency);
-        config.EnablePartitionEof = true;
         return new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetPartitionsAssignedHandler((_, partitions) => rebalance.Assigned(partitions))
             .SetPartitionsRevokedHandler((client, partitions) => rebalance.Revoked(client, partitions))
