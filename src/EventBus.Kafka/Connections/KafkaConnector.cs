@@ -17,14 +17,13 @@ internal sealed class KafkaConnector : IAsyncDisposable
     /// <param name="registered">The settings of the client that the application registers; null for none.</param>
     /// <param name="logs">Creates the log; null for none.</param>
     /// <param name="time">The clock; null for that of the system.</param>
-    /// <exception cref="ArgumentException">The connection string or a topic is invalid.</exception>
+    /// <exception cref="ArgumentException">The connection string is invalid.</exception>
     // The client finds its native functions by reflection, which trimming would remove.
     [DynamicDependency(DynamicallyAccessedMemberTypes.All, "Confluent.Kafka.Impl.NativeMethods.NativeMethods", ClientAssembly)]
     [DynamicDependency(DynamicallyAccessedMemberTypes.All, "Confluent.Kafka.Impl.NativeMethods.NativeMethods_Alpine", ClientAssembly)]
     [DynamicDependency(DynamicallyAccessedMemberTypes.All, "Confluent.Kafka.Impl.NativeMethods.NativeMethods_Centos8", ClientAssembly)]
     public KafkaConnector(KafkaOptions options, ClientConfig? registered = null, ILoggerFactory? logs = null, TimeProvider? time = null)
     {
-        KafkaTopicNames.Check(options);
         Time = time ?? TimeProvider.System;
         Log = BackendLog.Create(logs, "EventBus.Kafka", Time);
         Settings = new KafkaClientSettings(options, registered);

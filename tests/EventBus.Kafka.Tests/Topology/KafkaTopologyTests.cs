@@ -87,11 +87,11 @@ public sealed class KafkaTopologyTests
     [InlineData("order", "")]
     [InlineData("order", "..")]
     [InlineData("order", "my orders")]
-    public void Connector_WordOrTopicThatIsNone_IsAnErrorThatNamesTheOption(string word, string topic)
+    public void Check_WordOrTopicThatIsNone_IsAnErrorThatNamesTheOption(string word, string topic)
     {
-        var options = new KafkaOptions { ConnectionString = "localhost", Topics = { [word] = topic } };
+        var options = new KafkaOptions { Topics = { [word] = topic } };
 
-        var error = Assert.Throws<ArgumentException>(() => new KafkaConnector(options));
+        var error = Assert.Throws<ArgumentException>(() => KafkaTopicNames.Check(options));
 
         Assert.Contains("KafkaOptions.Topics has the ", error.Message, StringComparison.Ordinal);
     }
