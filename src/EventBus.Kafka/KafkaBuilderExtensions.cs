@@ -65,6 +65,7 @@ public static class KafkaBuilderExtensions
 
     private static KafkaConnector Connect(KafkaOptions options, IServiceProvider services)
     {
+        KafkaTopicNames.Check(options);
         var connector = new KafkaConnector(
             options,
             services.GetService<ClientConfig>(),

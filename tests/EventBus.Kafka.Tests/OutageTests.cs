@@ -142,7 +142,9 @@ public sealed class OutageTests(PrivateBroker broker)
                 ids.Add(Encoding.UTF8.GetString(result.Message.Headers.GetLastBytes("ce_id")));
             }
 
-            Assert.True(TimeProvider.System.GetElapsedTime(begun) < TestBroker.Patience, $"the topic is read to its end, not only {ids.Count} records");
+            Assert.True(
+                TimeProvider.System.GetElapsedTime(begun) < TestBroker.Patience,
+                $"the topic is read to its end, not only {ids.Count} records");
         }
 
         return ids;

@@ -70,8 +70,8 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
         WhileMovingAsync(() => new KafkaGroupReader(settings, time, log).ReadAsync(group, cancellationToken), cancellationToken);
 
     /// <summary>
-    /// Repeats a call about a group while the group moves to another broker, or is created, at most for the call timeout.
-    /// The client itself does not repeat it.
+    /// Repeats a call about a group while the group moves to another broker, or is created, at most for the call
+    /// timeout. The client itself does not repeat it.
     /// </summary>
     /// <typeparam name="T">The type of the answer.</typeparam>
     /// <param name="call">The call.</param>

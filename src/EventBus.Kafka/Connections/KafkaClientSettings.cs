@@ -103,7 +103,7 @@ internal sealed class KafkaClientSettings
         // Defaults that the application may change.
         config.SocketKeepaliveEnable ??= true;
         config.ReconnectBackoffMs ??= 50;
-        config.ReconnectBackoffMaxMs ??= 1_000;
+        config.ReconnectBackoffMaxMs ??= 400;
         config.TopicMetadataRefreshIntervalMs ??= Milliseconds(TimeSpan.FromMinutes(1));
         config.EnableMetricsPush ??= false;
         config.ClientId ??= string.Create(CultureInfo.InvariantCulture, $"eventbus-{Environment.ProcessId}");

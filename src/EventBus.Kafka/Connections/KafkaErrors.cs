@@ -35,7 +35,9 @@ internal static class KafkaErrors
     /// <summary>True if a call failed: the cluster refused it, did not answer in time, or was not connected.</summary>
     public static bool IsCallFailure(Exception exception) => exception is TimeoutException or KafkaException;
 
-    /// <summary>True if a group moves to another broker or is being loaded by it: the same call can soon succeed.</summary>
+    /// <summary>
+    /// True if a group moves to another broker or is being loaded by it: the same call can soon succeed.
+    /// </summary>
     public static bool IsMoving(KafkaException exception) => ErrorsOf(exception).Any(error => error.Code
         is ErrorCode.NotCoordinatorForGroup or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.GroupLoadInProgress);
 

@@ -126,14 +126,14 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
     private bool TrySendNext(PublishCall call)
     {
         ref readonly var record = ref call.RecordAt(call.Next);
-        if (producer is not { FatalError: null } current || !reach.IsOpen || !topics.IsKnown(record.Topic) || !budget.TryTake(record.Size))
+        if (producer is not { FatalError: null } current || !reach.IsOpen || !topics.IsKnown(record.Topic) || !budget.TryTake(record.Topic, record.Size))
         {
             return false;
         }
 
         if (!call.TryBeginSend(call.Next))
         {
-            budget.Return(record.Size);
+            budget.Return(record.Topic, record.Size);
             return true;
         }
 
@@ -144,7 +144,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         }
         catch (KafkaException exception)
         {
-            budget.Return(record.Size);
+            budget.Return(record.Topic, record.Size);
             if (exception.Error.Code == ErrorCode.Local_QueueFull)
             {
                 call.UndoSend(call.Next);
@@ -158,7 +158,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
 
     private void Ended(KafkaProducer by, in KafkaRecord record, Error error)
     {
-        budget.Return(record.Size);
+        budget.Return(record.Topic, record.Size);
         if (!error.IsError)
         {
             by.Succeeded();

@@ -36,7 +36,7 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
             await admin.CallAsync(
                 (client, timeout) => client.DeleteGroupsAsync(
                     [group],
-                    new DeleteGroupsOptions { RequestTimeout = timeout, OperationTimeout = timeout }),
+                    new DeleteGroupsOptions { RequestTimeout = timeout }),
                 cancellationToken);
         }
         catch (DeleteGroupsException exception) when (KafkaErrors.ErrorsOf(exception).All(error => error.Code == ErrorCode.GroupIdNotFound))

@@ -14,6 +14,7 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
 
     private readonly KafkaOptions options = connector.Options;
     private readonly Dictionary<string, int> partitions = new(StringComparer.Ordinal);
+    private readonly HashSet<string> replicasChecked = new(StringComparer.Ordinal);
     private readonly HashSet<string> warnings = new(StringComparer.Ordinal);
     private volatile string? warning;
 
@@ -34,7 +35,8 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
 
         var problems = new List<string>();
         var missing = new List<string>();
-        foreach (var topic in await DescribeAsync(topics, cancellationToken))
+        var found = await DescribeAsync(topics, cancellationToken);
+        foreach (var topic in found)
         {
             if (KafkaErrors.IsMissingTopic(topic.Error.Code))
             {
@@ -57,6 +59,12 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
         else
         {
             problems.AddRange(missing.Select(topic => TopicProblems.Missing(topic, PartitionsToCreate)));
+        }
+
+        var existing = found.Where(topic => !topic.Error.IsError && replicasChecked.Add(topic.Name)).ToList();
+        foreach (var text in await ReplicaCheck.FindAsync(connector.Admin, existing, cancellationToken))
+        {
+            Warn(text);
         }
 
         if (problems.Count > 0)

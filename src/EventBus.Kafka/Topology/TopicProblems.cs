@@ -54,6 +54,11 @@ internal static class TopicProblems
             + $"add partitions while nothing is published (kafka-topics.sh --alter --topic {topic} --partitions {wanted}): its keys move "
             + "to other partitions, so that events of a key overtake those before.";
 
+    /// <summary>Describes a replicated topic that accepts an event when one broker has it.</summary>
+    public static string OneReplicaIsEnough(string topic) =>
+        $"The topic '{topic}' accepts an event when one broker has it (min.insync.replicas is 1): if that broker is lost, so is the event. "
+            + $"Set it to 2 (kafka-configs.sh --alter --topic {topic} --add-config min.insync.replicas=2).";
+
     /// <summary>Describes a topic whose number of partitions has changed while the bus runs.</summary>
     public static string PartitionsChanged(string topic, int before, int now) =>
         $"The topic '{topic}' has {now} partitions instead of {before}. Its keys have moved to other partitions, so that later events of "
