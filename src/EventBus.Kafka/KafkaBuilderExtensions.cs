@@ -14,9 +14,9 @@ public static class KafkaBuilderExtensions
     /// subscription.
     /// </summary>
     /// <remarks>
-    /// Kafka keeps no retries and no dead letters: without <c>bus.StoreInRedis(...)</c> or <c>bus.StoreInSqlite(...)</c>
-    /// they are in memory, and end with the process. Several instances that use idempotency, order, sagas or delays need
-    /// one store that they all share.
+    /// Kafka keeps no retries and no dead letters: without <c>bus.StoreInRedis(...)</c> or
+    /// <c>bus.StoreInSqlite(...)</c> they are in memory, and end with the process. Several instances that use
+    /// idempotency, order, sagas or delays need one store that they all share.
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
@@ -42,15 +42,15 @@ public static class KafkaBuilderExtensions
         Use(bus, Options(bus).Bind(section, static (from, options) => from.Bind(options)));
 
     /// <summary>
-    /// Uses Kafka with the <see cref="ClientConfig"/> that the application registers, and with the default settings. See
-    /// the overload with settings.
+    /// Uses Kafka with the <see cref="ClientConfig"/> that the application registers, and with the default settings.
+    /// See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseKafka(this EventBusBuilder bus) => Use(bus, Options(bus));
 
     /// <summary>
-    /// Uses Kafka with the <see cref="ClientConfig"/> that the application registers as a service. The bus copies it for
-    /// each of its clients. For other details see the overload with a connection string.
+    /// Uses Kafka with the <see cref="ClientConfig"/> that the application registers as a service. The bus copies it
+    /// for each of its clients. For other details see the overload with a connection string.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
@@ -65,6 +65,7 @@ public static class KafkaBuilderExtensions
 
     private static KafkaConnector Connect(KafkaOptions options, IServiceProvider services)
     {
+        KafkaTopicNames.Check(options);
         var connector = new KafkaConnector(
             options,
             services.GetService<ClientConfig>(),

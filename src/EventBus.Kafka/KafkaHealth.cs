@@ -3,8 +3,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace EventBus;
 
 /// <summary>
-/// Describes the state of the transport for the health check. It is judged by an answer of the cluster and by what works,
-/// not by errors of the client: connections that are closed for being idle are errors to it.
+/// Describes the state of the transport for the health check. It is judged by an answer of the cluster and by what
+/// works, not by errors of the client: connections that are closed for being idle are errors to it.
 /// </summary>
 /// <param name="connector">The clients.</param>
 /// <param name="topics">The topics; null before the start.</param>

@@ -18,9 +18,12 @@ public sealed class KafkaOptions
 
     /// <summary>
     /// The name of the topic of a first word. Events that match <c>order.#</c> are in the topic <c>order-events</c>.
-    /// Default <c>{word}-events</c>; 1 to 150 letters, digits, hyphens, underscores and dots, with <c>{word}</c> once.
+    /// Default <c>{word}-events</c>; <c>{word}</c> once, with at most 50 letters, digits, hyphens, underscores and dots
+    /// on each side.
     /// </summary>
-    [AllowedText("[A-Za-z0-9._{}-]{1,150}", "1 to 150 letters, digits, hyphens, underscores and dots, with {word} once,")]
+    [AllowedPattern(
+        @"[A-Za-z0-9._-]{0,50}\{word\}[A-Za-z0-9._-]{0,50}",
+        "{word} once, with at most 50 letters, digits, hyphens, underscores and dots on each side,")]
     public string TopicFormat { get; set; } = "{word}-events";
 
     /// <summary>
@@ -134,8 +137,8 @@ public sealed class KafkaOptions
     public int MaxUncommitted { get; set; } = 10_000;
 
     /// <summary>
-    /// The interval at which subscriptions with a pattern that begins with a wildcard look for new topics. Default 30 s;
-    /// 100 ms to 1 day.
+    /// The interval at which subscriptions with a pattern that begins with a wildcard look for new topics. Default 30
+    /// s; 100 ms to 1 day.
     /// </summary>
     [AllowedRange("00:00:00.1", "1.00:00:00")]
     public TimeSpan DiscoveryPeriod { get; set; } = TimeSpan.FromSeconds(30);

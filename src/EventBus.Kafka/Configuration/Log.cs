@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Defines the log messages of this backend. They contain names and ids only: never a value, a header or a setting of the
-/// client. The ids from 20 on are those of the receivers.
+/// Defines the log messages of this backend. They contain names and ids only: never a value, a header or a setting of
+/// the client. The ids from 20 on are those of the receivers.
 /// </summary>
 internal static partial class Log
 {

@@ -10,6 +10,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time, ILogger log) : IAsyncDisposable
 {
+    private static readonly TimeSpan MovePeriod = TimeSpan.FromMilliseconds(100);
+
     // The client needs a moment to report its own timeout, which tells more.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
@@ -60,8 +62,39 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
             },
             cancellationToken);
 
+    /// <summary>Reads the positions that a group has committed, for all partitions for which it has one.</summary>
+    /// <param name="group">The group.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>Empty if there is no such group.</returns>
+    public Task<IReadOnlyList<TopicPartitionOffset>> ReadCommittedAsync(string group, CancellationToken cancellationToken) =>
+        WhileMovingAsync(() => new KafkaGroupReader(settings, time, log).ReadAsync(group, cancellationToken), cancellationToken);
+
     /// <summary>
-    /// Reads all topics with their partitions. The client has no asynchronous call for it, so it needs a thread meanwhile.
+    /// Repeats a call about a group while the group moves to another broker, or is created, at most for the call
+    /// timeout. The client itself does not repeat it.
+    /// </summary>
+    /// <typeparam name="T">The type of the answer.</typeparam>
+    /// <param name="call">The call.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public async Task<T> WhileMovingAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    {
+        for (var begun = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (KafkaException exception) when (KafkaErrors.IsMoving(exception)
+                && time.GetElapsedTime(begun) < settings.Options.CallTimeout)
+            {
+                await Task.Delay(MovePeriod, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Reads all topics with their partitions. The client has no asynchronous call for it, so it needs a thread
+    /// meanwhile.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public Task<IReadOnlyList<TopicMetadata>> ReadTopicsAsync(CancellationToken cancellationToken) =>

@@ -49,7 +49,9 @@ internal sealed class KafkaClientEvents(string client, ILogger log)
         }
     }
 
-    /// <summary>Receives a log line of the client. It contains the names of brokers, and never content of records.</summary>
+    /// <summary>
+    /// Receives a log line of the client. It contains the names of brokers, and never content of records.
+    /// </summary>
     public void Log(LogMessage message)
     {
         try

@@ -4,8 +4,8 @@ using Confluent.Kafka;
 namespace EventBus;
 
 /// <summary>
-/// Creates the settings of the clients: those of the application, and over them those that the promises of the bus need.
-/// They contain secrets, and are never logged.
+/// Creates the settings of the clients: those of the application, and over them those that the promises of the bus
+/// need. They contain secrets, and are never logged.
 /// </summary>
 internal sealed class KafkaClientSettings
 {
@@ -103,7 +103,7 @@ internal sealed class KafkaClientSettings
         // Defaults that the application may change.
         config.SocketKeepaliveEnable ??= true;
         config.ReconnectBackoffMs ??= 50;
-        config.ReconnectBackoffMaxMs ??= 1_000;
+        config.ReconnectBackoffMaxMs ??= 400;
         config.TopicMetadataRefreshIntervalMs ??= Milliseconds(TimeSpan.FromMinutes(1));
         config.EnableMetricsPush ??= false;
         config.ClientId ??= string.Create(CultureInfo.InvariantCulture, $"eventbus-{Environment.ProcessId}");

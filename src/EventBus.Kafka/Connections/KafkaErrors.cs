@@ -4,8 +4,8 @@ using Confluent.Kafka.Admin;
 namespace EventBus;
 
 /// <summary>
-/// Classifies errors of the cluster and of the client. A refusal is an error that a retry cannot resolve: an operator must
-/// change something.
+/// Classifies errors of the cluster and of the client. A refusal is an error that a retry cannot resolve: an operator
+/// must change something.
 /// </summary>
 internal static class KafkaErrors
 {
@@ -35,15 +35,26 @@ internal static class KafkaErrors
     /// <summary>True if a call failed: the cluster refused it, did not answer in time, or was not connected.</summary>
     public static bool IsCallFailure(Exception exception) => exception is TimeoutException or KafkaException;
 
+    /// <summary>
+    /// True if a group moves to another broker or is being loaded by it: the same call can soon succeed.
+    /// </summary>
+    public static bool IsMoving(KafkaException exception) => ErrorsOf(exception).Any(error => error.Code
+        is ErrorCode.NotCoordinatorForGroup or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.GroupLoadInProgress);
+
     /// <summary>Gets the errors of an exception: those of its single results if it has some.</summary>
     public static IEnumerable<Error> ErrorsOf(Exception? exception) => exception switch
     {
         CreateTopicsException many => many.Results.Select(result => result.Error).Where(error => error.IsError),
         DescribeTopicsException many => many.Results.TopicDescriptions.Select(result => result.Error).Where(error => error.IsError),
+        ListConsumerGroupOffsetsException many => many.Results.Select(result => result.Error).Where(error => error.IsError),
+        AlterConsumerGroupOffsetsException many => many.Results.SelectMany(ErrorsOf),
         DeleteGroupsException many => many.Results.Select(result => result.Error).Where(error => error.IsError),
         KafkaException single => [single.Error],
         _ => [],
     };
+
+    private static IEnumerable<Error> ErrorsOf(AlterConsumerGroupOffsetsReport group) =>
+        [.. group.Partitions.Select(partition => partition.Error).Prepend(group.Error).Where(error => error.IsError)];
 
     /// <summary>Describes an error as a sentence.</summary>
     public static string CauseOf(Error error) => CauseOf(error.Reason is { Length: > 0 } reason ? reason : error.Code.ToString());

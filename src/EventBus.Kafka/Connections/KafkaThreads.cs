@@ -34,7 +34,8 @@ internal static class KafkaThreads
     }
 
     /// <summary>
-    /// Disposes a client on a new thread, and waits for it for a limited time: some versions of the client do not return.
+    /// Disposes a client on a new thread, and waits for it for a limited time: some versions of the client do not
+    /// return.
     /// </summary>
     public static async Task DisposeAsync(IDisposable client, string name, TimeProvider time, ILogger log)
     {

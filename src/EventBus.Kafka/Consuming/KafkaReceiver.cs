@@ -10,8 +10,8 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// A record moves in one direction. <see cref="ConsumerSession"/> polls it, <see cref="RecordDispatcher"/> converts it,
-/// <see cref="UnackedRecords"/> holds it and offers its delivery to the bus. The settler of the delivery
-/// (<see cref="KafkaPartition"/>) marks it as done, and <see cref="OffsetWriter"/> stores the position behind all that is
+/// <see cref="UnackedRecords"/> holds it and offers its delivery to the bus. The settler of the delivery (<see
+/// cref="KafkaPartition"/>) marks it as done, and <see cref="OffsetWriter"/> stores the position behind all that is
 /// done without a gap.
 /// </remarks>
 internal sealed class KafkaReceiver : Receiver

@@ -2,7 +2,9 @@ using Confluent.Kafka;
 
 namespace EventBus;
 
-/// <summary>Represents what the poll thread knows about a partition that this instance owns. Only the poll thread uses it.</summary>
+/// <summary>
+/// Represents what the poll thread knows about a partition that this instance owns. Only the poll thread uses it.
+/// </summary>
 /// <param name="partition">The partition.</param>
 /// <param name="records">Its records.</param>
 /// <param name="now">The timestamp of the assignment.</param>

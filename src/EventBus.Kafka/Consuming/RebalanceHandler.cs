@@ -66,7 +66,9 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
         }
     }
 
-    /// <summary>Ends the ownership at once: another instance may own the partitions already, and nothing can be stored.</summary>
+    /// <summary>
+    /// Ends the ownership at once: another instance may own the partitions already, and nothing can be stored.
+    /// </summary>
     public void Lost(IReadOnlyList<TopicPartitionOffset> partitions)
     {
         try

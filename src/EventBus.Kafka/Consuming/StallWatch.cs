@@ -17,7 +17,9 @@ internal sealed class StallWatch(OwnedPartitions owned, FlowControl flow, Receiv
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>Checks the partitions. The caller has room for further records.</summary>
-    /// <exception cref="InvalidOperationException">A partition stands still: the consumer is to be replaced.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A partition stands still: the consumer is to be replaced.
+    /// </exception>
     public void Check(IConsumer<byte[]?, byte[]?> consumer)
     {
         foreach (var partition in owned.All)

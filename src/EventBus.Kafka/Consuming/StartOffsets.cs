@@ -97,34 +97,22 @@ internal sealed class StartOffsets(ReceiverContext context)
             or ErrorCode.FencedLeaderEpoch);
 
     /// <summary>Reads the topics in which the group has a position.</summary>
-    private async Task<HashSet<string>> ReadKnownTopicsAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var answer = await context.Connector.Admin.CallAsync(
-                (admin, timeout) => admin.ListConsumerGroupOffsetsAsync(
-                    [new ConsumerGroupTopicPartitions(context.Group, null)],
-                    new ListConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
-                cancellationToken);
-            return answer.SelectMany(group => group.Partitions)
-                .Where(partition => !partition.Error.IsError && !partition.Offset.IsSpecial)
-                .Select(partition => partition.Topic)
-                .ToHashSet(StringComparer.Ordinal);
-        }
-        catch (KafkaException exception) when (exception.Error.Code == ErrorCode.GroupIdNotFound)
-        {
-            return [];
-        }
-    }
+    private async Task<HashSet<string>> ReadKnownTopicsAsync(CancellationToken cancellationToken) =>
+        (await context.Connector.Admin.ReadCommittedAsync(context.Group, cancellationToken))
+            .Select(found => found.Topic)
+            .ToHashSet(StringComparer.Ordinal);
 
     private async Task WriteAsync(TopicPartitionOffset[] starts, CancellationToken cancellationToken)
     {
         try
         {
-            await context.Connector.Admin.CallAsync(
-                (admin, timeout) => admin.AlterConsumerGroupOffsetsAsync(
-                    [new ConsumerGroupTopicPartitionOffsets(context.Group, [.. starts])],
-                    new AlterConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
+            var admin = context.Connector.Admin;
+            await admin.WhileMovingAsync(
+                () => admin.CallAsync(
+                    (client, timeout) => client.AlterConsumerGroupOffsetsAsync(
+                        [new ConsumerGroupTopicPartitionOffsets(context.Group, [.. starts])],
+                        new AlterConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
+                    cancellationToken),
                 cancellationToken);
         }
         catch (KafkaException exception) when (HasMembers(exception))

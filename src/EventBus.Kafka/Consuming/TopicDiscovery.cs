@@ -2,7 +2,9 @@ using Confluent.Kafka;
 
 namespace EventBus;
 
-/// <summary>Finds the topics of a subscription, also those that appear later if one of its patterns begins with a wildcard.</summary>
+/// <summary>
+/// Finds the topics of a subscription, also those that appear later if one of its patterns begins with a wildcard.
+/// </summary>
 /// <param name="context">What the receiver is for.</param>
 internal sealed class TopicDiscovery(ReceiverContext context)
 {

@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Knows whether the cluster answers. While it does not, nothing is sent, so that events which end at their deadline have
-/// certainly not been sent.
+/// Knows whether the cluster answers. While it does not, nothing is sent, so that events which end at their deadline
+/// have certainly not been sent.
 /// </summary>
 internal sealed class ClusterReach(KafkaConnector connector)
 {

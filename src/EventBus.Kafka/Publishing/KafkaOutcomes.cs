@@ -7,7 +7,9 @@ namespace EventBus;
 internal static class KafkaOutcomes
 {
     /// <summary>Gets the outcome of a record.</summary>
-    /// <param name="status">What the client knows about the record. It alone says whether it may have been written.</param>
+    /// <param name="status">
+    /// What the client knows about the record. It alone says whether it may have been written.
+    /// </param>
     /// <param name="error">The error of the record.</param>
     /// <param name="record">The record.</param>
     /// <param name="address">The addresses of the brokers.</param>
@@ -48,13 +50,15 @@ internal static class KafkaOutcomes
                 $" The record has about {record.Size:N0} bytes. Publish less, for instance a reference to the data; or raise "
                     + $"{nameof(KafkaOptions)}.{nameof(KafkaOptions.MaxRecordBytes)} and max.message.bytes of the topic.",
             ErrorCode.TopicAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed =>
-                $" Grant the user the right Write on the topic (and IdempotentWrite on a cluster before Kafka 3.0).",
+                " Grant the user the right Write on the topic (and IdempotentWrite on a cluster before Kafka 3.0).",
             ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic =>
                 $" Create the topic, or let the bus do it with {nameof(KafkaOptions)}.{nameof(KafkaOptions.Provisioning)} = "
                     + $"{nameof(KafkaProvisioning.Create)}.",
             ErrorCode.InvalidRecord => " The topic refuses the record, for instance because it is compacted and the event has no key.",
             _ => "",
         };
-        return new EventBusException($"Kafka at {address}, topic '{record.Topic}': {KafkaErrors.CauseOf(error)}{advice}", new KafkaException(error));
+        return new EventBusException(
+            $"Kafka at {address}, topic '{record.Topic}': {KafkaErrors.CauseOf(error)}{advice}",
+            new KafkaException(error));
     }
 }

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Publishes events in the order of the calls, and waits for their outcomes. Events that cannot be sent at once wait in a
-/// queue, and fail at their deadline.
+/// Publishes events in the order of the calls, and waits for their outcomes. Events that cannot be sent at once wait in
+/// a queue, and fail at their deadline.
 /// </summary>
 internal sealed class KafkaPublisher : IAsyncDisposable
 {
@@ -30,7 +30,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         sender.Unblocked = queue.Wake;
     }
 
-    /// <summary>Whether the cluster answers.</summary>
+    /// <summary>Knows whether the cluster answers.</summary>
     public ClusterReach Reach { get; }
 
     /// <summary>The error because of which nothing can be sent; null if there is none.</summary>

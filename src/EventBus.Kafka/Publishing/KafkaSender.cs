@@ -51,10 +51,16 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
     }
 
     /// <summary>Gets the topic that the next event of a call waits for; null for none.</summary>
-    public string? MissingTopicOf(PublishCall call) =>
-        reach.IsOpen && call.Next < call.Count && call.IsDue(call.Next) && call.RecordAt(call.Next).Topic is var topic && !topics.IsKnown(topic)
-            ? topic
-            : null;
+    public string? MissingTopicOf(PublishCall call)
+    {
+        if (!reach.IsOpen || call.Next == call.Count || !call.IsDue(call.Next))
+        {
+            return null;
+        }
+
+        var topic = call.RecordAt(call.Next).Topic;
+        return topics.IsKnown(topic) ? null : topic;
+    }
 
     /// <summary>Creates the producer, and a new one whenever it has a fatal error. Never throws.</summary>
     public Task RunAsync(CancellationToken stop)
@@ -120,14 +126,14 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
     private bool TrySendNext(PublishCall call)
     {
         ref readonly var record = ref call.RecordAt(call.Next);
-        if (producer is not { FatalError: null } current || !reach.IsOpen || !topics.IsKnown(record.Topic) || !budget.TryTake(record.Size))
+        if (producer is not { FatalError: null } current || !reach.IsOpen || !topics.IsKnown(record.Topic) || !budget.TryTake(record.Topic, record.Size))
         {
             return false;
         }
 
         if (!call.TryBeginSend(call.Next))
         {
-            budget.Return(record.Size);
+            budget.Return(record.Topic, record.Size);
             return true;
         }
 
@@ -138,7 +144,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         }
         catch (KafkaException exception)
         {
-            budget.Return(record.Size);
+            budget.Return(record.Topic, record.Size);
             if (exception.Error.Code == ErrorCode.Local_QueueFull)
             {
                 call.UndoSend(call.Next);
@@ -152,7 +158,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
 
     private void Ended(KafkaProducer by, in KafkaRecord record, Error error)
     {
-        budget.Return(record.Size);
+        budget.Return(record.Topic, record.Size);
         if (!error.IsError)
         {
             by.Succeeded();

@@ -3,8 +3,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Holds the records of one publish call and their outcomes. Records are sent by one thread at a time; outcomes come from
-/// the threads of the client, and may come after the call has ended. Thread-safe.
+/// Holds the records of one publish call and their outcomes. Records are sent by one thread at a time; outcomes come
+/// from the threads of the client, and may come after the call has ended. Thread-safe.
 /// </summary>
 internal sealed class PublishCall
 {
@@ -42,8 +42,27 @@ internal sealed class PublishCall
     /// <summary>Completes when each event has its outcome. Never fails.</summary>
     public Task Done => done.Task;
 
-    /// <summary>True if its remaining events must not be sent any more.</summary>
+    /// <summary>True if its remaining events must no longer be sent.</summary>
     public bool IsClosed => Volatile.Read(ref isClosed);
+
+    /// <summary>True if nothing of it is to be sent.</summary>
+    public bool IsOver => IsClosed || Next == Count;
+
+    /// <summary>Gets the topics of the events that are to be sent. Used by the sender only.</summary>
+    public HashSet<string> GetTopicsToSend()
+    {
+        var topics = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = Next; i < records.Length; i++)
+        {
+            // An event that was rejected before has none.
+            if (records[i].Topic.Length > 0)
+            {
+                topics.Add(records[i].Topic);
+            }
+        }
+
+        return topics;
+    }
 
     /// <summary>Sets the record of an event, before it is sent.</summary>
     public void Set(int index, in KafkaRecord record) => records[index] = record;

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Wakes one waiter. A signal that is given while nobody waits ends the next wait at once. Signals are not counted.
-/// Thread-safe, but only one may wait at a time.
+/// Wakes one waiter. A signal that is given while there is no waiter ends the next wait at once. Signals are not
+/// counted. Thread-safe, but only one may wait at a time.
 /// </summary>
 internal sealed class SendSignal
 {

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>Builds the names of consumer groups. Two different pairs of service and subscription never have one name.</summary>
+/// <summary>
+/// Builds the names of consumer groups. Two different pairs of service and subscription never have one name.
+/// </summary>
 internal static class KafkaGroupNames
 {
     // The maximum length of a group, which the brokers store as a short text.

@@ -34,7 +34,9 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         try
         {
             await admin.CallAsync(
-                (client, timeout) => client.DeleteGroupsAsync([group], new DeleteGroupsOptions { RequestTimeout = timeout, OperationTimeout = timeout }),
+                (client, timeout) => client.DeleteGroupsAsync(
+                    [group],
+                    new DeleteGroupsOptions { RequestTimeout = timeout }),
                 cancellationToken);
         }
         catch (DeleteGroupsException exception) when (KafkaErrors.ErrorsOf(exception).All(error => error.Code == ErrorCode.GroupIdNotFound))
@@ -54,21 +56,25 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         try
         {
             var result = await admin.CallAsync(
-                (client, timeout) => client.DescribeConsumerGroupsAsync([group], new DescribeConsumerGroupsOptions { RequestTimeout = timeout }),
+                (client, timeout) => client.DescribeConsumerGroupsAsync(
+                    [group],
+                    new DescribeConsumerGroupsOptions { RequestTimeout = timeout }),
                 cancellationToken);
             return CountOf(result.ConsumerGroupDescriptions);
         }
-        catch (DescribeConsumerGroupsException exception)
-            when (exception.Results.ConsumerGroupDescriptions.All(each => each.Error.Code is ErrorCode.GroupIdNotFound or ErrorCode.NoError))
+        catch (DescribeConsumerGroupsException exception) when (exception.Results.ConsumerGroupDescriptions.All(IsAnswer))
         {
             return CountOf(exception.Results.ConsumerGroupDescriptions);
         }
     }
 
+    private static bool IsAnswer(ConsumerGroupDescription description) =>
+        description.Error.Code is ErrorCode.GroupIdNotFound or ErrorCode.NoError;
+
     private static int? CountOf(IReadOnlyList<ConsumerGroupDescription> descriptions) =>
         descriptions is [{ Error.IsError: false, State: not ConsumerGroupState.Dead } only] ? only.Members.Count : null;
 
     private static EventBusException InUse(string group, string subscription) => new(
-        $"The consumer group '{group}' still has members. Stop the instances that subscribe to '{subscription}' first. Those that ended without "
-            + "leaving are members until the session timeout.");
+        $"The consumer group '{group}' still has members. Stop the instances that subscribe to '{subscription}' first. Those that ended "
+            + "without leaving are members until the session timeout.");
 }

@@ -10,17 +10,8 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
     /// <param name="group">The group.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Empty if there is no such group.</returns>
-    public async Task<IReadOnlyDictionary<TopicPartition, long>> ReadCommittedAsync(string group, CancellationToken cancellationToken)
-    {
-        var results = await admin.CallAsync(
-            (client, timeout) => client.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(group, null)],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
-            cancellationToken);
-        return results.SelectMany(result => result.Partitions)
-            .Where(partition => !partition.Error.IsError && partition.Offset.Value >= 0)
-            .ToDictionary(partition => partition.TopicPartition, partition => partition.Offset.Value);
-    }
+    public async Task<IReadOnlyDictionary<TopicPartition, long>> ReadCommittedAsync(string group, CancellationToken cancellationToken) =>
+        (await admin.ReadCommittedAsync(group, cancellationToken)).ToDictionary(found => found.TopicPartition, found => found.Offset.Value);
 
     /// <summary>Reads the ends of partitions: the offsets of the next records.</summary>
     /// <param name="partitions">The partitions.</param>
@@ -37,8 +28,8 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
         ReadAsync(partitions, OffsetSpec.Earliest(), cancellationToken);
 
     /// <summary>
-    /// Counts the records that a group has not committed. Markers of transactions count too, so there are at most so many
-    /// events.
+    /// Counts the records that a group has not committed. Markers of transactions count too, so there are at most so
+    /// many events.
     /// </summary>
     public async Task<long> CountWaitingAsync(string group, CancellationToken cancellationToken)
     {
@@ -55,7 +46,9 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
             return new Dictionary<TopicPartition, long>();
         }
 
-        var requests = partitions.Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = spec }).ToList();
+        var requests = partitions
+            .Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = spec })
+            .ToList();
         IEnumerable<ListOffsetsResultInfo> infos;
         try
         {

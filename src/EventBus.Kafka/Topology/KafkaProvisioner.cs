@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 
@@ -13,10 +14,11 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
 
     private readonly KafkaOptions options = connector.Options;
     private readonly Dictionary<string, int> partitions = new(StringComparer.Ordinal);
+    private readonly HashSet<string> replicasChecked = new(StringComparer.Ordinal);
     private readonly HashSet<string> warnings = new(StringComparer.Ordinal);
     private volatile string? warning;
 
-    /// <summary>What an operator should know about the topics; null for nothing.</summary>
+    /// <summary>The warning about the topics for operators; null for none.</summary>
     public string? Warning => warning;
 
     /// <summary>Creates or checks topics, depending on the options.</summary>
@@ -33,7 +35,8 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
 
         var problems = new List<string>();
         var missing = new List<string>();
-        foreach (var topic in await DescribeAsync(topics, cancellationToken))
+        var found = await DescribeAsync(topics, cancellationToken);
+        foreach (var topic in found)
         {
             if (KafkaErrors.IsMissingTopic(topic.Error.Code))
             {
@@ -56,6 +59,12 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
         else
         {
             problems.AddRange(missing.Select(topic => TopicProblems.Missing(topic, PartitionsToCreate)));
+        }
+
+        var existing = found.Where(topic => !topic.Error.IsError && replicasChecked.Add(topic.Name)).ToList();
+        foreach (var text in await ReplicaCheck.FindAsync(connector.Admin, existing, cancellationToken))
+        {
+            Warn(text);
         }
 
         if (problems.Count > 0)
@@ -127,7 +136,7 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
         };
         if (options.Retention is { } retention)
         {
-            specification.Configs["retention.ms"] = ((long)retention.TotalMilliseconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            specification.Configs["retention.ms"] = ((long)retention.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         }
 
         return specification;

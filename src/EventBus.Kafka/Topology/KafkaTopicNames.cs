@@ -7,9 +7,9 @@ namespace EventBus;
 /// <summary>Converts the first words of event names to topics and back.</summary>
 internal sealed class KafkaTopicNames(KafkaOptions options)
 {
-    /// <summary>The maximum length of the name of a topic.</summary>
-    public const int MaxLength = 249;
+    private const int MaxLength = 249;
 
+    private const string Setting = $"{nameof(KafkaOptions)}.{nameof(KafkaOptions.Topics)}";
     private const string Placeholder = "{word}";
 
     private static readonly SearchValues<char> PlainCharacters =
@@ -18,15 +18,31 @@ internal sealed class KafkaTopicNames(KafkaOptions options)
     private readonly string prefix = PartsOf(options.TopicFormat).Prefix;
     private readonly string suffix = PartsOf(options.TopicFormat).Suffix;
 
-    /// <summary>True if the format has its placeholder once.</summary>
-    public static bool IsFormat(string format)
+    /// <summary>Checks the topics of single words.</summary>
+    /// <exception cref="ArgumentException">A key is no word, or a value is no name of a topic.</exception>
+    public static void Check(KafkaOptions options)
     {
-        var at = format.IndexOf(Placeholder, StringComparison.Ordinal);
-        return at >= 0 && !string.Concat(format.AsSpan(0, at), format.AsSpan(at + Placeholder.Length)).AsSpan().ContainsAny('{', '}');
+        foreach (var (word, topic) in options.Topics)
+        {
+            if (!IsWord(word))
+            {
+                throw new ArgumentException(
+                    $"{Setting} has the key '{word}'; the first word of an event name is expected, for instance order.",
+                    nameof(options));
+            }
+
+            if (!IsTopic(topic))
+            {
+                throw new ArgumentException(
+                    $"{Setting} has the topic '{topic}' for the word '{word}'; 1 to {MaxLength} letters, digits, hyphens, underscores and "
+                        + "dots are allowed.",
+                    nameof(options));
+            }
+        }
     }
 
     /// <summary>True if a text can be the name of a topic.</summary>
-    public static bool IsTopic(string name) =>
+    private static bool IsTopic(string name) =>
         name.Length is > 0 and <= MaxLength && name is not ("." or "..") && !name.AsSpan().ContainsAnyExcept(PlainCharacters);
 
     /// <summary>Gets the topic of a first word.</summary>
@@ -51,8 +67,7 @@ internal sealed class KafkaTopicNames(KafkaOptions options)
         }
 
         var middle = topic[prefix.Length..^suffix.Length];
-        if (!EventPattern.TryParse(middle, out var pattern) || !pattern.IsExact || middle.Contains('.', StringComparison.Ordinal)
-            || options.Topics.ContainsKey(middle))
+        if (!IsWord(middle) || options.Topics.ContainsKey(middle))
         {
             return false;
         }
@@ -60,6 +75,9 @@ internal sealed class KafkaTopicNames(KafkaOptions options)
         word = middle;
         return true;
     }
+
+    private static bool IsWord(string text) =>
+        EventPattern.TryParse(text, out var pattern) && pattern.IsExact && !text.Contains('.', StringComparison.Ordinal);
 
     private static (string Prefix, string Suffix) PartsOf(string format)
     {

@@ -4,8 +4,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Creates or checks the topics of the application: at the start all that it needs, later those that events of other names
-/// need or that were deleted. Thread-safe.
+/// Creates or checks the topics of the application: at the start all that it needs, later those that events of other
+/// names need or that were deleted. Thread-safe.
 /// </summary>
 internal sealed class KafkaTopics : IAsyncDisposable
 {
@@ -17,7 +17,8 @@ internal sealed class KafkaTopics : IAsyncDisposable
     private readonly KafkaProvisioner provisioner;
     private readonly CancellationTokenSource stop = new();
 
-    // The topic of each event name, and the topics that exist. The sizes are bounded by the event names of the application.
+    // The topic of each event name, and the topics that exist. The sizes are bounded by the event names of the
+    // application.
     private readonly ConcurrentDictionary<string, string> topicsByName = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> known = new(StringComparer.Ordinal);
     private volatile string? problem;
@@ -30,7 +31,7 @@ internal sealed class KafkaTopics : IAsyncDisposable
         provisioner = new KafkaProvisioner(connector, names);
     }
 
-    /// <summary>What is wrong with the topics at present, for operators; null for nothing.</summary>
+    /// <summary>The problem of the topics at present, for operators; null for none.</summary>
     public string? Problem => problem;
 
     /// <summary>Gets the topic of an event.</summary>
@@ -47,8 +48,8 @@ internal sealed class KafkaTopics : IAsyncDisposable
     /// Creates or checks all topics that the application needs, and checks them again every minute.
     /// </summary>
     /// <exception cref="EventBusException">
-    /// Topics are missing or refused, or the cluster refuses this application; or the cluster is unreachable, if that is
-    /// an error.
+    /// Topics are missing or refused, or the cluster refuses this application; or the cluster is unreachable, if that
+    /// is an error.
     /// </exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {

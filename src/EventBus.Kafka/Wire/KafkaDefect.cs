@@ -19,8 +19,8 @@ internal static class KafkaDefect
         }
 
         return body.Length >= SchemaPrefixLength && body[0] == 0
-            ? "The value begins with a zero byte, as the serializers of a schema registry write it (Avro, Protobuf or JSON Schema); only plain "
-                + "JSON is read."
+            ? "The value begins with a zero byte, as the serializers of a schema registry write it (Avro, Protobuf or JSON Schema); only "
+                + "plain JSON is read."
             : null;
     }
 

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>What a record is.</summary>
+/// <summary>The kind of a record.</summary>
 internal enum KafkaReadingKind
 {
     /// <summary>An event, possibly with a defect.</summary>
@@ -9,6 +9,8 @@ internal enum KafkaReadingKind
     /// <summary>A record without an event name. Its envelope has a defect.</summary>
     Nameless,
 
-    /// <summary>A record without an event name and without a value, which deletes its key in a compacted topic.</summary>
+    /// <summary>
+    /// A record without an event name and without a value, which deletes its key in a compacted topic.
+    /// </summary>
     Tombstone,
 }

@@ -43,7 +43,7 @@ internal static class KafkaText
     }
 
     // The characters that the text of an attribute may have.
-    private static bool IsPrintable(char c) => c is >= '\uFDD0' and <= '\uFDEF' or '\uFFFE' or '\uFFFF'
-        ? false
-        : char.GetUnicodeCategory(c) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+    private static bool IsPrintable(char c) => c is not ((>= '\uFDD0' and <= '\uFDEF') or '\uFFFE' or '\uFFFF')
+        && char.GetUnicodeCategory(c)
+            is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 }

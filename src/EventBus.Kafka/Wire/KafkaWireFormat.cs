@@ -7,8 +7,8 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Converts events to and from records: CloudEvents 1.0 in binary mode, with attributes as headers and plain JSON as the
-/// value.
+/// Converts events to and from records: CloudEvents 1.0 in binary mode, with attributes as headers and plain JSON as
+/// the value.
 /// </summary>
 internal static class KafkaWireFormat
 {
@@ -75,7 +75,8 @@ internal static class KafkaWireFormat
     }
 
     /// <summary>
-    /// Reads a record like <see cref="Read"/>, but never throws: an unreadable record would fail again at each delivery.
+    /// Reads a record like <see cref="Read"/>, but never throws: an unreadable record would fail again at each
+    /// delivery.
     /// </summary>
     /// <param name="record">The record.</param>
     /// <param name="names">Knows the topics.</param>

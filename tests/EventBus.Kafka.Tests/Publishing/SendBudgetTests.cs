@@ -8,13 +8,13 @@ public sealed class SendBudgetTests
     {
         var budget = new SendBudget(maxCount: 2, maxBytes: 10);
 
-        Assert.True(budget.TryTake(4));
-        Assert.False(budget.TryTake(7));
-        Assert.True(budget.TryTake(6));
-        Assert.False(budget.TryTake(0));
+        Assert.True(budget.TryTake("a", 4));
+        Assert.False(budget.TryTake("a", 7));
+        Assert.True(budget.TryTake("a", 6));
+        Assert.False(budget.TryTake("a", 0));
 
-        budget.Return(4);
-        Assert.True(budget.TryTake(1));
+        budget.Return("a", 4);
+        Assert.True(budget.TryTake("a", 1));
     }
 
     [Fact]
@@ -22,10 +22,21 @@ public sealed class SendBudgetTests
     {
         var budget = new SendBudget(maxCount: 2, maxBytes: 10);
 
-        Assert.True(budget.TryTake(100));
-        Assert.False(budget.TryTake(1));
+        Assert.True(budget.TryTake("a", 100));
+        Assert.False(budget.TryTake("a", 1));
 
-        budget.Return(100);
+        budget.Return("a", 100);
         Assert.Equal(0, budget.Count);
+    }
+
+    [Fact]
+    public void TryTake_ATopicThatIsNotAnswered_LeavesRoomForOthers()
+    {
+        var budget = new SendBudget(maxCount: 4, maxBytes: 1_000);
+        Assert.True(budget.TryTake("b", 1));
+        budget.Return("b", 1);
+
+        Assert.Equal([true, true, false], [budget.TryTake("a", 1), budget.TryTake("a", 1), budget.TryTake("a", 1)]);
+        Assert.True(budget.TryTake("b", 1));
     }
 }

@@ -82,10 +82,17 @@ public sealed class KafkaTopologyTests
             Records.Names(null, Records.Subscription("s", "payment.#")).RequiredTopics);
 
     [Theory]
-    [InlineData("{word}", true)]
-    [InlineData("a-{word}.b", true)]
-    [InlineData("events", false)]
-    [InlineData("{word}{word}", false)]
-    [InlineData("{other}-{word}", false)]
-    public void IsFormat_PlaceholderOnce_IsTrue(string format, bool expected) => Assert.Equal(expected, KafkaTopicNames.IsFormat(format));
+    [InlineData("Order", "orders")]
+    [InlineData("order.placed", "orders")]
+    [InlineData("order", "")]
+    [InlineData("order", "..")]
+    [InlineData("order", "my orders")]
+    public void Check_WordOrTopicThatIsNone_IsAnErrorThatNamesTheOption(string word, string topic)
+    {
+        var options = new KafkaOptions { Topics = { [word] = topic } };
+
+        var error = Assert.Throws<ArgumentException>(() => KafkaTopicNames.Check(options));
+
+        Assert.Contains("KafkaOptions.Topics has the ", error.Message, StringComparison.Ordinal);
+    }
 }

@@ -32,7 +32,9 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     /// <summary>True if its watermark has moved since it was last stored.</summary>
     public bool HasMoved { get; set; }
 
-    /// <summary>The number of the first record that may wait. The records before it are offered, taken or done.</summary>
+    /// <summary>
+    /// The number of the first record that may wait. The records before it are offered, taken or done.
+    /// </summary>
     public long NextToOffer { get; set; }
 
     /// <summary>True while it is in the line of the partitions with records that wait.</summary>

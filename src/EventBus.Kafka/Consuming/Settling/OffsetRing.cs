@@ -16,7 +16,9 @@ internal sealed class OffsetRing
 
     private RecordSlot[] slots = new RecordSlot[SmallestCapacity];
 
-    /// <summary>The number of the first record that is not done. Records are numbered from 0 as they are received.</summary>
+    /// <summary>
+    /// The number of the first record that is not done. Records are numbered from 0 as they are received.
+    /// </summary>
     public long Head { get; private set; }
 
     /// <summary>The number that the next record gets.</summary>
@@ -25,7 +27,9 @@ internal sealed class OffsetRing
     /// <summary>The number of records from the first that is not done.</summary>
     public int Count => (int)(Tail - Head);
 
-    /// <summary>The position behind the records that are done without a gap; null if the first one is not done.</summary>
+    /// <summary>
+    /// The position behind the records that are done without a gap; null if the first one is not done.
+    /// </summary>
     public RecordPosition? Watermark { get; private set; }
 
     /// <summary>Gets a record that is held.</summary>

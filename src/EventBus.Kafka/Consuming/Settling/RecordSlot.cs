@@ -14,7 +14,9 @@ internal struct RecordSlot
     /// <summary>The event; null when it is no longer needed.</summary>
     public Envelope? Envelope;
 
-    /// <summary>The number of deliveries of this record that were offered. A settlement of an earlier one is ignored.</summary>
+    /// <summary>
+    /// The number of deliveries of this record that were offered. A settlement of an earlier one is ignored.
+    /// </summary>
     public int Offered;
 
     /// <summary>The number of earlier deliveries that the bus may have begun.</summary>

@@ -145,7 +145,9 @@ internal sealed partial class UnackedRecords
         }
     }
 
-    /// <summary>Removes the deliveries of partitions that are offered and not taken. Their records wait again.</summary>
+    /// <summary>
+    /// Removes the deliveries of partitions that are offered and not taken. Their records wait again.
+    /// </summary>
     private void Withdraw(Func<KafkaPartition, bool> selects)
     {
         for (var count = offered.Count; count > 0; count--)

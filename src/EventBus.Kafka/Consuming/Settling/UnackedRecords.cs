@@ -7,9 +7,9 @@ namespace EventBus;
 /// client and no clock. Thread-safe: one lock protects all partitions.
 /// </summary>
 /// <remarks>
-/// A record is received on the poll thread, waits if the bus holds as many deliveries as it may, is offered, is taken by
-/// the bus and is acknowledged. The position to store for the group is behind the records of a partition that are done
-/// without a gap.
+/// A record is received on the poll thread, waits if the bus holds as many deliveries as it may, is offered, is taken
+/// by the bus and is acknowledged. The position to store for the group is behind the records of a partition that are
+/// done without a gap.
 /// </remarks>
 /// <param name="capacity">The number of deliveries that may be offered and not settled at the same time.</param>
 /// <param name="ordered">True if the subscription is ordered.</param>
@@ -52,7 +52,9 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     /// <param name="offset">Its offset.</param>
     /// <param name="leaderEpoch">The epoch of its leader; null if it is unknown.</param>
     /// <param name="envelope">The event; null if the record is not for this subscription.</param>
-    /// <returns>False if it was dropped: it was received before, or the partition is given away, or the intake has stopped.</returns>
+    /// <returns>
+    /// False if it was dropped: it was received before, or the partition is given away, or the intake has stopped.
+    /// </returns>
     public bool Receive(KafkaPartition partition, long offset, int? leaderEpoch, Envelope? envelope)
     {
         lock (gate)
@@ -132,7 +134,9 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
         _ = lost?.CancelAsync().Observed();
     }
 
-    /// <summary>Returns the partitions whose watermark has moved since the last call, each with its watermark.</summary>
+    /// <summary>
+    /// Returns the partitions whose watermark has moved since the last call, each with its watermark.
+    /// </summary>
     public IReadOnlyList<(KafkaPartition Partition, RecordPosition Watermark)> DrainMoved()
     {
         lock (gate)

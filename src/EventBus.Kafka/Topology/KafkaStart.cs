@@ -25,18 +25,18 @@ internal sealed class KafkaStart(KafkaConnector connector, KafkaTopology names)
             // The client repeats calls until their timeout. Its last error says why.
             var error = connector.Admin.LastError ?? KafkaErrors.ErrorsOf(exception).FirstOrDefault();
             var isRefusal = error is not null && KafkaErrors.IsRefusal(error);
-            var cause = (error is null ? KafkaErrors.CauseOf(exception) : KafkaErrors.CauseOf(error)) ?? "It gave no answer.";
+            var cause = error is null ? KafkaErrors.CauseOf(exception) : KafkaErrors.CauseOf(error);
             if (isRefusal || names.FailFast)
             {
                 var state = isRefusal ? "refuses this application" : $"was not ready within {connector.Options.CallTimeout}";
                 throw new EventBusException(
                     $"Kafka at {connector.Address} {state}: {cause} Check that it runs, the addresses, and the settings of security "
-                        + $"(security.protocol, sasl.*, ssl.*) in {nameof(KafkaOptions)}.{nameof(KafkaOptions.ConfigureClient)}: a listener "
-                        + "accepts one protocol only.",
+                        + $"(security.protocol, sasl.*, ssl.*) in {nameof(KafkaOptions)}.{nameof(KafkaOptions.ConfigureClient)}: a "
+                        + "listener accepts one protocol only.",
                     exception);
             }
 
-            connector.Log.StartedDegraded(connector.Address, cause.TrimEnd('.'));
+            connector.Log.StartedDegraded(connector.Address, cause?.TrimEnd('.') ?? "");
         }
     }
 
