@@ -65,6 +65,31 @@ public sealed class PublishTests
     }
 
     [Fact]
+    public async Task Publish_ListsOfTwoTopicsThatAreNotAwaited_KeepTheOrderOfEachTopic()
+    {
+        const int Count = 300;
+        var options = TestTransport.Options(name);
+        (options.MaxUnconfirmed, options.Partitions) = (4, 1);
+        await using var transport = await TestTransport.StartAsync(name, options);
+
+        var calls = Enumerable.Range(0, Count)
+            .Select(i => transport.PublishAsync(
+                TestBroker.Patience,
+                TestTransport.Event($"a{i}", "k"),
+                TestTransport.Event($"b{i}", "k", "stock.low"),
+                TestTransport.Event($"c{i}", "k")))
+            .ToList();
+        var outcomes = await Task.WhenAll(calls);
+
+        Assert.All(outcomes.SelectMany(each => each), outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+        Assert.Equal(Enumerable.Range(0, Count).SelectMany(i => (string[])[$"a{i}", $"c{i}"]), Ids(Topic, 2 * Count));
+        Assert.Equal(Enumerable.Range(0, Count).Select(i => $"b{i}"), Ids($"{name}-stock-events", Count));
+
+        static IEnumerable<string> Ids(string topic, int count) =>
+            RawClient.Read(topic, count).Select(record => Encoding.UTF8.GetString(record.Message.Headers.GetLastBytes("ce_id")));
+    }
+
+    [Fact]
     public async Task Publish_AnEventThatIsTooLarge_IsRejectedAndHoldsBackItsKeyOnly()
     {
         var options = TestTransport.Options(name);

@@ -45,6 +45,25 @@ internal sealed class PublishCall
     /// <summary>True if its remaining events must no longer be sent.</summary>
     public bool IsClosed => Volatile.Read(ref isClosed);
 
+    /// <summary>True if nothing of it is to be sent.</summary>
+    public bool IsOver => IsClosed || Next == Count;
+
+    /// <summary>Gets the topics of the events that are to be sent. Used by the sender only.</summary>
+    public HashSet<string> GetTopicsToSend()
+    {
+        var topics = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = Next; i < records.Length; i++)
+        {
+            // An event that was rejected before has none.
+            if (records[i].Topic.Length > 0)
+            {
+                topics.Add(records[i].Topic);
+            }
+        }
+
+        return topics;
+    }
+
     /// <summary>Sets the record of an event, before it is sent.</summary>
     public void Set(int index, in KafkaRecord record) => records[index] = record;
 

@@ -4,8 +4,9 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Hands events to the sender in the order of the calls. While an event cannot be sent, it and all later ones wait;
-/// each call ends at its own deadline, so that the number of those that wait is limited by the callers. Thread-safe.
+/// Hands events to the sender, for each topic in the order of the calls. While an event cannot be sent, it and all
+/// later ones of its topic wait; each call ends at its own deadline, so that the number of those that wait is limited by
+/// the callers. Thread-safe.
 /// </summary>
 /// <param name="sender">Sends events.</param>
 /// <param name="topics">Creates a missing topic.</param>
@@ -16,7 +17,10 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     private static readonly TimeSpan CheckPeriod = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock gate = new();
-    private readonly Queue<PublishCall> waiting = [];
+
+    // The calls that wait, for each topic. A call with events of several topics is in several queues, and is sent when
+    // it is the first in each of them.
+    private readonly Dictionary<string, Queue<PublishCall>> waiting = new(StringComparer.Ordinal);
     private readonly SendSignal wake = new();
     private volatile bool isWaiting;
 
@@ -25,12 +29,13 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     {
         lock (gate)
         {
-            if (waiting.Count == 0 && sender.TrySend(call))
+            var mayBeSent = waiting.Count == 0 || !call.GetTopicsToSend().Any(waiting.ContainsKey);
+            if (mayBeSent && sender.TrySend(call))
             {
                 return;
             }
 
-            waiting.Enqueue(call);
+            Enqueue(call);
             isWaiting = true;
         }
 
@@ -68,30 +73,67 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
 
     private async Task SendNextAsync(TimeProvider time, CancellationToken stop)
     {
-        PublishCall? blocked;
+        PublishCall? withoutTopic;
         lock (gate)
         {
-            while (waiting.TryPeek(out blocked) && (blocked.IsClosed || sender.TrySend(blocked)))
+            // A call of several topics may be the first in one of them only after the others were sent from.
+            while (waiting.Keys.ToList().FindAll(SendFrom).Count > 0)
             {
-                waiting.Dequeue();
             }
 
             isWaiting = waiting.Count > 0;
+            withoutTopic = waiting.Values.Select(queue => queue.Peek())
+                .FirstOrDefault(call => IsFirst(call) && sender.MissingTopicOf(call) is not null);
         }
 
-        if (blocked is null)
+        if (!isWaiting)
         {
             await wake.WaitAsync(stop);
         }
-        else if (sender.MissingTopicOf(blocked) is { } topic)
+        else if (withoutTopic is not null && sender.MissingTopicOf(withoutTopic) is { } missing)
         {
-            await CreateTopicAsync(blocked, topic, stop);
+            await CreateTopicAsync(withoutTopic, missing, stop);
         }
         else
         {
             await wake.WaitAsync(CheckPeriod, time, stop);
         }
     }
+
+    private void Enqueue(PublishCall call)
+    {
+        foreach (var topic in call.GetTopicsToSend())
+        {
+            if (!waiting.TryGetValue(topic, out var queue))
+            {
+                queue = [];
+                waiting.Add(topic, queue);
+            }
+
+            queue.Enqueue(call);
+        }
+    }
+
+    /// <summary>Sends the calls of a topic up to the first that cannot be sent; false if there was none to send.</summary>
+    private bool SendFrom(string topic)
+    {
+        var queue = waiting[topic];
+        var before = queue.Count;
+        while (queue.TryPeek(out var call) && (call.IsOver || (IsFirst(call) && sender.TrySend(call))))
+        {
+            queue.Dequeue();
+        }
+
+        if (queue.Count == 0)
+        {
+            waiting.Remove(topic);
+        }
+
+        return queue.Count < before;
+    }
+
+    private bool IsFirst(PublishCall call) =>
+        call.GetTopicsToSend().All(topic => waiting.TryGetValue(topic, out var queue) && queue.Peek() == call);
 
     private async Task CreateTopicAsync(PublishCall call, string topic, CancellationToken stop)
     {
