@@ -67,4 +67,7 @@ internal static partial class ConsumingLog
 
     [LoggerMessage(32, LogLevel.Warning, "Kafka: {Subscription} looks for topics again in {Delay}: {Cause}")]
     public static partial void TopicsNotFound(this ILogger log, string subscription, TimeSpan delay, string cause, Exception exception);
+
+    [LoggerMessage(33, LogLevel.Debug, "Kafka: {Subscription} gives up {Partitions} after {Waited}, with {Unsettled} unsettled events")]
+    public static partial void PartitionsRevoked(this ILogger log, string subscription, string partitions, TimeSpan waited, int unsettled);
 }
