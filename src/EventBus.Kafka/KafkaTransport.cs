@@ -15,6 +15,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
     private readonly Lock gate = new();
     private volatile KafkaReceiver[] receivers = [];
     private KafkaTopology? names;
+    private JoinWait? joinWait;
     private KafkaTopics? topics;
     private KafkaPublisher? publisher;
 
@@ -25,6 +26,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
         KnowsBacklog = true,
         Ordered = true,
         Redelivers = true,
+        RemembersPositions = true,
         SharesSubscriptions = true,
         MaxBodyBytes = connector.Options.MaxRecordBytes - RecordOverhead,
     };
@@ -32,6 +34,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
         names = new KafkaTopology(connector.Options, topology);
+        joinWait = new JoinWait(connector.Time);
         topics = new KafkaTopics(connector, names);
         publisher = new KafkaPublisher(connector, names, topics);
         publisher.Start();
@@ -43,7 +46,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
-        var receiver = await KafkaReceiver.OpenAsync(subscription, connector, Started(names), cancellationToken);
+        var receiver = await KafkaReceiver.OpenAsync(subscription, connector, Started(names), Started(joinWait), cancellationToken);
         lock (gate)
         {
             receivers = [.. receivers.Where(each => !each.IsStopping), receiver];

@@ -36,16 +36,10 @@ internal sealed class ConsumerSession
         maintainedAt = context.Time.GetTimestamp();
     }
 
-    /// <inheritdoc cref="RebalanceHandler.Suspects"/>
-    public int Suspects
+    /// <inheritdoc cref="RebalanceHandler.Joined"/>
+    public TaskCompletionSource Joined
     {
-        init => rebalance.Suspects = value;
-    }
-
-    /// <inheritdoc cref="RebalanceHandler.Pinned"/>
-    public IReadOnlySet<TopicPartition> Pinned
-    {
-        init => rebalance.Pinned = value;
+        init => rebalance.Joined = value;
     }
 
     /// <summary>Runs until it is stopped. Blocks its thread.</summary>
@@ -96,7 +90,7 @@ internal sealed class ConsumerSession
             if (consumer.Consume(timeout) is { } result)
             {
                 state.Worked(result.Topic);
-                dispatcher.Take(consumer, result);
+                dispatcher.Take(result);
             }
         }
         catch (ConsumeException exception) when (!exception.Error.IsFatal)

@@ -11,6 +11,7 @@ namespace EventBus;
 internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords records, ReceiverState state)
 {
     private readonly TaskCompletionSource live = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TopicDiscovery discovery = new(context);
     private readonly StartOffsets starts = new(context);
     private readonly SupervisedLoop supervisor = new(
@@ -19,14 +20,14 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
         context.Log,
         (log, delay, exception) => log.ConsumerReplaced(context.Name, KafkaErrors.CauseOf(exception)!, delay, exception));
 
-    // The records at the beginning of each partition that an earlier process may have begun.
-    private int suspects = context.Capacity;
-
     /// <summary>The topics that are read.</summary>
     public IReadOnlyList<string> Topics => discovery.Topics;
 
     /// <summary>Why nothing is received, as a sentence; null if the consumer runs.</summary>
     public string? Failure => KafkaErrors.CauseOf(supervisor.LastError);
+
+    /// <summary>Completes when the group has given a partition to this instance for the first time.</summary>
+    public Task Joined => joined.Task;
 
     /// <summary>Runs until it is stopped. Never throws.</summary>
     public Task RunAsync(CancellationToken stop) => Task.WhenAll(
@@ -38,14 +39,18 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
     /// subscription, and, if the application must not start without the cluster, if it is unreachable.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False if the cluster is unreachable.</returns>
     /// <exception cref="EventBusException">See above.</exception>
-    public async Task WaitUntilLiveAsync(CancellationToken cancellationToken)
+    public async Task<bool> WaitUntilLiveAsync(CancellationToken cancellationToken)
     {
         try
         {
             using var limit = cancellationToken.WithTimeout(context.Options.CallTimeout, context.Time);
             await Task.WhenAny(live.Task, supervisor.Failed).WaitAsync(limit.Token);
-            if (context.Names.FailFast && !IsRefusal)
+
+            // After a failure a further attempt may succeed within the timeout, but not after a refusal. Without the
+            // cluster the application starts all the same, if it may: it becomes live as soon as the cluster answers.
+            if (!IsRefusal && (context.Names.FailFast || !IsOutOfReach))
             {
                 await live.Task.WaitAsync(limit.Token);
             }
@@ -64,17 +69,21 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
                     + $"{string.Join(", ", Topics)} and the group '{context.Group}'.",
                 error);
         }
+
+        return live.Task.IsCompletedSuccessfully;
     }
+
+    private bool IsOutOfReach => supervisor.LastError is TimeoutException
+        || KafkaErrors.ErrorsOf(supervisor.LastError).Any(error => error.IsLocalError);
 
     private bool IsRefusal => KafkaErrors.ErrorsOf(supervisor.LastError).Any(KafkaErrors.IsRefusal);
 
     private async Task ConsumeAsync(CancellationToken stop)
     {
         var topics = await discovery.FindAsync(stop);
-        var pinned = await starts.PinAsync(topics, topic => context.Names.IsNamed(context.Subscription, topic), stop);
+        await starts.PinAsync(topics, topic => context.Names.IsNamed(context.Subscription, topic), stop);
         live.TrySetResult();
-        var session = new ConsumerSession(context, records, discovery, state) { Pinned = pinned, Suspects = suspects };
-        suspects = 0;
+        var session = new ConsumerSession(context, records, discovery, state) { Joined = joined };
         await KafkaThreads.RunAsync(
             $"consumer of {context.Name}",
             () =>

@@ -61,16 +61,25 @@ internal sealed class KafkaReceiver : Receiver
     /// <param name="subscription">The subscription.</param>
     /// <param name="connector">The clients.</param>
     /// <param name="names">The topics and the group.</param>
+    /// <param name="joinWait">Waits until the receiver has partitions.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="EventBusException">The cluster refuses the subscription, or is unreachable.</exception>
     public static async Task<KafkaReceiver> OpenAsync(
-        Subscription subscription, KafkaConnector connector, KafkaTopology names, CancellationToken cancellationToken)
+        Subscription subscription,
+        KafkaConnector connector,
+        KafkaTopology names,
+        JoinWait joinWait,
+        CancellationToken cancellationToken)
     {
         var receiver = new KafkaReceiver(new ReceiverContext(subscription, connector, names));
         receiver.running = receiver.supervisor.RunAsync(receiver.stop.Token);
         try
         {
-            await receiver.supervisor.WaitUntilLiveAsync(cancellationToken);
+            if (await receiver.supervisor.WaitUntilLiveAsync(cancellationToken))
+            {
+                await joinWait.WaitAsync(receiver.supervisor.Joined, cancellationToken);
+            }
+
             return receiver;
         }
         catch

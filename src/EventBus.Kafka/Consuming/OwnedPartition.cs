@@ -7,14 +7,9 @@ namespace EventBus;
 /// </summary>
 /// <param name="partition">The partition.</param>
 /// <param name="records">Its records.</param>
-/// <param name="suspects">
-/// The number of records at the beginning that an earlier process may have begun to handle before it ended.
-/// </param>
 /// <param name="now">The timestamp of the assignment.</param>
-internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition records, int suspects, long now)
+internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition records, long now)
 {
-    private int suspectsLeft = suspects;
-
     public TopicPartition Partition => partition;
 
     public KafkaPartition Records { get; private set; } = records;
@@ -36,23 +31,5 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     }
 
     /// <summary>Goes on with a new period, because the log does not continue where it was read.</summary>
-    public void Restart(KafkaPartition next)
-    {
-        Records = next;
-        suspectsLeft = 0;
-    }
-
-    /// <summary>Returns true if an earlier process may have begun to handle the next record.</summary>
-    /// <param name="offset">The offset of the record.</param>
-    /// <param name="getLogEnd">Gets the end of the log. A record that was written after the first fetch is new.</param>
-    public bool TakeSuspect(long offset, Func<TopicPartition, long> getLogEnd)
-    {
-        if (suspectsLeft == 0)
-        {
-            return false;
-        }
-
-        suspectsLeft = offset < getLogEnd(partition) ? suspectsLeft - 1 : 0;
-        return suspectsLeft > 0;
-    }
+    public void Restart(KafkaPartition next) => Records = next;
 }

@@ -14,7 +14,7 @@ internal sealed class OwnedPartitions(UnackedRecords records, TimeProvider time)
 
     public OwnedPartition? Find(TopicPartition partition) => partitions.GetValueOrDefault(partition);
 
-    public void Add(TopicPartition partition, int suspects)
+    public void Add(TopicPartition partition)
     {
         ChangedAt = time.GetTimestamp();
         if (partitions.TryGetValue(partition, out var earlier))
@@ -22,8 +22,7 @@ internal sealed class OwnedPartitions(UnackedRecords records, TimeProvider time)
             records.End(earlier.Records);
         }
 
-        partitions[partition] = new OwnedPartition(
-            partition, records.Begin(partition.Topic, partition.Partition.Value), suspects, ChangedAt);
+        partitions[partition] = new OwnedPartition(partition, records.Begin(partition.Topic, partition.Partition.Value), ChangedAt);
     }
 
     public void Remove(OwnedPartition partition)

@@ -14,17 +14,8 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     /// <summary>True when the consumer closes: nothing is waited for.</summary>
     public bool IsClosing { get; set; }
 
-    /// <summary>
-    /// The number of records at the beginning of each partition of the first assignment that an earlier process may
-    /// have begun to handle. 0 after the first assignment.
-    /// </summary>
-    public int Suspects { get; set; }
-
-    /// <summary>The partitions whose position this process has set, so that no earlier process has read them.</summary>
-    public IReadOnlySet<TopicPartition> Pinned { get; set; } = new HashSet<TopicPartition>();
-
-    /// <summary>The number of assignments.</summary>
-    public int Assignments { get; private set; }
+    /// <summary>Completed when this instance gets a partition. Default: null.</summary>
+    public TaskCompletionSource? Joined { get; set; }
 
     public void Assigned(IReadOnlyList<TopicPartition> partitions)
     {
@@ -32,11 +23,10 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
         {
             foreach (var partition in partitions)
             {
-                owned.Add(partition, Pinned.Contains(partition) ? 0 : Suspects);
+                owned.Add(partition);
+                Joined?.TrySetResult();
             }
 
-            Suspects = 0;
-            Assignments++;
             settings.Log.PartitionsAssigned(settings.Name, partitions.Count, owned.All.Count);
         }
         catch (Exception exception)

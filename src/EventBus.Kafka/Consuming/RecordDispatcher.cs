@@ -14,7 +14,7 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
     private readonly HashSet<string> namelessTopics = new(StringComparer.Ordinal);
 
     /// <summary>Takes a result of the client: a record, or the end of a partition.</summary>
-    public void Take(IConsumer<byte[]?, byte[]?> consumer, ConsumeResult<byte[]?, byte[]?> result)
+    public void Take(ConsumeResult<byte[]?, byte[]?> result)
     {
         // A record of a partition that was just given away is dropped: its next owner reads it.
         if (owned.Find(result.TopicPartition) is not { } partition)
@@ -38,8 +38,7 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
             context.Log.LogCutBack(context.Name, result.Topic, result.Partition.Value, result.Offset.Value);
         }
 
-        var isSuspect = partition.TakeSuspect(result.Offset.Value, each => consumer.GetWatermarkOffsets(each).High.Value);
-        records.Receive(partition.Records, result.Offset.Value, result.LeaderEpoch, Read(result), isSuspect ? 1 : 0);
+        records.Receive(partition.Records, result.Offset.Value, result.LeaderEpoch, Read(result));
     }
 
     // A new leader has fewer records than the old one had: the offsets begin again before the last one.

@@ -10,6 +10,9 @@ namespace EventBus;
 /// <param name="context">What the receiver is for.</param>
 internal sealed class StartOffsets(ReceiverContext context)
 {
+    // A topic that was just created has no leader for a moment.
+    private static readonly TimeSpan LeaderWait = TimeSpan.FromMilliseconds(50);
+
     private bool isSaid;
 
     /// <summary>
@@ -22,15 +25,14 @@ internal sealed class StartOffsets(ReceiverContext context)
     /// appeared later.
     /// </param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>The partitions whose position was set, and whether the group had positions before.</returns>
-    public async Task<IReadOnlySet<TopicPartition>> PinAsync(
+    public async Task PinAsync(
         IReadOnlyList<TopicMetadata> topics, Func<string, bool> isNamed, CancellationToken cancellationToken)
     {
         TopicPartition[] partitions =
             [.. topics.SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Topic, partition.PartitionId)))];
         if (partitions.Length == 0)
         {
-            return new HashSet<TopicPartition>();
+            return;
         }
 
         // The ends are read first. If another instance sets the positions in between and goes live, what is published
@@ -49,11 +51,26 @@ internal sealed class StartOffsets(ReceiverContext context)
         {
             await WriteAsync(missing, cancellationToken);
         }
-
-        return missing.Select(start => start.TopicPartition).ToHashSet();
     }
 
     private async Task<TopicPartitionOffset[]> ReadStartsAsync(TopicPartition[] partitions, CancellationToken cancellationToken)
+    {
+        var begun = context.Time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ReadStartsOnceAsync(partitions, cancellationToken);
+            }
+            catch (ListOffsetsException exception) when (
+                IsWithoutLeader(exception) && context.Time.GetElapsedTime(begun) < context.Options.CallTimeout)
+            {
+                await Task.Delay(LeaderWait, context.Time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<TopicPartitionOffset[]> ReadStartsOnceAsync(TopicPartition[] partitions, CancellationToken cancellationToken)
     {
         var start = context.Options.FromBeginning ? OffsetSpec.Earliest() : OffsetSpec.Latest();
         var answer = await context.Connector.Admin.CallAsync(
@@ -67,6 +84,17 @@ internal sealed class StartOffsets(ReceiverContext context)
                 new TopicPartitionOffset(info.TopicPartitionOffsetError.TopicPartition, info.TopicPartitionOffsetError.Offset)),
         ];
     }
+
+    private static bool IsWithoutLeader(ListOffsetsException exception) => exception.Result.ResultInfos
+        .Select(info => info.TopicPartitionOffsetError.Error)
+        .Where(error => error.IsError)
+        .All(error => error.Code is ErrorCode.LeaderNotAvailable
+            or ErrorCode.NotLeaderForPartition
+            or ErrorCode.UnknownTopicOrPart
+            or ErrorCode.Local_UnknownPartition
+            or ErrorCode.Local_UnknownTopic
+            or ErrorCode.UnknownLeaderEpoch
+            or ErrorCode.FencedLeaderEpoch);
 
     /// <summary>Reads the topics in which the group has a position.</summary>
     private async Task<HashSet<string>> ReadKnownTopicsAsync(CancellationToken cancellationToken) =>

@@ -77,7 +77,7 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
         lock (gate)
         {
             // A call of several topics may be the first in one of them only after the others were sent from.
-            while (waiting.Keys.ToList().Exists(SendFrom))
+            while (waiting.Keys.ToList().FindAll(SendFrom).Count > 0)
             {
             }
 

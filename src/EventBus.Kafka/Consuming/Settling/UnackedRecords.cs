@@ -52,11 +52,10 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     /// <param name="offset">Its offset.</param>
     /// <param name="leaderEpoch">The epoch of its leader; null if it is unknown.</param>
     /// <param name="envelope">The event; null if the record is not for this subscription.</param>
-    /// <param name="earlierDeliveries">The number of earlier deliveries, as a hint.</param>
     /// <returns>
     /// False if it was dropped: it was received before, or the partition is given away, or the intake has stopped.
     /// </returns>
-    public bool Receive(KafkaPartition partition, long offset, int? leaderEpoch, Envelope? envelope, int earlierDeliveries = 0)
+    public bool Receive(KafkaPartition partition, long offset, int? leaderEpoch, Envelope? envelope)
     {
         lock (gate)
         {
@@ -74,7 +73,6 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
                 return true;
             }
 
-            partition.Ring[record].EarlierDeliveries = earlierDeliveries;
             CountWaiting(partition);
             OfferWaiting();
             return true;
