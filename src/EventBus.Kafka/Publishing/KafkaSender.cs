@@ -126,7 +126,10 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
     private bool TrySendNext(PublishCall call)
     {
         ref readonly var record = ref call.RecordAt(call.Next);
-        if (producer is not { FatalError: null } current || !reach.IsOpen || !topics.IsKnown(record.Topic) || !budget.TryTake(record.Topic, record.Size))
+        if (producer is not { FatalError: null } current
+            || !reach.IsOpen
+            || !topics.IsKnown(record.Topic)
+            || !budget.TryTake(record.Topic, record.Size))
         {
             return false;
         }

@@ -5,8 +5,8 @@ namespace EventBus;
 
 /// <summary>
 /// Hands events to the sender, for each topic in the order of the calls. While an event cannot be sent, it and all
-/// later ones of its topic wait; each call ends at its own deadline, so that the number of those that wait is limited by
-/// the callers. Thread-safe.
+/// later ones of its topic wait; each call ends at its own deadline, so that the number of those that wait is limited
+/// by the callers. Thread-safe.
 /// </summary>
 /// <param name="sender">Sends events.</param>
 /// <param name="topics">Creates a missing topic.</param>
@@ -114,7 +114,9 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
         }
     }
 
-    /// <summary>Sends the calls of a topic up to the first that cannot be sent; false if there was none to send.</summary>
+    /// <summary>
+    /// Sends the calls of a topic up to the first that cannot be sent; false if there was none to send.
+    /// </summary>
     private bool SendFrom(string topic)
     {
         var queue = waiting[topic];
