@@ -11,13 +11,17 @@ public sealed class PrivateBroker : IAsyncLifetime
 
     public PrivateBroker()
     {
-        Node = new KafkaNode(Path.Combine(folder.FullName, "node"), Canary.Password);
+        Certificate = TestCertificate.Create(folder.FullName);
+        Node = new KafkaNode(Path.Combine(folder.FullName, "node"), Canary.Password, Certificate.File);
         Proxy = Node.NewProxy();
     }
 
     internal KafkaNode Node { get; }
 
     internal TcpProxy Proxy { get; }
+
+    /// <summary>The certificate of the port with TLS.</summary>
+    internal TestCertificate Certificate { get; }
 
     public async ValueTask InitializeAsync()
     {
