@@ -72,7 +72,7 @@ public sealed class RedisConnectionStartTests
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
         {
             Calls++;
-            throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, "It is away.");
+            throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, "It is away.");
         }
     }
 }
