@@ -18,8 +18,8 @@ builder.Services.AddEventBus(bus =>
     }
 });
 
-// To a collector at OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4317). Without the source of the web requests, the
-// default sampler drops what is published within them.
+// To a collector at OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4317). The second source is that of the web requests:
+// without it the default sampler drops what is published within them.
 builder.Services.AddOpenTelemetry()
     .WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
     .WithMetrics(metrics => metrics.AddMeter("EventBus").AddOtlpExporter());
