@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What a log provider receives with one entry.</summary>
+/// <summary>Contains what a log provider receives with one entry.</summary>
 /// <param name="Level">The level.</param>
 /// <param name="Text">The message.</param>
 /// <param name="Exception">The exception; null for none.</param>

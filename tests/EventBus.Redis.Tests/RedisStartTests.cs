@@ -34,7 +34,7 @@ public sealed class RedisStartTests
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
 
-        // The client would report the version of Valkey, which INFO names next to that of the Redis it is compatible to.
+        // The client would report the version of Valkey, which INFO names next to that of the compatible Redis.
         var info = (string?)await redis.Database.ExecuteAsync("INFO", "server") ?? "";
         var reported = info.Split('\n').Single(line => line.StartsWith("redis_version:", StringComparison.Ordinal)).TrimEnd();
         var old = "redis_version:6.0.99999"[..reported.Length];

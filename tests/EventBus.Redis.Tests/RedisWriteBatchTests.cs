@@ -16,7 +16,7 @@ public sealed class RedisWriteBatchTests
         AfterItWasHandedOver,
     }
 
-    /// <summary>What ends the wait for a batch.</summary>
+    /// <summary>The causes that end the wait for a batch.</summary>
     public enum Ending
     {
         Answer,
@@ -61,8 +61,8 @@ public sealed class RedisWriteBatchTests
     }
 
     /// <summary>
-    /// The only publish that waits for a batch continues on the thread of the answer. It must never continue on one that
-    /// still sends other batches, or that ends the waits of other publishes.
+    /// The only publish that waits for a batch continues on the thread of the answer. It must never continue on one
+    /// that still sends other batches, or that ends the waits of other publishes.
     /// </summary>
     [Theory]
     [InlineData(Ending.Answer, true)]

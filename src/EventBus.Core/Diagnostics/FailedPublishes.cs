@@ -7,8 +7,8 @@ namespace EventBus;
 /// once. Further failures are counted, and one entry per 10 s reports the count. Thread-safe.
 /// </summary>
 /// <remarks>
-/// After the bus has stopped, no timer logs anything: by then the log may be closed. Failures are counted as before, and
-/// the next one that comes at least 10 s later reports the count.
+/// After the bus has stopped, no timer logs anything: by then the log may be closed. Failures are counted as before,
+/// and the next one that comes at least 10 s later reports the count.
 /// </remarks>
 internal sealed class FailedPublishes(TimeProvider time)
 {

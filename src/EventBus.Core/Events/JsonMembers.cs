@@ -33,8 +33,8 @@ internal static class JsonMembers
         property.Set is not null || property.AssociatedParameter is not null || Populates(property, info);
 
     /// <summary>
-    /// Returns true if null is the only value of the member that can be written and read: a delegate or a description of
-    /// code that is declared as nullable. The serializer writes and reads null without asking for the type.
+    /// Returns true if null is the only value of the member that can be written and read: a delegate or a description
+    /// of code that is declared as nullable. The serializer writes and reads null without asking for the type.
     /// </summary>
     public static bool IsOnlyNull(JsonPropertyInfo property, JsonTypeInfo info) =>
         property is { CustomConverter: null, IsExtensionData: false, IsGetNullable: true }

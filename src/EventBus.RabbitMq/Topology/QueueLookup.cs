@@ -4,8 +4,8 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>
-/// Looks up queues one after the other, all on one channel. A missing queue makes the broker close the channel; the next
-/// lookup opens another one. Not thread-safe.
+/// Looks up queues one after the other, all on one channel. A missing queue makes the broker close the channel; the
+/// next lookup opens another one. Not thread-safe.
 /// </summary>
 /// <param name="session">The connection.</param>
 internal sealed class QueueLookup(ConnectionSession session) : IDisposable

@@ -33,7 +33,9 @@ internal sealed class SubscriptionQueues(RabbitMqTopology topology)
     /// Reads the numbers of events and consumers of queues. The broker does not tell a client how many events were
     /// delivered and are not acknowledged. Queues that are missing are left out.
     /// </summary>
-    /// <param name="session">The connection. One channel serves all queues, because this is repeated every few seconds.</param>
+    /// <param name="session">
+    /// The connection. One channel serves all queues, because this is repeated every few seconds.
+    /// </param>
     /// <param name="subscriptions">The subscriptions.</param>
     /// <param name="type">The type of their queues.</param>
     public async Task<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(

@@ -41,8 +41,8 @@ internal static class RedisUri
     }
 
     /// <summary>
-    /// Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon means, unless it is
-    /// empty: then there is neither a user nor a password, as in <c>:</c>.
+    /// Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon means, unless it
+    /// is empty: then there is neither a user nor a password, as in <c>:</c>.
     /// </summary>
     private static bool TryReadUser(string text, ConfigurationOptions configuration)
     {

@@ -69,7 +69,9 @@ public sealed class MissingSectionsTests
         await host.StopAsync(Token);
     }
 
-    /// <summary>Only one of the two sections exists; the name of the other is no misspelling, because a bus uses it too.</summary>
+    /// <summary>
+    /// Only one of the two sections exists. Its name is no misspelling of the other, because a bus uses it too.
+    /// </summary>
     [Theory]
     [InlineData("BusA:Concurrency", "BusA", "BusB", "")]
     [InlineData("BusB:Concurrency", "BusA", "BusB", "")]
