@@ -1,4 +1,6 @@
 using EventBus;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 var builder = WebApplication.CreateBuilder(args);
 var settings = builder.Configuration;
@@ -15,6 +17,12 @@ builder.Services.AddEventBus(bus =>
         bus.AddWebhookAlert(new Uri(webhook));
     }
 });
+
+// To a collector at OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4317). The second source is that of the web requests:
+// without it the default sampler drops what is published within them.
+builder.Services.AddOpenTelemetry()
+    .WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
+    .WithMetrics(metrics => metrics.AddMeter("EventBus").AddOtlpExporter());
 var app = builder.Build();
 
 // Ready: the bus runs, and reaches its broker. Live: the process answers; restarting it would repair no broker.
@@ -23,8 +31,16 @@ app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
 
 app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
 {
-    await bus.PublishAsync(order);
-    return Results.Accepted();
+    try
+    {
+        // The id follows from the order: what the client sends again is the same event.
+        await bus.PublishAsync(order, new PublishOptions { EventId = $"order-placed-{order.OrderId}" });
+        return Results.Accepted();
+    }
+    catch (PublishException problem) when (problem.Failure is PublishFailure.Failed or PublishFailure.InDoubt)
+    {
+        return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
+    }
 });
 
 // For operators; in a real application these need authorization.
