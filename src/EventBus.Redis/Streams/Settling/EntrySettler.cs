@@ -108,7 +108,7 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         return unstarted;
     }
 
-    /// <summary>Gets the queue of a stream, and starts it if it is new; null if no more acknowledgements are taken.</summary>
+    /// <summary>Gets the queue of a stream, and starts it if it is new. Null after the last acknowledgement.</summary>
     private RedisAckQueue? QueueOf(RedisKey stream)
     {
         lock (acksGate)
