@@ -1,11 +1,12 @@
-# Sourced by scripts that need their own Redis or RabbitMQ. Expects $work, a temporary folder of the caller, and a function
+# Sourced by scripts that need their own Redis, RabbitMQ or Kafka. Expects $work, a temporary folder of the caller, and a function
 # start_server command..., which starts a command in a process group that the caller ends, and sets $started to its id.
 # Sourced after eng/install.sh.
 
+source eng/kafka.sh
 export PATH="$PATH:/usr/sbin:/sbin"
 run_id="eventbus-${work##*.}"
 rabbitmq_home=${EVENTBUS_RABBITMQ_HOME:-/usr/lib/rabbitmq/bin} # the folder of the programs of RabbitMQ
-# Both servers have a password that contains this text. The tests search for it where no password may appear.
+# The servers have a password that contains this text. The tests search for it where no password may appear.
 export EVENTBUS_TEST_CANARY="canary-${work##*.}"
 redis_password="$EVENTBUS_TEST_CANARY/=@" # with characters that are special in a configuration string or a URL
 

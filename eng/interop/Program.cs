@@ -2,6 +2,7 @@
 // standard output is a JSON object; the line "publish" on the standard input publishes an event, and its end ends the
 // program.
 using System.Text.Json;
+using Confluent.Kafka;
 using EventBus;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -16,6 +17,7 @@ builder.Services.AddEventBus(bus =>
     _ = args[0] switch
     {
         "rabbitmq" => bus.UseRabbitMq(address).StoreInMemory(),
+        "kafka" or "kafka-tools" => bus.UseKafka(address, kafka => kafka.ConfigureClient(SignIn)).StoreInMemory(),
         "redis-streams" => bus.UseRedis(address),
         "redis-pubsub" => bus.UseRedisPubSub(address),
         var other => throw new ArgumentException($"There is no backend '{other}'."),
@@ -56,6 +58,11 @@ while (await Console.In.ReadLineAsync() == "publish")
 }
 
 await host.StopAsync();
+
+// The users of other brokers are part of their addresses.
+static void SignIn(ClientConfig client) =>
+    (client.SecurityProtocol, client.SaslMechanism, client.SaslUsername, client.SaslPassword) = (
+        SecurityProtocol.SaslPlaintext, SaslMechanism.Plain, "bus", Environment.GetEnvironmentVariable("EVENTBUS_TEST_CANARY"));
 
 static void Say(object line) => Console.WriteLine(JsonSerializer.Serialize(line, JsonSerializerOptions.Web));
 

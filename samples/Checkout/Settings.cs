@@ -8,9 +8,10 @@ public sealed record Settings
     private const string Usage = """
 
         Usage: Checkout [--serve] [--file checkout.db]
-                        [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
-                        [--redis host:port[,password=...]] [--rabbitmq amqp://...] [--urls http://host:port]
-               Checkout --scene broker-away [--transport memory|redis|rabbitmq] [--stop-broker "command" --start-broker "command"]
+                        [--transport memory|redis|redis-pubsub|rabbitmq|kafka] [--store memory|sqlite|redis]
+                        [--redis host:port[,password=...]] [--rabbitmq amqp://...] [--kafka host:port]
+                        [--urls http://host:port]
+               Checkout --scene broker-away [--transport memory|redis|rabbitmq|kafka] [--stop-broker "command" --start-broker "command"]
                Checkout --scene order-history [--transport ...] [--store ...] [--redis ...]
 
           --serve      serve until Ctrl-C, instead of running the demo and ending
@@ -19,9 +20,10 @@ public sealed record Settings
           --transport  the transport of the events; memory by default. Redis Pub/Sub keeps no events: those
                        published while the shop is stopped are lost, and their order is not kept
           --store      the store of failed, waiting and handled events; by default memory, with
-                       Redis as the transport redis, with RabbitMQ sqlite, which is the file of the orders
+                       Redis as the transport redis, with RabbitMQ and Kafka sqlite, which is the file of the orders
           --redis      where Redis is; localhost:6379 by default. With an address, the orders of a user are cached there
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
+          --kafka      where Kafka is; localhost:9092 by default
           --urls       where the shop listens with --serve; a free port by default
           --scene      run one scene: broker-away stops the broker, or in memory kills the process, between the payment
                        and the event. The store is SQLite. order-history reads, cancels and rebuilds, with an
@@ -30,7 +32,7 @@ public sealed record Settings
                        the commands that stop and start the broker in the scene; without them the scene asks you to do it
         """;
 
-    private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq"];
+    private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq", "kafka"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
     private static readonly string[] Scenes = ["broker-away", "order-history"];
     private static readonly string[] Parts = ["first", "second"];
@@ -48,7 +50,7 @@ public sealed record Settings
     {
         get => Scene == "broker-away"
             ? "sqlite"
-            : store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
+            : store ?? (Transport is "rabbitmq" or "kafka" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
         private init => store = value;
     }
 
@@ -62,6 +64,8 @@ public sealed record Settings
     public bool UsesRedis => redis is not null || Transport.StartsWith("redis", StringComparison.Ordinal) || Store == "redis";
 
     public string RabbitMq { get; private init; } = "amqp://localhost";
+
+    public string Kafka { get; private init; } = "localhost:9092";
 
     public string? Urls { get; private init; }
 
@@ -96,6 +100,7 @@ public sealed record Settings
                 "--store" => settings with { Store = OneOf(Stores) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },
                 "--rabbitmq" => settings with { RabbitMq = Url("amqp", "an address like amqp://localhost:5672") },
+                "--kafka" => settings with { Kafka = Checked(Value(), IsAddress, "an address like localhost:9092") },
                 "--urls" => settings with { Urls = Url("http", "an address like http://127.0.0.1:8080") },
                 "--scene" => settings with { Scene = OneOf(Scenes) },
                 "--stop-broker" => settings with { StopBroker = Checked(Value(), value => value.Length > 0, "a command") },
@@ -133,6 +138,8 @@ public sealed record Settings
             ? $"{exception.Message} The shop looks for Redis at {EndPoint(Redis)}; --redis host:port sets another address."
         : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal)
             ? $"{exception.Message} --rabbitmq amqp://user:password@host:port sets the address."
+        : exception.Message.StartsWith("Kafka", StringComparison.Ordinal)
+            ? $"{exception.Message} The shop looks for Kafka at {EndPoint(Kafka)}; --kafka host:port sets another address."
         : exception.Message;
 
     /// <summary>
@@ -142,7 +149,7 @@ public sealed record Settings
     private static string[] OfHost(string arg) => arg.Split('=', 2) switch
     {
         ["--serve", _] => ["--serve"],
-        ["--file" or "--transport" or "--store" or "--redis" or "--rabbitmq", _] and [var name, var value] => [name, value],
+        ["--file" or "--transport" or "--store" or "--redis" or "--rabbitmq" or "--kafka", _] and [var name, var value] => [name, value],
         [['-', '-', ..], _] => [],
         _ => [arg],
     };

@@ -20,6 +20,7 @@ public static class ShopBus
                 "redis" => bus.UseRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
                 "redis-pubsub" => bus.UseRedisPubSub(settings.Redis, redis => redis.KeyPrefix = prefix),
                 "rabbitmq" => bus.UseRabbitMq(settings.RabbitMq),
+                "kafka" => bus.UseKafka(settings.Kafka),
                 _ => bus.UseInMemory(),
             };
 

@@ -3,7 +3,7 @@ using EventBus;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-// Options: --transport rabbitmq|redis, --rabbitmq amqp://..., --redis host:port, --file mails.db, --list true
+// Options: --transport rabbitmq|redis|kafka, --rabbitmq amqp://..., --redis host:port, --kafka host:port, --file mails.db, --list true
 var builder = Host.CreateApplicationBuilder(args);
 var (transport, settings) = (builder.Configuration["transport"] ?? "rabbitmq", builder.Configuration);
 var file = settings["file"] ?? "mails.db";
@@ -20,6 +20,11 @@ builder.Services.AddEventBus(bus =>
     {
         // After a crash another instance takes events over. Short because this is a sample; the default is 60 s.
         bus.UseRedis(settings["redis"] ?? "localhost:6379", redis => redis.ClaimAfter = TimeSpan.FromSeconds(5));
+    }
+    else if (transport == "kafka")
+    {
+        // After a crash another instance takes events over. Short because this is a sample; the default is 45 s.
+        bus.UseKafka(settings["kafka"] ?? "localhost:9092", kafka => kafka.SessionTimeout = TimeSpan.FromSeconds(6));
     }
     else
     {

@@ -7,17 +7,19 @@ public sealed record Settings
 {
     private const string Usage = """
 
-        Usage: TripBooking [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
-                           [--redis host:port[,password=...]] [--rabbitmq amqp://...]
+        Usage: TripBooking [--transport memory|redis|redis-pubsub|rabbitmq|kafka]
+                           [--store memory|sqlite|redis] [--redis host:port[,password=...]]
+                           [--rabbitmq amqp://...] [--kafka host:port]
 
           --transport  the transport of the events; memory by default. Redis Pub/Sub keeps no events
           --store      the store of the sagas; by default memory, with Redis as the transport redis, with
-                       RabbitMQ sqlite. The crash needs a durable store: instead of memory, sqlite
+                       RabbitMQ and Kafka sqlite. The crash needs a durable store: instead of memory, sqlite
           --redis      where Redis is; localhost:6379 by default
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
+          --kafka      where Kafka is; localhost:9092 by default
         """;
 
-    private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq"];
+    private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq", "kafka"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
     private static readonly string[] Parts = ["first", "second"];
 
@@ -27,13 +29,15 @@ public sealed record Settings
 
     public string Store
     {
-        get => store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
+        get => store ?? (Transport is "rabbitmq" or "kafka" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
         init => store = value;
     }
 
     public string Redis { get; private init; } = "localhost:6379";
 
     public string RabbitMq { get; private init; } = "amqp://localhost";
+
+    public string Kafka { get; private init; } = "localhost:9092";
 
     /// <summary>The name of this process in the part with the crash; null for the process that runs the demo.</summary>
     public string? Part { get; init; }
@@ -56,6 +60,7 @@ public sealed record Settings
                 "--store" => settings with { Store = OneOf(Stores) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },
                 "--rabbitmq" => settings with { RabbitMq = Url("amqp", "an address like amqp://localhost:5672") },
+                "--kafka" => settings with { Kafka = Checked(Value(), IsAddress, "an address like localhost:9092") },
                 "--part" => settings with { Part = OneOf(Parts) },
                 "--folder" => settings with { Folder = Checked(Value(), Directory.Exists, "a folder") },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'.\n{Usage}"),
@@ -82,6 +87,7 @@ public sealed record Settings
     public IEnumerable<string> ToArguments() =>
         [
             "--transport", Transport, "--store", Store, "--redis", Redis, "--rabbitmq", RabbitMq,
+            "--kafka", Kafka,
             .. Part is null ? Array.Empty<string>() : ["--part", Part],
             .. Folder is null ? Array.Empty<string>() : ["--folder", Folder],
         ];
@@ -92,6 +98,8 @@ public sealed record Settings
             ? $"{exception.Message} The sample looks for Redis at {EndPoint(Redis)}; --redis host:port sets another address."
         : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal)
             ? $"{exception.Message} --rabbitmq amqp://user:password@host:port sets the address."
+        : exception.Message.StartsWith("Kafka", StringComparison.Ordinal)
+            ? $"{exception.Message} The sample looks for Kafka at {EndPoint(Kafka)}; --kafka host:port sets another address."
         : exception.Message;
 
     private static bool IsAddress(string value) =>

@@ -27,6 +27,7 @@ public sealed class ConfigurationSchemaTests
     {
         ["EventBus.Core"] = new() { [""] = typeof(EventBusOptions) },
         ["EventBus.InMemory"] = new() { ["InMemory"] = typeof(InMemoryOptions) },
+        ["EventBus.Kafka"] = new() { ["Kafka"] = typeof(KafkaOptions) },
         ["EventBus.RabbitMq"] = new() { ["RabbitMq"] = typeof(RabbitMqOptions) },
         ["EventBus.Redis"] = new() { ["Redis"] = typeof(RedisOptions), ["RedisPubSub"] = typeof(RedisPubSubOptions) },
         ["EventBus.Sqlite"] = new() { ["Sqlite"] = typeof(SqliteStoreOptions) },

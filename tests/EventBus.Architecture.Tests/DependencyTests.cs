@@ -23,6 +23,7 @@ public sealed class DependencyTests
         ["EventBus.Sqlite"] = ["EventBus.Core", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core"],
         ["EventBus.Redis"] = ["EventBus.Core", "StackExchange.Redis"],
         ["EventBus.RabbitMq"] = ["EventBus.Core", "RabbitMQ.Client"],
+        ["EventBus.Kafka"] = ["EventBus.Core", "Confluent.Kafka"],
     };
 
     public static TheoryData<string> Libraries => [.. SourceProject.All.Select(project => project.Name)];

@@ -57,6 +57,7 @@ public sealed class LoggingTests
             typeof(EventBusBuilder).Assembly,
             typeof(RedisOptions).Assembly,
             typeof(RabbitMqOptions).Assembly,
+            typeof(KafkaOptions).Assembly,
             typeof(SqliteStoreOptions).Assembly,
             typeof(InMemoryOptions).Assembly
         ];

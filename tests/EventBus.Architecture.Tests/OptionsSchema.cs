@@ -39,6 +39,8 @@ internal static class OptionsSchema
             _ when type.IsClass && type != typeof(string) => Of(type),
             _ when type == typeof(IDictionary<string, SubscriptionOptions>) =>
                 new JsonObject { ["type"] = "object", ["additionalProperties"] = Of(typeof(SubscriptionOptions)) },
+            _ when type == typeof(IDictionary<string, string>) =>
+                new JsonObject { ["type"] = "object", ["additionalProperties"] = OfValue(typeof(string)) },
             _ when type == typeof(IList<TimeSpan>) => new JsonObject { ["type"] = "array", ["items"] = OfValue(typeof(TimeSpan)) },
             _ => OfValue(type),
         };

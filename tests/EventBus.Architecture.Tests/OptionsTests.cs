@@ -24,6 +24,7 @@ public sealed class OptionsTests
             typeof(InMemoryOptions).Assembly,
             typeof(RedisOptions).Assembly,
             typeof(RabbitMqOptions).Assembly,
+            typeof(KafkaOptions).Assembly,
             typeof(SqliteStoreOptions).Assembly
         ];
 
@@ -36,6 +37,7 @@ public sealed class OptionsTests
         [typeof(RedisPubSubOptions)] = (bus, section) => bus.UseRedisPubSub(section),
         [typeof(RedisStoreOptions)] = (bus, section) => bus.StoreInRedis(section),
         [typeof(RabbitMqOptions)] = (bus, section) => bus.UseRabbitMq(section),
+        [typeof(KafkaOptions)] = (bus, section) => bus.UseKafka(section),
         [typeof(SqliteStoreOptions)] = (bus, section) => bus.StoreInSqlite(section),
     };
 
@@ -65,7 +67,7 @@ public sealed class OptionsTests
                     && method.Name is ['U', 's', 'e', ..] or ['S', 't', 'o', 'r', 'e', ..])
                 .ToLookup(method => method.Name);
 
-        Assert.Equal(7, methods.Count);
+        Assert.Equal(8, methods.Count);
         Assert.All(methods, overloads => Assert.Contains(
             overloads,
             method => method.GetParameters() is [_, { ParameterType: var second }] && second == typeof(IConfiguration)));
@@ -128,6 +130,7 @@ public sealed class OptionsTests
     [InlineData("pubsub")]
     [InlineData("redis store")]
     [InlineData("rabbitmq")]
+    [InlineData("kafka")]
     [InlineData("sqlite")]
     public void Start_NoConnectionString_IsAnError(string backend)
     {
@@ -137,6 +140,7 @@ public sealed class OptionsTests
             "pubsub" => bus.UseRedisPubSub(""),
             "redis store" => bus.UseInMemory().StoreInRedis(" "),
             "rabbitmq" => bus.UseRabbitMq(" "),
+            "kafka" => bus.UseKafka(""),
             _ => bus.UseInMemory().StoreInSqlite((string)null!),
         });
 
@@ -182,11 +186,18 @@ public sealed class OptionsTests
             {
                 named["mail"] = (SubscriptionOptions)Sample(typeof(SubscriptionOptions));
             }
+            else if (value is IDictionary<string, string> texts)
+            {
+                texts["order"] = "sample";
+            }
             else
             {
-                property.SetValue(options, property.Name.EndsWith("Link", StringComparison.Ordinal)
-                    ? "https://sample/{id}"
-                    : Other(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, value));
+                property.SetValue(options, property.Name switch
+                {
+                    [.., 'L', 'i', 'n', 'k'] => "https://sample/{id}",
+                    nameof(KafkaOptions.TopicFormat) => "sample-{word}",
+                    _ => Other(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, value),
+                });
             }
         }
 
@@ -215,6 +226,7 @@ public sealed class OptionsTests
         TimeSpan or Enum => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),
         IDictionary<string, SubscriptionOptions> named =>
             new JsonObject(named.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)JsonOf(pair.Value)))),
+        IDictionary<string, string> texts => JsonSerializer.SerializeToNode(texts),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(NodeOf)]),
         _ => JsonOf(value),
     };

@@ -83,6 +83,8 @@ public sealed class WordsTests
         ("ObservableGauge", "A type of .NET for metrics."),
         ("CreateObservableGauge", "Its method of .NET."),
         ("LingerState", "A term of sockets."),
+        ("Linger", "A term of Kafka: the setting linger.ms."),
+        ("LingerMs", "Its name in the client of Kafka."),
     ];
 
     private static readonly Regex Unused = new(

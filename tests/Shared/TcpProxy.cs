@@ -11,15 +11,17 @@ namespace EventBus;
 internal sealed partial class TcpProxy : IAsyncDisposable
 {
     private readonly int server;
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener listener;
     private readonly ConcurrentDictionary<Connection, bool> connections = new();
     private readonly Task accepting;
     private TaskCompletionSource sent = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="server">The port of the server.</param>
-    public TcpProxy(int server)
+    /// <param name="port">The port of the proxy; 0, the default, for any free one.</param>
+    public TcpProxy(int server, int port = 0)
     {
         this.server = server;
+        listener = new TcpListener(IPAddress.Loopback, port);
         listener.Start();
         Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         accepting = AcceptAsync();

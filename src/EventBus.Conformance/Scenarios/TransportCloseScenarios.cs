@@ -87,16 +87,22 @@ internal static class TransportCloseScenarios
         await Expect.WithinAsync(first.DisposeAsync().AsTask(), "the transport is disposed");
         var second = await run.StartTransportAsync(subscription);
         var next = await run.SubscribeAsync(second, subscription);
+        int[] unsettled = [0, 2, 4];
         var again = new List<int>();
-        while (again.Count < 3)
+        while (again.Count < unsettled.Length)
         {
+            // A backend that remembers a position delivers the acknowledged events behind the first unsettled one again.
             var delivery = await next.ReadAsync();
-            again.Add(delivery.GetNumber());
+            if (!run.Features.RemembersPositions || unsettled.Contains(delivery.GetNumber()))
+            {
+                again.Add(delivery.GetNumber());
+            }
+
             await delivery.AckAsync();
         }
 
         Expect.Sequence(
-            [0, 2, 4],
+            unsettled,
             again.Order(),
             "the events that the next instance received, after the first had acknowledged 1 and 3 of 0 to 4");
     }

@@ -7,7 +7,7 @@ namespace EventBus;
 internal static class EventBusSection
 {
     // The names that the packages of this library document for their sections.
-    private static readonly ImmutableArray<string> Backends = ["InMemory", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
+    private static readonly ImmutableArray<string> Backends = ["InMemory", "Kafka", "RabbitMq", "Redis", "RedisPubSub", "Sqlite"];
 
     public static BoundSection<EventBusOptions> Create(IConfiguration section)
     {

@@ -27,6 +27,12 @@ public sealed record TransportFeatures
     /// <summary>True if released and unsettled events are redelivered. Default false.</summary>
     public bool Redelivers { get; init; }
 
+    /// <summary>
+    /// True if the backend remembers a position in its log instead of each acknowledgement. When an instance ends, events
+    /// behind the first unsettled one are delivered again although they were acknowledged. Default false.
+    /// </summary>
+    public bool RemembersPositions { get; init; }
+
     /// <summary>True if instances of one service share the events of a subscription. Default false.</summary>
     public bool SharesSubscriptions { get; init; }
 

@@ -52,6 +52,17 @@ internal static class ReadmeBuses
         #endregion
     }
 
+    public static void Kafka(IServiceCollection services)
+    {
+        #region kafka
+        services.AddEventBus(bus =>
+        {
+            bus.UseKafka("localhost:9092").StoreInSqlite("Data Source=shop.db");
+            bus.Subscribe<OrderPlaced, SendReceipt>();
+        });
+        #endregion
+    }
+
     public static void Sqlite(IServiceCollection services)
     {
         #region sqlite

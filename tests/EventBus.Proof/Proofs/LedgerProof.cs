@@ -12,7 +12,7 @@ internal abstract class LedgerProof : Proof
 
     private const string Subscription = "bookkeeper";
 
-    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq"];
+    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq", "kafka"];
 
     public override IReadOnlyList<string> Stores => ["sqlite"];
 

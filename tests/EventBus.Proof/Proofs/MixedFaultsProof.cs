@@ -19,7 +19,7 @@ internal sealed class MixedFaultsProof : Proof
 
     public override string Name => "mixed-faults";
 
-    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq"];
+    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq", "kafka"];
 
     public override IReadOnlyList<string> Stores => ["memory"];
 
@@ -32,8 +32,9 @@ internal sealed class MixedFaultsProof : Proof
     public override async Task RunAsync(Stage stage, Findings findings)
     {
         await stage.StartBrokerAsync();
-        await using var proxy = new TcpProxy(stage.Broker.Port);
+        await using var proxy = stage.Broker.NewProxy();
         stage.Settings = stage.Broker.Direct(stage.Settings, proxy.Port) with { PublishMilliseconds = 2_000, LeaseMilliseconds = 4_000 };
+        await stage.Broker.WatchAsync(proxy.Port);
         await stage.StartVictimsAsync(1);
         await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Signal>(), MostSignals);
         var scene = new BrokerScene(stage, proxy, Word, $"{stage.Settings.Service}:{Subscription}");

@@ -84,17 +84,33 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         }),
     ];
 
+    private static readonly BrokerFault[] OfKafka =
+    [
+        new("member joins and leaves", (scene, time) =>
+            scene.Kafka.JoinAsync(scene.Word, scene.Subscription, scene.Stage.Settings, time)),
+        new("transactions", (scene, _) => Do(() => scene.Kafka.WriteGaps(scene.Word))),
+        new("records deleted", (scene, _) => scene.Kafka.DeleteRecordsAsync(scene.Word)) { LosesQueuedEvents = true },
+        new("consumer suspended", (scene, time) => scene.Stage.SuspendVictimAsync(KafkaGroups.SessionTime + time)),
+    ];
+
     /// <summary>True if the fault loses queued events by design. It is caused only while there are none.</summary>
     public bool LosesQueuedEvents { get; init; }
 
     /// <summary>Plans equally many faults of all kinds, in an order that depends on the seed.</summary>
     public static IReadOnlyList<BrokerFault> Plan(Random random, string transport, int count)
     {
-        BrokerFault[] kinds = [.. OfTheConnection, .. transport == "rabbitmq" ? OfRabbitMq : OfRedis];
+        BrokerFault[] kinds = [.. OfTheConnection, .. OfTransport(transport)];
         BrokerFault[] plan = [.. Enumerable.Range(0, count).Select(i => kinds[i % kinds.Length])];
         random.Shuffle(plan);
         return plan;
     }
+
+    private static BrokerFault[] OfTransport(string transport) => transport switch
+    {
+        "rabbitmq" => OfRabbitMq,
+        "redis" => OfRedis,
+        _ => OfKafka,
+    };
 
     private static Task Do(Action action)
     {

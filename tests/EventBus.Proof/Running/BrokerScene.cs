@@ -13,5 +13,7 @@ internal sealed record BrokerScene(Stage Stage, TcpProxy Proxy, string Word, str
 
     public PrivateRabbitMq RabbitMq => Stage.RabbitMq;
 
+    public PrivateKafka Kafka => Stage.Kafka;
+
     public Random Random => Stage.Random;
 }

@@ -6,7 +6,8 @@ namespace EventBus.Proof;
 /// </summary>
 internal abstract class PrivateBroker : IAsyncDisposable
 {
-    public int Port { get; } = FreePort.Next();
+    /// <summary>The port for clients.</summary>
+    public virtual int Port { get; } = FreePort.Next();
 
     /// <summary>The id of the server process.</summary>
     public abstract int ProcessId { get; }
@@ -16,6 +17,14 @@ internal abstract class PrivateBroker : IAsyncDisposable
 
     /// <summary>Kills the broker with SIGKILL.</summary>
     public abstract Task KillAsync();
+
+    /// <summary>Creates a proxy for the clients of the broker.</summary>
+    public virtual TcpProxy NewProxy() => new(Port);
+
+    /// <summary>
+    /// Starts what <see cref="HandshakeAsync"/> needs in addition, at the port of a proxy. By default nothing.
+    /// </summary>
+    public virtual Task WatchAsync(int port) => Task.CompletedTask;
 
     /// <summary>Returns the settings of victims that use the broker, at its own port or through a proxy.</summary>
     public abstract VictimSettings Direct(VictimSettings settings, int port);

@@ -2,7 +2,8 @@ namespace EventBus.Proof;
 
 /// <summary>The settings of the command line.</summary>
 /// <param name="Transport">
-/// The name of the transport: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster if the proof has its own.
+/// The name of the transport: redis, redis-pubsub, rabbitmq, rabbitmq-classic, kafka, kafka-range or kafka-consumer; or a
+/// cluster if the proof has its own.
 /// </param>
 /// <param name="Store">
 /// The name of the store: sqlite, redis or memory; or native if the broker itself stores failures.
@@ -12,6 +13,8 @@ namespace EventBus.Proof;
 internal sealed record RunSettings(string Transport, string Store, bool Quick, int Seed)
 {
     public bool OverRabbitMq => Transport.StartsWith("rabbitmq", StringComparison.Ordinal);
+
+    public bool OverKafka => Transport.StartsWith("kafka", StringComparison.Ordinal);
 
     /// <summary>The maximum duration of one stage of a proof.</summary>
     public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromHours(3);

@@ -9,7 +9,7 @@ internal static class Runner
     // being renewed.
     private const int SideBySide = 3;
 
-    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|...] [--store "
+    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|kafka|...] [--store "
         + "sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
@@ -62,6 +62,12 @@ internal static class Runner
         if (settings.OverRabbitMq && !PrivateRabbitMq.IsInstalled)
         {
             output.Add("  SKIP: the proof needs RabbitMQ, and rabbitmq-server is not installed.");
+            return Verdict.Skipped;
+        }
+
+        if (settings.OverKafka && !PrivateKafka.IsInstalled)
+        {
+            output.Add("  SKIP: the proof needs Kafka, and there is none on this machine (eng/kafka.sh).");
             return Verdict.Skipped;
         }
 

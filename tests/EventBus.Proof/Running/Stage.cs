@@ -21,6 +21,7 @@ internal sealed class Stage : IAsyncDisposable
         Folder = Directory.CreateTempSubdirectory("eventbus-proof-").FullName;
         Redis = new PrivateRedis(Path.Combine(Folder, "redis"));
         RabbitMq = new PrivateRabbitMq(Path.Combine(Folder, "rabbitmq"));
+        Kafka = new PrivateKafka(Path.Combine(Folder, "kafka"));
         Journals = new Journals(Folder);
         Settings = new VictimSettings
         {
@@ -28,6 +29,7 @@ internal sealed class Stage : IAsyncDisposable
             Store = run.Store,
             ClassicQueues = run.Transport == "rabbitmq-classic",
             Channels = run.Transport == "redis-pubsub",
+            KafkaGroup = run.Transport.Split('-') is ["kafka", var group] ? group : "cooperative",
             Service = $"proof-{Path.GetFileName(Folder)[^6..].ToLowerInvariant()}",
             Folder = Folder,
             Redis = Redis.Address,
@@ -46,8 +48,10 @@ internal sealed class Stage : IAsyncDisposable
 
     public PrivateRabbitMq RabbitMq { get; }
 
+    public PrivateKafka Kafka { get; }
+
     /// <summary>The server of the transport of this run.</summary>
-    public PrivateBroker Broker => Run.OverRabbitMq ? RabbitMq : Redis;
+    public PrivateBroker Broker => Run.OverRabbitMq ? RabbitMq : Run.OverKafka ? Kafka : Redis;
 
     public Journals Journals { get; }
 
@@ -159,11 +163,21 @@ internal sealed class Stage : IAsyncDisposable
         Journals.Poll();
     }
 
+    /// <summary>Suspends the first process for a time, like a paused virtual machine.</summary>
+    public async Task SuspendVictimAsync(TimeSpan time)
+    {
+        Freezes++;
+        victims[0].Freeze();
+        await RealTime.PassAsync(time);
+        victims[0].Thaw();
+    }
+
     public async ValueTask DisposeAsync()
     {
         victims.ForEach(victim => victim.Dispose());
         await Redis.DisposeAsync();
         await RabbitMq.DisposeAsync();
+        await Kafka.DisposeAsync();
     }
 
     private void ReplaceEndedProcesses()

@@ -42,6 +42,14 @@ internal sealed record VictimSettings
     /// <summary>The address of RabbitMQ if the proof uses it.</summary>
     public string? RabbitMq { get; init; }
 
+    /// <summary>The address of Kafka if the proof uses it.</summary>
+    public string? Kafka { get; init; }
+
+    /// <summary>
+    /// How the members of a group on Kafka share its partitions: cooperative, range or consumer, the newer protocol.
+    /// </summary>
+    public string KafkaGroup { get; init; } = "cooperative";
+
     public required int Seed { get; init; }
 
     /// <summary>The deadline of a publish.</summary>

@@ -30,6 +30,10 @@ internal static class Buses
                     : [TimeSpan.FromMilliseconds(settings.RetryMilliseconds)];
             });
         }
+        else if (settings.Kafka is { } brokers)
+        {
+            bus.UseKafka(brokers, options => KafkaGroups.Configure(options, settings));
+        }
         else if (settings.Channels)
         {
             bus.UseRedisPubSub(settings.Redis, options => options.KeyPrefix = KeyPrefix);

@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Defines the log messages of the receivers.</summary>
+internal static partial class ConsumingLog
+{
+    [LoggerMessage(20, LogLevel.Warning, "Kafka: the consumer of {Subscription} cannot go on and is replaced in {Delay}: {Cause}")]
+    public static partial void ConsumerReplaced(this ILogger log, string subscription, string cause, TimeSpan delay, Exception exception);
+
+    [LoggerMessage(21, LogLevel.Debug, "Kafka: {Subscription} was assigned {Count} more partitions and now has {Total}")]
+    public static partial void PartitionsAssigned(this ILogger log, string subscription, int count, int total);
+
+    [LoggerMessage(
+        22,
+        LogLevel.Warning,
+        "Kafka: {Count} events of {Subscription} were given to another instance while they were being handled here. They are handled again "
+            + "there")]
+    public static partial void DeliveriesLost(this ILogger log, int count, string subscription);
+
+    [LoggerMessage(23, LogLevel.Error, "Kafka: a change of the partitions of {Subscription} was not handled completely")]
+    public static partial void RebalanceFailed(this ILogger log, string subscription, Exception exception);
+
+    [LoggerMessage(24, LogLevel.Warning, "Kafka: reading for {Subscription} fails: {Cause} The client tries again")]
+    public static partial void ReadingFailed(this ILogger log, string subscription, string cause, Exception exception);
+
+    [LoggerMessage(
+        25,
+        LogLevel.Error,
+        "Kafka: events are lost to {Subscription} (group {Group}): {What}. Reading goes on at {Offset}. Keep the events of the topic longer "
+            + "(retention.ms) than an instance may be stopped")]
+    public static partial void RecordsGone(this ILogger log, string subscription, string group, string what, long offset);
+
+    [LoggerMessage(
+        26, LogLevel.Warning, "Kafka: {Subscription} has no position in {Topic} [{Partition}] and cannot find one yet: {Cause}")]
+    public static partial void NoPosition(this ILogger log, string subscription, string topic, int partition, string cause);
+
+    [LoggerMessage(
+        27,
+        LogLevel.Warning,
+        "Kafka: the log of {Topic} [{Partition}] was cut back by a change of its leader. {Subscription} goes on at {Offset}")]
+    public static partial void LogCutBack(this ILogger log, string subscription, string topic, int partition, long offset);
+
+    [LoggerMessage(
+        28,
+        LogLevel.Warning,
+        "Kafka: {Subscription} has {Limit} events of {Topic} [{Partition}] behind one that is not handled. The partition is not read until "
+            + "that event is handled. See KafkaOptions.MaxUncommitted and the timeout of the handler")]
+    public static partial void PartitionHeldUp(this ILogger log, string subscription, string topic, int partition, int limit);
+
+    [LoggerMessage(
+        29,
+        LogLevel.Warning,
+        "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for 30 s although it has events from {Next} to {End}. The position "
+            + "is set again")]
+    public static partial void PartitionStalled(this ILogger log, string subscription, string topic, int partition, long next, long end);
+
+    [LoggerMessage(
+        30,
+        LogLevel.Warning,
+        "Kafka: the topic {Topic} has records without an event name, which {Subscription} skips. If it holds events, name them with "
+            + "KafkaOptions.FromTopic(...)")]
+    public static partial void NamelessRecord(this ILogger log, string subscription, string topic);
+
+    [LoggerMessage(31, LogLevel.Information, "Kafka: FromBeginning has no effect on {Subscription}: its group {Group} has positions")]
+    public static partial void FromBeginningIgnored(this ILogger log, string subscription, string group);
+
+    [LoggerMessage(32, LogLevel.Warning, "Kafka: {Subscription} looks for topics again in {Delay}: {Cause}")]
+    public static partial void TopicsNotFound(this ILogger log, string subscription, TimeSpan delay, string cause, Exception exception);
+}

@@ -1,0 +1,97 @@
+using Confluent.Kafka;
+
+namespace EventBus;
+
+/// <summary>
+/// Decides where to go on when the client has no valid position in a partition: a partition that appeared after the
+/// subscription begins at its first record, and one whose next records are gone goes on at the first one that is left,
+/// with a report. Only the poll thread uses it.
+/// </summary>
+/// <param name="owned">The partitions of this instance.</param>
+/// <param name="records">Their records.</param>
+/// <param name="context">What the receiver is for.</param>
+/// <param name="state">Remembers what is gone.</param>
+internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records, ReceiverContext context, ReceiverState state)
+{
+    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(1);
+
+    // The partitions without a position. They are tried again until the broker answers.
+    private readonly HashSet<TopicPartition> waiting = [];
+    private long triedAt;
+
+    /// <summary>Handles that the client has no valid position in a partition.</summary>
+    public void Add(IConsumer<byte[]?, byte[]?> consumer, TopicPartition partition)
+    {
+        waiting.Add(partition);
+        Continue(consumer);
+    }
+
+    /// <summary>Tries again what failed before, if it is time.</summary>
+    public void ContinueIfDue(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (waiting.Count > 0 && context.Time.GetElapsedTime(triedAt) >= RepeatAfter)
+        {
+            Continue(consumer);
+        }
+    }
+
+    private void Continue(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        triedAt = context.Time.GetTimestamp();
+        foreach (var partition in waiting.ToArray())
+        {
+            try
+            {
+                if (owned.Find(partition) is { } found)
+                {
+                    Reset(consumer, found);
+                }
+
+                waiting.Remove(partition);
+            }
+            catch (KafkaException exception)
+            {
+                context.Log.NoPosition(context.Name, partition.Topic, partition.Partition.Value, KafkaErrors.CauseOf(exception)!);
+            }
+        }
+    }
+
+    private void Reset(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition found)
+    {
+        var partition = found.Partition;
+        var timeout = context.Options.CallTimeout;
+        var next = found.Records.Next;
+        if (next < 0)
+        {
+            next = consumer.Committed([partition], timeout)[0].Offset is { IsSpecial: false } committed ? committed.Value : -1;
+        }
+
+        var log = consumer.QueryWatermarkOffsets(partition, timeout);
+        var isKept = next >= log.Low.Value && next <= log.High.Value;
+        if (next >= 0 && !isKept)
+        {
+            Report(partition, next, log);
+        }
+
+        // What was received before stays valid only if the log goes on behind it.
+        if (next >= 0 && log.Low.Value < next && !isKept)
+        {
+            records.End(found.Records);
+            found.Restart(records.Begin(partition.Topic, partition.Partition.Value));
+        }
+
+        consumer.Seek(new TopicPartitionOffset(partition, isKept ? next : log.Low.Value));
+        found.Progressed(context.Time.GetTimestamp());
+    }
+
+    private void Report(TopicPartition partition, long next, WatermarkOffsets log)
+    {
+        var what = next < log.Low.Value
+            ? $"the records {next} to {log.Low.Value - 1} of {partition.Topic} [{partition.Partition.Value}] were removed by the retention, or by "
+                + "an operator, before they were read"
+            : $"the topic {partition.Topic} [{partition.Partition.Value}] ends at {log.High.Value}, before the position {next} of the group: it "
+                + "was created again, or its log was cut back";
+        state.Lost(what);
+        context.Log.RecordsGone(context.Name, context.Group, what, log.Low.Value);
+    }
+}

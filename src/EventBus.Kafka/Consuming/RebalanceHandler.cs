@@ -1,0 +1,128 @@
+using Confluent.Kafka;
+
+namespace EventBus;
+
+/// <summary>
+/// Handles the assignment, the revocation and the loss of partitions. The client calls it on the poll thread, within
+/// <c>Consume</c> and <c>Close</c>. No method throws: the client would drop the record that it is about to return.
+/// </summary>
+/// <param name="owned">The partitions of this instance.</param>
+/// <param name="records">Their records.</param>
+/// <param name="settings">What the receiver is for.</param>
+internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords records, ReceiverContext settings)
+{
+    /// <summary>True when the consumer closes: nothing is waited for.</summary>
+    public bool IsClosing { get; set; }
+
+    /// <summary>Completed when this instance gets a partition. Default: null.</summary>
+    public TaskCompletionSource? Joined { get; set; }
+
+    public void Assigned(IReadOnlyList<TopicPartition> partitions)
+    {
+        try
+        {
+            foreach (var partition in partitions)
+            {
+                owned.Add(partition);
+                Joined?.TrySetResult();
+            }
+
+            settings.Log.PartitionsAssigned(settings.Name, partitions.Count, owned.All.Count);
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>
+    /// Waits a limited time for what the bus still handles, stores the positions, and ends the ownership. The group
+    /// waits for the return of this method.
+    /// </summary>
+    public void Revoked(IConsumer<byte[]?, byte[]?> consumer, IReadOnlyList<TopicPartitionOffset> partitions)
+    {
+        try
+        {
+            var revoked = Select(partitions);
+            KafkaPartition[] given = [.. revoked.Select(each => each.Records)];
+            records.StopOffering(given);
+            var begun = settings.Time.GetTimestamp();
+            var timeout = IsClosing ? TimeSpan.Zero : settings.RevocationTimeout;
+            while (!records.WaitUntilSettled(given, Shorter(timeout - settings.Time.GetElapsedTime(begun)))
+                && settings.Time.GetElapsedTime(begun) < timeout)
+            {
+                // The wait ended early, or is continued in short parts so that a stop ends it.
+                if (settings.IsStopping)
+                {
+                    break;
+                }
+            }
+
+            End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark));
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>
+    /// Ends the ownership at once: another instance may own the partitions already, and nothing can be stored.
+    /// </summary>
+    public void Lost(IReadOnlyList<TopicPartitionOffset> partitions)
+    {
+        try
+        {
+            End(Select(partitions), static _ => { });
+        }
+        catch (Exception exception)
+        {
+            Report(exception);
+        }
+    }
+
+    /// <summary>Ends the ownership of all partitions that are left when the consumer has ended.</summary>
+    public void EndAll() => End([.. owned.All], static _ => { });
+
+    private static TimeSpan Shorter(TimeSpan rest)
+    {
+        var part = TimeSpan.FromMilliseconds(100);
+        return rest <= TimeSpan.Zero ? TimeSpan.Zero : rest < part ? rest : part;
+    }
+
+    private OwnedPartition[] Select(IReadOnlyList<TopicPartitionOffset> partitions) =>
+        [.. partitions.Select(each => owned.Find(each.TopicPartition)).OfType<OwnedPartition>()];
+
+    private void End(OwnedPartition[] ended, Action<(KafkaPartition Partition, RecordPosition Watermark)> store)
+    {
+        var lost = 0;
+        foreach (var partition in ended)
+        {
+            var (watermark, taken) = records.End(partition.Records);
+            lost += taken;
+            if (watermark is { } moved)
+            {
+                store((partition.Records, moved));
+            }
+
+            owned.Remove(partition);
+        }
+
+        if (lost > 0)
+        {
+            settings.Log.DeliveriesLost(lost, settings.Name);
+        }
+    }
+
+    private void Report(Exception exception)
+    {
+        try
+        {
+            settings.Log.RebalanceFailed(settings.Name, exception);
+        }
+        catch (Exception)
+        {
+            // A logger that throws changes nothing.
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Confluent.Kafka;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Remembers what a receiver reports to the health check and to the log. Thread-safe.</summary>
+/// <param name="context">What the receiver is for.</param>
+internal sealed class ReceiverState(ReceiverContext context)
+{
+    // The error of each topic that cannot be read; the empty text stands for the group as a whole.
+    private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
+    private long nameless;
+    private long lostRanges;
+    private volatile string? lastLost;
+
+    /// <summary>The errors and log lines of the client.</summary>
+    public KafkaClientEvents Events { get; } = new($"consumer of {context.Name}", context.Log);
+
+    /// <summary>The number of records without an event name that were skipped in topics that no one named.</summary>
+    public long Nameless => Interlocked.Read(ref nameless);
+
+    /// <summary>The number of times that records were gone before they were read.</summary>
+    public long LostRanges => Interlocked.Read(ref lostRanges);
+
+    /// <summary>What an operator should investigate, as a sentence; null for nothing.</summary>
+    public string? Warning
+    {
+        get
+        {
+            lock (failures)
+            {
+                foreach (var (topic, cause) in failures)
+                {
+                    return topic.Length > 0 ? $"The topic '{topic}' cannot be read: {cause}" : $"The client reports: {cause}";
+                }
+            }
+
+            return lastLost is { } lost ? $"Events were lost to the subscription '{context.Name}': {lost}." : null;
+        }
+    }
+
+    /// <summary>Records that a topic is read.</summary>
+    public void Worked(string topic)
+    {
+        Events.Succeeded();
+        lock (failures)
+        {
+            if (failures.Count == 0)
+            {
+                return;
+            }
+
+            failures.Remove("");
+            if (!failures.Remove(topic))
+            {
+                return;
+            }
+        }
+
+        context.Log.Working(ActivityOf(topic));
+    }
+
+    /// <summary>Records an error of the client, which goes on by itself.</summary>
+    public void Failed(string? topic, ConsumeException exception)
+    {
+        var cause = KafkaErrors.CauseOf(exception.Error);
+        var name = topic ?? "";
+        lock (failures)
+        {
+            failures[name] = cause;
+        }
+
+        context.Log.Failing(ActivityOf(name), exception, log => log.ReadingFailed(context.Name, cause, exception));
+    }
+
+    /// <summary>Counts a record without an event name.</summary>
+    public void CountNameless() => Interlocked.Increment(ref nameless);
+
+    /// <summary>Records that records were gone before they were read.</summary>
+    public void Lost(string what)
+    {
+        Interlocked.Increment(ref lostRanges);
+        lastLost = what;
+    }
+
+    private string ActivityOf(string topic) => $"reading {topic} for {context.Name}";
+}

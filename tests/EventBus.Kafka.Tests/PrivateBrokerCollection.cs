@@ -1,0 +1,4 @@
+namespace EventBus.Kafka.Tests;
+
+[CollectionDefinition]
+public sealed class PrivateBrokerCollection : ICollectionFixture<PrivateBroker>;

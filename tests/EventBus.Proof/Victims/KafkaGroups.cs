@@ -1,0 +1,41 @@
+using Confluent.Kafka;
+
+namespace EventBus.Proof;
+
+/// <summary>Configures the topics and the consumer groups of victims on Kafka, and of members that are no bus.</summary>
+internal static class KafkaGroups
+{
+    /// <summary>The time after which the broker gives the partitions of a silent member to others.</summary>
+    public static readonly TimeSpan SessionTime = TimeSpan.FromSeconds(6);
+
+    private const int Partitions = 4;
+
+    /// <summary>Returns the topic of the events whose names begin with a word.</summary>
+    public static string TopicOf(string word) => $"{word}-events";
+
+    /// <summary>Returns the group of a subscription.</summary>
+    /// <param name="subscription">Its name with the name of the application, as <c>service:subscription</c>.</param>
+    public static string GroupOf(string subscription) => subscription.Replace(':', '.');
+
+    /// <summary>Configures a bus. Kafka has no leases: the session is as long as the broker allows for all protocols.</summary>
+    public static void Configure(KafkaOptions options, VictimSettings settings)
+    {
+        (options.Partitions, options.SessionTimeout) = (Partitions, SessionTime);
+        options.GroupProtocol = settings.KafkaGroup == "consumer" ? KafkaGroupProtocol.Consumer : KafkaGroupProtocol.Classic;
+        options.Assignor = settings.KafkaGroup == "range" ? KafkaAssignor.Range : KafkaAssignor.CooperativeSticky;
+    }
+
+    /// <summary>Configures a consumer that joins the group of a bus.</summary>
+    public static void Configure(ConsumerConfig config, VictimSettings settings)
+    {
+        if (settings.KafkaGroup == "consumer")
+        {
+            config.GroupProtocol = GroupProtocol.Consumer;
+            return;
+        }
+
+        config.SessionTimeoutMs = (int)SessionTime.TotalMilliseconds;
+        config.PartitionAssignmentStrategy =
+            settings.KafkaGroup == "range" ? PartitionAssignmentStrategy.Range : PartitionAssignmentStrategy.CooperativeSticky;
+    }
+}
