@@ -31,7 +31,8 @@ internal sealed class KafkaWitness(string broker, string connection) : IAsyncDis
         running = Task.WhenAll(
             WriteAsync(),
             Task.Factory.StartNew(Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
-        await NextAsync(new CancellationTokenSource(Patience).Token);
+        using var limit = new CancellationTokenSource(Patience);
+        await NextAsync(limit.Token);
     }
 
     /// <summary>Completes when a record has arrived that was written after the call.</summary>
@@ -59,17 +60,21 @@ internal sealed class KafkaWitness(string broker, string connection) : IAsyncDis
         using var timer = new PeriodicTimer(Interval);
         while (!stop.IsCancellationRequested)
         {
-            // While the broker is away the client holds the records, and numbers are skipped when it holds many.
-            try
-            {
-                producer.Produce(Topic, new Message<Null, long> { Value = Interlocked.Increment(ref written) });
-            }
-            catch (ProduceException<Null, long>)
-            {
-                // Its queue is full.
-            }
-
+            Write(producer);
             await timer.WaitForNextTickAsync();
+        }
+    }
+
+    private void Write(IProducer<Null, long> producer)
+    {
+        // While the broker is away the client holds the records, and numbers are skipped when it holds many.
+        try
+        {
+            producer.Produce(Topic, new Message<Null, long> { Value = Interlocked.Increment(ref written) });
+        }
+        catch (ProduceException<Null, long>)
+        {
+            // Its queue is full.
         }
     }
 
