@@ -30,6 +30,10 @@ public abstract class KafkaBackend(string name, KafkaGroupProtocol protocol, Kaf
             GroupProtocol = protocol,
             Assignor = assignor,
             SessionTimeout = TimeSpan.FromSeconds(6),
+
+            // A scenario keeps a handler running while another instance joins, and expects that the key does not move.
+            RevocationTimeout = TimeSpan.FromSeconds(60),
+
             DiscoveryPeriod = TimeSpan.FromMilliseconds(500),
         }.ConfigureClient(TestBroker.SignIn),
         registered: null,
