@@ -15,8 +15,8 @@ public static class KafkaBuilderExtensions
     /// </summary>
     /// <remarks>
     /// Kafka keeps no retries and no dead letters: a bus with subscriptions does not start without a store, such as
-    /// <c>bus.StoreInRedis(...)</c> or <c>bus.StoreInSqlite(...)</c>. All instances of a service need one store that they
-    /// share.
+    /// <c>bus.StoreInRedis(...)</c> or <c>bus.StoreInSqlite(...)</c>. All instances of a service need one store that
+    /// they share.
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">
