@@ -3,7 +3,8 @@ using EventBus;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-// Options: --transport rabbitmq|redis|kafka, --rabbitmq amqp://..., --redis host:port, --kafka host:port, --file mails.db, --list true
+// Options: --transport rabbitmq|redis|kafka, --rabbitmq amqp://..., --redis host:port, --kafka host:port,
+// --file mails.db, --list true
 var builder = Host.CreateApplicationBuilder(args);
 var (transport, settings) = (builder.Configuration["transport"] ?? "rabbitmq", builder.Configuration);
 var file = settings["file"] ?? "mails.db";

@@ -21,7 +21,7 @@ public static class AgencyBus
                 "redis" => bus.UseRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
                 "redis-pubsub" => bus.UseRedisPubSub(settings.Redis, redis => redis.KeyPrefix = prefix),
                 "rabbitmq" => bus.UseRabbitMq(settings.RabbitMq),
-                "kafka" => bus.UseKafka(settings.Kafka),
+                "kafka" => bus.UseKafka(settings.Kafka, kafka => kafka.SessionTimeout = TimeSpan.FromSeconds(6)),
                 _ => bus.UseInMemory(),
             };
             _ = settings.Store switch
@@ -32,7 +32,8 @@ public static class AgencyBus
             };
 
             // Times are short because this is a sample. By default a step is retried after 5 s, 25 s and about 2 min,
-            // and the sagas of a killed process are resumed by another process after 30 s.
+            // and the sagas of a killed process are resumed by another process after 30 s; with Kafka its events are
+            // received by another one after 45 s.
             bus.Retry(2, TimeSpan.FromMilliseconds(100));
             bus.Configure(options =>
             {

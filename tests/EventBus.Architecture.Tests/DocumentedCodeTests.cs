@@ -9,7 +9,7 @@ namespace EventBus.Architecture.Tests;
 public sealed class DocumentedCodeTests
 {
     private static readonly Regex Marked = new(
-        @"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```(csharp|javascript)\n(?<code>.*?)^```",
+        @"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```(csharp|javascript|bash)\n(?<code>.*?)^```",
         RegexOptions.Multiline | RegexOptions.Singleline);
     private static readonly Regex Marker = new(@"^<!-- code:", RegexOptions.Multiline);
 
@@ -35,8 +35,8 @@ public sealed class DocumentedCodeTests
     public void Code_WithAMarker_IsACodeBlock() =>
         Rule.NoOffenders(
             Documents.Where(path => Marker.Count(Text(path)) != Marked.Count(Text(path))),
-            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp or ```javascript "
-                + "begins on the next. Correct it in:");
+            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp, ```javascript or "
+                + "```bash begins on the next. Correct it in:");
 
     [Fact]
     public void Readme_WithContent_ShowsCodeThatCompiles() =>

@@ -33,7 +33,6 @@ public abstract class KafkaBackend(string name, KafkaGroupProtocol protocol, Kaf
 
             // A scenario keeps a handler running while another instance joins, and expects that the key does not move.
             RevocationTimeout = TimeSpan.FromSeconds(60),
-
             DiscoveryPeriod = TimeSpan.FromMilliseconds(500),
         }.ConfigureClient(TestBroker.SignIn),
         registered: null,

@@ -11,6 +11,7 @@ namespace EventBus;
 internal sealed class KafkaNode : IAsyncDisposable
 {
     private const string Settings = "kafka.properties";
+    private const string Login = "org.apache.kafka.common.security.plain.PlainLoginModule";
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -34,7 +35,7 @@ internal sealed class KafkaNode : IAsyncDisposable
     /// The password of its user <c>bus</c>; null for a broker that asks for none, at any of its ports.
     /// </param>
     /// <param name="certificate">
-    /// A file with a certificate and its private key in PEM, for the port with TLS; null for a broker without that port.
+    /// A file with a certificate and its private key in PEM, for the port with TLS; null for a broker without it.
     /// </param>
     public KafkaNode(string folder, string? password, string? certificate = null) =>
         (this.folder, this.password, this.certificate) = (folder, password, certificate);
@@ -199,7 +200,7 @@ internal sealed class KafkaNode : IAsyncDisposable
         return certificate is null
             ? settings
             : settings.Replace("listeners=PLAIN:", $"listeners=TLS://127.0.0.1:{TlsPort},PLAIN:", StringComparison.Ordinal) + $"""
-                listener.name.tls.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_bus="{password}";
+                listener.name.tls.plain.sasl.jaas.config={Login} required user_bus="{password}";
                 listener.name.tls.ssl.keystore.type=PEM
                 listener.name.tls.ssl.keystore.location={certificate}
 

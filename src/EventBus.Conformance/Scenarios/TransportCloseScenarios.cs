@@ -91,7 +91,7 @@ internal static class TransportCloseScenarios
         var again = new List<int>();
         while (again.Count < unsettled.Length)
         {
-            // A backend that remembers a position delivers the acknowledged events behind the first unsettled one again.
+            // A backend that remembers a position delivers also the acknowledged events behind the first unsettled one.
             var delivery = await next.ReadAsync();
             if (!run.Features.RemembersPositions || unsettled.Contains(delivery.GetNumber()))
             {

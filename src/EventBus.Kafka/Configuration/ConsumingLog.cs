@@ -27,8 +27,8 @@ internal static partial class ConsumingLog
     [LoggerMessage(
         25,
         LogLevel.Error,
-        "Kafka: events are lost to {Subscription} (group {Group}): {What}. Reading goes on at {Offset}. Keep the events of the topic longer "
-            + "(retention.ms) than an instance may be stopped")]
+        "Kafka: events are lost to {Subscription} (group {Group}): {What}. Reading goes on at {Offset}. Keep the events of the topic "
+            + "longer (retention.ms) than an instance may be stopped")]
     public static partial void RecordsGone(this ILogger log, string subscription, string group, string what, long offset);
 
     [LoggerMessage(
@@ -51,8 +51,8 @@ internal static partial class ConsumingLog
     [LoggerMessage(
         29,
         LogLevel.Warning,
-        "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for 30 s although it has events from {Next} to {End}. The position "
-            + "is set again")]
+        "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for 30 s although it has events from {Next} to {End}. The "
+            + "position is set again")]
     public static partial void PartitionStalled(this ILogger log, string subscription, string topic, int partition, long next, long end);
 
     [LoggerMessage(
@@ -67,4 +67,7 @@ internal static partial class ConsumingLog
 
     [LoggerMessage(32, LogLevel.Warning, "Kafka: {Subscription} looks for topics again in {Delay}: {Cause}")]
     public static partial void TopicsNotFound(this ILogger log, string subscription, TimeSpan delay, string cause, Exception exception);
+
+    [LoggerMessage(33, LogLevel.Debug, "Kafka: {Subscription} gives up {Partitions} after {Waited}, with {Unsettled} unsettled events")]
+    public static partial void PartitionsRevoked(this ILogger log, string subscription, string partitions, TimeSpan waited, int unsettled);
 }

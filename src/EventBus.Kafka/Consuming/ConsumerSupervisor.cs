@@ -65,8 +65,8 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
             var error = supervisor.LastError;
             throw new EventBusException(
                 $"The subscription '{context.Name}' cannot read from Kafka at {context.Connector.Address}: "
-                    + $"{KafkaErrors.CauseOf(error) ?? "it gave no answer."} Check that the cluster runs, and that the user may read the topics "
-                    + $"{string.Join(", ", Topics)} and the group '{context.Group}'.",
+                    + $"{KafkaErrors.CauseOf(error) ?? "it gave no answer."} Check that the cluster runs, and that the user may read "
+                    + $"the topics {string.Join(", ", Topics)} and the group '{context.Group}'.",
                 error);
         }
 

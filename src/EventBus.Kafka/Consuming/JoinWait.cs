@@ -3,9 +3,9 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>
-/// Lets the start of a transport wait until its subscriptions have partitions, so that the work is shared before it begins.
-/// Nothing is missed without it: the positions of the groups are set. The subscriptions open one after another and share
-/// one limit, because the brokers let the first member of a group wait for others. Not thread-safe.
+/// Lets the start of a transport wait until its subscriptions have partitions, so that the work is shared before it
+/// begins. Nothing is missed without it: the positions of the groups are set. The subscriptions open one after another
+/// and share one limit, because the brokers let the first member of a group wait for others. Not thread-safe.
 /// </summary>
 internal sealed class JoinWait(TimeProvider time)
 {

@@ -87,10 +87,10 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
     private void Report(TopicPartition partition, long next, WatermarkOffsets log)
     {
         var what = next < log.Low.Value
-            ? $"the records {next} to {log.Low.Value - 1} of {partition.Topic} [{partition.Partition.Value}] were removed by the retention, or by "
-                + "an operator, before they were read"
-            : $"the topic {partition.Topic} [{partition.Partition.Value}] ends at {log.High.Value}, before the position {next} of the group: it "
-                + "was created again, or its log was cut back";
+            ? $"the records {next} to {log.Low.Value - 1} of {partition.Topic} [{partition.Partition.Value}] were removed by the "
+                + "retention, or by an operator, before they were read"
+            : $"the topic {partition.Topic} [{partition.Partition.Value}] ends at {log.High.Value}, before the position {next} of "
+                + "the group: it was created again, or its log was cut back";
         state.Lost(what);
         context.Log.RecordsGone(context.Name, context.Group, what, log.Low.Value);
     }

@@ -58,6 +58,11 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
                 }
             }
 
+            settings.Log.PartitionsRevoked(
+                settings.Name,
+                string.Join(", ", partitions.Select(each => each.TopicPartition)),
+                settings.Time.GetElapsedTime(begun),
+                given.Sum(each => each.Taken));
             End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark));
         }
         catch (Exception exception)

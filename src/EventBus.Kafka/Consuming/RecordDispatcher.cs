@@ -49,13 +49,15 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
     private Envelope? Read(ConsumeResult<byte[]?, byte[]?> result)
     {
         var (envelope, kind) = KafkaWireFormat.ReadAny(result, context.Names);
-        if (kind != KafkaReadingKind.Event && (kind == KafkaReadingKind.Tombstone || !context.Names.IsNamed(context.Subscription, result.Topic)))
+        var isNameless = kind == KafkaReadingKind.Nameless && !context.Names.IsNamed(context.Subscription, result.Topic);
+        if (isNameless || kind == KafkaReadingKind.Tombstone)
         {
             CountNameless(result.Topic);
             return null;
         }
 
-        return context.Subscription.Matches(envelope.Name) || envelope.Name == context.Names.UnreadableNameOf(result.Topic) ? envelope : null;
+        var isSubscribed = context.Subscription.Matches(envelope.Name) || envelope.Name == context.Names.UnreadableNameOf(result.Topic);
+        return isSubscribed ? envelope : null;
     }
 
     private void CountNameless(string topic)

@@ -25,8 +25,8 @@ internal sealed class TopicDiscovery(ReceiverContext context)
         var found = (await context.Connector.Admin.ReadTopicsAsync(cancellationToken))
             .Where(topic => !topic.Error.IsError && (known.Contains(topic.Topic) || (IsNeeded && context.Names.IsEventTopic(topic.Topic))))
             .ToArray();
-        string[] all =
-            [.. known.Concat(topics).Concat(found.Select(topic => topic.Topic)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        var names = known.Concat(topics).Concat(found.Select(topic => topic.Topic));
+        string[] all = [.. names.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (!all.SequenceEqual(topics))
         {
             topics = all;

@@ -12,14 +12,16 @@ internal sealed class ConsumersKilledProof : LedgerProof
 
     public override string Name => "consumers-killed";
 
-    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq", "rabbitmq-classic", "kafka", "kafka-range", "kafka-consumer"];
+    public override IReadOnlyList<string> Transports =>
+        ["redis", "rabbitmq", "rabbitmq-classic", "kafka", "kafka-range", "kafka-consumer"];
 
     public override IReadOnlyList<string> Stores => ["sqlite", Native];
 
     public override bool Joins(string transport, string store) => store != Native || transport == "rabbitmq";
 
-    // The conformance suite also covers quorum queues with a store.
-    public override bool IsForFullRuns(string transport, string store) => transport is "rabbitmq-classic" or "kafka-range" or "kafka-consumer" || store == Native;
+    // The conformance suite also covers quorum queues with a store, and the group protocols of Kafka.
+    public override bool IsForFullRuns(string transport, string store) =>
+        transport is "rabbitmq-classic" or "kafka-range" or "kafka-consumer" || store == Native;
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {

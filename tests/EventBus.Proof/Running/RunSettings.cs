@@ -2,8 +2,8 @@ namespace EventBus.Proof;
 
 /// <summary>The settings of the command line.</summary>
 /// <param name="Transport">
-/// The name of the transport: redis, redis-pubsub, rabbitmq, rabbitmq-classic, kafka, kafka-range or kafka-consumer; or a
-/// cluster if the proof has its own.
+/// The name of the transport: redis, redis-pubsub, rabbitmq, rabbitmq-classic, kafka, kafka-range or kafka-consumer; or
+/// a cluster if the proof has its own.
 /// </param>
 /// <param name="Store">
 /// The name of the store: sqlite, redis or memory; or native if the broker itself stores failures.

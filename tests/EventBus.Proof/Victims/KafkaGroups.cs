@@ -2,7 +2,7 @@ using Confluent.Kafka;
 
 namespace EventBus.Proof;
 
-/// <summary>Configures the topics and the consumer groups of victims on Kafka, and of members that are no bus.</summary>
+/// <summary>Configures topics and consumer groups for victims on Kafka, and for members that are no bus.</summary>
 internal static class KafkaGroups
 {
     /// <summary>The time after which the broker gives the partitions of a silent member to others.</summary>
@@ -17,7 +17,7 @@ internal static class KafkaGroups
     /// <param name="subscription">Its name with the name of the application, as <c>service:subscription</c>.</param>
     public static string GroupOf(string subscription) => subscription.Replace(':', '.');
 
-    /// <summary>Configures a bus. Kafka has no leases: the session is as long as the broker allows for all protocols.</summary>
+    /// <summary>Configures a bus. The session of its members is short, so that a kill costs seconds.</summary>
     public static void Configure(KafkaOptions options, VictimSettings settings)
     {
         (options.Partitions, options.SessionTimeout) = (Partitions, SessionTime);

@@ -26,7 +26,8 @@ internal sealed partial class UnackedRecords : IDisposable
     /// <param name="timeout">The maximum wait.</param>
     /// <param name="share">The part of the capacity that must be free, as a divisor: 2 is a half.</param>
     /// <returns>False if there is no such room.</returns>
-    public bool WaitForRoom(TimeSpan timeout, int share) => Wait(() => isIntakeStopped || IsRoomFor(Math.Max(1, capacity / share)), timeout);
+    public bool WaitForRoom(TimeSpan timeout, int share) =>
+        Wait(() => isIntakeStopped || IsRoomFor(Math.Max(1, capacity / share)), timeout);
 
     /// <summary>Blocks until the bus has settled the deliveries that it has taken from partitions.</summary>
     /// <param name="partitions">The partitions.</param>
