@@ -18,8 +18,7 @@ builder.Services.AddEventBus(bus =>
     }
 });
 
-// To a collector at OTEL_EXPORTER_OTLP_ENDPOINT (http://localhost:4317). The second source is that of the web requests:
-// without it the default sampler drops what is published within them.
+// To OTEL_EXPORTER_OTLP_ENDPOINT. Without the source of the web requests the sampler drops what they publish.
 builder.Services.AddOpenTelemetry()
     .WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
     .WithMetrics(metrics => metrics.AddMeter("EventBus").AddOtlpExporter());
@@ -28,7 +27,6 @@ var app = builder.Build();
 // Ready: the bus runs, and reaches its broker. Live: the process answers; restarting it would repair no broker.
 app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
 app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-
 app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
 {
     try
@@ -42,15 +40,11 @@ app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
         return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
     }
 });
-
 // For operators; in a real application these need authorization.
 app.MapGet("/dead-letters", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.FindAsync(id) is { } letter
-        ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts })
-        : Results.NotFound());
+    await deadLetters.FindAsync(id) is { } letter ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts }) : Results.NotFound());
 app.MapPost("/dead-letters/retry", async (string id, IDeadLetters deadLetters) =>
     await deadLetters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
-
 await app.RunAsync();
 
 [EventName("order.placed")]
