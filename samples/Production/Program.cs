@@ -41,10 +41,10 @@ app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
     }
 });
 // For operators; in a real application these need authorization.
-app.MapGet("/dead-letters", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.FindAsync(id) is { } letter ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts }) : Results.NotFound());
-app.MapPost("/dead-letters/retry", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
+app.MapGet("/dead-letters", async (string id, IDeadLetters letters) =>
+    await letters.FindAsync(id) is { } letter ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts }) : Results.NotFound());
+app.MapPost("/dead-letters/retry", async (string id, IDeadLetters letters) =>
+    await letters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
 await app.RunAsync();
 
 [EventName("order.placed")]
