@@ -1,7 +1,8 @@
 # Sourced by eng/servers.sh: finds or downloads Kafka, and starts a broker of its own.
 #
-#   EVENTBUS_KAFKA=FOLDER           a folder with the jars of Kafka in libs/; by default the folder shared/kafka or kafka next to
-#                                   this repository or to a folder above it, else the release that eng/kafka-release names
+#   EVENTBUS_KAFKA=FOLDER           a folder with the jars of Kafka in libs/; by default the folder shared/kafka or
+#                                   kafka next to this repository or to a folder above it, else the release that
+#                                   eng/kafka-release names
 #   EVENTBUS_KAFKA_RELEASE=FILE     another file like eng/kafka-release
 #   EVENTBUS_KAFKA_DOWNLOADS=FOLDER where the release is kept; by default eventbus in the cache of the user
 
@@ -54,7 +55,8 @@ download_kafka() {
   export EVENTBUS_KAFKA="$folder"
 }
 
-# Finds or downloads Kafka, and installs a Java runtime. If there is no Kafka, $kafka_missing says why and the result is 2.
+# Finds or downloads Kafka, and installs a Java runtime. If there is no Kafka, $kafka_missing says why and the result is
+# 2.
 install_kafka() {
   kafka_missing=
   find_kafka || download_kafka || return 2

@@ -1,6 +1,6 @@
-# Sourced by scripts that need their own Redis, RabbitMQ or Kafka. Expects $work, a temporary folder of the caller, and a function
-# start_server command..., which starts a command in a process group that the caller ends, and sets $started to its id.
-# Sourced after eng/install.sh.
+# Sourced by scripts that need their own Redis, RabbitMQ or Kafka. Expects $work, a temporary folder of the caller, and a
+# function start_server command..., which starts a command in a process group that the caller ends, and sets $started to
+# its id. Sourced after eng/install.sh.
 
 source eng/kafka.sh
 export PATH="$PATH:/usr/sbin:/sbin"

@@ -1,4 +1,6 @@
 using EventBus;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
 
 var builder = WebApplication.CreateBuilder(args);
 var settings = builder.Configuration;
@@ -15,26 +17,34 @@ builder.Services.AddEventBus(bus =>
         bus.AddWebhookAlert(new Uri(webhook));
     }
 });
+
+// To OTEL_EXPORTER_OTLP_ENDPOINT. Without the source of the web requests the sampler drops what they publish.
+builder.Services.AddOpenTelemetry()
+    .WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
+    .WithMetrics(metrics => metrics.AddMeter("EventBus").AddOtlpExporter());
 var app = builder.Build();
 
 // Ready: the bus runs, and reaches its broker. Live: the process answers; restarting it would repair no broker.
 app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
 app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-
 app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
 {
-    await bus.PublishAsync(order);
-    return Results.Accepted();
+    try
+    {
+        // The id follows from the order: what the client sends again is the same event.
+        await bus.PublishAsync(order, new PublishOptions { EventId = $"order-placed-{order.OrderId}" });
+        return Results.Accepted();
+    }
+    catch (PublishException problem) when (problem.Failure is PublishFailure.Failed or PublishFailure.InDoubt)
+    {
+        return Results.StatusCode(StatusCodes.Status503ServiceUnavailable);
+    }
 });
-
 // For operators; in a real application these need authorization.
-app.MapGet("/dead-letters", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.FindAsync(id) is { } letter
-        ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts })
-        : Results.NotFound());
-app.MapPost("/dead-letters/retry", async (string id, IDeadLetters deadLetters) =>
-    await deadLetters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
-
+app.MapGet("/dead-letters", async (string id, IDeadLetters letters) =>
+    await letters.FindAsync(id) is { } letter ? Results.Ok(new { letter.EventName, letter.Error, letter.Attempts }) : Results.NotFound());
+app.MapPost("/dead-letters/retry", async (string id, IDeadLetters letters) =>
+    await letters.RetryAsync(id) ? Results.Accepted() : Results.NotFound());
 await app.RunAsync();
 
 [EventName("order.placed")]

@@ -14,9 +14,9 @@ public static class KafkaBuilderExtensions
     /// subscription.
     /// </summary>
     /// <remarks>
-    /// Kafka keeps no retries and no dead letters: without <c>bus.StoreInRedis(...)</c> or
-    /// <c>bus.StoreInSqlite(...)</c> they are in memory, and end with the process. Several instances that use
-    /// idempotency, order, sagas or delays need one store that they all share.
+    /// Kafka keeps no retries and no dead letters: a bus with subscriptions does not start without a store, such as
+    /// <c>bus.StoreInRedis(...)</c> or <c>bus.StoreInSqlite(...)</c>. All instances of a service need one store that
+    /// they share.
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">

@@ -144,7 +144,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             consumed = [.. receivers.Select(receiver => receiver.Subscription)];
         }
 
-        return await new SubscriptionQueues(Started(topology)).ReadBacklogAsync(connector, consumed, cancellationToken);
+        var session = await connector.Publishing.ConnectionWithinTimeoutAsync(cancellationToken);
+        return await new SubscriptionQueues(Started(topology)).ReadBacklogAsync(session, consumed, options.QueueType);
     }
 
     public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>

@@ -47,6 +47,7 @@ public sealed class FailureTableTests
                 ("B", 9),
                 ("C", 7),
                 ("L", 4),
+                ("K", 17),
                 ("V", 1)
             }.SelectMany(group =>
                 Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}"))

@@ -24,6 +24,7 @@ internal static class Waivers
         (Context, "BackendTasks.SwitchToThreadPool", "A loop starts on the thread pool, whatever context the host started in."),
         (Blocking, "CircuitBreakerStep.InvokeAsync", "Reads the result of a task that has completed successfully."),
         (Blocking, "DeliveryProcessor.HandleAsync", "As for CircuitBreakerStep.InvokeAsync."),
+        (Blocking, "UnackedRecords.Wait", "Blocks the poll thread of a receiver on Kafka, which is its own and runs no other code."),
         (Sealed, "EventBusException", "The base class of the exceptions of the bus, which is also thrown itself."),
         (Sealed, "SubscriptionWorker", "The ordered worker derives from it, and handles its deliveries by key."),
         (Sealed, "ParcelLost", "An event of the scenarios from which another event derives."),

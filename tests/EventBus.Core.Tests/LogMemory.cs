@@ -5,9 +5,9 @@ namespace EventBus;
 /// <summary>Records log entries.</summary>
 internal sealed class LogMemory : ILoggerProvider, ILogger
 {
-    private readonly List<(LogLevel Level, string Text)> entries = [];
+    private readonly List<LogEntry> entries = [];
 
-    public IReadOnlyList<(LogLevel Level, string Text)> Entries
+    public IReadOnlyList<LogEntry> Entries
     {
         get
         {
@@ -17,6 +17,9 @@ internal sealed class LogMemory : ILoggerProvider, ILogger
             }
         }
     }
+
+    /// <summary>The lines that a console logger would have written.</summary>
+    public IEnumerable<string> Lines => Entries.SelectMany(entry => entry.Lines);
 
     public IEnumerable<string> At(LogLevel level) => Entries.Where(entry => entry.Level == level).Select(entry => entry.Text);
 
@@ -34,9 +37,10 @@ internal sealed class LogMemory : ILoggerProvider, ILogger
         Exception? exception,
         Func<TState, Exception?, string> formatter)
     {
+        var values = string.Join(' ', state as IEnumerable<KeyValuePair<string, object?>> ?? []);
         lock (entries)
         {
-            entries.Add((logLevel, formatter(state, exception)));
+            entries.Add(new LogEntry(logLevel, formatter(state, exception), exception, values));
         }
     }
 

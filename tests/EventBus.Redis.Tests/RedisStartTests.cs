@@ -33,14 +33,17 @@ public sealed class RedisStartTests
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
-        var version = redis.Admin.GetServers()[0].Version.ToString();
-        valve.Rewrite = (
-            Encoding.ASCII.GetBytes($"redis_version:{version}"),
-            Encoding.ASCII.GetBytes("redis_version:" + "6.0.99999"[..version.Length]));
+
+        // The client would report the version of Valkey, which INFO names next to that of the compatible Redis.
+        var info = (string?)await redis.Database.ExecuteAsync("INFO", "server") ?? "";
+        var reported = info.Split('\n').Single(line => line.StartsWith("redis_version:", StringComparison.Ordinal)).TrimEnd();
+        var old = "redis_version:6.0.99999"[..reported.Length];
+        valve.Rewrite = (Encoding.ASCII.GetBytes(reported), Encoding.ASCII.GetBytes(old));
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: valve.Address));
 
-        Assert.Contains("6.2", exception.Message, StringComparison.Ordinal);
+        Assert.Contains($"has version {old["redis_version:".Length..]}", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("at least 6.2", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -16,6 +16,14 @@ public sealed class RedisWriteBatchTests
         AfterItWasHandedOver,
     }
 
+    /// <summary>The causes that end the wait for a batch.</summary>
+    public enum Ending
+    {
+        Answer,
+        AnswerWithinTheSend,
+        Deadline,
+    }
+
     [Theory]
     [InlineData(Moment.BeforeItIsSent, PublishStatus.Failed)]
     [InlineData(Moment.WhileRoomForItsAnswersIsMade, PublishStatus.Failed)]
@@ -52,9 +60,68 @@ public sealed class RedisWriteBatchTests
         }
     }
 
-    /// <summary>A database that accepts each call and never answers.</summary>
+    /// <summary>
+    /// The only publish that waits for a batch continues on the thread of the answer. It must never continue on one
+    /// that still sends other batches, or that ends the waits of other publishes.
+    /// </summary>
+    [Theory]
+    [InlineData(Ending.Answer, true)]
+    [InlineData(Ending.AnswerWithinTheSend, false)]
+    [InlineData(Ending.Deadline, false)]
+    public async Task End_OfASingleWaiter_ContinuesOnTheThreadOfTheAnswerOnly(Ending ending, bool expected)
+    {
+        using var deadline = new CancellationTokenSource();
+        using var isEnding = new ThreadLocal<bool>();
+        var database = DispatchProxy.Create<IDatabase, SilentDatabase>();
+        var answer = ((SilentDatabase)(object)database).Answer;
+        var write = new RedisWriteBatch([("stream", [])], isTransaction: false, deadline.Token, hasOneWaiter: true);
+        var continued = write.Ended.ContinueWith(
+            _ => isEnding.Value,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+
+        // On the thread pool, like a publish: without a synchronization context.
+        await Task.Run(
+            () =>
+            {
+                if (ending == Ending.AnswerWithinTheSend)
+                {
+                    answer.SetResult("1-0");
+                }
+                else
+                {
+                    write.Send(database);
+                }
+
+                isEnding.Value = true;
+                switch (ending)
+                {
+                    case Ending.Answer:
+                        answer.SetResult("1-0");
+                        break;
+                    case Ending.AnswerWithinTheSend:
+                        write.Send(database);
+                        break;
+                    default:
+                        deadline.Cancel();
+                        break;
+                }
+
+                isEnding.Value = false;
+            },
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(expected, await continued.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken));
+        var outcome = ending == Ending.Deadline ? PublishStatus.InDoubt : PublishStatus.Accepted;
+        Assert.Equal(outcome, (await write.OutcomeAsync(0)).Status);
+    }
+
+    /// <summary>A database that accepts each call, and never answers unless a test does.</summary>
     public class SilentDatabase : DispatchProxy
     {
+        public TaskCompletionSource<RedisValue> Answer { get; } = new();
+
         public Action Asked { get; set; } = () => { };
 
         public bool IsUsed { get; private set; }
@@ -63,7 +130,7 @@ public sealed class RedisWriteBatchTests
         {
             IsUsed = true;
             Asked();
-            return new TaskCompletionSource<RedisValue>().Task;
+            return Answer.Task;
         }
     }
 

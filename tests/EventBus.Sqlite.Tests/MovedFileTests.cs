@@ -49,8 +49,7 @@ public sealed class MovedFileTests : IDisposable
         System.IO.File.Copy(File, folder["copy.db"]);
         using var host = await StartAsync();
         await FailAsync(host, 2);
-        Delete();
-        System.IO.File.Move(folder["copy.db"], File);
+        Replace(folder["copy.db"]);
 
         await FailAsync(host, 3);
 
@@ -144,6 +143,29 @@ public sealed class MovedFileTests : IDisposable
     {
         await using var stores = await OpenAsync(File);
         return (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(dead => dead.Envelope.Id).Order();
+    }
+
+    /// <summary>Replaces the file. The loops of the bus may create it again between the two steps.</summary>
+    private void Replace(string copy)
+    {
+        do
+        {
+            Delete();
+        }
+        while (!TryMove());
+
+        bool TryMove()
+        {
+            try
+            {
+                System.IO.File.Move(copy, File);
+                return true;
+            }
+            catch (IOException) when (System.IO.File.Exists(File))
+            {
+                return false;
+            }
+        }
     }
 
     private void Delete()

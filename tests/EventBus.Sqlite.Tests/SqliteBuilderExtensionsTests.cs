@@ -10,19 +10,53 @@ public sealed class SqliteBuilderExtensionsTests
 
     [Theory]
     [InlineData("Data Source=:memory:", "StoreInMemory")]
+    [InlineData("Data Source=:MEMORY:", "StoreInMemory")]
     [InlineData("Data Source=x;Mode=Memory", "StoreInMemory")]
+    [InlineData("Data Source= ", "StoreInMemory")]
     [InlineData("Cache=Private", "StoreInMemory")]
+    [InlineData("Data Source=file:", "StoreInMemory")]
     [InlineData("Data Source=file:?x=1", "StoreInMemory")]
+    [InlineData("Data Source=file:#x", "StoreInMemory")]
+    [InlineData("Data Source=file::memory:", "StoreInMemory")]
+    [InlineData("Data Source=FILE::memory:?cache=shared", "StoreInMemory")]
+    [InlineData("Data Source=file:x?mode=memory&cache=shared", "StoreInMemory")]
+    [InlineData("Data Source=file:x?a=1&mode=%6Demory", "StoreInMemory")]
+    [InlineData("Data Source=file:/x?vfs=memdb", "StoreInMemory")]
     [InlineData("Data Source=x;Mode=ReadOnly", "ReadOnly")]
+    [InlineData("Data Source=file:x?mode=ro", "ReadOnly")]
+    [InlineData("Data Source=file:x?immutable=1", "ReadOnly")]
     [InlineData("Data Source=x;Cache=Shared", "Shared")]
+    [InlineData("Data Source=file:x?cache=shared", "Shared")]
     [InlineData("Host=x;Password=secret", "Data Source=")]
     [InlineData("Data Source=x;Password=first;secret=1", "quotes")]
-    public async Task Connection_ToAVolatileDatabase_IsRefusedAtTheStart(string connectionString, string remedy)
+    [InlineData("secret.db", "Data Source=")]
+    [InlineData("sqlite:///secret.db", "Data Source=")]
+    [InlineData("/data/secret.db", "Data Source=")]
+    public async Task Connection_OfAFormThatTheStoresCannotUse_IsRefusedAtTheStart(string connectionString, string remedy)
     {
         var exception = await StartAsync(connectionString);
 
         Assert.Contains(remedy, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Data Source={0}/bus.db")]
+    [InlineData("DataSource={0}/bus.db;Mode=ReadWriteCreate;Cache=Private;Pooling=True;Default Timeout=30")]
+    [InlineData("filename=\"{0}/bus.db\"")]
+    [InlineData("Data Source={0}/mode=memory/../bus.db")]
+    [InlineData("Data Source=file:{0}/bus.db")]
+    [InlineData("Data Source=FILE:{0}/bus.db")]
+    [InlineData("Data Source=file://{0}/bus.db")]
+    [InlineData("Data Source=file://localhost{0}/bus.db?mode=rwc&cache=private#any")]
+    public async Task Connection_OfAFormThatNamesAFile_OpensIt(string connectionString)
+    {
+        using var folder = new TestFolder();
+        Directory.CreateDirectory(folder["mode=memory"]);
+        await using (await TestStores.OpenAsync(string.Format(CultureInfo.InvariantCulture, connectionString, folder.Path)))
+        {
+            Assert.True(File.Exists(folder["bus.db"]));
+        }
     }
 
     [Theory]

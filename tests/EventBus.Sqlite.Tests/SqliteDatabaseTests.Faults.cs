@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EventBus.Stores;
+using Microsoft.Data.Sqlite;
 using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
@@ -107,8 +108,12 @@ public sealed partial class SqliteDatabaseTests
         await AssertRefusedAsync(folder["no/such/folder/bus.db"], "cannot be opened");
         await AssertRefusedAsync(folder.Path, "cannot be opened");
 
+        // The superuser may write any file, so this error is not provoked.
+        const int ReadOnly = 8;
+        var refused = new SqliteErrors(File, TimeSpan.Zero).Explain(new SqliteException("attempt to write a readonly database", ReadOnly));
+        Assert.Contains("cannot be written", refused.Message, StringComparison.Ordinal);
+
         await (await OpenAsync(File)).DisposeAsync();
-        await AssertRefusedAsync($"Data Source=file:{File}?mode=ro", "cannot be written");
         using (var connection = Connect(File))
         {
             await RunAsync(connection, "UPDATE eventbus_meta SET value = 99 WHERE name = 'schema'");

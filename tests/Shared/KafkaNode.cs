@@ -65,7 +65,9 @@ internal sealed class KafkaNode : IAsyncDisposable
 
     public int ProcessId => process?.Id ?? throw new InvalidOperationException("The broker is not running.");
 
-    /// <summary>The first settings of the broker that a test changes, each like <c>name=value</c>. Default none.</summary>
+    /// <summary>
+    /// The first settings of the broker that a test changes, each like <c>name=value</c>. Default none.
+    /// </summary>
     public IReadOnlyList<string> Overrides { get; init; } = [];
 
     /// <summary>Starts or restarts the broker, and returns when it serves clients.</summary>

@@ -20,7 +20,7 @@ internal static class TransportInterfaceScenarios
             ReleasedComesAgainAsync) { SkipUnless = TransportRule.Redelivers },
         new(
             "released-is-not-overtaken",
-            "In an ordered subscription no later event overtakes a released one, so that an interruption does not break the order.",
+            "In an ordered subscription no later event of its key overtakes a released one, so that an interruption breaks no order.",
             ReleasedIsNotOvertakenAsync) { SkipUnless = TransportRule.All(TransportRule.Ordered, TransportRule.Redelivers) },
     ];
 

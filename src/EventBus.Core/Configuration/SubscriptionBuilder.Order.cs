@@ -8,7 +8,8 @@ public sealed partial class SubscriptionBuilder
 {
     /// <summary>
     /// Handles the events of one key one at a time, in the order in which they were published. Events with different
-    /// keys are handled in parallel. Events without a key are handled in order, as if they had one common key.
+    /// keys are handled in parallel. Events without a key are handled in order, as if they had one common key; except
+    /// on Kafka, which distributes them to partitions and keeps no order between those.
     /// </summary>
     /// <remarks>
     /// A failed event holds back the later events of its key until it succeeds, or until an operator retries or

@@ -56,12 +56,14 @@ internal static partial class FailedPublishLog
         }
     }
 
-    /// <summary>Logs the counts of failed publishes that no entry has reported yet.</summary>
-    public static void FlushFailedPublishes(this ILogger log)
+    /// <summary>
+    /// Logs the counts of failed publishes that no entry has reported yet. From here on no timer logs any.
+    /// </summary>
+    public static void EndFailedPublishes(this ILogger log)
     {
         if (log is PrintableLogger { FailedPublishes: var limit })
         {
-            limit.Flush(log);
+            limit.End(log);
         }
     }
 

@@ -6,6 +6,10 @@ namespace EventBus;
 /// Limits the log entries of failed publishes. For each event name and kind of failure, the first failure is logged at
 /// once. Further failures are counted, and one entry per 10 s reports the count. Thread-safe.
 /// </summary>
+/// <remarks>
+/// After the bus has stopped, no timer logs anything: by then the log may be closed. Failures are counted as before,
+/// and the next one that comes at least 10 s later reports the count.
+/// </remarks>
 internal sealed class FailedPublishes(TimeProvider time)
 {
     /// <summary>The maximum number of kinds that are counted separately.</summary>
@@ -21,6 +25,7 @@ internal sealed class FailedPublishes(TimeProvider time)
     private readonly Dictionary<(string EventName, string Failure, LogLevel Level), FailedPublishKind> kinds = [];
     private ITimer? timer;
     private bool isTimerSet;
+    private bool hasEnded;
 
     /// <summary>Logs or counts a failure.</summary>
     public void Record(ILogger log, FailedPublish failure)
@@ -51,8 +56,21 @@ internal sealed class FailedPublishes(TimeProvider time)
         Write(log, failure, unlogged + 1);
     }
 
-    /// <summary>Logs the counts that no entry has reported yet, for instance when the bus stops.</summary>
-    public void Flush(ILogger log) => Report(log, TimeSpan.Zero);
+    /// <summary>
+    /// Logs the counts that no entry has reported yet, and ends the timer. Called when the bus has stopped; further
+    /// calls log what was counted since.
+    /// </summary>
+    public void End(ILogger log)
+    {
+        lock (gate)
+        {
+            hasEnded = true;
+            timer?.Dispose();
+            timer = null;
+        }
+
+        Report(log, TimeSpan.Zero);
+    }
 
     private static (string EventName, string Failure, LogLevel Level) KeyOf(FailedPublish failure) =>
         (failure.EventName, failure.Failure, failure.Level);
@@ -101,7 +119,7 @@ internal sealed class FailedPublishes(TimeProvider time)
 
     private void SetTimer(ILogger log)
     {
-        if (isTimerSet)
+        if (isTimerSet || hasEnded)
         {
             return;
         }

@@ -75,12 +75,14 @@ internal sealed class JsonContractWalk
 
     /// <summary>
     /// Returns false for a member that is only written, such as a property that is computed from others: whether its
-    /// type can be read does not matter. A type that cannot even be written is checked nevertheless.
+    /// type can be read does not matter. A type that cannot even be written is checked nevertheless, unless the member
+    /// may be null: that is a warning of the type that declares it.
     /// </summary>
     private static bool IsChecked(JsonPropertyInfo property, JsonTypeInfo info) =>
-        JsonMembers.IsRead(property, info)
-        || EventJson.Find(info.Options, property.PropertyType, out _) is not { } type
-        || JsonReadCheck.IsRefused(type);
+        !JsonMembers.IsOnlyNull(property, info)
+        && (JsonMembers.IsRead(property, info)
+            || EventJson.Find(info.Options, property.PropertyType, out _) is not { } type
+            || JsonReadCheck.IsRefused(type));
 
     private void Add(Type type, string path, JsonSerializerOptions options)
     {

@@ -17,6 +17,9 @@ internal static class JsonMembers
 
     private const string NotWritten = "read but not written, because its get accessor is not public: make it public";
 
+    private const string OnlyNull =
+        "of a type whose values cannot be JSON, so that publishing any value but null fails: remove it, or [JsonIgnore] it";
+
     private const string Field = "a public field, which is not part of the JSON: make it a property, or add [JsonInclude]";
 
     private const string TupleItem = "an item of a tuple, which is not part of the JSON: use a record instead of the tuple";
@@ -28,6 +31,15 @@ internal static class JsonMembers
     /// <summary>Returns true if a value of the member is read: something sets, receives or fills it.</summary>
     public static bool IsRead(JsonPropertyInfo property, JsonTypeInfo info) =>
         property.Set is not null || property.AssociatedParameter is not null || Populates(property, info);
+
+    /// <summary>
+    /// Returns true if null is the only value of the member that can be written and read: a delegate or a description
+    /// of code that is declared as nullable. The serializer writes and reads null without asking for the type.
+    /// </summary>
+    public static bool IsOnlyNull(JsonPropertyInfo property, JsonTypeInfo info) =>
+        property is { CustomConverter: null, IsExtensionData: false, IsGetNullable: true }
+        && EventJson.Find(info.Options, Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType, out _) is { } type
+        && JsonReadCheck.IsRefused(type);
 
     /// <summary>Returns the name of a member in the code; that in the JSON if it has no member there.</summary>
     public static string NameOf(JsonPropertyInfo property) => (property.AttributeProvider as MemberInfo)?.Name ?? property.Name;
@@ -58,6 +70,11 @@ internal static class JsonMembers
 
     private static string? ReasonOf(JsonPropertyInfo property, JsonTypeInfo info)
     {
+        if (IsUsed(property) && IsOnlyNull(property, info))
+        {
+            return OnlyNull;
+        }
+
         if (property.CustomConverter is not null
             || property.IsExtensionData
             || property.AssociatedParameter is not null

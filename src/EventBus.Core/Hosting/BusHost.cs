@@ -136,8 +136,13 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
                 await running.DisposeAsync();
                 lifecycle = null;
                 Running = null;
-                Log.FlushFailedPublishes();
+                Log.EndFailedPublishes();
                 Log.Stopped();
+            }
+            else
+            {
+                // Publishes before a start that failed, or that never came.
+                Log.EndFailedPublishes();
             }
         }
         finally

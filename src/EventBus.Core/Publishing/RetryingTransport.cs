@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EventBus.Transports;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -54,6 +55,8 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         return inner.DisposeAsync();
     }
 
+    // The builder reuses the state of completed calls.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask PublishAsync(
         ReadOnlyMemory<Envelope> batch,
         Memory<PublishOutcome> outcomes,

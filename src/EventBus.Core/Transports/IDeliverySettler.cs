@@ -12,8 +12,8 @@ public interface IDeliverySettler
 
     /// <summary>Releases a delivery: it is redelivered as soon as possible.</summary>
     /// <remarks>
-    /// In an ordered subscription no later event overtakes it. If the backend can only deliver again from a position
-    /// on, the other unsettled deliveries of the subscription are lost, and are redelivered too.
+    /// In an ordered subscription no later event of its key overtakes it. If the backend can only deliver again from a
+    /// position on, the other unsettled deliveries of the subscription are lost, and are redelivered too.
     /// </remarks>
     /// <param name="delivery">The delivery.</param>
     ValueTask ReleaseAsync(in Delivery delivery);

@@ -13,10 +13,10 @@ namespace EventBus.Transports;
 public sealed record Subscription(string Name, IReadOnlyList<EventPattern> Patterns)
 {
     /// <summary>
-    /// True if events are delivered in the order in which the backend accepted them, and only one instance at a time
-    /// receives the events of a key. After a delivery is lost or released, the transport delivers again from the first
-    /// unsettled event on, in the same order. If further deliveries from before that are released, nothing more
-    /// happens. Default false.
+    /// True if the events of a key are delivered in the order in which the backend accepted them, and only one instance
+    /// at a time receives them. After a delivery is lost or released, the transport delivers again from the first
+    /// unsettled event on, in the same order: all events, or those of the part of its log that has the key. If further
+    /// deliveries from before that are released, nothing more happens. Default false.
     /// </summary>
     public bool Ordered { get; init; }
 

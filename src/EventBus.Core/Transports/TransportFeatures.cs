@@ -19,8 +19,8 @@ public sealed record TransportFeatures
     public bool Durable { get; init; }
 
     /// <summary>
-    /// True if each subscription receives the events whose names have the same first word in the order in which they
-    /// were accepted. Default false.
+    /// True if each subscription receives the events of a key whose names have the same first word in the order in
+    /// which they were accepted. Events of other keys may overtake them. Default false.
     /// </summary>
     public bool Ordered { get; init; }
 
@@ -28,8 +28,8 @@ public sealed record TransportFeatures
     public bool Redelivers { get; init; }
 
     /// <summary>
-    /// True if the backend remembers a position in its log instead of each acknowledgement. When an instance ends, events
-    /// behind the first unsettled one are delivered again although they were acknowledged. Default false.
+    /// True if the backend remembers a position in its log instead of each acknowledgement. When an instance ends,
+    /// events behind the first unsettled one are delivered again although they were acknowledged. Default false.
     /// </summary>
     public bool RemembersPositions { get; init; }
 

@@ -27,7 +27,7 @@ internal static partial class ConsumingLog
     [LoggerMessage(
         25,
         LogLevel.Error,
-        "Kafka: events are lost to {Subscription} (group {Group}): {What}. Reading goes on at {Offset}. Keep the events of the topic "
+        "Kafka: events are lost to {Subscription} (group {Group}): {What}. Reading continues at {Offset}. Keep the events of the topic "
             + "longer (retention.ms) than an instance may be stopped")]
     public static partial void RecordsGone(this ILogger log, string subscription, string group, string what, long offset);
 
@@ -38,7 +38,7 @@ internal static partial class ConsumingLog
     [LoggerMessage(
         27,
         LogLevel.Warning,
-        "Kafka: the log of {Topic} [{Partition}] was cut back by a change of its leader. {Subscription} goes on at {Offset}")]
+        "Kafka: the log of {Topic} [{Partition}] was cut back by a change of its leader. {Subscription} continues at {Offset}")]
     public static partial void LogCutBack(this ILogger log, string subscription, string topic, int partition, long offset);
 
     [LoggerMessage(

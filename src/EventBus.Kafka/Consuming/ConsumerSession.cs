@@ -11,6 +11,7 @@ internal sealed class ConsumerSession
     private static readonly TimeSpan MaintenancePeriod = TimeSpan.FromSeconds(1);
 
     private readonly ReceiverContext context;
+    private readonly UnackedRecords records;
     private readonly TopicDiscovery discovery;
     private readonly ReceiverState state;
     private readonly OwnedPartitions owned;
@@ -25,7 +26,7 @@ internal sealed class ConsumerSession
 
     public ConsumerSession(ReceiverContext context, UnackedRecords records, TopicDiscovery discovery, ReceiverState state)
     {
-        (this.context, this.discovery, this.state) = (context, discovery, state);
+        (this.context, this.records, this.discovery, this.state) = (context, records, discovery, state);
         owned = new OwnedPartitions(records, context.Time);
         offsets = new OffsetWriter(records, context.Time);
         rebalance = new RebalanceHandler(owned, records, context);
@@ -42,7 +43,10 @@ internal sealed class ConsumerSession
         init => rebalance.Joined = value;
     }
 
-    /// <summary>Runs until it is stopped. Blocks its thread.</summary>
+    /// <summary>
+    /// Runs until it is stopped, or until the bus takes no more events and has settled what it has taken: then the
+    /// other instances get the partitions, even if the stop of this instance takes longer. Blocks its thread.
+    /// </summary>
     /// <param name="started">Runs when the client has subscribed.</param>
     /// <param name="stop">Stops it.</param>
     /// <exception cref="KafkaException">The client cannot go on.</exception>
@@ -54,7 +58,7 @@ internal sealed class ConsumerSession
         {
             Subscribe(consumer);
             started();
-            while (!stop.IsCancellationRequested)
+            while (!stop.IsCancellationRequested && !records.IsDrained)
             {
                 Turn(consumer);
             }

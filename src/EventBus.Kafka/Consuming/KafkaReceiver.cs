@@ -49,7 +49,7 @@ internal sealed class KafkaReceiver : Receiver
     /// <summary>Why it receives nothing, as a sentence for operators; null if it works.</summary>
     public string? Failure => supervisor.Failure;
 
-    /// <summary>What an operator should investigate, as a sentence; null for nothing.</summary>
+    /// <summary>The warning for operators, as a sentence; null for none.</summary>
     public string? Warning => state.Warning;
 
     public override ChannelReader<Delivery> Deliveries => reader;

@@ -3,9 +3,9 @@ using Confluent.Kafka;
 namespace EventBus;
 
 /// <summary>
-/// Decides where to go on when the client has no valid position in a partition: a partition that appeared after the
-/// subscription begins at its first record, and one whose next records are gone goes on at the first one that is left,
-/// with a report. Only the poll thread uses it.
+/// Decides where to continue when the client has no valid position in a partition: a partition that appeared after
+/// the subscription begins at its first record, and one whose next records are gone continues at the first one that is
+/// left, with a report. Only the poll thread uses it.
 /// </summary>
 /// <param name="owned">The partitions of this instance.</param>
 /// <param name="records">Their records.</param>
@@ -73,7 +73,7 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
             Report(partition, next, log);
         }
 
-        // What was received before stays valid only if the log goes on behind it.
+        // What was received before stays valid only if the log continues behind it.
         if (next >= 0 && log.Low.Value < next && !isKept)
         {
             records.End(found.Records);

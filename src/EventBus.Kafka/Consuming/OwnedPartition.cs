@@ -30,6 +30,6 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
         WasNudged = false;
     }
 
-    /// <summary>Goes on with a new period, because the log does not continue where it was read.</summary>
+    /// <summary>Begins a new period, because the log does not continue where it was read.</summary>
     public void Restart(KafkaPartition next) => Records = next;
 }

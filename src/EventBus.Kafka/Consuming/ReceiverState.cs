@@ -22,7 +22,7 @@ internal sealed class ReceiverState(ReceiverContext context)
     /// <summary>The number of times that records were gone before they were read.</summary>
     public long LostRanges => Interlocked.Read(ref lostRanges);
 
-    /// <summary>What an operator should investigate, as a sentence; null for nothing.</summary>
+    /// <summary>The warning for operators, as a sentence; null for none.</summary>
     public string? Warning
     {
         get
@@ -60,7 +60,7 @@ internal sealed class ReceiverState(ReceiverContext context)
         context.Log.Working(ActivityOf(topic));
     }
 
-    /// <summary>Records an error of the client, which goes on by itself.</summary>
+    /// <summary>Records an error of the client, which continues by itself.</summary>
     public void Failed(string? topic, ConsumeException exception)
     {
         var cause = KafkaErrors.CauseOf(exception.Error);

@@ -1,6 +1,5 @@
 using EventBus.Transports;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -34,17 +33,22 @@ internal sealed class SubscriptionQueues(RabbitMqTopology topology)
     /// Reads the numbers of events and consumers of queues. The broker does not tell a client how many events were
     /// delivered and are not acknowledged. Queues that are missing are left out.
     /// </summary>
+    /// <param name="session">
+    /// The connection. One channel serves all queues, because this is repeated every few seconds.
+    /// </param>
+    /// <param name="subscriptions">The subscriptions.</param>
+    /// <param name="type">The type of their queues.</param>
     public async Task<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(
-        RabbitMqConnector connector, IEnumerable<Subscription> subscriptions, CancellationToken cancellationToken)
+        ConnectionSession session, IEnumerable<Subscription> subscriptions, RabbitMqQueueType type)
     {
-        var session = await connector.Publishing.ConnectionWithinTimeoutAsync(cancellationToken);
+        using var lookup = new QueueLookup(session);
         var backlogs = new List<SubscriptionBacklog>();
         foreach (var subscription in subscriptions)
         {
-            if (await FindAsync(session, subscription.Name) is { } queue)
+            if (await lookup.FindAsync(topology.QueueOf(subscription.Name)) is { } queue)
             {
                 // A quorum queue with a single active consumer counts only the active one.
-                var countsAll = !subscription.Ordered || connector.Options.QueueType != RabbitMqQueueType.Quorum;
+                var countsAll = !subscription.Ordered || type != RabbitMqQueueType.Quorum;
                 backlogs.Add(new SubscriptionBacklog(
                     subscription.Name, queue.MessageCount, InFlight: null, countsAll ? (int)queue.ConsumerCount : null));
             }
@@ -55,15 +59,8 @@ internal sealed class SubscriptionQueues(RabbitMqTopology topology)
 
     private static async Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession session, string queue)
     {
-        try
-        {
-            // Uses its own channel, because a refusal closes it.
-            return await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
-        }
-        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsMissing(exception))
-        {
-            return null;
-        }
+        using var lookup = new QueueLookup(session);
+        return await lookup.FindAsync(queue);
     }
 
     private static async Task CheckUnusedAsync(ConnectionSession session, string subscription, string queue, bool discardWaiting)

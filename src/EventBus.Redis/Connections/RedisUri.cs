@@ -41,14 +41,15 @@ internal static class RedisUri
     }
 
     /// <summary>
-    /// Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon means.
+    /// Reads <c>user:password</c> or <c>:password</c>. Clients differ in what a text without a colon means, unless it
+    /// is empty: then there is neither a user nor a password, as in <c>:</c>.
     /// </summary>
     private static bool TryReadUser(string text, ConfigurationOptions configuration)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0)
         {
-            return false;
+            return text.Length == 0;
         }
 
         configuration.User = colon == 0 ? null : Uri.UnescapeDataString(text[..colon]);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EventBus.Transports;
 using StackExchange.Redis;
 
@@ -16,6 +17,8 @@ internal sealed class RedisPubSubPublisher(IConnectionMultiplexer connection, Re
     /// <param name="batch">The events.</param>
     /// <param name="outcomes">Receives the outcomes.</param>
     /// <param name="deadline">Ends the wait for the answers. If it has passed already, nothing is sent.</param>
+    // The builder reuses the state of completed calls.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask PublishAsync(
         ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {

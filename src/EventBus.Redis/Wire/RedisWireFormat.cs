@@ -130,11 +130,11 @@ internal static class RedisWireFormat
     {
         var fields = default(Fields);
         Span<char> nameBuffer = stackalloc char[CloudEventAttributes.MaxLength];
-        for (var i = 0; i + 1 < entry.Fields.Length; i += 2)
+        for (var i = 0; i < entry.FieldCount; i++)
         {
             // The names are compared without allocating strings.
-            var name = BytesOf((RedisValue)entry.Fields[i]);
-            var value = (RedisValue)entry.Fields[i + 1];
+            var name = BytesOf(entry.NameAt(i));
+            var value = entry.ValueAt(i);
             if (name.StartsWith(HeaderPrefixBytes))
             {
                 var header = Encoding.UTF8.GetString(name[HeaderPrefixBytes.Length..]);

@@ -4,9 +4,10 @@ namespace EventBus;
 public sealed class SqliteStoreOptions
 {
     /// <summary>
-    /// The connection string of Microsoft.Data.Sqlite, for example <c>Data Source=shop.db</c>. A relative path is
-    /// resolved once, when the bus starts. The connection string may contain a password, and is never logged. Default
-    /// null; required.
+    /// The connection string of Microsoft.Data.Sqlite, for example <c>Data Source=shop.db</c>. The file is a path, a
+    /// <c>file:</c> URI, or a path behind <c>|DataDirectory|</c>. A relative path is resolved once, when the bus
+    /// starts. A database in memory, one that is opened only for reading and a shared cache are errors at the start.
+    /// The connection string may contain a password, and is never logged. Default null; required.
     /// </summary>
     [AllowedText(@"(?s:.*\S.*)", "connection strings such as Data Source=shop.db")]
     public string? ConnectionString { get; set; }

@@ -25,7 +25,7 @@ internal sealed class SqliteFile
         }
 
         busyTimeout = options.BusyTimeout;
-        Validate();
+        SqliteConnectionCheck.Run(connection);
         connection.Pooling = false;
 
         // In seconds. The client itself retries for at least this time, after SQLite has waited for the busy_timeout
@@ -43,7 +43,7 @@ internal sealed class SqliteFile
     /// Gets the path of the file as it is opened. A URI is returned without its parameters, because one of them may be
     /// a key.
     /// </summary>
-    public string Path => SqlitePath.IsUri(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
+    public string Path => SqliteUri.Matches(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
 
     /// <summary>
     /// Returns the same file with its full path. The connections are opened at different times, and the application may
@@ -75,32 +75,6 @@ internal sealed class SqliteFile
     }
 
     public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
-
-    /// <exception cref="ArgumentException">The stores cannot be kept in this database.</exception>
-    private void Validate()
-    {
-        if (connection.DataSource is "" or ":memory:"
-            || connection.DataSource.Equals(SqlitePath.UriScheme, StringComparison.OrdinalIgnoreCase)
-            || connection.DataSource.StartsWith($"{SqlitePath.UriScheme}?", StringComparison.OrdinalIgnoreCase)
-            || connection.Mode == SqliteOpenMode.Memory
-            || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. "
-                + "Write 'Data Source=' and a file, or use bus.StoreInMemory().");
-        }
-
-        if (connection.Mode == SqliteOpenMode.ReadOnly)
-        {
-            throw new ArgumentException(
-                "The connection string given to StoreInSqlite(...) contains Mode=ReadOnly, but the stores must write. Remove it.");
-        }
-
-        if (connection.Cache == SqliteCacheMode.Shared)
-        {
-            throw new ArgumentException(
-                "The connection string given to StoreInSqlite(...) contains Cache=Shared, which lets readers block writers. Remove it.");
-        }
-    }
 
     private async ValueTask<SqliteConnection> OpenAsync(string settings)
     {

@@ -3,11 +3,7 @@ namespace EventBus;
 /// <summary>Resolves the path in a connection string, which may be a URI.</summary>
 internal static class SqlitePath
 {
-    public const string UriScheme = "file:";
-
     private const string DataDirectory = "|DataDirectory|";
-
-    public static bool IsUri(string source) => source.StartsWith(UriScheme, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Resolves a path in the same way as the client and SQLite do when they open it.</summary>
     /// <exception cref="ArgumentException">
@@ -15,17 +11,18 @@ internal static class SqlitePath
     /// </exception>
     public static string Resolve(string source)
     {
-        if (IsUri(source))
+        if (SqliteUri.Matches(source))
         {
-            var path = source[UriScheme.Length..];
+            var path = source[SqliteUri.Scheme.Length..];
             if (Path.IsPathRooted(path))
             {
-                return source;
+                // The client passes FILE: on, and SQLite would take it for a folder.
+                return $"{SqliteUri.Scheme}{path}";
             }
 
             // A path in a URI is escaped.
             var folders = Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(Uri.EscapeDataString);
-            return $"{UriScheme}{string.Join('/', folders)}/{path}";
+            return $"{SqliteUri.Scheme}{string.Join('/', folders)}/{path}";
         }
 
         var folder = AppContext.GetData("DataDirectory") as string ?? "";

@@ -29,6 +29,7 @@ public sealed class JsonContractTests
     [InlineData(typeof(ListKept), "its member Names cannot be read", "ReadOnlyCollection", "use an array")]
     [InlineData(typeof(PointsCounted), "its member Points cannot be read", "the keys of")]
     [InlineData(typeof(ActionTaken), "its member Undo cannot be written or read", "[JsonIgnore]")]
+    [InlineData(typeof(ActionsTaken), "its member Undos cannot be written or read", "[JsonIgnore]")]
     public async Task Start_SubscribedTypeThatCannotBeRead_IsAnError(Type type, params string[] expected)
     {
         var problem = Assert.Single(await ProblemsAsync(bus => SubscribeTo(bus, type)));
@@ -141,7 +142,9 @@ public sealed class JsonContractTests
 
     private sealed record PointsCounted(Dictionary<Point, int> Points);
 
-    private sealed record ActionTaken(Action? Undo);
+    private sealed record ActionTaken(Action Undo);
+
+    private sealed record ActionsTaken(List<Action?> Undos);
 
     private sealed record UndoIgnored(string Id, [property: JsonIgnore] Action? Undo);
 

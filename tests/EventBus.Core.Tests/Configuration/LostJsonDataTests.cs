@@ -30,6 +30,7 @@ public sealed class LostJsonDataTests
     [InlineData(typeof(TuplesSent), "Item1, Item2 (an item of a tuple", "(Ranges)")]
     [InlineData(typeof(MaybeSent), "X (written but not read")]
     [InlineData(typeof(DerivedSent), "Secret (written but not read", "(Animal)")]
+    [InlineData(typeof(CodeOptional), "Undo, Kind, Handle (of a type whose values cannot be JSON", "any value but null", "[JsonIgnore]")]
     public async Task Start_DataThatJsonLoses_IsAWarning(Type type, params string[] expected)
     {
         var warning = Assert.Single(await WarningsAsync(bus => Publishes(bus, type)));
@@ -76,6 +77,30 @@ public sealed class LostJsonDataTests
         Assert.Equal((0, null, 3), (read.Total, read.Note, read.Visible));
     }
 
+    /// <summary>The warning is right: null passes, and any other value is rejected at the publish.</summary>
+    [Fact]
+    public async Task Publish_OptionalMemberWithoutJson_PassesNullAndRejectsAValue()
+    {
+        var handled = new TaskCompletionSource<CodeOptional>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory(memory => memory.RoundTrip = true).Subscribe<CodeOptional>("code", (e, _, _) =>
+            {
+                handled.TrySetResult(e);
+                return Task.CompletedTask;
+            }));
+        var token = TestContext.Current.CancellationToken;
+
+        await running.Bus.PublishAsync(new CodeOptional(7, null, null, null), token);
+        Assert.Equal(new CodeOptional(7, null, null, null), await handled.Task.WaitAsync(RunningBus.Patience, token));
+
+        CodeOptional[] withValues = [new(8, () => { }, null, null), new(8, null, typeof(int), null), new(8, null, null, 1)];
+        foreach (var withValue in withValues)
+        {
+            var error = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(withValue, token));
+            Assert.Equal(PublishFailure.Rejected, error.Failure);
+        }
+    }
+
     private static void Publishes(EventBusBuilder bus, Type type) =>
         typeof(EventBusBuilder).GetMethod(nameof(EventBusBuilder.Publishes))!.MakeGenericMethod(type).Invoke(bus, null);
 
@@ -94,6 +119,8 @@ public sealed class LostJsonDataTests
 
         public int X { get; }
     }
+
+    private sealed record CodeOptional(int Number, Action? Undo, Type? Kind, nint? Handle);
 
     private sealed record GrossSetAgain(decimal Net, decimal Tax)
     {

@@ -88,16 +88,32 @@ public sealed class FailedPublishesTests : IDisposable
     }
 
     [Fact]
-    public void Flush_OfCountedFailures_ReportsThemOnce()
+    public void End_OfCountedFailures_ReportsThemOnce()
     {
         Fail("order.placed", "1");
         Fail("order.placed", "2");
 
-        log.FlushFailedPublishes();
-        log.FlushFailedPublishes();
+        log.EndFailedPublishes();
+        log.EndFailedPublishes();
 
         Assert.Equal(2, memory.Entries.Count);
         Assert.Contains("failed 1 times", memory.Entries[^1].Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Failures_AfterTheEnd_AreReportedByTheNextOneAndByNoTimer()
+    {
+        Fail("order.placed", "1");
+        Fail("order.placed", "2");
+        log.EndFailedPublishes();
+        Fail("order.placed", "3");
+        Fail("order.placed", "4");
+
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(2, memory.Entries.Count);
+
+        Fail("order.placed", "5");
+        Assert.Contains("failed 3 times", memory.Entries[^1].Text, StringComparison.Ordinal);
     }
 
     [Fact]

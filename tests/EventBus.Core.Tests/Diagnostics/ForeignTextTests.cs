@@ -17,7 +17,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     private const string Secret = "someone@example.com";
 
     private readonly InjectingTransport transport = new();
-    private readonly FullLog log = new();
+    private readonly LogMemory log = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -53,8 +53,8 @@ public sealed class ForeignTextTests : IAsyncDisposable
         Assert.Equal(DeadLetterReason.Unreadable, letter.Reason);
         Assert.DoesNotContain(Secret, $"{letter.Error} {letter.ErrorDetails} {string.Join(' ', letter.History)}", StringComparison.Ordinal);
         Assert.Contains("Exception", letter.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain(log.Texts, text => text.Contains(Secret, StringComparison.Ordinal));
-        Assert.Contains(log.Texts, text => text.Contains(letter.Id, StringComparison.Ordinal));
+        Assert.DoesNotContain(log.Entries, entry => entry.Everything.Contains(Secret, StringComparison.Ordinal));
+        Assert.Contains(log.Entries, entry => entry.Everything.Contains(letter.Id, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -83,7 +83,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
         var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("the handler failed for good")).First;
         Assert.Equal(@"System.InvalidOperationException: a\u2028crit: forged\u001B[2J\u202E", letter.Error);
         Assert.Equal(letter.Error, letter.History.Single().Error);
-        Assert.All(log.Messages, message => Assert.Equal(PrintableText.Of(message), message));
+        Assert.All(log.Entries, entry => Assert.Equal(PrintableText.Of(entry.Text), entry.Text));
     }
 
     [Fact]
@@ -180,58 +180,4 @@ public sealed class ForeignTextTests : IAsyncDisposable
             .Publishes<ContactImported>()
                 .Upcast<ContactImported, ContactMoved>(old => throw new InvalidOperationException($"Cannot move {old.Upcast}")),
         services: services => services.AddLogging(logging => logging.AddProvider(log)));
-
-    /// <summary>Records everything that a log provider receives: messages, values and exceptions.</summary>
-    private sealed class FullLog : ILoggerProvider, ILogger
-    {
-        private readonly List<(string Message, string Details)> entries = [];
-
-        public IReadOnlyList<string> Messages
-        {
-            get
-            {
-                lock (entries)
-                {
-                    return [.. entries.Select(entry => entry.Message)];
-                }
-            }
-        }
-
-        public IReadOnlyList<string> Texts
-        {
-            get
-            {
-                lock (entries)
-                {
-                    return [.. entries.Select(entry => $"{entry.Message} {entry.Details}")];
-                }
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter)
-        {
-            lock (entries)
-            {
-                entries.Add((
-                    formatter(state, exception),
-                    $"{string.Join(' ', state as IEnumerable<KeyValuePair<string, object?>> ?? [])} {exception}"));
-            }
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

@@ -69,6 +69,51 @@ public sealed class MissingSectionsTests
         await host.StopAsync(Token);
     }
 
+    /// <summary>
+    /// Only one of the two sections exists. Its name is no misspelling of the other, because a bus uses it too.
+    /// </summary>
+    [Theory]
+    [InlineData("BusA:Concurrency", "BusA", "BusB", "")]
+    [InlineData("BusB:Concurrency", "BusA", "BusB", "")]
+    [InlineData("Buses:BusA:Bus:Concurrency", "Buses:BusA:Bus", "Buses:BusB:Bus", "")]
+    [InlineData("BusB:Concurrency", "BusA", "busb", "")]
+    [InlineData("BusA:InMemory:Capacity", "BusA", "BusB", "InMemory")]
+    [InlineData("BusB:InMemory:Capacity", "BusA", "BusB", "InMemory")]
+    public async Task Start_SectionsOfTwoBusesOneCharacterApart_AreNoMistake(string key, string first, string second, string backend)
+    {
+        using var host = Build(
+            [new(key, "4")],
+            (bus, all) =>
+            {
+                Use(bus, all, first);
+                bus.Services.AddKeyedEventBus("second", other => Use(other, all, second));
+            });
+
+        await host.StartAsync(Token);
+        await host.StopAsync(Token);
+
+        void Use(EventBusBuilder bus, IConfiguration all, string section) => _ = backend.Length == 0
+            ? bus.UseInMemory().Configure(all.GetSection(section))
+            : bus.UseInMemory(all.GetSection($"{section}:{backend}"));
+    }
+
+    /// <summary>A third section, which no bus uses, may be the misspelt one.</summary>
+    [Fact]
+    public async Task Start_ThirdSectionNextToThoseOfTwoBuses_IsNamed()
+    {
+        using var host = Build(
+            [new("BusB:Concurrency", "4"), new("BusX:Concurrency", "4")],
+            (bus, all) =>
+            {
+                bus.UseInMemory().Configure(all.GetSection("BusA"));
+                bus.Services.AddKeyedEventBus("second", other => other.UseInMemory().Configure(all.GetSection("BusB")));
+            });
+
+        var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(Token));
+
+        Assert.Contains("'BusX'", Assert.Single(error.Problems), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Start_UnregisteredSubscriptionNextToAnUnreadableValue_IsReportedAtTheFirstStart()
     {

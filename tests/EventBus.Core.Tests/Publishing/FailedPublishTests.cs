@@ -92,6 +92,36 @@ public sealed class FailedPublishTests : IDisposable
     }
 
     [Fact]
+    public async Task Publish_AfterTheStop_LogsNothingLater()
+    {
+        var time = new FakeTimeProvider();
+        await using var running = await StartAsync(time);
+        await running.StopAsync();
+
+        await FailAsync(() => running.Bus.PublishAsync(new OrderPlaced("1"), Token));
+        await FailAsync(() => running.Bus.PublishAsync(new OrderPlaced("2"), Token));
+        time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.Contains("has stopped", Assert.Single(Failures), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Publish_WithoutAnyStart_IsReportedAtTheDisposalAndNotLater()
+    {
+        var time = new FakeTimeProvider();
+        var host = RunningBus.Build(bus => bus.UseTransport("UseScripted()", _ => transport), time, AddLog);
+        var bus = host.Services.GetRequiredService<IEventBus>();
+        await FailAsync(() => bus.PublishAsync(new OrderPlaced("1"), Token));
+        await FailAsync(() => bus.PublishAsync(new OrderPlaced("2"), Token));
+
+        await ((IAsyncDisposable)host).DisposeAsync();
+        Assert.Contains("failed 1 times", Failures.Last(), StringComparison.Ordinal);
+
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(2, Failures.Count());
+    }
+
+    [Fact]
     public async Task Publish_DelayedWithoutAStore_IsLogged()
     {
         await using var running = await StartAsync();

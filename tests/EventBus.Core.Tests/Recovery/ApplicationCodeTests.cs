@@ -17,7 +17,7 @@ public sealed partial class ApplicationCodeTests : IDisposable
     private readonly FakeTimeProvider time = new();
     private readonly Seen mailed = new();
     private readonly Seen other = new();
-    private readonly ConsoleLog log = new();
+    private readonly LogMemory log = new();
 
     public void Dispose() => log.Dispose();
 

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>What a partition contains and what was done with it, as plain collections.</summary>
+/// <summary>Holds the content of a partition and what was done with it, as plain collections.</summary>
 internal sealed class PartitionModel(KafkaPartition period)
 {
     // The number of records before the current period.

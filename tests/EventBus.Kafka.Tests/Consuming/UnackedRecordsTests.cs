@@ -46,6 +46,23 @@ public sealed class UnackedRecordsTests
     }
 
     [Fact]
+    public void StopIntake_WithTakenDeliveries_IsDrainedWhenTheLastIsSettled()
+    {
+        using var records = new UnackedRecords(Capacity, ordered: false);
+        var partition = records.Begin("order-events", 0);
+        var taken = ReceiveAndTake(records, partition, 0, 1);
+        records.Receive(partition, 2, null, Event("2"));
+        records.StopIntake();
+
+        Assert.False(records.IsDrained);
+        records.Acknowledge(partition, taken[0].Token);
+        Assert.False(records.IsDrained);
+        records.Release(partition, taken[1].Token);
+        Assert.True(records.IsDrained);
+        Assert.False(records.TryTake(out _));
+    }
+
+    [Fact]
     public void End_WithTakenDeliveries_LosesThemAndIgnoresTheirSettlement()
     {
         using var records = new UnackedRecords(Capacity, ordered: false);

@@ -46,7 +46,8 @@ internal sealed record VictimSettings
     public string? Kafka { get; init; }
 
     /// <summary>
-    /// How the members of a group on Kafka share its partitions: cooperative, range or consumer, the newer protocol.
+    /// The way in which the members of a group on Kafka share its partitions: cooperative, range or consumer, the newer
+    /// protocol.
     /// </summary>
     public string KafkaGroup { get; init; } = "cooperative";
 

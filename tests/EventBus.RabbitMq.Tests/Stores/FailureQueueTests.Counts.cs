@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus.RabbitMq.Tests;
 
@@ -36,6 +37,20 @@ public sealed partial class FailureQueueTests
             var counts = Assert.Single(await stores.Failures.CountByStateAsync(Cancel) ?? []);
             Assert.Equal((0, null), (counts.Waiting, counts.Dead));
         }
+    }
+
+    [Fact]
+    public async Task Counts_OfAnInstanceThatOnlyPublishes_AreNotKnownAndCreateNoQueue()
+    {
+        await using var stores = await OpenStoresAsync();
+
+        Assert.Null(await stores.Failures.CountByStateAsync(Cancel));
+
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        var missing = await Assert.ThrowsAsync<OperationInterruptedException>(
+            () => channel.QueueDeclarePassiveAsync($"{name}.dead-letters", Cancel));
+        Assert.True(RabbitMqErrors.IsMissing(missing));
     }
 
     private static Task ExpectCountsAsync(OpenStores stores, long waiting, long dead) => Until.TrueAsync(

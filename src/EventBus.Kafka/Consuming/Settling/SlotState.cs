@@ -12,6 +12,6 @@ internal enum SlotState : byte
     /// <summary>The bus has taken its delivery, and has not settled it.</summary>
     Taken,
 
-    /// <summary>It is acknowledged, or not for this subscription.</summary>
+    /// <summary>The record is acknowledged, or not for this subscription.</summary>
     Done,
 }

@@ -32,6 +32,18 @@ internal sealed partial class UnackedRecords
         }
     }
 
+    /// <summary>True after <see cref="StopIntake"/>, when all deliveries that were taken are settled.</summary>
+    public bool IsDrained
+    {
+        get
+        {
+            lock (gate)
+            {
+                return isIntakeStopped && taken == 0;
+            }
+        }
+    }
+
     /// <summary>Takes the next delivery; false if none is offered.</summary>
     public bool TryTake(out Delivery delivery)
     {

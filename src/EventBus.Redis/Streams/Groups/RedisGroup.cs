@@ -91,6 +91,22 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     }
 
     /// <summary>
+    /// Reads the new entries that all streams have now, without waiting for any. It costs less than
+    /// <see cref="ReadNewAsync"/>, because the client knows this command and creates fewer objects for its answer.
+    /// </summary>
+    /// <param name="reading">A connection for large answers.</param>
+    /// <param name="count">The maximum number of entries of each stream.</param>
+    /// <param name="stop">Cancels the wait for the answer.</param>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadPresentAsync(
+        IDatabase reading, int count, CancellationToken stop)
+    {
+        StreamPosition[] positions = [.. streams.Select(stream => new StreamPosition(stream, StreamPosition.NewMessages))];
+        var answer = await AnswerAsync(
+            reading.StreamReadGroupAsync(positions, group, consumer, count), Timeout.InfiniteTimeSpan, stop);
+        return [.. answer.Select(found => (found.Key, found.Entries.Select(entry => new RedisEntry(entry)).ToArray()))];
+    }
+
+    /// <summary>
     /// Waits until one of the streams has an entry after the id given for it. Does not change the position of the
     /// group.
     /// </summary>

@@ -73,7 +73,8 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
     {
         // The server delivered the entries at most one blocking wait after the request, however long the answer took.
         var latestDelivery = requestedAt + (long)(RedisConnector.BlockTime.TotalSeconds * time.TimestampFrequency);
-        var deliveredAt = Math.Min(time.GetTimestamp(), latestDelivery);
+        var now = time.GetTimestamp();
+        var deliveredAt = Math.Min(now, latestDelivery);
         var subscribed = new List<UnackedEntry>();
         var unsubscribed = new List<RedisValue>();
         var last = RedisValue.Null;
@@ -90,7 +91,7 @@ internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries ent
             }
 
             var ownedAt = Requests.OwnedAt(stream, entry.Id, deliveredAt);
-            if (!consumer.Subscription.Ordered && time.GetElapsedTime(ownedAt) > consumer.KeepFor)
+            if (!consumer.Subscription.Ordered && time.GetElapsedTime(ownedAt, now) > consumer.KeepFor)
             {
                 // The entry arrived so late that another instance may own it. It is not delivered here, but by the
                 // consumer that claims it next.

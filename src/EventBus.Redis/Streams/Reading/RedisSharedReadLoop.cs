@@ -9,6 +9,18 @@ internal sealed class RedisSharedReadLoop(
 {
     private const int PageSize = 256;
 
+    // An answer with all the entries that were asked for, or with many, is usually followed by more, so that the next
+    // read need not wait for any.
+    private const int FewEntries = 4;
+    private const int ManyEntries = 16;
+
+    // New entries are read when there is room for a quarter of the capacity. The others are more than the handlers
+    // need, and few large answers cost less than many small ones.
+    private const int MaxHeldQuarters = 3;
+
+    // True if the last answer was part of a burst.
+    private bool isBurst;
+
     /// <summary>
     /// Fetches the entries that Redis delivered in a lost answer. That delivery does not count. Earlier ones do: an
     /// entry that was taken over from another instance may have been attempted there.
@@ -41,16 +53,22 @@ internal sealed class RedisSharedReadLoop(
         }
 
         var removal = Entries.NextRemoval();
-        var room = Consumer.Capacity - Entries.Count;
-        if (room <= 0)
+        var held = Entries.Count;
+        var room = Consumer.Capacity - held;
+        if (held > Consumer.Capacity * MaxHeldQuarters / 4)
         {
             await removal.WaitAsync(stop);
             return;
         }
 
         using var request = Dispatcher.Requests.Begin(room);
-        var found = await Consumer.Group.ReadNewAsync(blocking, Consumer.ShareOf(request.Count), stop);
-        request.RecordAnswer(RedisEntry.Sum(found));
+        var count = Consumer.ShareOf(request.Count);
+        var found = isBurst
+            ? await Consumer.Group.ReadPresentAsync(blocking, count, stop)
+            : await Consumer.Group.ReadNewAsync(blocking, count, stop);
+        var sum = RedisEntry.Sum(found);
+        request.RecordAnswer(sum);
+        isBurst = sum.Entries >= Math.Clamp(count, FewEntries, ManyEntries);
         foreach (var (stream, read) in found)
         {
             await Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), request.BegunAt, stop);

@@ -46,22 +46,8 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
             return;
         }
 
-        lock (acksGate)
-        {
-            if (areAcksComplete)
-            {
-                return;
-            }
-
-            if (!ackQueues.TryGetValue(entry.Stream, out var running))
-            {
-                var queue = new RedisAckQueue(entry.Stream, consumer, entries);
-                running = (queue, queue.RunAsync(close));
-                ackQueues.Add(entry.Stream, running);
-            }
-
-            running.Queue.Add(entry);
-        }
+        // Outside the lock, because the queue may send the acknowledgement at once.
+        QueueOf(entry.Stream)?.Add(entry);
     }
 
     /// <summary>Takes no further entries for acknowledgement.</summary>
@@ -120,6 +106,27 @@ internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entr
         }
 
         return unstarted;
+    }
+
+    /// <summary>Gets the queue of a stream, and starts it if it is new. Null after the last acknowledgement.</summary>
+    private RedisAckQueue? QueueOf(RedisKey stream)
+    {
+        lock (acksGate)
+        {
+            if (areAcksComplete)
+            {
+                return null;
+            }
+
+            if (!ackQueues.TryGetValue(stream, out var running))
+            {
+                var queue = new RedisAckQueue(stream, consumer, entries);
+                running = (queue, queue.RunAsync(close));
+                ackQueues.Add(stream, running);
+            }
+
+            return running.Queue;
+        }
     }
 
     /// <summary>Ends the ownership of entries, except of those that are settled.</summary>
