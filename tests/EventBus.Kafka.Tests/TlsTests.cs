@@ -30,7 +30,8 @@ public sealed class TlsTests(PrivateBroker broker)
     }
 
     /// <summary>
-    /// The client cannot tell each of these mistakes from a server that is down. The error says where, and ends the wait.
+    /// The client cannot tell each of these mistakes from a server that is down. The error says where, and ends the
+    /// wait.
     /// </summary>
     [Theory]
     [InlineData(SecurityProtocol.SaslSsl, false)]
