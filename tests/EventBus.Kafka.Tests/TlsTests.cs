@@ -15,7 +15,8 @@ public sealed class TlsTests(PrivateBroker broker)
     [Fact]
     public async Task Publish_OverTlsWithAPassword_IsAccepted()
     {
-        await using var transport = await TestTransport.StartAsync(name, Options(Address, SecurityProtocol.SaslSsl, broker.Certificate.Text));
+        var options = Options(Address, SecurityProtocol.SaslSsl, broker.Certificate.Text);
+        await using var transport = await TestTransport.StartAsync(name, options);
 
         Assert.Equal([PublishOutcome.Accepted], await transport.PublishAsync(TestBroker.Patience, TestTransport.Event("1")));
         Assert.Single(RawClient.Read($"{name}-order-events", 1, broker.Node.Address));
