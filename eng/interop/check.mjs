@@ -59,8 +59,10 @@ try {
   await bus.consume(event => fromBus.add(event));
 
   await check('node publishes plain JSON, and the .NET handler handles it', async () => {
-    await bus.publish({ orderId: 'plain', total: 12.5 });
-    const { handled } = await fromNet.find(line => line.handled?.orderId === 'plain', 'plain order');
+    // Two programs may read one topic one after the other, and the second then reads the orders of the first too.
+    const orderId = `plain-${backend}`;
+    await bus.publish({ orderId, total: 12.5 });
+    const { handled } = await fromNet.find(line => line.handled?.orderId === orderId, 'plain order');
     expect(handled.total, 12.5, 'the total');
     if (!handled.id) throw new Error('the event has no id');
   });
@@ -68,15 +70,15 @@ try {
   await check('.NET publishes, and node reads id, type, source and data', async () => {
     program.stdin.write('publish\n');
     const { published } = await fromNet.find(line => line.published, 'published event');
-    const event = await fromBus.find(each => each.type === 'order.shipped', 'order.shipped');
+    const event = await fromBus.find(each => each.type === 'order.shipped' && each.id === published, 'order.shipped');
     console.log(`    ${event.id} ${event.type} ${event.source} ${JSON.stringify(event.data)}`);
-    expect({ id: event.id, source: event.source, data: event.data }, { id: published, source: 'interop', data: { orderId: '4711' } }, 'the event');
+    expect({ source: event.source, data: event.data }, { source: 'interop', data: { orderId: '4711' } }, 'the event');
   });
 
   await check('attributes go from node to .NET and back to node', async () => {
     const sent = { id: `node-${backend}`, source: '/node/shop', time: '2026-01-02T03:04:05.678Z', key: 'customer 7', tenant: 'acme é' };
     await bus.publishCloudEvent({ orderId: 'whole', total: 1 }, sent);
-    const { handled } = await fromNet.find(line => line.handled?.orderId === 'whole', 'order with attributes');
+    const { handled } = await fromNet.find(line => line.handled?.id === sent.id, 'order with attributes');
     expect({ id: handled.id, source: handled.source, time: new Date(handled.time).toISOString(), key: handled.key, tenant: handled.headers.tenant }, sent, 'what .NET saw');
     const echo = await fromBus.find(each => each.type === 'order.echoed' && each.id === sent.id, 'order.echoed');
     expect({ id: echo.id, source: echo.data.source, time: new Date(echo.data.time).toISOString(), key: echo.key, tenant: echo.tenant }, sent, 'the attributes of the echo');
