@@ -18,7 +18,7 @@ results=()
 lanes=() # the process groups that run checks
 
 close() {
-  local code=$? line name lane
+  local code=$? line name lane faults
   trap '' INT TERM HUP
   for lane in ${lanes[@]+"${lanes[@]}"}; do kill -TERM -- "-$lane" 2>/dev/null; done
   wait ${lanes[@]+"${lanes[@]}"} 2>/dev/null
@@ -26,10 +26,12 @@ close() {
     printf '\n==== the end of %s\n' "$name"
     tail -n 40 "$logs/$name" | cut -c 1-1000
   done
+  # Once more in short, because the end of an output is what is kept of it.
+  faults=$(for name in ${failures[@]+"${failures[@]}"}; do grep -aE '^ *(!!|FAIL) ' "$logs/$name" | sed "s/^ */$name: /" | head -n 15 | cut -c 1-300; done)
   line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$logs/tests" 2>/dev/null | tail -n 1)
   rm -rf "$logs"
   ((${#results[@]} == 0)) || printf '%s\n' "${results[@]}"
-  ((${#failures[@]} == 0)) || printf '!! failed: %s\n' "${failures[*]}"
+  ((${#failures[@]} == 0)) || printf '%s\n!! failed: %s\n' "$faults" "${failures[*]}"
   ((${#failures[@]} == 0 || code != 0)) || code=1
   printf '%s\n' "${line:-0 passed, 1 failed}"
   exit "$code"

@@ -3,7 +3,6 @@ using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
-using SQLitePCL;
 
 namespace EventBus;
 
@@ -30,17 +29,9 @@ internal sealed class EffectRunner(TimeSpan timeout, TimeProvider time, ILogger 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var running = RunOnThreadPoolAsync(effects, session.Transaction!, stop.Token);
         await running.WaitAsync(stop.Token).Quietly();
-        if (!running.IsCompleted)
-        {
-            // A statement that is running does not observe the token, so it is interrupted.
-            raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
-            await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
-        }
-
-        if (!running.IsCompleted)
+        if (!running.IsCompleted && !await TryInterruptAsync(session, running))
         {
             log.EffectAbandoned(timeout);
-            session.IsAbandoned = true;
             throw new EffectException(new TimeoutException(
                 $"An effect took longer than {timeout} (SqliteStoreOptions.EffectTimeout) and did not end when its token "
                     + "was cancelled."));
@@ -70,6 +61,24 @@ internal sealed class EffectRunner(TimeSpan timeout, TimeProvider time, ILogger 
             throw new EffectException(new InvalidOperationException(
                 "An effect committed, rolled back or closed the transaction that it was given. Only the store may end it."));
         }
+    }
+
+    /// <summary>
+    /// Interrupts the statements of effects that do not observe the token. Returns false if the effects did not end:
+    /// their statements are then interrupted until the session is closed.
+    /// </summary>
+    private async ValueTask<bool> TryInterruptAsync(SqlSession session, Task running)
+    {
+        var interrupter = new StatementInterrupter((SqliteConnection)session.Connection);
+        await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
+        if (running.IsCompleted)
+        {
+            interrupter.Dispose();
+            return true;
+        }
+
+        session.Abandon(interrupter);
+        return false;
     }
 
     /// <summary>

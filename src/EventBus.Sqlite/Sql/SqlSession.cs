@@ -9,6 +9,9 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
 {
     private readonly Dictionary<string, DbCommand> commands = new(StringComparer.Ordinal);
 
+    // Ends the statements of an effect that was abandoned; null if there is none.
+    private IDisposable? interrupter;
+
     public DbConnection Connection => connection;
 
     /// <summary>
@@ -26,7 +29,13 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     /// True if an effect that ignored its cancellation may still use the connection. The connection is then closed and
     /// never used again.
     /// </summary>
-    public bool IsAbandoned { get; set; }
+    public bool IsAbandoned => interrupter is not null;
+
+    /// <summary>Marks the session as used by an effect that ignored its cancellation.</summary>
+    /// <param name="interrupter">
+    /// Ends the statements of the effect, so that none of them holds up the closing. Disposed after the closing.
+    /// </param>
+    public void Abandon(IDisposable interrupter) => this.interrupter = interrupter;
 
     /// <summary>
     /// Returns a statement with its parameter <c>@app</c>; the caller sets the others. It is parsed once for each
@@ -65,5 +74,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
         {
             // A connection that cannot be closed is not used again.
         }
+
+        interrupter?.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using EventBus.Stores;
 using static EventBus.Sqlite.Tests.TestStores;
@@ -198,13 +199,10 @@ public sealed partial class SqlProcessedEventStoreTests
     {
         var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, token) =>
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, _) =>
         {
-            await using var command = transaction.Connection!.CreateCommand();
-            command.Transaction = transaction;
-            command.CommandText = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
             started.SetResult();
-            await command.ExecuteScalarAsync(token);
+            await RunEndlesslyAsync(transaction.Connection!, transaction);
         }), Token).AsTask();
         await started.Task.WaitAsync(Patience, Token);
         await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the effect is ended", () => completing.IsCompleted, Token);
@@ -216,5 +214,41 @@ public sealed partial class SqlProcessedEventStoreTests
                 fencingToken,
                 Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)),
                 Token));
+    }
+
+    /// <summary>
+    /// An interruption before a statement begins has no effect, so one of them may miss every statement of an effect.
+    /// </summary>
+    [Fact]
+    public async Task Effect_ThatStartsStatementAfterStatement_HoldsUpNoOtherWrite()
+    {
+        var fencingToken = await ClaimAsync();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, _) =>
+        {
+            var connection = transaction.Connection!;
+            started.SetResult();
+            while (connection.State == ConnectionState.Open)
+            {
+                await Record.ExceptionAsync(() => RunEndlesslyAsync(connection, transaction));
+            }
+
+            closed.SetResult();
+        }), Token).AsTask();
+        await started.Task.WaitAsync(Patience, Token);
+        await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the effect is ended", () => completing.IsCompleted, Token);
+
+        Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
+        Assert.True(await Processed.CompleteAsync(Key, fencingToken, Done(), Token).AsTask().WaitAsync(Patience, Token));
+        await closed.Task.WaitAsync(Patience, Token);
+    }
+
+    private static async Task RunEndlesslyAsync(DbConnection connection, DbTransaction transaction)
+    {
+        await using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        await command.ExecuteScalarAsync(Token);
     }
 }
