@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using EventBus.Stores;
+using Microsoft.Data.Sqlite;
 using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
@@ -202,7 +203,7 @@ public sealed partial class SqlProcessedEventStoreTests
         var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, _) =>
         {
             started.SetResult();
-            await RunEndlesslyAsync(transaction.Connection!, transaction);
+            await RunLongAsync(transaction.Connection!, transaction);
         }), Token).AsTask();
         await started.Task.WaitAsync(Patience, Token);
         await time.AdvanceUntilAsync(TimeSpan.FromSeconds(1), "the effect is ended", () => completing.IsCompleted, Token);
@@ -225,13 +226,15 @@ public sealed partial class SqlProcessedEventStoreTests
         var fencingToken = await ClaimAsync();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isUninterrupted = false;
         var completing = Processed.CompleteAsync(Key, fencingToken, Done(async (transaction, _) =>
         {
             var connection = transaction.Connection!;
+            ((SqliteConnection)connection).CreateFunction("ended", (long count) => isUninterrupted = count > 0);
             started.SetResult();
             while (connection.State == ConnectionState.Open)
             {
-                await Record.ExceptionAsync(() => RunEndlesslyAsync(connection, transaction));
+                await Record.ExceptionAsync(() => RunLongAsync(connection, transaction, "ended(count(*))"));
             }
 
             closed.SetResult();
@@ -242,13 +245,16 @@ public sealed partial class SqlProcessedEventStoreTests
         Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
         Assert.True(await Processed.CompleteAsync(Key, fencingToken, Done(), Token).AsTask().WaitAsync(Patience, Token));
         await closed.Task.WaitAsync(Patience, Token);
+        Assert.False(isUninterrupted);
     }
 
-    private static async Task RunEndlesslyAsync(DbConnection connection, DbTransaction transaction)
+    /// <summary>Runs a statement that takes several seconds.</summary>
+    private static async Task RunLongAsync(DbConnection connection, DbTransaction transaction, string result = "count(*)")
     {
         await using var command = connection.CreateCommand();
         command.Transaction = transaction;
-        command.CommandText = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        command.CommandText =
+            $"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000000) SELECT {result} FROM n";
         await command.ExecuteScalarAsync(Token);
     }
 }
