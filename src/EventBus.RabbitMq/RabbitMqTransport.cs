@@ -16,6 +16,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private RabbitMqPublisher? publisher;
     private RabbitMqBrokerDeadLetters? brokerDeadLetters;
     private RabbitMqTopologyMonitor? monitor;
+    private SharedQueueLookup? lookup;
     private TimeProvider time = TimeProvider.System;
     private bool holdsConnector;
 
@@ -69,9 +70,11 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
-        var receiver = new RabbitMqReceiver(subscription, connector, Started(topology), time);
+        RabbitMqReceiver receiver;
         lock (receivers)
         {
+            lookup ??= new SharedQueueLookup(connector.Consuming.ConnectionWithinTimeoutAsync);
+            receiver = new RabbitMqReceiver(subscription, connector, Started(topology), lookup, time);
             receivers.Add(receiver);
         }
 
@@ -175,6 +178,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             .Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask)
             .Append(brokerDeadLetters?.DisposeAsync().AsTask() ?? Task.CompletedTask)
             .Append(monitor?.DisposeAsync().AsTask() ?? Task.CompletedTask));
+        lookup?.Dispose();
         if (holdsConnector)
         {
             holdsConnector = false;

@@ -6,11 +6,16 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Tests how many channels the backlog needs, which the metrics read every ten seconds.</summary>
+/// <summary>
+/// Tests how many channels are opened for the backlog, which the metrics read every ten seconds, and for the numbers of
+/// consumers, which are read every five.
+/// </summary>
 public sealed class QueueLookupTests
 {
     private readonly IConnection client = DispatchProxy.Create<IConnection, ScriptedConnection>();
     private readonly SubscriptionQueues queues = new(new RabbitMqTopology("shop", new RabbitMqOptions()));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private ScriptedConnection Script => (ScriptedConnection)(object)client;
 
@@ -45,11 +50,53 @@ public sealed class QueueLookupTests
         Assert.Single(Script.Channels);
     }
 
-    private Task<IReadOnlyList<SubscriptionBacklog>> ReadAsync(int subscriptions) => queues.ReadBacklogAsync(
-        new ConnectionSession(client, 1, TestBroker.Patience, onBlocked: _ => { }, TimeProvider.System)
+    [Fact]
+    public async Task SharedLookup_OfManyQueuesAndPasses_NeedsOneChannel()
+    {
+        var session = Session();
+        using var lookup = new SharedQueueLookup(_ => Task.FromResult(session));
+
+        for (var i = 0; i < 40; i++)
         {
-            Traffic = new ConnectionTraffic(),
-        },
+            Assert.Equal(2u, (await lookup.FindAsync($"shop:s{i % 20}", Token))!.Value.State.ConsumerCount);
+        }
+
+        Assert.False(Assert.Single(Script.Channels).IsClosed);
+    }
+
+    [Fact]
+    public async Task SharedLookup_QueueIsMissing_ContinuesOnAnotherChannel()
+    {
+        Script.Missing = "shop:s1";
+        var session = Session();
+        using var lookup = new SharedQueueLookup(_ => Task.FromResult(session));
+
+        Assert.Null(await lookup.FindAsync("shop:s1", Token));
+        Assert.NotNull(await lookup.FindAsync("shop:s2", Token));
+
+        Assert.Equal([true, false], Script.Channels.Select(channel => channel.IsClosed));
+    }
+
+    [Fact]
+    public async Task SharedLookup_ConnectionIsReplaced_ContinuesOnTheNewOne()
+    {
+        var session = Session();
+        using var lookup = new SharedQueueLookup(_ => Task.FromResult(session));
+        await lookup.FindAsync("shop:s1", Token);
+
+        session = Session();
+        Assert.NotNull(await lookup.FindAsync("shop:s1", Token));
+
+        Assert.Equal([true, false], Script.Channels.Select(channel => channel.IsClosed));
+    }
+
+    private ConnectionSession Session() => new(client, 1, TestBroker.Patience, onBlocked: _ => { }, TimeProvider.System)
+    {
+        Traffic = new ConnectionTraffic(),
+    };
+
+    private Task<IReadOnlyList<SubscriptionBacklog>> ReadAsync(int subscriptions) => queues.ReadBacklogAsync(
+        Session(),
         Enumerable.Range(0, subscriptions).Select(number => new Subscription($"s{number}", [EventPattern.Parse("test.#")])),
         RabbitMqQueueType.Quorum);
 
@@ -64,7 +111,9 @@ public sealed class QueueLookupTests
         {
             if (targetMethod!.Name != nameof(IConnection.CreateChannelAsync))
             {
-                return targetMethod.ReturnType == typeof(bool) ? true : null;
+                return targetMethod.ReturnType == typeof(bool) ? true
+                    : targetMethod.ReturnType == typeof(TimeSpan) ? TimeSpan.FromSeconds(10)
+                    : null;
             }
 
             var channel = DispatchProxy.Create<IChannel, ScriptedChannel>();

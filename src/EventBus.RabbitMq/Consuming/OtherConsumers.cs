@@ -4,13 +4,16 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>Counts the consumers that other instances have on the queue of a subscription.</summary>
-internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology)
+internal sealed class OtherConsumers(
+    Subscription subscription,
+    RabbitMqConnector connector,
+    RabbitMqTopology topology,
+    SharedQueueLookup lookup)
 {
     // The time in heartbeat intervals for which a consumer whose process has ended may still be counted: the broker
     // checks a connection once per interval, and closes a silent one at the second check without new data.
     private const int HeartbeatsUntilDead = 3;
 
-    private readonly SupervisedConnection link = connector.Consuming;
     private readonly string queue = topology.QueueOf(subscription.Name);
     private int isRefusalLogged;
 
@@ -28,9 +31,10 @@ internal sealed class OtherConsumers(Subscription subscription, RabbitMqConnecto
 
         try
         {
-            var session = await link.ConnectionWithinTimeoutAsync(cancellationToken);
-            var state = await session.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
-            return ((int)state.ConsumerCount - 1, session.Client.Heartbeat * HeartbeatsUntilDead);
+            // A missing queue is reported and created again by its receiver.
+            return await lookup.FindAsync(queue, cancellationToken) is var (state, heartbeat)
+                ? ((int)state.ConsumerCount - 1, heartbeat * HeartbeatsUntilDead)
+                : null;
         }
         catch (Exception exception) when (RabbitMqErrors.IsCallFailure(exception))
         {

@@ -4,13 +4,18 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Receives the events of one subscription, until its intake stops.</summary>
-internal sealed class RabbitMqReceiver(Subscription subscription, RabbitMqConnector connector, RabbitMqTopology topology, TimeProvider time)
+internal sealed class RabbitMqReceiver(
+    Subscription subscription,
+    RabbitMqConnector connector,
+    RabbitMqTopology topology,
+    SharedQueueLookup lookup,
+    TimeProvider time)
     : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConsumerLoop consumerLoop = new(subscription, connector, topology, time);
-    private readonly OtherConsumers otherConsumers = new(subscription, connector, topology);
+    private readonly OtherConsumers otherConsumers = new(subscription, connector, topology, lookup);
     private readonly CancellationTokenSource stop = new();
     private Task running = Task.CompletedTask;
 
