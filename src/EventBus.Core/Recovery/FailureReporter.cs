@@ -51,6 +51,13 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
         }
     }
 
+    /// <summary>Reports an event that waits because another attempt holds its claim.</summary>
+    public void WaitsForClaim(FailedEvent entry)
+    {
+        services.Log.WaitsForClaim(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.DueAt);
+        retries.Pulse();
+    }
+
     /// <summary>Reports an event that waits because its guard deferred it.</summary>
     public void Deferred(FailedEvent entry, DateTimeOffset deadline)
     {
