@@ -39,7 +39,7 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
                 entry.ErrorType,
                 entry.Reason,
                 entry.Id,
-                alerts.FindCall(entry.Id, entry.Subscription),
+                alerts.ShownBy(entry.Id, entry.Subscription),
                 error,
                 exception);
         }
