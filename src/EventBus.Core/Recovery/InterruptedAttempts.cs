@@ -9,7 +9,9 @@ internal static class InterruptedAttempts
     /// True if the last attempt before this claim is not among the failed ones: its process ended, and then the entry
     /// was stored to wait for the claim of that process (<see cref="ClaimedElsewhere"/>).
     /// </summary>
-    /// <param name="entry">A claimed entry of a <see cref="KeyedFailureStore"/>; its attempts include the next one.</param>
+    /// <param name="entry">
+    /// A claimed entry of a <see cref="KeyedFailureStore"/>; its attempts include the next one.
+    /// </param>
     public static bool Precede(FailedEvent entry) =>
         !entry.WasInterrupted && entry.Attempts - 1 > (entry.History.Count > 0 ? entry.History[^1].Attempt : 0);
 

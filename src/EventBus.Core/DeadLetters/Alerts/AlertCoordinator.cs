@@ -70,7 +70,9 @@ internal sealed class AlertCoordinator
         && dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle)
         && !held.AnyToMark;
 
-    /// <summary>Returns what the log shows, as the alerts do: the link to the subject, or the call that finds it.</summary>
+    /// <summary>
+    /// Returns what the log shows, as the alerts do: the link to the subject, or the call that finds it.
+    /// </summary>
     public string ShownBy(string id, string subscription) =>
         AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, id, subscription) ?? source.FindCall(id, subscription);
 
