@@ -69,6 +69,22 @@ public sealed class CheckoutTests : IAsyncDisposable
         Assert.Empty(shop.Mail.Sent);
     }
 
+    [Theory]
+    [InlineData("""{"userId":null,"items":[{"productId":"book","quantity":1}]}""", "no user")]
+    [InlineData("""{"userId":" ","items":[{"productId":"book","quantity":1}]}""", "no user")]
+    [InlineData("""{"userId":"ada"}""", "empty")]
+    [InlineData("""{"userId":"ada","items":[{"quantity":1}]}""", "no product")]
+    [InlineData("""{"userId":"ada","items":[null]}""", "no product")]
+    public async Task Checkout_OfACartThatLacksSomething_IsRefusedAndSaysWhat(string cart, string reason)
+    {
+        using var customer = shop.CreateClient();
+        using var content = new StringContent(cart, System.Text.Encoding.UTF8, "application/json");
+        using var response = await customer.PostAsync("/checkout", content, Token);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains(reason, await response.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
+    }
+
     private async Task<CheckoutReply> PostAsync(string? key = null)
     {
         using var customer = shop.CreateClient();

@@ -11,12 +11,19 @@ public sealed class Catalog
     };
 
     /// <summary>Returns the sum of the prices.</summary>
-    /// <exception cref="RefusedException">The cart is empty or has no user, or an item is not in stock.</exception>
+    /// <exception cref="RefusedException">
+    /// The cart is empty or has no user, or an item has no product or is not in stock.
+    /// </exception>
     public decimal TotalOf(Cart cart)
     {
-        if (cart is { UserId: null } or { Items: null or [] })
+        if (string.IsNullOrWhiteSpace(cart.UserId) || cart.Items is null or [])
         {
             throw new RefusedException(StatusCodes.Status400BadRequest, "the cart is empty, or has no user");
+        }
+
+        if (cart.Items.Any(item => string.IsNullOrWhiteSpace(item?.ProductId)))
+        {
+            throw new RefusedException(StatusCodes.Status400BadRequest, "an item of the cart has no product");
         }
 
         var total = 0m;

@@ -10,8 +10,8 @@ public sealed class OrderService(Catalog catalog, OrderBook orders, TimeProvider
     /// before gets the order of that request.
     /// </summary>
     /// <exception cref="RefusedException">
-    /// The cart is empty or has no user, an item is not in stock, the key is empty or too long, or it belongs to
-    /// another cart.
+    /// The cart is empty or has no user, an item has no product or is not in stock, the key is empty or too long, or it
+    /// belongs to another cart.
     /// </exception>
     public async Task<Order> CreateAsync(Cart cart, string? idempotencyKey, CancellationToken cancellationToken)
     {

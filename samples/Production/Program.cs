@@ -1,10 +1,11 @@
+using System.ComponentModel.DataAnnotations;
 using EventBus;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 
 var builder = WebApplication.CreateBuilder(args);
 var settings = builder.Configuration;
-builder.Services.AddHealthChecks();
+builder.Services.AddValidation().AddHealthChecks();
 builder.Services.AddEventBus(bus =>
 {
     bus.Configure(settings.GetSection("EventBus"));
@@ -19,8 +20,7 @@ builder.Services.AddEventBus(bus =>
 });
 
 // To OTEL_EXPORTER_OTLP_ENDPOINT. Without the source of the web requests the sampler drops what they publish.
-builder.Services.AddOpenTelemetry()
-    .WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
+builder.Services.AddOpenTelemetry().WithTracing(tracing => tracing.AddSource("EventBus", "Microsoft.AspNetCore").AddOtlpExporter())
     .WithMetrics(metrics => metrics.AddMeter("EventBus").AddOtlpExporter());
 var app = builder.Build();
 
@@ -31,7 +31,7 @@ app.MapPost("/orders", async (OrderPlaced order, IEventBus bus) =>
 {
     try
     {
-        // The id follows from the order: what the client sends again is the same event.
+        // The id follows from the order: what is sent again is the same event. Without an id the answer is 400.
         await bus.PublishAsync(order, new PublishOptions { EventId = $"order-placed-{order.OrderId}" });
         return Results.Accepted();
     }
@@ -48,7 +48,7 @@ app.MapPost("/dead-letters/retry", async (string id, IDeadLetters letters) =>
 await app.RunAsync();
 
 [EventName("order.placed")]
-public sealed record OrderPlaced(string OrderId, string UserId, decimal Total);
+public sealed record OrderPlaced([Required] string OrderId, [Required] string UserId, decimal Total);
 
 public sealed class SendReceipt(ILogger<SendReceipt> log) : IEventHandler<OrderPlaced>
 {

@@ -54,7 +54,7 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
                     countsOrdered ? "the subscriptions 'copies', 'in-order'" : "the subscription 'copies'",
                     entry.Description,
                     StringComparison.Ordinal);
-                Assert.Contains("bus.StoreInRedis(...)), or run one instance only", entry.Description, StringComparison.Ordinal);
+                Assert.Contains("the same file of SQLite), or run one instance only", entry.Description, StringComparison.Ordinal);
             }
         }
 

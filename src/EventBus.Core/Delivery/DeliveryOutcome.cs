@@ -29,6 +29,8 @@ internal readonly record struct DeliveryOutcome(DeliveryStatus Status, Failure? 
 
     public static DeliveryOutcome Deferred(Deferred wait) => new(DeliveryStatus.Deferred, wait);
 
+    public static DeliveryOutcome ClaimedElsewhere(ClaimedElsewhere wait) => new(DeliveryStatus.ClaimedElsewhere, wait);
+
     /// <summary>Gets the outcome of a delivery that ended with an exception.</summary>
     /// <param name="exception">The exception.</param>
     /// <param name="abort">Cancelled when the bus aborts.</param>

@@ -17,6 +17,9 @@ internal sealed class DeliveryProcessor(
     RedeliveryAdmission redeliveries,
     BusServices services)
 {
+    // A queue of a broker counts the attempts of its messages itself, so that such a wait would count as one.
+    private readonly bool yieldsToClaims = subscription.Claims is not null && !redeliveries.ClaimsAreAttempts;
+
     /// <inheritdoc cref="RedeliveryAdmission.EntryWaits"/>
     public bool RedeliveredEntryWaits => redeliveries.EntryWaits;
 
@@ -63,6 +66,11 @@ internal sealed class DeliveryProcessor(
     public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
     {
         using var attempt = new RedeliveredAttempt();
+        if (yieldsToClaims && InterruptedAttempts.Precede(entry))
+        {
+            entry = InterruptedAttempts.Restore(entry);
+        }
+
         if (entry.WasInterrupted)
         {
             var admitted = await redeliveries.TryBeginAsync(entry, attempt);
@@ -79,6 +87,7 @@ internal sealed class DeliveryProcessor(
         state.Attempt = entry.Attempts;
         state.ManualRetries = entry.ManualRetries;
         state.IsStoredEntry = true;
+        state.YieldsToClaims = yieldsToClaims;
         state.MayBePassed = subscription.FailurePolicy.ContinueWhenBlocked;
         var outcome = await RunAsync(context, lost);
         while (!await settler.TrySettleAsync(entry, outcome, lost))
@@ -108,7 +117,9 @@ internal sealed class DeliveryProcessor(
         using var attempt = new RedeliveredAttempt();
         if (await redeliveries.TryBeginAsync(delivery, attempt))
         {
-            context.EnsureState().Attempt = attempt.Number;
+            var state = context.EnsureState();
+            state.Attempt = attempt.Number;
+            state.YieldsToClaims = yieldsToClaims;
             await SettleAsync(delivery, context, RunAsync(context, delivery.Lost), attempt.ChargedAttempts);
         }
     }

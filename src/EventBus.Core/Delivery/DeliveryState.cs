@@ -44,6 +44,12 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// <summary>True for an entry of the failure store; false for a delivery of the transport.</summary>
     public bool IsStoredEntry { get; set; }
 
+    /// <summary>
+    /// True if the event is stored to wait while another attempt holds its claim, because an earlier attempt may have
+    /// ended with its process. False if it waits in memory for that attempt.
+    /// </summary>
+    public bool YieldsToClaims { get; set; }
+
     /// <summary>The effects that the handler adds to the transaction that marks the event as handled.</summary>
     public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
 

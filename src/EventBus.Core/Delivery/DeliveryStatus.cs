@@ -21,6 +21,11 @@ internal enum DeliveryStatus
     Deferred,
 
     /// <summary>
+    /// Another attempt holds the claim of the event, and may have ended with its process: the event waits in the store.
+    /// </summary>
+    ClaimedElsewhere,
+
+    /// <summary>
     /// The bus is stopping, another instance has taken over, or another attempt handles the event. This attempt does
     /// not count, and the event is redelivered.
     /// </summary>

@@ -66,12 +66,19 @@ internal sealed class IdempotencyStep(
         ProcessedClaim found;
         try
         {
-            found = await claims.ClaimAsync(claim, subscription.Slots, waiting.Token);
+            found = await (state.YieldsToClaims
+                ? claims.TryClaimAsync(claim, subscription.Slots, waiting.Token)
+                : claims.ClaimAsync(claim, subscription.Slots, waiting.Token));
         }
         catch (OperationCanceledException) when (waiting.IsCancellationRequested)
         {
             // The handler was not started: the wait for another attempt is not counted as an attempt.
             return DeliveryOutcome.Interrupted;
+        }
+
+        if (found.State == ProcessedState.InProgress)
+        {
+            return DeliveryOutcome.ClaimedElsewhere(new ClaimedElsewhere(state.Attempt - 1, claims.Recheck));
         }
 
         state.FencingToken = found.FencingToken;

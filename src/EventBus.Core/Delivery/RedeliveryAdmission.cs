@@ -16,6 +16,9 @@ internal sealed class RedeliveryAdmission(
     /// <inheritdoc cref="RedeliveryTurns.EntryWaits"/>
     public bool EntryWaits => turns.EntryWaits;
 
+    /// <inheritdoc cref="EntryReleaser.ClaimsAreAttempts"/>
+    public bool ClaimsAreAttempts => failures.Releaser.ClaimsAreAttempts;
+
     /// <summary>Waits until a redelivered event may be attempted, and counts the attempt.</summary>
     /// <param name="delivery">The delivery.</param>
     /// <param name="attempt">Receives the attempt. The caller disposes it in any case.</param>

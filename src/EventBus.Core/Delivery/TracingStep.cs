@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace EventBus;
 
 /// <summary>Records a run of the handler as a trace span and in the metrics, while a listener observes them.</summary>
@@ -13,6 +15,13 @@ internal sealed class TracingStep(BusServices services, DeliveryStep next) : Del
         var handled = new ProcessedEvent(context.EventName, context.EventId, context.CorrelationId, context.Subscription, context.Attempt);
         using var activity = diagnostics.StartProcess(handled, context.Envelope.TraceParent, context.Envelope.TraceState);
         var outcome = await next.InvokeAsync(context, now, cancellationToken);
+        if (outcome.Status == DeliveryStatus.ClaimedElsewhere)
+        {
+            // The handler was not called, and this may happen several times before it is.
+            activity?.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            return outcome;
+        }
+
         diagnostics.Processed(activity, handled, now, (outcome.Failure as Threw)?.Exception);
         return outcome;
     }

@@ -13,6 +13,13 @@ internal static partial class DeliveryLog
     public static partial void Deferred(this ILogger log, string subscription, string eventName, string eventId, DateTimeOffset deadline);
 
     [LoggerMessage(
+        84,
+        LogLevel.Debug,
+        "{Subscription} lets {EventName} {EventId} wait in the store, because another attempt has claimed it and may have ended with its "
+            + "process. The next attempt is due at {DueAt:O}")]
+    public static partial void WaitsForClaim(this ILogger log, string subscription, string eventName, string eventId, DateTimeOffset dueAt);
+
+    [LoggerMessage(
         30,
         LogLevel.Warning,
         "A handler of {Subscription} for {EventName} {EventId} did not end after its token was cancelled and was abandoned; it may still "

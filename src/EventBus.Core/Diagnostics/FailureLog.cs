@@ -25,7 +25,7 @@ internal static partial class FailureLog
         21,
         LogLevel.Critical,
         "{Subscription} failed for good on {EventName} {EventId} (key {Key}, {Attempts} attempts, {ErrorType}, {Reason}); the event is "
-            + "kept as dead letter {DeadLetterId}, shown by {FindCall}: {Error}")]
+            + "kept as dead letter {DeadLetterId}, shown by {ShownBy}: {Error}")]
     public static partial void DeadLettered(
         this ILogger log,
         string subscription,
@@ -36,7 +36,7 @@ internal static partial class FailureLog
         string? errorType,
         DeadLetterReason reason,
         string deadLetterId,
-        string findCall,
+        string shownBy,
         string? error,
         Exception? exception);
 

@@ -54,8 +54,9 @@ internal static partial class HostingLog
     [LoggerMessage(
         14,
         LogLevel.Information,
-        "{System} shares the subscriptions of a service among all its instances, but instances on other machines cannot use the store of "
-            + "this bus ({Store}). Run one instance, or configure one store that all instances share (bus.StoreInRedis(...))")]
+        "{System} shares the subscriptions of a service among all its instances, so that all of them need the same store, and that of "
+            + "this bus ({Store}) cannot be used on other machines. Instances on one machine can share a file of SQLite. For more machines "
+            + "configure one store that all instances share (bus.StoreInRedis(...))")]
     public static partial void StoreIsPrivate(this ILogger log, string store, string system);
 
     [LoggerMessage(
@@ -63,7 +64,7 @@ internal static partial class HostingLog
         LogLevel.Warning,
         "Other instances consume {Subscriptions} of this service and do not share its store, which is {Store}: an idempotent "
             + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
-            + "store that they share (bus.StoreInRedis(...)), or run one instance only")]
+            + "store that they share (bus.StoreInRedis(...); on one machine also the same file of SQLite), or run one instance only")]
     public static partial void UnknownConsumers(this ILogger log, string subscriptions, string store);
 
     [LoggerMessage(16, LogLevel.Information, "All instances that consume the subscriptions of this service share its store again")]

@@ -35,13 +35,13 @@ internal static partial class SagaLog
     [LoggerMessage(
         42,
         LogLevel.Critical,
-        "The saga {Saga} {SagaId} needs attention at {Step}, shown by {FindCall}: {Error}. Retry, skip or finish it (SagaManager)")]
+        "The saga {Saga} {SagaId} needs attention at {Step}, shown by {ShownBy}: {Error}. Retry, skip or finish it (SagaManager)")]
     public static partial void SagaNeedsAttention(
         this ILogger log,
         string saga,
         string sagaId,
         string? step,
-        string findCall,
+        string shownBy,
         string? error,
         Exception? exception);
 

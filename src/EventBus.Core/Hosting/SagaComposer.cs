@@ -27,7 +27,7 @@ internal sealed class SagaComposer(
         var alerts = notifiers.Count == 0
             ? null
             : new AlertCoordinator(new SagaAlerts(store, repository, refusals), notifiers, alertSettings, services);
-        var notifier = new SagaNotifier(due, waiters, alerts);
+        var notifier = new SagaNotifier(due, waiters, alerts, alertSettings);
         var catalog = new SagaCatalog(plan.Sagas
             .Select(saga => SagaCompiler.Complete(saga, options, plan.Events, plan.Json, services.Random, services.Log))
             .Select(definition => ComposeSaga(definition, repository, notifier, draining.Token)));

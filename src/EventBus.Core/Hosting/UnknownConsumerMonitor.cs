@@ -42,7 +42,7 @@ internal sealed class UnknownConsumerMonitor(
     public string? Problem => unknown is { Count: > 0 } found
         ? $"Other instances consume {Describe(found)} of this service and do not share its store, which is {stores.Name}. An idempotent "
             + "subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one "
-            + "store that they share (bus.StoreInRedis(...)), or run one instance only."
+            + "store that they share (bus.StoreInRedis(...); on one machine also the same file of SQLite), or run one instance only."
         : null;
 
     /// <summary>Looks for unknown consumers every 5 s.</summary>

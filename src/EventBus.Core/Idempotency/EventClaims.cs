@@ -19,16 +19,25 @@ internal sealed class EventClaims(
     ClaimLeaseRenewer leases,
     BusServices services)
 {
-    private static readonly Backoff PollDelays = new(TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1));
+    private static readonly TimeSpan MaxRecheck = TimeSpan.FromSeconds(3);
+
+    private static readonly ProcessedClaim ClaimedByAnother = new(ProcessedState.InProgress, 0, 0, []);
 
     private readonly string subscription = settings.Subscription;
     private readonly IdempotencyOptions options = settings.Options;
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
     private readonly ProcessedStoreProbe probe = new(store, settings.Lease, services.StoreTime);
     private readonly RunningAttempts runningAttempts = new(services);
+    private readonly ClaimWaits waits = new(services);
 
     /// <summary>True if effects can run in the transaction that marks an event as handled.</summary>
     public bool HasTransactions => store.SupportsTransactions;
+
+    /// <summary>
+    /// The time after which an event that another attempt has claimed is attempted again: a tenth of the lease, at most
+    /// 3 s.
+    /// </summary>
+    public TimeSpan Recheck { get; } = settings.Lease < MaxRecheck * 10 ? settings.Lease / 10 : MaxRecheck;
 
     /// <summary>The claims of the quick path, which is tried first.</summary>
     public LocalClaims Local { get; } = new(settings, store, services);
@@ -47,6 +56,40 @@ internal sealed class EventClaims(
     }
 
     /// <summary>
+    /// Claims an event, unless another attempt has the claim. Waits while the store accepts no writes.
+    /// </summary>
+    /// <remarks>
+    /// A store of this process has no claims of ended processes, so that the other attempt ends soon: this method then
+    /// waits for it, like <see cref="ClaimAsync"/>.
+    /// </remarks>
+    /// <param name="claim">The attempt. It gets the fencing token.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The claim; in progress if another attempt has it.</returns>
+    public async Task<ProcessedClaim> TryClaimAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
+    {
+        if (local is not null)
+        {
+            return await ClaimAsync(claim, slots, cancellationToken);
+        }
+
+        if (!runningAttempts.TryEnter(claim))
+        {
+            return ClaimedByAnother;
+        }
+
+        while (true)
+        {
+            var (found, askedAt) = await AskAsync(claim, slots);
+            if (!IsOver(found, askedAt))
+            {
+                claim.FencingToken = found.FencingToken;
+                return found;
+            }
+        }
+    }
+
+    /// <summary>
     /// Claims an event. Waits while the store accepts no writes, and while another attempt has the claim.
     /// </summary>
     /// <param name="claim">The attempt. It gets the fencing token.</param>
@@ -59,10 +102,9 @@ internal sealed class EventClaims(
         {
             polls++;
             await runningAttempts.EnterAsync(claim, slots, cancellationToken);
-            var (found, askedAt) = await TryClaimAsync(claim, slots);
-            if (found.State == ProcessedState.New && askedAt + settings.Lease <= services.StoreTime.GetUtcNow())
+            var (found, askedAt) = await AskAsync(claim, slots);
+            if (IsOver(found, askedAt))
             {
-                // The answer came after the lease had expired: another attempt may have begun, or even completed.
                 continue;
             }
 
@@ -80,7 +122,7 @@ internal sealed class EventClaims(
             }
             else
             {
-                await Task.Delay(PollDelays.After(polls), services.StoreTime, cancellationToken);
+                await waits.WaitAsync(polls, slots, cancellationToken);
             }
         }
     }
@@ -141,12 +183,18 @@ internal sealed class EventClaims(
 
     /// <summary>Asks the store for a claim, until it answers.</summary>
     /// <returns>The answer, and the time of the call that got it. The lease began no earlier than that.</returns>
-    private Task<(ProcessedClaim Found, DateTimeOffset AskedAt)> TryClaimAsync(EventClaim claim, ConcurrencyLimiter slots) =>
+    private Task<(ProcessedClaim Found, DateTimeOffset AskedAt)> AskAsync(EventClaim claim, ConcurrencyLimiter slots) =>
         writer.WriteAsync(claim.Subject, slots, async () =>
         {
             var askedAt = services.StoreTime.GetUtcNow();
             return (await store.ClaimAsync(claim.Key, claim.Fingerprint, askedAt, settings.Lease, services.Abort), askedAt);
         });
+
+    /// <summary>
+    /// True if the answer came after the lease had expired: another attempt may have begun, or even completed.
+    /// </summary>
+    private bool IsOver(ProcessedClaim found, DateTimeOffset askedAt) =>
+        found.State == ProcessedState.New && askedAt + settings.Lease <= services.StoreTime.GetUtcNow();
 
     private async ValueTask<bool> CompleteWithEffectsAsync(EventClaim claim, Completion completion, CancellationToken cancellationToken)
     {

@@ -24,6 +24,9 @@ internal sealed class RunningAttempts(BusServices services)
         }
     }
 
+    /// <summary>Registers the attempt, unless another one handles an event with the key.</summary>
+    public bool TryEnter(EventClaim claim) => running.GetOrAdd(claim.Key.Key, claim.Ended) == claim.Ended;
+
     /// <summary>Removes an attempt, if it was registered.</summary>
     public void Leave(EventClaim claim) => running.TryRemove(new KeyValuePair<string, Task>(claim.Key.Key, claim.Ended));
 }

@@ -17,6 +17,9 @@ internal sealed class ConcurrencyLimiter(int limit, IntakeGate? busGate = null)
     private int lentSlots;
     private TaskCompletionSource? allReturned;
 
+    /// <summary>The number of slots.</summary>
+    public int Limit => limit;
+
     /// <summary>
     /// Closed while the store does not accept a write of this subscription, or of the bus: no delivery begins then.
     /// </summary>

@@ -117,10 +117,10 @@ public sealed class EventBusOptions
     public TimeSpan? DeadLetterRetention { get; set; }
 
     /// <summary>
-    /// The address of a page that shows a dead letter, which alerts and the webhook contain. <c>{id}</c>,
-    /// <c>{subscription}</c> and <c>{service}</c> are replaced, for example in
-    /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: alerts contain only
-    /// the call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// The address of a page that shows a dead letter, which alerts, the webhook and the critical log entry contain.
+    /// <c>{id}</c>, <c>{subscription}</c> and <c>{service}</c> are replaced, for example in
+    /// <c>https://ops.example/dead-letters?id={id}</c>. It must contain no secret. Default null: they contain only the
+    /// call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
     [LinkTemplate]
     public string? DeadLetterLink { get; set; }

@@ -33,9 +33,9 @@ public sealed class SagaOptions
     public bool PublishEvents { get; set; } = true;
 
     /// <summary>
-    /// The address of a page that shows a saga, which the alerts of sagas contain. <c>{id}</c> (of the saga),
-    /// <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It must contain no secret.
-    /// Default null: alerts contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
+    /// The address of a page that shows a saga, which the alerts and the critical log entry of a saga contain.
+    /// <c>{id}</c> (of the saga), <c>{subscription}</c> (the name of the saga) and <c>{service}</c> are replaced. It
+    /// must contain no secret. Default null: they contain only the call (<see cref="DeadLetterAlert.FindCall"/>).
     /// </summary>
     [LinkTemplate]
     public string? Link { get; set; }

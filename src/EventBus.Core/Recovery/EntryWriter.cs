@@ -45,7 +45,11 @@ internal sealed class EntryWriter(FailureStoreWriter writer, FailureReporter rep
                     continue;
                 }
 
-                if (!completes)
+                if (failure is ClaimedElsewhere && form.Status == FailedEventStatus.Waiting)
+                {
+                    reporter.WaitsForClaim(form);
+                }
+                else if (!completes)
                 {
                     reporter.Recorded(form, isNew, (failure as Threw)?.Exception, LogErrorOf(failure) ?? form.Error);
                 }

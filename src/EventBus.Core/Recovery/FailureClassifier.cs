@@ -11,7 +11,10 @@ internal static class FailureClassifier
 {
     public const int MaxErrorLength = ExceptionText.MaxMessage;
 
-    /// <summary>Decides about an event whose handler failed, or was not called because the event is rejected.</summary>
+    /// <summary>
+    /// Decides about an event whose handler failed, or was not called because the event is rejected or claimed by
+    /// another attempt.
+    /// </summary>
     /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="entry">The event; its attempts include this one.</param>
     /// <param name="failure">The reason of the failure.</param>
@@ -21,6 +24,14 @@ internal static class FailureClassifier
     {
         Rejected rejected => ClassifyRejection(policy, entry, rejected.Rejection, now),
         Threw threw => ClassifyException(policy, entry, threw, now),
+        ClaimedElsewhere claimed => entry with
+        {
+            Status = FailedEventStatus.Waiting,
+            Attempts = claimed.Attempts,
+            Concurrent = 0,
+            LastFailedAt = entry.LastFailedAt == default ? now : entry.LastFailedAt,
+            DueAt = now + claimed.Recheck,
+        },
         _ => throw new UnreachableException($"{failure.GetType()} is recorded in another way."),
     };
 

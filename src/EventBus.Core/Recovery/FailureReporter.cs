@@ -39,7 +39,7 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
                 entry.ErrorType,
                 entry.Reason,
                 entry.Id,
-                alerts.FindCall(entry.Id, entry.Subscription),
+                alerts.ShownBy(entry.Id, entry.Subscription),
                 error,
                 exception);
         }
@@ -49,6 +49,13 @@ internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retrie
             services.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
             retries.Pulse();
         }
+    }
+
+    /// <summary>Reports an event that waits because another attempt holds its claim.</summary>
+    public void WaitsForClaim(FailedEvent entry)
+    {
+        services.Log.WaitsForClaim(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.DueAt);
+        retries.Pulse();
     }
 
     /// <summary>Reports an event that waits because its guard deferred it.</summary>

@@ -33,11 +33,22 @@ public sealed class AlertFactsTests : IDisposable
         Assert.Equal(("System.IO.IOException", "deadLetters.FindAsync(\"mail~e1\")"), (alert.First.ErrorType, alert.FindCall));
         var logged = Assert.Single(logs.At(LogLevel.Critical));
         Assert.StartsWith(
-            "mail failed for good on order.placed e1 (key order-7, 1 attempts, System.IO.IOException, HandlerFailed)",
+            "mail failed for good on order.placed e1 (key order-7, 1 attempts, System.IO.IOException, HandlerFailed); the event is kept as "
+                + "dead letter mail~e1, shown by https://ops.example/shop/mail~e1: ",
             logged,
             StringComparison.Ordinal);
-        Assert.Contains("deadLetters.FindAsync(\"mail~e1\")", logged, StringComparison.Ordinal);
         Assert.Equal("System.IO.IOException", (await running.DeadLetters.FindAsync("mail~e1", Token))!.ErrorType);
+    }
+
+    [Fact]
+    public async Task DeadLetter_WithoutALink_IsShownByTheCallInTheLog()
+    {
+        await using var running = await StartAsync(bus => bus.Retry(0));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
+        await running.WhenIdleAsync();
+
+        Assert.Contains(
+            "shown by deadLetters.FindAsync(\"mail~e1\"): ", Assert.Single(logs.At(LogLevel.Critical)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +89,8 @@ public sealed class AlertFactsTests : IDisposable
                 saga.Step("flight", steps, undo: true).Retry(0).RetryCompensation(0);
                 saga.Step("payment", steps).Retry(0);
             },
-            bus => bus.AddAlert<AlertInbox>().Configure(options => options.Sagas.Link = "https://ops.example/sagas/{id}"));
+            bus => bus.AddAlert<AlertInbox>().Configure(options => options.Sagas.Link = "https://ops.example/sagas/{id}"),
+            services: services => services.AddLogging(logging => logging.AddProvider(logs)));
         await running.RunTripAsync();
 
         var alert = await running.Services.GetRequiredService<AlertInbox>().NextAsync("a saga needs attention");
@@ -87,6 +99,10 @@ public sealed class AlertFactsTests : IDisposable
             "book-trip needs attention: trip-1 (1 attempt, System.InvalidOperationException, SagaNeedsAttention): "
                 + "https://ops.example/sagas/trip-1",
             alert.Summary,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            " needs attention at flight, shown by https://ops.example/sagas/trip-1: ",
+            Assert.Single(logs.At(LogLevel.Critical)),
             StringComparison.Ordinal);
         Assert.Equal("System.InvalidOperationException", (await running.Sagas().FindAsync("trip-1", Token))!.ErrorType);
     }

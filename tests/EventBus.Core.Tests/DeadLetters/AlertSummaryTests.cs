@@ -100,7 +100,7 @@ public sealed class AlertSummaryTests
     {
         var first = Alert(letter => letter with { Id = "mail~a/{id} \n\ud83d" }).First;
 
-        Assert.Equal(link, AlertLink.Of(template, "shop", first));
+        Assert.Equal(link, AlertLink.Of(template, "shop", first.Id, first.Subscription));
     }
 
     [Fact]
@@ -108,7 +108,7 @@ public sealed class AlertSummaryTests
     {
         var first = Alert(letter => letter with { Id = $"mail~{new string('ß', 1_024)}" }).First;
 
-        Assert.Null(AlertLink.Of("https://ops.example/{id}", "shop", first));
+        Assert.Null(AlertLink.Of("https://ops.example/{id}", "shop", first.Id, first.Subscription));
     }
 
     [Fact]

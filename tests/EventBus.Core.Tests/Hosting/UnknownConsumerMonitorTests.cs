@@ -81,9 +81,9 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         await CheckAsync(checks: 20);
 
         Assert.Contains("'mail', 'stock'", watch.Problem, StringComparison.Ordinal);
-        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Problem, StringComparison.Ordinal);
+        Assert.Contains("the same file of SQLite), or run one instance only", watch.Problem, StringComparison.Ordinal);
         Assert.Contains(
-            "bus.StoreInRedis(...)), or run one instance only",
+            "the same file of SQLite), or run one instance only",
             Assert.Single(log.At(LogLevel.Warning)),
             StringComparison.Ordinal);
 

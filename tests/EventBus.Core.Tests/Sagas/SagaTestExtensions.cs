@@ -25,12 +25,17 @@ internal static class SagaTestExtensions
         this Script script,
         Action<SagaBuilder<Trip>, Script>? define = null,
         Action<EventBusBuilder>? configure = null,
-        TimeProvider? time = null) => RunningBus.StartAsync(
+        TimeProvider? time = null,
+        Action<IServiceCollection>? services = null) => RunningBus.StartAsync(
         bus =>
         {
             bus.UseInMemory().AddSaga<BookTrip, Trip>();
             configure?.Invoke(bus);
         },
         time,
-        services => services.AddScoped(_ => new BookTrip(script, define)));
+        added =>
+        {
+            added.AddScoped(_ => new BookTrip(script, define));
+            services?.Invoke(added);
+        });
 }

@@ -13,6 +13,7 @@ internal sealed class AlertCoordinator
     private const int ClaimSize = 1_000;
 
     private readonly AlertSource source;
+    private readonly AlertSettings settings;
     private readonly TimeProvider time;
     private readonly TimeSpan lease;
     private readonly AlertMarker marker;
@@ -36,6 +37,7 @@ internal sealed class AlertCoordinator
     public AlertCoordinator(AlertSource source, IReadOnlyList<IDeadLetterNotifier> notifiers, AlertSettings settings, BusServices services)
     {
         this.source = source;
+        this.settings = settings;
         time = services.StoreTime;
         idle = services.Idle;
         lease = settings.Interval + TimeSpan.FromMinutes(1);
@@ -68,8 +70,11 @@ internal sealed class AlertCoordinator
         && dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle)
         && !held.AnyToMark;
 
-    /// <inheritdoc cref="AlertSource.FindCall"/>
-    public string FindCall(string id, string subscription) => source.FindCall(id, subscription);
+    /// <summary>
+    /// Returns what the log shows, as the alerts do: the link to the subject, or the call that finds it.
+    /// </summary>
+    public string ShownBy(string id, string subscription) =>
+        AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, id, subscription) ?? source.FindCall(id, subscription);
 
     /// <summary>
     /// Announces that an entry that needs an alert is about to be recorded: <see cref="IsIdle"/> is false from now on.

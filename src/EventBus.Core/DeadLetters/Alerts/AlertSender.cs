@@ -44,7 +44,7 @@ internal sealed class AlertSender(
                 {
                     ServiceName = settings.ServiceName,
                     FindCall = source.FindCall(first.Id, first.Subscription),
-                    Link = AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, first),
+                    Link = AlertLink.Of(source.LinkTemplate(settings), settings.ServiceName, first.Id, first.Subscription),
                 });
                 var sending = notifier.NotifyAsync(alert, timeout.Token)
                     ?? throw new InvalidOperationException($"The notifier {notifier.GetType()} returned null instead of a task.");

@@ -123,7 +123,7 @@ internal sealed class DueSagaReader(
                 }, repository.Closing);
                 if (marked)
                 {
-                    services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, FindCalls.OfSaga(entry.Id), defect, null);
+                    services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, notifier.ShownBy(entry.Id, entry.Saga), defect, null);
                 }
 
                 return marked;

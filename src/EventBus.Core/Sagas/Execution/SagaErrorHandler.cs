@@ -20,7 +20,8 @@ internal sealed class SagaErrorHandler(
                 var isMarked = await HaltWithReasonAsync(leased, reason);
                 if (isMarked)
                 {
-                    services.Log.SagaNeedsAttention(definition.Name, leased.Id, null, FindCalls.OfSaga(leased.Id), reason, exception);
+                    var shownBy = notifier.ShownBy(leased.Id, definition.Name);
+                    services.Log.SagaNeedsAttention(definition.Name, leased.Id, null, shownBy, reason, exception);
                 }
 
                 return isMarked;

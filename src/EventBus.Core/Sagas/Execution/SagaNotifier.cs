@@ -6,8 +6,13 @@ namespace EventBus;
 /// <param name="due">Wakes the loop of due sagas.</param>
 /// <param name="waiters">The callers that wait until a saga has ended or needs attention.</param>
 /// <param name="alerts">Sends alerts for sagas that need attention; null if no notifier is registered.</param>
-internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoordinator? alerts)
+/// <param name="settings">The settings of the alerts.</param>
+internal sealed class SagaNotifier(WakeSignal due, SagaWaiters waiters, AlertCoordinator? alerts, AlertSettings settings)
 {
+    /// <summary>Returns what the log shows, as the alerts do: the link to a saga, or the call that finds it.</summary>
+    public string ShownBy(string id, string saga) =>
+        AlertLink.Of(settings.SagaLink, settings.ServiceName, id, saga) ?? FindCalls.OfSaga(id);
+
     /// <summary>
     /// Returns the alert time of a saga that needs attention from now on: at once; null if no alerts are wanted.
     /// </summary>

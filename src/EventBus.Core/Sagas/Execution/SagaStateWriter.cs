@@ -130,7 +130,8 @@ internal sealed class SagaStateWriter(
                     recordFailure?.Invoke(progress, now);
                     return transitions.Halt(progress, reason, now);
                 });
-                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, FindCalls.OfSaga(leased.Id), reason, error);
+                var shownBy = notifier.ShownBy(leased.Id, definition.Name);
+                services.Log.SagaNeedsAttention(definition.Name, leased.Id, step, shownBy, reason, error);
                 return true;
             },
             leased.Id);
