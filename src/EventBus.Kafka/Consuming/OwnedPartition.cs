@@ -23,6 +23,12 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     /// <summary>True if it was sought again because it seemed to stand still, and has not progressed since.</summary>
     public bool WasNudged { get; set; }
 
+    /// <summary>Completes when the beginning of the period is noted, or could not be. Default: completed.</summary>
+    public Task Opening { get; set; } = Task.CompletedTask;
+
+    /// <summary>True if the beginning of the period is noted. Set before <see cref="Opening"/> completes.</summary>
+    public bool IsNoted { get; set; }
+
     /// <summary>Records that the client has returned something of this partition.</summary>
     public void Progressed(long timestamp)
     {
