@@ -59,6 +59,19 @@ public sealed class GroupTests
     {
         using var admin = new AdminClientBuilder(TestBroker.Config<AdminClientConfig>()).Build();
         var beginnings = Enumerable.Range(0, 6).Select(partition => new TopicPartitionOffset(Topic, partition, 0)).ToList();
-        await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets(group, beginnings)]);
+        await Until.TrueAsync("the coordinator of the group answers", WriteAsync, TestContext.Current.CancellationToken);
+
+        async Task<bool> WriteAsync()
+        {
+            try
+            {
+                await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets(group, beginnings)]);
+                return true;
+            }
+            catch (AlterConsumerGroupOffsetsException exception) when (KafkaErrors.IsMoving(exception))
+            {
+                return false;
+            }
+        }
     }
 }

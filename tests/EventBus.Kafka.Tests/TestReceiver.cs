@@ -58,6 +58,20 @@ internal sealed class TestReceiver : IAsyncDisposable
         return delivery.Envelope.Id;
     }
 
+    /// <summary>Acknowledges each delivery until the intake stops.</summary>
+    /// <param name="handled">Called with the id of each event.</param>
+    public async Task HandleAllAsync(Action<string> handled)
+    {
+        await foreach (var delivery in receiver.Deliveries.ReadAllAsync(TestContext.Current.CancellationToken))
+        {
+            handled(delivery.Envelope.Id);
+            await delivery.AckAsync();
+        }
+    }
+
+    /// <summary>Stops the intake. What was taken before can still be settled.</summary>
+    public ValueTask StopAsync() => receiver.StopIntakeAsync();
+
     /// <summary>Takes a delivery if there is one.</summary>
     public bool TryTake(out Delivery delivery) => receiver.Deliveries.TryRead(out delivery);
 

@@ -13,16 +13,17 @@ internal sealed class CautionModel : IDisposable
 
     private readonly Random random;
     private readonly int cautiousCapacity;
+    private readonly bool ordered;
     private readonly UnackedRecords records;
     private readonly KafkaPartition[] partitions;
     private readonly long[] next = new long[Partitions];
     private readonly long[] committed = new long[Partitions];
-    private readonly HashSet<(int Partition, long Offset)> begun = [];
+    private readonly List<long>[] events = [[], []];
     private readonly List<Delivery> deliveries = [];
 
     public CautionModel(Random random, int capacity, int cautiousCapacity, bool ordered)
     {
-        (this.random, this.cautiousCapacity) = (random, cautiousCapacity);
+        (this.random, this.cautiousCapacity, this.ordered) = (random, cautiousCapacity, ordered);
         records = new UnackedRecords(capacity, ordered);
         partitions = [.. Enumerable.Range(0, Partitions).Select(number => records.Begin("topic", number, isHeld: true))];
         foreach (var partition in partitions)
@@ -45,15 +46,18 @@ internal sealed class CautionModel : IDisposable
                 Settle(records.Acknowledge);
                 break;
             case 8:
-                Settle(records.Release);
+                Settle(Release);
                 break;
             default:
                 Commit(succeeds: random.Next(4) > 0);
                 break;
         }
 
-        var uncommitted = begun.Count(each => each.Offset >= committed[each.Partition]);
-        Assert.True(uncommitted <= cautiousCapacity, $"{uncommitted} events are begun and not committed");
+        foreach (var (number, offset) in deliveries.Select(PlaceOf))
+        {
+            var before = events[number].Count(each => each >= committed[number] && each < offset);
+            Assert.True(before < cautiousCapacity, $"an event is begun, and {before} before it are not committed");
+        }
     }
 
     /// <summary>Handles and commits everything, and checks that nothing is left.</summary>
@@ -86,6 +90,11 @@ internal sealed class CautionModel : IDisposable
         var offset = next[number]++;
         var attributes = new EnvelopeAttributes { Id = $"{number}/{offset}", Name = "order.placed" };
         var isSubscribed = random.Next(4) > 0;
+        if (isSubscribed)
+        {
+            events[number].Add(offset);
+        }
+
         Assert.True(records.Receive(partitions[number], offset, null, isSubscribed ? new Envelope(attributes, []) : null));
     }
 
@@ -94,7 +103,6 @@ internal sealed class CautionModel : IDisposable
         if (records.TryTake(out var delivery))
         {
             deliveries.Add(delivery);
-            begun.Add(PlaceOf(delivery));
         }
     }
 
@@ -106,6 +114,15 @@ internal sealed class CautionModel : IDisposable
             var delivery = deliveries[index];
             deliveries.RemoveAt(index);
             settle(partitions[PlaceOf(delivery).Partition], delivery.Token);
+        }
+    }
+
+    private void Release(KafkaPartition partition, long token)
+    {
+        records.Release(partition, token);
+        if (ordered)
+        {
+            deliveries.RemoveAll(each => PlaceOf(each).Partition == partition.Number);
         }
     }
 
