@@ -50,13 +50,11 @@ public sealed class PartitionPeriodTests
     {
         var options = TestReceiver.Options(name);
         options.Partitions = 6;
-        var logs = Enumerable.Range(0, 3).Select(_ => new LogList()).ToArray();
-        var receivers = await Task.WhenAll(logs.Select(log => TestReceiver.OpenAsync(name, options, log)));
+        var receivers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => TestReceiver.OpenAsync(name, options)));
         await receivers[0].PublishAsync(first: 0, count: 100);
 
         var ids = new HashSet<string>();
-        try { await Until.TrueAsync("all events are delivered", TimeSpan.FromSeconds(20), TakeAllAsync, TestContext.Current.CancellationToken); }
-        catch (TimeoutException) { Assert.Fail(ids.Count + "\n" + string.Join("\n", logs.SelectMany((l, i) => l.Texts.Where(t => !t.Contains("FETCH")).TakeLast(60).Select(t => i + " " + t)))); }
+        await Until.TrueAsync("all events are delivered", TakeAllAsync, TestContext.Current.CancellationToken);
         foreach (var receiver in receivers)
         {
             await receiver.DisposeAsync();

@@ -56,11 +56,16 @@ public sealed class PositionTests
         Assert.Equal((1, true), (position.Offset.Value, position.LeaderEpoch >= 0));
     }
 
-    [Fact]
-    public async Task Records_DeletedBeforeTheyWereRead_AreReportedAndReadingContinues()
+    [Theory]
+    [InlineData(KafkaGroupProtocol.Classic, KafkaAssignor.CooperativeSticky)]
+    [InlineData(KafkaGroupProtocol.Classic, KafkaAssignor.Range)]
+    [InlineData(KafkaGroupProtocol.Consumer, KafkaAssignor.CooperativeSticky)]
+    public async Task Records_DeletedBeforeTheyWereRead_AreReportedAndReadingContinues(KafkaGroupProtocol protocol, KafkaAssignor assignor)
     {
         using var log = new LogList();
-        await using (var receiver = await OpenAsync())
+        var options = TestReceiver.Options(name, protocol);
+        options.Assignor = assignor;
+        await using (var receiver = await TestReceiver.OpenAsync(name, options))
         {
             await receiver.PublishAsync("1");
             await receiver.HandleAsync();
@@ -76,7 +81,7 @@ public sealed class PositionTests
             await admin.DeleteRecordsAsync([new TopicPartitionOffset(Topic, 0, 3)]);
         }
 
-        await using var next = await TestReceiver.OpenAsync(name, TestReceiver.Options(name), log);
+        await using var next = await TestReceiver.OpenAsync(name, options, log);
         Assert.Equal("4", await next.HandleAsync());
         Assert.Single(log.Texts, text => text.Contains($"the records 1 to 2 of {Topic} [0] were removed", StringComparison.Ordinal));
         Assert.Equal(HealthStatus.Degraded, (await next.Transport.CheckHealthAsync(Token)).Status);

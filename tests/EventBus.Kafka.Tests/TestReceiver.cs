@@ -9,7 +9,10 @@ internal sealed class TestReceiver : IAsyncDisposable
 {
     private readonly Receiver receiver;
 
-    private TestReceiver(KafkaTransport transport, Receiver receiver) => (Transport, this.receiver) = (transport, receiver);
+    private readonly LogList log;
+
+    private TestReceiver(KafkaTransport transport, Receiver receiver, LogList log) =>
+        (Transport, this.receiver, this.log) = (transport, receiver, log);
 
     public KafkaTransport Transport { get; }
 
@@ -26,9 +29,10 @@ internal sealed class TestReceiver : IAsyncDisposable
         string name, KafkaOptions options, ILoggerProvider? log = null, int concurrency = 4)
     {
         var subscription = new Subscription("mail", [EventPattern.Parse("order.placed")]) { Concurrency = concurrency };
-        var transport = TestTransport.Create(options, log);
+        var texts = log as LogList ?? new LogList();
+        var transport = TestTransport.Create(options, log ?? texts);
         await transport.StartAsync(TestTransport.Topology(name, subscription), TestContext.Current.CancellationToken);
-        return new TestReceiver(transport, await transport.SubscribeAsync(subscription, TestContext.Current.CancellationToken));
+        return new TestReceiver(transport, await transport.SubscribeAsync(subscription, TestContext.Current.CancellationToken), texts);
     }
 
     /// <summary>Publishes events with these ids, and expects that they are accepted.</summary>
@@ -47,7 +51,14 @@ internal sealed class TestReceiver : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TestBroker.Patience);
-        return await receiver.Deliveries.ReadAsync(limit.Token);
+        try
+        {
+            return await receiver.Deliveries.ReadAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"No event came. The log says:\n{string.Join('\n', log.Texts.TakeLast(40))}");
+        }
     }
 
     /// <summary>Takes the next delivery, acknowledges it, and returns the id of its event.</summary>

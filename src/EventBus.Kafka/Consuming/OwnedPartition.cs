@@ -17,6 +17,19 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     /// <summary>The timestamp at which the client last returned a record or the end of this partition.</summary>
     public long ProgressedAt { get; set; } = now;
 
+    /// <summary>The offset at which the reading was set to begin; -1 for the position of the group. Default -1.</summary>
+    public long Start { get; set; } = -1;
+
+    /// <summary>Where the client continues if the partition is assigned again.</summary>
+    public TopicPartitionOffset NextToRead
+    {
+        get
+        {
+            var next = Math.Max(Start, Records.Next);
+            return new TopicPartitionOffset(Partition, next >= 0 ? next : Offset.Stored);
+        }
+    }
+
     /// <summary>True if its reading is paused.</summary>
     public bool IsPaused { get; set; }
 
