@@ -27,7 +27,8 @@ public sealed class ClientCallbackTests
         from found in Kafka.Nodes<InvocationExpressionSyntax>()
         where found.Node.Expression is MemberAccessExpressionSyntax
         let name = ((MemberAccessExpressionSyntax)found.Node.Expression).Name.Identifier.Text
-        where IsSetter(name) || found.Model.GetSymbolInfo(found.Node).Symbol is IMethodSymbol { Name: "Send", ContainingType.Name: "KafkaProducer" }
+        where IsSetter(name)
+            || found.Model.GetSymbolInfo(found.Node).Symbol is IMethodSymbol { Name: "Send", ContainingType.Name: "KafkaProducer" }
         let given = found.Node.ArgumentList.Arguments[^1].Expression
         let call = given is LambdaExpressionSyntax lambda ? lambda.ExpressionBody : given
         select ((SyntaxNode)given, call is null ? null : found.Model.GetSymbolInfo(call).Symbol);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>A log that holds up the thread that writes a text, until it is told to continue.</summary>
+/// <summary>A log that holds up the thread that writes a text, until <see cref="Continue"/> is called.</summary>
 internal sealed class HeldUpLog(string text) : ILoggerProvider, ILogger
 {
     private readonly TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -11,7 +11,7 @@ public sealed class MembershipTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>What an instance has handled is committed before another one gets its partition.</summary>
+    /// <summary>An instance commits what it has handled before another one gets its partition.</summary>
     [Theory]
     [InlineData(KafkaGroupProtocol.Classic, KafkaAssignor.CooperativeSticky)]
     [InlineData(KafkaGroupProtocol.Classic, KafkaAssignor.Range)]

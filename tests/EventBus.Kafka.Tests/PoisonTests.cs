@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>Tests an event that ends every process that handles it, with real processes and a store in a file.</summary>
+/// <summary>
+/// Tests an event that ends every process that handles it, with real processes and a store in a file.
+/// </summary>
 [NeedsBroker]
 public sealed class PoisonTests : IDisposable
 {

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>Tests the positions of a group in logs whose offsets have gaps, begin later or get more partitions.</summary>
+/// <summary>
+/// Tests the positions of a group in logs whose offsets have gaps or begin later, and in topics with more partitions.
+/// </summary>
 [NeedsBroker]
 public sealed class PositionTests
 {

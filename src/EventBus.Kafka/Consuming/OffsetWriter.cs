@@ -72,7 +72,9 @@ internal sealed class OffsetWriter(UnackedRecords records, TimeProvider time)
     private static TopicPartitionOffset PositionOf(KafkaPartition partition, RecordPosition position) =>
         new(partition.Topic, partition.Number, position.NextOffset, position.LeaderEpoch);
 
-    /// <summary>Commits on another thread: the client waits for the coordinator, as long as a session. Never throws.</summary>
+    /// <summary>
+    /// Commits on another thread: the client waits for the coordinator, as long as a session. Never throws.
+    /// </summary>
     private async Task CommitAsync(
         IConsumer<byte[]?, byte[]?> consumer, List<(KafkaPartition Partition, TopicPartitionOffset Position)> cautious)
     {

@@ -17,10 +17,12 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     /// <summary>The timestamp at which the client last returned a record or the end of this partition.</summary>
     public long ProgressedAt { get; set; } = now;
 
-    /// <summary>The offset at which the reading was set to begin; -1 for the position of the group. Default -1.</summary>
+    /// <summary>
+    /// The offset at which the reading was set to begin; -1 for the position of the group. Default -1.
+    /// </summary>
     public long Start { get; set; } = -1;
 
-    /// <summary>Where the client continues if the partition is assigned again.</summary>
+    /// <summary>The offset at which the client continues if the partition is assigned again.</summary>
     public TopicPartitionOffset NextToRead
     {
         get

@@ -31,9 +31,9 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     /// <summary>
     /// The number of the next events that an earlier owner may have begun, and which may have ended its process.
     /// </summary>
-    public int Suspects { get; set; }
+    public int Redelivered { get; set; }
 
-    /// <summary>How often these events were delivered before, as far as it is known.</summary>
+    /// <summary>The number of earlier deliveries of these events, as far as it is known.</summary>
     public int EarlierDeliveries { get; set; }
 
     /// <summary>True while its records are offered to the bus.</summary>
@@ -71,7 +71,8 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     public long FirstEnd { get; set; } = -1;
 
     /// <summary>
-    /// True while an event that ends its process must be found soon: few events may be begun behind the committed position.
+    /// True while an event that ends its process must be found soon: few events may be begun behind the committed
+    /// position.
     /// </summary>
     public bool IsCautious { get; set; }
 

@@ -37,8 +37,8 @@ internal sealed partial class UnackedRecords
     /// <summary>Offers the records of a partition that were held.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="uncleanEnds">
-    /// The number of earlier owners that have not ended properly; 0 if the last one has. One of the first events may have
-    /// ended their processes.
+    /// The number of earlier owners that have not ended properly; 0 if the last one has. One of the first events may
+    /// have ended their processes.
     /// </param>
     public void Admit(KafkaPartition partition, int uncleanEnds)
     {
@@ -97,26 +97,26 @@ internal sealed partial class UnackedRecords
     {
         partition.IsCautious = true;
         cautious.Add(partition);
-        (partition.Suspects, partition.EarlierDeliveries) = (cautiousCapacity, uncleanEnds);
-        for (var record = partition.Ring.Head; record < partition.Ring.Tail && partition.Suspects > 0; record++)
+        (partition.Redelivered, partition.EarlierDeliveries) = (cautiousCapacity, uncleanEnds);
+        for (var record = partition.Ring.Head; record < partition.Ring.Tail && partition.Redelivered > 0; record++)
         {
             if (partition.Ring[record].State == SlotState.Waiting)
             {
-                Suspect(partition, record);
+                CountAsRedelivered(partition, record);
             }
         }
     }
 
-    private static void Suspect(KafkaPartition partition, long record)
+    private static void CountAsRedelivered(KafkaPartition partition, long record)
     {
         ref var slot = ref partition.Ring[record];
         if (partition.FirstEnd >= 0 && slot.Offset >= partition.FirstEnd)
         {
-            partition.Suspects = 0;
+            partition.Redelivered = 0;
             return;
         }
 
-        partition.Suspects--;
+        partition.Redelivered--;
         slot.EarlierDeliveries = partition.EarlierDeliveries;
     }
 
@@ -166,7 +166,7 @@ internal sealed partial class UnackedRecords
             partition.IsCautious = false;
             cautious.Remove(partition);
             uncommitted -= partition.Uncommitted;
-            (partition.Uncommitted, partition.Committing, partition.Suspects) = (0, 0, 0);
+            (partition.Uncommitted, partition.Committing, partition.Redelivered) = (0, 0, 0);
         }
     }
 }

@@ -79,9 +79,9 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
                 return true;
             }
 
-            if (partition.Suspects > 0)
+            if (partition.Redelivered > 0)
             {
-                Suspect(partition, record);
+                CountAsRedelivered(partition, record);
             }
 
             CountWaiting(partition);
