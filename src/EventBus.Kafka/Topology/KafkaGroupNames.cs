@@ -33,8 +33,8 @@ internal static class KafkaGroupNames
     }
 
     /// <summary>
-    /// Gets the group whose positions are the notes of <see cref="PartitionPeriods"/>. It has no members. No subscription
-    /// has such a group: an exclamation mark is in none of their names.
+    /// Gets the group whose positions are the notes of <see cref="PartitionPeriods"/>. It has no members. It is the group
+    /// of no subscription: none of these names has an exclamation mark.
     /// </summary>
     public static string PeriodsOf(string group) => group + PeriodsMark;
 
