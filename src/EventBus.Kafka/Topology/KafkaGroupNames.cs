@@ -33,8 +33,8 @@ internal static class KafkaGroupNames
     }
 
     /// <summary>
-    /// Gets the group whose positions are the notes of <see cref="PartitionPeriods"/>. It has no members. It is that of no
-    /// subscription: none of these names has an exclamation mark.
+    /// Gets the group whose positions are the notes of <see cref="PartitionPeriods"/>. It has no members. It is the
+    /// group of no subscription: none of these names has an exclamation mark.
     /// </summary>
     public static string PeriodsOf(string group) => group + PeriodsMark;
 
