@@ -25,6 +25,8 @@ internal static class Waivers
         (Blocking, "CircuitBreakerStep.InvokeAsync", "Reads the result of a task that has completed successfully."),
         (Blocking, "DeliveryProcessor.HandleAsync", "As for CircuitBreakerStep.InvokeAsync."),
         (Blocking, "UnackedRecords.Wait", "Blocks the poll thread of a receiver on Kafka, which is its own and runs no other code."),
+        (Blocking, "PartitionPeriods.End", "As for UnackedRecords.Wait: the group waits for the return of this method."),
+        (Blocking, "OffsetWriter.TryFinish", "As for UnackedRecords.Wait."),
         (Sealed, "EventBusException", "The base class of the exceptions of the bus, which is also thrown itself."),
         (Sealed, "SubscriptionWorker", "The ordered worker derives from it, and handles its deliveries by key."),
         (Sealed, "ParcelLost", "An event of the scenarios from which another event derives."),

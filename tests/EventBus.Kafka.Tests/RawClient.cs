@@ -47,6 +47,13 @@ internal static class RawClient
             .WaitAsync(TestBroker.Patience)).TopicPartitionOffset;
     }
 
+    /// <summary>Writes a record without a name and a value, which deletes its key in a compacted topic.</summary>
+    public static async Task PublishTombstoneAsync(string topic)
+    {
+        using var producer = new ProducerBuilder<string, Null>(TestBroker.Config<ProducerConfig>()).Build();
+        await producer.ProduceAsync(topic, new Message<string, Null> { Key = "k" }, TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Reads a number of records from the beginning of a topic.</summary>
     public static List<ConsumeResult<byte[]?, byte[]?>> Read(string topic, int count, string? address = null)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using EventBus.Conformance;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
@@ -37,6 +38,10 @@ internal static class TestTransport
     public static Envelope Event(string id, string? key = null, string name = "order.placed", int size = 0) => new(
         new EnvelopeAttributes { Id = id, Name = name, Key = key },
         [.. "{\"x\":\""u8, .. Enumerable.Repeat((byte)'x', size), .. "\"}"u8]);
+
+    /// <summary>Creates an event with a body.</summary>
+    public static Envelope Json(string id, string json) =>
+        new(new EnvelopeAttributes { Id = id, Name = "order.placed" }, Encoding.UTF8.GetBytes(json));
 
     /// <summary>Publishes events, and returns their outcomes.</summary>
     public static async Task<PublishOutcome[]> PublishAsync(this Transport transport, TimeSpan timeout, params Envelope[] events)

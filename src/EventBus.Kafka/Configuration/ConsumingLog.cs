@@ -70,4 +70,23 @@ internal static partial class ConsumingLog
 
     [LoggerMessage(33, LogLevel.Debug, "Kafka: {Subscription} gives up {Partitions} after {Waited}, with {Unsettled} unsettled events")]
     public static partial void PartitionsRevoked(this ILogger log, string subscription, string partitions, TimeSpan waited, int unsettled);
+
+    [LoggerMessage(
+        34,
+        LogLevel.Warning,
+        "Kafka: the instances of {Subscription} that had {Partitions} before ended without giving them up, so often in a row. The first "
+            + "events there are handled one at a time and counted: one of them may have ended the process")]
+    public static partial void UncleanEnd(this ILogger log, string subscription, string partitions);
+
+    [LoggerMessage(
+        35,
+        LogLevel.Warning,
+        "Kafka: {Subscription} handles {Count} more partitions, and could not note it in the cluster: {Cause} If an event ends this "
+            + "process, that attempt is not counted")]
+    public static partial void PeriodsNotNoted(this ILogger log, string subscription, int count, string cause);
+
+    [LoggerMessage(
+        36, LogLevel.Debug, "Kafka: {Subscription} could not note that it has given partitions up: {Cause}. Their first events count as "
+            + "delivered before")]
+    public static partial void PeriodsNotEnded(this ILogger log, string subscription, string cause);
 }

@@ -145,6 +145,12 @@ internal sealed class ConsumerSession
         }
 
         rebalance.EndAll();
+        if (!offsets.TryFinish())
+        {
+            context.Log.NotDisposed($"consumer of {context.Name}", OffsetWriter.FinishTimeout);
+            return;
+        }
+
         try
         {
             consumer.Dispose();

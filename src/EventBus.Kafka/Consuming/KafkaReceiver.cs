@@ -32,7 +32,7 @@ internal sealed class KafkaReceiver : Receiver
     private KafkaReceiver(ReceiverContext context)
     {
         this.context = context;
-        records = new UnackedRecords(context.Capacity, context.Subscription.Ordered);
+        records = new UnackedRecords(context.Capacity, context.Subscription.Ordered, 2 * context.Options.MaxUncommitted);
         reader = new DeliveryReader(records);
         state = new ReceiverState(context);
         supervisor = new ConsumerSupervisor(context, records, state);

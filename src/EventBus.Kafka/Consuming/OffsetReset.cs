@@ -80,8 +80,25 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
             found.Restart(records.Begin(partition.Topic, partition.Partition.Value));
         }
 
-        consumer.Seek(new TopicPartitionOffset(partition, isKept ? next : log.Low.Value));
+        found.Start = isKept ? next : log.Low.Value;
+        Assign(consumer, found);
         found.Progressed(context.Time.GetTimestamp());
+    }
+
+    /// <summary>
+    /// Lets the client read a partition from its start. Without a valid position the client has stopped to read it, and
+    /// refuses to seek in it: it must be assigned again. That leaves the group as it is.
+    /// </summary>
+    private void Assign(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition found)
+    {
+        if (context.Options is { GroupProtocol: KafkaGroupProtocol.Classic, Assignor: KafkaAssignor.Range })
+        {
+            consumer.Assign(owned.All.Select(each => each.NextToRead));
+            return;
+        }
+
+        consumer.IncrementalUnassign([found.Partition]);
+        consumer.IncrementalAssign([found.NextToRead]);
     }
 
     private void Report(TopicPartition partition, long next, WatermarkOffsets log)

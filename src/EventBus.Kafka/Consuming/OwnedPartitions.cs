@@ -14,7 +14,8 @@ internal sealed class OwnedPartitions(UnackedRecords records, TimeProvider time)
 
     public OwnedPartition? Find(TopicPartition partition) => partitions.GetValueOrDefault(partition);
 
-    public void Add(TopicPartition partition)
+    /// <summary>Begins to own a partition. Its records are held until <see cref="UnackedRecords.Admit"/>.</summary>
+    public OwnedPartition Add(TopicPartition partition)
     {
         ChangedAt = time.GetTimestamp();
         if (partitions.TryGetValue(partition, out var earlier))
@@ -22,7 +23,10 @@ internal sealed class OwnedPartitions(UnackedRecords records, TimeProvider time)
             records.End(earlier.Records);
         }
 
-        partitions[partition] = new OwnedPartition(partition, records.Begin(partition.Topic, partition.Partition.Value), ChangedAt);
+        var begun = new OwnedPartition(
+            partition, records.Begin(partition.Topic, partition.Partition.Value, isHeld: true), ChangedAt);
+        partitions[partition] = begun;
+        return begun;
     }
 
     public void Remove(OwnedPartition partition)

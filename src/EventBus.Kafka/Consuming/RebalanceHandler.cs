@@ -11,6 +11,8 @@ namespace EventBus;
 /// <param name="settings">What the receiver is for.</param>
 internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords records, ReceiverContext settings)
 {
+    private readonly PartitionPeriods periods = new(settings, records);
+
     /// <summary>True when the consumer closes: nothing is waited for.</summary>
     public bool IsClosing { get; set; }
 
@@ -21,9 +23,10 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     {
         try
         {
-            foreach (var partition in partitions)
+            OwnedPartition[] added = [.. partitions.Select(owned.Add)];
+            if (added.Length > 0)
             {
-                owned.Add(partition);
+                periods.Begin(added);
                 Joined?.TrySetResult();
             }
 
@@ -63,7 +66,7 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
                 string.Join(", ", partitions.Select(each => each.TopicPartition)),
                 settings.Time.GetElapsedTime(begun),
                 given.Sum(each => each.Taken));
-            End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark));
+            periods.End(End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark)));
         }
         catch (Exception exception)
         {
@@ -98,13 +101,21 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     private OwnedPartition[] Select(IReadOnlyList<TopicPartitionOffset> partitions) =>
         [.. partitions.Select(each => owned.Find(each.TopicPartition)).OfType<OwnedPartition>()];
 
-    private void End(OwnedPartition[] ended, Action<(KafkaPartition Partition, RecordPosition Watermark)> store)
+    /// <summary>Ends the ownership of partitions.</summary>
+    /// <returns>Those of which no delivery was left.</returns>
+    private List<OwnedPartition> End(OwnedPartition[] ended, Action<(KafkaPartition Partition, RecordPosition Watermark)> store)
     {
         var lost = 0;
+        var settled = new List<OwnedPartition>();
         foreach (var partition in ended)
         {
             var (watermark, taken) = records.End(partition.Records);
             lost += taken;
+            if (taken == 0)
+            {
+                settled.Add(partition);
+            }
+
             if (watermark is { } moved)
             {
                 store((partition.Records, moved));
@@ -117,6 +128,8 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
         {
             settings.Log.DeliveriesLost(lost, settings.Name);
         }
+
+        return settled;
     }
 
     private void Report(Exception exception)

@@ -15,6 +15,7 @@ internal static class KafkaGroupNames
     private const char Separator = '.';
     private const char OtherSeparator = ':';
     private const char HashMark = '#';
+    private const string PeriodsMark = "!periods";
 
     private static readonly SearchValues<char> PlainCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
@@ -30,6 +31,12 @@ internal static class KafkaGroupNames
         var name = $"{service}{separator}{subscription}";
         return IsPlain(service) && IsPlain(subscription) && name.Length <= MaxLength ? name : Hashed(service, subscription);
     }
+
+    /// <summary>
+    /// Gets the group whose positions are the notes of <see cref="PartitionPeriods"/>. It has no members. It is the
+    /// group of no subscription: none of these names has an exclamation mark.
+    /// </summary>
+    public static string PeriodsOf(string group) => group + PeriodsMark;
 
     /// <summary>Gets the beginning of the groups of a service.</summary>
     public static string PrefixOf(string service) =>

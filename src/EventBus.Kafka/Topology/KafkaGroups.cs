@@ -35,7 +35,7 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         {
             await admin.CallAsync(
                 (client, timeout) => client.DeleteGroupsAsync(
-                    [group],
+                    [group, KafkaGroupNames.PeriodsOf(group)],
                     new DeleteGroupsOptions { RequestTimeout = timeout }),
                 cancellationToken);
         }

@@ -21,6 +21,16 @@ public sealed class KafkaGroupNamesTests
     }
 
     [Fact]
+    public void PeriodsOf_AGroup_IsTheGroupOfNoSubscription()
+    {
+        string[] parts = [.. Names("a.:#!", 3), "a!periods"];
+
+        var groups = parts.SelectMany(service => parts.Select(subscription => KafkaGroupNames.Of(service, subscription))).ToHashSet();
+
+        Assert.Empty(groups.Select(KafkaGroupNames.PeriodsOf).Intersect(groups));
+    }
+
+    [Fact]
     public void PrefixOf_AService_BeginsItsGroups()
     {
         Assert.StartsWith(KafkaGroupNames.PrefixOf("shop"), KafkaGroupNames.Of("shop", "mail"), StringComparison.Ordinal);

@@ -23,6 +23,19 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     /// <summary>The records that are received and not yet stored as done.</summary>
     public OffsetRing Ring { get; } = new();
 
+    /// <summary>
+    /// True until it is known whether the owner before has ended properly: its records wait. Default false.
+    /// </summary>
+    public bool IsHeld { get; set; }
+
+    /// <summary>
+    /// The number of the next events that an earlier owner may have begun, and which may have ended its process.
+    /// </summary>
+    public int Redelivered { get; set; }
+
+    /// <summary>The number of earlier deliveries of these events, as far as it is known.</summary>
+    public int EarlierDeliveries { get; set; }
+
     /// <summary>True while its records are offered to the bus.</summary>
     public bool IsOffering { get; set; } = true;
 
@@ -51,6 +64,23 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
 
     /// <summary>The offset at which the client has reached the end of the log; -1 if it has not yet.</summary>
     public long End { get; set; } = -1;
+
+    /// <summary>
+    /// The first value of <see cref="End"/>; -1 if there is none. An earlier owner has begun no event behind it.
+    /// </summary>
+    public long FirstEnd { get; set; } = -1;
+
+    /// <summary>
+    /// True while an event that ends its process must be found soon: few events may be begun behind the committed
+    /// position.
+    /// </summary>
+    public bool IsCautious { get; set; }
+
+    /// <summary>In a cautious partition, the number of events that are acknowledged and not committed.</summary>
+    public int Uncommitted { get; set; }
+
+    /// <summary>Those of <see cref="Uncommitted"/> that the running commit includes.</summary>
+    public int Committing { get; set; }
 
     /// <summary>The offset of the next record as far as it is known; -1 if it is not.</summary>
     public long Next => Math.Max(End, LastOffset >= 0 ? LastOffset + 1 : -1);

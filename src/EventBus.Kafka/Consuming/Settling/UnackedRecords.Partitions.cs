@@ -47,6 +47,7 @@ internal sealed partial class UnackedRecords
 
             partition.HasEnded = true;
             owned.Remove(partition);
+            EndCaution(partition);
             partition.IsOffering = false;
             lost = partition.Taken;
             taken -= lost;
@@ -78,6 +79,16 @@ internal sealed partial class UnackedRecords
         lock (gate)
         {
             partition.End = Math.Max(partition.End, offset);
+            if (partition.FirstEnd < 0)
+            {
+                partition.FirstEnd = offset;
+            }
+
+            if (partition.IsCautious && partition.Ring.Count == 0 && partition.Uncommitted == 0)
+            {
+                EndCaution(partition);
+                OfferWaiting();
+            }
         }
     }
 

@@ -26,8 +26,16 @@ internal sealed partial class UnackedRecords : IDisposable
     /// <param name="timeout">The maximum wait.</param>
     /// <param name="share">The part of the capacity that must be free, as a divisor: 2 is a half.</param>
     /// <returns>False if there is no such room.</returns>
-    public bool WaitForRoom(TimeSpan timeout, int share) =>
-        Wait(() => isIntakeStopped || IsRoomFor(Math.Max(1, capacity / share)), timeout);
+    public bool WaitForRoom(TimeSpan timeout, int share)
+    {
+        Wait(() => IsDone() || IsCommitNeededNow, timeout);
+        lock (gate)
+        {
+            return IsDone();
+        }
+
+        bool IsDone() => isIntakeStopped || IsRoomFor(Math.Max(1, Limit / share));
+    }
 
     /// <summary>Blocks until the bus has settled the deliveries that it has taken from partitions.</summary>
     /// <param name="partitions">The partitions.</param>
@@ -41,7 +49,7 @@ internal sealed partial class UnackedRecords : IDisposable
 
     public void Dispose() => pollerWake.Dispose();
 
-    private bool IsRoomFor(int count) => WaitingCount == 0 && offered.Count + taken + count <= capacity;
+    private bool IsRoomFor(int count) => WaitingCount == 0 && Held + count <= Limit;
 
     private bool Wait(Func<bool> condition, TimeSpan timeout)
     {

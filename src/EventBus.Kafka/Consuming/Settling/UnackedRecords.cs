@@ -13,7 +13,10 @@ namespace EventBus;
 /// </remarks>
 /// <param name="capacity">The number of deliveries that may be offered and not settled at the same time.</param>
 /// <param name="ordered">True if the subscription is ordered.</param>
-internal sealed partial class UnackedRecords(int capacity, bool ordered)
+/// <param name="cautiousRecords">
+/// The number of records behind its position that an owner of a partition can have begun.
+/// </param>
+internal sealed partial class UnackedRecords(int capacity, bool ordered, int cautiousRecords = 20_000)
 {
     private readonly Lock gate = new();
 
@@ -36,9 +39,12 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     public int WaitingCount { get; private set; }
 
     /// <summary>Begins to own a partition.</summary>
-    public KafkaPartition Begin(string topic, int number)
+    /// <param name="topic">The topic.</param>
+    /// <param name="number">The number of the partition in its topic.</param>
+    /// <param name="isHeld">True to offer its records only after <see cref="Admit"/>.</param>
+    public KafkaPartition Begin(string topic, int number, bool isHeld = false)
     {
-        var partition = new KafkaPartition(this, topic, number);
+        var partition = new KafkaPartition(this, topic, number) { IsHeld = isHeld };
         lock (gate)
         {
             owned.Add(partition);
@@ -71,6 +77,11 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
             {
                 Complete(partition, record);
                 return true;
+            }
+
+            if (partition.Redelivered > 0)
+            {
+                CountAsRedelivered(partition, record);
             }
 
             CountWaiting(partition);
@@ -153,13 +164,29 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
                 partition.HasMoved = false;
             }
 
+            BeginCommit(drained);
+
             return [.. drained.Where(partition => !partition.HasEnded).Select(partition => (partition, partition.Ring.Watermark!.Value))];
         }
     }
 
     private void Complete(KafkaPartition partition, long record)
     {
-        if (partition.Ring.Complete(record) && !partition.HasMoved)
+        if (partition.IsCautious)
+        {
+            CountUncommitted(partition, record);
+        }
+
+        if (partition.Ring.Complete(record))
+        {
+            Move(partition);
+        }
+    }
+
+    private void Move(KafkaPartition partition)
+    {
+        isCommitDue |= partition.IsCautious;
+        if (!partition.HasMoved)
         {
             partition.HasMoved = true;
             moved.Add(partition);
@@ -170,7 +197,12 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     {
         partition.Waiting++;
         WaitingCount++;
-        if (!partition.IsInLine)
+        GetInLine(partition);
+    }
+
+    private void GetInLine(KafkaPartition partition)
+    {
+        if (!partition.IsInLine && !partition.IsHeld)
         {
             partition.IsInLine = true;
             waiting.Enqueue(partition);
@@ -186,7 +218,7 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
     /// <summary>Offers records that wait, one of each partition in turn, while there is room.</summary>
     private void OfferWaiting()
     {
-        while (!isIntakeStopped && offered.Count + taken < capacity && waiting.TryDequeue(out var partition))
+        while (!isIntakeStopped && Held < Limit && waiting.TryDequeue(out var partition))
         {
             partition.IsInLine = false;
             if (partition.Waiting == 0 || !partition.IsOffering)

@@ -1,0 +1,134 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// Notes in the cluster when this instance begins and ends to handle partitions, so that the next owner of a partition
+/// detects that the process of the one before it has ended during its events. Kafka itself counts no deliveries.
+/// </summary>
+/// <remarks>
+/// Two reads and one write when partitions are assigned, one write when they are given away. The notes are the
+/// positions of a second group. Without them everything else works; then a start that ended its process is not counted.
+/// </remarks>
+/// <param name="context">What the receiver is for.</param>
+/// <param name="records">The records of the receiver.</param>
+internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords records)
+{
+    // The time after which the events of new partitions are offered without an answer.
+    private static readonly TimeSpan OpenTimeout = TimeSpan.FromSeconds(5);
+
+    // The group, or the stop of the process, waits meanwhile.
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private string Group => KafkaGroupNames.PeriodsOf(context.Group);
+
+    /// <summary>
+    /// Notes that partitions are handled here, and then lets their records be offered. Does not wait for it.
+    /// </summary>
+    public void Begin(IReadOnlyList<OwnedPartition> partitions)
+    {
+        var opening = Task.Run(() => OpenAsync([.. partitions.Select(partition => (partition, partition.Records))])).Observed();
+        foreach (var partition in partitions)
+        {
+            partition.Opening = opening;
+        }
+    }
+
+    /// <summary>
+    /// Notes that the periods of partitions have ended properly: all that the bus had taken is settled. Blocks the poll
+    /// thread for a limited time. Never throws.
+    /// </summary>
+    public void End(IReadOnlyList<OwnedPartition> partitions)
+    {
+        if (partitions.Count == 0)
+        {
+            return;
+        }
+
+        using var limit = new CancellationTokenSource(CloseTimeout, context.Time);
+        var closing = Task.Run(() => CloseAsync(partitions, limit.Token)).Observed();
+        try
+        {
+            closing.Wait(CloseTimeout);
+        }
+        catch (AggregateException exception)
+        {
+            context.Log.PeriodsNotEnded(context.Name, exception.InnerException!.Message);
+        }
+    }
+
+    private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions)
+    {
+        IReadOnlyDictionary<TopicPartition, int> ends = new Dictionary<TopicPartition, int>();
+        try
+        {
+            using var limit = new CancellationTokenSource(OpenTimeout, context.Time);
+            ends = await ReadAndWriteAsync([.. partitions.Select(each => each.Partition.Partition)], limit.Token);
+            foreach (var (partition, _) in partitions)
+            {
+                partition.IsNoted = true;
+            }
+
+            if (ends.Values.Any(count => count > 0))
+            {
+                var unclean = ends.Where(pair => pair.Value > 0).Select(pair => $"{pair.Key} ({pair.Value})");
+                context.Log.UncleanEnd(context.Name, string.Join(", ", unclean));
+            }
+        }
+        catch (Exception exception)
+        {
+            context.Log.PeriodsNotNoted(context.Name, partitions.Length, KafkaErrors.CauseOf(exception)!);
+        }
+        finally
+        {
+            foreach (var (partition, held) in partitions)
+            {
+                records.Admit(held, ends.GetValueOrDefault(partition.Partition));
+            }
+        }
+    }
+
+    /// <summary>Reads how often the earlier owners did not end properly, and notes the new period.</summary>
+    private async Task<IReadOnlyDictionary<TopicPartition, int>> ReadAndWriteAsync(
+        IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken)
+    {
+        var offsets = new KafkaOffsets(context.Connector.Admin);
+        var reading = offsets.ReadCommittedAsync(context.Group, cancellationToken);
+        var notes = await offsets.ReadCommittedAsync(Group, cancellationToken);
+        var positions = await reading;
+        var ends = partitions.ToDictionary(
+            partition => partition,
+            partition => PeriodRecord.FromOffset(notes.GetValueOrDefault(partition)).UncleanEndsAt(positions.GetValueOrDefault(partition)));
+        await WriteAsync(
+            partitions.Select(partition => (
+                partition,
+                new PeriodRecord(positions.GetValueOrDefault(partition), ends[partition], IsOpen: true))),
+            cancellationToken);
+        return ends;
+    }
+
+    private async Task CloseAsync(IReadOnlyList<OwnedPartition> partitions, CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(partitions.Select(partition => partition.Opening)).WaitAsync(cancellationToken);
+        var noted = partitions.Where(partition => partition.IsNoted).Select(partition => (partition.Partition, default(PeriodRecord)));
+        await WriteAsync(noted, cancellationToken);
+    }
+
+    private async Task WriteAsync(IEnumerable<(TopicPartition Partition, PeriodRecord Record)> notes, CancellationToken cancellationToken)
+    {
+        TopicPartitionOffset[] written = [.. notes.Select(note => new TopicPartitionOffset(note.Partition, note.Record.ToOffset()))];
+        if (written.Length > 0)
+        {
+            var admin = context.Connector.Admin;
+            await admin.WhileMovingAsync(
+                () => admin.CallAsync(
+                    (client, timeout) => client.AlterConsumerGroupOffsetsAsync(
+                        [new ConsumerGroupTopicPartitionOffsets(Group, [.. written])],
+                        new AlterConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
+                    cancellationToken),
+                cancellationToken);
+        }
+    }
+}
