@@ -63,6 +63,18 @@ public sealed class ForwardTests
             sent.Select(headers => headers["ce_id"]).ToHashSet());
     }
 
+    [Fact]
+    public void Recipe_OfTheDocumentation_AddsBothBuses()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        ForwardRecipe.Add(builder.Services, builder.Configuration);
+        using var host = builder.Build();
+
+        Assert.NotSame(
+            host.Services.GetRequiredService<IEventBus>(),
+            host.Services.GetRequiredKeyedService<IEventBus>("analytics"));
+    }
+
     private IHost Build()
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
