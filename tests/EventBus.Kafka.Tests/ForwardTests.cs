@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using EventBus.Conformance;
@@ -55,9 +56,13 @@ public sealed class ForwardTests
         });
         var byKey = records.GroupBy(record => Encoding.UTF8.GetString(record.Message.Key!)).ToList();
         Assert.Equal(Keys, byKey.Count);
-        Assert.All(byKey, key => Assert.Equal(
-            Enumerable.Range(0, EventsPerKey).Select(i => $"{(i * Keys) + int.Parse(key.Key[1..], System.Globalization.CultureInfo.InvariantCulture)}"),
-            key.Select(record => (string?)JsonNode.Parse(record.Message.Value)!["orderId"])));
+        Assert.All(byKey, key =>
+        {
+            var first = int.Parse(key.Key[1..], CultureInfo.InvariantCulture);
+            Assert.Equal(
+                Enumerable.Range(0, EventsPerKey).Select(i => $"{(i * Keys) + first}"),
+                key.Select(record => (string?)JsonNode.Parse(record.Message.Value)!["orderId"]));
+        });
         Assert.Equal(
             Enumerable.Range(0, Keys * EventsPerKey).Select(i => $"{name}-{i}").ToHashSet(),
             sent.Select(headers => headers["ce_id"]).ToHashSet());

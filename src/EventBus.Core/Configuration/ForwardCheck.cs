@@ -50,15 +50,19 @@ internal sealed class ForwardCheck(BusRegistration registration, List<string> pr
         }
         else if (registration.Others.All(other => other.Key != key))
         {
-            string[] keys = [.. registration.Others.Select(other => other.Key).OfType<string>()];
-            problems.Add($"'{subscription.Name}' forwards events to {ForwardRegistration.NameOf(key)}, which the application does not have. "
-                + (key is null ? "Add it with AddEventBus(...)." : $"Add it with AddKeyedEventBus(\"{key}\", ...), or correct the key; ")
-                + (key is null ? "" : $"other buses are: {(keys.Length == 0 ? "none" : string.Join(", ", keys))}."));
+            problems.Add($"'{subscription.Name}' forwards events to {ForwardRegistration.NameOf(key)}, which does not exist. "
+                + (key is null ? "Add it with AddEventBus(...)." : AddBus(key)));
         }
         else if (EventPattern.Problem(subscription.Pattern!) is null)
         {
             CheckLoops(subscription, key, [subscription]);
         }
+    }
+
+    private string AddBus(string key)
+    {
+        var others = registration.Others.Select(other => other.Key).OfType<string>().DefaultIfEmpty("none");
+        return $"Add it with AddKeyedEventBus(\"{key}\", ...), or correct the key; other buses are: {string.Join(", ", others)}.";
     }
 
     /// <summary>Follows the forwards from a bus, and reports each path that leads back to this bus.</summary>

@@ -12,5 +12,8 @@ internal sealed record ForwardRegistration(string? To)
     /// <param name="key">The key of the bus; null for the default bus.</param>
     public static string SubscriptionOf(string? key) => key is null
         ? "forward-default"
-        : $"forward-{string.Concat(key.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? char.ToLowerInvariant(c) : '-'))}";
+        : $"forward-{string.Concat(key.Select(NameCharacterOf))}";
+
+    private static char NameCharacterOf(char c) =>
+        char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? char.ToLowerInvariant(c) : '-';
 }

@@ -75,7 +75,7 @@ internal static class ForwardedEnvelope
 
         return hops.Length < MaxHops
             ? $"{mark}{Separator}{bus}"
-            : throw Refuse(received, $"it has been forwarded {MaxHops} times, which is the maximum. Buses probably forward it in a circle.");
+            : throw Refuse(received, $"it has been forwarded {MaxHops} times, the maximum. Buses probably forward it in a circle.");
     }
 
     private static PublishException Refuse(Envelope received, string reason) =>

@@ -146,7 +146,8 @@ public sealed class ForwardCheckTests
 
     private sealed class Unordered(bool ordered) : ScriptedTransport
     {
-        public override TransportFeatures Features { get; } = new() { System = "scripted", Durable = true, Redelivers = true, Ordered = ordered };
+        public override TransportFeatures Features { get; } =
+            new() { System = "scripted", Durable = true, Redelivers = true, Ordered = ordered };
 
         public override ValueTask PublishAsync(
             ReadOnlyMemory<Envelope> batch,

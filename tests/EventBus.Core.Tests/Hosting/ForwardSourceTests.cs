@@ -1,6 +1,7 @@
 using System.Text;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -52,6 +53,22 @@ public sealed class ForwardSourceTests
         await PublishAsync(log, Received with { Name = "order.placed", Version = 1, ContentType = "application/json" }, "not json");
 
         Assert.Equal("not json", Encoding.UTF8.GetString(Assert.Single(await target.WhenAcceptedAsync()).Body.Span));
+    }
+
+    [Fact]
+    public async Task Forward_ToABusWithoutASubscription_IsLoggedOnceForEachName()
+    {
+        using var memory = new LogMemory();
+        var (log, target) = (new ScriptedLog(1), new ForwardTarget { Answer = _ => PublishOutcome.Unrouted });
+        await using var running = await StartAsync(log, target, bus => bus.Services.AddLogging(logging => logging.AddProvider(memory)));
+        for (var i = 0; i < 3; i++)
+        {
+            await PublishAsync(log, Received with { Id = $"{i}" });
+        }
+
+        await Until.TrueAsync("all events are acknowledged", () => log.Committed(0) == 3, Cancelled);
+
+        Assert.Single(memory.Entries, entry => entry.Text.Contains("matches order.seen", StringComparison.Ordinal));
     }
 
     [Fact]
