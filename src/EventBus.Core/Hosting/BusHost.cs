@@ -13,8 +13,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private readonly BusFactory factory;
     private readonly SemaphoreSlim gate = new(1);
 
-    // Completes when the bus runs, or is stopped.
-    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // Completes when the bus runs, could not start or is stopped.
+    private volatile TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private BusLifecycle? lifecycle;
 
     // The buses that forward events to this one; empty once they are being stopped. Locked while it changes.
@@ -80,12 +80,12 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// <summary>
     /// Waits until the bus runs. Another bus calls this that has started before, and forwards events to this one.
     /// </summary>
-    /// <exception cref="EventBusException">The bus has been stopped.</exception>
+    /// <exception cref="EventBusException">The bus has been stopped, or could not start.</exception>
     public async Task<BusComponents> WhenRunningAsync(CancellationToken cancellationToken)
     {
         await opened.Task.WaitAsync(cancellationToken);
         return Running ?? throw new EventBusException(
-            "The other bus has stopped, so nothing can be forwarded to it. The event is kept for a retry.");
+            "The other bus has stopped or could not start, so nothing can be forwarded to it. The event is kept for a retry.");
     }
 
     /// <summary>Lets this bus stop only after a bus that forwards events to it, which can so complete its work.</summary>
@@ -148,6 +148,13 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         }
         finally
         {
+            if (Running is null && !stopped)
+            {
+                // The start has failed. Who waits for it stops waiting, so that the application can end soon.
+                opened.TrySetResult();
+                opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
             gate.Release();
         }
     }

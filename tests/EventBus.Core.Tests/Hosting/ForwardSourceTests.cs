@@ -153,6 +153,29 @@ public sealed class ForwardSourceTests
         await host.StopAsync(Cancelled);
     }
 
+    [Fact]
+    public async Task Forward_TheOtherBusCannotStart_EndsSoon()
+    {
+        var opened = new TaskCompletionSource();
+        var (log, target) = (new ScriptedLog(1), new ForwardTarget { Opened = opened.Task });
+        var connection = log.Connect();
+        using var host = RunningBus.Build(bus =>
+        {
+            Configure(bus, connection);
+            target.Add(bus.Services);
+        });
+        var starting = host.StartAsync(Cancelled);
+        await Until.TrueAsync("the first bus has subscribed", () => connection.Receiver is not null, Cancelled);
+        await PublishAsync(log, Received);
+        log.Assign(0, connection);
+
+        opened.SetException(new EventBusException("refused"));
+        var error = await Assert.ThrowsAsync<EventBusException>(() => starting);
+        await host.StopAsync(Cancelled).WaitAsync(RunningBus.Patience, Cancelled);
+
+        Assert.Equal("refused", error.Message);
+    }
+
     /// <summary>Starts a bus that forwards the events of a log, and that to which it forwards.</summary>
     private static async Task<RunningBus> StartAsync(ScriptedLog log, ForwardTarget target, Action<EventBusBuilder>? configure = null)
     {
