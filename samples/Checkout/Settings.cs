@@ -13,6 +13,7 @@ public sealed record Settings
                         [--urls http://host:port]
                Checkout --scene broker-away [--transport memory|redis|rabbitmq|kafka] [--stop-broker "command" --start-broker "command"]
                Checkout --scene order-history [--transport ...] [--store ...] [--redis ...]
+               Checkout --scene two-buses [--transport ...] [--store ...]
 
           --serve      serve until Ctrl-C, instead of running the demo and ending
           --file       the SQLite file of the orders with --serve; checkout.db in the working folder by default.
@@ -27,14 +28,15 @@ public sealed record Settings
           --urls       where the shop listens with --serve; a free port by default
           --scene      run one scene: broker-away stops the broker, or in memory kills the process, between the payment
                        and the event. The store is SQLite. order-history reads, cancels and rebuilds, with an
-                       address of Redis through a cache
+                       address of Redis through a cache. two-buses forwards the events of the orders to a
+                       second bus, which is in memory
           --stop-broker, --start-broker
                        the commands that stop and start the broker in the scene; without them the scene asks you to do it
         """;
 
     private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq", "kafka"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
-    private static readonly string[] Scenes = ["broker-away", "order-history"];
+    private static readonly string[] Scenes = ["broker-away", "order-history", "two-buses"];
     private static readonly string[] Parts = ["first", "second"];
 
     private readonly string? store;

@@ -45,6 +45,14 @@ internal sealed class RunningBus : IAsyncDisposable
 
     public Task WhenIdleAsync() => Bus.WhenIdleAsync(Patience, TestContext.Current.CancellationToken);
 
+    /// <summary>Waits until there is one dead letter, and returns it.</summary>
+    public async Task<DeadLetter> WhenDeadLetterAsync()
+    {
+        var cancelled = TestContext.Current.CancellationToken;
+        await Until.TrueAsync("there is a dead letter", async () => await DeadLetters.CountAsync(null, cancelled) == 1, cancelled);
+        return Assert.Single(await DeadLetters.ListAsync(null, cancelled));
+    }
+
     /// <summary>Advances the time, then waits until the due work is done.</summary>
     public Task PassAsync(FakeTimeProvider time, TimeSpan span)
     {

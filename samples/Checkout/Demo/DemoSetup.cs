@@ -24,6 +24,8 @@ internal static class DemoSetup
                 return await BrokerAwaySetup.RunAsync(settings, build);
             case "order-history":
                 return await OrderHistoryScene.RunAsync(settings, build);
+            case "two-buses":
+                return await TwoBusesScene.RunAsync(settings, build);
         }
 
         (TimeSpan Blocking, TimeSpan EventDriven)? times = null;

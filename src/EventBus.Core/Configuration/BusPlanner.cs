@@ -20,7 +20,8 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
     {
         problems.AddRange(earlierProblems);
         CheckTransports();
-        var serializes = features?.Serializes != false || stores is { Durable: true };
+        var forwards = new ForwardCheck(registration, problems);
+        var serializes = features?.Serializes != false || stores is { Durable: true } || forwards.IsConcerned;
         if (serializes && BusNames.ProblemOf(options.ServiceName, applicationName) is { } problem)
         {
             problems.Add(problem);
@@ -38,6 +39,7 @@ internal sealed class BusPlanner(BusRegistration registration, EventBusOptions o
 
         var events = new EventPlanner(registration, problems).Plan(json, serializes && isAsSet);
         SagaCheck.CheckNeeds(registration, isAsSet ? json : null, stores, problems);
+        forwards.Check(features, stores, options.Consume);
         var subscriptions = new SubscriptionPlanner(registration, options, events, problems).Plan();
         var lostJsonData = isAsSet
             ? new JsonContractCheck(registration, json, problems).Check(events.Values, subscriptions, serializes)

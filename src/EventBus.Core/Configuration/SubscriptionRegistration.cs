@@ -15,6 +15,11 @@ internal sealed class SubscriptionRegistration(string name)
 
     public Func<EventContext, CancellationToken, Task>? PatternHandler { get; set; }
 
+    /// <summary>
+    /// The bus to which the subscription forwards its events instead of handling them; null for any other subscription.
+    /// </summary>
+    public ForwardRegistration? Forward { get; init; }
+
     /// <summary>The handler type of <see cref="PatternHandler"/>; null for a delegate.</summary>
     public Type? PatternHandlerType { get; set; }
 

@@ -19,7 +19,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
     {
         var envelope = context.Envelope;
         var subscription = context.Owner;
-        if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
+        if (envelope.Payload is null && Deserialize(envelope, subscription) is { } rejection)
         {
             return rejection;
         }
@@ -27,7 +27,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         return subscription.TakesAny || envelope.Payload is null ? null : Upcast(envelope.Payload, context, subscription.EventTypes);
     }
 
-    private Rejection? Deserialize(Envelope envelope, bool allowsUnknown)
+    private Rejection? Deserialize(Envelope envelope, SubscriptionRuntime subscription)
     {
         if (envelope.Defect is { } defect)
         {
@@ -43,6 +43,12 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
                     + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).{LargestMembersOf(envelope)}");
         }
 
+        if (subscription.ForwardsBytes)
+        {
+            return null;
+        }
+
+        var allowsUnknown = subscription.TakesAny;
         if (events.Find(envelope.Name, envelope.Version) is not { } descriptor)
         {
             return allowsUnknown ? null : new Rejection(

@@ -47,6 +47,9 @@ internal sealed class SubscriptionRuntime
     /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker { get; init; }
 
+    /// <summary>True if the subscription forwards the bytes of its events, so that they are not read.</summary>
+    public bool ForwardsBytes { get; init; }
+
     /// <summary>The mark in the context of a delivery that has ended and never needed a state.</summary>
     public EndedDelivery Ended { get; }
 

@@ -72,6 +72,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         };
         var envelopes = new EnvelopeFactory(plan.Events, limits, services);
         var errors = new PublishErrors(plan.Events, features, services);
+        var unlogged = new PublishErrors(plan.Events, features, services) { LogsFailures = false };
         var sender = new EventSender(transport, options.PublishTimeout, errors, services);
         var observed = new ObservedSender(sender, new DelayedEventWriter(stores?.Delays, delaysDue, errors, services), services);
         var sequential = new SequentialSender(sender, observed, services.Time);
@@ -84,11 +85,12 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             SingleAttempt = new EventSender(
                 backend.Transport,
                 options.PublishTimeout,
-                new PublishErrors(plan.Events, features, services) { LogsFailures = false },
+                unlogged,
                 services),
             Batches = batches,
             Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
             FollowUps = new FollowUpPublisher(envelopes, batches, plan.ServiceName, services),
+            Forwards = new ForwardSender(new EventSender(transport, options.PublishTimeout, unlogged, services), limits, services),
             EffectPrefix = plan.Registration.Key is { } key ? $"{key}+" : "",
         };
     }

@@ -12,7 +12,13 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private readonly IServiceProvider services;
     private readonly BusFactory factory;
     private readonly SemaphoreSlim gate = new(1);
+
+    // Completes when the bus runs, could not start or is stopped.
+    private volatile TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private BusLifecycle? lifecycle;
+
+    // The buses that forward events to this one; empty once they are being stopped. Locked while it changes.
+    private readonly HashSet<BusHost> sources = [];
     private bool stopped;
 
     public BusHost(BusRegistration registration, IServiceProvider services)
@@ -63,7 +69,32 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await CallerContext.Leave();
+        foreach (var source in TakeSources())
+        {
+            await source.StopAsync(cancellationToken);
+        }
+
         await StopCoreAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Waits until the bus runs. Another bus calls this that has started before, and forwards events to this one.
+    /// </summary>
+    /// <exception cref="EventBusException">The bus has been stopped, or could not start.</exception>
+    public async Task<BusComponents> WhenRunningAsync(CancellationToken cancellationToken)
+    {
+        await opened.Task.WaitAsync(cancellationToken);
+        return Running ?? throw new EventBusException(
+            "The other bus has stopped or could not start, so nothing can be forwarded to it. The event is kept for a retry.");
+    }
+
+    /// <summary>Lets this bus stop only after a bus that forwards events to it, which can so complete its work.</summary>
+    public void StopAfter(BusHost source)
+    {
+        lock (sources)
+        {
+            sources.Add(source);
+        }
     }
 
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
@@ -113,9 +144,17 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
             lifecycle = starting;
             Running = parts;
+            opened.TrySetResult();
         }
         finally
         {
+            if (Running is null && !stopped)
+            {
+                // The start has failed. Who waits for it stops waiting, so that the application can end soon.
+                opened.TrySetResult();
+                opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
             gate.Release();
         }
     }
@@ -127,6 +166,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         try
         {
             stopped = true;
+            opened.TrySetResult();
             if (lifecycle is { } running)
             {
                 Client.CloseToOutsiders();
@@ -148,6 +188,19 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         finally
         {
             gate.Release();
+        }
+    }
+
+    /// <summary>
+    /// Returns the buses that forward to this one at the first call, and then none: buses may forward to each other.
+    /// </summary>
+    private BusHost[] TakeSources()
+    {
+        lock (sources)
+        {
+            BusHost[] taken = [.. sources];
+            sources.Clear();
+            return taken;
         }
     }
 

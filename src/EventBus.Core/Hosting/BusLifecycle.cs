@@ -58,6 +58,7 @@ internal sealed class BusLifecycle(BusPlan plan, BusComponents parts, StopStages
         loops.Start();
         services.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
         VolatileBackendCheck.Warn(transport.Features, plan.Registration, plan.Subscriptions, services.Log);
+        ForwardOrderCheck.Warn(transport.Features, plan.Subscriptions, services.Log);
         DirectPublishCheck.Warn(plan, provider, services.Log);
     }
 

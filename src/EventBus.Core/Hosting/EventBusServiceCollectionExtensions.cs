@@ -48,6 +48,9 @@ public static class EventBusServiceCollectionExtensions
         return Add(services, key, configure);
     }
 
+    /// <summary>Gets the bus with a key; null for the default bus.</summary>
+    internal static BusHost HostOf(IServiceProvider provider, string? key) => provider.GetRequiredKeyedService<BusHost>(new HostKey(key));
+
     private static IServiceCollection Add(IServiceCollection services, string? key, Action<EventBusBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);

@@ -8,13 +8,18 @@ namespace EventBus;
 /// </summary>
 internal static class HandlerPipeline
 {
-    public static EventDelegate Compose(BusRegistration registration, SubscriptionPlan subscription, IServiceProvider services)
+    public static EventDelegate Compose(BusPlan plan, SubscriptionPlan subscription, IServiceProvider services)
     {
+        var registration = plan.Registration;
         var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, registration, services));
         EventDelegate pipeline;
         if (subscription.Registration.PatternHandler is { } patternHandler)
         {
             pipeline = new EventDelegate(patternHandler);
+        }
+        else if (subscription.Registration.Forward is { } forward)
+        {
+            pipeline = EventForwarder.Create(plan, forward, services);
         }
         else
         {

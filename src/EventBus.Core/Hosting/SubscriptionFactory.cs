@@ -22,7 +22,7 @@ internal sealed class SubscriptionFactory(
     public SubscriptionWorker Create(SubscriptionPlan subscription, Receiver receiver, IServiceProvider provider)
     {
         var runtime = CreateRuntime(subscription, provider);
-        var handler = HandlerPipeline.Compose(plan.Registration, subscription, provider);
+        var handler = HandlerPipeline.Compose(plan, subscription, provider);
         var processor = new DeliveryProcessor(
             runtime,
             DeliveryPipeline.Compose(runtime, reader, handler, services),
@@ -50,6 +50,7 @@ internal sealed class SubscriptionFactory(
             FailurePolicy = policy,
             Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Registration.Guards, policy, recovery.Order, slots) : null,
             Claims = CreateClaims(subscription),
+            ForwardsBytes = subscription.Registration.Forward is not null,
             HandlerTimeout = subscription.Settings.HandlerTimeout,
             CircuitBreaker = CreateCircuitBreaker(subscription, policy),
         };

@@ -21,6 +21,9 @@ internal sealed record PublishComponents
 
     public required FollowUpPublisher FollowUps { get; init; }
 
+    /// <summary>Sends the events that other buses of the application forward to this one.</summary>
+    public required ForwardSender Forwards { get; init; }
+
     /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public required string EffectPrefix { get; init; }
 }

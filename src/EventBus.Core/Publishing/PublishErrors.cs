@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -8,6 +9,11 @@ namespace EventBus;
 /// </summary>
 internal sealed class PublishErrors(EventRegistry events, TransportFeatures features, BusServices services)
 {
+    // The events of unknown types that no subscription matched, so that each is logged once. Foreign names are bounded.
+    private const int MaxUnknown = 256;
+
+    private readonly ConcurrentDictionary<string, EventDescriptor> unknown = new(StringComparer.Ordinal);
+
     /// <summary>False if the caller logs the failures itself. Default true.</summary>
     public bool LogsFailures { get; init; } = true;
 
@@ -120,13 +126,24 @@ internal sealed class PublishErrors(EventRegistry events, TransportFeatures feat
     }
 
     /// <summary>
-    /// Returns the descriptor of an event. An event from a store may have none, and if another version of this
-    /// application stored it, this version may not know its type.
+    /// Returns the descriptor of an event. An event from a store or from another bus may have none, and this version of
+    /// the application may not know its type.
     /// </summary>
     private EventDescriptor DescriptorOf(Envelope envelope) =>
         envelope.Descriptor
             ?? events.Find(envelope.Name, envelope.Version)
-            ?? new EventDescriptor(typeof(object), envelope.Name, envelope.Version);
+            ?? DescriptorOfUnknown(envelope.Name);
+
+    private EventDescriptor DescriptorOfUnknown(string name)
+    {
+        if (!unknown.TryGetValue(name, out var descriptor))
+        {
+            descriptor = new EventDescriptor(typeof(object), name, version: 1);
+            _ = unknown.Count < MaxUnknown ? unknown.TryAdd(name, descriptor) : descriptor.FirstUnrouted();
+        }
+
+        return descriptor;
+    }
 
     private static string? TextOf(Exception? error) => error is null ? null : ExceptionText.MessageOf(error);
 }

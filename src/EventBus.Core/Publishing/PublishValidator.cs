@@ -98,7 +98,7 @@ internal static class PublishValidator
             if (IsReserved(name))
             {
                 throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the "
-                    + "event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
+                    + "event's own attributes, as does 'eventbus.forwarded-by', and brokers act on 'cc' and 'bcc'. Choose another name.");
             }
 
             if (value is null || value.Length > MaxHeaderValueLength || WouldChangeInTransit(value))
@@ -123,6 +123,7 @@ internal static class PublishValidator
         name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase)
             || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
+            || name.Equals(ForwardedEnvelope.Header, StringComparison.OrdinalIgnoreCase)
             || name.Equals("cc", StringComparison.OrdinalIgnoreCase)
             || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
 
