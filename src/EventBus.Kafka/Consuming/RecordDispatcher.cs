@@ -17,7 +17,7 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
     public void Take(ConsumeResult<byte[]?, byte[]?> result)
     {
         // A record of a partition that was just given away is dropped: its next owner reads it.
-        if (owned.Find(result.TopicPartition) is not { } partition)
+        if (owned.Find(result.Topic, result.Partition.Value) is not { } partition)
         {
             return;
         }
