@@ -82,7 +82,9 @@ internal sealed class RawKafkaConsumer
         consumer.Dispose();
     }
 
-    /// <summary>Remembers the position behind a record. Records of one partition follow each other in batches.</summary>
+    /// <summary>
+    /// Remembers the position behind a record. Records of one partition follow each other in batches.
+    /// </summary>
     private (TopicPartition? Partition, long Next) Remember(ConsumeResult<Ignore, byte[]> record, TopicPartition? partition, long next)
     {
         if (partition is not null && (partition.Partition != record.Partition || partition.Topic != record.Topic))
