@@ -9,9 +9,6 @@ internal sealed class KafkaTopology(KafkaOptions options, TransportTopology topo
 
     public TimeProvider Time => topology.TimeProvider;
 
-    /// <summary>The texts that the records of the application have in common.</summary>
-    public KafkaTextCache Texts { get; } = new();
-
     /// <summary>The CloudEvents <c>source</c> of events that this application publishes.</summary>
     public string Source => topology.ServiceName;
 

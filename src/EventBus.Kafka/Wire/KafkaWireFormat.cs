@@ -78,11 +78,12 @@ internal static class KafkaWireFormat
     /// </summary>
     /// <param name="record">The record.</param>
     /// <param name="names">Knows the topics.</param>
-    public static KafkaReading ReadAny(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names)
+    /// <param name="texts">The texts that the records have in common; null for none.</param>
+    public static KafkaReading ReadAny(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names, KafkaTextCache? texts = null)
     {
         try
         {
-            return Read(record, names);
+            return Read(record, names, texts);
         }
         catch (Exception exception)
         {
@@ -102,11 +103,13 @@ internal static class KafkaWireFormat
     /// <summary>Reads a record. If it is not a valid event, the envelope has a defect and keeps the value.</summary>
     /// <param name="record">The record.</param>
     /// <param name="names">Knows the topics.</param>
-    public static KafkaReading Read(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names)
+    /// <param name="texts">The texts that the records have in common; null for none.</param>
+    public static KafkaReading Read(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names, KafkaTextCache? texts = null)
     {
+        texts ??= new KafkaTextCache();
         var message = record.Message;
         var body = message.Value ?? [];
-        var attributes = KafkaAttributes.Read(message.Headers, names.Texts);
+        var attributes = KafkaAttributes.Read(message.Headers, texts);
         var defect = attributes.Defect ?? KafkaDefect.OfContent(attributes.ContentType, body);
         var type = string.IsNullOrEmpty(attributes.Type) ? null : attributes.Type;
         var name = type ?? KafkaEventNaming.Find(attributes.UserHeaders, body, names.ReaderOf(record.Topic));
@@ -116,7 +119,7 @@ internal static class KafkaWireFormat
             kind = message.Value is null ? KafkaReadingKind.Tombstone : kind;
             defect ??= KafkaDefect.OfMissingName(record.Topic, message.Value is null);
         }
-        else if (!names.Texts.IsName(name))
+        else if (!texts.IsName(name))
         {
             defect ??= KafkaDefect.OfName(name);
             name = null;
