@@ -5,16 +5,18 @@ const string Usage = """
     Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--peers] [--short] [--save]
            dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--only TEXT] [--profile]
            dotnet run -c Release --project benchmarks/EventBus.Load -- render [--check]
-           dotnet run -c Release --project benchmarks/EventBus.Load -- against FILE [memory] [fan-out] [redis] [rabbitmq] [ROUNDS] [--short]
+           dotnet run -c Release --project benchmarks/EventBus.Load -- against FILE [CASE...] [ROUNDS] [--short]
 
-    Suites: transports (the default: all transports in one table), memory, rabbitmq, redis, redis-pubsub, curves, hello, order, sagas; all.
+    Suites: transports (the default: all transports in one table), memory, rabbitmq, redis, redis-pubsub, kafka, curves, hello, order,
+            sagas; all.
     --peers   other libraries take part where they can
     --short   shows that everything runs; its figures decide nothing
     --save    keeps what was found under benchmarks/results, from which render makes the tables and plots of docs/benchmarks.md
     --only    runs the cases whose title contains TEXT, for instance "5 subscriptions"
     --profile profiles the bus and the raw client in every row, not only where a bar was missed
     --check   says whether they are up to date instead
-    against   compares the bus with that of another build, whose EventBus.Load.dll is given (15 rounds by default)
+    against   compares the bus with that of another build, whose EventBus.Load.dll is given (15 rounds by default);
+              cases: memory, fan-out, redis, rabbitmq, kafka
     """;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -29,7 +31,7 @@ if (args is [Hello.Command, var name] && ContenderKind.All.Any(kind => kind.Name
 }
 
 string[] options = ["--peers", "--short", "--save", "--check", "--only", "--profile"];
-string[] known = ["transports", "memory", "rabbitmq", "redis", "redis-pubsub", "curves", "hello", "order", "sagas"];
+string[] known = ["transports", "memory", "rabbitmq", "redis", "redis-pubsub", "kafka", "curves", "hello", "order", "sagas"];
 var only = args.IndexOf("--only") is var place and >= 0 && place + 1 < args.Length ? args[place + 1] : "";
 var asked = args.Where(arg => !options.Contains(arg) && arg != only).ToList();
 if (asked is ["render"])

@@ -5,8 +5,6 @@ namespace EventBus.Architecture.Tests;
 /// <summary>Checks that docs/choose.md agrees with the benchmarks and with samples/compose.yaml.</summary>
 public sealed class ChoosePageTests
 {
-    private const string NotMeasured = "not measured yet";
-
     private static readonly Regex Setting = new(@"--(?<name>\S+) (?<value>\S+)");
     private static readonly Regex SettingOfThePage = new(@"^redis-cli config set (?<name>\S+) (?<value>\S+)$", RegexOptions.Multiline);
 
@@ -15,14 +13,14 @@ public sealed class ChoosePageTests
     [Fact]
     public void Rates_OfTheBackends_EqualTheBenchmarks()
     {
-        var measured = Rates(Table(Repository.Read("docs/benchmarks.md"), "begin: transports"), "throughput, 64 publishers");
+        var measured = MarkdownTables.Throughputs("64 publishers");
         Rule.NoOffenders(
-            from rate in Rates(Table(Page, "backends"), "measured, events a second")
-            let expected = measured.GetValueOrDefault(rate.Key, NotMeasured)
+            from rate in MarkdownTables.Cells(MarkdownTables.Table(Page, "backends"), "measured, events a second")
+            let expected = measured.GetValueOrDefault(rate.Key, MarkdownTables.NotMeasured)
             where expected != rate.Value
             select $"{rate.Key}: {rate.Value} instead of {expected}",
             "These figures of docs/choose.md are not those of the first table of docs/benchmarks.md, 64 publishers. Copy them; a "
-                + $"backend without a column there is '{NotMeasured}':");
+                + $"backend without a column there is '{MarkdownTables.NotMeasured}':");
     }
 
     [Fact]
@@ -37,7 +35,7 @@ public sealed class ChoosePageTests
             select $"{path[1]} | `{file[$"services/{path[1]}/image"].Single()}` | {PortOf(port)}";
         Assert.Equal(
             servers.Order(StringComparer.Ordinal),
-            Table(Page, "servers").Skip(2).Select(row => string.Join(" | ", row[..3])).Order(StringComparer.Ordinal));
+            MarkdownTables.Table(Page, "servers").Skip(2).Select(row => string.Join(" | ", row[..3])).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -64,19 +62,4 @@ public sealed class ChoosePageTests
 
     private static (string Name, string Value)[] Settings(MatchCollection matches) =>
         [.. matches.Select(match => (match.Groups["name"].Value, match.Groups["value"].Value))];
-
-    /// <summary>Returns the cells of the rows of the first table after a comment that begins with a text.</summary>
-    private static string[][] Table(string document, string comment) =>
-        [.. document.ReplaceLineEndings("\n").Split('\n')
-            .SkipWhile(line => !line.StartsWith($"<!-- {comment}", StringComparison.Ordinal))
-            .SkipWhile(line => !line.StartsWith('|'))
-            .TakeWhile(line => line.StartsWith('|'))
-            .Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
-
-    /// <summary>Returns the cells of a row by the heads of their columns.</summary>
-    private static Dictionary<string, string> Rates(string[][] table, string row)
-    {
-        var cells = table.Single(cells => cells[0].Contains(row, StringComparison.Ordinal));
-        return table[0].Zip(cells).Skip(1).ToDictionary(column => column.First, column => column.Second, StringComparer.Ordinal);
-    }
 }

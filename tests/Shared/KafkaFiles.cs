@@ -14,6 +14,13 @@ internal static class KafkaFiles
     /// <summary>True if Kafka is on this machine.</summary>
     public static bool IsInstalled => Libraries is not null;
 
+    /// <summary>The version of Kafka, from the name of its jar: kafka_2.13-4.3.0.jar; empty if it is unknown.</summary>
+    public static string Version => Libraries is not null
+        && Directory.EnumerateFiles(Libraries, "kafka_2*.jar").FirstOrDefault() is { } jar
+        && Path.GetFileNameWithoutExtension(jar).Split('-') is [_, var version, ..]
+            ? version
+            : "";
+
     /// <summary>Returns the start of a Java program of Kafka, without its own arguments.</summary>
     /// <param name="options">The options of the Java runtime.</param>
     /// <param name="program">The name of its main class.</param>

@@ -7,12 +7,24 @@ namespace EventBus.Load;
 /// <param name="Subscriptions">The number of independent subscriptions.</param>
 /// <param name="Size">The approximate size of an event as JSON, in bytes.</param>
 /// <param name="Keys">The number of keys, handled in order in 16 partitions; 0 for no order.</param>
-internal sealed record Arena(Transport Transport, int Subscriptions = 1, int Size = Workload.BaseSize, int Keys = 0)
+/// <param name="TopicPartitions">The number of partitions of a topic of Kafka; 0 for 4.</param>
+internal sealed record Arena(
+    Transport Transport,
+    int Subscriptions = 1,
+    int Size = Workload.BaseSize,
+    int Keys = 0,
+    int TopicPartitions = 0)
 {
     public const int Partitions = 16;
 
+    private const int UsualTopicPartitions = 4;
+
     /// <summary>The capacity of a subscription's queue in memory.</summary>
     public int Capacity { get; init; } = 1024;
+
+    /// <summary>The number of partitions with which a topic of Kafka is created.</summary>
+    [JsonIgnore]
+    public int CreatedPartitions => TopicPartitions == 0 ? UsualTopicPartitions : TopicPartitions;
 
     /// <summary>The address of the server; empty in memory.</summary>
     [JsonIgnore]
@@ -30,4 +42,5 @@ internal enum Transport
     RabbitMqClassic,
     RedisStreams,
     RedisPubSub,
+    Kafka,
 }

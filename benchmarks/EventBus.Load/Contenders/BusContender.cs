@@ -68,6 +68,8 @@ internal sealed class BusContender : Contender
             Transport.RabbitMqClassic => bus.UseRabbitMq(arena.Address, options => options.QueueType = RabbitMqQueueType.Classic),
             Transport.RedisStreams => bus.UseRedis(arena.Address),
             Transport.RedisPubSub => bus.UseRedisPubSub(arena.Address),
+            Transport.Kafka => bus.UseKafka(arena.Address, options => options.Partitions = arena.CreatedPartitions)
+                .StoreInMemory(options => options.StoreCapacity = StoreCapacity),
             _ => bus.UseInMemory(options => (options.Capacity, options.StoreCapacity) = (arena.Capacity, StoreCapacity)),
         };
         if (arena.Keys > 0)

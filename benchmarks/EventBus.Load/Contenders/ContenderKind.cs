@@ -53,6 +53,13 @@ internal sealed record ContenderKind(
             RawRedisStreams.StartAsync),
         new(Raw, "raw client", [Transport.RedisPubSub], "PUBLISH answered; lost without a subscriber", RawRedisPubSub.StartAsync),
         new(
+            Raw,
+            "raw client",
+            [Transport.Kafka],
+            "idempotent producer, acks all; positions stored every 100 ms behind what is handled without a gap, committed every half "
+                + "second",
+            RawKafka.StartAsync),
+        new(
             Bus,
             "EventBus",
             [Transport.Memory],
@@ -81,6 +88,13 @@ internal sealed record ContenderKind(
             "EventBus",
             [Transport.RedisPubSub],
             "PUBLISH answered; lost without a subscriber; 64 at once",
+            arena => BusContender.StartAsync(arena)),
+        new(
+            Bus,
+            "EventBus",
+            [Transport.Kafka],
+            "idempotent producer, acks all; positions stored every 100 ms behind what is acknowledged without a gap, committed every half "
+                + "second; 64 at once",
             arena => BusContender.StartAsync(arena)),
         .. PeerKinds.All,
     ];

@@ -89,5 +89,19 @@ internal static class PeerKinds
             "confirmed (tracked by the client; a publish that fails is tried again in memory and not reported), not mandatory, on disk "
                 + "since the queues are quorum queues; acknowledged one by one after handling, 8 at once, prefetch 256, without tracing",
             arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
+        new(
+            "wolverine",
+            Wolverine,
+            [Transport.Kafka],
+            "not confirmed (a publish is awaited until the event is in a buffer in memory), not idempotent; acknowledged when it is in a "
+                + "buffer of the consumer, before its handler",
+            arena => WolverineContender.StartAsync(arena, "wolverine")),
+        new(
+            "wolverine-tuned",
+            $"{Wolverine}, tuned",
+            [Transport.Kafka],
+            "idempotent producer, acks all, each event flushed and confirmed; acknowledged after handling, 1 at once, without tracing; "
+                + "positions committed by the client",
+            arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
     ];
 }

@@ -35,6 +35,10 @@ internal sealed class WolverineContender : Contender
             {
                 ConfigureLocal(options, tuned);
             }
+            else if (arena.Transport == Transport.Kafka)
+            {
+                WolverineOverKafka.Configure(options, arena, name, tuned);
+            }
             else
             {
                 ConfigureRabbitMq(options, arena, name, tuned);

@@ -35,7 +35,8 @@ internal sealed class AxisTables(ContenderTables tables)
         {
             var (raw, bus) = (tables.Find(ContenderKind.Raw, arena, mode), tables.Find(ContenderKind.Bus, arena, mode));
             table.Add([
-                Name(arena), Cells.Rate(raw), Cells.Rate(bus), Cells.Ratio(bus, raw, sample => sample.EventsPerSecond),
+                mode == others[0].Mode ? Name(arena) : $"{Name(arena)}; {Titles.Of(mode)}",
+                Cells.Rate(raw), Cells.Rate(bus), Cells.Ratio(bus, raw, sample => sample.EventsPerSecond),
                 Cells.Bytes(raw), Cells.Bytes(bus), Cells.Peak(raw), Cells.Peak(bus)]);
         }
 
@@ -48,7 +49,8 @@ internal sealed class AxisTables(ContenderTables tables)
         return text.ToString();
     }
 
-    private static string Name(Arena arena) => $"{Titles.Count(arena.Subscriptions, "subscription")}, {Titles.Size(arena.Size)}";
+    private static string Name(Arena arena) =>
+        $"{Titles.Count(arena.Subscriptions, "subscription")}, {Titles.Size(arena.Size)}{Titles.OfPartitions(arena)}";
 
     private MarkdownTable AllContenders(Arena arena, Mode mode)
     {

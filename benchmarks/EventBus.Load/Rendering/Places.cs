@@ -11,7 +11,7 @@ internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
         "warm-up" => RowChecks.WarmUps(files),
         "profiles" => RowChecks.Profiles(files),
         "transports" => OfSuite(name, TransportSection.Write),
-        "memory" or "rabbitmq" or "redis" or "redis-pubsub" => OfSuite(name, ContenderSection.Write),
+        "memory" or "rabbitmq" or "redis" or "redis-pubsub" or "kafka" => OfSuite(name, ContenderSection.Write),
         "curves" => OfSuite(name, CurveSection.Write),
         "hello" => OfSuite(name, (file, _) => HelloSection.Write(file)),
         _ => null,

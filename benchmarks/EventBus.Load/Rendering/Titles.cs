@@ -12,12 +12,16 @@ internal static class Titles
         Transport.RabbitMqClassic => "RabbitMQ, classic queues",
         Transport.RedisStreams => "Redis Streams",
         Transport.RedisPubSub => "Redis Pub/Sub",
+        Transport.Kafka => "Kafka",
         _ => "In memory",
     };
 
     public static string Of(Arena arena) =>
         $"{Of(arena.Transport)}, {Count(arena.Subscriptions, "subscription")}, "
-            + $"{Size(arena.Size)}{(arena.Keys > 0 ? $", {Count(arena.Keys, "key")}" : "")}";
+            + $"{Size(arena.Size)}{(arena.Keys > 0 ? $", {Count(arena.Keys, "key")}" : "")}{OfPartitions(arena)}";
+
+    /// <summary>Returns the number of partitions if it is not the usual one, after a comma.</summary>
+    public static string OfPartitions(Arena arena) => arena.TopicPartitions > 0 ? $", {Count(arena.TopicPartitions, "partition")}" : "";
 
     public static string Of(Mode mode) => mode switch
     {

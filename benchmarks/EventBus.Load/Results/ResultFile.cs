@@ -27,6 +27,10 @@ internal sealed record ResultFile(
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
     };
 
+    /// <summary>True if everything was skipped.</summary>
+    [JsonIgnore]
+    public bool IsEmpty => Series.Count == 0 && Starts is not { Count: > 0 };
+
     public static JsonSerializerOptions Options => Json;
 
     public static ResultFile Load(string path) => JsonSerializer.Deserialize<ResultFile>(File.ReadAllText(path), Json)!;

@@ -98,6 +98,7 @@ internal static partial class Profiler
         file.StartsWith("libclrjit", StringComparison.Ordinal) ? "the compiler"
         : file.StartsWith("libcoreclr", StringComparison.Ordinal) || file.StartsWith("libclrgc", StringComparison.Ordinal)
             ? "the runtime and its garbage collector"
+        : file.Contains("rdkafka", StringComparison.Ordinal) ? "librdkafka"
         : file.StartsWith("lib", StringComparison.Ordinal) || file.StartsWith("ld-", StringComparison.Ordinal) ? "system libraries"
         : file.EndsWith(".dll", StringComparison.Ordinal) ? Path.GetFileNameWithoutExtension(file)
         : file.Contains("kernel", StringComparison.Ordinal) ? "the kernel"

@@ -7,6 +7,13 @@ namespace EventBus.Load;
 /// <summary>A server for one arena, so that no arena sees the data of an earlier one.</summary>
 internal sealed class Server : IAsyncDisposable
 {
+    // More than a round publishes, so that what is handled is deleted, and what is not handled stays.
+    private static readonly string[] KafkaRetention =
+    [
+        "log.retention.bytes=536870912", "log.segment.bytes=67108864", "log.retention.check.interval.ms=2000",
+        "log.segment.delete.delay.ms=1000",
+    ];
+
     private readonly ScratchFolder folder = new();
     private IAsyncDisposable? process;
 
@@ -22,6 +29,11 @@ internal sealed class Server : IAsyncDisposable
 
     public string Version { get; private set; } = "";
 
+    /// <summary>Returns why a transport is left out on this machine; null if it is measured.</summary>
+    public static string? ReasonToSkip(Transport transport) => transport == Transport.Kafka && !PrivateKafka.IsInstalled
+        ? "there is no Kafka here. Run ./test Kafka, which downloads it, or name a folder with its jars in libs/ with EVENTBUS_KAFKA"
+        : null;
+
     public static async Task<Server> StartAsync(Transport transport)
     {
         var server = new Server();
@@ -31,6 +43,7 @@ internal sealed class Server : IAsyncDisposable
             {
                 Transport.Memory => Task.CompletedTask,
                 Transport.RabbitMq or Transport.RabbitMqClassic => server.StartRabbitMqAsync(),
+                Transport.Kafka => server.StartKafkaAsync(),
                 _ => server.StartRedisAsync(),
             });
             return server;
@@ -67,6 +80,14 @@ internal sealed class Server : IAsyncDisposable
         (Name, Address) = ("RabbitMQ", rabbitMq.Address);
         await using var connection = await new ConnectionFactory { Uri = new Uri(Address) }.CreateConnectionAsync();
         Version = connection.ServerProperties?["version"] is byte[] version ? System.Text.Encoding.UTF8.GetString(version) : "";
+    }
+
+    private async Task StartKafkaAsync()
+    {
+        var kafka = new PrivateKafka(Path.Combine(folder.Path, "kafka"), KafkaRetention);
+        process = kafka;
+        await kafka.StartAsync();
+        (Name, Address, Version) = ("Kafka", kafka.Address, PrivateKafka.Version);
     }
 
     private async Task StartRedisAsync()

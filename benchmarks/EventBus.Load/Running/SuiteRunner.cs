@@ -30,7 +30,7 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save, string on
                     break;
             }
 
-            if (save && found.Count > 0 && found[^1].Suite == suite)
+            if (save && found is [.., var file] && file.Suite == suite && !file.IsEmpty)
             {
                 found[^1].Save(Repository.Results);
             }
@@ -57,6 +57,12 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save, string on
         var chosen = cases.Where(each => which.Contains(each.Name)).ToList();
         foreach (var (_, what) in chosen.Count > 0 ? chosen : cases)
         {
+            if (Server.ReasonToSkip(what.Arena.Transport) is { } reason)
+            {
+                Console.WriteLine($"{Titles.Of(what.Arena)}: skipped, {reason}.");
+                continue;
+            }
+
             await using var server = await Server.StartAsync(what.Arena.Transport);
             await using var other = await Server.StartAsync(what.Arena.Transport);
             var series = await runner.RunAsync(what with
@@ -77,6 +83,12 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save, string on
         var cases = Suites.Load[suite](peers, isShort).Where(each => Titles.Of(each.Arena).Contains(only, StringComparison.Ordinal));
         foreach (var what in cases)
         {
+            if (Server.ReasonToSkip(what.Arena.Transport) is { } reason)
+            {
+                Console.WriteLine($"{Titles.Of(what.Arena)}: skipped, {reason}.");
+                continue;
+            }
+
             await using var server = await Server.StartAsync(what.Arena.Transport);
             if (server.Name is { } name)
             {

@@ -20,6 +20,7 @@ internal static class Suites
             ["rabbitmq"] = RabbitMq,
             ["redis"] = (peers, isShort) => Broker(Transport.RedisStreams, peers, isShort),
             ["redis-pubsub"] = (peers, isShort) => Broker(Transport.RedisPubSub, peers, isShort),
+            ["kafka"] = (peers, isShort) => Broker(Transport.Kafka, peers, isShort),
             ["curves"] = (_, isShort) => Curves(isShort),
         };
 
@@ -35,9 +36,15 @@ internal static class Suites
     };
 
     /// <summary>Returns the arenas with more subscriptions or larger events over a broker.</summary>
-    public static IEnumerable<Arena> Further(Transport transport) => transport == Transport.RabbitMqClassic
-        ? []
-        : [new(transport, Subscriptions: 5), new(transport, Size: 4 * 1024), new(transport, Size: 64 * 1024)];
+    public static IEnumerable<Arena> Further(Transport transport) => transport switch
+    {
+        Transport.RabbitMqClassic => [],
+        Transport.Kafka => [new(transport, TopicPartitions: 1), .. LargerOf(transport)],
+        _ => LargerOf(transport),
+    };
+
+    /// <summary>Returns the modes in which a further arena is measured.</summary>
+    public static Mode[] ModesOf(Arena arena) => arena.TopicPartitions > 0 ? [Mode.InFlight64, Mode.List] : [Mode.InFlight64];
 
     /// <summary>Returns the cases that compare the bus of another build with the bus of this one.</summary>
     /// <param name="rounds">The number of measurements of each.</param>
@@ -50,8 +57,12 @@ internal static class Suites
             ("fan-out", new Case(new Arena(Transport.Memory, Subscriptions: 5), [Mode.OneByOne], both, rounds)),
             ("redis", new Case(new Arena(Transport.RedisStreams), [Mode.InFlight64, Mode.OneInFlight], both, rounds)),
             ("rabbitmq", new Case(new Arena(Transport.RabbitMq), [Mode.InFlight64, Mode.OneInFlight], both, rounds)),
+            ("kafka", new Case(new Arena(Transport.Kafka), [Mode.InFlight64, Mode.List, Mode.OneInFlight], both, rounds)),
         ];
     }
+
+    private static Arena[] LargerOf(Transport transport) =>
+        [new(transport, Subscriptions: 5), new(transport, Size: 4 * 1024), new(transport, Size: 64 * 1024)];
 
     private static IEnumerable<Case> Transports() =>
         Enum.GetValues<Transport>().Select(transport => new Case(
@@ -94,7 +105,7 @@ internal static class Suites
         {
             // Of the other libraries those with the same durability.
             string[] contenders = peers && transport == Transport.RabbitMq ? [.. Ours, .. PeerKinds.Confirming] : Ours;
-            yield return new Case(arena, [Mode.InFlight64], contenders, BarRounds);
+            yield return new Case(arena, ModesOf(arena), contenders, BarRounds);
         }
     }
 

@@ -9,6 +9,7 @@ internal sealed class ReceiverState(ReceiverContext context)
 {
     // The error of each topic that cannot be read; the empty text stands for the group as a whole.
     private readonly Dictionary<string, string> failures = new(StringComparer.Ordinal);
+    private volatile bool hasFailures;
     private long nameless;
     private long lostRanges;
     private volatile string? lastLost;
@@ -43,15 +44,17 @@ internal sealed class ReceiverState(ReceiverContext context)
     public void Worked(string topic)
     {
         Events.Succeeded();
+        if (!hasFailures)
+        {
+            return;
+        }
+
         lock (failures)
         {
-            if (failures.Count == 0)
-            {
-                return;
-            }
-
             failures.Remove("");
-            if (!failures.Remove(topic))
+            var hasFailed = failures.Remove(topic);
+            hasFailures = failures.Count > 0;
+            if (!hasFailed)
             {
                 return;
             }
@@ -68,6 +71,7 @@ internal sealed class ReceiverState(ReceiverContext context)
         lock (failures)
         {
             failures[name] = cause;
+            hasFailures = true;
         }
 
         context.Log.Failing(ActivityOf(name), exception, log => log.ReadingFailed(context.Name, cause, exception));

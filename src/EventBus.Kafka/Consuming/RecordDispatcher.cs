@@ -10,6 +10,8 @@ namespace EventBus;
 /// <param name="state">Counts what is skipped.</param>
 internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords records, ReceiverContext context, ReceiverState state)
 {
+    private readonly KafkaTextCache texts = new();
+
     // The topics for which a record without an event name was logged.
     private readonly HashSet<string> namelessTopics = new(StringComparer.Ordinal);
 
@@ -17,7 +19,7 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
     public void Take(ConsumeResult<byte[]?, byte[]?> result)
     {
         // A record of a partition that was just given away is dropped: its next owner reads it.
-        if (owned.Find(result.TopicPartition) is not { } partition)
+        if (owned.Find(result.Topic, result.Partition.Value) is not { } partition)
         {
             return;
         }
@@ -48,7 +50,7 @@ internal sealed class RecordDispatcher(OwnedPartitions owned, UnackedRecords rec
     /// <summary>Gets the event of a record; null if it is not for this subscription.</summary>
     private Envelope? Read(ConsumeResult<byte[]?, byte[]?> result)
     {
-        var (envelope, kind) = KafkaWireFormat.ReadAny(result, context.Names);
+        var (envelope, kind) = KafkaWireFormat.ReadAny(result, context.Names, texts);
         var isNameless = kind == KafkaReadingKind.Nameless && !context.Names.IsNamed(context.Subscription, result.Topic);
         if (isNameless || kind == KafkaReadingKind.Tombstone)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -11,7 +12,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(1);
 
     private readonly KafkaConnector connector;
-    private readonly KafkaTopology names;
+    private readonly KafkaHeaderCache commonHeaders;
     private readonly KafkaTopics topics;
     private readonly KafkaSender sender;
     private readonly SendQueue queue;
@@ -22,7 +23,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
     public KafkaPublisher(KafkaConnector connector, KafkaTopology names, KafkaTopics topics)
     {
         this.connector = connector;
-        this.names = names;
+        commonHeaders = new KafkaHeaderCache(names.Source);
         this.topics = topics;
         Reach = new ClusterReach(connector);
         sender = new KafkaSender(connector, topics, Reach);
@@ -41,6 +42,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         Reach.RunAsync(stop.Token),
         queue.RunAsync(connector.Time, connector.Log, stop.Token));
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         if (batch.IsEmpty)
@@ -61,8 +63,9 @@ internal sealed class KafkaPublisher : IAsyncDisposable
 
         if (!call.Done.IsCompleted)
         {
-            using var late = deadline.UnsafeRegister(static state => ((Closing)state!).Run(), new Closing(this, call));
-            using var stopped = stop.Token.UnsafeRegister(static state => ((Closing)state!).Run(), new Closing(this, call));
+            var closing = new Closing(this, call);
+            using var late = deadline.UnsafeRegister(static state => ((Closing)state!).Run(), closing);
+            using var stopped = stop.Token.UnsafeRegister(static state => ((Closing)state!).Run(), closing);
             await call.Done;
         }
 
@@ -96,7 +99,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
                     throw new EventBusException(problem);
                 }
 
-                var message = KafkaWireFormat.Write(envelope, names.Source);
+                var message = KafkaWireFormat.Write(envelope, commonHeaders);
                 call.Set(i, new KafkaRecord(topic, envelope.Key, message, message.Value.Length + (message.Key?.Length ?? 0)));
             }
             catch (EventBusException exception)

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// Sends records with a producer, tracks their reports, and replaces the producer after a fatal error. One thread at a
-/// time sends.
+/// Sends records with a producer, tracks their reports, and replaces the producer after a fatal error. Thread-safe, but
+/// the records of a call are sent by one thread at a time.
 /// </summary>
 internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, ClusterReach reach) : IAsyncDisposable
 {

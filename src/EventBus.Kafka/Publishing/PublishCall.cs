@@ -9,9 +9,7 @@ namespace EventBus;
 internal sealed class PublishCall
 {
     private readonly Lock gate = new();
-    private readonly KafkaRecord[] records;
-    private readonly PublishOutcome[] outcomes;
-    private readonly State[] states;
+    private readonly Entry[] entries;
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private KeyOrder order;
     private int open;
@@ -21,9 +19,7 @@ internal sealed class PublishCall
     /// <param name="count">The number of its events.</param>
     public PublishCall(int count)
     {
-        records = new KafkaRecord[count];
-        outcomes = new PublishOutcome[count];
-        states = new State[count];
+        entries = new Entry[count];
         open = count;
     }
 
@@ -34,7 +30,7 @@ internal sealed class PublishCall
         Ended,
     }
 
-    public int Count => records.Length;
+    public int Count => entries.Length;
 
     /// <summary>The index of the next event to send. Used by the sender only.</summary>
     public int Next { get; set; }
@@ -52,12 +48,12 @@ internal sealed class PublishCall
     public HashSet<string> GetTopicsToSend()
     {
         var topics = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = Next; i < records.Length; i++)
+        for (var i = Next; i < entries.Length; i++)
         {
             // An event that was rejected before has none.
-            if (records[i].Topic.Length > 0)
+            if (entries[i].Record.Topic.Length > 0)
             {
-                topics.Add(records[i].Topic);
+                topics.Add(entries[i].Record.Topic);
             }
         }
 
@@ -65,10 +61,10 @@ internal sealed class PublishCall
     }
 
     /// <summary>Sets the record of an event, before it is sent.</summary>
-    public void Set(int index, in KafkaRecord record) => records[index] = record;
+    public void Set(int index, in KafkaRecord record) => entries[index].Record = record;
 
     /// <summary>Gets the record of an event.</summary>
-    public ref readonly KafkaRecord RecordAt(int index) => ref records[index];
+    public ref readonly KafkaRecord RecordAt(int index) => ref entries[index].Record;
 
     /// <summary>
     /// True if an event is still to be sent. It is not if it has an outcome, or if an earlier event of its key was not
@@ -78,12 +74,12 @@ internal sealed class PublishCall
     {
         lock (gate)
         {
-            if (isClosed || states[index] != State.Waiting)
+            if (isClosed || entries[index].State != State.Waiting)
             {
                 return false;
             }
 
-            if (!order.IsHeldBack(records[index].Key))
+            if (!order.IsHeldBack(entries[index].Record.Key))
             {
                 return true;
             }
@@ -103,7 +99,7 @@ internal sealed class PublishCall
                 return false;
             }
 
-            states[index] = State.Sent;
+            entries[index].State = State.Sent;
             return true;
         }
     }
@@ -113,9 +109,9 @@ internal sealed class PublishCall
     {
         lock (gate)
         {
-            if (states[index] == State.Sent)
+            if (entries[index].State == State.Sent)
             {
-                states[index] = State.Waiting;
+                entries[index].State = State.Waiting;
             }
         }
     }
@@ -139,34 +135,47 @@ internal sealed class PublishCall
         lock (gate)
         {
             isClosed = true;
-            for (var i = 0; i < states.Length; i++)
+            for (var i = 0; i < entries.Length; i++)
             {
-                if (states[i] != State.Ended)
+                if (entries[i].State != State.Ended)
                 {
-                    End(i, states[i] == State.Sent ? PublishOutcome.InDoubt(notConfirmed()) : PublishOutcome.Failed(notSent()));
+                    End(i, entries[i].State == State.Sent ? PublishOutcome.InDoubt(notConfirmed()) : PublishOutcome.Failed(notSent()));
                 }
             }
         }
     }
 
     /// <summary>Copies the outcomes. Call it after <see cref="Done"/> has completed.</summary>
-    public void CopyTo(Span<PublishOutcome> target) => outcomes.CopyTo(target);
+    public void CopyTo(Span<PublishOutcome> target)
+    {
+        for (var i = 0; i < entries.Length; i++)
+        {
+            target[i] = entries[i].Outcome;
+        }
+    }
 
     private void End(int index, PublishOutcome outcome)
     {
-        if (states[index] == State.Ended)
+        if (entries[index].State == State.Ended)
         {
             return;
         }
 
-        states[index] = State.Ended;
-        outcomes[index] = outcome;
-        order.Record(records[index].Key, outcome);
+        entries[index].State = State.Ended;
+        entries[index].Outcome = outcome;
+        order.Record(entries[index].Record.Key, outcome);
         open--;
         if (open == 0)
         {
             isClosed = true;
             done.TrySetResult();
         }
+    }
+
+    private struct Entry
+    {
+        public KafkaRecord Record;
+        public PublishOutcome Outcome;
+        public State State;
     }
 }

@@ -27,6 +27,13 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     /// <summary>Sends the events of a call, at once if no other call waits.</summary>
     public void Send(PublishCall call)
     {
+        // Calls that run at the same time have no order, so they need no lock while nothing waits. A call that is made
+        // after another has returned sees that it waits.
+        if (!isWaiting && sender.TrySend(call))
+        {
+            return;
+        }
+
         lock (gate)
         {
             var mayBeSent = waiting.Count == 0 || !call.GetTopicsToSend().Any(waiting.ContainsKey);

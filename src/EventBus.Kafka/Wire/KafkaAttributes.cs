@@ -10,6 +10,7 @@ namespace EventBus;
 /// </summary>
 internal ref struct KafkaAttributes
 {
+    private readonly KafkaTextCache texts;
     private string? version;
     private byte[]? time;
     private string? plainTraceParent;
@@ -45,10 +46,14 @@ internal ref struct KafkaAttributes
     /// <summary>The description of the first defect in the headers; null if there is none.</summary>
     public string? Defect { get; private set; }
 
+    private KafkaAttributes(KafkaTextCache texts) => this.texts = texts;
+
     /// <summary>Reads the headers of a record.</summary>
-    public static KafkaAttributes Read(Headers? headers)
+    /// <param name="headers">The headers; null for none.</param>
+    /// <param name="texts">The texts that records have in common.</param>
+    public static KafkaAttributes Read(Headers? headers, KafkaTextCache texts)
     {
-        var read = default(KafkaAttributes);
+        var read = new KafkaAttributes(texts);
         for (var i = 0; i < headers?.Count; i++)
         {
             var header = headers[i];
@@ -90,7 +95,7 @@ internal ref struct KafkaAttributes
         }
         else if (KafkaHeaderNames.IsContentType(name))
         {
-            ContentType = Text(value, CloudEventAttributes.DataContentType);
+            ContentType = CommonText(value, CloudEventAttributes.DataContentType);
         }
         else if (KafkaText.TryRead(value, out var text))
         {
@@ -122,10 +127,10 @@ internal ref struct KafkaAttributes
                 Id = Text(value, attribute);
                 break;
             case CloudEventAttributes.Type:
-                Type = Text(value, attribute);
+                Type = CommonText(value, attribute);
                 break;
             case CloudEventAttributes.Source:
-                Source = Text(value, attribute);
+                Source = CommonText(value, attribute);
                 break;
             case CloudEventAttributes.Time:
                 time = value;
@@ -193,9 +198,22 @@ internal ref struct KafkaAttributes
     {
         if (!KafkaText.TryRead(value, out var text))
         {
-            Defect ??= $"The attribute '{attribute}' is not valid UTF-8.";
+            AddDefect(attribute);
         }
 
         return text;
     }
+
+    /// <summary>Reads an attribute that many records have in common, like <see cref="Text"/>.</summary>
+    private string? CommonText(byte[] value, ReadOnlySpan<char> attribute)
+    {
+        if (!texts.TryRead(value, out var text))
+        {
+            AddDefect(attribute);
+        }
+
+        return text;
+    }
+
+    private void AddDefect(ReadOnlySpan<char> attribute) => Defect ??= $"The attribute '{attribute}' is not valid UTF-8.";
 }

@@ -15,8 +15,6 @@ internal static class KafkaWireFormat
     private const string Prefix = KafkaHeaderNames.AttributePrefix;
     private const string Json = "application/json";
 
-    private static ReadOnlySpan<byte> JsonBytes => "application/json"u8;
-
     /// <summary>Gets the reason why a record cannot carry an event; null if it can.</summary>
     public static string? FindProblem(Envelope envelope)
     {
@@ -31,19 +29,19 @@ internal static class KafkaWireFormat
         return null;
     }
 
-    /// <summary>Converts an event to a record. An event without a source gets the given one.</summary>
+    /// <summary>Converts an event to a record. An event without a source gets that of the common headers.</summary>
     /// <exception cref="EventBusException">The event cannot be serialized.</exception>
-    public static Message<byte[]?, byte[]> Write(Envelope envelope, string source)
+    public static Message<byte[]?, byte[]> Write(Envelope envelope, KafkaHeaderCache common)
     {
         var headers = new Headers();
-        headers.Add(Prefix + CloudEventAttributes.SpecVersion, "1.0"u8.ToArray());
+        headers.Add(common.SpecVersion);
         Add(Prefix + CloudEventAttributes.Id, envelope.Id);
-        Add(Prefix + CloudEventAttributes.Type, envelope.Name);
-        Add(Prefix + CloudEventAttributes.Source, envelope.Source ?? source);
+        headers.Add(common.TypeOf(envelope.Name));
+        headers.Add(common.SourceOf(envelope.Source));
         headers.Add(Prefix + CloudEventAttributes.Time, KafkaTime.Write(envelope.Time));
-        headers.Add(
-            KafkaHeaderNames.ContentType,
-            envelope.ContentType == Json ? JsonBytes.ToArray() : Encoding.UTF8.GetBytes(envelope.ContentType));
+        headers.Add(envelope.ContentType == Json
+            ? common.Json
+            : new Header(KafkaHeaderNames.ContentType, Encoding.UTF8.GetBytes(envelope.ContentType)));
         Add(Prefix + CloudEventAttributes.PartitionKey, envelope.Key);
         Add(
             Prefix + CloudEventAttributes.EventVersion,
@@ -80,11 +78,12 @@ internal static class KafkaWireFormat
     /// </summary>
     /// <param name="record">The record.</param>
     /// <param name="names">Knows the topics.</param>
-    public static KafkaReading ReadAny(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names)
+    /// <param name="texts">The texts that the records have in common; null for none.</param>
+    public static KafkaReading ReadAny(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names, KafkaTextCache? texts = null)
     {
         try
         {
-            return Read(record, names);
+            return Read(record, names, texts);
         }
         catch (Exception exception)
         {
@@ -104,11 +103,13 @@ internal static class KafkaWireFormat
     /// <summary>Reads a record. If it is not a valid event, the envelope has a defect and keeps the value.</summary>
     /// <param name="record">The record.</param>
     /// <param name="names">Knows the topics.</param>
-    public static KafkaReading Read(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names)
+    /// <param name="texts">The texts that the records have in common; null for none.</param>
+    public static KafkaReading Read(ConsumeResult<byte[]?, byte[]?> record, KafkaTopology names, KafkaTextCache? texts = null)
     {
+        texts ??= new KafkaTextCache();
         var message = record.Message;
         var body = message.Value ?? [];
-        var attributes = KafkaAttributes.Read(message.Headers);
+        var attributes = KafkaAttributes.Read(message.Headers, texts);
         var defect = attributes.Defect ?? KafkaDefect.OfContent(attributes.ContentType, body);
         var type = string.IsNullOrEmpty(attributes.Type) ? null : attributes.Type;
         var name = type ?? KafkaEventNaming.Find(attributes.UserHeaders, body, names.ReaderOf(record.Topic));
@@ -118,7 +119,7 @@ internal static class KafkaWireFormat
             kind = message.Value is null ? KafkaReadingKind.Tombstone : kind;
             defect ??= KafkaDefect.OfMissingName(record.Topic, message.Value is null);
         }
-        else if (!KafkaEventNaming.IsName(name))
+        else if (!texts.IsName(name))
         {
             defect ??= KafkaDefect.OfName(name);
             name = null;

@@ -11,7 +11,7 @@ public sealed class KafkaWireFormatTests
     [Fact]
     public void Write_AnEvent_HasTheHeadersOfCloudEventsAndPlainJson()
     {
-        var message = KafkaWireFormat.Write(Event(), "shop");
+        var message = KafkaWireFormat.Write(Event(), Records.CommonHeaders);
 
         Assert.Equal("{\"id\":\"4711\"}"u8.ToArray(), message.Value);
         Assert.Equal("order-4711"u8.ToArray(), message.Key);
@@ -27,7 +27,8 @@ public sealed class KafkaWireFormatTests
     [Fact]
     public void Write_AnEventOfDefaults_HasNoHeadersForThem()
     {
-        var message = KafkaWireFormat.Write(new Envelope(new EnvelopeAttributes { Id = "e", Name = "order.placed" }, [1]), "shop");
+        var message = KafkaWireFormat.Write(
+            new Envelope(new EnvelopeAttributes { Id = "e", Name = "order.placed" }, [1]), Records.CommonHeaders);
 
         Assert.Null(message.Key);
         Assert.Equal(
@@ -38,7 +39,8 @@ public sealed class KafkaWireFormatTests
     [Fact]
     public void Write_AnEventWithoutData_HasAnEmptyValueAndNoNull()
     {
-        var message = KafkaWireFormat.Write(new Envelope(new EnvelopeAttributes { Id = "e", Name = "order.placed" }, []), "shop");
+        var message = KafkaWireFormat.Write(
+            new Envelope(new EnvelopeAttributes { Id = "e", Name = "order.placed" }, []), Records.CommonHeaders);
 
         Assert.Empty(message.Value);
     }

@@ -9,6 +9,9 @@ internal static class Records
 {
     public const string Topic = "order-events";
 
+    /// <summary>The common headers of the application <c>shop</c>.</summary>
+    public static KafkaHeaderCache CommonHeaders { get; } = new("shop");
+
     /// <summary>Creates the names of an application.</summary>
     public static KafkaTopology Names(KafkaOptions? options = null, params Subscription[] subscriptions) =>
         new(options ?? new KafkaOptions(), new TransportTopology("shop", subscriptions, ["order.placed"], TimeProvider.System));
@@ -36,7 +39,7 @@ internal static class Records
     /// <summary>Writes an event and reads it again.</summary>
     public static Envelope RoundTrip(Envelope envelope)
     {
-        var written = KafkaWireFormat.Write(envelope, "shop");
+        var written = KafkaWireFormat.Write(envelope, CommonHeaders);
         var message = new Message<byte[]?, byte[]?> { Key = written.Key, Value = written.Value, Headers = written.Headers };
         return KafkaWireFormat.Read(Received(message), Names()).Envelope;
     }

@@ -7,19 +7,24 @@ using Confluent.Kafka.Admin;
 namespace EventBus.Proof;
 
 /// <summary>A private Kafka broker, with a raw consumer that shows when records arrive again after a fault.</summary>
-internal sealed class PrivateKafka(string folder) : PrivateBroker
+/// <param name="folder">The folder of its files.</param>
+/// <param name="overrides">Settings of the broker, each like <c>name=value</c>; null for none.</param>
+internal sealed class PrivateKafka(string folder, IReadOnlyList<string>? overrides = null) : PrivateBroker
 {
     private const short ApiVersions = 18;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly KafkaNode node = new(folder, password: null);
+    private readonly KafkaNode node = new(folder, password: null) { Overrides = overrides ?? [] };
 
     private IAdminClient? admin;
     private KafkaWitness? witness;
 
     /// <summary>True if Kafka is on this machine.</summary>
     public static bool IsInstalled => KafkaFiles.IsInstalled;
+
+    /// <summary>The version of Kafka; empty if it is not on this machine.</summary>
+    public static string Version => KafkaFiles.Version;
 
     public override int Port => node.PlainPort;
 

@@ -8,6 +8,9 @@ internal sealed partial class UnackedRecords
     // The wait of the bus for the next delivery; null while it does not wait.
     private TaskCompletionSource<bool>? readerWait;
 
+    // True while the poll thread receives records that the client has at hand.
+    private bool isInBatch;
+
     /// <summary>The number of deliveries that are offered and not taken.</summary>
     public int OfferedCount
     {
@@ -21,25 +24,21 @@ internal sealed partial class UnackedRecords
     }
 
     /// <summary>True after <see cref="StopIntake"/>.</summary>
-    public bool IsIntakeStopped
-    {
-        get
-        {
-            lock (gate)
-            {
-                return isIntakeStopped;
-            }
-        }
-    }
+    public bool IsIntakeStopped => isIntakeStopped;
 
     /// <summary>True after <see cref="StopIntake"/>, when all deliveries that were taken are settled.</summary>
     public bool IsDrained
     {
         get
         {
+            if (!isIntakeStopped)
+            {
+                return false;
+            }
+
             lock (gate)
             {
-                return isIntakeStopped && taken == 0;
+                return taken == 0;
             }
         }
     }
@@ -101,6 +100,36 @@ internal sealed partial class UnackedRecords
 
             readerWait?.TrySetResult(false);
             WakePoller();
+        }
+    }
+
+    /// <summary>
+    /// Begins a batch of records, which the poll thread receives without a wait. The bus is woken once for all of them,
+    /// when the batch ends or the poll thread waits.
+    /// </summary>
+    public void BeginBatch()
+    {
+        lock (gate)
+        {
+            isInBatch = true;
+        }
+    }
+
+    /// <summary>Ends a batch, and wakes the bus if something is offered.</summary>
+    public void EndBatch()
+    {
+        lock (gate)
+        {
+            CloseBatch();
+        }
+    }
+
+    private void CloseBatch()
+    {
+        isInBatch = false;
+        if (offered.Count > 0)
+        {
+            WakeReader();
         }
     }
 

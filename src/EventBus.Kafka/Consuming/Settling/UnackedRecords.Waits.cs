@@ -55,6 +55,7 @@ internal sealed partial class UnackedRecords : IDisposable
     {
         lock (gate)
         {
+            CloseBatch();
             if (condition())
             {
                 return true;

@@ -33,7 +33,7 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
 
     // The number of deliveries that the bus has taken and not settled, over all partitions.
     private int taken;
-    private bool isIntakeStopped;
+    private volatile bool isIntakeStopped;
 
     /// <summary>The number of records that wait, over all partitions.</summary>
     public int WaitingCount { get; private set; }
@@ -249,6 +249,9 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
         slot.State = SlotState.Queued;
         slot.Offered++;
         offered.Enqueue((partition, record));
-        WakeReader();
+        if (!isInBatch)
+        {
+            WakeReader();
+        }
     }
 }
