@@ -17,6 +17,7 @@ internal sealed class PrivateKafka(string folder) : PrivateBroker
 
     private IAdminClient? admin;
     private KafkaWitness? witness;
+    private KafkaPositions? positions;
 
     /// <summary>True if Kafka is on this machine.</summary>
     public static bool IsInstalled => KafkaFiles.IsInstalled;
@@ -80,8 +81,11 @@ internal sealed class PrivateKafka(string folder) : PrivateBroker
     /// <summary>Returns true if a group has committed the end of each partition of the topic.</summary>
     public override async Task<bool> IsIdleAsync(string word, string subscription)
     {
-        var committed = await CommittedAsync(KafkaGroups.GroupOf(subscription));
+        positions ??= new KafkaPositions(Address);
         var ends = await EndsAsync(KafkaGroups.TopicOf(word));
+        var committed = await positions.ReadAsync(
+            KafkaGroups.GroupOf(subscription),
+            [.. ends.Select(end => end.TopicPartition)]);
         return ends.All(end => end.Offset == 0 || committed.GetValueOrDefault(end.TopicPartition) >= end.Offset);
     }
 
@@ -146,16 +150,9 @@ internal sealed class PrivateKafka(string folder) : PrivateBroker
             await witness.DisposeAsync();
         }
 
+        positions?.Dispose();
         admin?.Dispose();
         await node.DisposeAsync();
-    }
-
-    private async Task<Dictionary<TopicPartition, long>> CommittedAsync(string group)
-    {
-        var found = await Admin.ListConsumerGroupOffsetsAsync(
-            [new ConsumerGroupTopicPartitions(group, null)],
-            new ListConsumerGroupOffsetsOptions { RequestTimeout = Patience });
-        return found[0].Partitions.ToDictionary(each => each.TopicPartition, each => each.Offset.Value);
     }
 
     private async Task<List<TopicPartitionOffset>> EndsAsync(string topic)
