@@ -81,12 +81,15 @@ internal sealed class PrivateKafka(string folder) : PrivateBroker
     /// <summary>Returns true if a group has committed the end of each partition of the topic.</summary>
     public override async Task<bool> IsIdleAsync(string word, string subscription)
     {
-        positions ??= new KafkaPositions(Address);
-        var ends = await EndsAsync(KafkaGroups.TopicOf(word));
-        var committed = await positions.ReadAsync(
-            KafkaGroups.GroupOf(subscription),
-            [.. ends.Select(end => end.TopicPartition)]);
-        return ends.All(end => end.Offset == 0 || committed.GetValueOrDefault(end.TopicPartition) >= end.Offset);
+        try
+        {
+            return await HasCommittedAllAsync(word, subscription);
+        }
+        catch (KafkaException)
+        {
+            // The broker is not ready after a fault. The question is asked again.
+            return false;
+        }
     }
 
     /// <summary>Deletes all records of a topic.</summary>
@@ -153,6 +156,14 @@ internal sealed class PrivateKafka(string folder) : PrivateBroker
         positions?.Dispose();
         admin?.Dispose();
         await node.DisposeAsync();
+    }
+
+    private async Task<bool> HasCommittedAllAsync(string word, string subscription)
+    {
+        positions ??= new KafkaPositions(Address);
+        var ends = await EndsAsync(KafkaGroups.TopicOf(word));
+        var committed = await positions.ReadAsync(KafkaGroups.GroupOf(subscription), [.. ends.Select(end => end.TopicPartition)]);
+        return ends.All(end => end.Offset == 0 || committed.GetValueOrDefault(end.TopicPartition) >= end.Offset);
     }
 
     private async Task<List<TopicPartitionOffset>> EndsAsync(string topic)
