@@ -96,6 +96,23 @@ public sealed class OutageTests(PrivateBroker broker)
     }
 
     [Fact]
+    public async Task Publish_AfterACutWhileAnOlderConnectionIsSilent_IsAcceptedAtOnce()
+    {
+        // The client of the calls waits for this long on its connection, which has died without an error.
+        var options = TestTransport.Options(name, broker.Node.ProxiedAddress);
+        options.CallTimeout = TimeSpan.FromMinutes(1);
+        await using var transport = await TestTransport.StartAsync(name, options);
+        Assert.Equal([PublishOutcome.Accepted], await PublishAsync(transport, "before", 30));
+        Assert.NotEqual(0, broker.Proxy.DropConnectionsThatNeverSent("before"));
+
+        // The only connection of the producer ends, so that the client reports that no broker is left.
+        broker.Proxy.ToServer.CutAfter(1);
+        Assert.Equal([PublishOutcome.Accepted], await PublishAsync(transport, "cut", 30));
+
+        Assert.Equal([PublishOutcome.Accepted], await PublishAsync(transport, "after", 8));
+    }
+
+    [Fact]
     public async Task Dispose_WhileTheBrokerHangs_EndsWithinABoundedTime()
     {
         var transport = await TestTransport.StartAsync(name, TestTransport.Options(name, broker.Node.Address));

@@ -108,9 +108,15 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
     /// <summary>Drops the connections through which a client has sent a text. The case of letters is ignored.</summary>
     /// <returns>The number of dropped connections.</returns>
-    public int DropConnectionsThatSent(string text)
+    public int DropConnectionsThatSent(string text) => DropWhere(connection => connection.HasSent(text));
+
+    /// <summary>Drops the connections through which no client has sent a text.</summary>
+    /// <returns>The number of dropped connections.</returns>
+    public int DropConnectionsThatNeverSent(string text) => DropWhere(connection => !connection.HasSent(text));
+
+    private int DropWhere(Func<Connection, bool> isMeant)
     {
-        var found = connections.Keys.Where(connection => connection.HasSent(text)).ToArray();
+        var found = connections.Keys.Where(isMeant).ToArray();
         foreach (var connection in found)
         {
             connection.Drop();

@@ -13,6 +13,13 @@ internal sealed class KafkaClientSettings
     // that the client repeats a send in order meanwhile.
     private static readonly TimeSpan MinMessageTimeout = TimeSpan.FromSeconds(30);
 
+    // A request without an answer for this time ends its connection: the time in which a connection that died without
+    // an error is noticed. The client's own default is 60 s.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(20);
+
+    // The broker holds a fetch for half a second, and the client wants a second more than that.
+    private const int MinSocketTimeout = 2_000;
+
     private readonly KafkaOptions options;
     private readonly IReadOnlyDictionary<string, string> registered;
     private readonly string? bootstrapServers;
@@ -26,7 +33,7 @@ internal sealed class KafkaClientSettings
         this.options = options;
         this.registered = (registered ?? []).ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         bootstrapServers = options.ConnectionString is { } text ? KafkaConnectionString.Parse(text) : null;
-        Address = Common().BootstrapServers ?? "";
+        Address = Common(Silence).BootstrapServers ?? "";
     }
 
     public KafkaOptions Options => options;
@@ -35,10 +42,11 @@ internal sealed class KafkaClientSettings
     public string Address { get; }
 
     /// <summary>Creates the settings of the administration client.</summary>
-    public AdminClientConfig ForAdmin() => new(Common());
+    // A call is abandoned at its deadline. Then its connection is given up too: the next call would wait on it as well.
+    public AdminClientConfig ForAdmin() => new(Common(Shorter(Silence, options.CallTimeout)));
 
     /// <summary>Creates the settings of the producer.</summary>
-    public ProducerConfig ForProducer() => new(Common())
+    public ProducerConfig ForProducer() => new(Common(Silence))
     {
         EnableIdempotence = true,
         Acks = Acks.All,
@@ -60,7 +68,8 @@ internal sealed class KafkaClientSettings
     public ConsumerConfig ForConsumer(string group, int concurrency)
     {
         var maxPoll = options.MaxPollInterval > options.SessionTimeout ? options.MaxPollInterval : options.SessionTimeout;
-        var config = new ConsumerConfig(Common())
+        // Shorter than the session, so that a connection that died does not cost the membership.
+        var config = new ConsumerConfig(Common(Shorter(Silence, options.SessionTimeout * 2 / 3)))
         {
             GroupId = group,
             EnableAutoCommit = true,
@@ -92,7 +101,9 @@ internal sealed class KafkaClientSettings
 
     private static int Milliseconds(TimeSpan time) => (int)Math.Min(time.TotalMilliseconds, int.MaxValue);
 
-    private ClientConfig Common()
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private ClientConfig Common(TimeSpan silence)
     {
         var config = new ClientConfig(registered.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal));
         if (bootstrapServers is not null)
@@ -102,6 +113,7 @@ internal sealed class KafkaClientSettings
 
         // Defaults that the application may change.
         config.SocketKeepaliveEnable ??= true;
+        config.SocketTimeoutMs ??= Math.Max(Milliseconds(silence), MinSocketTimeout);
         config.ReconnectBackoffMs ??= 50;
         config.ReconnectBackoffMaxMs ??= 400;
         config.TopicMetadataRefreshIntervalMs ??= Milliseconds(TimeSpan.FromMinutes(1));

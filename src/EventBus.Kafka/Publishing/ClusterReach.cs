@@ -13,7 +13,11 @@ internal sealed class ClusterReach(KafkaConnector connector)
     private static readonly TimeSpan OutageAfter = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
+    // A cluster that needs longer, for instance to sign in, gets twice the time at the next attempt.
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(2);
+
     private readonly SendSignal closed = new();
+    private TimeSpan patience = FirstPatience;
     private volatile bool isOpen = true;
     private volatile Error? lastError;
 
@@ -70,15 +74,28 @@ internal sealed class ClusterReach(KafkaConnector connector)
                     }
                     else
                     {
-                        await connector.Admin.PingAsync(connector.Options.CallTimeout, stopped);
-                        lastError = null;
-                        isOpen = true;
+                        await AskAsync(stopped);
                         loop.Succeeded();
                         loop.Progressed();
-                        Opened();
                     }
                 }
             },
             stop);
+    }
+
+    /// <summary>
+    /// Asks the cluster over a connection of its own. An older connection can have died without an error, and then the
+    /// client waits on it for longer than the outage lasts.
+    /// </summary>
+    private async Task AskAsync(CancellationToken stopped)
+    {
+        await using var client = new KafkaAdmin(connector.Settings, connector.Time, connector.Log);
+        var limit = patience < connector.Options.CallTimeout ? patience : connector.Options.CallTimeout;
+        patience = 2 * limit;
+        await client.PingAsync(limit, stopped);
+        patience = FirstPatience;
+        lastError = null;
+        isOpen = true;
+        Opened();
     }
 }

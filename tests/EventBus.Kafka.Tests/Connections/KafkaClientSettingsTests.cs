@@ -50,6 +50,29 @@ public sealed class KafkaClientSettingsTests
     }
 
     [Fact]
+    public void ForEachClient_SilentConnection_IsGivenUpBeforeTheSessionAndTheCallEnd()
+    {
+        var options = Options();
+        (options.SessionTimeout, options.CallTimeout) = (TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(5));
+        var settings = new KafkaClientSettings(options);
+
+        Assert.Equal(
+            (20_000, 4_000, 5_000),
+            (settings.ForProducer().SocketTimeoutMs, settings.ForConsumer("g", 1).SocketTimeoutMs, settings.ForAdmin().SocketTimeoutMs));
+        Assert.Equal(20_000, new KafkaClientSettings(Options()).ForConsumer("g", 1).SocketTimeoutMs);
+    }
+
+    [Fact]
+    public void ForEachClient_SocketTimeoutOfTheApplication_IsKept()
+    {
+        var settings = new KafkaClientSettings(Options().ConfigureClient(client => client.SocketTimeoutMs = 50_000));
+
+        Assert.Equal(
+            (50_000, 50_000),
+            (settings.ForProducer().SocketTimeoutMs, settings.ForConsumer("g", 1).SocketTimeoutMs));
+    }
+
+    [Fact]
     public void ForEachClient_SettingsOfTheApplication_AreCopied()
     {
         var registered = new ClientConfig { BootstrapServers = "a:1", SaslPassword = "s3cret" };

@@ -42,11 +42,12 @@ internal sealed class MixedFaultsProof : Proof
         var rounds = new List<FaultRound>();
         try
         {
-            foreach (var fault in BrokerFault.Plan(stage.Random, stage.Run.Transport, stage.Run.Size(500, 25)))
+            foreach (var fault in BrokerFault.Plan(stage.Random, stage.Run.Transport, stage.Run.Size(500, stage.Run.OverKafka ? 10 : 25)))
             {
                 rounds.Add(new FaultRound(
                     fault.Name,
-                    await run.RoundAsync(fault, TimeSpan.FromMilliseconds(stage.Random.Next(100, LongestHold)))));
+                    await run.RoundAsync(fault, TimeSpan.FromMilliseconds(stage.Random.Next(100, LongestHold))),
+                    Stopwatch.GetTimestamp()));
             }
 
             await run.QuietAsync();
@@ -63,6 +64,7 @@ internal sealed class MixedFaultsProof : Proof
         }
 
         DeliveryCheck.Run(findings, run.Outcomes(), stage.Journals.Entries, new HashSet<long>());
+        RepeatCheck.Run(findings, rounds, stage.Journals.Entries);
         RecoveryCheck.Run(
             findings,
             rounds,

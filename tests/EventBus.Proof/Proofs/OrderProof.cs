@@ -11,11 +11,14 @@ internal sealed class OrderProof(bool sequenced) : Proof
     private const int Window = 100;
     private const int FailsOneIn = 100;
 
+    // On Kafka several are active at once, each for its partitions.
+    private const int KafkaProcesses = 3;
+
     public override string Name => sequenced ? "sequenced" : "order";
 
     public override IReadOnlyList<string> Stores => sequenced ? ["sqlite", "redis"] : ["sqlite"];
 
-    public override IReadOnlyList<string> Transports => sequenced ? ["redis"] : ["rabbitmq"];
+    public override IReadOnlyList<string> Transports => sequenced ? ["redis"] : ["rabbitmq", "kafka"];
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
@@ -52,7 +55,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
         }
 
         await stage.StartBrokerAsync();
-        await stage.StartVictimsAsync(1);
+        await stage.StartVictimsAsync(stage.Run.OverKafka ? KafkaProcesses : 1);
         await using var publisher = await Publishing.StartAsync(stage.Settings, Declare, keys * length);
         await using var probe = await StoreProbe.OpenAsync(stage.Settings);
         var handled = new HashSet<(long Key, long Number)>();

@@ -86,7 +86,12 @@ internal sealed class KafkaWitness(string broker, string connection) : IAsyncDis
             GroupId = Topic,
             AutoOffsetReset = AutoOffsetReset.Latest,
             SocketKeepaliveEnable = true,
+
+            // As the bus sets them by default.
+            ReconnectBackoffMs = 50,
+            ReconnectBackoffMaxMs = 400,
         };
+        KafkaGroups.Configure(config);
         using var consumer = new ConsumerBuilder<Ignore, long>(config).SetLogHandler((_, _) => { }).Build();
         consumer.Subscribe(Topic);
         while (!stop.IsCancellationRequested)

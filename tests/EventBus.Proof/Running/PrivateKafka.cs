@@ -19,6 +19,7 @@ internal sealed class PrivateKafka(string folder, IReadOnlyList<string>? overrid
 
     private IAdminClient? admin;
     private KafkaWitness? witness;
+    private KafkaPositions? positions;
 
     /// <summary>True if Kafka is on this machine.</summary>
     public static bool IsInstalled => KafkaFiles.IsInstalled;
@@ -85,9 +86,15 @@ internal sealed class PrivateKafka(string folder, IReadOnlyList<string>? overrid
     /// <summary>Returns true if a group has committed the end of each partition of the topic.</summary>
     public override async Task<bool> IsIdleAsync(string word, string subscription)
     {
-        var committed = await CommittedAsync(KafkaGroups.GroupOf(subscription));
-        var ends = await EndsAsync(KafkaGroups.TopicOf(word));
-        return ends.All(end => end.Offset == 0 || committed.GetValueOrDefault(end.TopicPartition) >= end.Offset);
+        try
+        {
+            return await HasCommittedAllAsync(word, subscription);
+        }
+        catch (KafkaException)
+        {
+            // The broker is not ready after a fault. The question is asked again.
+            return false;
+        }
     }
 
     /// <summary>Deletes all records of a topic.</summary>
@@ -151,16 +158,17 @@ internal sealed class PrivateKafka(string folder, IReadOnlyList<string>? overrid
             await witness.DisposeAsync();
         }
 
+        positions?.Dispose();
         admin?.Dispose();
         await node.DisposeAsync();
     }
 
-    private async Task<Dictionary<TopicPartition, long>> CommittedAsync(string group)
+    private async Task<bool> HasCommittedAllAsync(string word, string subscription)
     {
-        var found = await Admin.ListConsumerGroupOffsetsAsync(
-            [new ConsumerGroupTopicPartitions(group, null)],
-            new ListConsumerGroupOffsetsOptions { RequestTimeout = Patience });
-        return found[0].Partitions.ToDictionary(each => each.TopicPartition, each => each.Offset.Value);
+        positions ??= new KafkaPositions(Address);
+        var ends = await EndsAsync(KafkaGroups.TopicOf(word));
+        var committed = await positions.ReadAsync(KafkaGroups.GroupOf(subscription), [.. ends.Select(end => end.TopicPartition)]);
+        return ends.All(end => end.Offset == 0 || committed.GetValueOrDefault(end.TopicPartition) >= end.Offset);
     }
 
     private async Task<List<TopicPartitionOffset>> EndsAsync(string topic)

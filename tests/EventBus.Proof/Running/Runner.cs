@@ -10,7 +10,7 @@ internal static class Runner
     private const int SideBySide = 3;
 
     private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|kafka|...] [--store "
-        + "sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
+        + "sqlite|redis|memory|native] [--quick | --parts N] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -58,7 +58,7 @@ internal static class Runner
     private static async Task<Verdict> RunAsync(Proof proof, RunSettings settings, bool keep, List<string> output)
     {
         output.Add(
-            $"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
+            $"== {proof.Name} ({settings.Store} over {settings.Transport}), {settings.Form}, seed {settings.Seed}");
         if (settings.OverRabbitMq && !PrivateRabbitMq.IsInstalled)
         {
             output.Add("  SKIP: the proof needs RabbitMQ, and rabbitmq-server is not installed.");
@@ -92,7 +92,7 @@ internal static class Runner
         if (!findings.Passed)
         {
             output.Add($"  To repeat the run: eng/check-proofs {proof.Name} --transport {settings.Transport} --store "
-                + $"{settings.Store}{(settings.Quick ? " --quick" : "")} --seed {settings.Seed} --keep");
+                + $"{settings.Store}{settings.Arguments} --seed {settings.Seed} --keep");
         }
 
         if (findings.Passed && !keep)
@@ -109,7 +109,8 @@ internal static class Runner
 
     private static Asked? Parse(string[] args)
     {
-        var (names, transport, store, quick, keep, seed) = (new List<string>(), (string?)null, (string?)null, false, false, 1);
+        var (names, transport, store) = (new List<string>(), (string?)null, (string?)null);
+        var (quick, keep, seed, parts) = (false, false, 1, 1);
         for (var i = 0; i < args.Length; i++)
         {
             switch (args[i])
@@ -125,6 +126,9 @@ internal static class Runner
                     break;
                 case "--store" when i + 1 < args.Length:
                     store = args[++i];
+                    break;
+                case "--parts" when i + 1 < args.Length && int.TryParse(args[i + 1], out parts) && parts > 0:
+                    i++;
                     break;
                 case "--seed" when i + 1 < args.Length && int.TryParse(args[i + 1], out seed):
                     i++;
@@ -143,7 +147,7 @@ internal static class Runner
             where proof.Joins(over, kept)
             where (transport is null || over == transport) && (store is null || kept == store)
             where !quick || transport is not null || store is not null || !proof.IsForFullRuns(over, kept)
-            select (proof, new RunSettings(over, kept, quick, seed))).ToList();
+            select (proof, new RunSettings(over, kept, quick, seed, parts))).ToList();
         return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0
             ? null
             : new Asked(runs, quick, keep);
