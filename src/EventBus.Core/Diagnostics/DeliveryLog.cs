@@ -13,7 +13,7 @@ internal static partial class DeliveryLog
     public static partial void Deferred(this ILogger log, string subscription, string eventName, string eventId, DateTimeOffset deadline);
 
     [LoggerMessage(
-        84,
+        57,
         LogLevel.Debug,
         "{Subscription} lets {EventName} {EventId} wait in the store, because another attempt has claimed it and may have ended with its "
             + "process. The next attempt is due at {DueAt:O}")]
