@@ -217,9 +217,6 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered)
         slot.State = SlotState.Queued;
         slot.Offered++;
         offered.Enqueue((partition, record));
-        if (!isInBatch)
-        {
-            WakeReader();
-        }
+        WakeReader();
     }
 }
