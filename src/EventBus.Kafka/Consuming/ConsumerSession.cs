@@ -8,9 +8,6 @@ namespace EventBus;
 /// </summary>
 internal sealed class ConsumerSession
 {
-    // The first record of a batch waits for the others.
-    private const int MaxBatch = 16;
-
     private static readonly TimeSpan MaintenancePeriod = TimeSpan.FromSeconds(1);
 
     private readonly ReceiverContext context;
@@ -94,9 +91,10 @@ internal sealed class ConsumerSession
         var timeout = flow.WaitForRoom(consumer);
         try
         {
-            if (consumer.Consume(timeout) is { } first)
+            if (consumer.Consume(timeout) is { } result)
             {
-                TakeBatch(consumer, first);
+                state.Worked(result.Topic);
+                dispatcher.Take(result);
             }
         }
         catch (ConsumeException exception) when (!exception.Error.IsFatal)
@@ -111,26 +109,6 @@ internal sealed class ConsumerSession
             flow.LimitUncommitted(consumer);
             reset.ContinueIfDue(consumer);
             stalls.Check(consumer);
-        }
-    }
-
-    /// <summary>Takes a result, and those that the client has at hand, so that the bus is woken once.</summary>
-    private void TakeBatch(IConsumer<byte[]?, byte[]?> consumer, ConsumeResult<byte[]?, byte[]?> first)
-    {
-        records.BeginBatch();
-        try
-        {
-            var next = first;
-            for (var count = 1; next is not null; count++)
-            {
-                state.Worked(next.Topic);
-                dispatcher.Take(next);
-                next = count < MaxBatch && records.HasRoom ? consumer.Consume(TimeSpan.Zero) : null;
-            }
-        }
-        finally
-        {
-            records.EndBatch();
         }
     }
 

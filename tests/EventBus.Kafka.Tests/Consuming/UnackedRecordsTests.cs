@@ -28,39 +28,6 @@ public sealed class UnackedRecordsTests
     }
 
     [Fact]
-    public async Task Receive_InABatch_WakesTheBusAtItsEnd()
-    {
-        using var records = new UnackedRecords(Capacity, ordered: false);
-        var partition = records.Begin("order-events", 0);
-        var waiting = records.WaitToTakeAsync(CancellationToken.None).AsTask();
-        records.BeginBatch();
-        records.Receive(partition, 0, null, Event("0"));
-        records.Receive(partition, 1, null, Event("1"));
-
-        Assert.False(waiting.IsCompleted);
-        records.EndBatch();
-        Assert.True(await waiting);
-        Assert.Equal(["0", "1"], Enumerable.Range(0, 2).Select(_ => Take(records).Envelope.Id));
-    }
-
-    [Fact]
-    public async Task WaitUntilSettled_InABatch_WakesTheBusAndEndsTheBatch()
-    {
-        using var records = new UnackedRecords(Capacity, ordered: false);
-        var partition = records.Begin("order-events", 0);
-        var waiting = records.WaitToTakeAsync(CancellationToken.None).AsTask();
-        records.BeginBatch();
-        records.Receive(partition, 0, null, Event("0"));
-        records.WaitUntilSettled([partition], TimeSpan.Zero);
-
-        Assert.True(await waiting);
-        Assert.Equal("0", Take(records).Envelope.Id);
-        var again = records.WaitToTakeAsync(CancellationToken.None).AsTask();
-        records.Receive(partition, 1, null, Event("1"));
-        Assert.True(await again);
-    }
-
-    [Fact]
     public void Release_OfAnOrderedSubscription_LosesTheDeliveriesOfItsPartitionOnly()
     {
         using var records = new UnackedRecords(capacity: 16, ordered: true);

@@ -8,9 +8,6 @@ internal sealed partial class UnackedRecords
     // The wait of the bus for the next delivery; null while it does not wait.
     private TaskCompletionSource<bool>? readerWait;
 
-    // True while the poll thread receives records that the client has at hand.
-    private bool isInBatch;
-
     /// <summary>The number of deliveries that are offered and not taken.</summary>
     public int OfferedCount
     {
@@ -100,36 +97,6 @@ internal sealed partial class UnackedRecords
 
             readerWait?.TrySetResult(false);
             WakePoller();
-        }
-    }
-
-    /// <summary>
-    /// Begins a batch of records, which the poll thread receives without a wait. The bus is woken once for all of them,
-    /// when the batch ends or the poll thread waits.
-    /// </summary>
-    public void BeginBatch()
-    {
-        lock (gate)
-        {
-            isInBatch = true;
-        }
-    }
-
-    /// <summary>Ends a batch, and wakes the bus if something is offered.</summary>
-    public void EndBatch()
-    {
-        lock (gate)
-        {
-            CloseBatch();
-        }
-    }
-
-    private void CloseBatch()
-    {
-        isInBatch = false;
-        if (offered.Count > 0)
-        {
-            WakeReader();
         }
     }
 

@@ -55,7 +55,6 @@ internal sealed partial class UnackedRecords : IDisposable
     {
         lock (gate)
         {
-            CloseBatch();
             if (condition())
             {
                 return true;

@@ -249,9 +249,6 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
         slot.State = SlotState.Queued;
         slot.Offered++;
         offered.Enqueue((partition, record));
-        if (!isInBatch)
-        {
-            WakeReader();
-        }
+        WakeReader();
     }
 }
