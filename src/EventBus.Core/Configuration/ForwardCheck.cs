@@ -89,7 +89,7 @@ internal sealed class ForwardCheck(BusRegistration registration, List<string> pr
 
             problems.Add($"{Capital(ForwardRegistration.NameOf(registration.Key))} and {ForwardRegistration.NameOf(at)} forward events to "
                 + $"each other, by '{first.Name}' (pattern '{first.Pattern}') and '{next.Name}' (pattern '{next.Pattern}'): an event that "
-                + "matches both would go round for ever. Choose patterns that no event matches both of.");
+                + "matches both would go round without end. Choose patterns that no event matches both of.");
         }
     }
 

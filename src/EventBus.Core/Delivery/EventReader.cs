@@ -29,23 +29,11 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
     private Rejection? Deserialize(Envelope envelope, SubscriptionRuntime subscription)
     {
-        if (envelope.Defect is { } defect)
+        // Before anything is parsed into objects.
+        var unreadable = Check(envelope);
+        if (unreadable is not null || subscription.ForwardsBytes)
         {
-            return new Rejection(DeadLetterReason.Unreadable, defect);
-        }
-
-        // The size is checked before anything is parsed into objects. The JSON reader checks the depth.
-        if (envelope.BodyLength > maxBodyBytes)
-        {
-            return new Rejection(
-                DeadLetterReason.TooLarge,
-                $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read "
-                    + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).{LargestMembersOf(envelope)}");
-        }
-
-        if (subscription.ForwardsBytes)
-        {
-            return null;
+            return unreadable;
         }
 
         var allowsUnknown = subscription.TakesAny;
@@ -88,6 +76,20 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
                 DeadLetterReason.Unreadable,
                 $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}{missing}.");
         }
+    }
+
+    /// <summary>Checks the envelope and the size of the body. The JSON reader checks the depth.</summary>
+    private Rejection? Check(Envelope envelope)
+    {
+        if (envelope.Defect is { } defect)
+        {
+            return new Rejection(DeadLetterReason.Unreadable, defect);
+        }
+
+        return envelope.BodyLength <= maxBodyBytes ? null : new Rejection(
+            DeadLetterReason.TooLarge,
+            $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read "
+                + $"({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).{LargestMembersOf(envelope)}");
     }
 
     /// <summary>Names the largest members of a body that is too large, without deserializing it.</summary>

@@ -88,7 +88,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             "The other bus has stopped or could not start, so nothing can be forwarded to it. The event is kept for a retry.");
     }
 
-    /// <summary>Lets this bus stop only after a bus that forwards events to it, which can so complete its work.</summary>
+    /// <summary>
+    /// Lets this bus stop only after a bus that forwards events to it, so that the other bus can complete its work.
+    /// </summary>
     public void StopAfter(BusHost source)
     {
         lock (sources)

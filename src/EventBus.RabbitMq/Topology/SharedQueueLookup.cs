@@ -3,8 +3,8 @@ using RabbitMQ.Client;
 namespace EventBus;
 
 /// <summary>
-/// Looks up queues again and again on one channel, which stays open between the lookups. It is opened again after a loss
-/// of the connection, and after an error that closed it. Thread-safe: the lookups run one after the other.
+/// Looks up queues again and again on one channel, which stays open between the lookups. It is opened again after a
+/// loss of the connection, and after an error that closed it. Thread-safe: the lookups run one after the other.
 /// </summary>
 /// <param name="connect">Returns the current connection, and waits a limited time until there is one.</param>
 internal sealed class SharedQueueLookup(Func<CancellationToken, Task<ConnectionSession>> connect) : IDisposable

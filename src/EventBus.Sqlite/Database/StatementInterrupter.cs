@@ -6,8 +6,8 @@ namespace EventBus;
 /// <summary>Interrupts the statements of a connection every 10 ms, until it is disposed. Thread-safe.</summary>
 /// <remarks>
 /// An interruption before a statement begins has no effect
-/// (<see href="https://www.sqlite.org/c3ref/interrupt.html"/>), so one interruption is not enough. The period is measured
-/// with the clock of the machine, because the statements run in real time.
+/// (<see href="https://www.sqlite.org/c3ref/interrupt.html"/>), so one interruption is not enough. The period is
+/// measured with the clock of the machine, because the statements run in real time.
 /// </remarks>
 internal sealed class StatementInterrupter : IDisposable
 {

@@ -50,7 +50,7 @@ public sealed class KafkaClientSettingsTests
     }
 
     [Fact]
-    public void ForEachClient_SilentConnection_IsGivenUpBeforeTheSessionAndTheCallEnd()
+    public void ForEachClient_SilentConnection_IsAbandonedBeforeTheSessionAndTheCallEnd()
     {
         var options = Options();
         (options.SessionTimeout, options.CallTimeout) = (TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(5));
