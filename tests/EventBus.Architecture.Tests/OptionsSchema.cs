@@ -62,6 +62,7 @@ internal static class OptionsSchema
         _ when type == typeof(bool) => new JsonObject { ["type"] = "boolean" },
         _ when type == typeof(int) || type == typeof(long) => new JsonObject { ["type"] = "integer" },
         _ when type == typeof(double) => new JsonObject { ["type"] = "number" },
+        _ when type == typeof(DateTimeOffset) => new JsonObject { ["type"] = "string", ["format"] = "date-time" },
         _ when type == typeof(TimeSpan) => new JsonObject { ["type"] = "string", ["pattern"] = Duration },
         _ when type.IsEnum => new JsonObject { ["type"] = "string", ["enum"] = JsonSerializer.SerializeToNode(Enum.GetNames(type)) },
         _ => throw new NotSupportedException($"The schema has no form for {type}. Add one."),

@@ -62,8 +62,8 @@ internal static partial class ConsumingLog
             + "KafkaOptions.FromTopic(...)")]
     public static partial void NamelessRecord(this ILogger log, string subscription, string topic);
 
-    [LoggerMessage(31, LogLevel.Information, "Kafka: FromBeginning has no effect on {Subscription}: its group {Group} has positions")]
-    public static partial void FromBeginningIgnored(this ILogger log, string subscription, string group);
+    [LoggerMessage(31, LogLevel.Information, "Kafka: {Option} has no effect on {Subscription}: its group {Group} has positions")]
+    public static partial void StartIgnored(this ILogger log, string option, string subscription, string group);
 
     [LoggerMessage(32, LogLevel.Warning, "Kafka: {Subscription} looks for topics again in {Delay}: {Cause}")]
     public static partial void TopicsNotFound(this ILogger log, string subscription, TimeSpan delay, string cause, Exception exception);

@@ -66,6 +66,14 @@ public sealed class KafkaOptions
     public bool FromBeginning { get; set; }
 
     /// <summary>
+    /// The time at which a new subscription begins: with the first event that a topic received at it or later, by the
+    /// time of its record. A time in the future, and one after the last event of a topic, is its end. If both are set,
+    /// this one counts and not <see cref="FromBeginning"/>. Has no effect on a subscription whose consumer group has
+    /// positions. Default null.
+    /// </summary>
+    public DateTimeOffset? FromTime { get; set; }
+
+    /// <summary>
     /// The protocol of the consumer groups. Default classic. All instances of a service need the same one.
     /// </summary>
     public KafkaGroupProtocol GroupProtocol { get; set; } = KafkaGroupProtocol.Classic;

@@ -39,10 +39,13 @@ internal sealed class StartOffsets(ReceiverContext context)
         // after that is behind these ends.
         var starts = await ReadStartsAsync(partitions, cancellationToken);
         var known = await ReadKnownTopicsAsync(cancellationToken);
-        if (known.Count > 0 && context.Options.FromBeginning && !isSaid)
+        if (known.Count > 0 && (context.Options.FromBeginning || context.Options.FromTime is not null) && !isSaid)
         {
             isSaid = true;
-            context.Log.FromBeginningIgnored(context.Name, context.Group);
+            context.Log.StartIgnored(
+                context.Options.FromTime is null ? nameof(KafkaOptions.FromBeginning) : nameof(KafkaOptions.FromTime),
+                context.Name,
+                context.Group);
         }
 
         TopicPartitionOffset[] missing =
@@ -72,7 +75,27 @@ internal sealed class StartOffsets(ReceiverContext context)
 
     private async Task<TopicPartitionOffset[]> ReadStartsOnceAsync(TopicPartition[] partitions, CancellationToken cancellationToken)
     {
-        var start = context.Options.FromBeginning ? OffsetSpec.Earliest() : OffsetSpec.Latest();
+        if (context.Options.FromTime is not { } time)
+        {
+            return await ListAsync(
+                partitions, context.Options.FromBeginning ? OffsetSpec.Earliest() : OffsetSpec.Latest(), cancellationToken);
+        }
+
+        // A partition without a record at the time or later begins at its end, which is read first: an event that is
+        // published in between is behind it.
+        var ends = await ListAsync(partitions, OffsetSpec.Latest(), cancellationToken);
+        var found = await ListAsync(partitions, OffsetSpec.ForTimestamp(time.ToUnixTimeMilliseconds()), cancellationToken);
+        var starts = found.Where(start => start.Offset >= 0).ToDictionary(start => start.TopicPartition, start => start.Offset);
+        return
+        [
+            .. ends.Select(end => new TopicPartitionOffset(
+                end.TopicPartition, starts.GetValueOrDefault(end.TopicPartition, end.Offset))),
+        ];
+    }
+
+    private async Task<TopicPartitionOffset[]> ListAsync(
+        TopicPartition[] partitions, OffsetSpec start, CancellationToken cancellationToken)
+    {
         var answer = await context.Connector.Admin.CallAsync(
             (admin, timeout) => admin.ListOffsetsAsync(
                 partitions.Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = start }),
