@@ -37,7 +37,7 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
     {
         await using var first = await StartAsync(shared);
         await using var second = await StartAsync(shared);
-        await first.LineAsync("Run one instance, or configure one store");
+        await first.LineAsync("configure one store that all instances share");
         await using (var third = await StartAsync(alone))
         {
             foreach (var node in new[] { first, second, third })
