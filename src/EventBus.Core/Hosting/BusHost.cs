@@ -69,6 +69,12 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await CallerContext.Leave();
+        if (Running is null)
+        {
+            // The other buses would wait for this one while they stop.
+            opened.TrySetResult();
+        }
+
         foreach (var source in TakeSources())
         {
             await source.StopAsync(cancellationToken);
@@ -125,6 +131,12 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
                 return;
             }
 
+            if (opened.Task.IsCompleted)
+            {
+                // An earlier start has failed, and the application tries again.
+                opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
             var stages = new StopStages();
             var (plan, parts) = await factory.CreateAsync(stages, Sagas.ReceiveAsync);
             var starting = new BusLifecycle(plan, parts, stages, services);
@@ -154,7 +166,6 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             {
                 // The start has failed. Who waits for it stops waiting, so that the application can end soon.
                 opened.TrySetResult();
-                opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
 
             gate.Release();
