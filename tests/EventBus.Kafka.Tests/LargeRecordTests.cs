@@ -30,7 +30,7 @@ public sealed class LargeRecordTests
         await using var receiver = await TestReceiver.OpenAsync(name, TestReceiver.Options(name));
 
         var large = await receiver.NextAsync();
-        Assert.Equal(("large", Size), (large.Envelope.Id, large.Envelope.BodyLength));
+        Assert.Equal(("large", Size), (large.Envelope.Id, large.Envelope.Body.Length));
         await large.AckAsync();
         Assert.Equal("small", await receiver.HandleAsync());
     }
