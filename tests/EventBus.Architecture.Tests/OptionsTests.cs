@@ -212,6 +212,7 @@ public sealed class OptionsTests
         _ when type == typeof(long) => ((long?)value ?? 6) + 1,
         _ when type == typeof(double) => 1.0,
         _ when type == typeof(TimeSpan) => ((TimeSpan?)value ?? TimeSpan.FromMinutes(2)) + TimeSpan.FromSeconds(1),
+        _ when type == typeof(DateTimeOffset) => new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero),
         _ when type == typeof(IList<TimeSpan>) => new List<TimeSpan> { TimeSpan.FromSeconds(7), TimeSpan.FromSeconds(9) },
         _ when type.IsEnum => Enum.GetValues(type).Cast<object>().Last(),
         _ => Sample(type),
@@ -223,6 +224,7 @@ public sealed class OptionsTests
     private static JsonNode? NodeOf(object value) => value switch
     {
         string or bool or int or long or double => JsonSerializer.SerializeToNode(value),
+        DateTimeOffset time => JsonValue.Create(time.ToString("O", CultureInfo.InvariantCulture)),
         TimeSpan or Enum => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),
         IDictionary<string, SubscriptionOptions> named =>
             new JsonObject(named.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)JsonOf(pair.Value)))),

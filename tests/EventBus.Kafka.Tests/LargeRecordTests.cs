@@ -5,7 +5,9 @@ using EventBus.Transports;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>Tests records at the limits of a topic, which other programs may have set to more or less than the bus.</summary>
+/// <summary>
+/// Tests records at the limits of a topic, which other programs may have set to more or less than the bus.
+/// </summary>
 [NeedsBroker]
 public sealed class LargeRecordTests
 {
@@ -30,26 +32,38 @@ public sealed class LargeRecordTests
         await using var receiver = await TestReceiver.OpenAsync(name, TestReceiver.Options(name));
 
         var large = await receiver.NextAsync();
-        Assert.Equal(("large", Size), (large.Envelope.Id, large.Envelope.BodyLength));
+        Assert.Equal(("large", Size), (large.Envelope.Id, large.Envelope.Body.Length));
         await large.AckAsync();
         Assert.Equal("small", await receiver.HandleAsync());
     }
 
+    /// <summary>The limit of a topic is that of all records that are sent together, and not of one of them.</summary>
     [Fact]
-    public async Task Publish_AboveTheLimitOfItsTopic_IsRejectedAndOthersAreAccepted()
+    public async Task Publish_ManyToATopicThatTakesLess_AreAcceptedIfTheOptionSaysSo()
     {
-        await CreateTopicAsync(maxBytes: 2_000);
-        await using var transport = await TestTransport.StartAsync(name);
+        const int Limit = 100_000;
+        await CreateTopicAsync(Limit);
+        var options = TestTransport.Options(name);
+        options.MaxRecordBytes = Limit;
+        await using var transport = await TestTransport.StartAsync(name, options);
 
         var outcomes = await transport.PublishAsync(
             TestBroker.Patience,
-            TestTransport.Event("1"),
-            TestTransport.Event("2", size: 10_000),
-            TestTransport.Event("3"));
+            [.. Enumerable.Range(0, 500).Select(i => TestTransport.Event($"{i}", size: 1_000))]);
 
-        Assert.Equal(
-            [PublishStatus.Accepted, PublishStatus.Rejected, PublishStatus.Accepted],
-            outcomes.Select(outcome => outcome.Status));
+        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+    }
+
+    [Fact]
+    public async Task Start_TopicThatTakesLessThanTheClientSends_IsAWarningThatNamesBothSettings()
+    {
+        await CreateTopicAsync(maxBytes: 100_000);
+        using var log = new LogList();
+        await using var transport = await TestTransport.StartAsync(name, log: log);
+
+        var text = Assert.Single(log.Texts, text => text.Contains("takes 100,000 bytes at once", StringComparison.Ordinal));
+        Assert.Contains($"--topic {Topic} --add-config max.message.bytes=1000000", text, StringComparison.Ordinal);
+        Assert.Contains("MaxRecordBytes", text, StringComparison.Ordinal);
     }
 
     private static Message<Null, byte[]> Record(string id, byte[] body) => new()

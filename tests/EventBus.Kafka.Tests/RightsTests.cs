@@ -6,7 +6,9 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Kafka.Tests;
 
-/// <summary>Tests a user who loses a right while the application runs, on a broker of its own that checks rights.</summary>
+/// <summary>
+/// Tests a user who loses a right while the application runs, on a broker of its own that checks rights.
+/// </summary>
 [NeedsBroker]
 public sealed class RightsTests : IAsyncDisposable
 {
@@ -53,12 +55,12 @@ public sealed class RightsTests : IAsyncDisposable
 
         // Rules for a topic end the general permission there.
         await AllowAsync(AclOperation.Describe, AclOperation.Write);
-        await PublishAsync(transport, "2", "stock.low");
         await Until.TrueAsync(
             "health names the topic",
             async () => await transport.CheckHealthAsync(Token) is { Status: HealthStatus.Degraded } found
                 && found.Description!.Contains(Refused, StringComparison.Ordinal),
             Token);
+        await PublishAsync(transport, "2", "stock.low");
         for (var i = 0; i < 20; i++)
         {
             await PublishAsync(transport, $"order-{i}", "order.placed");

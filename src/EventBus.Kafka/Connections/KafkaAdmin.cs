@@ -67,7 +67,21 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Empty if there is no such group.</returns>
     public Task<IReadOnlyList<TopicPartitionOffset>> ReadCommittedAsync(string group, CancellationToken cancellationToken) =>
-        WhileMovingAsync(() => new KafkaGroupReader(settings, time, log).ReadAsync(group, cancellationToken), cancellationToken);
+        WhileMovingAsync(() => new KafkaGroupClient(settings, time, log).ReadAsync(group, cancellationToken), cancellationToken);
+
+    /// <summary>Writes the positions of a group that has no members, over a connection of its own.</summary>
+    /// <param name="group">The group.</param>
+    /// <param name="positions">The positions.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public Task WriteCommittedAsync(
+        string group, IReadOnlyCollection<TopicPartitionOffset> positions, CancellationToken cancellationToken) =>
+        WhileMovingAsync(
+            async () =>
+            {
+                await new KafkaGroupClient(settings, time, log).WriteAsync(group, positions, cancellationToken);
+                return true;
+            },
+            cancellationToken);
 
     /// <summary>
     /// Repeats a call about a group while the group moves to another broker, or is created, at most for the call

@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -100,12 +99,18 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         var positions = await reading;
         var ends = partitions.ToDictionary(
             partition => partition,
-            partition => PeriodRecord.FromOffset(notes.GetValueOrDefault(partition)).UncleanEndsAt(positions.GetValueOrDefault(partition)));
-        await WriteAsync(
-            partitions.Select(partition => (
-                partition,
-                new PeriodRecord(positions.GetValueOrDefault(partition), ends[partition], IsOpen: true))),
-            cancellationToken);
+            partition => PeriodRecord.FromOffset(notes.GetValueOrDefault(partition)).UncleanEndsAt(
+                positions.GetValueOrDefault(partition),
+                context.OwnPeriods.GetValueOrDefault(partition)));
+        var begun = partitions.ToDictionary(
+            partition => partition,
+            partition => new PeriodRecord(positions.GetValueOrDefault(partition), ends[partition], IsOpen: true));
+        await WriteAsync(begun.Select(pair => (pair.Key, pair.Value)), cancellationToken);
+        foreach (var (partition, record) in begun)
+        {
+            context.OwnPeriods[partition] = record;
+        }
+
         return ends;
     }
 
@@ -121,14 +126,7 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         TopicPartitionOffset[] written = [.. notes.Select(note => new TopicPartitionOffset(note.Partition, note.Record.ToOffset()))];
         if (written.Length > 0)
         {
-            var admin = context.Connector.Admin;
-            await admin.WhileMovingAsync(
-                () => admin.CallAsync(
-                    (client, timeout) => client.AlterConsumerGroupOffsetsAsync(
-                        [new ConsumerGroupTopicPartitionOffsets(Group, [.. written])],
-                        new AlterConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
-                    cancellationToken),
-                cancellationToken);
+            await context.Connector.Admin.WriteCommittedAsync(Group, written, cancellationToken);
         }
     }
 }

@@ -17,8 +17,17 @@ internal readonly record struct PeriodRecord(long Position, int UncleanEnds, boo
     private const int MaxCount = (1 << CountBits) - 1;
 
     /// <summary>The number of periods that did not end properly, if the next one begins at a position.</summary>
+    /// <remarks>
+    /// A process that has lost the partition, because it was suspended or its client was replaced, finds its own
+    /// record: it has not ended, so that it does not count.
+    /// </remarks>
     /// <param name="position">The position.</param>
-    public int UncleanEndsAt(long position) => !IsOpen ? 0 : position == Position ? UncleanEnds + 1 : 1;
+    /// <param name="own">The last record of this process; the default value for none.</param>
+    public int UncleanEndsAt(long position, PeriodRecord own = default)
+    {
+        var one = this == own ? 0 : 1;
+        return !IsOpen ? 0 : position == Position ? UncleanEnds + one : one;
+    }
 
     /// <summary>Gets the number that is stored.</summary>
     public long ToOffset() => Base | (Position << (CountBits + 1)) | ((long)Math.Min(UncleanEnds, MaxCount) << 1) | (IsOpen ? 1L : 0);

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
@@ -29,6 +31,12 @@ internal sealed class ReceiverContext(Subscription subscription, KafkaConnector 
     public ILogger Log => connector.Log;
 
     public TimeProvider Time => names.Time;
+
+    /// <summary>
+    /// The last note of this process for each partition that it has owned (<see cref="PartitionPeriods"/>).
+    /// Thread-safe.
+    /// </summary>
+    public ConcurrentDictionary<TopicPartition, PeriodRecord> OwnPeriods { get; } = new();
 
     /// <summary>The number of deliveries that the bus may hold unsettled.</summary>
     public int Capacity => HeldPerHandler * subscription.Concurrency;

@@ -14,7 +14,7 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
 
     private readonly KafkaOptions options = connector.Options;
     private readonly Dictionary<string, int> partitions = new(StringComparer.Ordinal);
-    private readonly HashSet<string> replicasChecked = new(StringComparer.Ordinal);
+    private readonly HashSet<string> settingsChecked = new(StringComparer.Ordinal);
     private readonly HashSet<string> warnings = new(StringComparer.Ordinal);
     private volatile string? warning;
 
@@ -61,8 +61,8 @@ internal sealed class KafkaProvisioner(KafkaConnector connector, KafkaTopology n
             problems.AddRange(missing.Select(topic => TopicProblems.Missing(topic, PartitionsToCreate)));
         }
 
-        var existing = found.Where(topic => !topic.Error.IsError && replicasChecked.Add(topic.Name)).ToList();
-        foreach (var text in await ReplicaCheck.FindAsync(connector.Admin, existing, cancellationToken))
+        var existing = found.Where(topic => !topic.Error.IsError && settingsChecked.Add(topic.Name)).ToList();
+        foreach (var text in await TopicSettingsCheck.FindAsync(connector.Admin, existing, options.MaxRecordBytes, cancellationToken))
         {
             Warn(text);
         }

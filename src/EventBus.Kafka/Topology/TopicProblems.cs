@@ -59,6 +59,13 @@ internal static class TopicProblems
         $"The topic '{topic}' accepts an event when one broker has it (min.insync.replicas is 1): if that broker is lost, so is the event. "
             + $"Set it to 2 (kafka-configs.sh --alter --topic {topic} --add-config min.insync.replicas=2).";
 
+    /// <summary>Describes a topic that takes less at once than the client sends.</summary>
+    public static string TakesLess(string topic, int maxBytes, int maxRecordBytes) =>
+        $"The topic '{topic}' takes {maxBytes:N0} bytes at once (max.message.bytes), and the client sends up to {maxRecordBytes:N0} "
+            + $"together ({nameof(KafkaOptions)}.{nameof(KafkaOptions.MaxRecordBytes)}): the broker refuses events that are sent together "
+            + $"although each is small enough. Set the option to {maxBytes}, or raise the setting (kafka-configs.sh --alter --topic "
+            + $"{topic} --add-config max.message.bytes={maxRecordBytes}).";
+
     /// <summary>Describes a topic whose number of partitions has changed while the bus runs.</summary>
     public static string PartitionsChanged(string topic, int before, int now) =>
         $"The topic '{topic}' has {now} partitions instead of {before}. Its keys have moved to other partitions, so that later events of "

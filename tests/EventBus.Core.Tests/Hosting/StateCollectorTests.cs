@@ -123,7 +123,7 @@ public sealed class StateCollectorTests : IAsyncDisposable
         await time.AdvanceUntilAsync(Second, "the store is asked again", () => store.Calls > calls + 3, Token);
         Assert.Single(memory.At(LogLevel.Warning), IsAboutFailedEvents);
 
-        // The clock of the test may pass the deadline of the backend before its answer is seen: then the next one shows.
+        // The clock of the test may pass the deadline of the backend before its answer is seen: the next one shows.
         await UntilShownAsync("backlog.waiting mail");
         Assert.Equal(7, measured.Collect()["backlog.waiting mail"]);
 

@@ -18,6 +18,17 @@ public sealed class PeriodRecordTests
     [InlineData(4_711)]
     public void FromOffset_OfAnythingElse_IsAProperEnd(long offset) => Assert.Equal(0, PeriodRecord.FromOffset(offset).UncleanEndsAt(0));
 
+    /// <summary>A process that was suspended until it lost its partition has not ended.</summary>
+    [Fact]
+    public void UncleanEndsAt_TheOwnRecord_CountsNoFurtherEnd()
+    {
+        var own = new PeriodRecord(5, 2, IsOpen: true);
+
+        Assert.Equal(2, own.UncleanEndsAt(5, own));
+        Assert.Equal(0, own.UncleanEndsAt(6, own));
+        Assert.Equal(4, new PeriodRecord(5, 3, IsOpen: true).UncleanEndsAt(5, own));
+    }
+
     [Fact]
     public void UncleanEndsAt_TheSamePosition_CountsInARow()
     {
