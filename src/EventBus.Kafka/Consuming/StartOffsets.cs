@@ -129,14 +129,7 @@ internal sealed class StartOffsets(ReceiverContext context)
     {
         try
         {
-            var admin = context.Connector.Admin;
-            await admin.WhileMovingAsync(
-                () => admin.CallAsync(
-                    (client, timeout) => client.AlterConsumerGroupOffsetsAsync(
-                        [new ConsumerGroupTopicPartitionOffsets(context.Group, [.. starts])],
-                        new AlterConsumerGroupOffsetsOptions { RequestTimeout = timeout }),
-                    cancellationToken),
-                cancellationToken);
+            await context.Connector.Admin.WriteCommittedAsync(context.Group, starts, cancellationToken);
         }
         catch (KafkaException exception) when (HasMembers(exception))
         {
