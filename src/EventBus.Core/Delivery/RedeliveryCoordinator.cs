@@ -25,6 +25,41 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
     private readonly List<long> waitingAlone = [];
     private TaskCompletionSource changed = NewSignal();
 
+    /// <summary>The claims of entries that have not begun; empty unless claims count as attempts.</summary>
+    public UndecidedClaims Undecided { get; } = new();
+
+    /// <summary>
+    /// Begins a claim of entries in a store in which a claim counts as an attempt if the process ends, unless an event
+    /// runs alone. The caller must end it with <see cref="UndecidedClaims.EndCall"/>.
+    /// </summary>
+    /// <param name="wait">The time after which to try again; zero if the claim has begun.</param>
+    /// <returns>False if the caller must not claim now.</returns>
+    public bool TryBeginClaim(out TimeSpan wait)
+    {
+        lock (sync)
+        {
+            wait = WaitOfRunning(alone: false);
+            if (wait > TimeSpan.Zero)
+            {
+                return false;
+            }
+
+            Undecided.BeginCall();
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Completes when no claim is undecided, at the latest after the time for which an event that must run alone waits
+    /// for another one. Does not throw.
+    /// </summary>
+    public async Task WhenClaimsAreDecidedAsync(CancellationToken cancellationToken)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await Task.WhenAny(Undecided.WhenNoneAsync(), Task.Delay(longRun, time, linked.Token));
+        await linked.CancelAsync();
+    }
+
     /// <summary>
     /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
     /// must call <see cref="RedeliveryRun.MarkOthersAsync"/> before it calls the handler.
@@ -121,6 +156,21 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
     /// </summary>
     private TimeSpan WaitOf(bool alone, long arrivedAt)
     {
+        var wait = WaitOfRunning(alone);
+
+        // Events that arrive one after another must not delay an event that must run alone without limit. That event
+        // delays each of them no longer than it would wait for one of them.
+        var waited = time.GetElapsedTime(arrivedAt);
+        var yields = !alone
+            && wait <= TimeSpan.Zero
+            && waited < longRun
+            && waitingAlone.Exists(otherArrivedAt => time.GetElapsedTime(otherArrivedAt) >= longRun);
+        return yields ? longRun - waited : wait;
+    }
+
+    /// <summary>Gets the time to wait for the events that run. Call it under the lock.</summary>
+    private TimeSpan WaitOfRunning(bool alone)
+    {
         var wait = TimeSpan.Zero;
         foreach (var run in running)
         {
@@ -141,13 +191,6 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
             }
         }
 
-        // Events that arrive one after another must not delay an event that must run alone without limit. That event
-        // delays each of them no longer than it would wait for one of them.
-        var waited = time.GetElapsedTime(arrivedAt);
-        var yields = !alone
-            && wait <= TimeSpan.Zero
-            && waited < longRun
-            && waitingAlone.Exists(otherArrivedAt => time.GetElapsedTime(otherArrivedAt) >= longRun);
-        return yields ? longRun - waited : wait;
+        return wait;
     }
 }

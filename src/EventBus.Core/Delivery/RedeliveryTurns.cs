@@ -75,10 +75,20 @@ internal sealed class RedeliveryTurns(
         }
 
         var arrivedAt = services.Time.GetTimestamp();
-        var run = redeliveryLock.Coordinator.TryEnter(alone, arrivedAt, mark);
+        var coordinator = redeliveryLock.Coordinator;
+        var run = coordinator.TryEnter(alone, arrivedAt, mark);
         if (run is null)
         {
-            await ReleaseUntilAsync(entry, redeliveryLock.Coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort));
+            await ReleaseUntilAsync(entry, coordinator.WhenFreeAsync(alone, arrivedAt, services.Abort));
+            return null;
+        }
+
+        coordinator.Undecided.Decide(entry);
+        if (alone)
+        {
+            // No entry is claimed from now on. Those that are claimed already begin, or are released because of this
+            // one: none of them must be claimed when it ends the process.
+            await coordinator.WhenClaimsAreDecidedAsync(services.Abort);
         }
 
         return run;
@@ -94,6 +104,7 @@ internal sealed class RedeliveryTurns(
         try
         {
             await releaser.ReleaseAsync(entry, subscription.Slots);
+            redeliveryLock.Coordinator.Undecided.Decide(entry);
             await subscription.Slots.WaitWithoutAsync(free, services.Abort);
         }
         finally

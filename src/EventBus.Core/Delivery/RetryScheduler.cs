@@ -1,4 +1,3 @@
-using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
@@ -7,9 +6,8 @@ namespace EventBus;
 /// <summary>Claims the failed events that are due, and starts their retries.</summary>
 internal sealed class RetryScheduler(
     SubscriptionWorkers workers,
-    RetryStore store,
-    RetryLeaseRenewer leases,
-    WakeSignal wake,
+    RetryClaimer claimer,
+    RunningRetries retries,
     BusServices services)
 {
     // The maximum number of entries per claim and subscription.
@@ -23,7 +21,6 @@ internal sealed class RetryScheduler(
 
     private readonly TimeProvider time = services.StoreTime;
     private readonly ILogger log = services.Log;
-    private readonly RunningRetries retries = new(leases, wake, services);
     private bool lastClaimsFailed;
 
     /// <summary>True if no claimed entry is in flight.</summary>
@@ -103,7 +100,7 @@ internal sealed class RetryScheduler(
     private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] withRoom, int size, CancellationToken stop)
     {
         string[] names = [.. withRoom.Select(worker => worker.Name)];
-        var claimed = await store.ClaimDueAsync(names, time.GetUtcNow(), leases.Lease, size, stop);
+        var claimed = await claimer.ClaimAsync(names, size, stop);
         foreach (var entry in claimed.Entries)
         {
             retries.Start(workers[entry.Subscription], entry, probe: 0);
@@ -135,7 +132,7 @@ internal sealed class RetryScheduler(
                 return null;
             }
 
-            var claimed = await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
+            var claimed = await claimer.ClaimAsync([worker.Name], 1, stop);
             if (claimed.Entries is not [var entry])
             {
                 return claimed.NextDue;

@@ -4,7 +4,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Starts the retries of claimed entries, and counts those of each subscription. Thread-safe.</summary>
-internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, BusServices services)
+internal sealed class RunningRetries(RetryClaimer claimer, RetryLeaseRenewer leases, WakeSignal wake, BusServices services)
 {
     private readonly ConcurrentDictionary<string, int> counts = new(StringComparer.Ordinal);
 
@@ -46,6 +46,7 @@ internal sealed class RunningRetries(RetryLeaseRenewer leases, WakeSignal wake, 
         finally
         {
             lease.Dispose();
+            claimer.End(entry);
 
             // The end of a retry may make the next entry of its line due, and makes room for another retry.
             counts.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);

@@ -105,7 +105,9 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
         var limits = new RecordLimits(store, plan.Options, services.StoreTime);
         var recorder = new FailureRecorder(calls, order, new FailureReporter(alerts, retriesDue, services), limits, services);
         var leases = new RetryLeaseRenewer(store, plan.Options.Lease, services);
-        var scheduler = new RetryScheduler(workers, store, leases, retriesDue, services);
+        var redeliveries = new RedeliveryCoordinator(services.Time, plan.Options.Lease);
+        var claimer = new RetryClaimer(store, leases, redeliveries, services);
+        var scheduler = new RetryScheduler(workers, claimer, new RunningRetries(claimer, leases, retriesDue, services), services);
         var policies = new FailurePolicies(plan.Subscriptions.Select(PolicyOf), DefaultRetry());
         return new RecoveryComponents
         {
@@ -113,6 +115,7 @@ internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProv
             Writer = writer,
             Recorder = recorder,
             Attempts = new AttemptCounter(calls, recorder, services),
+            Redeliveries = redeliveries,
             Order = order,
             Policies = policies,
             Alerts = alerts,

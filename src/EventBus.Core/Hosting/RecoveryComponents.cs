@@ -13,6 +13,8 @@ internal sealed record RecoveryComponents
 
     public required AttemptCounter Attempts { get; init; }
 
+    public required RedeliveryCoordinator Redeliveries { get; init; }
+
     public required OrderTracker Order { get; init; }
 
     public required FailurePolicies Policies { get; init; }

@@ -13,7 +13,6 @@ internal sealed class SubscriptionFactory(
     BusServices services)
 {
     private readonly EventReader reader = new(plan.Events, plan.Options.MaxBodyBytes);
-    private readonly RedeliveryCoordinator redeliveries = new(services.Time, plan.Options.Lease);
 
     /// <summary>Creates the worker of a subscription.</summary>
     /// <param name="subscription">The subscription.</param>
@@ -27,7 +26,7 @@ internal sealed class SubscriptionFactory(
             runtime,
             DeliveryPipeline.Compose(runtime, reader, handler, services),
             new OutcomeSettler(runtime, recovery.Recorder),
-            new RedeliveryAdmission(runtime, recovery.Recorder, new RedeliveryLock(redeliveries), services),
+            new RedeliveryAdmission(runtime, recovery.Recorder, new RedeliveryLock(recovery.Redeliveries), services),
             services);
         return runtime.Subscription.Ordered
             ? new OrderedWorker(runtime, receiver, processor, recovery.Recorder, services)

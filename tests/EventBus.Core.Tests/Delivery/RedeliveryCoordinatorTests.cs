@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -169,6 +170,63 @@ public sealed class RedeliveryCoordinatorTests
         await counting.WaitAsync(RunningBus.Patience, Token);
         Assert.Equal(0, marks);
     }
+
+    /// <summary>An event that ends the process must not end claims of others, which would count as their attempts.</summary>
+    [Fact]
+    public async Task BeginClaim_WhileOneRunsAlone_IsRefusedForAtMostFiveSeconds()
+    {
+        await StartAsync(alone: false);
+        Assert.True(coordinator.TryBeginClaim(out _));
+        coordinator.Undecided.EndCall([]);
+        time.Advance(Lease);
+        var alone = Enter(alone: true);
+
+        Assert.False(coordinator.TryBeginClaim(out var wait));
+        Assert.Equal(TimeSpan.FromSeconds(5), wait);
+
+        time.Advance(wait);
+        Assert.True(coordinator.TryBeginClaim(out _));
+        alone.Dispose();
+    }
+
+    [Fact]
+    public async Task WhenClaimsAreDecided_WhileACallAndAnInterruptedEntryAreOpen_WaitsForBoth()
+    {
+        coordinator.Undecided.BeginCall();
+        coordinator.Undecided.BeginCall();
+        coordinator.Undecided.EndCall([Entry(1, interrupted: false), Entry(2, interrupted: true)]);
+        var decided = coordinator.WhenClaimsAreDecidedAsync(Token);
+        coordinator.Undecided.Decide(Entry(2, interrupted: true));
+        Assert.False(decided.IsCompleted);
+        coordinator.Undecided.EndCall([Entry(3, interrupted: true)]);
+        Assert.False(decided.IsCompleted);
+
+        coordinator.Undecided.Decide(Entry(3, interrupted: true));
+
+        await decided.WaitAsync(RunningBus.Patience, Token);
+    }
+
+    [Fact]
+    public async Task WhenClaimsAreDecided_WhileACallDoesNotEnd_WaitsForAtMostOneLease()
+    {
+        coordinator.Undecided.BeginCall();
+        var decided = coordinator.WhenClaimsAreDecidedAsync(Token);
+        time.Advance(Lease - TimeSpan.FromSeconds(1));
+        Assert.False(decided.IsCompleted);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        await decided.WaitAsync(RunningBus.Patience, Token);
+    }
+
+    private static FailedEvent Entry(long claim, bool interrupted) => new()
+    {
+        Subscription = "mail",
+        Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()),
+        Status = FailedEventStatus.Waiting,
+        Claim = claim,
+        WasInterrupted = interrupted,
+    };
 
     private RedeliveryRun Enter(bool alone)
     {
