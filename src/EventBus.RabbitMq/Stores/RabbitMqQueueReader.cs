@@ -32,6 +32,23 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         return state.MessageCount;
     }
 
+    /// <summary>
+    /// Completes when the broker has received the acknowledgement of a message: the client only queues it, and the
+    /// broker answers the requests of a channel in their order. Does not throw: without a connection, the broker
+    /// redelivers the message.
+    /// </summary>
+    public async Task FlushAsync(PulledMessage message)
+    {
+        // Any request will do. This one sets the limit of consumers, of which the channel has none.
+        await CallAsync(message.Source, RequestAsync()).Quietly();
+
+        async Task<bool> RequestAsync()
+        {
+            await message.Source.Channel.BasicQosAsync(0, 0, global: false, CancellationToken.None);
+            return true;
+        }
+    }
+
     /// <summary>Closes the channel. Unsettled messages return to the head of their queue, in their order.</summary>
     public async ValueTask DisposeAsync()
     {

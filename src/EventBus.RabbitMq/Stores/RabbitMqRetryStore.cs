@@ -50,7 +50,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             await waitQueues.SendAsync(entry with { WasInterrupted = false }, delay, cancellationToken);
         }
 
-        await claims.SettleAsync(entry.Claim, held);
+        await SettleAsync(entry, held);
         return true;
     }
 
@@ -105,7 +105,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         if (held is not null)
         {
             await queues.SendAsync(Topology.RetryQueueOf(entry.Subscription), entry, cancellationToken);
-            await claims.SettleAsync(entry.Claim, held);
+            await SettleAsync(entry, held);
         }
     }
 
@@ -117,7 +117,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
         ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => claims.FindHeld(entry) is null).Select(entry => entry.Id)]);
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        await claims.SettleAsync(entry.Claim, claims.FindHeld(entry));
+        await SettleAsync(entry, claims.FindHeld(entry));
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
     {
@@ -155,6 +155,18 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
             Dead = await reader.CountAsync([Topology.DeadLetterQueue], cancellationToken),
         };
         return [counts];
+    }
+
+    /// <summary>Acknowledges the message of a claim, if there is one, and forgets the claim.</summary>
+    private async Task SettleAsync(FailedEvent entry, PulledMessage? held)
+    {
+        var wasInterrupted = await claims.SettleAsync(entry.Claim, held);
+        if (wasInterrupted && held is not null)
+        {
+            // The next event that runs may end the process. An acknowledgement that is lost then would count as an
+            // attempt of this event.
+            await claimReader.FlushAsync(held);
+        }
     }
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)

@@ -66,7 +66,8 @@ internal sealed class RetryClaims
     }
 
     /// <summary>Acknowledges the message of a claim, if there is one, and forgets the claim.</summary>
-    public async Task SettleAsync(long claim, PulledMessage? held)
+    /// <returns>True if its entry was interrupted.</returns>
+    public async Task<bool> SettleAsync(long claim, PulledMessage? held)
     {
         if (held is not null)
         {
@@ -75,11 +76,11 @@ internal sealed class RetryClaims
 
         lock (gate)
         {
-            ForgetLocked(claim);
+            return ForgetLocked(claim);
         }
     }
 
-    private void ForgetLocked(long claim)
+    private bool ForgetLocked(long claim)
     {
         claims.Remove(claim);
         foreach (var (subscription, interruptedClaim) in interruptedClaims)
@@ -87,8 +88,10 @@ internal sealed class RetryClaims
             if (interruptedClaim == claim)
             {
                 interruptedClaims.Remove(subscription);
-                return;
+                return true;
             }
         }
+
+        return false;
     }
 }
