@@ -15,6 +15,7 @@ internal static class RedisConnectionOpener
     // The client's own timeout. It measures complete answers and not bytes, so it is so long that it never applies
     // before the watchdog.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
 
     // A placeholder: with sentinels, RedisConnectionActivity replaces the endpoint by the one that they name.
@@ -49,6 +50,10 @@ internal static class RedisConnectionOpener
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
+
+        // The client notices only in these intervals that a connection attempt has hung and that the next one is due.
+        // With its default of 1 s, both together would add up to 2 s to a recovery.
+        own.HeartbeatInterval = HeartbeatInterval;
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
 
         // The client reads this value again at each later query of the roles. It limits the wait for one server.
