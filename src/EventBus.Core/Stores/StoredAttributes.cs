@@ -43,6 +43,11 @@ internal static class StoredAttributes
                 json.WriteNumber("bodylength", length);
             }
 
+            if (envelope.Replay != 0)
+            {
+                json.WriteNumber("replay", envelope.Replay);
+            }
+
             if (envelope.Headers is { Count: > 0 } headers)
             {
                 json.WriteStartObject("headers");
@@ -94,6 +99,7 @@ internal static class StoredAttributes
             Defect = Text("defect"),
             NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
             FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,
+            Replay = root.TryGetProperty("replay", out var replay) ? replay.GetInt64() : 0,
             Headers = root.TryGetProperty("headers", out var headers)
                 ? headers.EnumerateObject()
                     .ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)

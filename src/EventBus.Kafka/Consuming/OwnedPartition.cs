@@ -52,5 +52,9 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     }
 
     /// <summary>Begins a new period, because the log does not continue where it was read.</summary>
-    public void Restart(KafkaPartition next) => Records = next;
+    public void Restart(KafkaPartition next)
+    {
+        next.Replay = Records.Replay;
+        Records = next;
+    }
 }

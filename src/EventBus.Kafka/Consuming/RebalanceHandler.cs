@@ -81,6 +81,7 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     {
         try
         {
+            periods.Forget();
             End(Select(partitions), static _ => { });
         }
         catch (Exception exception)

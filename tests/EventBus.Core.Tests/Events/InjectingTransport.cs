@@ -36,13 +36,17 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
     public int Sent => Volatile.Read(ref sent);
 
     /// <summary>Delivers serialized events at once, and waits until each is acknowledged.</summary>
-    public async Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages)
+    public Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages) =>
+        DeliverAsync([.. messages.Select(message => new Envelope(message.Attributes, message.Body))]);
+
+    /// <summary>Delivers events at once, and waits until each is acknowledged.</summary>
+    public async Task DeliverAsync(params Envelope[] events)
     {
         all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        open = messages.Count;
-        foreach (var (attributes, body) in messages)
+        open = events.Length;
+        foreach (var envelope in events)
         {
-            receiver!.Deliver(new Delivery(new Envelope(attributes, body), this, earlierDeliveries: EarlierDeliveries));
+            receiver!.Deliver(new Delivery(envelope, this, earlierDeliveries: EarlierDeliveries));
         }
 
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
