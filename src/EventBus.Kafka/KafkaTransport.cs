@@ -81,7 +81,7 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
             // The broker decides when the positions are moved. Asked before, it also spares this instance the stop.
             var groups = new KafkaGroups(connector.Admin, Started(names));
             return await groups.CountMembersAsync(subscription, cancellationToken) > 1
-                ? throw KafkaGroups.InUse(Started(names).GroupOf(subscription), subscription)
+                ? throw KafkaGroups.HasOtherMembers(Started(names).GroupOf(subscription), subscription)
                 : await receiver.ReplayAsync(start, cancellationToken);
         }
         catch (Exception exception) when (KafkaErrors.IsCallFailure(exception))

@@ -97,12 +97,12 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
             await starts.PinAsync(topics, topic => context.Names.IsNamed(context.Subscription, topic), stop);
             live.TrySetResult();
             await replays.RunPendingAsync(start => new ReplayMove(context).RunAsync(start, discovery.Topics, stop));
-            await RunSessionAsync(stop);
         }
-        while (replays.IsPending && !stop.IsCancellationRequested);
+        while (await RunSessionAsync(stop));
     }
 
-    private async Task RunSessionAsync(CancellationToken stop)
+    /// <summary>Runs a session until it ends. Returns true if it has ended for a replay, so that another one follows.</summary>
+    private async Task<bool> RunSessionAsync(CancellationToken stop)
     {
         using var end = replays.BeginSession(stop);
         try
@@ -115,6 +115,7 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
                     session.Run(supervisor.Succeeded, end.Token, stop);
                     return true;
                 });
+            return end.IsCancellationRequested && !stop.IsCancellationRequested;
         }
         finally
         {

@@ -9,8 +9,8 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// Two reads and one write when partitions are assigned, with a third read about replays at the first time; one write
-/// when they are given away. The notes are the
-/// positions of a second group. Without them everything else works; then a start that ended its process is not counted.
+/// when they are given away. The notes are the positions of a second group. Without them everything else works; then a
+/// start that ended its process is not counted.
 /// </remarks>
 /// <param name="context">What the receiver is for.</param>
 /// <param name="records">The records of the receiver.</param>

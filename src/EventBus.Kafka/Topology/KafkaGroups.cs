@@ -68,8 +68,13 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         }
     }
 
-    /// <summary>Creates the error about a group that has members.</summary>
-    public static EventBusException InUse(string group, string subscription) => new(
+    /// <summary>Creates the error about a replay while other instances are members of the group.</summary>
+    public static EventBusException HasOtherMembers(string group, string subscription) => new(
+        $"The consumer group '{group}' has members on other instances, and Kafka moves the positions of a group without members only. Stop "
+            + $"the other instances that subscribe to '{subscription}', replay, and start them again. One that ended without leaving is a "
+            + "member until the session timeout.");
+
+    private static EventBusException InUse(string group, string subscription) => new(
         $"The consumer group '{group}' still has members. Stop the instances that subscribe to '{subscription}' first. Those that ended "
             + "without leaving are members until the session timeout.");
 

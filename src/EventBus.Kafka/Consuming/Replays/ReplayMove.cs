@@ -48,7 +48,7 @@ internal sealed class ReplayMove(ReceiverContext context)
         catch (KafkaException exception) when (KafkaErrors.HaveMembers(exception))
         {
             await WithdrawAsync(moved, earlier, cancellationToken);
-            throw KafkaGroups.InUse(context.Group, context.Name);
+            throw KafkaGroups.HasOtherMembers(context.Group, context.Name);
         }
 
         return number;

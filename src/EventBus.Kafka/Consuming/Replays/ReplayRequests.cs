@@ -13,18 +13,6 @@ internal sealed class ReplayRequests(ReceiverContext context)
     private Request? pending;
     private CancellationTokenSource? session;
 
-    /// <summary>True if a call waits for the end of the session.</summary>
-    public bool IsPending
-    {
-        get
-        {
-            lock (gate)
-            {
-                return pending is not null;
-            }
-        }
-    }
-
     /// <summary>Requests a replay, and waits for its number.</summary>
     /// <param name="start">Where the replay begins.</param>
     /// <param name="wake">Wakes the session, which has been asked to end.</param>
