@@ -67,8 +67,8 @@ public abstract class EventContext
     public abstract bool IsReplay { get; }
 
     /// <summary>
-    /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and dead-
-    /// letter retry of this event in this subscription, also in a replay, and different for every other event and
+    /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and
+    /// dead-letter retry of this event in this subscription, also in a replay, and different for every other event and
     /// subscription. With <c>KeyedBy</c> it is the same for all events that count as copies of one another. On a keyed
     /// bus it begins with the key of the bus.
     /// </summary>

@@ -1,8 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Lists, pauses, resumes and replays the subscriptions of the running bus, and retires those that were removed from the
-/// code.
+/// Lists, pauses, resumes and replays the subscriptions of the running bus, and retires those that were removed from
+/// the code.
 /// </summary>
 internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManager
 {

@@ -101,7 +101,9 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
         while (await RunSessionAsync(stop));
     }
 
-    /// <summary>Runs a session until it ends. Returns true if it has ended for a replay, so that another one follows.</summary>
+    /// <summary>
+    /// Runs a session until it ends. Returns true if it was ended for a replay, so that another one follows.
+    /// </summary>
     private async Task<bool> RunSessionAsync(CancellationToken stop)
     {
         using var end = replays.BeginSession(stop);
