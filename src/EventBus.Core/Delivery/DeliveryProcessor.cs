@@ -17,8 +17,10 @@ internal sealed class DeliveryProcessor(
     RedeliveryAdmission redeliveries,
     BusServices services)
 {
-    // A queue of a broker counts the attempts of its messages itself, so that such a wait would count as one.
-    private readonly bool yieldsToClaims = subscription.Claims is not null && !redeliveries.ClaimsAreAttempts;
+    // A queue of a broker counts the attempts of its messages itself, so that such a wait would count as one. In an
+    // ordered subscription the later events of the key would be parked, and beyond MaxParkedPerKey become dead letters.
+    private readonly bool yieldsToClaims =
+        subscription.Claims is not null && !redeliveries.ClaimsAreAttempts && !subscription.FailurePolicy.Ordered;
 
     /// <inheritdoc cref="RedeliveryAdmission.EntryWaits"/>
     public bool RedeliveredEntryWaits => redeliveries.EntryWaits;

@@ -56,5 +56,6 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     {
         next.Replay = Records.Replay;
         Records = next;
+        Start = -1;
     }
 }

@@ -52,6 +52,12 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
             return;
         }
 
+        foreach (var partition in partitions)
+        {
+            // Another process may write an equal note later, which is then not that of this one.
+            context.OwnPeriods.TryRemove(partition.Partition, out _);
+        }
+
         using var limit = new CancellationTokenSource(CloseTimeout, context.Time);
         var closing = Task.Run(() => CloseAsync(partitions, limit.Token)).Observed();
         try

@@ -73,7 +73,7 @@ internal sealed class EffectRunner(TimeSpan timeout, TimeProvider time, ILogger 
         await running.WaitAsync(GraceAfterCancel, time, CancellationToken.None).Quietly();
         if (running.IsCompleted)
         {
-            interrupter.Dispose();
+            await interrupter.DisposeAsync();
             return true;
         }
 

@@ -9,7 +9,7 @@ namespace EventBus;
 /// (<see href="https://www.sqlite.org/c3ref/interrupt.html"/>), so one interruption is not enough. The period is
 /// measured with the clock of the machine, because the statements run in real time.
 /// </remarks>
-internal sealed class StatementInterrupter : IDisposable
+internal sealed class StatementInterrupter : IAsyncDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(10);
 
@@ -22,7 +22,8 @@ internal sealed class StatementInterrupter : IDisposable
         timer = TimeProvider.System.CreateTimer(_ => Interrupt(handle), null, TimeSpan.Zero, Period);
     }
 
-    public void Dispose() => timer.Dispose();
+    /// <summary>Ends the interruptions. None of them runs or follows when the task completes.</summary>
+    public ValueTask DisposeAsync() => timer.DisposeAsync();
 
     private static void Interrupt(sqlite3? handle)
     {

@@ -10,7 +10,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     private readonly Dictionary<string, DbCommand> commands = new(StringComparer.Ordinal);
 
     // Ends the statements of an effect that was abandoned; null if there is none.
-    private IDisposable? interrupter;
+    private IAsyncDisposable? interrupter;
 
     public DbConnection Connection => connection;
 
@@ -35,7 +35,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     /// <param name="interrupter">
     /// Ends the statements of the effect, so that none of them holds up the closing. Disposed after the closing.
     /// </param>
-    public void Abandon(IDisposable interrupter) => this.interrupter = interrupter;
+    public void Abandon(IAsyncDisposable interrupter) => this.interrupter = interrupter;
 
     /// <summary>
     /// Returns a statement with its parameter <c>@app</c>; the caller sets the others. It is parsed once for each
@@ -75,6 +75,9 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
             // A connection that cannot be closed is not used again.
         }
 
-        interrupter?.Dispose();
+        if (interrupter is not null)
+        {
+            await interrupter.DisposeAsync();
+        }
     }
 }
