@@ -133,6 +133,21 @@ public sealed class ReplayTests
         await HandleAsync(receiver, ("1", number));
     }
 
+    /// <summary>The call must not wait for its own limit, which is more than a minute.</summary>
+    [Fact]
+    public async Task Replay_WhileTheInstanceStops_EndsWithAnError()
+    {
+        var receiver = await OpenAsync();
+        await receiver.PublishAsync("1");
+        await receiver.NextAsync();
+        var replaying = ReplayAsync(receiver, ReplayStart.FromBeginning);
+
+        await receiver.DisposeAsync();
+
+        var error = await Assert.ThrowsAsync<EventBusException>(() => replaying.WaitAsync(TestBroker.Patience, Token));
+        Assert.Contains("'mail' stops", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Start_AtAnOffset_BeginsThereInThatPartition()
     {

@@ -42,11 +42,11 @@ internal static class KafkaErrors
         is ErrorCode.NotCoordinatorForGroup or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.GroupLoadInProgress);
 
     /// <summary>True if the positions of a group cannot be written, because it has members.</summary>
-    public static bool HaveMembers(KafkaException exception) =>
-        exception is AlterConsumerGroupOffsetsException many
-            ? many.Results.SelectMany(group => group.Partitions).Where(partition => partition.Error.IsError)
-                .All(partition => IsOfMembers(partition.Error.Code))
-            : IsOfMembers(exception.Error.Code);
+    public static bool HaveMembers(KafkaException exception)
+    {
+        Error[] errors = [.. ErrorsOf(exception)];
+        return errors.Length > 0 && errors.All(error => IsOfMembers(error.Code));
+    }
 
     /// <summary>Gets the errors of an exception: those of its single results if it has some.</summary>
     public static IEnumerable<Error> ErrorsOf(Exception? exception) => exception switch

@@ -31,9 +31,13 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
     public Task Joined => joined.Task;
 
     /// <summary>Runs until it is stopped. Never throws.</summary>
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(
-        supervisor.RunAsync(ConsumeAsync, stop),
-        discovery.IsNeeded ? DiscoverAsync(stop) : Task.CompletedTask);
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(
+            supervisor.RunAsync(ConsumeAsync, stop),
+            discovery.IsNeeded ? DiscoverAsync(stop) : Task.CompletedTask);
+        replays.Stop();
+    }
 
     /// <summary>
     /// Ends the present consumer, moves the positions of the group back, and begins the next consumer there.

@@ -44,6 +44,9 @@ internal sealed class ReplayNotes(ReceiverContext context)
         return notes.ToDictionary(note => note.Key, note => ReplayRecord.FromOffset(note.Value));
     }
 
+    /// <summary>True if a repetition does not help. A user without the right to read them has begun no replay.</summary>
+    private static bool IsRefusal(Exception exception) => KafkaErrors.ErrorsOf(exception).Any(KafkaErrors.IsRefusal);
+
     private async Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>> ReadAllAsync()
     {
         var begun = context.Time.GetTimestamp();
@@ -55,7 +58,7 @@ internal sealed class ReplayNotes(ReceiverContext context)
             }
             catch (Exception exception)
             {
-                if (context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit)
+                if (context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit || IsRefusal(exception))
                 {
                     Forget();
                     context.Log.ReplaysUnknown(context.Name, KafkaErrors.CauseOf(exception)!);

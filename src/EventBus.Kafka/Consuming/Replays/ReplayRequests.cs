@@ -12,6 +12,7 @@ internal sealed class ReplayRequests(ReceiverContext context)
     private readonly Lock gate = new();
     private Request? pending;
     private CancellationTokenSource? session;
+    private bool isStopped;
 
     /// <summary>Requests a replay, and waits for its number.</summary>
     /// <param name="start">Where the replay begins.</param>
@@ -44,6 +45,20 @@ internal sealed class ReplayRequests(ReceiverContext context)
                 {
                     pending = null;
                 }
+            }
+        }
+    }
+
+    /// <summary>Ends the call that waits, because the subscription stops.</summary>
+    public void Stop()
+    {
+        lock (gate)
+        {
+            isStopped = true;
+            if (pending is { } request)
+            {
+                request.Number.TrySetException(Stopped());
+                _ = request.Number.Task.Observed();
             }
         }
     }
@@ -97,7 +112,7 @@ internal sealed class ReplayRequests(ReceiverContext context)
         }
         catch (Exception exception)
         {
-            request.Number.TrySetException(exception);
+            request.Number.TrySetException(context.IsStopping ? Stopped() : exception);
             _ = request.Number.Task.Observed();
         }
         finally
@@ -109,10 +124,18 @@ internal sealed class ReplayRequests(ReceiverContext context)
         }
     }
 
+    private EventBusException Stopped() =>
+        new($"The subscription '{context.Name}' stops on this instance, so it is not known whether the replay has begun.");
+
     private void Add(Request request)
     {
         lock (gate)
         {
+            if (isStopped)
+            {
+                throw Stopped();
+            }
+
             if (pending is not null)
             {
                 throw new EventBusException($"Another replay of '{context.Name}' is being started on this instance. Try again.");
