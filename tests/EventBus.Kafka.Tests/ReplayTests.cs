@@ -117,6 +117,20 @@ public sealed class ReplayTests
         await HandleAsync(receiver, ("3", 0));
     }
 
+    [Fact]
+    public async Task Replay_BeforeAnotherHasHandledItsFirstEvent_IsRefusedWithTheNumberOfTheOther()
+    {
+        await using var receiver = await OpenAsync();
+        await receiver.PublishAsync("1");
+        await HandleAsync(receiver, ("1", 0));
+        var number = await ReplayAsync(receiver, ReplayStart.FromBeginning);
+
+        var error = await Assert.ThrowsAsync<EventBusException>(() => ReplayAsync(receiver, ReplayStart.FromBeginning));
+
+        Assert.Contains($"The replay {number} of the subscription 'mail' is still under way", error.Message, StringComparison.Ordinal);
+        await HandleAsync(receiver, ("1", number));
+    }
+
     /// <summary>An event that is handled while the replay begins is settled before the position is moved.</summary>
     [Fact]
     public async Task Replay_WhileAHandlerRuns_WaitsForIt()

@@ -31,13 +31,12 @@ internal sealed class ReplayMove(ReceiverContext context)
             .. starts.Where(each => each.Value >= 0 && each.Value < positions[each.Key])
                 .Select(each => new TopicPartitionOffset(each.Key, each.Value)),
         ];
+        var earlier = await ReplayNotes.ReadAsync(context, cancellationToken);
         if (moved.Length == 0)
         {
-            throw new EventBusException(
-                $"There is nothing to replay: the subscription '{context.Name}' has handled no event from {start} on.");
+            throw NothingToReplay(start, positions, earlier);
         }
 
-        var earlier = await ReplayNotes.ReadAsync(context, cancellationToken);
         var last = earlier.Values.Select(note => note.Number).DefaultIfEmpty().Max();
         var number = ReplayRecord.NumberAfter(last, context.Time.GetUtcNow());
         await NoteAsync(moved, number, positions, earlier, cancellationToken);
@@ -52,6 +51,17 @@ internal sealed class ReplayMove(ReceiverContext context)
         }
 
         return number;
+    }
+
+    private EventBusException NothingToReplay(
+        ReplayStart start, Dictionary<TopicPartition, long> positions, IReadOnlyDictionary<TopicPartition, ReplayRecord> earlier)
+    {
+        var present = positions.Where(position => earlier.GetValueOrDefault(position.Key).Includes(position.Value))
+            .Select(position => earlier[position.Key].Number).DefaultIfEmpty().Max();
+        return new EventBusException(present > 0
+            ? $"The replay {present} of the subscription '{context.Name}' is still under way, and has handled no event from {start} on. "
+                + "There is nothing more to replay."
+            : $"There is nothing to replay: the subscription '{context.Name}' has handled no event from {start} on.");
     }
 
     /// <summary>Restores the notes, because the positions were not moved.</summary>
