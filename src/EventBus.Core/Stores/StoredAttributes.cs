@@ -50,13 +50,7 @@ internal static class StoredAttributes
 
             if (envelope.Headers is { Count: > 0 } headers)
             {
-                json.WriteStartObject("headers");
-                foreach (var (name, value) in headers)
-                {
-                    json.WriteString(name, value);
-                }
-
-                json.WriteEndObject();
+                WriteHeaders(json, headers);
             }
 
             json.WriteEndObject();
@@ -71,6 +65,17 @@ internal static class StoredAttributes
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteHeaders(Utf8JsonWriter json, IReadOnlyDictionary<string, string> headers)
+    {
+        json.WriteStartObject("headers");
+        foreach (var (name, value) in headers)
+        {
+            json.WriteString(name, value);
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>Reads the attributes of an event. The id and the name apply if the attributes have none.</summary>

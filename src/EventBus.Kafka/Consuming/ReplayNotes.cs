@@ -44,7 +44,7 @@ internal sealed class ReplayNotes(ReceiverContext context)
         return notes.ToDictionary(note => note.Key, note => ReplayRecord.FromOffset(note.Value));
     }
 
-    /// <summary>True if a repetition does not help. A user without the right to read them has begun no replay.</summary>
+    /// <summary>True if a repetition does not help. Without the right to read notes there is no replay.</summary>
     private static bool IsRefusal(Exception exception) => KafkaErrors.ErrorsOf(exception).Any(KafkaErrors.IsRefusal);
 
     private async Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>> ReadAllAsync()
