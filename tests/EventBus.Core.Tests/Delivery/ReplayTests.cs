@@ -67,6 +67,26 @@ public sealed class ReplayTests : IAsyncDisposable
         Assert.Equal(["mail~1", "mail~1"], seen.Items);
     }
 
+    /// <summary>Idempotent subscriptions to the events that the handler publishes must not handle them again.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Replay_OfAnEventWithAFollowUp_PublishesItWithTheSameId(bool idempotent)
+    {
+        await using var running = await StartAsync(s =>
+        {
+            s.On<StepTaken>((step, context, token) => context.PublishAsync(new ContactMoved(step.Number), token));
+            if (idempotent)
+            {
+                s.Idempotent();
+            }
+        });
+
+        await transport.DeliverAsync(Step(1));
+        await transport.DeliverAsync(Step(1).AsReplay(7));
+
+        Assert.Equal(2, transport.SentIds.Count);
+        Assert.Single(transport.SentIds.Distinct());
+    }
+
     [Fact]
     public async Task Replay_OfASequence_PassesItsGuard()
     {

@@ -8,6 +8,7 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
 {
     private readonly ConcurrentQueue<BrokerDeadLetter> brokerDeadLetters = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> sentIds = new();
     private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ScriptedReceiver? receiver;
     private int open;
@@ -34,6 +35,9 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
 
     /// <summary>The number of published events.</summary>
     public int Sent => Volatile.Read(ref sent);
+
+    /// <summary>The ids of the published events.</summary>
+    public IReadOnlyCollection<string> SentIds => sentIds;
 
     /// <summary>Delivers serialized events at once, and waits until each is acknowledged.</summary>
     public Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages) =>
@@ -83,6 +87,11 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         Interlocked.Add(ref sent, batch.Length);
+        foreach (var envelope in batch.Span)
+        {
+            sentIds.Enqueue(envelope.Id);
+        }
+
         outcomes.Span.Fill(PublishOutcome.Accepted);
         return ValueTask.CompletedTask;
     }
