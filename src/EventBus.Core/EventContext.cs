@@ -60,10 +60,17 @@ public abstract class EventContext
     public abstract bool IsManualRetry { get; }
 
     /// <summary>
+    /// True if the event is delivered again by a replay of the subscription
+    /// (<see cref="ISubscriptionManager.ReplayAsync"/>), also for its retries. The event may have been handled before;
+    /// <see cref="IdempotencyKey"/> is the same as then.
+    /// </summary>
+    public abstract bool IsReplay { get; }
+
+    /// <summary>
     /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and
-    /// dead-letter retry of this event in this subscription, and different for every other event and subscription. With
-    /// <c>KeyedBy</c> it is the same for all events that count as copies of one another. On a keyed bus it begins with
-    /// the key of the bus.
+    /// dead-letter retry of this event in this subscription, also in a replay, and different for every other event and
+    /// subscription. With <c>KeyedBy</c> it is the same for all events that count as copies of one another. On a keyed
+    /// bus it begins with the key of the bus.
     /// </summary>
     public abstract string IdempotencyKey { get; }
 

@@ -23,10 +23,12 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
     {
         System = "kafka",
         Durable = true,
+        DropsEvents = true,
         KnowsBacklog = true,
         Ordered = true,
         Redelivers = true,
         RemembersPositions = true,
+        Replays = true,
         SharesSubscriptions = true,
         MaxBodyBytes = connector.Options.MaxRecordBytes - RecordOverhead,
     };
@@ -70,6 +72,27 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
         }
     }
 
+    public override async ValueTask<long> ReplayAsync(string subscription, ReplayStart start, CancellationToken cancellationToken)
+    {
+        var receiver = receivers.FirstOrDefault(each => !each.IsStopping && each.Subscription.Name == subscription)
+            ?? throw new EventBusException($"This instance does not consume the subscription '{subscription}', so it cannot replay it.");
+        try
+        {
+            // The broker decides when the positions are moved. Asked before, it also spares this instance the stop.
+            var groups = new KafkaGroups(connector.Admin, Started(names));
+            return await groups.CountMembersAsync(subscription, cancellationToken) > 1
+                ? throw KafkaGroups.HasOtherMembers(Started(names).GroupOf(subscription), subscription)
+                : await receiver.ReplayAsync(start, cancellationToken);
+        }
+        catch (Exception exception) when (KafkaErrors.IsCallFailure(exception))
+        {
+            throw new EventBusException(
+                $"Kafka at {connector.Address} did not move the positions of the subscription '{subscription}': "
+                    + $"{KafkaErrors.CauseOf(exception)} Try again.",
+                exception);
+        }
+    }
+
     public override async ValueTask<(int Count, TimeSpan ExpiresAfter)?> CountOtherConsumersAsync(
         string subscription, CancellationToken cancellationToken)
     {
@@ -85,6 +108,9 @@ internal sealed class KafkaTransport(KafkaConnector connector) : Transport
     public override async ValueTask<IReadOnlyList<SubscriptionBacklog>> ReadBacklogAsync(CancellationToken cancellationToken) =>
         await new KafkaBacklog(connector.Admin, Started(names))
             .ReadAsync([.. receivers.Where(each => !each.IsStopping)], cancellationToken);
+
+    public override ValueTask<BrokerDeadLetter?> TakeBrokerDeadLetterAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(receivers.Select(receiver => receiver.Lost.Take()).FirstOrDefault(lost => lost is not null));
 
     public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
         new KafkaHealth(connector, topics, publisher, receivers).CheckAsync(cancellationToken);

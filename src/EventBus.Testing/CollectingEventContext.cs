@@ -35,6 +35,8 @@ internal sealed class CollectingEventContext(TestEventContextOptions values) : E
 
     public override bool IsManualRetry => values.IsManualRetry;
 
+    public override bool IsReplay => values.IsReplay;
+
     public override string IdempotencyKey => $"{Subscription}~{EventId}";
 
     public override long FencingToken => values.FencingToken;

@@ -46,6 +46,9 @@ public sealed class TestEventContextOptions
     /// <summary>True if an operator retried the event. Default false.</summary>
     public bool IsManualRetry { get; init; }
 
+    /// <summary>True if a replay of the subscription delivers the event again. Default false.</summary>
+    public bool IsReplay { get; init; }
+
     /// <summary>The fencing token. Default 0.</summary>
     public long FencingToken { get; init; }
 

@@ -64,7 +64,6 @@ public sealed class WordsTests
         ("things?", "entity, or the word for what it is"),
         ("wires?", "connection"),
         ("revive(s|d)?", "retry"),
-        ("replays?", "manual retry"),
         ("judge(s|d)?", "check, classify"),
     ];
 

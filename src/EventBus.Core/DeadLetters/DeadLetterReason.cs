@@ -55,7 +55,8 @@ public enum DeadLetterReason
     Unstorable,
 
     /// <summary>
-    /// The broker removed the event: it expired, its queue was full, or a consumer rejected it.
+    /// The broker removed the event: it expired, its queue was full, or a consumer rejected it. On Kafka it stands for
+    /// all events that the retention removed together before they were read.
     /// <see cref="DeadLetter.Error"/> contains the reason that the broker gave.
     /// </summary>
     DroppedByBroker,

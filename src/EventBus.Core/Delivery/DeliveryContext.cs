@@ -50,7 +50,11 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override bool IsManualRetry => State is { ManualRetries: > 0 };
 
-    public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.DeduplicationKey ?? EventId}";
+    public override bool IsReplay => envelope.Replay != 0;
+
+    public override string IdempotencyKey =>
+        $"{Owner.EffectPrefix}{Subscription}~"
+            + (State?.DeduplicationKey is { } key ? EventIdentity.WithoutReplay(key, envelope) : EventId);
 
     public override long FencingToken
     {

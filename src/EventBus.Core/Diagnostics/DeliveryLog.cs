@@ -53,6 +53,12 @@ internal static partial class DeliveryLog
     public static partial void DeadLetterPredicateFailed(this ILogger log, Type exceptionType, Exception exception);
 
     [LoggerMessage(
+        98,
+        LogLevel.Warning,
+        "An operator has started the replay {Number} of {Subscription} on this instance, from {Start}: its events are handled again")]
+    public static partial void ReplayedByOperator(this ILogger log, string subscription, long number, ReplayStart start);
+
+    [LoggerMessage(
         88,
         LogLevel.Warning,
         "{Subscription} is paused by an operator on this instance. It takes no events until it is resumed")]

@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>
-/// Lists, pauses and resumes the subscriptions of the running bus, and retires those that were removed from the code.
+/// Lists, pauses, resumes and replays the subscriptions of the running bus, and retires those that were removed from
+/// the code.
 /// </summary>
 internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManager
 {
@@ -41,6 +42,23 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
         return RetireCoreAsync(subscription, discardWaiting, cancellationToken);
+    }
+
+    public Task<long> ReplayAsync(string subscription, ReplayStart start, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
+        ArgumentNullException.ThrowIfNull(start);
+        return ReplayCoreAsync(subscription, start, cancellationToken);
+    }
+
+    private async Task<long> ReplayCoreAsync(string subscription, ReplayStart start, CancellationToken cancellationToken)
+    {
+        await client.CallerContext.Leave();
+        var bus = client.Running();
+        var worker = Find(bus, subscription);
+        var number = await bus.Transport.ReplayAsync(worker.Name, start, cancellationToken);
+        bus.Services.Log.ReplayedByOperator(worker.Name, number, start);
+        return number;
     }
 
     private async Task PauseCoreAsync(string subscription)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using EventBus.Transports;
 
@@ -18,8 +19,21 @@ internal static class EventIdentity
     /// </summary>
     /// <param name="envelope">The event.</param>
     /// <param name="customKey">The key of the application; null for the id of the event.</param>
-    public static string KeyOf(Envelope envelope, string? customKey) =>
-        customKey is null ? envelope.Id : $"{envelope.Name}~{customKey}";
+    /// <remarks>
+    /// The event of a replay is no copy of the event before it or in another replay. Two deliveries of one replay are
+    /// copies.
+    /// </remarks>
+    public static string KeyOf(Envelope envelope, string? customKey)
+    {
+        var key = customKey is null ? envelope.Id : $"{envelope.Name}~{customKey}";
+        return envelope.Replay == 0 ? key : key + ReplayMarkOf(envelope);
+    }
+
+    /// <summary>Returns the key that an event has outside of a replay.</summary>
+    /// <param name="key">The key of <see cref="KeyOf"/>.</param>
+    /// <param name="envelope">The event.</param>
+    public static string WithoutReplay(string key, Envelope envelope) =>
+        envelope.Replay == 0 ? key : key[..^ReplayMarkOf(envelope).Length];
 
     /// <summary>Returns the key of the application; null for none.</summary>
     /// <param name="options">The options of the application.</param>
@@ -59,4 +73,7 @@ internal static class EventIdentity
         var value = BinaryPrimitives.ReadInt64LittleEndian(hash);
         return value == 0 ? 1 : value;
     }
+
+    private static string ReplayMarkOf(Envelope envelope) =>
+        string.Create(CultureInfo.InvariantCulture, $"~replay~{envelope.Replay}");
 }

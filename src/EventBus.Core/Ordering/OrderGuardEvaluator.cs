@@ -42,6 +42,12 @@ internal sealed class OrderGuardEvaluator(
         }
 
         var position = applicable.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
+        if (envelope.Replay != 0)
+        {
+            // Later events of the key were handled before, so that a guard would skip it as outdated.
+            return new OrderEvaluation(OrderDecision.Proceed, position, null);
+        }
+
         var state = await order.GetAsync(policy, envelope, slots);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in applicable)

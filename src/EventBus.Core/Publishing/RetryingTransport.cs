@@ -32,6 +32,9 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
     public override ValueTask<HealthCheckResult> CheckHealthAsync(CancellationToken cancellationToken) =>
         inner.CheckHealthAsync(cancellationToken);
 
+    public override ValueTask<long> ReplayAsync(string subscription, ReplayStart start, CancellationToken cancellationToken) =>
+        inner.ReplayAsync(subscription, start, cancellationToken);
+
     public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
         inner.RetireAsync(subscription, discardWaiting, cancellationToken);
 

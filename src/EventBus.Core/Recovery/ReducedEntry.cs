@@ -42,6 +42,7 @@ internal static class ReducedEntry
             IdIsDerived = envelope.IdIsDerived,
             ContentType = envelope.ContentType is { Length: <= MaxContentType } type && Ascii.IsValid(type) ? type : JsonContent.MediaType,
             FullBodyLength = envelope.FullBodyLength,
+            Replay = envelope.Replay,
             Defect = envelope.Defect ?? (body is null ? "The store could not keep its body." : null),
         };
         return entry with

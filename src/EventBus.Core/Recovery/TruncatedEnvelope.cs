@@ -26,6 +26,7 @@ internal static class TruncatedEnvelope
             TraceState = envelope.TraceState,
             Source = envelope.Source,
             ContentType = envelope.ContentType,
+            Replay = envelope.Replay,
             FullBodyLength = envelope.FullBodyLength ?? envelope.BodyLength,
             Defect = envelope.Defect is { } defect ? $"{defect} {note}" : note,
         },

@@ -43,15 +43,14 @@ internal static class StoredAttributes
                 json.WriteNumber("bodylength", length);
             }
 
+            if (envelope.Replay != 0)
+            {
+                json.WriteNumber("replay", envelope.Replay);
+            }
+
             if (envelope.Headers is { Count: > 0 } headers)
             {
-                json.WriteStartObject("headers");
-                foreach (var (name, value) in headers)
-                {
-                    json.WriteString(name, value);
-                }
-
-                json.WriteEndObject();
+                WriteHeaders(json, headers);
             }
 
             json.WriteEndObject();
@@ -66,6 +65,17 @@ internal static class StoredAttributes
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteHeaders(Utf8JsonWriter json, IReadOnlyDictionary<string, string> headers)
+    {
+        json.WriteStartObject("headers");
+        foreach (var (name, value) in headers)
+        {
+            json.WriteString(name, value);
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>Reads the attributes of an event. The id and the name apply if the attributes have none.</summary>
@@ -94,6 +104,7 @@ internal static class StoredAttributes
             Defect = Text("defect"),
             NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
             FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,
+            Replay = root.TryGetProperty("replay", out var replay) ? replay.GetInt64() : 0,
             Headers = root.TryGetProperty("headers", out var headers)
                 ? headers.EnumerateObject()
                     .ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)

@@ -34,6 +34,33 @@ public interface ISubscriptionManager
     Task ResumeAsync(string subscription, CancellationToken cancellationToken = default);
 
     /// <summary>
+    /// Handles events again that a subscription has received before: stops the subscription on this instance, moves its
+    /// position back and starts it again. No other instance may consume it meanwhile.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// Only on a backend that keeps events (Kafka). Handlers that run may finish for a limited time; what is left is
+    /// handled again. The position is never moved forward, so that no event is skipped. The log records the replay.
+    /// </para>
+    /// <para>
+    /// Until the old position is reached, <see cref="EventContext.IsReplay"/> is true, idempotent subscriptions handle
+    /// each event once in this replay, and order guards let it pass.
+    /// </para>
+    /// </remarks>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="start">Where the replay begins.</param>
+    /// <param name="cancellationToken">
+    /// Cancels the wait. The replay may still begin; the log says whether it has.
+    /// </param>
+    /// <returns>The number of the replay. It is higher than those of earlier replays of the subscription.</returns>
+    /// <exception cref="ArgumentException">This instance has no such subscription.</exception>
+    /// <exception cref="EventBusException">
+    /// Another instance consumes the subscription, the backend could not move its position, or it keeps no events that
+    /// were handled. The subscription continues where it was.
+    /// </exception>
+    Task<long> ReplayAsync(string subscription, ReplayStart start, CancellationToken cancellationToken = default);
+
+    /// <summary>
     /// Removes the queue or the consumer group of a subscription that this application no longer has, from a durable
     /// backend. Otherwise its events would accumulate without limit.
     /// </summary>

@@ -119,6 +119,12 @@ public sealed class Envelope
     public string? Defect => Extras?.Defect;
 
     /// <summary>
+    /// The number of the replay that delivers the event again (<see cref="ISubscriptionManager.ReplayAsync"/>); 0 if it
+    /// is not a part of a replay.
+    /// </summary>
+    public long Replay => Extras?.Replay ?? 0;
+
+    /// <summary>
     /// True if a handler published the event, or the bus publishes it from a store. A transport that makes publishers
     /// wait for capacity admits such events to a bounded reserve, so that a handler does not wait for itself.
     /// </summary>
@@ -165,6 +171,36 @@ public sealed class Envelope
     /// The event was never serialized, and there is no JSON type information for its type.
     /// </exception>
     public string DescribeLargestMembers() => LargestMembers.Describe(Body.Span, Descriptor?.Json);
+
+    /// <summary>Creates the same event as a part of a replay. It shares the body.</summary>
+    /// <param name="number">The number of the replay, above zero.</param>
+    public Envelope AsReplay(long number)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(number);
+        return new(
+            new EnvelopeAttributes
+            {
+                Id = Id,
+                Name = Name,
+                Version = Version,
+                Key = Key,
+                Time = Time,
+                Headers = Extras?.Headers,
+                CorrelationId = OtherCorrelationId,
+                CausationId = CausationId,
+                IdIsDerived = IdIsDerived,
+                TraceParent = TraceParent,
+                TraceState = TraceState,
+                Source = Source,
+                ContentType = ContentType,
+                FullBodyLength = FullBodyLength,
+                NotBefore = NotBefore,
+                Defect = Defect,
+                Replay = number,
+            },
+            body ?? Serialize())
+        { FromHandler = FromHandler };
+    }
 
     /// <summary>Binds a received event to its type in this application, which has the same name and version.</summary>
     internal void Bind(EventDescriptor known, object value)

@@ -76,6 +76,9 @@ public readonly struct EnvelopeAttributes
     /// <summary>The earliest time at which a delayed event may be published. Only stores write and read it.</summary>
     internal DateTimeOffset? NotBefore { get; init; }
 
+    /// <summary>The number of the replay that delivers the event; 0 for none. Only stores write and read it.</summary>
+    internal long Replay { get; init; }
+
     /// <summary>
     /// The reason that a message could not be read as an event; null for none. A defective message becomes a dead
     /// letter at once, with its raw bytes.

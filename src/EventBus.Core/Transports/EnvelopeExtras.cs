@@ -26,6 +26,9 @@ internal sealed class EnvelopeExtras
 
     public long? FullBodyLength { get; init; }
 
+    /// <summary>The number of the replay; 0 for none.</summary>
+    public long Replay { get; init; }
+
     /// <summary>Creates the extras of the given attributes.</summary>
     /// <returns>Null if there are no attributes other than the source.</returns>
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
@@ -38,6 +41,7 @@ internal sealed class EnvelopeExtras
             || attributes.Defect is not null
             || attributes.NotBefore is not null
             || attributes.FullBodyLength is not null
+            || attributes.Replay != 0
             || attributes.Headers is { Count: > 0 };
         if (!hasExtras)
         {
@@ -55,6 +59,7 @@ internal sealed class EnvelopeExtras
             Defect = attributes.Defect,
             NotBefore = attributes.NotBefore,
             FullBodyLength = attributes.FullBodyLength,
+            Replay = attributes.Replay,
         };
     }
 }

@@ -113,6 +113,27 @@ public abstract class Transport : IAsyncDisposable
             $"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
 
     /// <summary>
+    /// Moves the position of a subscription back, so that its receiver delivers events again, if the backend keeps them
+    /// (<see cref="TransportFeatures.Replays"/>). The receiver stays open. Thread-safe. Default: not supported.
+    /// </summary>
+    /// <remarks>
+    /// Events before the old position are delivered as parts of the replay (<see cref="Envelope.AsReplay"/>), also
+    /// after a restart and on other instances. The position is never moved forward.
+    /// </remarks>
+    /// <param name="subscription">The name of a subscription with an open receiver.</param>
+    /// <param name="start">Where the replay begins.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The number of the replay, above zero and higher than those of earlier ones.</returns>
+    /// <exception cref="EventBusException">
+    /// Another receiver consumes the subscription, the server is unreachable, or the backend keeps no events that were
+    /// handled.
+    /// </exception>
+    public virtual ValueTask<long> ReplayAsync(string subscription, ReplayStart start, CancellationToken cancellationToken) =>
+        throw new EventBusException(
+            $"The backend {Features.System} keeps no events that were handled, so the subscription '{subscription}' cannot be replayed. "
+                + "Kafka keeps them: bus.UseKafka(...).");
+
+    /// <summary>
     /// Counts the other receivers that consume a subscription. Called every few seconds if instances share
     /// subscriptions (<see cref="TransportFeatures.SharesSubscriptions"/>) but not their stores. Thread-safe. Default
     /// null: the backend cannot count them.

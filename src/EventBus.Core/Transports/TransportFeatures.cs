@@ -73,6 +73,12 @@ public sealed record TransportFeatures
     /// </summary>
     public bool KnowsBacklog { get; init; }
 
+    /// <summary>
+    /// True if the backend keeps events that were handled, and can deliver them to a subscription again
+    /// (<see cref="Transport.ReplayAsync"/>). Default false.
+    /// </summary>
+    public bool Replays { get; init; }
+
     /// <summary>The largest body in bytes that the backend accepts. Default: no limit.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;
 }

@@ -89,4 +89,21 @@ internal static partial class ConsumingLog
         36, LogLevel.Debug, "Kafka: {Subscription} could not note that it has given partitions up: {Cause}. Their first events count as "
             + "delivered before")]
     public static partial void PeriodsNotEnded(this ILogger log, string subscription, string cause);
+
+    [LoggerMessage(37, LogLevel.Information, "Kafka: the replay {Number} of {Subscription} begins, from {Start}")]
+    public static partial void ReplayBegun(this ILogger log, string subscription, long number, ReplayStart start);
+
+    [LoggerMessage(
+        38,
+        LogLevel.Error,
+        "Kafka: it is not known whether a replay of {Subscription} is under way: {Cause} Its events are handled as if there were none. If "
+            + "there is one, start it again")]
+    public static partial void ReplaysUnknown(this ILogger log, string subscription, string cause);
+
+    [LoggerMessage(
+        39,
+        LogLevel.Warning,
+        "Kafka: {Subscription} was to begin at {Offset} in {Topic} [{Partition}] (FromOffset), which ends at {End}. It begins at the end")]
+    public static partial void OffsetBehindTheEnd(
+        this ILogger log, string subscription, string topic, int partition, long offset, long end);
 }

@@ -7,6 +7,7 @@ public sealed class KafkaOptions
 {
     private readonly List<Action<ClientConfig>> clientChanges = [];
     private readonly Dictionary<string, KafkaTopicReader> readers = new(StringComparer.Ordinal);
+    private readonly Dictionary<TopicPartition, long> offsets = [];
 
     /// <summary>
     /// The addresses of some brokers: <c>localhost:9092</c>, or <c>host1:9092,host2:9092</c>. It has no user and no
@@ -182,6 +183,23 @@ public sealed class KafkaOptions
         return reader;
     }
 
+    /// <summary>
+    /// Begins a new subscription in one partition with the record at an offset. Other partitions begin where
+    /// <see cref="FromBeginning"/> and <see cref="FromTime"/> say. Behind the end of the partition, it begins at the
+    /// end. Has no effect on a subscription whose consumer group has positions.
+    /// </summary>
+    /// <param name="topic">The name of the topic.</param>
+    /// <param name="partition">The number of the partition, 0 or more.</param>
+    /// <param name="offset">The offset of the first record, 0 or more.</param>
+    public KafkaOptions FromOffset(string topic, int partition, long offset)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(topic);
+        ArgumentOutOfRangeException.ThrowIfNegative(partition);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        offsets[new TopicPartition(topic, partition)] = offset;
+        return this;
+    }
+
     /// <summary>Applies the changes of the client's settings, in the order of the calls.</summary>
     internal void ChangeClient(ClientConfig config)
     {
@@ -193,6 +211,9 @@ public sealed class KafkaOptions
 
     /// <summary>Gets the description of the topic of another program; null for none.</summary>
     internal KafkaTopicReader? FindReader(string topic) => readers.GetValueOrDefault(topic);
+
+    /// <summary>Gets the partitions that begin at an offset.</summary>
+    internal IReadOnlyDictionary<TopicPartition, long> GetOffsets() => offsets;
 
     /// <summary>Gets the descriptions of all topics of other programs.</summary>
     internal IEnumerable<KafkaTopicReader> GetReaders() => readers.Values;

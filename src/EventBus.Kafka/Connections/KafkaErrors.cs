@@ -41,6 +41,13 @@ internal static class KafkaErrors
     public static bool IsMoving(KafkaException exception) => ErrorsOf(exception).Any(error => error.Code
         is ErrorCode.NotCoordinatorForGroup or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.GroupLoadInProgress);
 
+    /// <summary>True if the positions of a group cannot be written, because it has members.</summary>
+    public static bool HaveMembers(KafkaException exception)
+    {
+        Error[] errors = [.. ErrorsOf(exception)];
+        return errors.Length > 0 && errors.All(error => IsOfMembers(error.Code));
+    }
+
     /// <summary>Gets the errors of an exception: those of its single results if it has some.</summary>
     public static IEnumerable<Error> ErrorsOf(Exception? exception) => exception switch
     {
@@ -52,6 +59,12 @@ internal static class KafkaErrors
         KafkaException single => [single.Error],
         _ => [],
     };
+
+    private static bool IsOfMembers(ErrorCode code) => code is ErrorCode.UnknownMemberId
+        or ErrorCode.IllegalGeneration
+        or ErrorCode.NonEmptyGroup
+        or ErrorCode.RebalanceInProgress
+        or ErrorCode.StaleMemberEpoch;
 
     private static IEnumerable<Error> ErrorsOf(AlterConsumerGroupOffsetsReport group) =>
         [.. group.Partitions.Select(partition => partition.Error).Prepend(group.Error).Where(error => error.IsError)];

@@ -48,23 +48,25 @@ internal sealed class ConsumerSession
     /// other instances get the partitions, even if the stop of this instance takes longer. Blocks its thread.
     /// </summary>
     /// <param name="started">Runs when the client has subscribed.</param>
-    /// <param name="stop">Stops it.</param>
+    /// <param name="end">Ends it, after the handlers that run had the time of a revocation.</param>
+    /// <param name="stop">Stops it without that wait. Cancels <paramref name="end"/> too.</param>
     /// <exception cref="KafkaException">The client cannot go on.</exception>
     /// <exception cref="InvalidOperationException">A partition stands still.</exception>
-    public void Run(Action started, CancellationToken stop)
+    public void Run(Action started, CancellationToken end, CancellationToken stop)
     {
         var consumer = Build();
         try
         {
             Subscribe(consumer);
             started();
-            while (!stop.IsCancellationRequested && !records.IsDrained)
+            while (!end.IsCancellationRequested && !records.IsDrained)
             {
                 Turn(consumer);
             }
         }
         finally
         {
+            rebalance.IsClosing = !end.IsCancellationRequested || stop.IsCancellationRequested;
             Close(consumer);
         }
     }
@@ -133,7 +135,6 @@ internal sealed class ConsumerSession
     /// <summary>Leaves the group after the positions are stored. Never throws.</summary>
     private void Close(IConsumer<byte[]?, byte[]?> consumer)
     {
-        rebalance.IsClosing = true;
         try
         {
             offsets.StoreMoved(consumer);

@@ -14,6 +14,7 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
     private readonly TaskCompletionSource joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TopicDiscovery discovery = new(context);
     private readonly StartOffsets starts = new(context);
+    private readonly ReplayRequests replays = new(context);
     private readonly SupervisedLoop supervisor = new(
         $"receiving for {context.Name}",
         context.Time,
@@ -30,9 +31,23 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
     public Task Joined => joined.Task;
 
     /// <summary>Runs until it is stopped. Never throws.</summary>
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(
-        supervisor.RunAsync(ConsumeAsync, stop),
-        discovery.IsNeeded ? DiscoverAsync(stop) : Task.CompletedTask);
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(
+            supervisor.RunAsync(ConsumeAsync, stop),
+            discovery.IsNeeded ? DiscoverAsync(stop) : Task.CompletedTask);
+        replays.Stop();
+    }
+
+    /// <summary>
+    /// Ends the present consumer, moves the positions of the group back, and begins the next consumer there.
+    /// </summary>
+    /// <param name="start">Where the replay begins.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The number of the replay.</returns>
+    /// <exception cref="EventBusException">Nothing was moved, or there was no answer in time.</exception>
+    public Task<long> ReplayAsync(ReplayStart start, CancellationToken cancellationToken) =>
+        replays.RequestAsync(start, records.InterruptWait, cancellationToken);
 
     /// <summary>
     /// Waits until the positions of the group are set, at most for the call timeout. Throws if the cluster refuses the
@@ -80,17 +95,38 @@ internal sealed class ConsumerSupervisor(ReceiverContext context, UnackedRecords
 
     private async Task ConsumeAsync(CancellationToken stop)
     {
-        var topics = await discovery.FindAsync(stop);
-        await starts.PinAsync(topics, topic => context.Names.IsNamed(context.Subscription, topic), stop);
-        live.TrySetResult();
-        var session = new ConsumerSession(context, records, discovery, state) { Joined = joined };
-        await KafkaThreads.RunAsync(
-            $"consumer of {context.Name}",
-            () =>
-            {
-                session.Run(supervisor.Succeeded, stop);
-                return true;
-            });
+        do
+        {
+            var topics = await discovery.FindAsync(stop);
+            await starts.PinAsync(topics, topic => context.Names.IsNamed(context.Subscription, topic), stop);
+            live.TrySetResult();
+            await replays.RunPendingAsync(start => new ReplayMove(context).RunAsync(start, discovery.Topics, stop));
+        }
+        while (await RunSessionAsync(stop));
+    }
+
+    /// <summary>
+    /// Runs a session until it ends. Returns true if it was ended for a replay, so that another one follows.
+    /// </summary>
+    private async Task<bool> RunSessionAsync(CancellationToken stop)
+    {
+        using var end = replays.BeginSession(stop);
+        try
+        {
+            var session = new ConsumerSession(context, records, discovery, state) { Joined = joined };
+            await KafkaThreads.RunAsync(
+                $"consumer of {context.Name}",
+                () =>
+                {
+                    session.Run(supervisor.Succeeded, end.Token, stop);
+                    return true;
+                });
+            return end.IsCancellationRequested && !stop.IsCancellationRequested;
+        }
+        finally
+        {
+            replays.EndSession();
+        }
     }
 
     private Task DiscoverAsync(CancellationToken stop) => new SupervisedLoop(

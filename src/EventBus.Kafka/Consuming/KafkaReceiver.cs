@@ -52,6 +52,9 @@ internal sealed class KafkaReceiver : Receiver
     /// <summary>The warning for operators, as a sentence; null for none.</summary>
     public string? Warning => state.Warning;
 
+    /// <summary>The reports about records that were gone before they were read.</summary>
+    public LostRanges Lost => state.Lost;
+
     public override ChannelReader<Delivery> Deliveries => reader;
 
     /// <summary>
@@ -98,6 +101,10 @@ internal sealed class KafkaReceiver : Receiver
         var (positions, unsettled) = records.ReadProgress();
         return (positions.ToDictionary(each => new TopicPartition(each.Topic, each.Number), each => each.Next), unsettled);
     }
+
+    /// <inheritdoc cref="ConsumerSupervisor.ReplayAsync"/>
+    public Task<long> ReplayAsync(ReplayStart start, CancellationToken cancellationToken) =>
+        supervisor.ReplayAsync(start, cancellationToken);
 
     public override ValueTask StopIntakeAsync()
     {

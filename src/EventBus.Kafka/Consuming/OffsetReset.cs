@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 
 namespace EventBus;
@@ -78,6 +79,9 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
         {
             records.End(found.Records);
             found.Restart(records.Begin(partition.Topic, partition.Partition.Value));
+
+            // In another log the offsets of a replay have no meaning.
+            found.Records.Replay = default;
         }
 
         found.Start = isKept ? next : log.Low.Value;
@@ -108,7 +112,11 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
                 + "retention, or by an operator, before they were read"
             : $"the topic {partition.Topic} [{partition.Partition.Value}] ends at {log.High.Value}, before the position {next} of "
                 + "the group: it was created again, or its log was cut back";
-        state.Lost(what);
+        var end = next < log.Low.Value ? log.Low.Value - 1 : log.High.Value;
+        state.Report(
+            string.Create(CultureInfo.InvariantCulture, $"{partition.Topic}/{partition.Partition.Value}/{next}-{end}"),
+            partition.Topic,
+            what);
         context.Log.RecordsGone(context.Name, context.Group, what, log.Low.Value);
     }
 }

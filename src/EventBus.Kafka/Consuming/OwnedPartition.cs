@@ -54,6 +54,7 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     /// <summary>Begins a new period, because the log does not continue where it was read.</summary>
     public void Restart(KafkaPartition next)
     {
+        next.Replay = Records.Replay;
         Records = next;
         Start = -1;
     }

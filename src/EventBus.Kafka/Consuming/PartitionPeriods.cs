@@ -8,8 +8,9 @@ namespace EventBus;
 /// detects that the process of the one before it has ended during its events. Kafka itself counts no deliveries.
 /// </summary>
 /// <remarks>
-/// Two reads and one write when partitions are assigned, one write when they are given away. The notes are the
-/// positions of a second group. Without them everything else works; then a start that ended its process is not counted.
+/// Two reads and one write when partitions are assigned, with a third read about replays at the first time; one write
+/// when they are given away. The notes are the positions of a second group. Without them everything else works; then a
+/// start that ended its process is not counted.
 /// </remarks>
 /// <param name="context">What the receiver is for.</param>
 /// <param name="records">The records of the receiver.</param>
@@ -20,6 +21,8 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
 
     // The group, or the stop of the process, waits meanwhile.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly ReplayNotes replays = new(context);
 
     private string Group => KafkaGroupNames.PeriodsOf(context.Group);
 
@@ -34,6 +37,9 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
             partition.Opening = opening;
         }
     }
+
+    /// <summary>Forgets what only a member of the group knows for certain, because the membership was lost.</summary>
+    public void Forget() => replays.Forget();
 
     /// <summary>
     /// Notes that the periods of partitions have ended properly: all that the bus had taken is settled. Blocks the poll
@@ -67,6 +73,7 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
     private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions)
     {
         IReadOnlyDictionary<TopicPartition, int> ends = new Dictionary<TopicPartition, int>();
+        var reading = replays.GetAsync();
         try
         {
             using var limit = new CancellationTokenSource(OpenTimeout, context.Time);
@@ -88,9 +95,10 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
         finally
         {
+            var replayed = await reading;
             foreach (var (partition, held) in partitions)
             {
-                records.Admit(held, ends.GetValueOrDefault(partition.Partition));
+                records.Admit(held, ends.GetValueOrDefault(partition.Partition), replayed.GetValueOrDefault(partition.Partition));
             }
         }
     }

@@ -67,6 +67,11 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
                 settings.Time.GetElapsedTime(begun),
                 given.Sum(each => each.Taken));
             periods.End(End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark)));
+            if (owned.All.Count == 0)
+            {
+                // The client reports no loss to a member without partitions, so its membership can end unnoticed.
+                periods.Forget();
+            }
         }
         catch (Exception exception)
         {
@@ -81,6 +86,7 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     {
         try
         {
+            periods.Forget();
             End(Select(partitions), static _ => { });
         }
         catch (Exception exception)

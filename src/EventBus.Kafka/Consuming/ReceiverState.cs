@@ -23,6 +23,9 @@ internal sealed class ReceiverState(ReceiverContext context)
     /// <summary>The number of times that records were gone before they were read.</summary>
     public long LostRanges => Interlocked.Read(ref lostRanges);
 
+    /// <summary>The reports about records that were gone before they were read.</summary>
+    public LostRanges Lost { get; } = new(context.Name);
+
     /// <summary>The warning for operators, as a sentence; null for none.</summary>
     public string? Warning
     {
@@ -80,11 +83,15 @@ internal sealed class ReceiverState(ReceiverContext context)
     /// <summary>Counts a record without an event name.</summary>
     public void CountNameless() => Interlocked.Increment(ref nameless);
 
-    /// <summary>Records that records were gone before they were read.</summary>
-    public void Lost(string what)
+    /// <summary>Records that records of a topic were gone before they were read.</summary>
+    /// <param name="id">The id of the report, which is the same for the same loss.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="what">What is gone, as a sentence without its full stop.</param>
+    public void Report(string id, string topic, string what)
     {
         Interlocked.Increment(ref lostRanges);
         lastLost = what;
+        Lost.Add(id, context.Names.UnreadableNameOf(topic), what);
     }
 
     private string ActivityOf(string topic) => $"reading {topic} for {context.Name}";

@@ -37,33 +37,66 @@ internal sealed class StartOffsets(ReceiverContext context)
 
         // The ends are read first. If another instance sets the positions in between and goes live, what is published
         // after that is behind these ends.
-        var starts = await ReadStartsAsync(partitions, cancellationToken);
+        var starts = await ReadStartsAsync(partitions, ReadStartsOnceAsync, cancellationToken);
         var known = await ReadKnownTopicsAsync(cancellationToken);
-        if (known.Count > 0 && (context.Options.FromBeginning || context.Options.FromTime is not null) && !isSaid)
+        if (known.Count > 0 && Option is { } option && !isSaid)
         {
             isSaid = true;
-            context.Log.StartIgnored(
-                context.Options.FromTime is null ? nameof(KafkaOptions.FromBeginning) : nameof(KafkaOptions.FromTime),
-                context.Name,
-                context.Group);
+            context.Log.StartIgnored(option, context.Name, context.Group);
         }
 
         TopicPartitionOffset[] missing =
             [.. starts.Where(start => !known.Contains(start.Topic) && (known.Count == 0 || isNamed(start.Topic)))];
         if (missing.Length > 0)
         {
-            await WriteAsync(missing, cancellationToken);
+            await WriteAsync(await ApplyOffsetsAsync(missing, cancellationToken), cancellationToken);
         }
     }
 
-    private async Task<TopicPartitionOffset[]> ReadStartsAsync(TopicPartition[] partitions, CancellationToken cancellationToken)
+    /// <summary>The option that says where a new subscription begins; null for the default.</summary>
+    private string? Option => context.Options switch
+    {
+        { FromTime: not null } => nameof(KafkaOptions.FromTime),
+        { FromBeginning: true } => nameof(KafkaOptions.FromBeginning),
+        _ => context.Options.GetOffsets().Count > 0 ? nameof(KafkaOptions.FromOffset) : null,
+    };
+
+    /// <summary>Replaces the positions of the partitions for which the application gives an offset.</summary>
+    private async Task<TopicPartitionOffset[]> ApplyOffsetsAsync(TopicPartitionOffset[] starts, CancellationToken cancellationToken)
+    {
+        var offsets = context.Options.GetOffsets();
+        TopicPartition[] given = [.. starts.Select(start => start.TopicPartition).Where(offsets.ContainsKey)];
+        if (given.Length == 0)
+        {
+            return starts;
+        }
+
+        var ends = await ReadStartsAsync(given, (found, token) => ListAsync(found, OffsetSpec.Latest(), token), cancellationToken);
+        var limits = ends.ToDictionary(end => end.TopicPartition, end => end.Offset.Value);
+        foreach (var partition in given.Where(partition => offsets[partition] > limits[partition]))
+        {
+            context.Log.OffsetBehindTheEnd(context.Name, partition.Topic, partition.Partition.Value, offsets[partition], limits[partition]);
+        }
+
+        return
+        [
+            .. starts.Select(start => limits.TryGetValue(start.TopicPartition, out var limit)
+                ? new TopicPartitionOffset(start.TopicPartition, Math.Min(offsets[start.TopicPartition], limit))
+                : start),
+        ];
+    }
+
+    private async Task<TopicPartitionOffset[]> ReadStartsAsync(
+        TopicPartition[] partitions,
+        Func<TopicPartition[], CancellationToken, Task<TopicPartitionOffset[]>> read,
+        CancellationToken cancellationToken)
     {
         var begun = context.Time.GetTimestamp();
         while (true)
         {
             try
             {
-                return await ReadStartsOnceAsync(partitions, cancellationToken);
+                return await read(partitions, cancellationToken);
             }
             catch (ListOffsetsException exception) when (
                 IsWithoutLeader(exception) && context.Time.GetElapsedTime(begun) < context.Options.CallTimeout)
@@ -131,21 +164,9 @@ internal sealed class StartOffsets(ReceiverContext context)
         {
             await context.Connector.Admin.WriteCommittedAsync(context.Group, starts, cancellationToken);
         }
-        catch (KafkaException exception) when (HasMembers(exception))
+        catch (KafkaException exception) when (KafkaErrors.HaveMembers(exception))
         {
             // An instance has joined the group, so it has set the positions before.
         }
     }
-
-    private static bool HasMembers(KafkaException exception) =>
-        exception is AlterConsumerGroupOffsetsException many
-            ? many.Results.SelectMany(group => group.Partitions).Where(partition => partition.Error.IsError)
-                .All(partition => IsOfMembers(partition.Error.Code))
-            : IsOfMembers(exception.Error.Code);
-
-    private static bool IsOfMembers(ErrorCode code) => code is ErrorCode.UnknownMemberId
-        or ErrorCode.IllegalGeneration
-        or ErrorCode.NonEmptyGroup
-        or ErrorCode.RebalanceInProgress
-        or ErrorCode.StaleMemberEpoch;
 }

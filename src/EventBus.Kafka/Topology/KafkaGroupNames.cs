@@ -16,6 +16,7 @@ internal static class KafkaGroupNames
     private const char OtherSeparator = ':';
     private const char HashMark = '#';
     private const string PeriodsMark = "!periods";
+    private const string ReplaysMark = "!replays";
 
     private static readonly SearchValues<char> PlainCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
@@ -37,6 +38,12 @@ internal static class KafkaGroupNames
     /// group of no subscription: none of these names has an exclamation mark.
     /// </summary>
     public static string PeriodsOf(string group) => group + PeriodsMark;
+
+    /// <summary>
+    /// Gets the group whose positions are the notes of replays (<see cref="ReplayRecord"/>). It has no members, and is
+    /// the group of no subscription.
+    /// </summary>
+    public static string ReplaysOf(string group) => group + ReplaysMark;
 
     /// <summary>Gets the beginning of the groups of a service.</summary>
     public static string PrefixOf(string service) =>

@@ -35,7 +35,7 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         {
             await admin.CallAsync(
                 (client, timeout) => client.DeleteGroupsAsync(
-                    [group, KafkaGroupNames.PeriodsOf(group)],
+                    [group, KafkaGroupNames.PeriodsOf(group), KafkaGroupNames.ReplaysOf(group)],
                     new DeleteGroupsOptions { RequestTimeout = timeout }),
                 cancellationToken);
         }
@@ -68,13 +68,19 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         }
     }
 
+    /// <summary>Creates the error about a replay while other instances are members of the group.</summary>
+    public static EventBusException HasOtherMembers(string group, string subscription) => new(
+        $"The consumer group '{group}' has members on other instances, and Kafka moves the positions of a group without members only. Stop "
+            + $"the other instances that subscribe to '{subscription}', replay, and start them again. One that ended without leaving is a "
+            + "member until the session timeout.");
+
+    private static EventBusException InUse(string group, string subscription) => new(
+        $"The consumer group '{group}' still has members. Stop the instances that subscribe to '{subscription}' first. Those that ended "
+            + "without leaving are members until the session timeout.");
+
     private static bool IsAnswer(ConsumerGroupDescription description) =>
         description.Error.Code is ErrorCode.GroupIdNotFound or ErrorCode.NoError;
 
     private static int? CountOf(IReadOnlyList<ConsumerGroupDescription> descriptions) =>
         descriptions is [{ Error.IsError: false, State: not ConsumerGroupState.Dead } only] ? only.Members.Count : null;
-
-    private static EventBusException InUse(string group, string subscription) => new(
-        $"The consumer group '{group}' still has members. Stop the instances that subscribe to '{subscription}' first. Those that ended "
-            + "without leaving are members until the session timeout.");
 }

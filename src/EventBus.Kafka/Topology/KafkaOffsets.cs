@@ -27,6 +27,15 @@ internal sealed class KafkaOffsets(KafkaAdmin admin)
         IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken) =>
         ReadAsync(partitions, OffsetSpec.Earliest(), cancellationToken);
 
+    /// <summary>Reads the offsets of the first records that partitions received at a time or later.</summary>
+    /// <param name="partitions">The partitions.</param>
+    /// <param name="time">The time.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>A negative offset for a partition without such a record.</returns>
+    public Task<IReadOnlyDictionary<TopicPartition, long>> ReadAtAsync(
+        IReadOnlyCollection<TopicPartition> partitions, DateTimeOffset time, CancellationToken cancellationToken) =>
+        ReadAsync(partitions, OffsetSpec.ForTimestamp(time.ToUnixTimeMilliseconds()), cancellationToken);
+
     /// <summary>
     /// Counts the records that a group has not committed. Markers of transactions count too, so there are at most so
     /// many events.

@@ -8,6 +8,7 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
 {
     private readonly ConcurrentQueue<BrokerDeadLetter> brokerDeadLetters = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<string> sentIds = new();
     private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ScriptedReceiver? receiver;
     private int open;
@@ -35,14 +36,21 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
     /// <summary>The number of published events.</summary>
     public int Sent => Volatile.Read(ref sent);
 
+    /// <summary>The ids of the published events.</summary>
+    public IReadOnlyCollection<string> SentIds => sentIds;
+
     /// <summary>Delivers serialized events at once, and waits until each is acknowledged.</summary>
-    public async Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages)
+    public Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages) =>
+        DeliverAsync([.. messages.Select(message => new Envelope(message.Attributes, message.Body))]);
+
+    /// <summary>Delivers events at once, and waits until each is acknowledged.</summary>
+    public async Task DeliverAsync(params Envelope[] events)
     {
         all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        open = messages.Count;
-        foreach (var (attributes, body) in messages)
+        open = events.Length;
+        foreach (var envelope in events)
         {
-            receiver!.Deliver(new Delivery(new Envelope(attributes, body), this, earlierDeliveries: EarlierDeliveries));
+            receiver!.Deliver(new Delivery(envelope, this, earlierDeliveries: EarlierDeliveries));
         }
 
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
@@ -79,6 +87,11 @@ internal sealed class InjectingTransport : ScriptedTransport, IDeliverySettler
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         Interlocked.Add(ref sent, batch.Length);
+        foreach (var envelope in batch.Span)
+        {
+            sentIds.Enqueue(envelope.Id);
+        }
+
         outcomes.Span.Fill(PublishOutcome.Accepted);
         return ValueTask.CompletedTask;
     }

@@ -36,6 +36,9 @@ internal sealed class KafkaPartition(UnackedRecords owner, string topic, int num
     /// <summary>The number of earlier deliveries of these events, as far as it is known.</summary>
     public int EarlierDeliveries { get; set; }
 
+    /// <summary>The replay to which its first records belong; the default value for none.</summary>
+    public ReplayRecord Replay { get; set; }
+
     /// <summary>True while its records are offered to the bus.</summary>
     public bool IsOffering { get; set; } = true;
 

@@ -40,11 +40,13 @@ internal sealed partial class UnackedRecords
     /// The number of earlier owners that have not ended properly; 0 if the last one has. One of the first events may
     /// have ended their processes.
     /// </param>
-    public void Admit(KafkaPartition partition, int uncleanEnds)
+    /// <param name="replay">The replay to which its first records belong; the default value for none.</param>
+    public void Admit(KafkaPartition partition, int uncleanEnds, ReplayRecord replay = default)
     {
         lock (gate)
         {
             partition.IsHeld = false;
+            partition.Replay = replay;
             if (partition.HasEnded || !partition.IsOffering)
             {
                 return;

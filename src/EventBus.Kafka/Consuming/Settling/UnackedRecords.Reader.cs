@@ -56,6 +56,11 @@ internal sealed partial class UnackedRecords
             slot.State = SlotState.Taken;
             partition.Taken++;
             taken++;
+            if (partition.Replay.Includes(slot.Offset) && slot.Envelope!.Replay == 0)
+            {
+                slot.Envelope = slot.Envelope.AsReplay(partition.Replay.Number);
+            }
+
             delivery = new Delivery(
                 slot.Envelope!, partition, partition.TokenOf(record), slot.EarlierDeliveries, partition.Lost.Token);
             return true;
