@@ -12,7 +12,8 @@ internal sealed class RetryClaimer(RetryStore store, RetryLeaseRenewer leases, R
     private readonly bool claimsAreAttempts = store is not KeyedFailureStore;
 
     /// <inheritdoc cref="RetryStore.ClaimDueAsync"/>
-    public async Task<DueBatch<FailedEvent>> ClaimAsync(IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
+    public async Task<DueBatch<FailedEvent>> ClaimAsync(
+        IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
     {
         var now = services.StoreTime.GetUtcNow();
         if (!claimsAreAttempts)

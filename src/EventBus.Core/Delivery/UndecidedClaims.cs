@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Tracks the claims of interrupted entries that have neither begun an attempt nor been released. In a queue of a broker
-/// such a claim counts as an attempt if the process ends. Thread-safe.
+/// Tracks the claims of interrupted entries that have neither begun an attempt nor been released. In a queue of a
+/// broker such a claim counts as an attempt if the process ends. Thread-safe.
 /// </summary>
 internal sealed class UndecidedClaims
 {

@@ -176,7 +176,9 @@ public sealed class RedeliveryCoordinatorTests
         Assert.Equal(0, marks);
     }
 
-    /// <summary>An event that ends the process must not end claims of others, which would count as their attempts.</summary>
+    /// <summary>
+    /// An event that ends the process must not end claims of others, which would count as their attempts.
+    /// </summary>
     [Fact]
     public async Task BeginClaim_WhileOneRunsAlone_IsRefusedForAtMostFiveSeconds()
     {
