@@ -52,7 +52,9 @@ internal static class OrderCheck
     private sealed class KeyState
     {
         private readonly Dictionary<int, long> running = [];
-        private int process = -1;
+
+        // The process to which the events are delivered. A retry may run in any process, because the store is shared.
+        private int owner = -1;
         private long started;
 
         /// <summary>The highest number up to which all were handled.</summary>
@@ -62,10 +64,11 @@ internal static class OrderCheck
         {
             var found = entry.B > Done + 1 ? $"started {entry.B} before {Done + 1} was handled"
                 : running.TryGetValue(entry.Process, out var other) ? $"started {entry.B} during {other}"
-                : entry.B < started && !(mayRepeat && entry.Process != process) ? $"started {entry.B} after {started}"
+                : entry.B < started && !(mayRepeat && entry.Process != owner) ? $"started {entry.B} after {started}"
                 : null;
             running[entry.Process] = entry.B;
-            (process, started) = (entry.Process, entry.B);
+            var isRetry = entry.C > 1 && entry.B >= started;
+            (owner, started) = (isRetry ? owner : entry.Process, entry.B);
             return found;
         }
 

@@ -190,6 +190,12 @@ internal sealed class CheckerProof : Proof
             (Kind.End, 0, 3, 1)).ConvertAll(entry => entry with { At = entry.At + 1_000, Process = 1 });
         Check("order", null, clean);
         Check("a key restarted by the next process", null, [.. clean, .. again]);
+        var retried = clean.Select(entry => entry with { Process = entry.C > 1 ? 1 : 0 }).Take(6);
+        Check("a key restarted by the process of a retry", null, [.. retried, .. again]);
+        Check(
+            "a key restarted by its own process after a retry elsewhere",
+            "order violations: key 0 started 1 after 2",
+            [.. retried, .. clean.Take(2).Select(entry => entry with { At = entry.At + 500 }), .. again]);
         Check("the same, ordered by numbers", "order violations: key 0 started 2 after 3", [.. clean, .. again], mayRepeat: false);
         Check(
             "an event that overtakes a failed one",
