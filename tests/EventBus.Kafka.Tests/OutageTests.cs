@@ -113,6 +113,25 @@ public sealed class OutageTests(PrivateBroker broker)
     }
 
     [Fact]
+    public async Task CallAboutAGroup_BrokerReturnsAfterItsTimeout_DoesNotEndTheProcess()
+    {
+        var options = TestTransport.Options(name, broker.Node.Address);
+        options.CallTimeout = TimeSpan.FromSeconds(1);
+        await using var connector = new KafkaConnector(options);
+        var groups = new KafkaGroups(connector.Admin, new KafkaTopology(options, TestTransport.Topology(name)));
+        await Until.TrueAsync("the coordinator answers", () => AnswersAsync(groups), TestContext.Current.CancellationToken);
+        await broker.Node.KillAsync();
+        await Until.TrueAsync("a call has no answer", () => HasNoAnswerAsync(groups), TestContext.Current.CancellationToken);
+        var error = await Assert.ThrowsAsync<TimeoutException>(
+            () => connector.Admin.ReadCommittedAsync(name, TestContext.Current.CancellationToken));
+
+        await broker.Node.StartAsync();
+
+        await Until.TrueAsync("the coordinator answers again", () => AnswersAsync(groups), TestContext.Current.CancellationToken);
+        Assert.Contains($"Kafka at {broker.Node.Address} did not answer a call about a consumer group", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Dispose_WhileTheBrokerHangs_EndsWithinABoundedTime()
     {
         var transport = await TestTransport.StartAsync(name, TestTransport.Options(name, broker.Node.Address));
@@ -129,6 +148,32 @@ public sealed class OutageTests(PrivateBroker broker)
         finally
         {
             await broker.Node.ThawAsync();
+        }
+    }
+
+    private static async Task<bool> AnswersAsync(KafkaGroups groups)
+    {
+        try
+        {
+            await groups.CountMembersAsync("mail", TestContext.Current.CancellationToken);
+            return true;
+        }
+        catch (Exception exception) when (KafkaErrors.IsCallFailure(exception))
+        {
+            return false;
+        }
+    }
+
+    private static async Task<bool> HasNoAnswerAsync(KafkaGroups groups)
+    {
+        try
+        {
+            await groups.CountMembersAsync("mail", TestContext.Current.CancellationToken);
+            return false;
+        }
+        catch (Exception exception) when (KafkaErrors.IsCallFailure(exception))
+        {
+            return exception is TimeoutException or KafkaException { Error.Code: ErrorCode.Local_TimedOut };
         }
     }
 

@@ -17,6 +17,7 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
 
     private readonly Lock gate = new();
     private readonly KafkaClientEvents events = new("administration", log);
+    private readonly KafkaGroupAdmin groups = new(settings, time, log);
     private IAdminClient? client;
     private bool isDisposed;
 
@@ -61,6 +62,15 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
                 return true;
             },
             cancellationToken);
+
+    /// <summary>Calls the coordinators of groups.</summary>
+    /// <typeparam name="T">The type of the answer.</typeparam>
+    /// <param name="call">The call, with the timeout to pass on.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="KafkaException">The cluster refused the call.</exception>
+    /// <exception cref="TimeoutException">There was no answer in time.</exception>
+    public Task<T> CallAboutGroupsAsync<T>(Func<IAdminClient, TimeSpan, Task<T>> call, CancellationToken cancellationToken) =>
+        groups.CallAsync(call, cancellationToken);
 
     /// <summary>Reads the positions that a group has committed, for all partitions for which it has one.</summary>
     /// <param name="group">The group.</param>
@@ -126,6 +136,7 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
             client = null;
         }
 
+        await groups.DisposeAsync();
         if (open is not null)
         {
             await KafkaThreads.DisposeAsync(open, "administration client", time, log);

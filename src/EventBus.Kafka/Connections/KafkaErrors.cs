@@ -55,6 +55,8 @@ internal static class KafkaErrors
         DescribeTopicsException many => many.Results.TopicDescriptions.Select(result => result.Error).Where(error => error.IsError),
         ListConsumerGroupOffsetsException many => many.Results.Select(result => result.Error).Where(error => error.IsError),
         AlterConsumerGroupOffsetsException many => many.Results.SelectMany(ErrorsOf),
+        DescribeConsumerGroupsException many =>
+            many.Results.ConsumerGroupDescriptions.Select(result => result.Error).Where(error => error.IsError),
         DeleteGroupsException many => many.Results.Select(result => result.Error).Where(error => error.IsError),
         KafkaException single => [single.Error],
         _ => [],

@@ -12,14 +12,12 @@ namespace EventBus;
 /// </summary>
 internal sealed class KafkaGroupClient(KafkaClientSettings settings, TimeProvider time, ILogger log)
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
-
     /// <summary>Reads the positions that a group has committed. The client never joins the group.</summary>
     /// <param name="group">The group.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Empty if there is no such group.</returns>
-    /// <exception cref="KafkaException">The cluster refused the call, or the client gave up.</exception>
-    /// <exception cref="TimeoutException">The client did not end the call.</exception>
+    /// <exception cref="KafkaException">The cluster refused the call.</exception>
+    /// <exception cref="TimeoutException">There was no answer within <see cref="KafkaOptions.CallTimeout"/>.</exception>
     public async Task<IReadOnlyList<TopicPartitionOffset>> ReadAsync(string group, CancellationToken cancellationToken)
     {
         try
@@ -47,8 +45,8 @@ internal sealed class KafkaGroupClient(KafkaClientSettings settings, TimeProvide
     /// <param name="group">The group.</param>
     /// <param name="positions">The positions.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <exception cref="KafkaException">The cluster refused the call, or the client gave up.</exception>
-    /// <exception cref="TimeoutException">The client did not end the call.</exception>
+    /// <exception cref="KafkaException">The cluster refused the call.</exception>
+    /// <exception cref="TimeoutException">There was no answer within <see cref="KafkaOptions.CallTimeout"/>.</exception>
     public Task WriteAsync(string group, IReadOnlyCollection<TopicPartitionOffset> positions, CancellationToken cancellationToken) =>
         CallAsync(
             group,
@@ -69,7 +67,11 @@ internal sealed class KafkaGroupClient(KafkaClientSettings settings, TimeProvide
         var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
         try
         {
-            return await call(admin, timeout).Observed().WaitAsync(timeout + Grace, time, cancellationToken);
+            return await call(admin, KafkaGroupAdmin.RequestTimeout).Observed().WaitAsync(timeout, time, cancellationToken);
+        }
+        catch (TimeoutException exception)
+        {
+            throw KafkaGroupAdmin.TimedOut(settings, events, exception);
         }
         finally
         {

@@ -9,6 +9,8 @@ namespace EventBus;
 /// </summary>
 internal sealed class KafkaPublisher : IAsyncDisposable
 {
+    private const int PreparedAtOnce = 128;
+
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(1);
 
     private readonly KafkaConnector connector;
@@ -51,15 +53,7 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         }
 
         var call = new PublishCall(batch.Length);
-        Prepare(batch.Span, call);
-        if (deadline.IsCancellationRequested || stop.IsCancellationRequested)
-        {
-            CloseAtDeadline(call);
-        }
-        else
-        {
-            queue.Send(call);
-        }
+        PrepareAndSend(batch.Span, call, deadline);
 
         if (!call.Done.IsCompleted)
         {
@@ -85,10 +79,38 @@ internal sealed class KafkaPublisher : IAsyncDisposable
         await running.WaitAsync(StopTimeout, connector.Time).Quietly();
     }
 
-    /// <summary>Serializes the events. Those that no record can carry are rejected.</summary>
+    /// <summary>
+    /// Serializes the events and sends them, or lets those wait that cannot be sent yet. The broker receives the first
+    /// ones of a list while the later ones are serialized.
+    /// </summary>
+    private void PrepareAndSend(ReadOnlySpan<Envelope> batch, PublishCall call, CancellationToken deadline)
+    {
+        for (var end = Math.Min(PreparedAtOnce, batch.Length); end < batch.Length; end += PreparedAtOnce)
+        {
+            Prepare(batch[..end], call);
+            if (!deadline.IsCancellationRequested && !stop.IsCancellationRequested)
+            {
+                queue.SendPrepared(call);
+            }
+        }
+
+        Prepare(batch, call);
+        if (deadline.IsCancellationRequested || stop.IsCancellationRequested)
+        {
+            CloseAtDeadline(call);
+        }
+        else
+        {
+            queue.Send(call);
+        }
+    }
+
+    /// <summary>
+    /// Serializes the events that are not prepared yet. Those that no record can carry are rejected.
+    /// </summary>
     private void Prepare(ReadOnlySpan<Envelope> batch, PublishCall call)
     {
-        for (var i = 0; i < batch.Length; i++)
+        for (var i = call.Prepared; i < batch.Length; i++)
         {
             var envelope = batch[i];
             try
@@ -109,6 +131,8 @@ internal sealed class KafkaPublisher : IAsyncDisposable
                 call.Report(i, PublishOutcome.Rejected(exception));
             }
         }
+
+        call.Prepared = batch.Length;
     }
 
     private void CloseAtDeadline(PublishCall call) => call.Close(

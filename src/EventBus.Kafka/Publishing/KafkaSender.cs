@@ -33,11 +33,11 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         _ => null,
     };
 
-    /// <summary>Sends the events of a call from <see cref="PublishCall.Next"/> on.</summary>
+    /// <summary>Sends the prepared events of a call from <see cref="PublishCall.Next"/> on.</summary>
     /// <returns>False if one of them cannot be sent yet. Then call it again later.</returns>
     public bool TrySend(PublishCall call)
     {
-        while (call.Next < call.Count)
+        while (call.Next < call.Prepared)
         {
             if (call.IsDue(call.Next) && !TrySendNext(call))
             {
@@ -136,7 +136,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
 
         if (!call.TryBeginSend(call.Next))
         {
-            budget.Return(record.Topic, record.Size);
+            Return(record);
             return true;
         }
 
@@ -147,7 +147,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         }
         catch (KafkaException exception)
         {
-            budget.Return(record.Topic, record.Size);
+            Return(record);
             if (exception.Error.Code == ErrorCode.Local_QueueFull)
             {
                 call.UndoSend(call.Next);
@@ -161,7 +161,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
 
     private void Ended(KafkaProducer by, in KafkaRecord record, Error error)
     {
-        budget.Return(record.Topic, record.Size);
+        Return(record);
         if (!error.IsError)
         {
             by.Succeeded();
@@ -171,7 +171,18 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
             topics.Forget(record.Topic);
         }
 
-        Unblocked();
+        if (error.IsError)
+        {
+            Unblocked();
+        }
+    }
+
+    private void Return(in KafkaRecord record)
+    {
+        if (budget.Return(record.Topic, record.Size))
+        {
+            Unblocked();
+        }
     }
 
     private sealed class SentRecord(KafkaSender owner, KafkaProducer producer, PublishCall call, int index)

@@ -11,6 +11,7 @@ internal sealed class PublishCall
     private readonly Lock gate = new();
     private readonly Entry[] entries;
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private HashSet<string>? topics;
     private KeyOrder order;
     private int open;
     private bool isClosed;
@@ -35,6 +36,9 @@ internal sealed class PublishCall
     /// <summary>The index of the next event to send. Used by the sender only.</summary>
     public int Next { get; set; }
 
+    /// <summary>The number of events that have a record.</summary>
+    public int Prepared { get; set; }
+
     /// <summary>Completes when each event has its outcome. Never fails.</summary>
     public Task Done => done.Task;
 
@@ -44,17 +48,17 @@ internal sealed class PublishCall
     /// <summary>True if nothing of it is to be sent.</summary>
     public bool IsOver => IsClosed || Next == Count;
 
-    /// <summary>Gets the topics of the events that are to be sent. Used by the sender only.</summary>
+    /// <summary>
+    /// Gets the topics of the events that are to be sent, as at the first call. Used by the sender only, when all events
+    /// are prepared.
+    /// </summary>
     public HashSet<string> GetTopicsToSend()
     {
-        var topics = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = Next; i < entries.Length; i++)
+        if (topics is null)
         {
             // An event that was rejected before has none.
-            if (entries[i].Record.Topic.Length > 0)
-            {
-                topics.Add(entries[i].Record.Topic);
-            }
+            topics = new HashSet<string>(StringComparer.Ordinal);
+            topics.UnionWith(entries.Skip(Next).Select(entry => entry.Record.Topic).Where(topic => topic.Length > 0));
         }
 
         return topics;

@@ -11,6 +11,7 @@ internal sealed class SendBudget(int maxCount, long maxBytes)
     private readonly Lock gate = new();
     private readonly Dictionary<string, Usage> topics = new(StringComparer.Ordinal);
     private Usage total;
+    private bool hasRefused;
 
     /// <summary>The number of records that are not answered.</summary>
     public int Count
@@ -39,17 +40,26 @@ internal sealed class SendBudget(int maxCount, long maxBytes)
                 total = total.Add(1, size);
             }
 
+            hasRefused |= !fits;
             return fits;
         }
     }
 
     /// <summary>Gives the room of a record back.</summary>
-    public void Return(string topic, int size)
+    /// <returns>
+    /// True if a record was refused before and a quarter of the room is free again: then many can be sent at once.
+    /// </returns>
+    public bool Return(string topic, int size)
     {
         lock (gate)
         {
             topics[topic] = topics[topic].Add(-1, -size);
             total = total.Add(-1, -size);
+            var isWorthIt = hasRefused
+                && total.Count <= maxCount - Math.Max(1, maxCount / 4)
+                && total.Bytes <= maxBytes - (maxBytes / 4);
+            hasRefused &= !isWorthIt;
+            return isWorthIt;
         }
     }
 

@@ -24,6 +24,17 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     private readonly SendSignal wake = new();
     private volatile bool isWaiting;
 
+    /// <summary>
+    /// Sends the prepared events of a call if no other call waits. <see cref="Send"/> follows when all are prepared.
+    /// </summary>
+    public void SendPrepared(PublishCall call)
+    {
+        if (!isWaiting)
+        {
+            sender.TrySend(call);
+        }
+    }
+
     /// <summary>Sends the events of a call, at once if no other call waits.</summary>
     public void Send(PublishCall call)
     {

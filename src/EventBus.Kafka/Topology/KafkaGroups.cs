@@ -33,10 +33,14 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
 
         try
         {
-            await admin.CallAsync(
-                (client, timeout) => client.DeleteGroupsAsync(
-                    [group, KafkaGroupNames.PeriodsOf(group), KafkaGroupNames.ReplaysOf(group)],
-                    new DeleteGroupsOptions { RequestTimeout = timeout }),
+            await admin.CallAboutGroupsAsync(
+                async (client, timeout) =>
+                {
+                    await client.DeleteGroupsAsync(
+                        [group, KafkaGroupNames.PeriodsOf(group), KafkaGroupNames.ReplaysOf(group)],
+                        new DeleteGroupsOptions { RequestTimeout = timeout });
+                    return true;
+                },
                 cancellationToken);
         }
         catch (DeleteGroupsException exception) when (KafkaErrors.ErrorsOf(exception).All(error => error.Code == ErrorCode.GroupIdNotFound))
@@ -55,7 +59,7 @@ internal sealed class KafkaGroups(KafkaAdmin admin, KafkaTopology names)
         var group = names.GroupOf(subscription);
         try
         {
-            var result = await admin.CallAsync(
+            var result = await admin.CallAboutGroupsAsync(
                 (client, timeout) => client.DescribeConsumerGroupsAsync(
                     [group],
                     new DescribeConsumerGroupsOptions { RequestTimeout = timeout }),

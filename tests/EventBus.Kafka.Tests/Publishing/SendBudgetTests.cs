@@ -39,4 +39,16 @@ public sealed class SendBudgetTests
         Assert.Equal([true, true, false], [budget.TryTake("a", 1), budget.TryTake("a", 1), budget.TryTake("a", 1)]);
         Assert.True(budget.TryTake("b", 1));
     }
+
+    [Fact]
+    public void Return_AfterARefusal_IsWorthSendingWhenAQuarterIsFree()
+    {
+        var budget = new SendBudget(maxCount: 8, maxBytes: 1_000);
+        Assert.All(Enumerable.Range(0, 8), _ => Assert.True(budget.TryTake("a", 1)));
+        Assert.False(budget.Return("a", 1));
+        Assert.True(budget.TryTake("a", 1));
+        Assert.False(budget.TryTake("a", 1));
+
+        Assert.Equal([false, true, false], [budget.Return("a", 1), budget.Return("a", 1), budget.Return("a", 1)]);
+    }
 }
