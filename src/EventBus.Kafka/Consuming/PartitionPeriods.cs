@@ -24,6 +24,9 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
 
     private readonly ReplayNotes replays = new(context);
 
+    // The last write of an end. Only the poll thread sets it.
+    private Task closing = Task.CompletedTask;
+
     private string Group => KafkaGroupNames.PeriodsOf(context.Group);
 
     /// <summary>
@@ -31,7 +34,8 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
     /// </summary>
     public void Begin(IReadOnlyList<OwnedPartition> partitions)
     {
-        var opening = Task.Run(() => OpenAsync([.. partitions.Select(partition => (partition, partition.Records))])).Observed();
+        var closed = closing;
+        var opening = Task.Run(() => OpenAsync([.. partitions.Select(partition => (partition, partition.Records))], closed)).Observed();
         foreach (var partition in partitions)
         {
             partition.Opening = opening;
@@ -59,10 +63,16 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
 
         using var limit = new CancellationTokenSource(CloseTimeout, context.Time);
-        var closing = Task.Run(() => CloseAsync(partitions, limit.Token)).Observed();
+        var token = limit.Token;
+        closing = Task.Run(() => CloseAsync(partitions, token)).Observed();
         try
         {
-            closing.Wait(CloseTimeout);
+            if (!closing.Wait(CloseTimeout))
+            {
+                // A write that goes on would replace the note of the next owner. The timer does not run after Dispose.
+                limit.Cancel();
+                context.Log.PeriodsNotEnded(context.Name, $"There was no answer for {CloseTimeout.TotalSeconds:0} s.");
+            }
         }
         catch (AggregateException exception)
         {
@@ -70,14 +80,16 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
     }
 
-    private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions)
+    private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions, Task closed)
     {
         IReadOnlyDictionary<TopicPartition, int> ends = new Dictionary<TopicPartition, int>();
         var reading = replays.GetAsync();
         try
         {
             using var limit = new CancellationTokenSource(OpenTimeout, context.Time);
-            ends = await ReadAndWriteAsync([.. partitions.Select(each => each.Partition.Partition)], limit.Token);
+            ends = await ReadAndWriteAsync([.. partitions.Select(each => each.Partition.Partition)], closed, limit.Token)
+                .Observed()
+                .WaitAsync(limit.Token);
             foreach (var (partition, _) in partitions)
             {
                 partition.IsNoted = true;
@@ -105,8 +117,10 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
 
     /// <summary>Reads how often the earlier owners did not end properly, and notes the new period.</summary>
     private async Task<IReadOnlyDictionary<TopicPartition, int>> ReadAndWriteAsync(
-        IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken)
+        IReadOnlyCollection<TopicPartition> partitions, Task closed, CancellationToken cancellationToken)
     {
+        // An end that this process still writes must not come after the new beginning.
+        await closed.Quietly();
         var offsets = new KafkaOffsets(context.Connector.Admin);
         var reading = offsets.ReadCommittedAsync(context.Group, cancellationToken);
         var notes = await offsets.ReadCommittedAsync(Group, cancellationToken);
