@@ -53,7 +53,8 @@ internal static partial class ConsumingLog
         LogLevel.Warning,
         "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for {Seconds} s although it has events up to {End}. The "
             + "position is set again")]
-    public static partial void PartitionStalled(this ILogger log, string subscription, string topic, int partition, double seconds, long end);
+    public static partial void PartitionStalled(
+        this ILogger log, string subscription, string topic, int partition, double seconds, long end);
 
     [LoggerMessage(
         30,

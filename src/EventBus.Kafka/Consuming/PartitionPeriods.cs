@@ -69,7 +69,7 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         {
             if (!closing.Wait(CloseTimeout))
             {
-                // A write that goes on would replace the note of the next owner. The timer does not run after Dispose.
+                // A write that continues would replace the note of the next owner. Dispose stops the timer.
                 limit.Cancel();
                 context.Log.PeriodsNotEnded(context.Name, $"There was no answer for {CloseTimeout.TotalSeconds:0} s.");
             }

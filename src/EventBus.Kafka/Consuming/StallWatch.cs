@@ -18,8 +18,8 @@ internal sealed class StallWatch(OwnedPartitions owned, FlowControl flow, Offset
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// The same for a partition of which the client has returned nothing since it was assigned. It soon returns a record
-    /// or the end of the partition, once it knows the position.
+    /// The same for a partition of which the client has returned nothing since it was assigned. Once the client knows
+    /// the position, it soon returns a record or the end of the partition.
     /// </summary>
     public static readonly TimeSpan FirstLimit = TimeSpan.FromSeconds(10);
 
@@ -58,7 +58,9 @@ internal sealed class StallWatch(OwnedPartitions owned, FlowControl flow, Offset
 
     private static TimeSpan LimitOf(OwnedPartition partition) => partition.Records.Next < 0 ? FirstLimit : Limit;
 
-    /// <summary>Checks a partition. Returns false if the cluster does not answer: that is no partition that stands still.</summary>
+    /// <summary>
+    /// Checks a partition. Returns false if the cluster does not answer: that is no partition that stands still.
+    /// </summary>
     private bool TryCheck(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition partition)
     {
         long end;

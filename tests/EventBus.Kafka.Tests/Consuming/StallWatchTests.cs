@@ -23,7 +23,8 @@ public sealed class StallWatchTests : IDisposable
         var options = new KafkaOptions { ConnectionString = "127.0.0.1:1", MaxUncommitted = 1 };
         var subscription = new Subscription("mail", [EventPattern.Parse("order.placed")]);
         var names = new KafkaTopology(options, new TransportTopology("shop", [subscription], [], time));
-        context = new ReceiverContext(subscription, new KafkaConnector(options, registered: null, NullLoggerFactory.Instance), names);
+        var connector = new KafkaConnector(options, registered: null, NullLoggerFactory.Instance);
+        context = new ReceiverContext(subscription, connector, names);
         owned = new OwnedPartitions(records, time);
         flow = new FlowControl(owned, records, context);
         var reset = new OffsetReset(owned, records, context, new ReceiverState(context));
@@ -33,7 +34,7 @@ public sealed class StallWatchTests : IDisposable
 
     public void Dispose() => records.Dispose();
 
-    /// <summary>The client does not repeat its question for the position of the group if the broker refuses it.</summary>
+    /// <summary>The client does not repeat a question for the position of the group that is refused.</summary>
     [Fact]
     public void Check_OfAPartitionThatNeverBeganToBeRead_AssignsItAtThePositionOfTheGroupAndThenReplacesTheConsumer()
     {
@@ -114,7 +115,7 @@ public sealed class StallWatchTests : IDisposable
         Assert.Empty(owned.All);
     }
 
-    /// <summary>Records that are held must not fill the memory, nor keep the other partitions from being read.</summary>
+    /// <summary>Records that are held must neither fill the memory nor slow the other partitions.</summary>
     [Fact]
     public void WaitForRoom_WithManyRecordsThatAreHeld_PausesTheirPartitionOnlyUntilTheyAreAdmitted()
     {
