@@ -129,6 +129,12 @@ internal sealed class ConsumerSession
             return;
         }
 
+        if (KafkaErrors.IsMoving(exception))
+        {
+            // The group is on another broker, or is being loaded, and the client does not ask for its positions again.
+            reset.AddUnread();
+        }
+
         state.Failed(exception.ConsumerRecord?.Topic, exception);
     }
 

@@ -14,6 +14,7 @@ public sealed class StallWatchTests : IDisposable
     private readonly OwnedPartitions owned;
     private readonly ReceiverContext context;
     private readonly FlowControl flow;
+    private readonly OffsetReset reset;
     private readonly StallWatch watch;
     private readonly IConsumer<byte[]?, byte[]?> client;
     private readonly ScriptedConsumer script;
@@ -27,7 +28,7 @@ public sealed class StallWatchTests : IDisposable
         context = new ReceiverContext(subscription, connector, names);
         owned = new OwnedPartitions(records, time);
         flow = new FlowControl(owned, records, context);
-        var reset = new OffsetReset(owned, records, context, new ReceiverState(context));
+        reset = new OffsetReset(owned, records, context, new ReceiverState(context));
         watch = new StallWatch(owned, flow, reset, context);
         (client, script) = ScriptedConsumer.Create(end: 5);
     }
@@ -51,6 +52,23 @@ public sealed class StallWatchTests : IDisposable
 
         time.Advance(StallWatch.FirstLimit);
         Assert.Throws<InvalidOperationException>(() => watch.Check(client));
+    }
+
+    /// <summary>Nobody needs to wait for the watch if the client says that it was refused.</summary>
+    [Fact]
+    public void AddUnread_AssignsThePartitionsThatWereNotReadAfterAMoment()
+    {
+        var unread = owned.Add(Partition);
+        var read = owned.Add(new TopicPartition("order-events", 1));
+        records.Receive(read.Records, 0, null, envelope: null);
+        reset.AddUnread();
+        reset.ContinueIfDue(client);
+        Assert.Empty(script.Calls);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        reset.ContinueIfDue(client);
+        Assert.Equal(["Committed", "QueryWatermarkOffsets", "IncrementalUnassign", "IncrementalAssign"], script.Calls);
+        Assert.Equal(3, unread.Start);
     }
 
     [Fact]
