@@ -87,14 +87,9 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         try
         {
             using var limit = new CancellationTokenSource(OpenTimeout, context.Time);
-            ends = await ReadAndWriteAsync([.. partitions.Select(each => each.Partition.Partition)], closed, limit.Token)
+            ends = await NoteAsync([.. partitions.Select(each => each.Partition)], closed, limit.Token)
                 .Observed()
                 .WaitAsync(limit.Token);
-            foreach (var (partition, _) in partitions)
-            {
-                partition.IsNoted = true;
-            }
-
             if (ends.Values.Any(count => count > 0))
             {
                 var unclean = ends.Where(pair => pair.Value > 0).Select(pair => $"{pair.Key} ({pair.Value})");
@@ -115,12 +110,26 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
     }
 
-    /// <summary>Reads how often the earlier owners did not end properly, and notes the new period.</summary>
-    private async Task<IReadOnlyDictionary<TopicPartition, int>> ReadAndWriteAsync(
-        IReadOnlyCollection<TopicPartition> partitions, Task closed, CancellationToken cancellationToken)
+    private async Task<IReadOnlyDictionary<TopicPartition, int>> NoteAsync(
+        OwnedPartition[] partitions, Task closed, CancellationToken cancellationToken)
     {
         // An end that this process still writes must not come after the new beginning.
         await closed.Quietly();
+        var ends = await ReadAndWriteAsync([.. partitions.Select(partition => partition.Partition)], cancellationToken);
+
+        // Also if the caller no longer waits: the end is to be noted then.
+        foreach (var partition in partitions)
+        {
+            partition.IsNoted = true;
+        }
+
+        return ends;
+    }
+
+    /// <summary>Reads how often the earlier owners did not end properly, and notes the new period.</summary>
+    private async Task<IReadOnlyDictionary<TopicPartition, int>> ReadAndWriteAsync(
+        IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken)
+    {
         var offsets = new KafkaOffsets(context.Connector.Admin);
         var reading = offsets.ReadCommittedAsync(context.Group, cancellationToken);
         var notes = await offsets.ReadCommittedAsync(Group, cancellationToken);

@@ -63,7 +63,7 @@ internal sealed class ReplayNotes(ReceiverContext context)
             {
                 if (attempts.Count < MaxAttempts)
                 {
-                    attempts.Add(ReadAsync(context, end.Token).Observed());
+                    attempts.Add(ReadAsync(context, CancellationToken.None).Observed());
                 }
 
                 await Task.WhenAny([.. attempts, Task.Delay(AnswerWait, context.Time, end.Token)]);

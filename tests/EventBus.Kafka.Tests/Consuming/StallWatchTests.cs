@@ -54,9 +54,9 @@ public sealed class StallWatchTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => watch.Check(client));
     }
 
-    /// <summary>Nobody needs to wait for the watch if the client says that it was refused.</summary>
+    /// <summary>The client says that it was refused: the limit of the watch need not pass.</summary>
     [Fact]
-    public void AddUnread_AssignsThePartitionsThatWereNotReadAfterAMoment()
+    public void AddUnread_AfterAMoment_AssignsThePartitionsThatWereNotRead()
     {
         var unread = owned.Add(Partition);
         var read = owned.Add(new TopicPartition("order-events", 1));
