@@ -51,9 +51,10 @@ internal static partial class ConsumingLog
     [LoggerMessage(
         29,
         LogLevel.Warning,
-        "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for 30 s although it has events from {Next} to {End}. The "
+        "Kafka: {Subscription} has read nothing of {Topic} [{Partition}] for {Seconds} s although it has events up to {End}. The "
             + "position is set again")]
-    public static partial void PartitionStalled(this ILogger log, string subscription, string topic, int partition, long next, long end);
+    public static partial void PartitionStalled(
+        this ILogger log, string subscription, string topic, int partition, double seconds, long end);
 
     [LoggerMessage(
         30,

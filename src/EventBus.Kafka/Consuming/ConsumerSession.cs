@@ -33,7 +33,7 @@ internal sealed class ConsumerSession
         dispatcher = new RecordDispatcher(owned, records, context, state);
         flow = new FlowControl(owned, records, context);
         reset = new OffsetReset(owned, records, context, state);
-        stalls = new StallWatch(owned, flow, context);
+        stalls = new StallWatch(owned, flow, reset, context);
         maintainedAt = context.Time.GetTimestamp();
     }
 
@@ -77,7 +77,7 @@ internal sealed class ConsumerSession
         return new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetPartitionsAssignedHandler((_, partitions) => rebalance.Assigned(partitions))
             .SetPartitionsRevokedHandler((client, partitions) => rebalance.Revoked(client, partitions))
-            .SetPartitionsLostHandler((_, partitions) => rebalance.Lost(partitions))
+            .SetPartitionsLostHandler((client, partitions) => rebalance.Lost(client, partitions))
             .SetErrorHandler((_, error) => state.Events.Report(error))
             .SetLogHandler((_, message) => state.Events.Log(message))
             .Build();
@@ -127,6 +127,12 @@ internal sealed class ConsumerSession
         {
             reset.Add(consumer, at.TopicPartition);
             return;
+        }
+
+        if (KafkaErrors.IsMoving(exception))
+        {
+            // The group is on another broker, or is being loaded, and the client does not ask for its positions again.
+            reset.AddUnread();
         }
 
         state.Failed(exception.ConsumerRecord?.Topic, exception);

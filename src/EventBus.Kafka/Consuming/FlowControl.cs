@@ -18,6 +18,10 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
     // Beyond this, partitions are paused even right after a rebalance.
     private const int HardWaitingLimit = 64;
 
+    // A partition whose records are held waits for notes and not for room. It has limits of its own.
+    private const int HeldBackLimit = 64;
+    private const int HardHeldBackLimit = 512;
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan TricklePeriod = TimeSpan.FromMilliseconds(500);
 
@@ -26,8 +30,8 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
 
     private bool isPaused;
 
-    /// <summary>True if the reading of some partition is paused.</summary>
-    public bool IsPaused => isPaused || owned.All.Any(partition => partition.IsPaused);
+    /// <summary>True if a partition is not read on purpose.</summary>
+    public bool IsPaused(OwnedPartition partition) => isPaused || partition.IsPaused;
 
     private bool IsQuiet => context.Time.GetElapsedTime(owned.ChangedAt) >= QuietTime;
 
@@ -35,6 +39,7 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
     /// <returns>The time for which the client may be polled.</returns>
     public TimeSpan WaitForRoom(IConsumer<byte[]?, byte[]?> consumer)
     {
+        LimitHeldBack(consumer);
         if (records.IsIntakeStopped)
         {
             PauseAll(consumer);
@@ -90,11 +95,28 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
         }
     }
 
+    /// <summary>Pauses a partition that has too many records that are held.</summary>
+    private void LimitHeldBack(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        if (records.HeldBackCount < HeldBackLimit)
+        {
+            return;
+        }
+
+        var limit = IsQuiet ? HeldBackLimit : HardHeldBackLimit;
+        foreach (var partition in owned.All.Where(each => !each.IsPaused && records.CountHeldBack(each.Records) >= limit))
+        {
+            Pause(consumer, partition);
+        }
+    }
+
     private static void Pause(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition partition)
     {
         consumer.Pause([partition.Partition]);
         partition.IsPaused = true;
     }
+
+    private bool IsAdmitted(OwnedPartition partition) => records.CountHeldBack(partition.Records) < HeldBackLimit;
 
     private void PauseAll(IConsumer<byte[]?, byte[]?> consumer)
     {
@@ -112,7 +134,7 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
     private void Resume(IConsumer<byte[]?, byte[]?> consumer, Func<OwnedPartition, bool> selects)
     {
         var now = context.Time.GetTimestamp();
-        foreach (var partition in owned.All.Where(each => each.IsPaused && selects(each)))
+        foreach (var partition in owned.All.Where(each => each.IsPaused && IsAdmitted(each) && selects(each)))
         {
             consumer.Resume([partition.Partition]);
             partition.IsPaused = false;

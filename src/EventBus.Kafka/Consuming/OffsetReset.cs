@@ -27,6 +27,16 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
         Continue(consumer);
     }
 
+    /// <summary>
+    /// Handles that the client could not read the positions of the group: sets those of the partitions of which nothing
+    /// was read, after a moment.
+    /// </summary>
+    public void AddUnread()
+    {
+        triedAt = context.Time.GetTimestamp();
+        waiting.UnionWith(owned.All.Where(each => each.NextToRead.Offset == Offset.Stored).Select(each => each.Partition));
+    }
+
     /// <summary>Tries again what failed before, if it is time.</summary>
     public void ContinueIfDue(IConsumer<byte[]?, byte[]?> consumer)
     {

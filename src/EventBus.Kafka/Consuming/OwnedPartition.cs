@@ -41,7 +41,7 @@ internal sealed class OwnedPartition(TopicPartition partition, KafkaPartition re
     /// <summary>Completes when the beginning of the period is noted, or could not be. Default: completed.</summary>
     public Task Opening { get; set; } = Task.CompletedTask;
 
-    /// <summary>True if the beginning of the period is noted. Set before <see cref="Opening"/> completes.</summary>
+    /// <summary>True if the beginning of the period is noted.</summary>
     public bool IsNoted { get; set; }
 
     /// <summary>Records that the client has returned something of this partition.</summary>

@@ -24,6 +24,9 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
 
     private readonly ReplayNotes replays = new(context);
 
+    // The last write of an end. Only the poll thread sets it.
+    private Task closing = Task.CompletedTask;
+
     private string Group => KafkaGroupNames.PeriodsOf(context.Group);
 
     /// <summary>
@@ -31,7 +34,8 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
     /// </summary>
     public void Begin(IReadOnlyList<OwnedPartition> partitions)
     {
-        var opening = Task.Run(() => OpenAsync([.. partitions.Select(partition => (partition, partition.Records))])).Observed();
+        var closed = closing;
+        var opening = Task.Run(() => OpenAsync([.. partitions.Select(partition => (partition, partition.Records))], closed)).Observed();
         foreach (var partition in partitions)
         {
             partition.Opening = opening;
@@ -59,10 +63,16 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
 
         using var limit = new CancellationTokenSource(CloseTimeout, context.Time);
-        var closing = Task.Run(() => CloseAsync(partitions, limit.Token)).Observed();
+        var token = limit.Token;
+        closing = Task.Run(() => CloseAsync(partitions, token)).Observed();
         try
         {
-            closing.Wait(CloseTimeout);
+            if (!closing.Wait(CloseTimeout))
+            {
+                // A write that continues would replace the note of the next owner. Dispose stops the timer.
+                limit.Cancel();
+                context.Log.PeriodsNotEnded(context.Name, $"There was no answer for {CloseTimeout.TotalSeconds:0} s.");
+            }
         }
         catch (AggregateException exception)
         {
@@ -70,19 +80,16 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
         }
     }
 
-    private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions)
+    private async Task OpenAsync((OwnedPartition Partition, KafkaPartition Records)[] partitions, Task closed)
     {
         IReadOnlyDictionary<TopicPartition, int> ends = new Dictionary<TopicPartition, int>();
         var reading = replays.GetAsync();
         try
         {
             using var limit = new CancellationTokenSource(OpenTimeout, context.Time);
-            ends = await ReadAndWriteAsync([.. partitions.Select(each => each.Partition.Partition)], limit.Token);
-            foreach (var (partition, _) in partitions)
-            {
-                partition.IsNoted = true;
-            }
-
+            ends = await NoteAsync([.. partitions.Select(each => each.Partition)], closed, limit.Token)
+                .Observed()
+                .WaitAsync(limit.Token);
             if (ends.Values.Any(count => count > 0))
             {
                 var unclean = ends.Where(pair => pair.Value > 0).Select(pair => $"{pair.Key} ({pair.Value})");
@@ -101,6 +108,22 @@ internal sealed class PartitionPeriods(ReceiverContext context, UnackedRecords r
                 records.Admit(held, ends.GetValueOrDefault(partition.Partition), replayed.GetValueOrDefault(partition.Partition));
             }
         }
+    }
+
+    private async Task<IReadOnlyDictionary<TopicPartition, int>> NoteAsync(
+        OwnedPartition[] partitions, Task closed, CancellationToken cancellationToken)
+    {
+        // An end that this process still writes must not come after the new beginning.
+        await closed.Quietly();
+        var ends = await ReadAndWriteAsync([.. partitions.Select(partition => partition.Partition)], cancellationToken);
+
+        // Also if the caller no longer waits: the end is to be noted then.
+        foreach (var partition in partitions)
+        {
+            partition.IsNoted = true;
+        }
+
+        return ends;
     }
 
     /// <summary>Reads how often the earlier owners did not end properly, and notes the new period.</summary>

@@ -66,6 +66,7 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
                 string.Join(", ", partitions.Select(each => each.TopicPartition)),
                 settings.Time.GetElapsedTime(begun),
                 given.Sum(each => each.Taken));
+            Resume(consumer, revoked);
             periods.End(End(revoked, partition => OffsetWriter.Store(consumer, partition.Partition, partition.Watermark)));
             if (owned.All.Count == 0)
             {
@@ -82,12 +83,14 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
     /// <summary>
     /// Ends the ownership at once: another instance may own the partitions already, and nothing can be stored.
     /// </summary>
-    public void Lost(IReadOnlyList<TopicPartitionOffset> partitions)
+    public void Lost(IConsumer<byte[]?, byte[]?> consumer, IReadOnlyList<TopicPartitionOffset> partitions)
     {
         try
         {
             periods.Forget();
-            End(Select(partitions), static _ => { });
+            var lost = Select(partitions);
+            Resume(consumer, lost);
+            End(lost, static _ => { });
         }
         catch (Exception exception)
         {
@@ -97,6 +100,28 @@ internal sealed class RebalanceHandler(OwnedPartitions owned, UnackedRecords rec
 
     /// <summary>Ends the ownership of all partitions that are left when the consumer has ended.</summary>
     public void EndAll() => End([.. owned.All], static _ => { });
+
+    /// <summary>
+    /// Resumes what is paused. The client keeps a partition paused after it is given away: it would read nothing of it
+    /// when it gets it again, which after a rebalance of all partitions is at once.
+    /// </summary>
+    private static void Resume(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition[] ended)
+    {
+        TopicPartition[] paused = [.. ended.Where(partition => partition.IsPaused).Select(partition => partition.Partition)];
+        if (paused.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            consumer.Resume(paused);
+        }
+        catch (KafkaException)
+        {
+            // A partition that then stands still is found later (StallWatch).
+        }
+    }
 
     private static TimeSpan Shorter(TimeSpan rest)
     {

@@ -14,6 +14,10 @@ internal sealed class ReplayNotes(ReceiverContext context)
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RepeatAfter = TimeSpan.FromMilliseconds(500);
 
+    // The events of new partitions wait for the answer. Another attempt has another connection.
+    private static readonly TimeSpan AnswerWait = TimeSpan.FromSeconds(2);
+    private const int MaxAttempts = 3;
+
     private readonly Lock gate = new();
     private Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>>? reading;
 
@@ -47,26 +51,48 @@ internal sealed class ReplayNotes(ReceiverContext context)
     /// <summary>True if a repetition does not help. Without the right to read notes there is no replay.</summary>
     private static bool IsRefusal(Exception exception) => KafkaErrors.ErrorsOf(exception).Any(KafkaErrors.IsRefusal);
 
+    /// <summary>Reads until an attempt succeeds. One without an answer does not hold up the others.</summary>
     private async Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>> ReadAllAsync()
     {
         var begun = context.Time.GetTimestamp();
-        while (true)
+        using var end = new CancellationTokenSource();
+        List<Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>>> attempts = [];
+        try
         {
-            try
+            while (true)
             {
-                return await ReadAsync(context, CancellationToken.None);
-            }
-            catch (Exception exception)
-            {
-                if (context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit || IsRefusal(exception))
+                if (attempts.Count < MaxAttempts)
+                {
+                    attempts.Add(ReadAsync(context, CancellationToken.None).Observed());
+                }
+
+                await Task.WhenAny([.. attempts, Task.Delay(AnswerWait, context.Time, end.Token)]);
+                if (attempts.Find(attempt => attempt.IsCompletedSuccessfully) is { } answered)
+                {
+                    return await answered;
+                }
+
+                var failed = attempts.Find(attempt => attempt.IsFaulted)?.Exception?.InnerException;
+                if (IsLast(failed, begun))
                 {
                     Forget();
-                    context.Log.ReplaysUnknown(context.Name, KafkaErrors.CauseOf(exception)!);
+                    context.Log.ReplaysUnknown(context.Name, KafkaErrors.CauseOf(failed) ?? "There was no answer.");
                     return new Dictionary<TopicPartition, ReplayRecord>();
                 }
-            }
 
-            await Task.Delay(RepeatAfter, context.Time).Quietly();
+                if (failed is not null)
+                {
+                    attempts.RemoveAll(attempt => attempt.IsCompleted);
+                    await Task.Delay(RepeatAfter, context.Time).Quietly();
+                }
+            }
+        }
+        finally
+        {
+            await end.CancelAsync();
         }
     }
+
+    private bool IsLast(Exception? failed, long begun) =>
+        context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit || (failed is not null && IsRefusal(failed));
 }

@@ -45,6 +45,44 @@ public sealed class UnackedRecordsTests
         Assert.Equal(new RecordPosition(1, null), partition.Ring.Watermark);
     }
 
+    /// <summary>They wait for an answer of the cluster, and room does not help them.</summary>
+    [Fact]
+    public void Receive_OfAPartitionThatIsHeld_LeavesTheOthersTheirRoom()
+    {
+        using var records = new UnackedRecords(Capacity, ordered: false);
+        var held = records.Begin("order-events", 0, isHeld: true);
+        var other = records.Begin("order-events", 1);
+        for (var offset = 0; offset < 100; offset++)
+        {
+            records.Receive(held, offset, null, Event("held"));
+        }
+
+        Assert.Equal((0, 100, 100), (records.WaitingCount, records.HeldBackCount, records.CountHeldBack(held)));
+        Assert.True(records.HasRoom);
+        records.Receive(other, 0, null, Event("other"));
+        Assert.Equal("other", Take(records).Envelope.Id);
+
+        records.Admit(held, uncleanEnds: 0);
+        Assert.Equal((97, 0, 0), (records.WaitingCount, records.HeldBackCount, records.CountHeldBack(held)));
+        Assert.Equal("held", Take(records).Envelope.Id);
+        records.End(held);
+        Assert.Equal((0, 0), (records.WaitingCount, records.HeldBackCount));
+    }
+
+    [Fact]
+    public void End_OfAPartitionThatIsHeld_LeavesNothingHeld()
+    {
+        using var records = new UnackedRecords(Capacity, ordered: false);
+        var held = records.Begin("order-events", 0, isHeld: true);
+        records.Receive(held, 0, null, Event("held"));
+        records.StopOffering([held]);
+        records.End(held);
+        records.Admit(held, uncleanEnds: 1);
+
+        Assert.Equal((0, 0), (records.WaitingCount, records.HeldBackCount));
+        Assert.True(records.HasRoom);
+    }
+
     [Fact]
     public void StopIntake_WithTakenDeliveries_IsDrainedWhenTheLastIsSettled()
     {

@@ -45,7 +45,10 @@ internal sealed partial class UnackedRecords
     {
         lock (gate)
         {
+            var held = partition.Waiting;
+            ChangeWaiting(partition, -held);
             partition.IsHeld = false;
+            ChangeWaiting(partition, held);
             partition.Replay = replay;
             if (partition.HasEnded || !partition.IsOffering)
             {

@@ -16,8 +16,7 @@ internal sealed partial class UnackedRecords
             foreach (var partition in partitions)
             {
                 partition.IsOffering = false;
-                WaitingCount -= partition.Waiting;
-                partition.Waiting = 0;
+                ChangeWaiting(partition, -partition.Waiting);
             }
 
             Withdraw(partitions.Contains);
@@ -52,8 +51,7 @@ internal sealed partial class UnackedRecords
             lost = partition.Taken;
             taken -= lost;
             partition.Taken = 0;
-            WaitingCount -= partition.Waiting;
-            partition.Waiting = 0;
+            ChangeWaiting(partition, -partition.Waiting);
             Withdraw(each => each == partition);
             watermark = partition.HasMoved ? partition.Ring.Watermark : null;
             OfferWaiting();
@@ -100,7 +98,16 @@ internal sealed partial class UnackedRecords
     {
         lock (gate)
         {
-            return ([.. owned.Select(each => (each.Topic, each.Number, each.Next))], WaitingCount + offered.Count + taken);
+            return ([.. owned.Select(each => (each.Topic, each.Number, each.Next))], WaitingCount + HeldBackCount + offered.Count + taken);
+        }
+    }
+
+    /// <summary>The number of records of a partition that are held until <see cref="Admit"/>.</summary>
+    public int CountHeldBack(KafkaPartition partition)
+    {
+        lock (gate)
+        {
+            return partition.IsHeld ? partition.Waiting : 0;
         }
     }
 

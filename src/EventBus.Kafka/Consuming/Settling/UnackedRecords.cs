@@ -35,8 +35,14 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
     private int taken;
     private volatile bool isIntakeStopped;
 
-    /// <summary>The number of records that wait, over all partitions.</summary>
+    /// <summary>
+    /// The number of records that wait for room, over all partitions. Those that are held until <see cref="Admit"/> do
+    /// not count: room does not help them, and they must not slow the other partitions.
+    /// </summary>
     public int WaitingCount { get; private set; }
+
+    /// <summary>The number of records that are held until <see cref="Admit"/>, over all partitions.</summary>
+    public int HeldBackCount { get; private set; }
 
     /// <summary>Begins to own a partition.</summary>
     /// <param name="topic">The topic.</param>
@@ -195,9 +201,21 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
 
     private void CountWaiting(KafkaPartition partition)
     {
-        partition.Waiting++;
-        WaitingCount++;
+        ChangeWaiting(partition, 1);
         GetInLine(partition);
+    }
+
+    private void ChangeWaiting(KafkaPartition partition, int change)
+    {
+        partition.Waiting += change;
+        if (partition.IsHeld)
+        {
+            HeldBackCount += change;
+        }
+        else
+        {
+            WaitingCount += change;
+        }
     }
 
     private void GetInLine(KafkaPartition partition)
@@ -232,8 +250,7 @@ internal sealed partial class UnackedRecords(int capacity, bool ordered, int cau
                 partition.NextToOffer++;
             }
 
-            partition.Waiting--;
-            WaitingCount--;
+            ChangeWaiting(partition, -1);
             Offer(partition, partition.NextToOffer++);
             if (partition.Waiting > 0)
             {
