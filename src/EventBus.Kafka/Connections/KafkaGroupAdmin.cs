@@ -11,7 +11,9 @@ namespace EventBus;
 /// </summary>
 internal sealed class KafkaGroupAdmin(KafkaClientSettings settings, TimeProvider time, ILogger log) : IAsyncDisposable
 {
-    /// <summary>The timeout of the client itself. It is longer than the longest <see cref="KafkaOptions.CallTimeout"/>.</summary>
+    /// <summary>
+    /// The timeout of the client itself. It is longer than the longest <see cref="KafkaOptions.CallTimeout"/>.
+    /// </summary>
     public static readonly TimeSpan RequestTimeout = TimeSpan.FromMinutes(30);
 
     private readonly Lock gate = new();
@@ -24,7 +26,9 @@ internal sealed class KafkaGroupAdmin(KafkaClientSettings settings, TimeProvider
     /// <param name="call">The call, with the timeout to pass on.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="KafkaException">The cluster refused the call.</exception>
-    /// <exception cref="TimeoutException">There was no answer within <see cref="KafkaOptions.CallTimeout"/>.</exception>
+    /// <exception cref="TimeoutException">
+    /// There was no answer within <see cref="KafkaOptions.CallTimeout"/>.
+    /// </exception>
     public async Task<T> CallAsync<T>(Func<IAdminClient, TimeSpan, Task<T>> call, CancellationToken cancellationToken)
     {
         var used = Client();
@@ -64,7 +68,8 @@ internal sealed class KafkaGroupAdmin(KafkaClientSettings settings, TimeProvider
     {
         var last = events.LastError is { } error ? $" The last error of the client: {KafkaErrors.CauseOf(error)}" : "";
         return new TimeoutException(
-            $"Kafka at {settings.Address} did not answer a call about a consumer group within {settings.Options.CallTimeout}.{last}", exception);
+            $"Kafka at {settings.Address} did not answer a call about a consumer group within {settings.Options.CallTimeout}.{last}",
+            exception);
     }
 
     private async ValueTask DiscardAsync(IAdminClient used)

@@ -17,7 +17,9 @@ internal sealed class KafkaGroupClient(KafkaClientSettings settings, TimeProvide
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <returns>Empty if there is no such group.</returns>
     /// <exception cref="KafkaException">The cluster refused the call.</exception>
-    /// <exception cref="TimeoutException">There was no answer within <see cref="KafkaOptions.CallTimeout"/>.</exception>
+    /// <exception cref="TimeoutException">
+    /// There was no answer within <see cref="KafkaOptions.CallTimeout"/>.
+    /// </exception>
     public async Task<IReadOnlyList<TopicPartitionOffset>> ReadAsync(string group, CancellationToken cancellationToken)
     {
         try
@@ -46,7 +48,9 @@ internal sealed class KafkaGroupClient(KafkaClientSettings settings, TimeProvide
     /// <param name="positions">The positions.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="KafkaException">The cluster refused the call.</exception>
-    /// <exception cref="TimeoutException">There was no answer within <see cref="KafkaOptions.CallTimeout"/>.</exception>
+    /// <exception cref="TimeoutException">
+    /// There was no answer within <see cref="KafkaOptions.CallTimeout"/>.
+    /// </exception>
     public Task WriteAsync(string group, IReadOnlyCollection<TopicPartitionOffset> positions, CancellationToken cancellationToken) =>
         CallAsync(
             group,

@@ -19,8 +19,8 @@ internal sealed class FlowControl(OwnedPartitions owned, UnackedRecords records,
     private const int HardWaitingLimit = 64;
 
     // A partition whose records are held waits for notes and not for room. It has limits of its own.
-    private const int HeldBackLimit = 64;
-    private const int HardHeldBackLimit = 512;
+    private const int HeldBackLimit = 16;
+    private const int HardHeldBackLimit = 48;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan TricklePeriod = TimeSpan.FromMilliseconds(500);

@@ -49,8 +49,8 @@ internal sealed class PublishCall
     public bool IsOver => IsClosed || Next == Count;
 
     /// <summary>
-    /// Gets the topics of the events that are to be sent, as at the first call. Used by the sender only, when all events
-    /// are prepared.
+    /// Gets the topics of the events that are to be sent, as at the first call. Used by the sender only, when all
+    /// events are prepared.
     /// </summary>
     public HashSet<string> GetTopicsToSend()
     {
