@@ -41,6 +41,29 @@ public sealed class PositionTests
         Assert.Equal("3", await next.HandleAsync());
     }
 
+    /// <summary>
+    /// An open transaction ends the log for a reader, and what it contains is read when it is committed.
+    /// </summary>
+    [Fact]
+    public async Task Position_BeginningDuringATransaction_IsBeforeIt()
+    {
+        await using (var transport = await TestTransport.StartAsync(name, TestReceiver.Options(name)))
+        {
+            await transport.PublishAsync(TestBroker.Patience, TestTransport.Event("old"));
+        }
+
+        using var producer = BeginTransaction();
+        await producer.ProduceAsync(Topic, Record("order.placed", "in the transaction"), Token);
+        var options = TestReceiver.Options(name);
+        options.FromBeginning = false;
+        await using var receiver = await TestReceiver.OpenAsync(name, options);
+        await receiver.PublishAsync("new");
+
+        producer.CommitTransaction(TestBroker.Patience);
+
+        Assert.Equal(["in the transaction", "new"], [await receiver.HandleAsync(), await receiver.HandleAsync()]);
+    }
+
     /// <summary>Without the epoch the next owner cannot detect that the log was cut back.</summary>
     [Fact]
     public async Task Position_Committed_HasTheEpochOfItsRecord()
@@ -117,11 +140,7 @@ public sealed class PositionTests
     /// <summary>Writes an event that no one subscribes to, in a transaction.</summary>
     private void WriteTransaction(bool commits)
     {
-        var config = TestBroker.Config<ProducerConfig>();
-        config.TransactionalId = TestBroker.NewName();
-        using var producer = new ProducerBuilder<Null, byte[]>(config).Build();
-        producer.InitTransactions(TestBroker.Patience);
-        producer.BeginTransaction();
+        using var producer = BeginTransaction();
         producer.Produce(Topic, Record("order.other", TestBroker.NewName()));
         producer.Flush(TestBroker.Patience);
         if (commits)
@@ -132,5 +151,15 @@ public sealed class PositionTests
         {
             producer.AbortTransaction(TestBroker.Patience);
         }
+    }
+
+    private static IProducer<Null, byte[]> BeginTransaction()
+    {
+        var config = TestBroker.Config<ProducerConfig>();
+        config.TransactionalId = TestBroker.NewName();
+        var producer = new ProducerBuilder<Null, byte[]>(config).Build();
+        producer.InitTransactions(TestBroker.Patience);
+        producer.BeginTransaction();
+        return producer;
     }
 }

@@ -65,6 +65,23 @@ public sealed class PublishTests
     }
 
     [Fact]
+    public async Task Publish_AListThatIsLongerThanWhatMayBeUnconfirmed_IsAcceptedInItsOrder()
+    {
+        const int Count = 1_000;
+        var options = TestTransport.Options(name);
+        (options.MaxUnconfirmed, options.Partitions) = (10, 1);
+        await using var transport = await TestTransport.StartAsync(name, options);
+
+        var outcomes = await transport.PublishAsync(
+            TestBroker.Patience, [.. Enumerable.Range(0, Count).Select(i => TestTransport.Event($"{i}", "k"))]);
+
+        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+        Assert.Equal(
+            Enumerable.Range(0, Count).Select(i => $"{i}"),
+            RawClient.Read(Topic, Count).Select(record => Encoding.UTF8.GetString(record.Message.Headers.GetLastBytes("ce_id"))));
+    }
+
+    [Fact]
     public async Task Publish_ListsOfTwoTopicsThatAreNotAwaited_KeepTheOrderOfEachTopic()
     {
         const int Count = 300;

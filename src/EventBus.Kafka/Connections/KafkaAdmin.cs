@@ -148,10 +148,7 @@ internal sealed class KafkaAdmin(KafkaClientSettings settings, TimeProvider time
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isDisposed, this);
-            return client ??= new AdminClientBuilder(settings.ForAdmin())
-                .SetErrorHandler((_, error) => events.Report(error))
-                .SetLogHandler((_, message) => events.Log(message))
-                .Build();
+            return client ??= events.BuildAdmin(settings);
         }
     }
 }

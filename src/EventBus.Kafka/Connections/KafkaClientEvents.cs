@@ -22,6 +22,12 @@ internal sealed class KafkaClientEvents(string client, ILogger log)
     /// <summary>Completes at the first error that an operator must resolve, for instance a wrong password.</summary>
     public Task<Error> Refused => refused.Task;
 
+    /// <summary>Creates an administration client that reports to this.</summary>
+    public IAdminClient BuildAdmin(KafkaClientSettings settings) => new AdminClientBuilder(settings.ForAdmin())
+        .SetErrorHandler((_, error) => Report(error))
+        .SetLogHandler((_, message) => Log(message))
+        .Build();
+
     /// <summary>Forgets the last error.</summary>
     public void Succeeded() => lastError = null;
 

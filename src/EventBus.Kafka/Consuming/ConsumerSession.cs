@@ -132,7 +132,7 @@ internal sealed class ConsumerSession
         if (KafkaErrors.IsMoving(exception))
         {
             // The group is on another broker, or is being loaded, and the client does not ask for its positions again.
-            reset.AddUnread();
+            reset.AddAllUnread();
         }
 
         state.Failed(exception.ConsumerRecord?.Topic, exception);

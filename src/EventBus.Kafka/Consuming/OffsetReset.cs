@@ -14,16 +14,31 @@ namespace EventBus;
 /// <param name="state">Remembers what is gone.</param>
 internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records, ReceiverContext context, ReceiverState state)
 {
-    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
 
-    // The partitions without a position. They are tried again until the broker answers.
-    private readonly HashSet<TopicPartition> waiting = [];
-    private long triedAt;
+    // The poll thread waits for each answer, and must not miss a rebalance meanwhile.
+    private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(5);
+
+    // The partitions without a position, each with true if the client says that it has no valid one. They are tried
+    // again until the broker answers.
+    private readonly Queue<(TopicPartition Partition, bool IsInvalid)> waiting = new();
+    private long since;
+    private TimeSpan wait;
+
+    private TimeSpan CallTimeout => context.Options.CallTimeout < LongestCall ? context.Options.CallTimeout : LongestCall;
 
     /// <summary>Handles that the client has no valid position in a partition.</summary>
     public void Add(IConsumer<byte[]?, byte[]?> consumer, TopicPartition partition)
     {
-        waiting.Add(partition);
+        waiting.Enqueue((partition, IsInvalid: true));
+        Continue(consumer);
+    }
+
+    /// <summary>Handles that the client has not begun to read a partition although it has records.</summary>
+    public void AddUnread(IConsumer<byte[]?, byte[]?> consumer, TopicPartition partition)
+    {
+        waiting.Enqueue((partition, IsInvalid: false));
         Continue(consumer);
     }
 
@@ -31,53 +46,81 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
     /// Handles that the client could not read the positions of the group: sets those of the partitions of which nothing
     /// was read, after a moment.
     /// </summary>
-    public void AddUnread()
+    public void AddAllUnread()
     {
-        triedAt = context.Time.GetTimestamp();
-        waiting.UnionWith(owned.All.Where(each => each.NextToRead.Offset == Offset.Stored).Select(each => each.Partition));
+        foreach (var unread in owned.All.Where(each => each.NextToRead.Offset == Offset.Stored).Select(each => each.Partition))
+        {
+            if (!waiting.Any(each => each.Partition == unread))
+            {
+                waiting.Enqueue((unread, IsInvalid: false));
+            }
+        }
+
+        WaitFor(FirstWait);
     }
 
     /// <summary>Tries again what failed before, if it is time.</summary>
     public void ContinueIfDue(IConsumer<byte[]?, byte[]?> consumer)
     {
-        if (waiting.Count > 0 && context.Time.GetElapsedTime(triedAt) >= RepeatAfter)
+        if (waiting.Count > 0 && context.Time.GetElapsedTime(since) >= wait)
         {
             Continue(consumer);
         }
     }
 
+    /// <summary>Sets the positions, until the broker does not answer. Then another partition is the next.</summary>
     private void Continue(IConsumer<byte[]?, byte[]?> consumer)
     {
-        triedAt = context.Time.GetTimestamp();
-        foreach (var partition in waiting.ToArray())
+        while (waiting.TryDequeue(out var next))
         {
             try
             {
-                if (owned.Find(partition) is { } found)
+                if (owned.Find(next.Partition) is { } found)
                 {
-                    Reset(consumer, found);
+                    Reset(consumer, found, next.IsInvalid);
                 }
-
-                waiting.Remove(partition);
             }
             catch (KafkaException exception)
             {
-                context.Log.NoPosition(context.Name, partition.Topic, partition.Partition.Value, KafkaErrors.CauseOf(exception)!);
+                waiting.Enqueue(next);
+                WaitFor(RepeatAfter);
+                context.Log.NoPosition(
+                    context.Name, next.Partition.Topic, next.Partition.Partition.Value, KafkaErrors.CauseOf(exception)!);
+                return;
             }
         }
     }
 
-    private void Reset(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition found)
+    private void WaitFor(TimeSpan time) => (since, wait) = (context.Time.GetTimestamp(), time);
+
+    private void Reset(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition found, bool isInvalid)
     {
         var partition = found.Partition;
-        var timeout = context.Options.CallTimeout;
         var next = found.Records.Next;
         if (next < 0)
         {
-            next = consumer.Committed([partition], timeout)[0].Offset is { IsSpecial: false } committed ? committed.Value : -1;
+            next = consumer.Committed([partition], CallTimeout)[0].Offset is { IsSpecial: false } committed ? committed.Value : -1;
         }
 
-        var log = consumer.QueryWatermarkOffsets(partition, timeout);
+        if (next >= 0 && !isInvalid)
+        {
+            // The client tells later if the position is not valid. It cannot be judged here: an open transaction ends
+            // the log for this reader, and the position may be behind it.
+            found.Start = next;
+        }
+        else
+        {
+            FindStart(consumer, found, next);
+        }
+
+        Assign(consumer, found);
+        found.Progressed(context.Time.GetTimestamp());
+    }
+
+    private void FindStart(IConsumer<byte[]?, byte[]?> consumer, OwnedPartition found, long next)
+    {
+        var partition = found.Partition;
+        var log = consumer.QueryWatermarkOffsets(partition, CallTimeout);
         var isKept = next >= log.Low.Value && next <= log.High.Value;
         if (next >= 0 && !isKept)
         {
@@ -95,8 +138,6 @@ internal sealed class OffsetReset(OwnedPartitions owned, UnackedRecords records,
         }
 
         found.Start = isKept ? next : log.Low.Value;
-        Assign(consumer, found);
-        found.Progressed(context.Time.GetTimestamp());
     }
 
     /// <summary>

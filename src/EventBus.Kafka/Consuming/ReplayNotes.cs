@@ -55,44 +55,37 @@ internal sealed class ReplayNotes(ReceiverContext context)
     private async Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>> ReadAllAsync()
     {
         var begun = context.Time.GetTimestamp();
-        using var end = new CancellationTokenSource();
         List<Task<IReadOnlyDictionary<TopicPartition, ReplayRecord>>> attempts = [];
-        try
+        while (true)
         {
-            while (true)
+            if (attempts.Count < MaxAttempts)
             {
-                if (attempts.Count < MaxAttempts)
-                {
-                    attempts.Add(ReadAsync(context, CancellationToken.None).Observed());
-                }
-
-                await Task.WhenAny([.. attempts, Task.Delay(AnswerWait, context.Time, end.Token)]);
-                if (attempts.Find(attempt => attempt.IsCompletedSuccessfully) is { } answered)
-                {
-                    return await answered;
-                }
-
-                var failed = attempts.Find(attempt => attempt.IsFaulted)?.Exception?.InnerException;
-                if (IsLast(failed, begun))
-                {
-                    Forget();
-                    context.Log.ReplaysUnknown(context.Name, KafkaErrors.CauseOf(failed) ?? "There was no answer.");
-                    return new Dictionary<TopicPartition, ReplayRecord>();
-                }
-
-                if (failed is not null)
-                {
-                    attempts.RemoveAll(attempt => attempt.IsCompleted);
-                    await Task.Delay(RepeatAfter, context.Time).Quietly();
-                }
+                attempts.Add(ReadAsync(context, CancellationToken.None).Observed());
             }
-        }
-        finally
-        {
-            await end.CancelAsync();
+
+            await Task.WhenAny([.. attempts, Task.Delay(AnswerWait, context.Time)]);
+            if (attempts.Find(attempt => attempt.IsCompletedSuccessfully) is { } answered)
+            {
+                return await answered;
+            }
+
+            var failed = attempts.Find(attempt => attempt.IsCompleted);
+            var error = failed?.Exception?.InnerException;
+            if (IsLast(error, begun))
+            {
+                Forget();
+                context.Log.ReplaysUnknown(context.Name, KafkaErrors.CauseOf(error) ?? "There was no answer.");
+                return new Dictionary<TopicPartition, ReplayRecord>();
+            }
+
+            if (failed is not null)
+            {
+                attempts.RemoveAll(attempt => attempt.IsCompleted);
+                await Task.Delay(RepeatAfter, context.Time);
+            }
         }
     }
 
-    private bool IsLast(Exception? failed, long begun) =>
-        context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit || (failed is not null && IsRefusal(failed));
+    private bool IsLast(Exception? error, long begun) =>
+        context.IsStopping || context.Time.GetElapsedTime(begun) >= Limit || (error is not null && IsRefusal(error));
 }

@@ -102,7 +102,7 @@ internal sealed class StallWatch(OwnedPartitions owned, FlowControl flow, Offset
         else
         {
             // The client may not have begun to read it, and then refuses to seek.
-            reset.Add(consumer, partition.Partition);
+            reset.AddUnread(consumer, partition.Partition);
         }
 
         partition.WasNudged = true;

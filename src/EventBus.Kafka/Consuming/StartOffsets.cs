@@ -132,7 +132,7 @@ internal sealed class StartOffsets(ReceiverContext context)
         var answer = await context.Connector.Admin.CallAsync(
             (admin, timeout) => admin.ListOffsetsAsync(
                 partitions.Select(partition => new TopicPartitionOffsetSpec { TopicPartition = partition, OffsetSpec = start }),
-                new ListOffsetsOptions { RequestTimeout = timeout, IsolationLevel = IsolationLevel.ReadUncommitted }),
+                new ListOffsetsOptions { RequestTimeout = timeout, IsolationLevel = IsolationLevel.ReadCommitted }),
             cancellationToken);
         return
         [

@@ -21,6 +21,7 @@ internal sealed class KafkaProducer : IAsyncDisposable
     {
         time = connector.Time;
         log = connector.Log;
+        Budget = new SendBudget(connector.Options.MaxUnconfirmed, connector.Options.MaxUnconfirmedBytes);
         events = new KafkaClientEvents("producer", log)
         {
             Reported = error =>
@@ -38,6 +39,12 @@ internal sealed class KafkaProducer : IAsyncDisposable
             .SetLogHandler((_, message) => events.Log(message))
             .Build();
     }
+
+    /// <summary>
+    /// Limits what it has sent and is not answered. It ends with the producer: what is in flight when a producer is
+    /// closed is never reported, and must not take the room of the next one.
+    /// </summary>
+    public SendBudget Budget { get; }
 
     /// <summary>The error after which it can send nothing more; null for none.</summary>
     public Error? FatalError => fatalError;

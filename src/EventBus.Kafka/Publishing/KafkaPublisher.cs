@@ -85,23 +85,21 @@ internal sealed class KafkaPublisher : IAsyncDisposable
     /// </summary>
     private void PrepareAndSend(ReadOnlySpan<Envelope> batch, PublishCall call, CancellationToken deadline)
     {
-        for (var end = Math.Min(PreparedAtOnce, batch.Length); end < batch.Length; end += PreparedAtOnce)
+        bool isOver;
+        do
         {
-            Prepare(batch[..end], call);
-            if (!deadline.IsCancellationRequested && !stop.IsCancellationRequested)
+            Prepare(batch[..Math.Min(call.Prepared + PreparedAtOnce, batch.Length)], call);
+            isOver = deadline.IsCancellationRequested || stop.IsCancellationRequested;
+            if (!isOver)
             {
-                queue.SendPrepared(call);
+                queue.Send(call);
             }
         }
+        while (call.Prepared < batch.Length);
 
-        Prepare(batch, call);
-        if (deadline.IsCancellationRequested || stop.IsCancellationRequested)
+        if (isOver)
         {
             CloseAtDeadline(call);
-        }
-        else
-        {
-            queue.Send(call);
         }
     }
 

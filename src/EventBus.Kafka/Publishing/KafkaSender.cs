@@ -10,7 +10,6 @@ namespace EventBus;
 /// </summary>
 internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, ClusterReach reach) : IAsyncDisposable
 {
-    private readonly SendBudget budget = new(connector.Options.MaxUnconfirmed, connector.Options.MaxUnconfirmedBytes);
     private readonly SendSignal broken = new();
     private volatile KafkaProducer? producer;
     private volatile Exception? buildError;
@@ -85,7 +84,12 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
             }
             while (producer is { FatalError: null });
 
-            var old = producer!;
+            if (producer is not { } old)
+            {
+                // The publisher is being disposed.
+                return;
+            }
+
             producer = null;
             buildError = new KafkaException(old.FatalError);
 
@@ -129,14 +133,14 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         if (producer is not { FatalError: null } current
             || !reach.IsOpen
             || !topics.IsKnown(record.Topic)
-            || !budget.TryTake(record.Topic, record.Size))
+            || !current.Budget.TryTake(record.Topic, record.Size))
         {
             return false;
         }
 
         if (!call.TryBeginSend(call.Next))
         {
-            Return(record);
+            Return(current, record);
             return true;
         }
 
@@ -145,9 +149,15 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
             current.Send(record, new SentRecord(this, current, call, call.Next).Report);
             return true;
         }
+        catch (ObjectDisposedException)
+        {
+            // The producer was replaced at this moment: the next one sends the event.
+            call.UndoSend(call.Next);
+            return false;
+        }
         catch (KafkaException exception)
         {
-            Return(record);
+            Return(current, record);
             if (exception.Error.Code == ErrorCode.Local_QueueFull)
             {
                 call.UndoSend(call.Next);
@@ -161,7 +171,7 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
 
     private void Ended(KafkaProducer by, in KafkaRecord record, Error error)
     {
-        Return(record);
+        Return(by, record);
         if (!error.IsError)
         {
             by.Succeeded();
@@ -177,9 +187,9 @@ internal sealed class KafkaSender(KafkaConnector connector, KafkaTopics topics, 
         }
     }
 
-    private void Return(in KafkaRecord record)
+    private void Return(KafkaProducer by, in KafkaRecord record)
     {
-        if (budget.Return(record.Topic, record.Size))
+        if (by.Budget.Return(record.Topic, record.Size))
         {
             Unblocked();
         }

@@ -55,11 +55,11 @@ internal sealed class SendBudget(int maxCount, long maxBytes)
         {
             topics[topic] = topics[topic].Add(-1, -size);
             total = total.Add(-1, -size);
-            var isWorthIt = hasRefused
+            var hasRoom = hasRefused
                 && total.Count <= maxCount - Math.Max(1, maxCount / 4)
                 && total.Bytes <= maxBytes - (maxBytes / 4);
-            hasRefused &= !isWorthIt;
-            return isWorthIt;
+            hasRefused &= !hasRoom;
+            return hasRoom;
         }
     }
 

@@ -25,22 +25,14 @@ internal sealed class SendQueue(KafkaSender sender, KafkaTopics topics, string a
     private volatile bool isWaiting;
 
     /// <summary>
-    /// Sends the prepared events of a call if no other call waits. <see cref="Send"/> follows when all are prepared.
+    /// Sends the prepared events of a call, at once if no other call waits. The call waits only when all of its events
+    /// are prepared: until then its caller calls again.
     /// </summary>
-    public void SendPrepared(PublishCall call)
-    {
-        if (!isWaiting)
-        {
-            sender.TrySend(call);
-        }
-    }
-
-    /// <summary>Sends the events of a call, at once if no other call waits.</summary>
     public void Send(PublishCall call)
     {
         // Calls that run at the same time have no order, so they need no lock while nothing waits. A call that is made
         // after another has returned sees that it waits.
-        if (!isWaiting && sender.TrySend(call))
+        if ((!isWaiting && sender.TrySend(call)) || call.Prepared < call.Count)
         {
             return;
         }

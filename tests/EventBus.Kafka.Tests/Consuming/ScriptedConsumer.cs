@@ -12,6 +12,9 @@ public class ScriptedConsumer : DispatchProxy
     /// <summary>The offsets of the first and the next record; null if the cluster does not answer.</summary>
     public WatermarkOffsets? Log { get; set; }
 
+    /// <summary>The position of the group; null if the cluster does not answer.</summary>
+    public long? Position { get; set; } = 3;
+
     public static (IConsumer<byte[]?, byte[]?> Client, ScriptedConsumer Script) Create(long end)
     {
         var client = Create<IConsumer<byte[]?, byte[]?>, ScriptedConsumer>();
@@ -26,7 +29,10 @@ public class ScriptedConsumer : DispatchProxy
         return targetMethod.Name switch
         {
             nameof(IConsumer<,>.QueryWatermarkOffsets) => Log ?? throw new KafkaException(ErrorCode.Local_TimedOut),
-            nameof(IConsumer<,>.Committed) => new List<TopicPartitionOffset> { new("order-events", 0, 3) },
+            nameof(IConsumer<,>.Committed) => new List<TopicPartitionOffset>
+            {
+                new("order-events", 0, Position ?? throw new KafkaException(ErrorCode.Local_TimedOut)),
+            },
             _ => null,
         };
     }

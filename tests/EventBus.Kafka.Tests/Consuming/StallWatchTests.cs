@@ -14,6 +14,7 @@ public sealed class StallWatchTests : IDisposable
     private readonly OwnedPartitions owned;
     private readonly ReceiverContext context;
     private readonly FlowControl flow;
+    private readonly ReceiverState state;
     private readonly OffsetReset reset;
     private readonly StallWatch watch;
     private readonly IConsumer<byte[]?, byte[]?> client;
@@ -28,7 +29,8 @@ public sealed class StallWatchTests : IDisposable
         context = new ReceiverContext(subscription, connector, names);
         owned = new OwnedPartitions(records, time);
         flow = new FlowControl(owned, records, context);
-        reset = new OffsetReset(owned, records, context, new ReceiverState(context));
+        state = new ReceiverState(context);
+        reset = new OffsetReset(owned, records, context, state);
         watch = new StallWatch(owned, flow, reset, context);
         (client, script) = ScriptedConsumer.Create(end: 5);
     }
@@ -56,19 +58,58 @@ public sealed class StallWatchTests : IDisposable
 
     /// <summary>The client says that it was refused: the limit of the watch need not pass.</summary>
     [Fact]
-    public void AddUnread_AfterAMoment_AssignsThePartitionsThatWereNotRead()
+    public void AddAllUnread_AfterAMoment_AssignsThePartitionsThatWereNotRead()
     {
         var unread = owned.Add(Partition);
         var read = owned.Add(new TopicPartition("order-events", 1));
         records.Receive(read.Records, 0, null, envelope: null);
-        reset.AddUnread();
+        reset.AddAllUnread();
         reset.ContinueIfDue(client);
         Assert.Empty(script.Calls);
 
         time.Advance(TimeSpan.FromSeconds(1));
         reset.ContinueIfDue(client);
-        Assert.Equal(["Committed", "QueryWatermarkOffsets", "IncrementalUnassign", "IncrementalAssign"], script.Calls);
+        Assert.Equal(["Committed", "IncrementalUnassign", "IncrementalAssign"], script.Calls);
         Assert.Equal(3, unread.Start);
+    }
+
+    /// <summary>
+    /// An open transaction ends the log for this reader, and the position of the group may be behind it.
+    /// </summary>
+    [Fact]
+    public void Check_OfAPartitionWithAPositionBehindAnOpenTransaction_NeitherMovesItNorReportsALoss()
+    {
+        var partition = owned.Add(Partition);
+        script.Log = new WatermarkOffsets(0, 2);
+        for (var i = 0; i < 3; i++)
+        {
+            time.Advance(StallWatch.FirstLimit);
+            watch.Check(client);
+        }
+
+        Assert.Equal(3, partition.Start);
+        Assert.Equal(0, state.LostRanges);
+    }
+
+    /// <summary>Each question without an answer blocks the poll thread.</summary>
+    [Fact]
+    public void AddAllUnread_WhileTheClusterDoesNotAnswer_AsksForOnePartitionEveryFewSeconds()
+    {
+        _ = owned.Add(Partition);
+        _ = owned.Add(new TopicPartition("order-events", 1));
+        script.Position = null;
+        reset.AddAllUnread();
+        for (var second = 0; second < 10; second++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            reset.ContinueIfDue(client);
+        }
+
+        Assert.Equal(["Committed", "Committed"], script.Calls);
+        script.Position = 3;
+        time.Advance(TimeSpan.FromSeconds(5));
+        reset.ContinueIfDue(client);
+        Assert.Equal(2, script.Calls.Count(call => call == "IncrementalAssign"));
     }
 
     [Fact]
